@@ -1,0 +1,69 @@
+import { lstatSync, mkdirSync } from 'node:fs';
+import { homedir, tmpdir } from 'node:os';
+import { dirname, join } from 'node:path';
+import { fileURLToPath } from 'node:url';
+import { UserError } from '../errors.ts';
+
+/** Where rapido keeps things, by the XDG Base Directory Specification. */
+export interface Directories {
+  /** The checkout or package that rapido runs from: cuts/, autorun/ and guest/ are in it. */
+  root: string;
+  cache: string;
+  config: string;
+  state: string;
+}
+
+type Environment = Readonly<Record<string, string | undefined>>;
+
+export function locateDirectories(env: Environment, root = packageRoot()): Directories {
+  const home = env.HOME || homedir();
+  const base = (variable: string, fallback: string): string => {
+    const value = env[variable];
+    // The specification says to ignore relative paths.
+    return join(value?.startsWith('/') ? value : join(home, fallback), 'rapido');
+  };
+  return {
+    root,
+    cache: base('XDG_CACHE_HOME', '.cache'),
+    config: base('XDG_CONFIG_HOME', '.config'),
+    state: base('XDG_STATE_HOME', '.local/state'),
+  };
+}
+
+/** The nearest directory above this file with a package.json: the same from src/ and from dist/. */
+function packageRoot(): string {
+  let directory = dirname(fileURLToPath(import.meta.url));
+  while (lstatSync(join(directory, 'package.json'), { throwIfNoEntry: false }) === undefined) {
+    const parent = dirname(directory);
+    if (parent === directory) throw new Error(`no package.json above ${import.meta.url}`);
+    directory = parent;
+  }
+  return directory;
+}
+
+/**
+ * The directory for sockets and pid files of running VMs, made if need be, owned by this user
+ * alone: `$XDG_RUNTIME_DIR/rapido`, else `rapido-UID` in the temporary directory.
+ */
+export function ensureRuntimeDirectory(env: Environment): string {
+  const uid = process.getuid?.() ?? 0;
+  const runtime = env.XDG_RUNTIME_DIR;
+  if (runtime?.startsWith('/') && isOwnDirectory(runtime, uid)) {
+    const directory = join(runtime, 'rapido');
+    mkdirSync(directory, { recursive: true, mode: 0o700 });
+    return directory;
+  }
+  const directory = join(tmpdir(), `rapido-${uid}`);
+  mkdirSync(directory, { recursive: true, mode: 0o700 });
+  if (!isOwnDirectory(directory, uid)) {
+    throw new UserError(`${directory}: belongs to another user, or is not a directory`, {
+      hint: 'set XDG_RUNTIME_DIR or QEMU_PID_DIR to a directory of your own',
+    });
+  }
+  return directory;
+}
+
+function isOwnDirectory(path: string, uid: number): boolean {
+  const stats = lstatSync(path, { throwIfNoEntry: false });
+  return stats?.isDirectory() === true && stats.uid === uid;
+}

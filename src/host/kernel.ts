@@ -1,0 +1,233 @@
+import { readdirSync } from 'node:fs';
+import { release } from 'node:os';
+import { join } from 'node:path';
+import { UserError } from '../errors.ts';
+import { isDirectory, isFile, isReadable, readTextIfReachable } from '../sys/stat.ts';
+import type { Architecture } from './architecture.ts';
+
+/** A kernel that can be booted, and where its modules are. */
+export interface Kernel {
+  /** As `uname -r` prints it. */
+  release: string;
+  /** Path of the bootable image: bzImage, Image, vmlinuz. */
+  image: string;
+  /** `…/lib/modules/RELEASE`, or undefined for a kernel built without modules. */
+  modules: string | undefined;
+  /** Directory with modules.builtin when there is no module directory: the build tree. */
+  buildTree: string | undefined;
+  /** Why this one, in half a sentence for the user. */
+  chosenBy: string;
+}
+
+/** The conf keys that decide. */
+export interface KernelChoice {
+  KERNEL_SRC: string | undefined;
+  KERNEL_RELEASE: string | undefined;
+  KERNEL_INSTALL_MOD_PATH: string | undefined;
+}
+
+/** What the host looks like; tests give other roots. */
+export interface KernelSearch {
+  architecture: Architecture;
+  runningRelease: string;
+  /** Directory with vmlinuz-RELEASE files. */
+  boot: string;
+  /** Directories that hold a directory per release. */
+  moduleRoots: readonly string[];
+}
+
+export function hostKernelSearch(architecture: Architecture): KernelSearch {
+  return {
+    architecture,
+    runningRelease: release(),
+    boot: '/boot',
+    moduleRoots: ['/lib/modules', '/usr/lib/modules'],
+  };
+}
+
+/**
+ * Chooses the kernel to cut for and boot: KERNEL_SRC, else KERNEL_RELEASE, else the running one if
+ * it can be booted, else the newest installed.
+ * @throws UserError that says which command to run when the chosen one is not complete
+ */
+export function findKernel(choice: KernelChoice, search: KernelSearch): Kernel {
+  if (choice.KERNEL_SRC !== undefined) {
+    return kernelFromTree(choice.KERNEL_SRC, choice.KERNEL_INSTALL_MOD_PATH, search);
+  }
+  const modulesPath = choice.KERNEL_INSTALL_MOD_PATH;
+  const roots = modulesPath === undefined ? search.moduleRoots : [join(modulesPath, 'lib/modules')];
+  if (choice.KERNEL_RELEASE !== undefined) {
+    return requireInstalledKernel(choice.KERNEL_RELEASE, roots, search);
+  }
+  const running = installedKernel(search.runningRelease, roots, search, 'the running kernel');
+  if (running !== undefined) return running;
+  return newestInstalledKernel(roots, search);
+}
+
+function kernelFromTree(
+  tree: string,
+  installModPath: string | undefined,
+  search: KernelSearch,
+): Kernel {
+  if (!isDirectory(tree)) {
+    throw new UserError(`KERNEL_SRC: ${tree} is not a directory`, {
+      hint: 'set KERNEL_SRC to a kernel tree or its O= build directory, or leave it out to boot an installed kernel',
+    });
+  }
+  const { architecture } = search;
+  const config = readTextIfReachable(join(tree, '.config'));
+  const release = readTextIfReachable(join(tree, 'include/config/kernel.release'))?.trim();
+  if (config !== undefined && !config.split('\n').includes(architecture.configLine)) {
+    throw new UserError(
+      `KERNEL_SRC: ${tree} is configured for ${configuredArchitecture(config)}, but this host is ${architecture.name}`,
+      {
+        hint: `the image is made of this host's programs: configure the kernel for ${architecture.name}`,
+      },
+    );
+  }
+  const image = join(tree, architecture.kernelImage);
+  const missing = [
+    ...(config === undefined ? ['.config'] : []),
+    ...(release ? [] : ['include/config/kernel.release']),
+    ...(isFile(image) ? [] : [architecture.kernelImage]),
+  ];
+  if (!release || missing.length > 0) {
+    const lacks = `KERNEL_SRC: ${tree} is not built: it has no ${missing.join(', no ')}`;
+    const looksLikeSource = isFile(join(tree, 'Kconfig')) || config !== undefined;
+    throw new UserError(lacks, {
+      hint: looksLikeSource
+        ? `make -C ${tree} -j$(nproc)   (or set KERNEL_SRC to the O= directory it was built in)`
+        : 'set KERNEL_SRC to the top of a kernel tree, or to the O= directory it was built in',
+    });
+  }
+  return {
+    release,
+    image,
+    modules: config?.split('\n').includes('CONFIG_MODULES=y')
+      ? treeModules(tree, release, installModPath, search)
+      : undefined,
+    buildTree: tree,
+    chosenBy: 'KERNEL_SRC',
+  };
+}
+
+/** Modules of a built tree: KERNEL_INSTALL_MOD_PATH alone if set, else TREE/mods, else installed. */
+function treeModules(
+  tree: string,
+  release: string,
+  installModPath: string | undefined,
+  search: KernelSearch,
+): string {
+  const roots =
+    installModPath === undefined
+      ? [join(tree, 'mods/lib/modules'), ...search.moduleRoots]
+      : [join(installModPath, 'lib/modules')];
+  const found = roots.map((root) => join(root, release)).find(isDirectory);
+  if (found !== undefined) return found;
+  const ownRoot = roots[0] ?? '';
+  const others = listDirectory(ownRoot);
+  const key = installModPath === undefined ? `${tree}/mods` : 'KERNEL_INSTALL_MOD_PATH';
+  throw new UserError(
+    others.length > 0
+      ? `${key} has modules of ${others.join(', ')}, but the kernel in ${tree} is ${release}`
+      : `the modules of the kernel in ${tree} (${release}) are not installed`,
+    {
+      problems: roots.map((root) => `looked for ${join(root, release)}`),
+      hint: `make -C ${tree} INSTALL_MOD_PATH=${installModPath ?? './mods'} modules_install`,
+    },
+  );
+}
+
+function configuredArchitecture(config: string): string {
+  return /^# Linux\/(\S+) .*Kernel Configuration$/m.exec(config)?.[1] ?? 'another architecture';
+}
+
+function installedKernel(
+  release: string,
+  moduleRoots: readonly string[],
+  search: KernelSearch,
+  chosenBy: string,
+): Kernel | undefined {
+  const modules = moduleRoots.map((root) => join(root, release)).find(isDirectory);
+  if (modules === undefined) return undefined;
+  const image = [join(search.boot, `vmlinuz-${release}`), join(modules, 'vmlinuz')].find(
+    isReadable,
+  );
+  if (image === undefined) return undefined;
+  return { release, image, modules, buildTree: undefined, chosenBy };
+}
+
+function requireInstalledKernel(
+  release: string,
+  moduleRoots: readonly string[],
+  search: KernelSearch,
+): Kernel {
+  const kernel = installedKernel(release, moduleRoots, search, 'KERNEL_RELEASE');
+  if (kernel !== undefined) return kernel;
+  const installed = installedReleases(moduleRoots, search);
+  throw new UserError(`KERNEL_RELEASE: the kernel ${release} cannot be booted`, {
+    problems: lacksOf(release, moduleRoots, search),
+    hint:
+      installed.length > 0
+        ? `these can: ${installed.join(', ')}`
+        : 'install its package, or set KERNEL_SRC to a kernel tree',
+  });
+}
+
+function lacksOf(release: string, moduleRoots: readonly string[], search: KernelSearch): string[] {
+  const image = join(search.boot, `vmlinuz-${release}`);
+  const modules = moduleRoots.map((root) => join(root, release));
+  return [
+    ...(isReadable(image)
+      ? []
+      : [`${image} ${isFile(image) ? 'is not readable (sudo chmod +r it)' : 'does not exist'}`]),
+    ...(modules.some(isDirectory) ? [] : [`no ${modules.join(', no ')}`]),
+  ];
+}
+
+function newestInstalledKernel(moduleRoots: readonly string[], search: KernelSearch): Kernel {
+  const [newest] = installedReleases(moduleRoots, search);
+  const kernel =
+    newest === undefined
+      ? undefined
+      : installedKernel(newest, moduleRoots, search, 'the newest installed kernel');
+  if (kernel !== undefined) return kernel;
+  const unreadable = listDirectory(search.boot)
+    .filter((name) => name.startsWith('vmlinuz-'))
+    .map((name) => join(search.boot, name))
+    .filter((path) => !isReadable(path));
+  throw new UserError('there is no kernel to boot', {
+    problems: unreadable.map((path) => `${path} is not readable by this user`),
+    hint:
+      unreadable.length > 0
+        ? `sudo chmod +r ${unreadable.join(' ')}`
+        : 'set KERNEL_SRC to a built kernel tree, or install a kernel package: `scripts/setup` does',
+  });
+}
+
+/** Releases that have both an image and modules, newest first. */
+export function installedReleases(moduleRoots: readonly string[], search: KernelSearch): string[] {
+  const releases = new Set([
+    ...listDirectory(search.boot)
+      .filter((name) => name.startsWith('vmlinuz-'))
+      .map((name) => name.slice('vmlinuz-'.length)),
+    ...moduleRoots.flatMap(listDirectory),
+  ]);
+  return [...releases]
+    .filter((release) => installedKernel(release, moduleRoots, search, '') !== undefined)
+    .sort(compareReleases)
+    .reverse();
+}
+
+/** Orders 6.9.1 before 6.10.0-rc1: runs of digits compare as numbers. */
+export function compareReleases(a: string, b: string): number {
+  return a.localeCompare(b, 'en', { numeric: true });
+}
+
+function listDirectory(path: string): string[] {
+  try {
+    return readdirSync(path).sort();
+  } catch {
+    return [];
+  }
+}

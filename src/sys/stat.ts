@@ -1,0 +1,62 @@
+import { accessSync, constants, lstatSync, readFileSync, type Stats, statSync } from 'node:fs';
+import { dirname } from 'node:path';
+
+/** stat(2) that answers undefined for whatever cannot be reached: missing, not a directory, no access. */
+export function statIfReachable(path: string): Stats | undefined {
+  try {
+    return statSync(path);
+  } catch {
+    return undefined;
+  }
+}
+
+/** The same without following a symbolic link at the end. */
+export function lstatIfReachable(path: string): Stats | undefined {
+  try {
+    return lstatSync(path);
+  } catch {
+    return undefined;
+  }
+}
+
+export function isDirectory(path: string): boolean {
+  return statIfReachable(path)?.isDirectory() === true;
+}
+
+export function isFile(path: string): boolean {
+  return statIfReachable(path)?.isFile() === true;
+}
+
+export function isReadable(path: string): boolean {
+  return canAccess(path, constants.R_OK);
+}
+
+export function isExecutableFile(path: string): boolean {
+  return isFile(path) && canAccess(path, constants.X_OK);
+}
+
+export function canAccess(path: string, mode: number): boolean {
+  try {
+    accessSync(path, mode);
+    return true;
+  } catch {
+    return false;
+  }
+}
+
+export function readTextIfReachable(path: string): string | undefined {
+  try {
+    return readFileSync(path, 'utf8');
+  } catch {
+    return undefined;
+  }
+}
+
+/** Whether a directory can be written, or made where it does not exist. */
+export function canWriteTo(directory: string): boolean {
+  let nearest = directory;
+  while (statIfReachable(nearest) === undefined && nearest !== dirname(nearest)) {
+    nearest = dirname(nearest);
+  }
+  return isDirectory(nearest) && canAccess(nearest, constants.W_OK | constants.X_OK);
+}

@@ -1,0 +1,55 @@
+import { randomBytes } from 'node:crypto';
+import { mkdirSync, readdirSync, renameSync, rmSync, writeFileSync } from 'node:fs';
+import { basename, dirname, join } from 'node:path';
+import { identifySelf, isAlive } from './process-identity.ts';
+
+/** `.NAME.PID-STARTTIME-RANDOM.tmp`: says who made it, so that the next one can tell it is litter. */
+const TEMPORARY_NAME = /^\..+\.(\d+)-(\d+)-[0-9a-f]{8}\.tmp$/s;
+
+/**
+ * A name beside `path` that no other process uses. It is on the same filesystem: renaming it to
+ * `path` is atomic.
+ */
+export function temporaryNameFor(path: string): string {
+  const { pid, startTime } = identifySelf();
+  const unique = `${pid}-${startTime}-${randomBytes(4).toString('hex')}`;
+  return join(dirname(path), `.${basename(path)}.${unique}.tmp`);
+}
+
+/** Removes what killed processes left behind under the names of `temporaryNameFor` in a directory. */
+export function removeLitter(directory: string): void {
+  let names: string[];
+  try {
+    names = readdirSync(directory);
+  } catch {
+    return;
+  }
+  for (const name of names) {
+    const [, pid, startTime] = TEMPORARY_NAME.exec(name) ?? [];
+    if (pid === undefined || startTime === undefined) continue;
+    if (isAlive({ pid: Number(pid), startTime })) continue;
+    rmSync(join(directory, name), { recursive: true, force: true });
+  }
+}
+
+/** Writes `data` to `path` so that a reader sees the old content or the new, never a part. */
+export function writeFileAtomic(path: string, data: string | Uint8Array, mode = 0o600): void {
+  replaceFile(path, (temporary) => writeFileSync(temporary, data, { mode, flag: 'wx' }));
+}
+
+/**
+ * Replaces `path` by what `write` makes at the temporary name it is given; if `write` throws, the
+ * old file stays and nothing is left behind.
+ */
+export function replaceFile<T>(path: string, write: (temporary: string) => T): T {
+  mkdirSync(dirname(path), { recursive: true });
+  const temporary = temporaryNameFor(path);
+  try {
+    const result = write(temporary);
+    renameSync(temporary, path);
+    return result;
+  } catch (error) {
+    rmSync(temporary, { recursive: true, force: true });
+    throw error;
+  }
+}

@@ -1,0 +1,17 @@
+import { spawnSync } from 'node:child_process';
+
+/**
+ * Remembers the mode of the terminal on stdin. The function it returns restores that: QEMU puts the
+ * terminal into raw mode and, if it is killed, leaves it so.
+ */
+export function saveTerminal(): () => void {
+  const saved = spawnSync('stty', ['--save'], {
+    stdio: ['inherit', 'pipe', 'ignore'],
+    encoding: 'utf8',
+  });
+  const mode = saved.stdout?.trim();
+  if (saved.status !== 0 || !mode) return () => {};
+  return () => {
+    spawnSync('stty', [mode], { stdio: ['inherit', 'ignore', 'ignore'] });
+  };
+}
