@@ -1,0 +1,7 @@
+#!/bin/bash
+# What the simple-example cut does once it is up. Copy it, and docs/writing-cuts.md, to start your own.
+set -eu
+
+read -r seconds _ < /proc/uptime
+echo "Linux $(uname -r) was up in $seconds s; this is rapido's simple-example."
+echo 'Look around; `shutdown` or `exit` ends the VM, Ctrl-a x kills it.'

@@ -1,0 +1,85 @@
+import type { ConfKeyTable } from '../conf/schema.ts';
+
+/**
+ * What one test target needs in its image, as plain data. One file in `cuts/` default-exports one.
+ *
+ * Paths and search paths may name conf keys as `${KEY}`; so may every string that says so below.
+ */
+export interface Cut {
+  /** One line for `rapido list`, without a full stop. */
+  summary: string;
+
+  /** Programs that must be there, by name or absolute path (`${KEY}` expanded), with their libraries. */
+  binaries?: readonly string[];
+  /** Programs to take along where the host has them. */
+  optionalBinaries?: readonly string[];
+  /** Directories searched for binaries before PATH; one whose `${KEY}` is unset is left out. */
+  searchPath?: readonly string[];
+
+  /** Kernel modules that must be loadable in the guest; one built into the kernel counts. */
+  drivers?: readonly string[];
+  /** Kernel modules to take along where the kernel has them. */
+  optionalDrivers?: readonly string[];
+
+  /** Test directories, copied as they are. */
+  trees?: readonly Tree[];
+  /** Single host files, copied as they are, to the same path unless `target` says otherwise. */
+  files?: readonly HostFile[];
+  /** Small files made for the image: guest path to content. */
+  contents?: Readonly<Record<string, string>>;
+
+  /** What dracut is asked for beside the binaries. */
+  dracut?: {
+    /** dracut modules, beside `bash`. */
+    modules?: readonly string[];
+    /** Further dracut arguments, as they are. */
+    args?: readonly string[];
+  };
+
+  /**
+   * Scripts that run in this order once the VM is up: file names beside the cut, in an `autorun/`
+   * directory beside it, or in rapido's own `autorun/`.
+   */
+  autorun?: readonly string[];
+  /** Directory in which autorun scripts start and the prompt stands (`${KEY}` expanded). */
+  directory?: string;
+
+  resources?: {
+    /** Virtual CPUs. */
+    cpus?: number;
+    /** With a unit: `512M`, `2G`. */
+    memory?: string;
+  };
+  /** Whether the VM needs a network. */
+  network?: boolean;
+
+  conf?: {
+    /** Keys without which the cut makes no sense: refused when unset; the guest gets them. */
+    needs?: readonly string[];
+    /** Keys that the guest gets when they are set. */
+    uses?: readonly string[];
+    /** Keys that only this cut knows, by name; they count as used. */
+    defines?: ConfKeyTable;
+  };
+}
+
+export interface Tree {
+  /** Host directory (`${KEY}` expanded). */
+  source: string;
+  /** Guest directory; the same path if left out. */
+  target?: string;
+  /** Names (`.git`), paths below the source (`doc/html`) or patterns (`*.o`) to leave out. */
+  exclude?: readonly string[];
+}
+
+export interface HostFile {
+  source: string;
+  target?: string;
+  /** Left out without a word when the source does not exist. */
+  optional?: boolean;
+}
+
+/** Types the data of a cut file: `export default defineCut({ … })`. It returns what it is given. */
+export function defineCut(cut: Cut): Cut {
+  return cut;
+}

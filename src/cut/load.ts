@@ -1,0 +1,145 @@
+import { readdirSync, realpathSync } from 'node:fs';
+import { basename, dirname, join } from 'node:path';
+import { pathToFileURL } from 'node:url';
+import { distance } from 'fastest-levenshtein';
+import { UsageError, UserError } from '../errors.ts';
+import type { Directories } from '../host/directories.ts';
+import { isDirectory, isFile } from '../sys/stat.ts';
+import type { Cut } from './cut.ts';
+
+/** A cut file that was found, before it is read. */
+export interface CutFile {
+  /** On the command line: `simple-example`. */
+  name: string;
+  path: string;
+  origin: CutOrigin;
+  /** Cuts of the same name that this one hides, nearest first. */
+  shadows: CutOrigin[];
+}
+
+export interface CutOrigin {
+  /** Who owns the directory: rapido itself, or how the user named it. */
+  kind: 'built-in' | '--cut-dir' | 'CUT_DIR' | 'user';
+  directory: string;
+}
+
+export interface LoadedCut extends CutFile {
+  cut: Cut;
+}
+
+/**
+ * Where to look for cuts, the first wins.
+ * @param confCutDir CUT_DIR, if it is set by the user
+ */
+export function cutDirectories(
+  directories: Directories,
+  cutDirOptions: readonly string[],
+  confCutDir: string | undefined,
+): CutOrigin[] {
+  return [
+    ...cutDirOptions.map((directory) => ({ kind: '--cut-dir' as const, directory })),
+    ...(confCutDir === undefined ? [] : [{ kind: 'CUT_DIR' as const, directory: confCutDir }]),
+    { kind: 'user', directory: join(directories.config, 'cuts') },
+    { kind: 'built-in', directory: join(directories.root, 'dist/cuts') },
+  ];
+}
+
+/**
+ * Every cut there is, sorted by name. A directory of the user's that does not exist is an error
+ * when it was named, and nothing when it is only looked for.
+ */
+export function findCuts(origins: readonly CutOrigin[]): CutFile[] {
+  const cuts = new Map<string, CutFile>();
+  for (const origin of origins) {
+    for (const file of listCutFiles(origin)) {
+      const name = cutName(file);
+      const nearer = cuts.get(name);
+      if (nearer !== undefined) nearer.shadows.push(origin);
+      else cuts.set(name, { name, path: join(origin.directory, file), origin, shadows: [] });
+    }
+  }
+  return [...cuts.values()].sort((a, b) => (a.name < b.name ? -1 : 1));
+}
+
+function listCutFiles(origin: CutOrigin): string[] {
+  const named = origin.kind === '--cut-dir' || origin.kind === 'CUT_DIR';
+  if (!isDirectory(origin.directory)) {
+    if (!named) return [];
+    throw new UsageError(`${origin.kind}: ${origin.directory} is not a directory`);
+  }
+  return readdirSync(origin.directory)
+    .filter((file) => /^[^_.].*\.[cm]?[jt]s$/.test(file) && !/\.(d|test)\.[cm]?ts$/.test(file))
+    .sort();
+}
+
+/** The original tool's files had underscores where its command line had dashes. */
+function cutName(fileOrName: string): string {
+  return basename(fileOrName)
+    .replace(/\.[cm]?[jt]s$/, '')
+    .replaceAll('_', '-');
+}
+
+/** @throws UsageError that names the nearest cuts when there is none called so */
+export function pickCut(name: string, cuts: readonly CutFile[]): CutFile {
+  const wanted = cutName(name);
+  const found = cuts.find((cut) => cut.name === wanted);
+  if (found !== undefined) return found;
+  const near = cuts
+    .map((cut) => ({ name: cut.name, cost: distance(wanted, cut.name) }))
+    .filter(({ name: known, cost }) => cost <= 3 || known.includes(wanted))
+    .sort((a, b) => a.cost - b.cost)
+    .slice(0, 3);
+  throw new UsageError(`there is no cut called ${name}`, {
+    hint:
+      near.length > 0
+        ? `did you mean ${near.map((cut) => cut.name).join(' or ')}? \`rapido list\` shows all`
+        : '`rapido list` shows all cuts',
+  });
+}
+
+/**
+ * Reads a cut file. A user's own is transpiled and checked; built-in ones are compiled with rapido
+ * and checked by its tests.
+ */
+export async function loadCut(file: CutFile, directories: Directories): Promise<LoadedCut> {
+  if (file.origin.kind === 'built-in') {
+    const module: { default: Cut } = await import(pathToFileURL(file.path).href);
+    return { ...file, cut: module.default };
+  }
+  const [{ createJiti }, { validateCut }] = await Promise.all([
+    import('jiti'),
+    import('./validate.ts'),
+  ]);
+  const jiti = createJiti(import.meta.url, {
+    alias: { rapido: join(directories.root, 'dist/index.js') },
+    fsCache: join(directories.cache, 'jiti'),
+    moduleCache: false,
+  });
+  let exported: unknown;
+  try {
+    exported = await jiti.import(file.path, { default: true });
+  } catch (cause) {
+    throw new UserError(`${file.path}: cannot be loaded`, {
+      cause,
+      problems: [cause instanceof Error ? cause.message : String(cause)],
+    });
+  }
+  return { ...file, cut: validateCut(exported, file.path) };
+}
+
+/**
+ * Finds an autorun script of a cut: beside the cut file, in `autorun/` there, or in rapido's own.
+ * @throws UserError that lists where it was looked for
+ */
+export function findAutorunScript(name: string, cut: CutFile, directories: Directories): string {
+  const beside = dirname(realpathSync(cut.path));
+  const candidates = [
+    ...(cut.origin.kind === 'built-in' ? [] : [join(beside, name), join(beside, 'autorun', name)]),
+    join(directories.root, 'autorun', name),
+  ];
+  const found = candidates.find(isFile);
+  if (found !== undefined) return found;
+  throw new UserError(`${cut.path}: autorun: there is no ${name}`, {
+    problems: candidates.map((path) => `looked for ${path}`),
+  });
+}
