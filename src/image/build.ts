@@ -1,0 +1,170 @@
+import { closeSync, mkdirSync, openSync, readSync, rmSync, writeSync } from 'node:fs';
+import { dirname, join } from 'node:path';
+import { errorCode, UserError } from '../errors.ts';
+import { statIfReachable } from '../sys/stat.ts';
+import { removeLitter, replaceFile, temporaryNameFor } from '../sys/temporary.ts';
+import { type CpioEntry, writeCpio } from './cpio-write.ts';
+import { headerMembers, type ImageHeader, isSameImage } from './image-header.ts';
+import {
+  type Layer,
+  type LayerKind,
+  type LayerRecipe,
+  obtainLayer,
+  pruneLayers,
+} from './layer-cache.ts';
+import type { ModuleTree } from './modules.ts';
+import { modulesLayer } from './modules-layer.ts';
+import { digestMembers, overlayMembers } from './overlay.ts';
+import type { ImagePlan } from './plan.ts';
+import { type TreesRecord, treesLayer } from './trees-layer.ts';
+import { canDracutInstall, type UserspaceRecord, userspaceLayer } from './userspace-layer.ts';
+
+export interface BuildOptions {
+  /** rapido's cache directory. */
+  cache: string;
+  /** Makes every layer anew. */
+  rebuild: boolean;
+  /** The kernel's modules, which the plan was made from. */
+  moduleTree: ModuleTree | undefined;
+  onProgress: (step: string) => void;
+}
+
+export interface BuiltImage {
+  path: string;
+  bytes: number;
+  layers: BuiltLayer[];
+  /** The image was there already and is what it would be now. */
+  unchanged: boolean;
+  warnings: string[];
+}
+
+export interface BuiltLayer {
+  kind: LayerKind;
+  bytes: number;
+  /** Why it was made, or undefined if it was reused. */
+  madeBecause: string | undefined;
+}
+
+/**
+ * Makes the image of a plan. The image that was there before stays whole until the new one takes
+ * its place; if anything fails, nothing of the attempt is left.
+ */
+export async function buildImage(plan: ImagePlan, options: BuildOptions): Promise<BuiltImage> {
+  const directory = join(options.cache, 'layers');
+  mkdirSync(directory, { recursive: true, mode: 0o700 });
+  pruneLayers(directory, Date.now());
+  const opened: Layer[] = [];
+  const obtain: Obtain = async (recipe) => {
+    const layer = await obtainLayer(directory, recipe, options.rebuild);
+    opened.push(layer);
+    return layer;
+  };
+  try {
+    return writeImage(plan, await obtainLayers(plan, options, obtain));
+  } catch (error) {
+    if (errorCode(error) !== 'ENOSPC') throw error;
+    throw new UserError('no space left on the device', {
+      cause: error,
+      hint: `free some where ${options.cache} and ${dirname(plan.output)} are; the previous image is untouched`,
+    });
+  } finally {
+    for (const layer of opened) closeSync(layer.fd);
+  }
+}
+
+type Obtain = <Record>(recipe: LayerRecipe<Record>) => Promise<Layer<Record>>;
+
+interface Layers {
+  userspace: Layer<UserspaceRecord>;
+  modules: Layer | undefined;
+  trees: Layer<TreesRecord> | undefined;
+}
+
+async function obtainLayers(
+  plan: ImagePlan,
+  options: BuildOptions,
+  obtain: Obtain,
+): Promise<Layers> {
+  const { links } = plan;
+  // The trees come first: dracut has to bring the libraries of the programs in them.
+  const trees = plan.trees.length === 0 ? undefined : await obtain(treesLayer(plan.trees, links));
+  const libraries = (trees?.record.libraries ?? []).filter(canDracutInstall);
+  const install = [...new Set([...plan.userspace.install, ...libraries])].sort();
+  const staging = temporaryNameFor(join(options.cache, 'staging', plan.image.cut));
+  removeLitter(dirname(staging));
+  try {
+    // Both run to their end, even if one fails: nothing must be left behind or running.
+    const [userspace, modules] = await Promise.allSettled([
+      obtain(userspaceLayer({ ...plan.userspace, install }, links, staging, options.onProgress)),
+      plan.modules === undefined || options.moduleTree === undefined
+        ? undefined
+        : obtain(modulesLayer(options.moduleTree, plan.modules, links)),
+    ]);
+    if (userspace.status === 'rejected') throw userspace.reason;
+    if (modules.status === 'rejected') throw modules.reason;
+    return { userspace: userspace.value, modules: modules.value, trees };
+  } finally {
+    rmSync(staging, { recursive: true, force: true });
+  }
+}
+
+function writeImage(plan: ImagePlan, layers: Layers): BuiltImage {
+  const overlay = overlayMembers(plan.overlay, layers.userspace.record.provided, plan.links);
+  const header: ImageHeader = {
+    version: 1,
+    image: plan.image,
+    parts: {
+      userspace: layers.userspace.id,
+      modules: layers.modules?.id ?? '',
+      trees: layers.trees?.id ?? '',
+      overlay: digestMembers(overlay),
+    },
+  };
+  const inOrder = [layers.userspace, layers.modules, layers.trees].filter(
+    (layer) => layer !== undefined,
+  );
+  const unchanged = isSameImage(plan.output, header);
+  if (!unchanged) {
+    removeLitter(dirname(plan.output));
+    replaceFile(plan.output, (temporary) => writeParts(temporary, header, inOrder, overlay));
+  }
+  return {
+    path: plan.output,
+    bytes: statIfReachable(plan.output)?.size ?? 0,
+    layers: inOrder.map(({ kind, bytes, madeBecause }) => ({ kind, bytes, madeBecause })),
+    unchanged,
+    warnings: (layers.trees?.record.unresolved ?? []).map((library) => `not found: ${library}`),
+  };
+}
+
+/** The kernel unpacks the archives in order, and what comes later replaces what came before. */
+function writeParts(
+  path: string,
+  header: ImageHeader,
+  layers: readonly Layer[],
+  overlay: readonly CpioEntry[],
+): void {
+  const fd = openSync(path, 'wx', 0o600);
+  try {
+    writeCpio(fd, headerMembers(header), { outputName: path });
+    for (const layer of layers) copyArchive(layer, fd);
+    writeCpio(fd, overlay, { outputName: path });
+  } finally {
+    closeSync(fd);
+  }
+}
+
+const COPY_BYTES = 4 * 1024 * 1024;
+
+function copyArchive(layer: Layer, output: number): void {
+  const buffer = Buffer.allocUnsafe(Math.min(COPY_BYTES, layer.bytes));
+  for (let position = 0; position < layer.bytes; ) {
+    const wanted = Math.min(buffer.length, layer.bytes - position);
+    const length = readSync(layer.fd, buffer, 0, wanted, position);
+    if (length === 0) throw new Error(`the ${layer.kind} layer ends early`);
+    for (let written = 0; written < length; ) {
+      written += writeSync(output, buffer, written, length - written);
+    }
+    position += length;
+  }
+}

@@ -1,0 +1,30 @@
+import type { Kernel } from '../host/kernel.ts';
+import { formatCommandLine } from '../sys/command-line.ts';
+import type { ImagePlan } from './plan.ts';
+import { dracutCommandLine } from './userspace-layer.ts';
+
+/** What a cut would do, for `--dry-run`: comments, and the one command that it may run. */
+export function describePlan(plan: ImagePlan, kernel: Kernel): string[] {
+  const { modules, trees } = plan;
+  const scripts = plan.overlay.filter(({ path }) => path.startsWith('/rapido/autorun/'));
+  return [
+    `# kernel: Linux ${kernel.release}, ${kernel.image} (${kernel.chosenBy})`,
+    `# image: ${plan.output}`,
+    '# userspace layer, unless the one in the cache still holds (TEMPORARY is a directory in there):',
+    formatCommandLine(
+      dracutCommandLine(plan.userspace, {
+        temporary: 'TEMPORARY/tmp',
+        emptyConfDirectory: 'TEMPORARY/conf',
+        log: 'TEMPORARY/log',
+        output: 'TEMPORARY/userspace.layer',
+      }),
+    ),
+    modules === undefined
+      ? '# modules layer: none, the kernel has no loadable modules'
+      : `# modules layer, from ${modules.directory}: ${modules.modules.map(({ name }) => name).join(' ')}`,
+    ...trees.map(({ source, target }) =>
+      target === source ? `# trees layer: ${source}` : `# trees layer: ${source} to ${target}`,
+    ),
+    ...scripts.map(({ path }) => `# runs in the guest: ${path}`),
+  ];
+}

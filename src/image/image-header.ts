@@ -1,0 +1,69 @@
+import { closeSync, constants, openSync } from 'node:fs';
+import { errorCode, UserError } from '../errors.ts';
+import { readCpio, readCpioData } from './cpio-read.ts';
+import type { CpioEntry } from './cpio-write.ts';
+import type { ImageInfo } from './plan.ts';
+
+/**
+ * The first member of every image, in an archive of its own: what the image is. So an image is one
+ * file that can be replaced at once, copied and booted from anywhere.
+ */
+const HEADER_PATH = 'rapido/image.json';
+
+export interface ImageHeader {
+  version: 1;
+  image: ImageInfo;
+  /** Ids of the layers, and digest of the overlay: the same ones mean the same image. */
+  parts: { userspace: string; modules: string; trees: string; overlay: string };
+}
+
+export function headerMembers(header: ImageHeader): CpioEntry[] {
+  return [
+    { path: 'rapido', mode: constants.S_IFDIR | 0o755 },
+    { path: HEADER_PATH, mode: constants.S_IFREG | 0o644, data: JSON.stringify(header) },
+  ];
+}
+
+/**
+ * @throws UserError when the file cannot be read or is not an image that rapido made
+ */
+export function readImageHeader(path: string): ImageHeader {
+  const header = tryReadImageHeader(path);
+  if (header !== undefined) return header;
+  throw new UserError(`${path}: not an image that rapido cut`, {
+    hint: 'make one: `rapido cut NAME`; `rapido list` shows the names',
+  });
+}
+
+/** @returns undefined for a file that is not an image of this version */
+function tryReadImageHeader(path: string): ImageHeader | undefined {
+  let fd: number;
+  try {
+    fd = openSync(path, 'r');
+  } catch (cause) {
+    throw new UserError(`${path}: cannot be read (${errorCode(cause)})`, { cause });
+  }
+  try {
+    for (const member of readCpio(fd)) {
+      const name = member.path.toString();
+      if (name === 'rapido') continue;
+      if (name !== HEADER_PATH) return undefined;
+      const header: ImageHeader = JSON.parse(readCpioData(fd, member).toString());
+      return header.version === 1 ? header : undefined;
+    }
+    return undefined;
+  } catch {
+    return undefined;
+  } finally {
+    closeSync(fd);
+  }
+}
+
+/** Whether `path` holds exactly what `header` says. */
+export function isSameImage(path: string, header: ImageHeader): boolean {
+  try {
+    return JSON.stringify(tryReadImageHeader(path)) === JSON.stringify(header);
+  } catch {
+    return false;
+  }
+}

@@ -1,0 +1,49 @@
+import { closeSync, constants, openSync } from 'node:fs';
+import { type FileSignatures, findChangedFile, signFiles } from '../sys/file-signature.ts';
+import { type CpioEntry, writeCpio } from './cpio-write.ts';
+import { type DirectoryLinks, directoryMaker, resolveGuestPath } from './guest-path.ts';
+import type { LayerRecipe } from './layer-cache.ts';
+import { buildModulesLayer, type LayerFile, type ModulesPlan, type ModuleTree } from './modules.ts';
+
+/** What is noted of a modules layer. */
+export interface ModulesRecord {
+  files: FileSignatures;
+}
+
+export function modulesLayer(
+  tree: ModuleTree,
+  plan: ModulesPlan,
+  links: DirectoryLinks,
+): LayerRecipe<ModulesRecord> {
+  return {
+    kind: 'modules',
+    ingredients: { directory: plan.directory, modules: plan.modules, links },
+    findChange: (record) => {
+      const changed = findChangedFile(record.files);
+      return changed === undefined ? undefined : `${changed} changed`;
+    },
+    make: async (path) => {
+      const startedMs = Date.now();
+      const files = await buildModulesLayer(tree, plan);
+      const fd = openSync(path, 'wx', 0o600);
+      try {
+        writeCpio(fd, moduleMembers(files, links), { outputName: path });
+      } finally {
+        closeSync(fd);
+      }
+      return { files: signFiles(plan.dependsOn, startedMs) };
+    },
+  };
+}
+
+function* moduleMembers(
+  files: readonly LayerFile[],
+  links: DirectoryLinks,
+): Generator<CpioEntry, void, undefined> {
+  const makeDirectories = directoryMaker(links);
+  for (const file of files) {
+    const path = resolveGuestPath(file.path, links);
+    yield* makeDirectories(path);
+    yield { ...file, path, mode: constants.S_IFREG | file.mode };
+  }
+}

@@ -1,0 +1,182 @@
+import { createHash } from 'node:crypto';
+import { constants } from 'node:fs';
+import { posix } from 'node:path';
+import type { CpioEntry } from './cpio-write.ts';
+import { type DirectoryLinks, directoryMaker, parentMode, resolveGuestPath } from './guest-path.ts';
+
+/** A small file, link or directory made for the image. */
+export type OverlayEntry =
+  | { path: string; mode: number; data: string | Buffer }
+  | { path: string; target: string }
+  | { path: string; directory: true };
+
+/** A script that runs in the guest once it is up. */
+export interface AutorunScript {
+  /** For messages and the file name. */
+  name: string;
+  content: Buffer;
+}
+
+export interface OverlayRequest {
+  cut: string;
+  /** Files of guest/, by name. */
+  guestFiles: Readonly<Record<'init' | 'session' | 'power-off' | 'bashrc', Buffer>>;
+  /** Modules that init loads. */
+  loadModules: readonly string[];
+  autorun: readonly AutorunScript[];
+  /** Where autorun scripts and the prompt start. */
+  directory: string | undefined;
+  /** Conf keys that the cut declares, with their values. */
+  conf: Readonly<Record<string, string>>;
+  /** Guest paths of trees: nothing may be mounted over them. */
+  treeTargets: readonly string[];
+  /** Guest path to content. */
+  contents: Readonly<Record<string, string>>;
+  /** Guest path of a program outside the usual directories, which gets a link in /usr/local/bin. */
+  programs: readonly string[];
+  /** terminfo files by their path below the database, `x/xterm`. */
+  terminfo: Readonly<Record<string, Buffer>>;
+}
+
+/** Plans the topmost layer: rapido's own part of the guest and what changes with every call. */
+export function planOverlay(request: OverlayRequest): OverlayEntry[] {
+  const { guestFiles } = request;
+  return [
+    ...['/dev', '/proc', '/sys', '/run', '/tmp', '/root', '/mnt', '/host'].map(directory),
+    script('/init', guestFiles.init),
+    script('/rapido/session', guestFiles.session),
+    script('/rapido/power-off', guestFiles['power-off']),
+    { path: '/rapido/bashrc', mode: 0o644, data: guestFiles.bashrc },
+    { path: '/rapido/fstab', mode: 0o644, data: formatFstab(request.treeTargets) },
+    { path: '/rapido/boot.sh', mode: 0o600, data: formatBootScript(request) },
+    ...DEVICE_LINKS.map(([name, target]) => ({ path: `/rapido/dev/${name}`, target })),
+    ...['shutdown', 'poweroff', 'halt', 'reboot'].map((name) => ({
+      path: `/usr/sbin/${name}`,
+      target: '/rapido/power-off',
+    })),
+    ...request.autorun.map((autorun, index) =>
+      script(`/rapido/autorun/${scriptFileName(autorun, index)}`, autorun.content),
+    ),
+    ...request.programs.map((path) => ({
+      path: `/usr/local/bin/${posix.basename(path)}`,
+      target: path,
+    })),
+    ...Object.entries(request.terminfo).map(([name, data]) => ({
+      path: `/usr/share/terminfo/${name}`,
+      mode: 0o644,
+      data,
+    })),
+    ...Object.entries(request.contents).map(([path, data]) => ({ path, mode: 0o644, data })),
+  ];
+}
+
+/** What makes an id, a login name or a host name work without the host's own databases. */
+const DATABASES: readonly OverlayEntry[] = [
+  {
+    path: '/etc/passwd',
+    mode: 0o644,
+    data: 'root:x:0:0:root:/root:/bin/bash\nnobody:x:65534:65534:nobody:/:/bin/false\n',
+  },
+  { path: '/etc/group', mode: 0o644, data: 'root:x:0:\ntty:x:5:\nnogroup:x:65534:\n' },
+  {
+    path: '/etc/hosts',
+    mode: 0o644,
+    data: '127.0.0.1 localhost\n::1 localhost ip6-localhost\n',
+  },
+];
+
+/**
+ * The overlay's archive members. Databases that the userspace layer already has are left alone.
+ * @param provided paths below the root, without the leading slash, that dracut made in /etc
+ */
+export function overlayMembers(
+  entries: readonly OverlayEntry[],
+  provided: readonly string[],
+  links: DirectoryLinks,
+): CpioEntry[] {
+  const absent = DATABASES.filter(({ path }) => !provided.includes(path.slice(1)));
+  const makeDirectories = directoryMaker(links);
+  return [...absent, ...entries].flatMap((entry) => {
+    const path = resolveGuestPath(entry.path, links);
+    return [...makeDirectories(path), toMember(path, entry)];
+  });
+}
+
+function toMember(path: string, entry: OverlayEntry): CpioEntry {
+  if ('directory' in entry) return { path, mode: constants.S_IFDIR | parentMode(path) };
+  if ('target' in entry) return { path, mode: constants.S_IFLNK | 0o777, target: entry.target };
+  return { path, mode: constants.S_IFREG | entry.mode, data: entry.data };
+}
+
+/** Tells whether two overlays are the same without writing them. */
+export function digestMembers(members: readonly CpioEntry[]): string {
+  const hash = createHash('sha256');
+  for (const { path, mode, ...content } of members) {
+    hash.update(`${path}\0${mode}\0`);
+    if ('data' in content) hash.update(content.data);
+    if ('target' in content) hash.update(content.target);
+    hash.update('\0');
+  }
+  return hash.digest('hex');
+}
+
+function directory(path: string): OverlayEntry {
+  return { path, directory: true };
+}
+
+function script(path: string, data: Buffer): OverlayEntry {
+  return { path, mode: 0o755, data };
+}
+
+/** `00-simple-example.sh`: letters that are safe in the guest's list and in the control channel. */
+function scriptFileName(autorun: AutorunScript, index: number): string {
+  const name = autorun.name.replace(/[^\w.-]+/g, '_').slice(0, 60);
+  return `${String(index).padStart(2, '0')}-${name}`;
+}
+
+const DEVICE_LINKS = [
+  ['fd', '/proc/self/fd'],
+  ['stdin', '/proc/self/fd/0'],
+  ['stdout', '/proc/self/fd/1'],
+  ['stderr', '/proc/self/fd/2'],
+] as const;
+
+/** fstab(5) of what init mounts, in order; /proc is there already. */
+const MOUNTS = [
+  ['sysfs', '/sys', 'sysfs', 'nosuid,nodev,noexec'],
+  ['devtmpfs', '/dev', 'devtmpfs', 'nosuid,mode=755'],
+  ['devpts', '/dev/pts', 'devpts', 'nosuid,noexec,gid=5,mode=620,ptmxmode=666,X-mount.mkdir'],
+  ['tmpfs', '/dev/shm', 'tmpfs', 'nosuid,nodev,X-mount.mkdir'],
+  ['tmpfs', '/run', 'tmpfs', 'nosuid,nodev,mode=755'],
+  ['tmpfs', '/tmp', 'tmpfs', 'nosuid,nodev,mode=1777'],
+  ['debugfs', '/sys/kernel/debug', 'debugfs', 'nosuid,nodev,noexec'],
+] as const;
+
+/** A tree that was cut from below /tmp or /run must not be hidden by a tmpfs mounted there. */
+function formatFstab(treeTargets: readonly string[]): string {
+  return MOUNTS.filter(
+    ([type, where]) =>
+      type !== 'tmpfs' ||
+      !treeTargets.some((target) => target === where || target.startsWith(`${where}/`)),
+  )
+    .map(([device, where, type, options]) => `${device} ${where} ${type} ${options} 0 0\n`)
+    .join('');
+}
+
+/** The variables that init and the session read. */
+function formatBootScript(request: OverlayRequest): string {
+  const autorun = request.autorun.map(scriptFileName).map(quoteForShell).join(' ');
+  return [
+    `RAPIDO_CUT=${quoteForShell(request.cut)}`,
+    `RAPIDO_MODULES=${quoteForShell(request.loadModules.join(' '))}`,
+    `RAPIDO_AUTORUN=(${autorun})`,
+    `RAPIDO_DIRECTORY=${quoteForShell(request.directory ?? '')}`,
+    ...Object.entries(request.conf).map(([key, value]) => `export ${key}=${quoteForShell(value)}`),
+    '',
+  ].join('\n');
+}
+
+/** A word that a POSIX shell takes as it is, whatever is in it. */
+export function quoteForShell(value: string): string {
+  return `'${value.replaceAll("'", "'\\''")}'`;
+}

@@ -1,0 +1,39 @@
+import type { ControlChannel } from '../vm/plan.ts';
+import type { DirectoryLinks } from './guest-path.ts';
+import type { ModulesPlan } from './modules.ts';
+import type { OverlayEntry } from './overlay.ts';
+import type { PlannedTree } from './trees-layer.ts';
+import type { PlannedUserspace } from './userspace-layer.ts';
+
+/** Everything that an image will be made of: plain data, printed by `--dry-run`. */
+export interface ImagePlan {
+  version: 1;
+  /** Where the image goes. */
+  output: string;
+  /** What `rapido boot` needs to know of it. */
+  image: ImageInfo;
+  /** Links that the guest's directory tree has: entries go to where they lead. */
+  links: DirectoryLinks;
+  userspace: PlannedUserspace;
+  /** undefined for a kernel without modules. */
+  modules: ModulesPlan | undefined;
+  trees: PlannedTree[];
+  overlay: OverlayEntry[];
+}
+
+/** What an image says of itself, in its first member; see `image-header.ts`. */
+export interface ImageInfo {
+  cut: string;
+  /** Of the kernel that the modules are for. */
+  kernelRelease: string;
+  /** Virtual CPUs that the cut asks for; undefined: whatever the default is. */
+  cpus: number | undefined;
+  /** Bytes of memory that the cut asks for. */
+  memory: number | undefined;
+  /** Whether it wants a network. */
+  network: boolean;
+  /** How its init reaches rapido beside the console. */
+  channel: ControlChannel;
+  /** Whether it can mount VIRTFS_SHARE_PATH. */
+  sharesDirectory: boolean;
+}

@@ -1,0 +1,87 @@
+import { constants, lstatSync, readdirSync, readlinkSync, type Stats } from 'node:fs';
+import { errorCode, UserError } from '../errors.ts';
+import { formatPath } from './cpio.ts';
+
+/**
+ * A host path as fs takes it. Names are bytes on Linux: walking goes by "binary" strings, one
+ * character a byte, and only those that are not ASCII are turned into Buffers.
+ */
+export type HostPath = string | Buffer;
+
+/** One file of a tree. */
+export interface TreeFile {
+  /** Relative to the root of the tree, a binary string; '' for the root itself. */
+  name: string;
+  host: HostPath;
+  stats: Stats;
+  /** Of a symbolic link. */
+  target: HostPath | undefined;
+}
+
+/**
+ * Every file below a directory and the directory itself, parents before children, in the order of
+ * their bytes. A root that is not a directory is one file. Sockets are left out.
+ * @throws UserError that names what cannot be read
+ */
+export function walkTree(root: string, exclude: readonly string[]): TreeFile[] {
+  const excluded = compileExclusions(exclude);
+  const files: TreeFile[] = [];
+  const visit = (path: string, name: string): void => {
+    const host = toHostPath(path);
+    const stats = lstat(host);
+    const type = stats.mode & constants.S_IFMT;
+    if (type === constants.S_IFSOCK) return;
+    const target =
+      type === constants.S_IFLNK ? toHostPath(readlinkSync(host, 'latin1')) : undefined;
+    files.push({ name, host, stats, target });
+    if (type !== constants.S_IFDIR) return;
+    for (const child of listDirectory(host)) {
+      const childName = name === '' ? child : `${name}/${child}`;
+      if (!excluded(child, childName)) visit(`${path}/${child}`, childName);
+    }
+  };
+  visit(Buffer.from(root).toString('latin1'), '');
+  return files;
+}
+
+function lstat(path: HostPath): Stats {
+  try {
+    return lstatSync(path);
+  } catch (error) {
+    throw unreadable(path, error);
+  }
+}
+
+function listDirectory(path: HostPath): string[] {
+  try {
+    return readdirSync(path, { encoding: 'latin1' }).sort();
+  } catch (error) {
+    throw unreadable(path, error);
+  }
+}
+
+function unreadable(path: HostPath, cause: unknown): UserError {
+  return new UserError(`${formatPath(path)}: cannot be read (${errorCode(cause)})`, { cause });
+}
+
+/** From a binary string. */
+export function toHostPath(binary: string): HostPath {
+  return /[^\x00-\x7f]/.test(binary) ? Buffer.from(binary, 'latin1') : binary;
+}
+
+/**
+ * A pattern without a slash is about the name of a file or directory anywhere (`.git`, `*.o`), one
+ * with a slash about the path below the root (`doc/*.html`). `*` stands for anything but a slash.
+ */
+export function compileExclusions(
+  patterns: readonly string[],
+): (name: string, path: string) => boolean {
+  if (patterns.length === 0) return () => false;
+  const compiled = patterns.map((pattern) => {
+    const literal = pattern.replace(/^\/|\/$/g, '').split('*');
+    const source = literal.map((part) => part.replace(/[.+?^${}()|[\]\\]/g, '\\$&')).join('[^/]*');
+    return { wholePath: pattern.includes('/'), expression: new RegExp(`^${source}$`, 's') };
+  });
+  return (name, path) =>
+    compiled.some(({ wholePath, expression }) => expression.test(wholePath ? path : name));
+}

@@ -1,0 +1,242 @@
+import {
+  closeSync,
+  constants,
+  mkdirSync,
+  openSync,
+  readdirSync,
+  readFileSync,
+  rmSync,
+} from 'node:fs';
+import { dirname, join } from 'node:path';
+import { UserError } from '../errors.ts';
+import { type FileSignatures, findChangedFile, signFiles } from '../sys/file-signature.ts';
+import { lstatIfReachable } from '../sys/stat.ts';
+import { readCpio } from './cpio-read.ts';
+import { type DirectoryLinks, resolveGuestPath } from './guest-path.ts';
+import type { LayerRecipe } from './layer-cache.ts';
+
+/** What dracut is asked for. */
+export interface PlannedUserspace {
+  /** Path of the dracut script. */
+  dracut: string;
+  /** Whether that is a source tree of its own (DRACUT_SRC), run with `--local`. */
+  local: boolean;
+  /** dracut modules. */
+  modules: readonly string[];
+  /** Absolute host paths of what it copies; libraries follow by themselves. */
+  install: readonly string[];
+  /** Arguments of the cut and of DRACUT_EXTRA_ARGS, as they are. */
+  extraArguments: readonly string[];
+}
+
+/** What is noted of a userspace layer. */
+export interface UserspaceRecord {
+  /** Every host file that went in, or that decided what goes in. */
+  files: FileSignatures;
+  /** Files of /etc that dracut provides: the overlay leaves them alone. */
+  provided: string[];
+}
+
+export interface DracutWorkspace {
+  /** An existing directory for dracut's temporary files. */
+  temporary: string;
+  /** An empty directory, so that the host's dracut.conf.d does not leak into images. */
+  emptyConfDirectory: string;
+  /** Where dracut notes which host files it copied. */
+  log: string;
+  /** The image to write. */
+  output: string;
+}
+
+/** Longest single argument that Linux takes is 128 KiB (MAX_ARG_STRLEN). */
+const INSTALL_ARGUMENT_BYTES = 64 * 1024;
+
+/**
+ * The dracut command line, program first. No kernel, no host configuration and nothing that only
+ * a real boot needs; stripping and hard-linking would only cost time.
+ */
+export function dracutCommandLine(
+  plan: PlannedUserspace,
+  workspace: DracutWorkspace,
+): [string, ...string[]] {
+  return [
+    plan.dracut,
+    ...(plan.local ? ['--local'] : []),
+    ...['--force', '--no-kernel', '--no-hostonly', '--no-hostonly-cmdline'],
+    ...['--no-compress', '--no-early-microcode', '--nostrip', '--nohardlink'],
+    ...['--conf', '/dev/null', '--confdir', workspace.emptyConfDirectory],
+    ...['--tmpdir', workspace.temporary, '--loginstall', workspace.log],
+    ...['--modules', plan.modules.join(' ')],
+    ...joinUpTo(plan.install, INSTALL_ARGUMENT_BYTES).flatMap((paths) => ['--install', paths]),
+    ...plan.extraArguments,
+    workspace.output,
+  ];
+}
+
+/** Joins words with spaces into as few strings as the limit allows. */
+export function joinUpTo(words: readonly string[], limit: number): string[] {
+  const lines: string[] = [];
+  for (const word of words) {
+    const last = lines.at(-1);
+    if (last === undefined || last.length + 1 + word.length > limit) lines.push(word);
+    else lines[lines.length - 1] = `${last} ${word}`;
+  }
+  return lines;
+}
+
+/** dracut splits what it is given to install at white space, and expands it as a pattern. */
+export function canDracutInstall(path: string): boolean {
+  return /^[\w@%+=:,./-]+$/.test(path);
+}
+
+export function userspaceLayer(
+  plan: PlannedUserspace,
+  links: DirectoryLinks,
+  staging: string,
+  onProgress: (step: string) => void,
+): LayerRecipe<UserspaceRecord> {
+  return {
+    kind: 'userspace',
+    ingredients: { plan, links },
+    findChange: (record) => {
+      const changed = findChangedFile(record.files);
+      return changed === undefined ? undefined : `${changed} changed`;
+    },
+    make: async (path) => {
+      const startedMs = Date.now();
+      const workspace = makeWorkspace(staging, path);
+      try {
+        const said = await runDracut(plan, workspace, onProgress);
+        return inspectUserspace({ plan, links, workspace, said, startedMs });
+      } finally {
+        rmSync(dirname(workspace.log), { recursive: true, force: true });
+      }
+    },
+  };
+}
+
+function makeWorkspace(staging: string, output: string): DracutWorkspace {
+  const workspace = {
+    temporary: join(staging, 'tmp'),
+    emptyConfDirectory: join(staging, 'conf'),
+    log: join(staging, 'log'),
+    output,
+  };
+  for (const directory of [workspace.temporary, workspace.emptyConfDirectory, workspace.log]) {
+    mkdirSync(directory, { recursive: true });
+  }
+  return workspace;
+}
+
+async function runDracut(
+  plan: PlannedUserspace,
+  workspace: DracutWorkspace,
+  onProgress: (step: string) => void,
+): Promise<string> {
+  const { runTool } = await import('../sys/exec.ts');
+  return runTool(dracutCommandLine(plan, workspace), {
+    purpose: 'building the userspace layer',
+    installHint: 'run `rapido doctor` to see what is missing',
+    onLine: (line) => {
+      const [, step] = /^dracut: \*{3} (.*?) \*{3}$/.exec(line) ?? [];
+      if (step !== undefined && !step.endsWith('done')) onProgress(`dracut: ${step}`);
+    },
+  });
+}
+
+interface Inspection {
+  plan: PlannedUserspace;
+  links: DirectoryLinks;
+  workspace: DracutWorkspace;
+  said: string;
+  startedMs: number;
+}
+
+/**
+ * Reads back what dracut made. It exits with 0 whatever it could not find, so everything it was
+ * asked for must be there; and what it copied is noted, to see later whether that changed.
+ */
+function inspectUserspace(inspection: Inspection): UserspaceRecord {
+  const { plan, links, workspace } = inspection;
+  const members = readMembers(workspace.output, plan);
+  const paths = new Set(members.map(({ path }) => path));
+  const absent = plan.install.filter((path) => !paths.has(resolveGuestPath(path, links)));
+  if (absent.length > 0) {
+    throw new UserError('dracut left out what it was asked to install', {
+      problems: [...absent, ...complaintsOf(inspection.said)],
+      hint: 'the image would lack them; run with --debug to see all that dracut says',
+    });
+  }
+  const sources = new Set([
+    ...members.filter(({ copied }) => copied).map(({ path }) => `/${path}`),
+    ...readInstallLog(workspace.log),
+    ...dracutOwnFiles(plan, paths),
+    '/etc/ld.so.cache',
+  ]);
+  const existing = [...sources].filter((path) => lstatIfReachable(path) !== undefined).sort();
+  return {
+    files: signFiles(existing, inspection.startedMs),
+    provided: [...paths].filter((path) => /^etc\/[^/]+$/.test(path)).sort(),
+  };
+}
+
+interface UserspaceMember {
+  path: string;
+  /** A file or link, so probably one of the host's. */
+  copied: boolean;
+}
+
+function readMembers(image: string, plan: PlannedUserspace): UserspaceMember[] {
+  const fd = openSync(image, 'r');
+  try {
+    return Array.from(readCpio(fd, { inputName: 'the archive that dracut made' }), (member) => {
+      const type = member.mode & constants.S_IFMT;
+      return {
+        path: member.path.toString(),
+        copied: type === constants.S_IFREG || type === constants.S_IFLNK,
+      };
+    });
+  } catch (cause) {
+    if (!(cause instanceof UserError) || plan.extraArguments.length === 0) throw cause;
+    throw new UserError(cause.message, {
+      hint: `the image must not be compressed; dracut got these extra arguments: ${plan.extraArguments.join(' ')}`,
+      cause,
+    });
+  } finally {
+    closeSync(fd);
+  }
+}
+
+function complaintsOf(said: string): string[] {
+  return said.split('\n').filter((line) => /ERROR|FAILED|[Cc]annot|not found/.test(line));
+}
+
+/** Each file in the log directory lists host paths, one a line. */
+function readInstallLog(directory: string): string[] {
+  return readdirSync(directory)
+    .flatMap((name) => readFileSync(join(directory, name), 'utf8').split('\n'))
+    .filter((path) => path.startsWith('/') && lstatIfReachable(path)?.isDirectory() === false);
+}
+
+/** The scripts of dracut itself and of the modules that took part: another version, another image. */
+function dracutOwnFiles(plan: PlannedUserspace, paths: ReadonlySet<string>): string[] {
+  const library = plan.local ? dirname(plan.dracut) : '/usr/lib/dracut';
+  const modules = new Set(plan.modules);
+  const moduleDirectories = listDirectory(join(library, 'modules.d'))
+    .filter((name) => modules.has(name.replace(/^\d+/, '')))
+    .map((name) => join(library, 'modules.d', name));
+  return [
+    plan.dracut,
+    ...[library, ...moduleDirectories]
+      .flatMap((directory) => listDirectory(directory).map((name) => join(directory, name)))
+      .filter((path) => lstatIfReachable(path)?.isFile() === true && !paths.has(path.slice(1))),
+  ];
+}
+
+function listDirectory(path: string): string[] {
+  try {
+    return readdirSync(path);
+  } catch {
+    return [];
+  }
+}
