@@ -1,0 +1,63 @@
+import { EXIT } from '../errors.ts';
+import { failedAutoruns, hintFor, judgeEnding, type VmEnding, type VmRecord } from './ending.ts';
+import type { GuestEvent } from './guest-events.ts';
+
+/** How `rapido boot` ends. */
+export interface BootOutcome {
+  /** Exit status. */
+  status: number;
+  /** What the user is told, if there is anything to tell. */
+  lines: string[];
+}
+
+/** Exit statuses of a shell for a process that was interrupted: 128 + SIGINT. */
+const INTERRUPTED = 130;
+
+/**
+ * Judges a boot that is over. With nobody watching, success is what was heard of, not the lack of
+ * complaints: every autorun script must have ended with 0, and the session must have come to its end.
+ */
+export function judgeBoot(record: VmRecord, interactive: boolean): BootOutcome {
+  const ending = judgeEnding(record);
+  const failed = failedAutoruns(record.events).map(
+    ({ script, status }) => `autorun script ${script} failed with status ${status}`,
+  );
+  const doubts = interactive ? [] : doubtsOf(ending, record.events);
+  const lines = [...describeEnding(ending, record.qemuSaid), ...failed, ...doubts];
+  if (ending.kind === 'interrupted') return { status: INTERRUPTED, lines };
+  const orderly = ending.kind === 'powered-off' || (interactive && ending.kind === 'quit');
+  return { status: orderly && lines.length === 0 ? EXIT.ok : EXIT.failed, lines };
+}
+
+function describeEnding(ending: VmEnding, qemuSaid: string): string[] {
+  switch (ending.kind) {
+    case 'powered-off':
+    case 'quit':
+      return [];
+    case 'panicked':
+      return [`the kernel panicked: ${ending.message}`];
+    case 'reset':
+      return ['the VM reset without shutting down: a triple fault, or a reboot around rapido'];
+    case 'interrupted':
+      return [`interrupted by ${ending.signal}; the VM was ended`];
+    case 'not-started': {
+      const hint = hintFor(qemuSaid);
+      return ['QEMU did not start the VM', ...(hint === undefined ? [] : [`hint: ${hint}`])];
+    }
+    case 'lost':
+      return [`the VM was lost: ${ending.reason}`];
+  }
+}
+
+/** What keeps an unwatched boot that seems fine from being one. */
+function doubtsOf(ending: VmEnding, events: readonly GuestEvent[]): string[] {
+  if (ending.kind !== 'powered-off') return [];
+  if (events.length === 0) return ["nothing was heard of the guest's init"];
+  if (events.at(-1)?.event === 'power-off') return [];
+  const last = events.at(-1);
+  return [
+    last?.event === 'autorun-start'
+      ? `autorun script ${last.script} powered the VM off itself; whether it succeeded is not known`
+      : 'the VM powered off before its session came to an end',
+  ];
+}

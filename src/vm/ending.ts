@@ -1,0 +1,106 @@
+import type { GuestEvent } from './guest-events.ts';
+
+/** What is known of a VM that is gone. */
+export interface VmRecord {
+  /** QEMU's exit status, or the signal that ended it. */
+  exit: { status: number } | { signal: string };
+  /** The end of what QEMU said on stderr. */
+  qemuSaid: string;
+  /** `reason` of QMP's SHUTDOWN event (RunState in QEMU's qapi/run-state.json); undefined: none came. */
+  shutdown: string | undefined;
+  events: readonly GuestEvent[];
+  /** The end of the serial console. */
+  consoleTail: string;
+  /** Whether rapido itself ended it, because it got this signal. */
+  interruptedBy: string | undefined;
+}
+
+/** How a VM ended. Only `powered-off` is an orderly end. */
+export type VmEnding =
+  | { kind: 'powered-off' }
+  /** By Ctrl-a x, or `quit` in QEMU's monitor. */
+  | { kind: 'quit' }
+  | { kind: 'panicked'; message: string }
+  /** Without a word: a triple fault, or a reboot that went around rapido's init. */
+  | { kind: 'reset' }
+  | { kind: 'interrupted'; signal: string }
+  /** QEMU said why on stderr. */
+  | { kind: 'not-started' }
+  | { kind: 'lost'; reason: string };
+
+/** "Kernel panic - not syncing: VFS: …", kernel/panic.c. */
+const PANIC = /Kernel panic - not syncing: ?([^\r\n]*)/;
+
+export function judgeEnding(record: VmRecord): VmEnding {
+  if (record.interruptedBy !== undefined) {
+    return { kind: 'interrupted', signal: record.interruptedBy };
+  }
+  if ('signal' in record.exit) {
+    return { kind: 'lost', reason: `QEMU was killed by ${record.exit.signal}` };
+  }
+  switch (record.shutdown) {
+    case 'guest-shutdown':
+      return { kind: 'powered-off' };
+    case 'host-qmp-quit':
+    case 'host-ui':
+      return { kind: 'quit' };
+    case 'host-signal':
+      return { kind: 'lost', reason: 'QEMU was asked to end by a signal' };
+    case 'guest-reset':
+    case 'guest-panic':
+      return judgeReset(record);
+    case undefined:
+      return record.exit.status === 0
+        ? { kind: 'lost', reason: 'QEMU ended without saying why' }
+        : record.events.length === 0 && record.consoleTail === ''
+          ? { kind: 'not-started' }
+          : { kind: 'lost', reason: `QEMU failed with status ${record.exit.status}` };
+    default:
+      return { kind: 'lost', reason: `QEMU ended: ${record.shutdown}` };
+  }
+}
+
+function judgeReset(record: VmRecord): VmEnding {
+  const panic = PANIC.exec(record.consoleTail);
+  if (panic === null) return { kind: 'reset' };
+  // A kernel that cannot power off by itself ends with PID 1, which it calls a panic.
+  const orderly = record.events.at(-1)?.event === 'power-off';
+  if (orderly && panic[1]?.startsWith('Attempted to kill init!')) return { kind: 'powered-off' };
+  return { kind: 'panicked', message: panic[1] || 'no message' };
+}
+
+/** Known complaints of QEMU, and what to do about them. */
+const QEMU_HINTS: readonly [RegExp, string][] = [
+  [
+    /error: failed to set MSR|kvm_buf_set_msrs|doesn't support requested feature/,
+    'this CPU model does not work here: set VM_CPU in rapido.conf, for example VM_CPU="max" or "qemu64"',
+  ],
+  [
+    /[Cc]ould not access KVM kernel module|failed to initialize kvm/i,
+    'set VM_ACCEL="tcg" to emulate',
+  ],
+  [/[Cc]annot set up guest memory|[Cc]annot allocate memory/, 'ask for less: --memory, VM_MEMORY'],
+  [
+    /invalid option|Invalid parameter|not a valid device model|unrecognized/i,
+    'look at QEMU_EXTRA_ARGS and at what follows `--`',
+  ],
+  [/is in use|Failed to get "write" lock/, 'another VM uses that disk'],
+  [
+    /could not load PVH image|linux kernel too old|[Cc]ould not open '.*vmlinuz/,
+    'is KERNEL_SRC built, or the installed kernel readable?',
+  ],
+];
+
+/** What to do about a QEMU that did not start, from its own words. */
+export function hintFor(qemuSaid: string): string | undefined {
+  return QEMU_HINTS.find(([complaint]) => complaint.test(qemuSaid))?.[1];
+}
+
+/** The autorun scripts that failed, with their status. */
+export function failedAutoruns(
+  events: readonly GuestEvent[],
+): Extract<GuestEvent, { event: 'autorun-end' }>[] {
+  return events
+    .filter((event) => event.event === 'autorun-end')
+    .filter(({ status }) => status !== 0);
+}

@@ -1,0 +1,152 @@
+import { UsageError } from '../errors.ts';
+import type { Architecture } from '../host/architecture.ts';
+import type { KvmState } from '../host/kvm.ts';
+
+/** Everything about a VM that is about to start, as plain data. */
+export interface VmPlan {
+  version: 1;
+  /** 1, 2, …: unique among the running VMs of this user. */
+  number: number;
+  hostname: string;
+  qemu: string;
+  architecture: Architecture['name'];
+  accelerator: Accelerator;
+  /** QEMU's CPU model. */
+  cpu: string;
+  cpus: number;
+  /** Bytes. */
+  memory: number;
+  kernel: string;
+  initramfs: string;
+  /** Somebody watches: the console is theirs, and a shell stands there at the end. */
+  interactive: boolean;
+  /** Kernel parameters, in order: of two for the same thing, the kernel takes the later. */
+  parameters: string[];
+  /** File that gets every byte of the serial console. */
+  consoleLog: string;
+  /** Unix socket on which QEMU answers QMP, for other processes. */
+  monitorSocket: string;
+  pidFile: string;
+  /** Host directory to share over 9p, mounted at /host. */
+  sharedDirectory: string | undefined;
+  /** How the guest talks to rapido beside the console. */
+  channel: ControlChannel;
+  extraArguments: string[];
+}
+
+export interface Accelerator {
+  kind: 'kvm' | 'tcg';
+  /** Why it is emulation, where the user did not ask for that. */
+  reason: string | undefined;
+}
+
+/** A named virtio-serial port, or a second serial port where the kernel has no virtio-serial. */
+export type ControlChannel = 'virtio' | 'serial';
+
+export interface VmRequest {
+  number: number;
+  hostname: string | undefined;
+  architecture: Architecture;
+  kvm: KvmState;
+  accelerator: 'auto' | 'kvm' | 'tcg';
+  cpu: string | undefined;
+  cpus: number;
+  /** Bytes. */
+  memory: number;
+  kernel: string;
+  initramfs: string;
+  consoleLog: string;
+  monitorSocket: string;
+  pidFile: string;
+  sharedDirectory: string | undefined;
+  channel: ControlChannel;
+  /** QEMU_EXTRA_ARGS and what follows `--`. */
+  extraArguments: readonly string[];
+  /** QEMU_EXTRA_KERNEL_PARAMS, quoted as the kernel wants it. */
+  extraParameters: string | undefined;
+  dynamicDebug: { modules: readonly string[]; files: readonly string[] };
+  /** The terminal at the console; undefined when nobody is watching. */
+  terminal: Terminal | undefined;
+}
+
+export interface Terminal {
+  rows: number;
+  columns: number;
+  /** $TERM */
+  type: string | undefined;
+}
+
+export function planVm(request: VmRequest): VmPlan {
+  const { architecture } = request;
+  const accelerator = chooseAccelerator(request.accelerator, request.kvm);
+  const hostname = request.hostname ?? `rapido${request.number}`;
+  return {
+    version: 1,
+    number: request.number,
+    hostname,
+    qemu: architecture.qemu,
+    architecture: architecture.name,
+    accelerator,
+    cpu: request.cpu ?? (accelerator.kind === 'kvm' ? 'host' : 'max'),
+    cpus: request.cpus,
+    memory: request.memory,
+    kernel: request.kernel,
+    initramfs: request.initramfs,
+    interactive: request.terminal !== undefined,
+    parameters: kernelParameters(request, hostname),
+    consoleLog: request.consoleLog,
+    monitorSocket: request.monitorSocket,
+    pidFile: request.pidFile,
+    sharedDirectory: request.sharedDirectory,
+    channel: request.channel,
+    extraArguments: [...request.extraArguments],
+  };
+}
+
+function chooseAccelerator(wanted: VmRequest['accelerator'], kvm: KvmState): Accelerator {
+  if (wanted === 'tcg') return { kind: 'tcg', reason: undefined };
+  if (kvm.usable) return { kind: 'kvm', reason: undefined };
+  if (wanted === 'auto') return { kind: 'tcg', reason: kvm.reason };
+  throw new UsageError(`VM_ACCEL: KVM cannot be used: ${kvm.reason}`, {
+    hint: 'VM_ACCEL="auto" falls back to emulation',
+  });
+}
+
+/** Parameters with which users decide themselves what the console shows. */
+const LOG_LEVEL_PARAMETERS = /(^|\s)(loglevel=|quiet(\s|$)|debug(\s|$)|ignore_loglevel)/;
+
+function kernelParameters(request: VmRequest, hostname: string): string[] {
+  const { architecture, terminal, dynamicDebug, extraParameters } = request;
+  const ownLogLevel = LOG_LEVEL_PARAMETERS.test(extraParameters ?? '');
+  return [
+    `console=${architecture.console}`,
+    'rdinit=/init',
+    // A panic ends the VM at once: it reboots, and QEMU's -no-reboot makes that an exit.
+    'panic=-1',
+    // Printing every message of a boot takes time; warnings and worse are kept. Once the guest's
+    // init runs, everything is shown.
+    ...(ownLogLevel ? [] : ['loglevel=5', 'rapido.loglevel=7']),
+    `rapido.vm_num=${request.number}`,
+    `rapido.hostname=${hostname}`,
+    ...(request.channel === 'serial' ? [`rapido.channel=${architecture.secondSerial}`] : []),
+    ...(terminal === undefined ? [] : terminalParameters(terminal)),
+    ...(request.sharedDirectory === undefined ? [] : [`rapido.virtfs=${VIRTFS_TAG}`]),
+    ...dynamicDebug.modules.map((name) => `${name}.dyndbg=+pf`),
+    ...(dynamicDebug.files.length === 0
+      ? []
+      : [`dyndbg="${dynamicDebug.files.map((file) => `file ${file} +pf`).join('; ')}"`]),
+    ...(extraParameters === undefined ? [] : [extraParameters]),
+  ];
+}
+
+/** The mount tag of VIRTFS_SHARE_PATH. */
+export const VIRTFS_TAG = 'host0';
+
+function terminalParameters(terminal: Terminal): string[] {
+  const type = terminal.type !== undefined && /^[\w.+-]+$/.test(terminal.type);
+  return [
+    'rapido.interactive=1',
+    `rapido.tty=${terminal.rows}x${terminal.columns}`,
+    ...(type ? [`rapido.term=${terminal.type}`] : []),
+  ];
+}

@@ -1,0 +1,105 @@
+import { mkdirSync, readdirSync, readFileSync, rmSync } from 'node:fs';
+import { join } from 'node:path';
+import { withLock } from '../sys/lock.ts';
+import { identifySelf, isAlive, type ProcessIdentity } from '../sys/process-identity.ts';
+import { writeFileAtomic } from '../sys/temporary.ts';
+
+/** A running VM, as other processes see it. */
+export interface VmEntry {
+  version: 1;
+  number: number;
+  hostname: string;
+  cut: string;
+  kernelRelease: string;
+  /** The rapido that watches it; QEMU ends with it. */
+  owner: ProcessIdentity;
+  /** undefined until it has been started. */
+  qemu: ProcessIdentity | undefined;
+  consoleLog: string;
+  monitorSocket: string;
+  pidFile: string;
+  /** ISO 8601. */
+  since: string;
+}
+
+/** The files of VM `number` in the registry's directory. */
+export interface VmFiles {
+  entry: string;
+  monitorSocket: string;
+  /** The name that the original tool gives it. */
+  pidFile: string;
+}
+
+export function vmFiles(directory: string, number: number): VmFiles {
+  return {
+    entry: join(directory, `vm${number}.json`),
+    monitorSocket: join(directory, `vm${number}.qmp`),
+    pidFile: join(directory, `rapido_vm${number}.pid`),
+  };
+}
+
+/**
+ * Takes the lowest free VM number and enters what `describe` makes of it.
+ * Entries of dead VMs are cleared away on the way.
+ */
+export async function claimNumber(
+  directory: string,
+  describe: (number: number, files: VmFiles) => Omit<VmEntry, 'version' | 'number' | 'owner'>,
+): Promise<VmEntry> {
+  mkdirSync(directory, { recursive: true, mode: 0o700 });
+  return withLock(join(directory, 'lock'), () => {
+    const taken = new Set(listVms(directory).map((entry) => entry.number));
+    let number = 1;
+    while (taken.has(number)) number++;
+    const files = vmFiles(directory, number);
+    removeFiles(files);
+    const entry: VmEntry = {
+      version: 1,
+      number,
+      owner: identifySelf(),
+      ...describe(number, files),
+    };
+    writeFileAtomic(files.entry, JSON.stringify(entry));
+    return entry;
+  });
+}
+
+/** Replaces the entry of a number that this process holds. */
+export function updateEntry(directory: string, entry: VmEntry): void {
+  writeFileAtomic(vmFiles(directory, entry.number).entry, JSON.stringify(entry));
+}
+
+export function releaseNumber(directory: string, number: number): void {
+  removeFiles(vmFiles(directory, number));
+}
+
+function removeFiles(files: VmFiles): void {
+  for (const file of [files.entry, files.monitorSocket, files.pidFile])
+    rmSync(file, { force: true });
+}
+
+/** VMs that are alive: the rapido that made them, or their QEMU. */
+export function listVms(directory: string): VmEntry[] {
+  let names: string[];
+  try {
+    names = readdirSync(directory);
+  } catch {
+    return [];
+  }
+  return names
+    .filter((name) => /^vm\d+\.json$/.test(name))
+    .map((name) => readEntry(join(directory, name)))
+    .filter((entry) => entry !== undefined)
+    .filter((entry) => isAlive(entry.owner) || (entry.qemu !== undefined && isAlive(entry.qemu)))
+    .sort((a, b) => a.number - b.number);
+}
+
+/** Entries are only ever written whole, by rapido itself; a version of the future is not ours. */
+function readEntry(path: string): VmEntry | undefined {
+  try {
+    const entry: VmEntry = JSON.parse(readFileSync(path, 'utf8'));
+    return entry.version === 1 ? entry : undefined;
+  } catch {
+    return undefined;
+  }
+}
