@@ -1,7 +1,10 @@
 #!/usr/bin/env node
-import('../dist/cli.js').catch((error) => {
-  if (error.code !== 'ERR_MODULE_NOT_FOUND' || !String(error.message).includes('cli.js'))
-    throw error;
-  console.error('rapido: error: this checkout is not built\n  hint: run `npm run build` in it');
+// What npm installs as `rapido`: loads the built command line, nothing else.
+try {
+  const { main } = await import('../dist/cli.js');
+  process.exitCode = await main(process.argv.slice(2));
+} catch (error) {
+  if (error.code !== 'ERR_MODULE_NOT_FOUND' || !error.message.includes('dist/cli.js')) throw error;
+  console.error('rapido: error: this checkout is not built\n  hint: npm run build');
   process.exitCode = 2;
-});
+}

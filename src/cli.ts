@@ -1,0 +1,184 @@
+import { Command, CommanderError } from '@commander-js/extra-typings';
+import type { GlobalOptions } from './commands/context.ts';
+import { EXIT, UserError } from './errors.ts';
+import type { CutExtras } from './image/resolve.ts';
+
+declare const __RAPIDO_VERSION__: string;
+const VERSION = typeof __RAPIDO_VERSION__ === 'string' ? __RAPIDO_VERSION__ : 'development';
+
+/** Runs a command line, without the program's name. @returns the exit status */
+export async function main(argv: readonly string[]): Promise<number> {
+  const separator = argv.indexOf('--');
+  const own = separator === -1 ? argv : argv.slice(0, separator);
+  const rest = separator === -1 ? undefined : argv.slice(separator + 1);
+  let status: number = EXIT.ok;
+  const program = buildProgram(rest, (exitStatus) => {
+    status = exitStatus;
+  });
+  try {
+    await program.parseAsync(own, { from: 'user' });
+    return status;
+  } catch (error) {
+    if (error instanceof CommanderError) return error.exitCode === 0 ? EXIT.ok : EXIT.usage;
+    const { reportError } = await import('./ui/report-error.ts');
+    reportError(error, process.stderr, VERSION);
+    return error instanceof UserError ? error.exitCode : EXIT.failed;
+  }
+}
+
+/**
+ * The table of commands. Each imports what it needs only when it is called.
+ * @param rest what follows `--`; undefined: there was none
+ */
+function buildProgram(rest: readonly string[] | undefined, done: (status: number) => void) {
+  const program = new Command('rapido')
+    .description('Cut an initramfs out of what a test needs, boot it with the kernel just built.')
+    .version(VERSION, '-V, --version')
+    .option('--conf <file>', 'the conf file to read, instead of the first found')
+    .option('--cut-dir <dir>', 'a directory of your own cuts (repeatable)', collect)
+    .option('--debug', 'say more: command lines, why a layer was made')
+    .showHelpAfterError('(rapido --help shows more)')
+    .exitOverride()
+    .addHelpText('after', EXAMPLES.program);
+
+  const commands: CutExtras['commands'][number][] = [];
+  program
+    .command('cut')
+    .description('build the initramfs of a target')
+    .argument('<name>', 'a target of `rapido list`')
+    .option('-b, --boot', 'boot it at once')
+    .option('-B, --no-boot', 'do not boot it (the default; the original tool booted)')
+    .option(
+      '-x, --exec <command>',
+      'shell command to run after the autorun scripts (repeatable)',
+      (command) => {
+        commands.push({ command });
+        return command;
+      },
+    )
+    .option(
+      '-f, --file <script>',
+      'script to run after the autorun scripts (repeatable)',
+      (file) => {
+        commands.push({ file });
+        return file;
+      },
+    )
+    .option('-i, --install <program>', 'add a program with its libraries (repeatable)', collect)
+    .option('--include <src[:dst]>', 'add a file or directory (repeatable)', collect)
+    .option('--driver <module>', 'add a kernel module (repeatable)', collect)
+    .option('-o, --output <file>', 'write the image there')
+    .option('--dry-run', 'print what would be done, and stop')
+    .option('--rebuild', 'make every layer anew')
+    .addHelpText('after', EXAMPLES.cut)
+    .action(async (name, _options, command) => {
+      refuseRest(rest, command);
+      const { runCut } = await import('./commands/cut.ts');
+      const options = command.optsWithGlobals();
+      done(await runCut(name, { ...options, commands }, await ui()));
+    });
+
+  program
+    .command('boot')
+    .alias('vm')
+    .description('boot an image: the one cut last, or that of NAME')
+    .argument('[name]', 'a target, or the path of an image')
+    .option('--cpus <count>', 'virtual CPUs')
+    .option('--memory <size>', 'memory, for example 2G')
+    .option('--dry-run', 'print the QEMU command line, and stop')
+    .usage('[options] [name] [-- QEMU arguments]')
+    .addHelpText('after', EXAMPLES.boot)
+    .action(async (name, _options, command) => {
+      const { runBoot } = await import('./commands/boot.ts');
+      const options = command.optsWithGlobals();
+      done(await runBoot(name, { ...options, qemuArguments: [...(rest ?? [])] }, await ui()));
+    });
+
+  program
+    .command('list')
+    .description('list every target')
+    .option('--json', 'as JSON')
+    .addHelpText('after', EXAMPLES.list)
+    .action(async (_options, command) => {
+      refuseRest(rest, command);
+      const { runList } = await import('./commands/list.ts');
+      done(await runList(command.optsWithGlobals(), await ui()));
+    });
+
+  program
+    .command('conf')
+    .description('show every conf key, its value, and where that came from')
+    .argument('[key...]', 'only these')
+    .option('--json', 'as JSON')
+    .addHelpText('after', EXAMPLES.conf)
+    .action(async (keys, _options, command) => {
+      refuseRest(rest, command);
+      const { runConf } = await import('./commands/conf.ts');
+      done(await runConf(keys, command.optsWithGlobals(), await ui()));
+    });
+
+  program
+    .command('doctor')
+    .description('show what this host has and lacks')
+    .addHelpText('after', EXAMPLES.doctor)
+    .action(async (_options, command) => {
+      refuseRest(rest, command);
+      const { runDoctor } = await import('./commands/doctor.ts');
+      done(await runDoctor(command.optsWithGlobals() as GlobalOptions, await ui()));
+    });
+
+  return program;
+}
+
+async function ui() {
+  const { createUi } = await import('./ui/terminal.ts');
+  return createUi(process.stdout, process.stderr, process.env);
+}
+
+function collect(value: string, previous: string[] | undefined): string[] {
+  return [...(previous ?? []), value];
+}
+
+function refuseRest(rest: readonly string[] | undefined, command: { name(): string }): void {
+  if (rest === undefined) return;
+  throw new UserError(`rapido ${command.name()}: nothing may follow \`--\``, {
+    exitCode: EXIT.usage,
+    hint: '`rapido boot -- …` passes arguments on to QEMU',
+  });
+}
+
+const EXAMPLES = {
+  program: `
+Examples:
+  rapido list                        what can be cut
+  rapido cut simple-example --boot   cut it, and stand at a prompt in it
+  rapido boot                        boot again what was cut last
+  rapido doctor                      what this host lacks`,
+  cut: `
+Examples:
+  rapido cut simple-example
+  rapido cut simple-example -b -x 'uname -a; dmesg | tail'
+  rapido cut simple-example -b -i strace -i ./my-test --driver zram
+  rapido cut simple-example --include ~/data:/data --include ./notes.txt:/root/
+  rapido cut simple-example --dry-run`,
+  boot: `
+Examples:
+  rapido boot                        the image that was cut last
+  rapido boot simple-example --cpus 4 --memory 2G
+  rapido boot -- -s -S               QEMU waits for gdb on port 1234
+  rapido boot --dry-run              the QEMU command line
+At the prompt: shutdown or exit ends the VM; Ctrl-a x kills it, Ctrl-a h shows more.`,
+  list: `
+Examples:
+  rapido list
+  rapido list --json | jq -r '.[].name'
+  rapido --cut-dir ./cuts list`,
+  conf: `
+Examples:
+  rapido conf
+  rapido conf KERNEL_SRC IMAGE_DIR
+  KERNEL_SRC=/other/linux rapido conf KERNEL_SRC`,
+  doctor: `
+Examples:
+  rapido doctor`,
+};

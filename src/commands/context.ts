@@ -1,0 +1,82 @@
+import { resolve } from 'node:path';
+import type { Conf } from '../conf/conf.ts';
+import { refuseUnknownKeys, withKeys } from '../conf/conf.ts';
+import type { ConfKeyTable } from '../conf/key.ts';
+import { loadConf } from '../conf/load.ts';
+import {
+  type CutFile,
+  cutDirectories,
+  findCuts,
+  type LoadedCut,
+  loadCut,
+  pickCut,
+} from '../cut/load.ts';
+import { type Directories, locateDirectories } from '../host/directories.ts';
+import type { Ui } from '../ui/terminal.ts';
+
+/** Options that every command takes. */
+export interface GlobalOptions {
+  conf?: string | undefined;
+  cutDir?: string[] | undefined;
+  debug?: boolean | undefined;
+}
+
+/** What every command works with. */
+export interface Context {
+  ui: Ui;
+  directories: Directories;
+  env: Readonly<Record<string, string | undefined>>;
+  cwd: string;
+  debug: boolean;
+  /** rapido.conf; keys of the user's own cuts may still be unknown to it. */
+  conf: Conf;
+  cuts: CutFile[];
+}
+
+export function createContext(options: GlobalOptions, ui: Ui): Context {
+  const { env } = process;
+  const cwd = process.cwd();
+  const directories = locateDirectories(env);
+  const conf = loadConf({ confFile: options.conf, rapidoDir: directories.root, env, cwd });
+  for (const warning of conf.warnings) ui.warn(warning);
+  const named = (options.cutDir ?? []).map((directory) => resolve(cwd, directory));
+  const cutDir = conf.entry('CUT_DIR');
+  const confCutDir = cutDir?.origin.from === 'default' ? undefined : cutDir?.text;
+  return {
+    ui,
+    directories,
+    env,
+    cwd,
+    debug: options.debug ?? false,
+    conf,
+    cuts: findCuts(cutDirectories(directories, named, confCutDir)),
+  };
+}
+
+/** The cut of that name, and the conf with the keys that it defines. */
+export async function openCut(
+  context: Context,
+  name: string,
+): Promise<{ cut: LoadedCut; conf: Conf }> {
+  const file = pickCut(name, context.cuts);
+  const cut = await loadCut(file, context.directories);
+  const conf = withKeys(context.conf, cut.cut.conf?.defines ?? {});
+  await refuseStrangeKeys(context, conf);
+  return { cut, conf };
+}
+
+/**
+ * Refuses keys that nobody knows. Only where there are some, all of the user's cuts are loaded to
+ * see whether one defines them.
+ */
+export async function refuseStrangeKeys(context: Context, conf: Conf): Promise<void> {
+  if (conf.unknown.length === 0) return;
+  refuseUnknownKeys(conf, await keysOfOwnCuts(context));
+}
+
+/** The keys that the user's own cuts define. */
+export async function keysOfOwnCuts(context: Context): Promise<ConfKeyTable> {
+  const own = context.cuts.filter((file) => file.origin.kind !== 'built-in');
+  const loaded = await Promise.all(own.map((file) => loadCut(file, context.directories)));
+  return Object.assign({}, ...loaded.map(({ cut }) => cut.conf?.defines ?? {}));
+}

@@ -1,0 +1,104 @@
+import { resolve } from 'node:path';
+import type { Conf } from '../conf/conf.ts';
+import { architectureOf } from '../host/architecture.ts';
+import { findKernel, hostKernelSearch, type Kernel } from '../host/kernel.ts';
+import { type BuiltImage, type BuiltLayer, buildImage } from '../image/build.ts';
+import { describePlan } from '../image/describe-plan.ts';
+import { imagePath, rememberLast } from '../image/location.ts';
+import { type CutExtras, resolveImage } from '../image/resolve.ts';
+import { formatBytes, formatSeconds } from '../ui/format.ts';
+import type { Ui } from '../ui/terminal.ts';
+import { type Context, createContext, type GlobalOptions, openCut } from './context.ts';
+
+export interface CutOptions extends GlobalOptions {
+  boot?: boolean | undefined;
+  install?: string[] | undefined;
+  include?: string[] | undefined;
+  driver?: string[] | undefined;
+  output?: string | undefined;
+  dryRun?: boolean | undefined;
+  rebuild?: boolean | undefined;
+  /** `-x` and `-f`, in the order they were given. */
+  commands: CutExtras['commands'];
+}
+
+/** `rapido cut NAME` */
+export async function runCut(name: string, options: CutOptions, ui: Ui): Promise<number> {
+  const startedMs = performance.now();
+  const context = createContext(options, ui);
+  const { cut, conf } = await openCut(context, name);
+  const kernel = chooseKernel(conf);
+  const output =
+    options.output === undefined ? imagePath(conf, cut.name) : resolve(context.cwd, options.output);
+  const { plan, moduleTree, leftOut } = resolveImage({
+    cut,
+    conf,
+    kernel,
+    extras: extrasOf(options),
+    output,
+    directories: context.directories,
+    env: context.env,
+    cwd: context.cwd,
+  });
+  if (options.dryRun === true) {
+    for (const line of describePlan(plan, kernel)) ui.result(line);
+    return 0;
+  }
+  if (context.debug && leftOut.length > 0) ui.note(`left out, not here: ${leftOut.join(' ')}`);
+  const image = await buildImage(plan, {
+    cache: context.directories.cache,
+    rebuild: options.rebuild ?? false,
+    moduleTree,
+    onProgress: ui.progress,
+  });
+  ui.endProgress();
+  rememberLast(conf, image.path);
+  report(image, kernel, performance.now() - startedMs, context);
+  if (options.boot !== true) return 0;
+  const { bootImage } = await import('./boot.ts');
+  return bootImage(image.path, conf, {}, context);
+}
+
+export function chooseKernel(conf: Conf): Kernel {
+  return findKernel(
+    {
+      KERNEL_SRC: conf.get('KERNEL_SRC'),
+      KERNEL_RELEASE: conf.get('KERNEL_RELEASE'),
+      KERNEL_INSTALL_MOD_PATH: conf.get('KERNEL_INSTALL_MOD_PATH'),
+    },
+    hostKernelSearch(architectureOf(process.arch)),
+  );
+}
+
+function extrasOf(options: CutOptions): CutExtras {
+  return {
+    install: options.install ?? [],
+    include: options.include ?? [],
+    drivers: options.driver ?? [],
+    commands: options.commands,
+  };
+}
+
+function report(
+  image: BuiltImage,
+  kernel: Kernel,
+  elapsedMs: number,
+  { ui, debug }: Context,
+): void {
+  for (const warning of image.warnings) ui.warn(warning);
+  const size = formatBytes(image.bytes);
+  const layers = image.unchanged ? 'unchanged' : image.layers.map(describeLayer).join(', ');
+  ui.result(
+    `${image.path}: ${size} for Linux ${kernel.release} in ${formatSeconds(elapsedMs)} (${layers})`,
+  );
+  if (debug) {
+    for (const { kind, madeBecause } of image.layers) {
+      ui.note(`${kind}: ${madeBecause === undefined ? 'reused' : `made: ${madeBecause}`}`);
+    }
+  }
+  ui.note('next: `rapido boot`');
+}
+
+function describeLayer({ kind, bytes, madeBecause }: BuiltLayer): string {
+  return madeBecause === undefined ? `${kind} reused` : `${kind} made, ${formatBytes(bytes)}`;
+}

@@ -1,0 +1,139 @@
+import { EXIT, UserError } from '../errors.ts';
+import { type Architecture, architectureOf } from '../host/architecture.ts';
+import { type Distribution, detectDistribution, installCommand } from '../host/distribution.ts';
+import { probeKvm } from '../host/kvm.ts';
+import { findProgram, programSearchPath } from '../host/programs.ts';
+import { canWriteTo } from '../sys/stat.ts';
+import type { Ui } from '../ui/terminal.ts';
+import { type Context, createContext, type GlobalOptions, refuseStrangeKeys } from './context.ts';
+import { chooseKernel } from './cut.ts';
+
+/** One thing that rapido needs, or is better with. */
+export interface Finding {
+  /** What it is for. */
+  area: 'cutting' | 'booting' | 'networking';
+  what: string;
+  state: 'ok' | 'lacking' | 'better';
+  /** For a lack: the command or setting that mends it. */
+  mend?: string | undefined;
+}
+
+/** `rapido doctor`: status 1 if the main job, cutting and booting, cannot work. */
+export async function runDoctor(options: GlobalOptions, ui: Ui): Promise<number> {
+  const context = createContext(options, ui);
+  await refuseStrangeKeys(context, context.conf);
+  const findings = examine(context);
+  for (const line of formatFindings(findings, ui.paint)) ui.result(line);
+  const fatal = findings.filter(({ area, state }) => area !== 'networking' && state === 'lacking');
+  if (fatal.length === 0) return EXIT.ok;
+  ui.note('rapido cannot cut and boot here yet; `scripts/setup` installs what is missing');
+  return EXIT.failed;
+}
+
+function examine(context: Context): Finding[] {
+  const architecture = architectureOf(process.arch);
+  const distribution = detectDistribution();
+  const look = programFinder(context, distribution);
+  return [
+    look('cutting', 'dracut', 'gathers programs and their libraries'),
+    look('cutting', 'setpriv', 'ends what rapido started when rapido ends'),
+    look('cutting', 'bash', 'runs the guest'),
+    look('cutting', 'modprobe', 'loads modules in the guest'),
+    look('cutting', 'mount', 'mounts filesystems in the guest'),
+    look('cutting', 'setsid', 'gives the guest its terminal'),
+    look('cutting', 'xz', 'unpacks kernel modules', 'better'),
+    look('cutting', 'zstd', 'unpacks kernel modules', 'better'),
+    checkWritable('cutting', 'images and layers', context.directories.cache),
+    checkKernel(context),
+    look('booting', architecture.qemu, 'runs the VM'),
+    look('booting', 'flock', 'keeps VM numbers apart'),
+    look('booting', 'stty', 'restores the terminal'),
+    checkKvm(architecture),
+    checkWritable('booting', 'console logs', context.directories.state),
+    look('networking', 'ip', 'makes bridges and taps'),
+    look('networking', 'dnsmasq', 'serves DHCP on the bridge', 'better'),
+  ];
+}
+
+function programFinder(context: Context, distribution: Distribution) {
+  const searchPath = programSearchPath(context.env.PATH);
+  const sudo = process.getuid?.() !== 0;
+  return (
+    area: Finding['area'],
+    program: string,
+    purpose: string,
+    otherwise: 'lacking' | 'better' = 'lacking',
+  ): Finding => {
+    const path = findProgram(program, searchPath);
+    if (path !== undefined) return { area, what: `${program}: ${path}`, state: 'ok' };
+    return {
+      area,
+      what: `${program} is missing: it ${purpose}`,
+      state: otherwise,
+      mend: installCommand(distribution, [program], sudo) ?? `install ${program}`,
+    };
+  };
+}
+
+function checkKernel({ conf }: Context): Finding {
+  try {
+    const kernel = chooseKernel(conf);
+    return {
+      area: 'booting',
+      what: `kernel: Linux ${kernel.release}, ${kernel.image} (${kernel.chosenBy})`,
+      state: 'ok',
+    };
+  } catch (error) {
+    if (!(error instanceof UserError)) throw error;
+    return {
+      area: 'booting',
+      what: [error.message, ...error.problems].join('; '),
+      state: 'lacking',
+      mend: error.hint,
+    };
+  }
+}
+
+function checkKvm(architecture: Architecture): Finding {
+  const kvm = probeKvm(architecture);
+  if (kvm.usable) return { area: 'booting', what: 'KVM works', state: 'ok' };
+  return {
+    area: 'booting',
+    what: `no KVM, VMs are emulated and slow: ${kvm.reason}`,
+    state: 'better',
+    mend: kvm.reason.includes('group kvm')
+      ? 'sudo usermod -aG kvm $USER, and log in again'
+      : 'turn on virtualization in the firmware, or nested virtualization in the outer VM',
+  };
+}
+
+function checkWritable(area: Finding['area'], what: string, directory: string): Finding {
+  if (canWriteTo(directory)) return { area, what: `${what}: ${directory}`, state: 'ok' };
+  return {
+    area,
+    what: `${what}: ${directory} cannot be written`,
+    state: 'lacking',
+    mend: `make it writable for this user, or set XDG_CACHE_HOME and XDG_STATE_HOME`,
+  };
+}
+
+/** Grouped by what it is for; each lack with its mend on a line of its own. */
+export function formatFindings(
+  findings: readonly Finding[],
+  paint: Record<'bold' | 'green' | 'red' | 'yellow', (text: string) => string>,
+): string[] {
+  const marks = {
+    ok: paint.green('ok     '),
+    lacking: paint.red('lacking'),
+    better: paint.yellow('better '),
+  };
+  return (['cutting', 'booting', 'networking'] as const).flatMap((area) => [
+    paint.bold(area),
+    ...findings
+      .filter((finding) => finding.area === area)
+      .flatMap(({ state, what, mend }) => [
+        `  ${marks[state]} ${what}`,
+        ...(mend === undefined ? [] : [`          ${mend}`]),
+      ]),
+  ]);
+}

@@ -1,0 +1,40 @@
+import { type LoadedCut, loadCut } from '../cut/load.ts';
+import { EXIT } from '../errors.ts';
+import type { Ui } from '../ui/terminal.ts';
+import { createContext, type GlobalOptions } from './context.ts';
+
+export interface ListOptions extends GlobalOptions {
+  json?: boolean | undefined;
+}
+
+/** `rapido list` */
+export async function runList(options: ListOptions, ui: Ui): Promise<number> {
+  const context = createContext(options, ui);
+  const cuts = await Promise.all(context.cuts.map((file) => loadCut(file, context.directories)));
+  if (options.json === true) ui.result(JSON.stringify(cuts.map(toRecord), null, 2));
+  else for (const line of formatList(cuts)) ui.result(line);
+  return EXIT.ok;
+}
+
+function toRecord({ name, path, origin, shadows, cut }: LoadedCut) {
+  return {
+    name,
+    summary: cut.summary,
+    path,
+    origin: origin.kind,
+    shadows: shadows.map(({ kind, directory }) => ({ origin: kind, directory })),
+  };
+}
+
+/** Name, summary, and for a cut of the user's own where it is from and what it hides. */
+export function formatList(cuts: readonly LoadedCut[]): string[] {
+  const width = Math.max(...cuts.map(({ name }) => name.length), 0);
+  return cuts.map(({ name, cut, origin, path, shadows }) => {
+    const notes = [
+      ...(origin.kind === 'built-in' ? [] : [path]),
+      ...shadows.map(({ kind }) => `hides the ${kind} one`),
+    ];
+    const note = notes.length === 0 ? '' : `  (${notes.join('; ')})`;
+    return `${name.padEnd(width)}  ${cut.summary}${note}`;
+  });
+}

@@ -1,0 +1,33 @@
+import { UserError } from '../errors.ts';
+
+/** Prints what went wrong: the user's mistake in a few lines, or our bug with its stack. */
+export function reportError(
+  error: unknown,
+  stderr: { write: (text: string) => unknown; isTTY?: boolean | undefined },
+  version: string,
+): void {
+  const clear = stderr.isTTY ? '\r\x1b[K' : '';
+  stderr.write(
+    clear +
+      formatError(error, version)
+        .map((line) => `${line}\n`)
+        .join(''),
+  );
+}
+
+/** The lines of an error message. */
+export function formatError(error: unknown, version: string): string[] {
+  if (error instanceof UserError) {
+    return [
+      `rapido: error: ${error.message}`,
+      ...error.problems.map((problem) => `  - ${problem}`),
+      ...(error.hint === undefined ? [] : [`  hint: ${error.hint}`]),
+    ];
+  }
+  return [
+    'rapido: this is a bug in rapido; please report it with all of this:',
+    `  rapido ${version}, Node ${process.version} on ${process.platform} ${process.arch}`,
+    `  rapido ${process.argv.slice(2).join(' ')}`,
+    error instanceof Error ? (error.stack ?? error.message) : String(error),
+  ];
+}

@@ -1,0 +1,68 @@
+import { Chalk, type ChalkInstance } from 'chalk';
+
+/** What rapido writes to: results to stdout, everything else to stderr. */
+export interface Ui {
+  /** A line of the result, to stdout. */
+  result: (line: string) => void;
+  /** A line about what is going on, to stderr. */
+  note: (line: string) => void;
+  warn: (line: string) => void;
+  /** Shows what is being done: a live line on a terminal, a plain line otherwise. */
+  progress: (step: string) => void;
+  /** Takes the live line away. */
+  endProgress: () => void;
+  /** Colours for stdout. */
+  paint: ChalkInstance;
+}
+
+interface Stream {
+  isTTY?: boolean | undefined;
+  columns?: number | undefined;
+  write: (text: string) => unknown;
+}
+
+export function createUi(
+  stdout: Stream,
+  stderr: Stream,
+  env: Readonly<Record<string, string | undefined>>,
+): Ui {
+  const paint = chooseColours(stdout, env);
+  const paintError = chooseColours(stderr, env);
+  const isLive = stderr.isTTY === true && env.TERM !== 'dumb';
+  let shown = '';
+  const clear = (): void => {
+    if (shown !== '' && isLive) stderr.write('\r\x1b[K');
+    shown = '';
+  };
+  const note = (line: string): void => {
+    clear();
+    stderr.write(`${line}\n`);
+  };
+  return {
+    result: (line) => {
+      clear();
+      stdout.write(`${line}\n`);
+    },
+    note,
+    warn: (line) => note(`${paintError.yellow('warning:')} ${line}`),
+    progress: (step) => {
+      if (step === shown) return;
+      if (isLive) {
+        clear();
+        stderr.write(paintError.dim(`${step} …`.slice(0, (stderr.columns ?? 80) - 1)));
+      } else stderr.write(`${step}\n`);
+      shown = step;
+    },
+    endProgress: clear,
+    paint,
+  };
+}
+
+/** https://no-color.org: any value but the empty one turns colours off. */
+function chooseColours(
+  stream: Stream,
+  env: Readonly<Record<string, string | undefined>>,
+): ChalkInstance {
+  const coloured = stream.isTTY === true && !env.NO_COLOR && env.TERM !== 'dumb';
+  return new Chalk({ level: coloured ? 1 : 0 });
+}
