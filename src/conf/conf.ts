@@ -1,0 +1,352 @@
+import { dirname } from 'node:path';
+import { UsageError } from '../errors.ts';
+import type { ConfSource } from './find.ts';
+import { type ConfKey, type ConfKeyTable, type ConfValue, isListKey } from './key.ts';
+import { findNearest } from './nearest.ts';
+import {
+  emptyCounts,
+  expandDefault,
+  fromEnvironment,
+  keyOf,
+  type ResolvedConf,
+  resolveConf,
+  type Surroundings,
+  type Written,
+} from './resolve.ts';
+import { type LineProblem, scanConf } from './scan.ts';
+import { CONF_KEYS, type ConfKeyName, type Setting, VM_KEYS, type VmSettings } from './schema.ts';
+import { describeForm, exampleValue, formatSize, parseConfValue } from './values.ts';
+
+export type Origin =
+  | { from: 'default' }
+  | { from: 'environment' }
+  /** `file` is absolute, `line` counts from 1. */
+  | { from: 'file'; file: string; line: number };
+
+/** One key with all there is to know about it. */
+export interface ConfEntry {
+  name: string;
+  key: ConfKey;
+  /** Expanded, paths absolute, not typed: what a guest gets. Undefined if the key is not set. */
+  text: string | undefined;
+  value: ConfValue | undefined;
+  origin: Origin;
+}
+
+/** A key of the file that is in no table: a mistake, or a key of a cut that is not loaded yet. */
+export interface UnknownKey {
+  name: string;
+  line: number;
+}
+
+export interface ConfInput {
+  source: ConfSource | undefined;
+  surroundings: Surroundings;
+  /** Keys that cuts add. */
+  extraKeys: ConfKeyTable;
+}
+
+export interface Conf {
+  /** The conf file, or undefined if there is none. */
+  readonly source: ConfSource | undefined;
+  /** "rapido.conf:7: …", for stderr. */
+  readonly warnings: readonly string[];
+  /** See `refuseUnknownKeys`. */
+  readonly unknown: readonly UnknownKey[];
+  /** The typed value of a key. Without a value: undefined, or an empty list. */
+  get<Name extends ConfKeyName>(name: Name): Setting<Name>;
+  /** A key by any name, those of cuts included; undefined if no table has it. */
+  entry(name: string): ConfEntry | undefined;
+  /** All keys in the order of their tables. */
+  readonly entries: readonly ConfEntry[];
+  /** The settings of `[vmN]`, empty where there is no such section. */
+  vm(number: number): VmSettings;
+  vmEntries(number: number): readonly ConfEntry[];
+  /** The numbers that have a section, in order. */
+  readonly vmNumbers: readonly number[];
+  /** What the conf was made from; see `withKeys`. */
+  readonly input: ConfInput;
+}
+
+/**
+ * Makes the conf out of a file's text and the environment. Pure.
+ * @throws UsageError with every problem of the file and the environment, "file:line: …" each.
+ */
+export function buildConf(input: ConfInput): Conf {
+  const { source, surroundings } = input;
+  const keys: ConfKeyTable = { ...CONF_KEYS, ...input.extraKeys };
+  const scanned = scanConf(source?.text ?? '', (name) => keyOf(keys, name)?.secret === true);
+  const base = dirname(source?.path ?? '/');
+  const resolved = resolveConf(scanned, base, keys, VM_KEYS, surroundings);
+
+  const problems: LineProblem[] = [...scanned.problems, ...resolved.problems];
+  const file = source?.path ?? '';
+  const entries = makeEntries(keys, resolved.top, surroundings, file, problems);
+  const vms = makeVms(scanned.sections, resolved.sections, file, problems);
+  refuseSharedAddresses(vms, resolved.sections, problems);
+  refuse(problems, source?.name);
+
+  return {
+    source,
+    warnings: listWarnings(resolved, entries, source?.name ?? ''),
+    unknown: findUnknown(resolved.top, keys),
+    get: (name) => entries.get(name)?.value as never,
+    entry: (name) => entries.get(name),
+    entries: [...entries.values()],
+    vm: (number) => settingsOf(vms.get(number)),
+    vmEntries: (number) => vms.get(number) ?? [],
+    vmNumbers: [...vms.keys()].sort((a, b) => a - b),
+    input,
+  };
+}
+
+/** The same conf with the keys of cuts known, their values checked and typed. */
+export function withKeys(conf: Conf, extraKeys: ConfKeyTable): Conf {
+  return buildConf({ ...conf.input, extraKeys: { ...conf.input.extraKeys, ...extraKeys } });
+}
+
+function makeEntries(
+  keys: ConfKeyTable,
+  top: ReadonlyMap<string, Written>,
+  surroundings: Surroundings,
+  file: string,
+  problems: LineProblem[],
+): Map<string, ConfEntry> {
+  const scope = { ...surroundings, keys, top };
+  const entries = new Map<string, ConfEntry>();
+  for (const [name, key] of Object.entries(keys)) {
+    const environment = fromEnvironment(name, key, surroundings);
+    const written = top.get(name);
+    let entry: ConfEntry;
+    if (environment !== undefined) {
+      entry = typed(name, key, environment, { from: 'environment' }, problems);
+    } else if (written !== undefined && (written.text !== '' || emptyCounts(key))) {
+      entry = typed(name, key, written.text, { from: 'file', file, line: written.line }, problems);
+    } else {
+      entry = byDefault(name, key, () => expandDefault(key, scope));
+    }
+    entries.set(name, entry);
+  }
+  return entries;
+}
+
+/** Defaults are many and few are asked for: they are expanded and typed when they are. */
+function byDefault(name: string, key: ConfKey, expand: () => string | undefined): ConfEntry {
+  let text: { value: string | undefined } | undefined;
+  const expandOnce = () => {
+    text ??= { value: expand() };
+    return text.value;
+  };
+  return {
+    name,
+    key,
+    origin: { from: 'default' },
+    get text() {
+      return expandOnce();
+    },
+    get value() {
+      const expanded = expandOnce();
+      if (expanded !== undefined) return parseConfValue(key, expanded);
+      return isListKey(key) ? [] : undefined;
+    },
+  };
+}
+
+function typed(
+  name: string,
+  key: ConfKey,
+  text: string,
+  origin: Origin,
+  problems: LineProblem[],
+): ConfEntry {
+  if (text === '') {
+    return { name, key, text: undefined, value: isListKey(key) ? [] : undefined, origin };
+  }
+  const value = parseConfValue(key, text);
+  if (value === undefined) {
+    const line = origin.from === 'file' ? origin.line : 0;
+    problems.push({ line, message: explainMismatch(name, key, text) });
+  }
+  return { name, key, text, value, origin };
+}
+
+function explainMismatch(name: string, key: ConfKey, text: string): string {
+  const shown = key.secret ? '(not shown)' : `"${text}"`;
+  if (key.type === 'path' && text.startsWith('~')) {
+    return `${name}: ${shown}: only ~/ is expanded, not the home directory of another user. Write it out`;
+  }
+  if (key.type === 'size' && /^\d+$/.test(text)) {
+    return `${name}: ${shown} is ${text} bytes, less than ${formatSize(key.minimum ?? 0)}. Did you mean ${text}M?`;
+  }
+  const example = exampleValue(key);
+  const shownExample = example === undefined ? '' : `, for example ${name}="${example}"`;
+  return `${name}: ${shown}: expected ${describeForm(key)}${shownExample}`;
+}
+
+function makeVms(
+  headers: readonly { name: string; line: number }[],
+  sections: ReadonlyMap<string, ReadonlyMap<string, Written>>,
+  file: string,
+  problems: LineProblem[],
+): Map<number, ConfEntry[]> {
+  const vms = new Map<number, ConfEntry[]>();
+  for (const { name, line } of headers) {
+    const number = Number(/^vm([1-9]\d{0,3})$/.exec(name)?.[1] ?? Number.NaN);
+    if (Number.isNaN(number)) problems.push({ line, message: explainSection(name) });
+    else if (!vms.has(number)) {
+      vms.set(number, makeVmEntries(name, sections.get(name) ?? new Map(), file, problems));
+    }
+  }
+  return vms;
+}
+
+function explainSection(name: string): string {
+  const number = /^\D*0*([1-9]\d{0,3})$/.exec(name)?.[1];
+  const nearest = number === undefined ? findNearest(name, ['vm1']) : `vm${number}`;
+  const remedy =
+    nearest === undefined
+      ? 'Sections are [vm1], [vm2] and so on; all other keys stand above the first of them'
+      : `Did you mean [${nearest}]?`;
+  return `unknown section [${name}]. ${remedy}`;
+}
+
+function makeVmEntries(
+  section: string,
+  written: ReadonlyMap<string, Written>,
+  file: string,
+  problems: LineProblem[],
+): ConfEntry[] {
+  const entries: ConfEntry[] = [];
+  for (const [name, { text, line }] of written) {
+    const key = keyOf(VM_KEYS, name);
+    if (key === undefined) problems.push({ line, message: explainVmKey(name, section) });
+    else if (text !== '') {
+      entries.push(typed(name, key, text, { from: 'file', file, line }, problems));
+    }
+  }
+  return entries;
+}
+
+function explainVmKey(name: string, section: string): string {
+  if (keyOf(CONF_KEYS, name) !== undefined) {
+    return `${name} is no key of [${section}]: it holds for all VMs. Move it above the first section`;
+  }
+  const nearest = findNearest(name, Object.keys(VM_KEYS));
+  const remedy =
+    nearest === undefined
+      ? `Its keys are ${Object.keys(VM_KEYS).join(', ')}`
+      : `Did you mean ${nearest}?`;
+  return `unknown key ${name} in [${section}]. ${remedy}`;
+}
+
+function settingsOf(entries: readonly ConfEntry[] | undefined): VmSettings {
+  return Object.fromEntries((entries ?? []).map(({ name, value }) => [name, value]));
+}
+
+/** Two VMs on one bridge with the same MAC, tap or address make failures that are hard to read. */
+function refuseSharedAddresses(
+  vms: ReadonlyMap<number, readonly ConfEntry[]>,
+  sections: ReadonlyMap<string, ReadonlyMap<string, Written>>,
+  problems: LineProblem[],
+): void {
+  const owners = new Map<string, number>();
+  for (const [number, entries] of vms) {
+    for (const { name, value } of entries) {
+      if (
+        !['ADDRESS', 'MAC', 'TAP', 'HOSTNAME'].includes(name) ||
+        value === 'dhcp' ||
+        value === undefined
+      )
+        continue;
+      for (const item of new Set(Array.isArray(value) ? value : [value])) {
+        const text = String(item).replace(/\/\d+$/, '');
+        const owner = owners.get(`${name} ${text}`);
+        owners.set(`${name} ${text}`, owner ?? number);
+        if (owner === undefined) continue;
+        const line = sections.get(`vm${number}`)?.get(name)?.line ?? 0;
+        const message = `${name} of [vm${number}]: ${text} is that of [vm${owner}] already. Give each VM its own`;
+        problems.push({ line, message });
+      }
+    }
+  }
+}
+
+/** Throws if there are problems, in the order of their lines; line 0 is the environment. */
+function refuse(problems: readonly LineProblem[], file: string | undefined): void {
+  if (problems.length === 0) return;
+  const isFromFile = problems.some(({ line }) => line > 0);
+  const count = problems.length === 1 ? '1 problem' : `${problems.length} problems`;
+  throw new UsageError(`${count} in ${isFromFile ? file : 'the environment'}`, {
+    problems: problems
+      .toSorted((a, b) => a.line - b.line)
+      .map(({ line, message }) => `${line > 0 ? `${file}:${line}` : 'environment'}: ${message}`),
+    hint: 'rapido.conf.example documents every key and the syntax.',
+  });
+}
+
+function listWarnings(
+  { warnings }: ResolvedConf,
+  entries: ReadonlyMap<string, ConfEntry>,
+  file: string,
+): string[] {
+  const unused = [...entries.values()].flatMap(({ name, key, origin }) =>
+    key.unused !== undefined && origin.from === 'file'
+      ? [{ line: origin.line, message: `${name} has no effect. ${key.unused}` }]
+      : [],
+  );
+  return [...warnings, ...unused]
+    .toSorted((a, b) => a.line - b.line)
+    .map(({ line, message }) => `${file}:${line}: ${message}`);
+}
+
+function findUnknown(top: ReadonlyMap<string, Written>, keys: ConfKeyTable): UnknownKey[] {
+  return [...top]
+    .filter(([name]) => keyOf(keys, name) === undefined)
+    .map(([name, { line }]) => ({ name, line }));
+}
+
+/**
+ * Refuses the keys of the file that neither rapido nor `extraKeys` (those of the user's own cuts)
+ * know. Loading those cuts takes time, so call it without them first only if `conf.unknown` is
+ * empty anyway.
+ * @throws UsageError that names each key, its line and the nearest known key.
+ */
+export function refuseUnknownKeys(conf: Conf, extraKeys: ConfKeyTable = {}): void {
+  const names = [...conf.entries.map(({ name }) => name), ...Object.keys(extraKeys)];
+  const unknown = conf.unknown.filter(({ name }) => keyOf(extraKeys, name) === undefined);
+  refuse(
+    unknown.map(({ name, line }) => ({ line, message: explainUnknownKey(name, names) })),
+    conf.source?.name,
+  );
+}
+
+function explainUnknownKey(name: string, names: readonly string[]): string {
+  const former = explainFormerKey(name);
+  if (former !== undefined) return `unknown key ${name}. ${former}`;
+  if (keyOf(VM_KEYS, name) !== undefined) {
+    return `unknown key ${name}. ${name} is a key of a section: write it under a line [vm1]`;
+  }
+  const nearest = findNearest(name, names);
+  const remedy =
+    nearest === undefined
+      ? 'See `rapido conf` for every key; one of your own needs a cut that defines it'
+      : `Did you mean ${nearest}?${name.toUpperCase() === nearest ? ' Keys are written in capitals' : ''}`;
+  return `unknown key ${name}. ${remedy}`;
+}
+
+const FORMER_KEYS: Readonly<Record<string, string>> = {
+  MAC_ADDR: 'MAC',
+  IP_ADDR: 'ADDRESS',
+  HOSTNAME: 'HOSTNAME',
+  TAP_DEV: 'TAP',
+};
+
+/** Early versions of the original tool numbered the keys of VMs: `MAC_ADDR1`; taps from 0. */
+function explainFormerKey(name: string): string | undefined {
+  const [, stem, digits, dhcp] = /^([A-Z_]+?)(\d+)(_DHCP)?$/.exec(name) ?? [];
+  const key = FORMER_KEYS[stem ?? ''];
+  if (key === undefined) return undefined;
+  const number = Number(digits) + (key === 'TAP' ? 1 : 0);
+  const line = dhcp === undefined ? `${key}="…"` : `${key}="dhcp"`;
+  return `What is a VM's own stands in its section now: [vm${number}] and below it ${line}`;
+}

@@ -1,0 +1,91 @@
+// biome-ignore-all lint/suspicious/noTemplateCurlyInString: ${KEY} is the syntax of the conf
+import type { ConfKey, ConfKeyTable } from './key.ts';
+import { quoteConfValue } from './quote.ts';
+import { CONF_KEYS, VM_KEYS } from './schema.ts';
+import { describeForm } from './values.ts';
+
+const WIDTH = 79;
+
+const INTRODUCTION = [
+  'Configuration of rapido. Copy this file to rapido.conf and take the # away from what you want to set. Nothing here is needed: without any of it rapido boots a kernel that is installed on this host. `rapido conf` shows each value in force and where it came from.',
+  'The first of these files that exists is read: the argument of --conf, $RAPIDO_CONF, ./rapido.conf, rapido.conf in the checkout of rapido, ~/.config/rapido/rapido.conf, /etc/rapido.conf. An environment variable with the name of a key counts for more than the file.',
+  'Write one KEY="value" on a line. "${KEY}" stands for the value of a key set above, of a key with a default, of RAPIDO_DIR (the checkout of rapido), or of an environment variable; not so between single quotes. \\$ is a dollar sign. A backslash at the end of a line continues it. A # at the start of a line or after a blank begins a comment. Paths may begin with ~/; relative ones start at the directory of this file. A key set to "" has its default, or is empty if it is a list. This is data, not shell code: commands are refused.',
+] as const;
+
+const VM_INTRODUCTION =
+  'What one VM has of its own stands in a section: [vm1] for the first VM, [vm2] for the second, and so on. Sections come last, since all keys below a section line belong to it.';
+
+/** The text of `rapido.conf.example`: every key, all commented out. */
+export function formatConfExample(keys: ConfKeyTable = CONF_KEYS): string {
+  const blocks = [INTRODUCTION.flatMap((text, index) => [...(index ? ['#'] : []), ...wrap(text)])];
+  let group: string | undefined;
+  for (const [name, key] of Object.entries(keys)) {
+    if (key.group !== group && key.group !== undefined) blocks.push([formatHeading(key.group)]);
+    group = key.group;
+    blocks.push(formatKey(name, key));
+  }
+  blocks.push([formatHeading('Each VM')], wrap(VM_INTRODUCTION), formatVmSection());
+  blocks.push(
+    ['#[vm2]', '#ADDRESS="192.168.155.12/24, fd00::12/64"'],
+    ['#[vm3]', '#ADDRESS="dhcp"'],
+  );
+  return `${blocks.map((lines) => lines.join('\n')).join('\n\n')}\n`;
+}
+
+function formatHeading(title: string): string {
+  return `##### ${title} `.padEnd(WIDTH, '#');
+}
+
+function formatKey(name: string, key: ConfKey): string[] {
+  const lines = wrap(key.meaning);
+  if (SHOWN_FORMS.has(key.type)) lines.push(...wrap(`Form: ${describeForm(key)}.`));
+  if (key.unused !== undefined) lines.push(...wrap(`Accepted, but has no effect. ${key.unused}`));
+  if (key.deprecated !== undefined) lines.push(...wrap(`Deprecated. ${key.deprecated}`));
+  if (key.example !== undefined) lines.push(`# Example: ${name}=${quoteExample(key.example)}`);
+  return [...lines, ...formatSetting(name, key.default ?? '')];
+}
+
+/** Types whose form does not go without saying. */
+const SHOWN_FORMS: ReadonlySet<string> = new Set(['integer', 'size', 'enum', 'words', 'boolean']);
+
+/** References in examples and defaults are meant as such, so `$` is not escaped here. */
+function quoteExample(value: string): string {
+  return quoteConfValue(value).replaceAll('\\$', '$');
+}
+
+/** `#KEY="value"`, the value of a long line continued by backslashes. */
+function formatSetting(name: string, value: string): string[] {
+  const line = `#${name}=${quoteExample(value)}`;
+  if (line.length <= WIDTH) return [line];
+  return line
+    .split(' ')
+    .map(
+      (word, index, words) =>
+        `${index ? '#\t' : ''}${word}${index < words.length - 1 ? ' \\' : ''}`,
+    );
+}
+
+function formatVmSection(): string[] {
+  const keys = Object.entries(VM_KEYS as ConfKeyTable);
+  return [
+    '#[vm1]',
+    ...keys.flatMap(([name, key]) => [
+      ...wrap(key.meaning),
+      `#${name}=${quoteExample(key.example ?? '')}`,
+    ]),
+  ];
+}
+
+/** Comment lines of at most 79 columns; a word that is longer has a line of its own. */
+function wrap(text: string): string[] {
+  const lines: string[] = [];
+  let line = '#';
+  for (const word of text.split(' ')) {
+    if (line.length + 1 + word.length > WIDTH && line !== '#') {
+      lines.push(line);
+      line = '#';
+    }
+    line += ` ${word}`;
+  }
+  return [...lines, line];
+}

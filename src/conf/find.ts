@@ -1,0 +1,110 @@
+import { readFileSync, statSync } from 'node:fs';
+import { join, relative, resolve } from 'node:path';
+import { errorCode, UsageError } from '../errors.ts';
+import { type Surroundings, xdgConfigHome } from './resolve.ts';
+
+/** A conf file that was read. */
+export interface ConfSource {
+  /** Absolute. */
+  path: string;
+  /** As shown to the user: relative to the current directory where it lies below it. */
+  name: string;
+  text: string;
+}
+
+interface Candidate {
+  path: string;
+  /** How the user named it, for one that must exist. */
+  namedBy?: '--conf' | 'RAPIDO_CONF';
+}
+
+/**
+ * Reads the first of: `--conf FILE`, `$RAPIDO_CONF`, `./rapido.conf`, `rapido.conf` in the
+ * checkout, `rapido/rapido.conf` in the XDG configuration directory, `/etc/rapido.conf`.
+ * @throws UsageError if a named file is missing, or any of them cannot be read.
+ */
+export function findConfSource(
+  confFile: string | undefined,
+  surroundings: Surroundings,
+): ConfSource | undefined {
+  for (const candidate of listCandidates(confFile, surroundings)) {
+    const source = readCandidate(candidate, surroundings.cwd);
+    if (source !== undefined) return source;
+  }
+  return undefined;
+}
+
+function listCandidates(confFile: string | undefined, surroundings: Surroundings): Candidate[] {
+  const { cwd, env, rapidoDir } = surroundings;
+  if (confFile !== undefined) return [{ path: resolveNamed(cwd, confFile), namedBy: '--conf' }];
+  if (env.RAPIDO_CONF) {
+    return [{ path: resolve(cwd, env.RAPIDO_CONF), namedBy: 'RAPIDO_CONF' }];
+  }
+  return [
+    join(cwd, 'rapido.conf'),
+    join(rapidoDir, 'rapido.conf'),
+    join(xdgConfigHome(surroundings), 'rapido', 'rapido.conf'),
+    '/etc/rapido.conf',
+  ].map((path) => ({ path }));
+}
+
+function resolveNamed(cwd: string, file: string): string {
+  if (file === '') {
+    throw new UsageError('--conf names no file', { hint: 'Write --conf FILE, or leave it out.' });
+  }
+  return resolve(cwd, file);
+}
+
+function readCandidate({ path, namedBy }: Candidate, cwd: string): ConfSource | undefined {
+  if (namedBy === undefined && !isThere(path)) return undefined;
+  const name = nameFor(path, cwd);
+  const named =
+    namedBy === undefined
+      ? ''
+      : `, named by ${namedBy === '--conf' ? '--conf' : 'the environment variable RAPIDO_CONF'},`;
+  const hint =
+    namedBy === undefined
+      ? 'Mend it, or name another file with --conf.'
+      : `Name a file that can be read, or ${namedBy === '--conf' ? 'leave --conf out' : 'unset RAPIDO_CONF'}.`;
+  let bytes: Buffer;
+  try {
+    bytes = readFileSync(path);
+  } catch (error) {
+    const code = errorCode(error);
+    if (code === undefined) throw error;
+    throw new UsageError(
+      `conf file ${name}${named} ${REASONS[code] ?? `cannot be read (${code})`}`,
+      {
+        hint,
+        cause: error,
+      },
+    );
+  }
+  if (bytes.includes(0))
+    throw new UsageError(`conf file ${name}${named} is not a text file`, { hint });
+  return { path, name, text: bytes.toString('utf8') };
+}
+
+const REASONS: Readonly<Record<string, string>> = {
+  ENOENT: 'does not exist',
+  ENOTDIR: 'does not exist',
+  EACCES: 'may not be read (permission denied)',
+  EPERM: 'may not be read (permission denied)',
+  EISDIR: 'is a directory',
+};
+
+/** A place that this user may not look into has no conf file for them. */
+function isThere(path: string): boolean {
+  try {
+    statSync(path);
+    return true;
+  } catch (error) {
+    if (errorCode(error) === undefined) throw error;
+    return false;
+  }
+}
+
+function nameFor(path: string, cwd: string): string {
+  const name = relative(cwd, path);
+  return name === '' || name.startsWith('..') ? path : name;
+}

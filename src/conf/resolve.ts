@@ -1,0 +1,227 @@
+import { homedir } from 'node:os';
+import { isAbsolute, join, resolve } from 'node:path';
+import { type ConfKey, type ConfKeyTable, isListKey } from './key.ts';
+import { findNearest } from './nearest.ts';
+import type { LineProblem, Piece, ScannedConf, Statement } from './scan.ts';
+
+/** What values are made from, beside the file itself. */
+export interface Surroundings {
+  env: Readonly<Record<string, string | undefined>>;
+  /** Relative paths in environment variables start here. */
+  cwd: string;
+  /** Value of `${RAPIDO_DIR}`: the checkout, or where rapido is installed. */
+  rapidoDir: string;
+}
+
+/** The text of a value with everything expanded, paths made absolute. */
+export interface Written {
+  text: string;
+  line: number;
+}
+
+export interface ResolvedConf {
+  /** The last statement of each top-level key. */
+  top: ReadonlyMap<string, Written>;
+  /** The same for each section. */
+  sections: ReadonlyMap<string, ReadonlyMap<string, Written>>;
+  problems: readonly LineProblem[];
+  warnings: readonly LineProblem[];
+}
+
+/** What a `${NAME}` may refer to. */
+interface Scope extends Surroundings {
+  keys: ConfKeyTable;
+  top: ReadonlyMap<string, Written | 'broken'>;
+}
+
+/** The key of a table, not something that every object has. */
+export function keyOf(keys: ConfKeyTable, name: string): ConfKey | undefined {
+  return Object.hasOwn(keys, name) ? keys[name] : undefined;
+}
+
+function nonEmpty(text: string | undefined): string | undefined {
+  return text === '' ? undefined : text;
+}
+
+export function homeOf(env: Surroundings['env']): string {
+  return nonEmpty(env.HOME) ?? homedir();
+}
+
+/** Names that always mean something: the XDG base directories have defaults of their own. */
+function builtIn(name: string, { env, rapidoDir }: Surroundings): string | undefined {
+  const home = homeOf(env);
+  switch (name) {
+    case 'RAPIDO_DIR':
+      return rapidoDir;
+    case 'HOME':
+      return home;
+    case 'XDG_CONFIG_HOME':
+      return xdgDirectory(env.XDG_CONFIG_HOME) ?? join(home, '.config');
+    case 'XDG_CACHE_HOME':
+      return xdgDirectory(env.XDG_CACHE_HOME) ?? join(home, '.cache');
+    default:
+      return undefined;
+  }
+}
+
+/** The XDG base directory specification has relative paths ignored. */
+function xdgDirectory(path: string | undefined): string | undefined {
+  return path !== undefined && isAbsolute(path) ? path : undefined;
+}
+
+export function xdgConfigHome(surroundings: Surroundings): string {
+  return builtIn('XDG_CONFIG_HOME', surroundings) ?? '';
+}
+
+/** `~/` and relative paths made absolute; other types stay as they are. `~user` is left to fail. */
+function finish(key: ConfKey | undefined, text: string, base: string, home: string): string {
+  if (key?.type !== 'path' || text === '') return text;
+  if (text === '~' || text.startsWith('~/')) return join(home, text.slice(1));
+  return text.startsWith('~') ? text : resolve(base, text);
+}
+
+/** The environment's word on a key: what is not empty wins over the file. */
+export function fromEnvironment(
+  name: string,
+  key: ConfKey,
+  { env, cwd }: Surroundings,
+): string | undefined {
+  const text = nonEmpty(env[name]);
+  return text === undefined ? undefined : finish(key, text, cwd, homeOf(env));
+}
+
+/** Whether an empty value is a value, rather than none. */
+export function emptyCounts(key: ConfKey): boolean {
+  return isListKey(key) || key.emptyIsOff === true;
+}
+
+/** A key's default with its references expanded, or undefined if one of them is not set. */
+export function expandDefault(key: ConfKey, scope: Scope): string | undefined {
+  let isComplete = true;
+  const text = key.default?.replace(/\$\{(\w+)\}/g, (_, name: string) => {
+    const found = lookUp(name, scope);
+    if (typeof found === 'string' && found !== '') return found;
+    isComplete = false;
+    return '';
+  });
+  if (text === undefined || !isComplete) return undefined;
+  return finish(key, text, '/', homeOf(scope.env));
+}
+
+const BROKEN = Symbol('broken');
+
+/**
+ * What `${NAME}` stands for: for a key, its value as it counts in the end (environment, then the
+ * file so far, then default), so that `KERNEL_SRC=/other rapido …` also moves what is built on it.
+ */
+function lookUp(name: string, scope: Scope): string | typeof BROKEN | undefined {
+  const key = keyOf(scope.keys, name);
+  const written = scope.top.get(name);
+  if (key !== undefined) {
+    const text = fromEnvironment(name, key, scope);
+    if (text !== undefined) return text;
+    if (written === 'broken') return BROKEN;
+    if (written !== undefined && (written.text !== '' || emptyCounts(key))) return written.text;
+    return expandDefault(key, scope) ?? written?.text;
+  }
+  if (written === 'broken') return BROKEN;
+  return written?.text ?? builtIn(name, scope) ?? scope.env[name];
+}
+
+/** Expands the values of a scanned file in order. `base`: the directory of the file. */
+export function resolveConf(
+  scanned: ScannedConf,
+  base: string,
+  keys: ConfKeyTable,
+  sectionKeys: ConfKeyTable,
+  surroundings: Surroundings,
+): ResolvedConf {
+  const problems: LineProblem[] = [];
+  const warnings: LineProblem[] = [];
+  const top = new Map<string, Written | 'broken'>();
+  const sections = new Map<string, Map<string, Written | 'broken'>>();
+  for (const { name } of scanned.sections) sections.set(name, new Map());
+
+  for (const statement of scanned.statements) {
+    const { section, key: name, line } = statement;
+    const own = section === undefined ? top : (sections.get(section) ?? new Map());
+    const key = keyOf(section === undefined ? keys : sectionKeys, name);
+    const scope = { ...surroundings, keys, top: section === undefined ? top : merge(top, own) };
+    const text = expandPieces(statement, scope, scanned.statements, problems, warnings);
+    warnOfRepeat(statement, own.get(name), warnings);
+    own.set(
+      name,
+      text === undefined
+        ? 'broken'
+        : { text: finish(key, text, base, homeOf(surroundings.env)), line },
+    );
+  }
+  return {
+    top: readable(top),
+    sections: new Map([...sections].map(([name, own]) => [name, readable(own)])),
+    problems,
+    warnings,
+  };
+}
+
+function merge<Value>(top: Map<string, Value>, own: Map<string, Value>): Map<string, Value> {
+  return new Map([...top, ...own]);
+}
+
+function readable(values: Map<string, Written | 'broken'>): Map<string, Written> {
+  return new Map([...values].filter((entry): entry is [string, Written] => entry[1] !== 'broken'));
+}
+
+function warnOfRepeat(
+  { key, line, pieces, section }: Statement,
+  earlier: Written | 'broken' | undefined,
+  warnings: LineProblem[],
+): void {
+  if (earlier === undefined || earlier === 'broken') return;
+  // K="${K} more" builds on the earlier line on purpose.
+  if (pieces.some((piece) => 'name' in piece && piece.name === key)) return;
+  const where = section === undefined ? '' : ` of [${section}]`;
+  const message = `${key}${where} is set a second time: this line counts, line ${earlier.line} does not`;
+  warnings.push({ line, message });
+}
+
+/** The text of a statement's value, or undefined if it is broken or refers to what is not there. */
+function expandPieces(
+  statement: Statement,
+  scope: Scope,
+  statements: readonly Statement[],
+  problems: LineProblem[],
+  warnings: LineProblem[],
+): string | undefined {
+  let isWhole = !statement.broken;
+  const texts = statement.pieces.map((piece: Piece) => {
+    if (!('name' in piece)) return piece[statement.reading];
+    const text = lookUp(piece.name, scope);
+    if (text === '') warnings.push(emptyReference(statement, piece.name));
+    if (typeof text === 'string') return text;
+    isWhole = false;
+    if (text === undefined)
+      problems.push(undefinedReference(statement, piece.name, scope, statements));
+    return '';
+  });
+  return isWhole ? texts.join('') : undefined;
+}
+
+function emptyReference({ key, line }: Statement, name: string): LineProblem {
+  return { line, message: `${key}: \${${name}} is empty here` };
+}
+
+function undefinedReference(
+  { key, line }: Statement,
+  name: string,
+  { keys, top }: Scope,
+  statements: readonly Statement[],
+): LineProblem {
+  const later = statements.find((other) => other.line > line && other.key === name);
+  const nearest = findNearest(name, [...top.keys(), ...Object.keys(keys)]);
+  let remedy = `Set it in a line above or in the environment, or write \\$ for a dollar sign`;
+  if (later !== undefined) remedy = `Line ${later.line} sets it: move that line above this one`;
+  else if (keyOf(keys, name) !== undefined) remedy = `Set ${name} in a line above`;
+  else if (nearest !== undefined) remedy = `Did you mean \${${nearest}}?`;
+  return { line, message: `${key}: \`\${${name}}\`: ${name} is not set. ${remedy}` };
+}

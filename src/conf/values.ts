@@ -1,0 +1,203 @@
+import { parse as parseShellWords } from 'shell-quote';
+// zod's tree-shakeable face: 15 kB in the bundle where the whole of zod is 440 kB.
+import * as z from 'zod/mini';
+import type { ConfKey, ConfType, ConfValue } from './key.ts';
+
+const SIZE_UNITS = ['b', 'k', 'm', 'g', 't'];
+
+const BOOLEANS: Readonly<Record<string, boolean>> = {
+  yes: true,
+  true: true,
+  on: true,
+  '1': true,
+  no: false,
+  false: false,
+  off: false,
+  '0': false,
+};
+
+/** `2G`, `512M`, `4096`: bytes, or undefined if it is not a size. Units count by 1024. */
+export function parseSize(text: string): number | undefined {
+  const [, digits, unit] = /^(\d+) ?([bkmgt])?$/i.exec(text) ?? [];
+  if (digits === undefined) return undefined;
+  const bytes = Number(digits) * 1024 ** SIZE_UNITS.indexOf(unit?.toLowerCase() ?? 'b');
+  return Number.isSafeInteger(bytes) ? bytes : undefined;
+}
+
+/**
+ * Splits as a POSIX shell does, quotes and backslashes included, and expands nothing: `$HOME`,
+ * `*`, `#` and `;` are ordinary characters. Undefined if a quote is not closed.
+ *
+ * shell-quote alone would expand, stop at `#`, return operators as objects, pass over a lone quote
+ * and leave a backslash before a backtick; so every such character is given a backslash first.
+ */
+export function splitArguments(text: string): string[] | undefined {
+  let isClosed = true;
+  const guarded = text.replace(
+    /'[^']*'|"(?:\\[\s\S]|[^"\\])*"|\\[\s\S]|[\s\S]/g,
+    (token, offset: number) => {
+      if (token === '"' || token === "'") isClosed = false;
+      if (token === '\\\n') return '';
+      if (token === '\\' && offset === text.length - 1) return '\\\\';
+      if (token.startsWith('"')) {
+        return token.replace(/\\([\s\S])|\$/g, (pair, escaped) =>
+          escaped === '\n' ? '' : escaped === '`' ? '`' : pair === '$' ? '\\$' : pair,
+        );
+      }
+      return /^[$#*?;&|<>()]$/.test(token) ? `\\${token}` : token;
+    },
+  );
+  if (!isClosed) return undefined;
+  return parseShellWords(guarded).map((word) =>
+    typeof word === 'string' ? word : 'pattern' in word ? word.pattern : '',
+  );
+}
+
+const splitList = (text: string) => text.split(/[\s,]+/).filter((item) => item !== '');
+
+const cidr = () => z.union([z.cidrv4(), z.cidrv6()]);
+const ip = () => z.union([z.ipv4(), z.ipv6()]);
+
+/** `fail` is how a transform of ours says "not of this form" to zod. */
+function convert<Value>(parse: (text: string) => Value | undefined) {
+  return z.transform((text: string, context) => {
+    const value = parse(text);
+    if (value === undefined) context.issues.push({ code: 'custom', input: text });
+    return value as Value;
+  });
+}
+
+const atLeast = (minimum: number | undefined) => z.minimum(minimum ?? 0);
+
+/** One zod schema for each type, made only when a value of that type is met. */
+function schemaOf(key: ConfKey): z.ZodMiniType<ConfValue> {
+  switch (key.type) {
+    case 'string':
+      return z.string();
+    case 'path':
+      return z.string().check(z.regex(/^\//));
+    case 'integer':
+      return z.pipe(
+        z.pipe(z.string().check(z.regex(/^-?\d{1,15}$/)), convert(Number)),
+        z.number().check(atLeast(key.minimum)),
+      );
+    case 'size':
+      return z.pipe(z.pipe(z.string(), convert(parseSize)), z.number().check(atLeast(key.minimum)));
+    case 'enum':
+      return z.enum(key.values as [string, ...string[]]);
+    case 'words':
+      return z.pipe(
+        z.string(),
+        convert((text) => text.split(/\s+/).filter(Boolean)),
+      );
+    case 'arguments':
+      return z.pipe(z.string(), convert(splitArguments));
+    case 'boolean':
+      return z.pipe(
+        z.string(),
+        convert((text) => BOOLEANS[text.toLowerCase()]),
+      );
+    case 'interface':
+      // IFNAMSIZ of linux/if.h is 16 with the closing zero byte.
+      return z.string().check(z.regex(/^(?!\.{1,2}$)[\w.@+-]{1,15}$/));
+    case 'cidr':
+      return cidr();
+    case 'addresses':
+      return z.pipe(
+        z.pipe(
+          z.string(),
+          convert((text) => (text.toLowerCase() === 'dhcp' ? ('dhcp' as const) : splitList(text))),
+        ),
+        z.union([z.literal('dhcp'), z.array(cidr()).check(z.minLength(1))]),
+      );
+    case 'ips':
+      return z.pipe(z.pipe(z.string(), convert(splitList)), z.array(ip()).check(z.minLength(1)));
+    case 'mac':
+      return z.pipe(
+        z.pipe(
+          z.string(),
+          convert((text) => text.toLowerCase()),
+        ),
+        z.mac().check(z.refine(isUnicastMac)),
+      );
+    case 'hostname':
+      // RFC 1123 labels; Linux allows 64 bytes (__NEW_UTS_LEN).
+      return z
+        .string()
+        .check(
+          z.regex(
+            /^(?=.{1,64}$)[a-z\d]([a-z\d-]{0,61}[a-z\d])?(\.[a-z\d]([a-z\d-]{0,61}[a-z\d])?)*$/i,
+          ),
+        );
+  }
+}
+
+/** The lowest bit of the first byte marks a group address (IEEE 802). */
+function isUnicastMac(mac: string): boolean {
+  return (Number.parseInt(mac.slice(0, 2), 16) & 1) === 0 && mac !== '00:00:00:00:00:00';
+}
+
+/** The typed value of a key's text, or undefined if the text has not the expected form. */
+export function parseConfValue(key: ConfKey, text: string): ConfValue | undefined {
+  const result = schemaOf(key).safeParse(text);
+  return result.success ? result.data : undefined;
+}
+
+const FORMS: Readonly<Record<Exclude<ConfType, 'integer' | 'size' | 'enum'>, string>> = {
+  string: 'text',
+  path: 'a path',
+  words: 'words separated by blanks',
+  arguments: 'arguments separated by blanks, with every quote closed',
+  boolean: 'yes or no',
+  interface: 'a network interface name of at most 15 letters, digits, ".", "_" or "-"',
+  cidr: 'an IP address with its prefix length',
+  addresses: 'dhcp, or IP addresses each with its prefix length',
+  ips: 'IP addresses without prefix length',
+  mac: 'a unicast MAC address: six bytes in hexadecimal, the first one even',
+  hostname: 'a host name: letters, digits and "-", parts separated by "."',
+};
+
+/** The form that a value must have, for error messages and the example file: "auto, kvm or tcg". */
+export function describeForm(key: ConfKey): string {
+  switch (key.type) {
+    case 'integer':
+      return `a whole number${key.unit === undefined ? '' : ` (${key.unit})`}, ${key.minimum ?? 0} or more`;
+    case 'size':
+      return `a size in bytes or with a unit (64k, 512M, 2G, 1T)${
+        key.minimum === undefined ? '' : `, ${formatSize(key.minimum)} or more`
+      }`;
+    case 'enum':
+      return `${key.values.slice(0, -1).join(', ')} or ${key.values.at(-1)}`;
+    default:
+      return FORMS[key.type];
+  }
+}
+
+/** Bytes in the largest unit that leaves no remainder, as conf and QEMU read it: `512M`. */
+export function formatSize(bytes: number): string {
+  let value = bytes;
+  let unit = 0;
+  while (value > 0 && value % 1024 === 0 && unit < SIZE_UNITS.length - 1) {
+    value /= 1024;
+    unit += 1;
+  }
+  return `${value}${unit === 0 ? '' : SIZE_UNITS[unit]?.toUpperCase()}`;
+}
+
+const EXAMPLES: Partial<Record<ConfType, string>> = {
+  integer: '1',
+  size: '512M',
+  boolean: 'yes',
+  interface: 'rapido-br',
+  cidr: '192.168.155.1/24',
+  addresses: 'dhcp',
+  ips: '192.168.155.1',
+  mac: 'b8:ac:24:45:c5:01',
+  hostname: 'rapido1',
+  path: '/tmp/rapido',
+};
+
+/** A value of the right form to show, if any makes sense. */
+export function exampleValue(key: ConfKey): string | undefined {
+  return key.example ?? key.default ?? (key.type === 'enum' ? key.values[0] : EXAMPLES[key.type]);
+}

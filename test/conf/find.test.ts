@@ -1,0 +1,139 @@
+// biome-ignore-all lint/suspicious/noTemplateCurlyInString: ${KEY} is the syntax of the conf
+import {
+  chmodSync,
+  mkdirSync,
+  mkdtempSync,
+  realpathSync,
+  rmSync,
+  symlinkSync,
+  writeFileSync,
+} from 'node:fs';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
+import { afterEach, beforeEach, describe, expect, test } from 'vitest';
+import { loadConf } from '../../src/conf/load.ts';
+import { UserError } from '../../src/errors.ts';
+
+let root: string;
+let env: Record<string, string>;
+
+beforeEach(() => {
+  root = realpathSync(mkdtempSync(join(tmpdir(), 'rapido conf ')));
+  for (const directory of ['here', 'checkout', 'home/.config/rapido', 'xdg/rapido']) {
+    mkdirSync(join(root, directory), { recursive: true });
+  }
+  env = { HOME: join(root, 'home') };
+});
+
+afterEach(() => rmSync(root, { recursive: true, force: true }));
+
+function write(path: string, text = `TAP_USER="${path}"\n`): void {
+  writeFileSync(join(root, path), text);
+}
+
+function load(confFile?: string) {
+  return loadConf({ confFile, rapidoDir: join(root, 'checkout'), env, cwd: join(root, 'here') });
+}
+
+function errorOf(action: () => unknown): string {
+  try {
+    action();
+  } catch (error) {
+    if (!(error instanceof UserError)) throw error;
+    return `${error.message}\n${error.hint}`.replaceAll(root, 'ROOT');
+  }
+  throw new Error('nothing was refused');
+}
+
+test('the first file that exists is used: --conf, RAPIDO_CONF, here, the checkout, XDG', () => {
+  // Each file is removed once it was found; /etc/rapido.conf is last and not touched here.
+  write('home/.config/rapido/rapido.conf');
+  expect(load().get('TAP_USER')).toBe('home/.config/rapido/rapido.conf');
+  write('xdg/rapido/rapido.conf');
+  env.XDG_CONFIG_HOME = join(root, 'xdg');
+  expect(load().get('TAP_USER')).toBe('xdg/rapido/rapido.conf');
+  write('checkout/rapido.conf');
+  expect(load().get('TAP_USER')).toBe('checkout/rapido.conf');
+  write('here/rapido.conf');
+  expect(load().get('TAP_USER')).toBe('here/rapido.conf');
+  write('named.conf');
+  env.RAPIDO_CONF = '../named.conf';
+  expect(load().get('TAP_USER')).toBe('named.conf');
+  write('other.conf');
+  expect(load('../other.conf').get('TAP_USER')).toBe('other.conf');
+});
+
+test('it is called by a short name where it is below the current directory', () => {
+  write('here/rapido.conf');
+  expect(load().source).toMatchObject({
+    name: 'rapido.conf',
+    path: join(root, 'here/rapido.conf'),
+  });
+  write('other.conf');
+  expect(load('../other.conf').source?.name).toBe(join(root, 'other.conf'));
+});
+
+test('no file at all is fine', () => {
+  const conf = load();
+  // A machine that these tests run on may have one for all its users.
+  if (conf.source?.path === '/etc/rapido.conf') return;
+  expect(conf.source).toBeUndefined();
+  expect(conf.get('VM_CPUS')).toBe(2);
+  expect(conf.warnings).toEqual([]);
+});
+
+test('an empty RAPIDO_CONF is as good as none', () => {
+  write('here/rapido.conf');
+  env.RAPIDO_CONF = '';
+  expect(load().get('TAP_USER')).toBe('here/rapido.conf');
+});
+
+test('a symbolic link may stand for the file; relative paths start where the link is', () => {
+  write('dotfile', 'KERNEL_SRC=linux\n');
+  symlinkSync('../dotfile', join(root, 'here/rapido.conf'));
+  expect(load().get('KERNEL_SRC')).toBe(join(root, 'here/linux'));
+});
+
+describe('a file that cannot be read is an error that says how it was named', () => {
+  test('missing', () => {
+    env.RAPIDO_CONF = 'no/such.conf';
+    expect(errorOf(() => load('missing.conf'))).toMatchInlineSnapshot(`
+      "conf file missing.conf, named by --conf, does not exist
+      Name a file that can be read, or leave --conf out."
+    `);
+    expect(errorOf(() => load())).toMatchInlineSnapshot(`
+      "conf file no/such.conf, named by the environment variable RAPIDO_CONF, does not exist
+      Name a file that can be read, or unset RAPIDO_CONF."
+    `);
+    expect(errorOf(() => load(''))).toMatchInlineSnapshot(`
+      "--conf names no file
+      Write --conf FILE, or leave it out."
+    `);
+  });
+
+  test('a directory', () => {
+    expect(errorOf(() => load('..'))).toMatchInlineSnapshot(`
+      "conf file ROOT, named by --conf, is a directory
+      Name a file that can be read, or leave --conf out."
+    `);
+    mkdirSync(join(root, 'here/rapido.conf'));
+    expect(errorOf(() => load())).toMatchInlineSnapshot(`
+      "conf file rapido.conf is a directory
+      Mend it, or name another file with --conf."
+    `);
+  });
+
+  test.skipIf(process.getuid?.() === 0)('not permitted', () => {
+    write('here/rapido.conf');
+    chmodSync(join(root, 'here/rapido.conf'), 0);
+    expect(errorOf(() => load())).toContain('may not be read (permission denied)');
+  });
+
+  test('not text', () => {
+    write('here/rapido.conf', 'KERNEL_SRC=\0');
+    expect(errorOf(() => load())).toMatchInlineSnapshot(`
+      "conf file rapido.conf is not a text file
+      Mend it, or name another file with --conf."
+    `);
+  });
+});

@@ -1,0 +1,62 @@
+// biome-ignore-all lint/suspicious/noTemplateCurlyInString: ${KEY} is the syntax of the conf
+import { expect, test } from 'vitest';
+import { refuseUnknownKeys, withKeys } from '../../src/conf/conf.ts';
+import { problemsOf, readConf } from './read-conf.ts';
+
+const unknown = (text: string) => problemsOf(() => refuseUnknownKeys(readConf(text))).join('\n');
+
+test('an unknown key is refused with its line and the nearest known key', () => {
+  expect(
+    unknown(
+      'BR_DEV=a\nKERNEL_SCR=/a\nKERNEL_SOURCE=/a\nkernel_src=/a\nMEMORY=2G\nCOLOUR=red\nQEMU_ARGS=x',
+    ),
+  ).toMatchInlineSnapshot(`
+    "rapido.conf:2: unknown key KERNEL_SCR. Did you mean KERNEL_SRC?
+    rapido.conf:3: unknown key KERNEL_SOURCE. Did you mean KERNEL_SRC?
+    rapido.conf:4: unknown key kernel_src. Did you mean KERNEL_SRC? Keys are written in capitals
+    rapido.conf:5: unknown key MEMORY. MEMORY is a key of a section: write it under a line [vm1]
+    rapido.conf:6: unknown key COLOUR. See \`rapido conf\` for every key; one of your own needs a cut that defines it
+    rapido.conf:7: unknown key QEMU_ARGS. See \`rapido conf\` for every key; one of your own needs a cut that defines it"
+  `);
+});
+
+test('names that every object has are no keys', () => {
+  expect(unknown('constructor=a\n__proto__=b\ntoString=c')).toMatchInlineSnapshot(`
+    "rapido.conf:1: unknown key constructor. See \`rapido conf\` for every key; one of your own needs a cut that defines it
+    rapido.conf:2: unknown key __proto__. See \`rapido conf\` for every key; one of your own needs a cut that defines it
+    rapido.conf:3: unknown key toString. See \`rapido conf\` for every key; one of your own needs a cut that defines it"
+  `);
+});
+
+test('keys of early versions of the original tool say what they are called now', () => {
+  expect(
+    unknown('MAC_ADDR1=a\nIP_ADDR2=b\nIP_ADDR1_DHCP=1\nHOSTNAME1=a\nTAP_DEV0=t'),
+  ).toMatchInlineSnapshot(`
+    "rapido.conf:1: unknown key MAC_ADDR1. What is a VM's own stands in its section now: [vm1] and below it MAC="…"
+    rapido.conf:2: unknown key IP_ADDR2. What is a VM's own stands in its section now: [vm2] and below it ADDRESS="…"
+    rapido.conf:3: unknown key IP_ADDR1_DHCP. What is a VM's own stands in its section now: [vm1] and below it ADDRESS="dhcp"
+    rapido.conf:4: unknown key HOSTNAME1. What is a VM's own stands in its section now: [vm1] and below it HOSTNAME="…"
+    rapido.conf:5: unknown key TAP_DEV0. What is a VM's own stands in its section now: [vm1] and below it TAP="…""
+  `);
+});
+
+test('a key of a cut is unknown until the cut is loaded, then it is typed', () => {
+  const conf = readConf('MY_TESTS = tests\nMY_TSETS = x\nCEPH_SRC = ${MY_TESTS}/ceph\n');
+  const extraKeys = { MY_TESTS: { type: 'path', meaning: 'Where my tests are.' } } as const;
+  expect(conf.unknown).toEqual([
+    { name: 'MY_TESTS', line: 1 },
+    { name: 'MY_TSETS', line: 2 },
+  ]);
+  expect(conf.entry('MY_TESTS')).toBeUndefined();
+  expect(problemsOf(() => refuseUnknownKeys(conf, extraKeys))).toMatchInlineSnapshot(`
+    [
+      "rapido.conf:2: unknown key MY_TSETS. Did you mean MY_TESTS?",
+    ]
+  `);
+  expect(withKeys(conf, extraKeys).entry('MY_TESTS')?.value).toBe('/project/tests');
+  expect(withKeys(conf, extraKeys).get('CEPH_SRC')).toBe('/project/tests/ceph');
+});
+
+test('a file of known keys passes', () => {
+  expect(() => refuseUnknownKeys(readConf('KERNEL_SRC=/a\n[vm1]\nTAP=t'))).not.toThrow();
+});
