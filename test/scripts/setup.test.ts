@@ -1,0 +1,551 @@
+import {
+  chmodSync,
+  copyFileSync,
+  existsSync,
+  mkdirSync,
+  mkdtempSync,
+  readFileSync,
+  readlinkSync,
+  rmSync,
+  symlinkSync,
+  utimesSync,
+  writeFileSync,
+} from 'node:fs';
+import { tmpdir } from 'node:os';
+import { dirname, join } from 'node:path';
+import { fileURLToPath } from 'node:url';
+import { execa } from 'execa';
+import { afterEach, describe, expect, it } from 'vitest';
+import { packageOf } from '../../src/host/distribution.ts';
+
+const PROJECT = fileURLToPath(new URL('../..', import.meta.url));
+
+/** What the script itself calls; PATH holds nothing else of this machine. */
+const REAL_PROGRAMS = 'cat chown env find ln mkdir node readlink sed stat touch'.split(' ');
+
+/** What rapido needs, by the package that brings it on Debian. */
+const DEBIAN: Readonly<Record<string, readonly string[]>> = {
+  'qemu-system-x86': ['qemu-system-x86_64'],
+  'dracut-core': ['dracut'],
+  kmod: ['modprobe'],
+  'util-linux': ['setpriv', 'setsid', 'flock', 'dmesg'],
+  mount: ['mount'],
+  procps: ['ps'],
+  cpio: ['cpio'],
+  'xz-utils': ['xz'],
+  zstd: ['zstd'],
+  bash: ['bash'],
+  iproute2: ['ip'],
+  tmux: ['tmux'],
+  shellcheck: ['shellcheck'],
+};
+const NEEDED = Object.values(DEBIAN).flat();
+
+const machines: string[] = [];
+afterEach(() => {
+  for (const machine of machines.splice(0)) {
+    chmodSync(join(machine, CHECKOUT), 0o755);
+    rmSync(machine, { recursive: true, force: true });
+  }
+});
+
+const CHECKOUT = 'a checkout';
+
+interface Description {
+  osRelease?: string;
+  /** As `uname -m` prints it. */
+  architecture?: string;
+  root?: boolean;
+  /** Programs of NEEDED that this machine lacks. */
+  lacks?: readonly string[];
+  kernel?: boolean;
+  /** Whether npm packages, the build and the `rapido` command are there already. */
+  ready?: boolean;
+}
+
+/** A machine in a directory: PATH is its bin/, RAPIDO_SETUP_ROOT the directory. */
+function describeMachine(description: Description = {}): string {
+  const { osRelease = 'ID=debian', architecture = 'x86_64', root = true } = description;
+  const { lacks = [], kernel = true, ready = true } = description;
+  const machine = mkdtempSync(join(tmpdir(), 'rapido setup-'));
+  machines.push(machine);
+  chmodSync(machine, 0o755);
+  write(machine, 'etc/os-release', `${osRelease}\n`);
+  mkdirSync(join(machine, 'home'));
+  mkdirSync(join(machine, 'usr/local/bin'), { recursive: true });
+  mkdirSync(join(machine, 'bin'));
+  for (const name of REAL_PROGRAMS) symlinkSync(realProgram(name), join(machine, 'bin', name));
+  program(machine, 'uname', `echo ${architecture}`);
+  program(machine, 'id', `case $1 in -u) echo ${root ? 0 : 1000} ;; *) echo me ;; esac`);
+  program(machine, 'npm', FAKE_NPM);
+  for (const name of NEEDED) if (!lacks.includes(name)) program(machine, name);
+  if (kernel) installKernel(machine);
+  makeCheckout(machine, ready);
+  return machine;
+}
+
+function makeCheckout(machine: string, ready: boolean): void {
+  const checkout = join(machine, CHECKOUT);
+  for (const file of ['scripts/setup', 'package.json']) {
+    mkdirSync(dirname(join(checkout, file)), { recursive: true });
+    copyFileSync(join(PROJECT, file), join(checkout, file));
+  }
+  const sources = ['package.json', 'package-lock.json', 'bin/rapido.js', 'src/cli.ts', 'src'];
+  for (const file of sources.slice(1, -1)) write(checkout, file, '');
+  chmodSync(join(checkout, 'bin/rapido.js'), 0o755);
+  for (const file of sources) utimesSync(join(checkout, file), 1000, 1000);
+  if (!ready) return;
+  write(checkout, 'node_modules/.package-lock.json', '{}');
+  write(checkout, 'dist/cli.js', '');
+  write(checkout, 'dist/types/src/index.d.ts', '');
+  symlinkSync(join(checkout, 'bin/rapido.js'), join(machine, 'usr/local/bin/rapido'));
+}
+
+/** Notes its arguments and leaves what npm would. */
+const FAKE_NPM = `
+echo "npm $*" >>"$MACHINE/log"
+[ ! -e "$MACHINE/npm-fails" ] || exit 1
+case $1 in
+  install) mkdir -p node_modules && touch node_modules/.package-lock.json ;;
+  run) mkdir -p dist/types/src && touch dist/cli.js dist/types/src/index.d.ts ;;
+esac`;
+
+/** Installs the programs of DEBIAN; refuses the packages named in `refused`. */
+function installApt(machine: string, refused: readonly string[] = []): void {
+  const packages = Object.entries(DEBIAN).map(([name, programs]) => {
+    const install = programs.map((it) => `echo '#!/bin/sh' >"$MACHINE/bin/${it}"; chmod_x ${it}`);
+    return `${name}) ${install.join('; ')} ;;`;
+  });
+  program(
+    machine,
+    'apt-get',
+    `
+chmod_x() { ${realProgram('chmod')} +x "$MACHINE/bin/$1"; }
+[ ! -t 0 ] && [ "$DEBIAN_FRONTEND" = noninteractive ] || exit 1
+names=
+takes_value=false
+for argument in "$@"; do
+  if $takes_value; then takes_value=false; continue; fi
+  case $argument in
+    -o) takes_value=true ;;
+    -* | install) ;;
+    *) names="$names $argument" ;;
+  esac
+done
+echo "$1:$names" | sed 's/update: update/update/' >>"$MACHINE/log"
+for name in $names; do
+  case $name in ${refused.join(' | ') || 'none'}) echo "E: Unable to locate package $name" >&2; exit 100 ;; esac
+done
+for name in $names; do
+  case $name in ${packages.join('\n')} esac
+done`,
+  );
+}
+
+function installKernel(machine: string): void {
+  write(machine, 'boot/vmlinuz-6.1.0', '');
+  mkdirSync(join(machine, 'lib/modules/6.1.0'), { recursive: true });
+}
+
+function write(directory: string, file: string, text: string): void {
+  mkdirSync(dirname(join(directory, file)), { recursive: true });
+  writeFileSync(join(directory, file), text);
+}
+
+function program(machine: string, name: string, body = ''): void {
+  write(machine, `bin/${name}`, `#!/bin/sh\n${body}\n`);
+  chmodSync(join(machine, 'bin', name), 0o755);
+}
+
+function realProgram(name: string): string {
+  const found = (process.env.PATH ?? '')
+    .split(':')
+    .concat('/usr/sbin', '/sbin')
+    .map((directory) => join(directory, name))
+    .find((path) => existsSync(path));
+  if (found === undefined) throw new Error(`this test needs ${name}`);
+  return found;
+}
+
+interface Outcome {
+  status: number | undefined;
+  stdout: string;
+  stderr: string;
+  /** What npm and apt-get were asked to do. */
+  log: string[];
+}
+
+interface RunOptions {
+  env?: Record<string, string>;
+  /** Gives up root's power to read and write everything, where the test has it. */
+  unprivileged?: boolean;
+}
+
+/** Runs the machine's own setup; its directory reads as MACHINE in the output. */
+async function setup(
+  machine: string,
+  args: readonly string[] = [],
+  options: RunOptions = {},
+): Promise<Outcome> {
+  const script = join(machine, CHECKOUT, 'scripts/setup');
+  const command =
+    options.unprivileged && process.getuid?.() === 0
+      ? [realProgram('setpriv'), '--reuid=65534', '--regid=65534', '--clear-groups', script]
+      : [script];
+  const [file = '', ...rest] = [...command, ...args];
+  const result = await execa(file, rest, {
+    reject: false,
+    stdin: 'ignore',
+    detached: true, // In a session of its own there is no terminal for sudo to ask on.
+    extendEnv: false,
+    env: {
+      PATH: `${join(machine, 'bin')}:${join(machine, 'usr/local/bin')}`,
+      HOME: join(machine, 'home'),
+      RAPIDO_SETUP_ROOT: machine,
+      MACHINE: machine,
+      ...options.env,
+    },
+  });
+  const log = join(machine, 'log');
+  return {
+    status: result.exitCode,
+    stdout: result.stdout.replaceAll(machine, 'MACHINE'),
+    stderr: result.stderr.replaceAll(machine, 'MACHINE'),
+    log: existsSync(log) ? readFileSync(log, 'utf8').trim().split('\n') : [],
+  };
+}
+
+const SILENT: Outcome = { status: 0, stdout: '', stderr: '', log: [] };
+
+describe('scripts/setup where all is there', () => {
+  it('says nothing and does nothing', async () => {
+    expect(await setup(describeMachine())).toEqual(SILENT);
+    expect(await setup(describeMachine(), ['--dev'])).toEqual(SILENT);
+  });
+
+  it('does so on a distribution it does not know, too', async () => {
+    expect(await setup(describeMachine({ osRelease: 'ID=plan9' }))).toEqual(SILENT);
+  });
+
+  it('does so for an ordinary user whose checkout is read-only, however its times are', async () => {
+    const machine = describeMachine({ root: false });
+    utimesSync(join(machine, CHECKOUT, 'src/cli.ts'), 9e9, 9e9);
+    utimesSync(join(machine, CHECKOUT, 'package-lock.json'), 9e9, 9e9);
+    chmodSync(join(machine, CHECKOUT), 0o555);
+    expect(await setup(machine, [], { unprivileged: true })).toEqual(SILENT);
+  });
+});
+
+describe('scripts/setup --dry-run', () => {
+  it('says what it would install on a bare Debian, and why', async () => {
+    const machine = describeMachine({ lacks: NEEDED, kernel: false, ready: false });
+    const outcome = await setup(machine, ['--dry-run']);
+    expect(outcome.stdout).toMatchInlineSnapshot(`
+      "would install qemu-system-x86: runs the virtual machines
+      would install dracut-core: builds the initramfs
+      would install kmod: finds and loads kernel modules
+      would install util-linux: ends QEMU together with rapido
+      would install mount: mounts file systems in the guest
+      would install procps: shows the guest's processes
+      would install cpio: packs and lists initramfs archives
+      would install xz-utils: unpacks .ko.xz modules
+      would install zstd: unpacks .ko.zst modules
+      would install bash: runs dracut and the guest's shell
+      would install iproute2: sets up bridges, taps and the guest's network
+      would install linux-image-amd64: a kernel to boot where you have not built one
+      would run: apt-get update && apt-get install -y --no-install-recommends qemu-system-x86 dracut-core kmod util-linux mount procps cpio xz-utils zstd bash iproute2 linux-image-amd64
+      would run: npm install --no-save --include=dev --loglevel=error (node_modules is missing)
+      would run: npm run --silent build (dist is missing)
+      would link MACHINE/usr/local/bin/rapido to MACHINE/a checkout/bin/rapido.js"
+    `);
+    expect(outcome).toMatchObject({ status: 0, stderr: '', log: [] });
+    expect(existsSync(join(machine, CHECKOUT, 'node_modules'))).toBe(false);
+    expect(existsSync(join(machine, 'usr/local/bin/rapido'))).toBe(false);
+  });
+
+  it('can be asked for by RAPIDO_SETUP_DRY_RUN=1', async () => {
+    const machine = describeMachine({ lacks: ['cpio'] });
+    const byFlag = await setup(machine, ['--dry-run']);
+    expect(await setup(machine, [], { env: { RAPIDO_SETUP_DRY_RUN: '1' } })).toEqual(byFlag);
+    expect(byFlag.stdout).toContain('would install cpio: ');
+  });
+
+  it('knows the packages of other distributions and architectures', async () => {
+    const lacks = [...NEEDED, 'qemu-system-aarch64'];
+    const commandFor = async (osRelease: string, architecture: string): Promise<string> => {
+      const machine = describeMachine({ osRelease, architecture, lacks, kernel: false });
+      const { stdout } = await setup(machine, ['--dry-run', '--dev']);
+      return /^would run: (.*)$/m.exec(stdout)?.[1] ?? stdout;
+    };
+    const suse = 'ID="opensuse-tumbleweed"\nID_LIKE="opensuse suse"';
+    expect(await commandFor('ID=ubuntu\nID_LIKE=debian', 'x86_64')).toMatchInlineSnapshot(
+      `"apt-get update && apt-get install -y --no-install-recommends qemu-system-x86 dracut-core kmod util-linux mount procps cpio xz-utils zstd bash iproute2 linux-image-generic tmux shellcheck"`,
+    );
+    expect(await commandFor('ID=debian', 'aarch64')).toMatchInlineSnapshot(
+      `"apt-get update && apt-get install -y --no-install-recommends qemu-system-arm dracut-core kmod util-linux mount procps cpio xz-utils zstd bash iproute2 linux-image-arm64 tmux shellcheck"`,
+    );
+    expect(await commandFor('ID=fedora', 'x86_64')).toMatchInlineSnapshot(
+      `"dnf install -y --setopt=install_weak_deps=False qemu-system-x86-core dracut kmod util-linux procps-ng cpio xz zstd bash iproute kernel-core kernel-modules tmux ShellCheck"`,
+    );
+    expect(await commandFor(suse, 'aarch64')).toMatchInlineSnapshot(
+      `"zypper --non-interactive install --no-recommends qemu-arm dracut kmod util-linux procps cpio xz zstd bash iproute2 kernel-default tmux ShellCheck"`,
+    );
+  });
+
+  it.each([
+    ['apt', 'ID=debian'],
+    ['zypper', 'ID=opensuse-leap'],
+    ['dnf', 'ID=fedora'],
+  ] as const)(
+    'names the packages for %s that rapido itself names in its hints',
+    async (manager, osRelease) => {
+      const machine = describeMachine({ osRelease, lacks: NEEDED });
+      const { stdout } = await setup(machine, ['--dry-run']);
+      const named = NEEDED.map((name) => packageOf(name, manager)).filter((it) => it !== undefined);
+      for (const name of named) expect(stdout).toContain(`would install ${name}: `);
+      expect(named).not.toEqual([]);
+    },
+  );
+});
+
+describe('scripts/setup installs', () => {
+  it('what is missing, and nothing else, without a question', async () => {
+    const machine = describeMachine({ lacks: ['dracut', 'setsid', 'setpriv', 'tmux'] });
+    installApt(machine);
+    const outcome = await setup(machine);
+    expect(outcome).toMatchInlineSnapshot(`
+      {
+        "log": [
+          "update",
+          "install: dracut-core util-linux",
+        ],
+        "status": 0,
+        "stderr": "",
+        "stdout": "installing dracut-core: builds the initramfs
+      installing util-linux: ends QEMU together with rapido",
+      }
+    `);
+    expect(await setup(machine)).toEqual({ ...SILENT, log: outcome.log });
+  });
+
+  it('with --dev what `npm test` needs, too', async () => {
+    const machine = describeMachine({ lacks: ['tmux', 'shellcheck'] });
+    installApt(machine);
+    const { status, stdout } = await setup(machine, ['--dev']);
+    expect(stdout).toMatchInlineSnapshot(`
+      "installing tmux: gives the tests a terminal
+      installing shellcheck: checks the shell scripts"
+    `);
+    expect(status).toBe(0);
+  });
+
+  it('the rest when a package is not to be had, and names all that failed', async () => {
+    const machine = describeMachine({ lacks: ['dracut', 'cpio', 'zstd'] });
+    installApt(machine, ['dracut-core', 'zstd']);
+    const { status, stderr } = await setup(machine);
+    expect(existsSync(join(machine, 'bin/cpio'))).toBe(true);
+    expect(stderr.split('\n').filter((line) => line.startsWith('setup:'))).toMatchInlineSnapshot(`
+      [
+        "setup: dracut-core could not be installed: see what apt says above",
+        "setup: zstd could not be installed: see what apt says above",
+      ]
+    `);
+    expect(status).toBe(1);
+  });
+
+  it('and says so when a package did not bring what it was installed for', async () => {
+    const machine = describeMachine({ lacks: ['dracut'] });
+    program(machine, 'apt-get');
+    const { status, stderr } = await setup(machine);
+    expect(stderr).toMatchInlineSnapshot(
+      `"setup: dracut is still missing after installing dracut-core: builds the initramfs"`,
+    );
+    expect(status).toBe(1);
+  });
+
+  it('by sudo for an ordinary user', async () => {
+    const machine = describeMachine({ root: false, lacks: ['cpio'] });
+    installApt(machine);
+    program(machine, 'sudo', 'echo "sudo $*" >>"$MACHINE/log"; [ "$1" = -n ] || exec "$@"');
+    const { status, log } = await setup(machine);
+    expect(log).toMatchInlineSnapshot(`
+      [
+        "sudo -n true",
+        "sudo env DEBIAN_FRONTEND=noninteractive NEEDRESTART_MODE=a apt-get update -qq",
+        "update",
+        "sudo env DEBIAN_FRONTEND=noninteractive NEEDRESTART_MODE=a apt-get install -qq -y --no-install-recommends -o DPkg::Lock::Timeout=300 -o Dpkg::Use-Pty=0 cpio",
+        "install: cpio",
+      ]
+    `);
+    expect(status).toBe(0);
+  });
+
+  it('nothing where sudo would ask and nobody is there: it says what to type', async () => {
+    const machine = describeMachine({ root: false, lacks: ['cpio', 'ps'] });
+    installApt(machine);
+    program(machine, 'sudo', 'exit 1');
+    const { status, stderr, log } = await setup(machine);
+    expect(stderr).toMatchInlineSnapshot(`
+      "setup: these are missing, and only root can install them:
+        ps: shows the guest's processes
+        cpio: packs and lists initramfs archives
+      setup: run this, and then setup again:
+        sudo sh -c 'apt-get update && apt-get install -y --no-install-recommends procps cpio'"
+    `);
+    expect({ status, log }).toEqual({ status: 1, log: [] });
+  });
+
+  it('nothing where there is no sudo: it says what to type', async () => {
+    const machine = describeMachine({ root: false, lacks: ['cpio'], osRelease: 'ID=fedora' });
+    const { status, stderr } = await setup(machine);
+    expect(stderr.trim().split('\n').at(-1)).toMatchInlineSnapshot(
+      `"  su -c 'dnf install -y --setopt=install_weak_deps=False cpio'"`,
+    );
+    expect(status).toBe(1);
+  });
+
+  it('nothing on a distribution it does not know: it says what is needed', async () => {
+    const osRelease = 'ID=plan9\nPRETTY_NAME="Plan 9 from Bell Labs"';
+    const machine = describeMachine({ osRelease, lacks: ['cpio', 'ip'] });
+    const { status, stderr } = await setup(machine);
+    expect(stderr).toMatchInlineSnapshot(`
+      "setup: no idea how to install programs on Plan 9 from Bell Labs; rapido needs:
+        cpio: packs and lists initramfs archives
+        ip: sets up bridges, taps and the guest's network"
+    `);
+    expect(status).toBe(1);
+  });
+});
+
+describe('scripts/setup makes the checkout ready', () => {
+  it('with npm packages, a build and the command, once', async () => {
+    const machine = describeMachine({ ready: false });
+    const outcome = await setup(machine);
+    expect(outcome).toMatchInlineSnapshot(`
+      {
+        "log": [
+          "npm install --no-save --include=dev --loglevel=error",
+          "npm run --silent build",
+        ],
+        "status": 0,
+        "stderr": "",
+        "stdout": "running npm install --no-save --include=dev --loglevel=error: node_modules is missing
+      running npm run --silent build: dist is missing
+      linked MACHINE/usr/local/bin/rapido: makes \`rapido\` a command",
+      }
+    `);
+    expect(readlinkSync(join(machine, 'usr/local/bin/rapido'))).toBe(
+      join(machine, CHECKOUT, 'bin/rapido.js'),
+    );
+    expect(await setup(machine)).toEqual({ ...SILENT, log: outcome.log });
+  });
+
+  it('builds again when a source is newer than the build', async () => {
+    const machine = describeMachine();
+    utimesSync(join(machine, CHECKOUT, 'src/cli.ts'), 9e9, 9e9);
+    expect((await setup(machine)).log).toEqual(['npm run --silent build']);
+  });
+
+  it('builds again when a source was deleted', async () => {
+    const machine = describeMachine();
+    utimesSync(join(machine, CHECKOUT, 'dist/cli.js'), 2000, 2000);
+    rmSync(join(machine, CHECKOUT, 'src/cli.ts'));
+    expect((await setup(machine)).log).toEqual(['npm run --silent build']);
+  });
+
+  it('installs npm packages again when the lock file is newer', async () => {
+    const machine = describeMachine();
+    utimesSync(join(machine, CHECKOUT, 'package-lock.json'), 9e9, 9e9);
+    expect((await setup(machine)).log[0]).toMatch(/^npm install --no-save/);
+  });
+
+  it('does not build without its npm packages, and fails', async () => {
+    const machine = describeMachine({ ready: false });
+    write(machine, 'npm-fails', '');
+    const { status, stderr, log } = await setup(machine);
+    expect(stderr).toMatchInlineSnapshot(
+      `"setup: \`npm install --no-save --include=dev --loglevel=error\` failed in MACHINE/a checkout"`,
+    );
+    expect({ status, calls: log.length }).toEqual({ status: 1, calls: 1 });
+  });
+
+  it('says which Node is needed when this one is too old', async () => {
+    const machine = describeMachine();
+    rmSync(join(machine, 'bin/node'));
+    program(machine, 'node', 'echo v18.19.0');
+    const { status, stderr } = await setup(machine);
+    expect(stderr).toMatchInlineSnapshot(
+      `"setup: rapido needs Node 20.12 or newer; this is 18.19.0 (MACHINE/bin/node)"`,
+    );
+    expect(status).toBe(1);
+  });
+});
+
+describe('scripts/setup and the `rapido` command', () => {
+  const link = 'usr/local/bin/rapido';
+
+  it('leaves another program of that name alone, and says so', async () => {
+    const machine = describeMachine();
+    rmSync(join(machine, link));
+    write(machine, link, 'something else');
+    const { status, stderr } = await setup(machine);
+    expect(stderr).toMatchInlineSnapshot(
+      `"setup: MACHINE/usr/local/bin/rapido is another program and was left alone; this one is MACHINE/a checkout/bin/rapido.js"`,
+    );
+    expect(readFileSync(join(machine, link), 'utf8')).toBe('something else');
+    expect(status).toBe(0);
+  });
+
+  it('replaces the dangling link of a checkout that was moved', async () => {
+    const machine = describeMachine();
+    rmSync(join(machine, link));
+    symlinkSync(join(machine, 'moved/bin/rapido.js'), join(machine, link));
+    await setup(machine);
+    expect(readlinkSync(join(machine, link))).toBe(join(machine, CHECKOUT, 'bin/rapido.js'));
+  });
+
+  it('goes to ~/.local/bin where /usr/local/bin is not writable, and says how to find it', async () => {
+    const machine = describeMachine({ root: false });
+    rmSync(join(machine, 'usr/local/bin'), { recursive: true });
+    const { stdout } = await setup(machine);
+    expect(stdout).toMatchInlineSnapshot(`
+      "linked MACHINE/home/.local/bin/rapido: makes \`rapido\` a command
+      setup: to call it \`rapido\`, put this into your shell profile:
+        export PATH="MACHINE/home/.local/bin:$PATH""
+    `);
+    const path = `${join(machine, 'bin')}:${join(machine, 'home/.local/bin')}`;
+    expect(await setup(machine, [], { env: { PATH: path } })).toEqual(SILENT);
+  });
+
+  it('is not made on CI, whose checkouts come and go', async () => {
+    const machine = describeMachine();
+    rmSync(join(machine, link));
+    expect(await setup(machine, [], { env: { CI: 'true' } })).toEqual(SILENT);
+    expect(existsSync(join(machine, link))).toBe(false);
+  });
+});
+
+describe('scripts/setup advises', () => {
+  it('how to read a kernel image that only root may read', async () => {
+    const machine = describeMachine({ root: false });
+    chmodSync(join(machine, 'boot/vmlinuz-6.1.0'), 0);
+    const { status, stdout } = await setup(machine, [], { unprivileged: true });
+    expect(stdout).toMatchInlineSnapshot(
+      `"setup: you may not read the kernel MACHINE/boot/vmlinuz-6.1.0: sudo chmod +r MACHINE/boot/vmlinuz-6.1.0"`,
+    );
+    expect(status).toBe(0);
+  });
+
+  it('how to use /dev/kvm where this user may not', async () => {
+    const machine = describeMachine({ root: false });
+    write(machine, 'dev/kvm', '');
+    chmodSync(join(machine, 'dev/kvm'), 0);
+    rmSync(join(machine, 'bin/stat'));
+    program(machine, 'stat', 'echo kvm');
+    const { status, stdout } = await setup(machine, [], { unprivileged: true });
+    expect(stdout).toMatchInlineSnapshot(
+      `"setup: you may not use MACHINE/dev/kvm, so VMs will be slow: sudo usermod -aG kvm me, and log in again"`,
+    );
+    expect(status).toBe(0);
+  });
+});
