@@ -1,0 +1,270 @@
+/**
+ * What of an ELF file matters to the dynamic linker. Formats and constants: System V gABI chapters
+ * 4 and 5, elf(5).
+ */
+export interface ElfFile {
+  class: 32 | 64;
+  endian: 'little' | 'big';
+  /** e_machine: 62 is x86-64, 183 AArch64. */
+  machine: number;
+  /** e_type: 1 relocatable, 2 executable, 3 shared object or position-independent executable, 4 core. */
+  type: number;
+  /** The dynamic linker that the kernel starts for it. */
+  interpreter: string | undefined;
+  /** Names of the libraries it is linked with, in order. */
+  needed: string[];
+  /** Directories as they stand in the file, with `$ORIGIN` and the like. */
+  rpath: string[];
+  runpath: string[];
+  soname: string | undefined;
+  /** DF_1_NODEFLIB: neither the cache nor the default directories are searched for its libraries. */
+  noDefaultLibraries: boolean;
+}
+
+/** Gives the bytes at an offset; fewer than `length` at the end of the file, none beyond it. */
+export type ReadBytes = (offset: number, length: number) => Buffer;
+
+/** The longest path or name that is looked for. */
+const STRING_MAX = 4096;
+/** More program headers or dynamic entries than any real file has. */
+const ENTRIES_MAX = 16384;
+
+const PT_LOAD = 1;
+const PT_DYNAMIC = 2;
+const PT_INTERP = 3;
+
+const DT = {
+  end: 0,
+  needed: 1,
+  stringTable: 5,
+  soname: 14,
+  rpath: 15,
+  runpath: 29,
+  flags1: 0x6ffffffb,
+} as const;
+
+const DF_1_NODEFLIB = 0x800;
+
+/** Thrown and caught in this file only: the headers lead out of the file, or make no sense. */
+class MalformedElf extends Error {}
+
+/**
+ * Reads the headers and the dynamic section, in a few bounded reads.
+ * @returns undefined for what is not an ELF file, or one that is cut off before what its headers name
+ */
+export function parseElf(source: Buffer | ReadBytes): ElfFile | undefined {
+  const read = Buffer.isBuffer(source) ? readFrom(source) : source;
+  if (!isElf(read(0, 4))) return undefined;
+  try {
+    return parseElfParts(read);
+  } catch (error) {
+    if (error instanceof MalformedElf) return undefined;
+    throw error;
+  }
+}
+
+export function isElf(head: Buffer): boolean {
+  return head.length >= 4 && head.readUInt32BE(0) === 0x7f454c46;
+}
+
+function readFrom(buffer: Buffer): ReadBytes {
+  return (offset, length) => buffer.subarray(offset, offset + length);
+}
+
+function parseElfParts(read: ReadBytes): ElfFile {
+  const header = parseHeader(read);
+  const segments = parseProgramHeaders(read, header);
+  const interpreter = segments.find(({ type }) => type === PT_INTERP);
+  const dynamic = parseDynamic(read, header, segments);
+  const strings = dynamic.length === 0 ? () => '' : stringsOf(read, dynamic, segments);
+  const valuesOf = (tag: number): number[] =>
+    dynamic.filter((entry) => entry.tag === tag).map(({ value }) => value);
+  const listsOf = (tag: number): string[] =>
+    valuesOf(tag).flatMap((offset) => strings(offset).split(':'));
+  const soname = valuesOf(DT.soname)[0];
+  return {
+    class: header.class,
+    endian: header.endian,
+    machine: header.machine,
+    type: header.type,
+    interpreter: interpreter === undefined ? undefined : readString(read, interpreter.offset),
+    needed: valuesOf(DT.needed).map(strings),
+    rpath: listsOf(DT.rpath),
+    runpath: listsOf(DT.runpath),
+    soname: soname === undefined ? undefined : strings(soname),
+    noDefaultLibraries: ((valuesOf(DT.flags1)[0] ?? 0) & DF_1_NODEFLIB) !== 0,
+  };
+}
+
+interface Header {
+  class: 32 | 64;
+  endian: 'little' | 'big';
+  machine: number;
+  type: number;
+  /** Where the program headers are, how many, and the size of one. */
+  segments: { offset: number; count: number; size: number };
+}
+
+function parseHeader(read: ReadBytes): Header {
+  const ident = readExactly(read, 0, 16);
+  const elfClass = ident[4] === 1 ? 32 : ident[4] === 2 ? 64 : undefined;
+  const endian = ident[5] === 1 ? 'little' : ident[5] === 2 ? 'big' : undefined;
+  if (elfClass === undefined || endian === undefined) throw new MalformedElf();
+  const wide = elfClass === 64;
+  const fields = fieldsOf(readExactly(read, 0, wide ? 64 : 52), endian, wide);
+  return {
+    class: elfClass,
+    endian,
+    type: fields.half(16),
+    machine: fields.half(18),
+    segments: {
+      offset: fields.address(wide ? 32 : 28),
+      size: fields.half(wide ? 54 : 42),
+      count: fields.half(wide ? 56 : 44),
+    },
+  };
+}
+
+interface Segment {
+  type: number;
+  offset: number;
+  /** Virtual address. */
+  address: number;
+  fileSize: number;
+}
+
+function parseProgramHeaders(read: ReadBytes, header: Header): Segment[] {
+  const { offset, count, size } = header.segments;
+  if (count === 0) return [];
+  const wide = header.class === 64;
+  if (count > ENTRIES_MAX || size < (wide ? 56 : 32)) throw new MalformedElf();
+  const table = readExactly(read, offset, count * size);
+  return Array.from({ length: count }, (_, at) => {
+    const fields = fieldsOf(table.subarray(at * size), header.endian, wide);
+    return {
+      type: fields.word(0),
+      offset: fields.address(wide ? 8 : 4),
+      address: fields.address(wide ? 16 : 8),
+      fileSize: fields.address(wide ? 32 : 16),
+    };
+  });
+}
+
+interface DynamicEntry {
+  tag: number;
+  value: number;
+}
+
+function parseDynamic(
+  read: ReadBytes,
+  header: Header,
+  segments: readonly Segment[],
+): DynamicEntry[] {
+  const segment = segments.find(({ type }) => type === PT_DYNAMIC);
+  if (segment === undefined) return [];
+  const wide = header.class === 64;
+  const size = wide ? 16 : 8;
+  const count = Math.min(Math.floor(segment.fileSize / size), ENTRIES_MAX);
+  const fields = fieldsOf(readExactly(read, segment.offset, count * size), header.endian, wide);
+  const entries: DynamicEntry[] = [];
+  for (let at = 0; at < count; at += 1) {
+    const tag = fields.address(at * size);
+    if (tag === DT.end) break;
+    entries.push({ tag, value: fields.address(at * size + size / 2) });
+  }
+  return entries;
+}
+
+/** Reads strings of the dynamic string table by their offset in it. */
+function stringsOf(
+  read: ReadBytes,
+  dynamic: readonly DynamicEntry[],
+  segments: readonly Segment[],
+): (offset: number) => string {
+  const address = dynamic.find(({ tag }) => tag === DT.stringTable)?.value;
+  if (address === undefined) return () => '';
+  // The dynamic section speaks of the program in memory; its segments tell where that is in the file.
+  const segment = segments.find(
+    ({ type, address: start, fileSize }) =>
+      type === PT_LOAD && start <= address && address < start + fileSize,
+  );
+  if (segment === undefined) throw new MalformedElf();
+  const table = segment.offset + (address - segment.address);
+  return (offset) => readString(read, table + offset);
+}
+
+function readString(read: ReadBytes, offset: number): string {
+  for (const length of [128, STRING_MAX]) {
+    const bytes = readSome(read, offset, length);
+    const end = bytes.indexOf(0);
+    if (end !== -1) return bytes.toString('utf8', 0, end);
+  }
+  throw new MalformedElf();
+}
+
+function readExactly(read: ReadBytes, offset: number, length: number): Buffer {
+  const bytes = readSome(read, offset, length);
+  if (bytes.length !== length) throw new MalformedElf();
+  return bytes;
+}
+
+/** Numbers in a file may be anything up to 2^64. */
+function readSome(read: ReadBytes, offset: number, length: number): Buffer {
+  if (!Number.isSafeInteger(offset + length)) throw new MalformedElf();
+  return read(offset, length);
+}
+
+/** Unsigned numbers at byte offsets; an address is a word, or a double word in a 64-bit file. */
+interface Fields {
+  half: (at: number) => number;
+  word: (at: number) => number;
+  address: (at: number) => number;
+}
+
+/** @param bytes at least as long as what is read of it */
+function fieldsOf(bytes: Buffer, endian: 'little' | 'big', wide: boolean): Fields {
+  const little = endian === 'little';
+  const half = (at: number): number => (little ? bytes.readUInt16LE(at) : bytes.readUInt16BE(at));
+  const word = (at: number): number => (little ? bytes.readUInt32LE(at) : bytes.readUInt32BE(at));
+  const double = (at: number): number =>
+    word(little ? at + 4 : at) * 0x1_0000_0000 + word(little ? at : at + 4);
+  return { half, word, address: wide ? double : word };
+}
+
+/** The first line of a script. */
+export interface Shebang {
+  /** The program that the kernel starts. */
+  interpreter: string;
+  /** What follows on the line, which the kernel passes as one argument. */
+  argument: string | undefined;
+  /** The program that runs the script in the end: what env(1) is told to run, else the interpreter. */
+  program: string;
+}
+
+/** The kernel looks at no more of the first line (BINPRM_BUF_SIZE, include/uapi/linux/binfmts.h). */
+export const SHEBANG_MAX = 256;
+
+/**
+ * @param head the first SHEBANG_MAX bytes of a file, or all there are
+ * @returns undefined for what is not a script
+ */
+export function parseShebang(head: Buffer): Shebang | undefined {
+  if (head[0] !== 0x23 || head[1] !== 0x21) return undefined;
+  const line = /^[^\n\0]*/.exec(head.toString('utf8', 2, SHEBANG_MAX))?.[0] ?? '';
+  const [, interpreter, argument] = /^[ \t]*([^ \t]+)[ \t]*(.*?)[ \t]*$/.exec(line) ?? [];
+  if (interpreter === undefined) return undefined;
+  const isEnv = interpreter === 'env' || interpreter.endsWith('/env');
+  const program = isEnv ? programOfEnv(argument ?? '') : undefined;
+  return { interpreter, argument: argument || undefined, program: program ?? interpreter };
+}
+
+/** What `env ARGUMENT` runs: the first word past its options and its assignments. */
+function programOfEnv(argument: string): string | undefined {
+  const split = /^(?:-[a-zA-Z]*S|--split-string[= ])(.*)$/.exec(argument);
+  const words = (split?.[1] ?? argument).split(/[ \t]+/).filter((word) => word !== '');
+  const at = words.findIndex((word, position) => {
+    const takenByOption = /^(-[uC]|--unset|--chdir)$/.test(words[position - 1] ?? '');
+    return !takenByOption && !word.startsWith('-') && !/^[^=]+=/.test(word);
+  });
+  return words[at];
+}
