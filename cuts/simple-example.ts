@@ -14,9 +14,24 @@ export default defineCut({
     ...['seq', 'printf', 'echo', 'grep', 'sed', 'head', 'tail', 'wc', 'sort', 'cut', 'tr', 'tee'],
     ...['sleep', 'true', 'false', 'test', 'dd', 'od', 'sync', 'sha256sum', 'md5sum', 'stty'],
     ...['lsmod', 'modprobe', 'rmmod', 'insmod', 'find', 'xargs', 'chmod', 'chown', 'truncate'],
+    ...['tty', 'nproc', 'mktemp', 'basename', 'dirname', 'readlink'],
   ],
   // Nice to have: taken along where the host has them.
-  optionalBinaries: ['vi', 'less', 'strace', 'free', 'top', 'lsblk', 'ip', 'awk', 'timeout'],
+  optionalBinaries: [
+    ...[
+      'vi',
+      'less',
+      'strace',
+      'free',
+      'top',
+      'lsblk',
+      'ip',
+      'awk',
+      'timeout',
+      'hostname',
+      'clear',
+    ],
+  ],
 
   // Scripts from autorun/, run in this order once the VM is up.
   autorun: ['simple-example.sh'],

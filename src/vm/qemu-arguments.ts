@@ -28,7 +28,16 @@ export function qemuCommandLine(plan: VmPlan): [string, ...string[]] {
     ...sharedDirectory(plan),
     ...['-pidfile', plan.pidFile],
     ...plan.extraArguments,
+    ...quietFirmware(plan),
   ];
+}
+
+/**
+ * After -nographic, SeaBIOS talks on the serial port: it clears the screen, turns off line wrapping
+ * for good, and takes its time. This takes back just that; it has to come last.
+ */
+function quietFirmware(plan: VmPlan): string[] {
+  return plan.architecture === 'x86_64' ? ['-machine', 'graphics=on'] : [];
 }
 
 function accelerator(plan: VmPlan): string[] {

@@ -1,12 +1,11 @@
 import { type ChildProcess, spawn } from 'node:child_process';
 import { once } from 'node:events';
 import { closeSync, fstatSync, mkdirSync, openSync, readSync, renameSync } from 'node:fs';
-import { constants } from 'node:os';
 import { dirname } from 'node:path';
-import { createInterface } from 'node:readline';
 import type { Duplex, Readable } from 'node:stream';
 import { errorCode, UserError } from '../errors.ts';
 import { withParentDeathSignal } from '../sys/exec.ts';
+import { readLines } from '../sys/lines.ts';
 import { saveTerminal } from '../sys/terminal-mode.ts';
 import type { VmRecord } from './ending.ts';
 import { type GuestEvent, parseGuestEvent } from './guest-events.ts';
@@ -118,33 +117,26 @@ async function copyStderr(qemu: ChildProcess): Promise<string> {
 
 /** Reads QMP until the end; the reason of the SHUTDOWN event, if there was one. */
 async function watchForShutdown(monitor: Duplex): Promise<string | undefined> {
-  monitor.on('error', ignoreBrokenPipe);
-  monitor.write('{"execute":"qmp_capabilities"}\n');
   let reason: string | undefined;
-  for await (const line of createInterface({ input: monitor })) {
-    if (!line.includes('"SHUTDOWN"')) continue;
+  const end = readLines(monitor, (line) => {
+    if (!line.includes('"SHUTDOWN"')) return;
     const message: { event?: string; data?: { reason?: string } } = JSON.parse(line);
     if (message.event === 'SHUTDOWN') reason ??= message.data?.reason;
-  }
+  });
+  monitor.write('{"execute":"qmp_capabilities"}\n');
+  await end;
   return reason;
 }
 
 async function collectEvents(channel: Duplex, onEvent: VmWatch['onEvent']): Promise<GuestEvent[]> {
-  channel.on('error', ignoreBrokenPipe);
   const events: GuestEvent[] = [];
-  for await (const line of createInterface({ input: channel })) {
+  await readLines(channel, (line) => {
     const event = parseGuestEvent(line.trimEnd());
-    if (event === undefined) continue;
+    if (event === undefined) return;
     events.push(event);
     onEvent?.(event);
-  }
+  });
   return events;
-}
-
-/** QEMU may be gone before it has read what we wrote; its exit status tells why. */
-function ignoreBrokenPipe(error: Error): void {
-  const code = errorCode(error);
-  if (code !== 'EPIPE' && code !== 'ECONNRESET') throw error;
 }
 
 function readTail(path: string, bytes: number): string {
@@ -162,9 +154,4 @@ function readTail(path: string, bytes: number): string {
   } finally {
     closeSync(fd);
   }
-}
-
-/** Exit status of a shell for a process that a signal ended: 128 + its number. */
-export function signalStatus(signal: NodeJS.Signals): number {
-  return 128 + (constants.signals[signal] ?? 0);
 }
