@@ -33,6 +33,9 @@ export default defineCut({
     ],
   ],
 
+  // Small files made for the image. Without this one, vim looks for its defaults and complains.
+  contents: { '/root/.vimrc': '" Nothing: rapido leaves the defaults alone.\n' },
+
   // Scripts from autorun/, run in this order once the VM is up.
   autorun: ['simple-example.sh'],
 });

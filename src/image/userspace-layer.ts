@@ -128,6 +128,13 @@ function makeWorkspace(staging: string, output: string): DracutWorkspace {
   return workspace;
 }
 
+/** What dracut says of the steps that take time, and what we say of them. */
+const STEPS = [
+  ['Including module', 'gathering programs'],
+  ['Resolving executable dependencies', 'adding their libraries'],
+  ['Creating image file', 'writing the archive'],
+] as const;
+
 async function runDracut(
   plan: PlannedUserspace,
   workspace: DracutWorkspace,
@@ -138,8 +145,8 @@ async function runDracut(
     purpose: 'building the userspace layer',
     installHint: 'run `rapido doctor` to see what is missing',
     onLine: (line) => {
-      const [, step] = /^dracut: \*{3} (.*?) \*{3}$/.exec(line) ?? [];
-      if (step !== undefined && !step.endsWith('done')) onProgress(`dracut: ${step}`);
+      const step = STEPS.find(([said]) => line.startsWith(`dracut: *** ${said}`))?.[1];
+      if (step !== undefined && !line.endsWith('done ***')) onProgress(`dracut: ${step}`);
     },
   });
 }

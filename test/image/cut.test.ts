@@ -1,0 +1,340 @@
+import { execFileSync, spawn } from 'node:child_process';
+import { once } from 'node:events';
+import {
+  chmodSync,
+  copyFileSync,
+  existsSync,
+  mkdirSync,
+  readdirSync,
+  readFileSync,
+  rmSync,
+  statSync,
+  symlinkSync,
+  utimesSync,
+  writeFileSync,
+} from 'node:fs';
+import { join } from 'node:path';
+import { setTimeout as sleep } from 'node:timers/promises';
+import { describe, expect, it } from 'vitest';
+import { readCpio } from '../../src/image/cpio-read.ts';
+import { CHANNEL_MODULES, hostKernel, makeKernelTree } from '../support/kernel-tree.ts';
+import { CHECKOUT, createWorkspace, RAPIDO, type Workspace } from '../support/workspace.ts';
+
+/** A cut that takes little time to make. */
+const SMALL_CUT = `
+import { defineCut } from 'rapido';
+export default defineCut({
+  summary: 'small',
+  binaries: ['cat'],
+  drivers: ['zram'],
+  trees: [{ source: '\${SMALL_TREE}' }],
+  conf: { defines: { SMALL_TREE: { type: 'path', meaning: 'a tree' } } },
+});
+`;
+
+/** Everything `small` needs, changeable: a kernel tree, a test tree, a dracut that counts. */
+function createSmall(): Workspace & { cut: (...args: string[]) => Promise<string[]> } {
+  const home = createWorkspace();
+  home.write('.config/rapido/cuts/small.ts', SMALL_CUT);
+  home.write('tree/a.txt', 'a');
+  home.write('tree/sub dir/b.txt', 'b');
+  makeKernelTree(join(home.directory, 'linux'), { drivers: [...CHANNEL_MODULES, 'zram'] });
+  home.write(
+    'rapido.conf',
+    `KERNEL_SRC="${home.directory}/linux"\nSMALL_TREE="${home.directory}/tree"\n`,
+  );
+  // Counts its calls, and lets the time of the last change grow old enough to be trusted.
+  home.write(
+    'bin/dracut',
+    `#!/bin/sh\necho x >> '${home.directory}/calls'\nexec /usr/bin/dracut "$@"\n`,
+    0o755,
+  );
+  home.env.PATH = `${home.directory}/bin:${home.env.PATH}`;
+  return {
+    ...home,
+    /** @returns why each layer was made, or that it was reused */
+    cut: async (...args) => {
+      await sleep(50); // A file that changed within the last clock tick cannot be trusted.
+      const result = await home.rapido(['--debug', 'cut', 'small', ...args]);
+      expect(result).toMatchObject({ status: 0 });
+      return result.stderr
+        .replaceAll(home.directory, '~')
+        .split('\n')
+        .filter((line) => /^(userspace|modules|trees): /.test(line));
+    },
+  };
+}
+
+const dracutCalls = (home: Workspace): number => {
+  const calls = join(home.directory, 'calls');
+  return existsSync(calls) ? readFileSync(calls, 'utf8').length / 2 : 0;
+};
+
+/** Names of the files in an image, later layers included. */
+function listImage(path: string): string[] {
+  return Array.from(readCpio(readFileSync(path)), (member) => member.path.toString());
+}
+
+describe.skipIf(hostKernel() === undefined)('rapido cut', () => {
+  it('makes each layer again when, and only when, something in it changed', async () => {
+    const home = createSmall();
+    const reused = ['trees: reused', 'userspace: reused', 'modules: reused'].sort();
+    const made = (lines: string[]): string[] => lines.filter((line) => !line.endsWith('reused'));
+
+    expect((await home.cut()).sort()).toEqual([
+      'modules: made: not made before',
+      'trees: made: not made before',
+      'userspace: made: not made before',
+    ]);
+    expect(dracutCalls(home)).toBe(1);
+
+    expect((await home.cut()).sort()).toEqual(reused);
+    expect(dracutCalls(home)).toBe(1);
+
+    const module = join(home.directory, 'linux/mods/lib/modules');
+    const zram = readdirSync(module, { recursive: true, encoding: 'utf8' }).find((name) =>
+      name.endsWith('zram.ko'),
+    );
+    copyFileSync(join(module, zram ?? ''), join(home.directory, 'zram.copy'));
+    writeFileSync(join(module, zram ?? ''), readFileSync(join(home.directory, 'zram.copy')));
+    expect(made(await home.cut())).toEqual([
+      `modules: made: ~/linux/mods/lib/modules/${zram} changed`,
+    ]);
+
+    home.write('tree/a.txt', 'A');
+    expect(made(await home.cut())).toEqual(['trees: made: files in it changed']);
+
+    expect(dracutCalls(home)).toBe(1);
+    expect((await home.cut()).sort()).toEqual(reused);
+  });
+
+  it('starts dracut again when a program, dracut or what the cut asks for changed', async () => {
+    const home = createSmall();
+    const tool = home.write('tool', readFileSync('/bin/cat'), 0o755);
+    const made = async (...args: string[]): Promise<string[]> =>
+      (await home.cut(...args)).filter((line) => line.startsWith('userspace: made'));
+    // Its path has a space in it, so rapido copies it; one without goes to dracut.
+    const plain = join('/tmp', `rapido-tool-${process.pid}`);
+    copyFileSync(tool, plain);
+    chmodSync(plain, 0o755);
+    try {
+      expect(await made('-i', plain)).toEqual(['userspace: made: not made before']);
+      expect(await made('-i', plain)).toEqual([]);
+      // The same size and the old time of change: only the inode's own time tells.
+      const { atime, mtime } = statSync(plain);
+      writeFileSync(plain, readFileSync('/bin/cat'));
+      utimesSync(plain, atime, mtime);
+      expect(await made('-i', plain)).toEqual([`userspace: made: ${plain} changed`]);
+      home.write(
+        'bin/dracut',
+        `${readFileSync(join(home.directory, 'bin/dracut'), 'utf8')}\n`,
+        0o755,
+      );
+      expect(await made('-i', plain)).toEqual(['userspace: made: ~/bin/dracut changed']);
+      expect(await made('-i', plain, '-i', 'ls')).toEqual(['userspace: made: not made before']);
+      expect(await made('-i', plain, '--rebuild')).toEqual(['userspace: made: asked to']);
+    } finally {
+      rmSync(plain, { force: true });
+    }
+  });
+
+  it('changes the overlay alone for -x, and keeps the layers', async () => {
+    const home = createSmall();
+    await home.cut();
+    expect(await home.cut('-x', 'echo hello')).toEqual([
+      'userspace: reused',
+      'modules: reused',
+      'trees: reused',
+    ]);
+    expect(listImage(join(home.images, 'small.img'))).toContain('rapido/autorun/00-command-1');
+  });
+
+  it('refuses all that is missing at once, before dracut runs', async () => {
+    const home = createSmall();
+    home.write(
+      '.config/rapido/cuts/broken.ts',
+      `export default {
+        summary: 'broken',
+        binaries: ['no-such-program', 'mkfs.nosuchfs'],
+        drivers: ['zrm', 'zram'],
+        trees: [{ source: '/no/such/tree' }],
+        autorun: ['no-such-script.sh'],
+        conf: { needs: ['FSTESTS_SRC'] },
+      };`,
+    );
+    const result = await home.rapido([
+      'cut',
+      'broken',
+      '--include',
+      '/no/such/file',
+      '--driver',
+      'nope',
+    ]);
+    expect(result.status).toBe(1);
+    expect(
+      result.stderr.replaceAll(home.directory, '~').replaceAll(CHECKOUT, 'CHECKOUT'),
+    ).toContain('broken cannot be cut: 8 things are missing');
+    for (const missing of [
+      'FSTESTS_SRC is not set in rapido.conf',
+      'no program no-such-program',
+      'no program mkfs.nosuchfs',
+      'has no driver zrm; did you mean zram?',
+      'has no driver nope',
+      '/no/such/tree is not a directory',
+      '--include: /no/such/file does not exist',
+      'there is no no-such-script.sh',
+    ]) {
+      expect(result.stderr).toContain(missing);
+    }
+    expect(dracutCalls(home)).toBe(0);
+    expect(existsSync(join(home.images, 'broken.img'))).toBe(false);
+  });
+
+  it('takes a driver that is built into the kernel for granted', async () => {
+    const home = createSmall();
+    const builtin = readFileSync(`${hostKernel()?.modules}/modules.builtin`, 'utf8');
+    const name = /([^/]+)\.ko$/m.exec(builtin)?.[1] ?? '';
+    expect(name).not.toBe('');
+    await home.cut('--driver', name);
+  });
+
+  it('works under umask 077, from any directory, with everything in the image owned by root', async () => {
+    const home = createSmall();
+    mkdirSync(join(home.directory, 'else where'));
+    const result = await home.rapido(['--conf', '../rapido.conf', 'cut', 'small'], {
+      cwd: join(home.directory, 'else where'),
+      prefix: ['sh', '-c', 'umask 077; exec "$@"', 'sh'],
+    });
+    expect(result).toMatchObject({ status: 0 });
+    const image = join(home.images, 'small.img');
+    expect(statSync(image).mode & 0o777).toBe(0o600);
+    const members = Array.from(readCpio(readFileSync(image)));
+    expect(members.filter(({ uid, gid }) => uid !== 0 || gid !== 0)).toEqual([]);
+    const tree = members.find(({ path }) => path.toString().endsWith('tree/sub dir'));
+    expect(tree?.mode).toBe(statSync(join(home.directory, 'tree/sub dir')).mode);
+  });
+
+  it('works without root, on a checkout that cannot be written', async (context) => {
+    if (process.getuid?.() !== 0) return context.skip('this test must be root to become nobody');
+    const home = createSmall();
+    const readable = CHECKOUT.split('/').map(
+      (_, index, parts) => `/${parts.slice(1, index + 1).join('/')}`,
+    );
+    if (readable.some((path) => (statSync(path).mode & 0o005) !== 0o005)) {
+      return context.skip(`${CHECKOUT} cannot be read by nobody`);
+    }
+    execFileSync('chown', ['-R', '65534:65534', home.directory]);
+    chmodSync(home.directory, 0o755);
+    const result = await home.rapido(['cut', 'small'], {
+      prefix: ['setpriv', '--reuid=65534', '--regid=65534', '--clear-groups'],
+    });
+    expect(result).toMatchObject({ status: 0 });
+    const members = Array.from(readCpio(readFileSync(join(home.images, 'small.img'))));
+    expect(members.filter(({ uid, gid }) => uid !== 0 || gid !== 0)).toEqual([]);
+  });
+
+  it('keeps the previous image whole, and leaves no litter, when killed at any moment', async () => {
+    const home = createSmall();
+    await home.cut();
+    const image = join(home.images, 'small.img');
+    const before = readFileSync(image);
+    for (let delay = 20; delay <= 620; delay += 60) {
+      const child = spawn(
+        process.execPath,
+        [RAPIDO, 'cut', 'small', '--rebuild', '-x', `: ${delay}`],
+        {
+          cwd: home.directory,
+          env: home.env,
+          stdio: 'ignore',
+          detached: true,
+        },
+      );
+      const ended = once(child, 'exit');
+      await sleep(delay);
+      child.kill('SIGKILL');
+      await ended;
+      const now = readFileSync(image);
+      // Either the old one or, if it had just got so far, a new one that is whole.
+      if (!now.equals(before)) expect(() => listImage(image)).not.toThrow();
+    }
+    await sleep(1500); // dracut, told to end by the kernel, takes its leave.
+    await home.cut();
+    const cache = join(home.directory, '.cache/rapido');
+    const litter = readdirSync(cache, { recursive: true, encoding: 'utf8' }).filter((name) =>
+      name.endsWith('.tmp'),
+    );
+    expect(litter).toEqual([]);
+    expect(readdirSync(join(cache, 'staging'))).toEqual([]);
+  }, 60_000);
+
+  it('keeps the previous image and says so when the disk is full', async (context) => {
+    if (process.getuid?.() !== 0)
+      return context.skip('this test must be root to mount a small tmpfs');
+    const home = createSmall();
+    const small = join(home.directory, '.cache');
+    mkdirSync(small, { recursive: true });
+    execFileSync('mount', ['-t', 'tmpfs', '-o', 'size=48m', 'tmpfs', small]);
+    try {
+      await home.cut();
+      const image = join(home.images, 'small.img');
+      const before = readFileSync(image);
+      home.write('tree/big', Buffer.alloc(60 * 1024 * 1024, 'x'));
+      await sleep(50);
+      const result = await home.rapido(['cut', 'small']);
+      expect(result.status).toBe(1);
+      expect(result.stderr).toMatch(/no space left/i);
+      expect(readFileSync(image).equals(before)).toBe(true);
+      const litter = readdirSync(small, { recursive: true, encoding: 'utf8' });
+      expect(litter.filter((name) => name.endsWith('.tmp'))).toEqual([]);
+      writeFileSync(join(home.directory, 'tree/big'), 'small now');
+      await home.cut();
+    } finally {
+      execFileSync('umount', [small]);
+    }
+  });
+
+  it('can be run twice at once for the same target', async () => {
+    const home = createSmall();
+    const results = await Promise.all([1, 2, 3].map(() => home.rapido(['cut', 'small'])));
+    expect(results.map(({ status }) => status)).toEqual([0, 0, 0]);
+    expect(listImage(join(home.images, 'small.img'))).toContain('init');
+    expect((await home.cut()).every((line) => line.endsWith('reused'))).toBe(true);
+  });
+
+  it('prints the dracut command and touches nothing with --dry-run', async () => {
+    const home = createSmall();
+    const result = await home.rapido(['cut', 'small', '--dry-run']);
+    expect(result.status).toBe(0);
+    expect(result.stdout).toMatch(
+      /dracut' --force --no-kernel --no-hostonly .* --modules bash --install /,
+    );
+    expect(result.stdout).toContain('# trees layer: ');
+    expect(existsSync(home.images)).toBe(false);
+    expect(existsSync(home.layers)).toBe(false);
+  });
+
+  it('writes the image where -o says, and boots that one next', async () => {
+    const home = createSmall();
+    await home.cut('-o', 'my image.img');
+    expect(listImage(join(home.directory, 'my image.img'))).toContain('init');
+    const { stdout } = await home.rapido(['boot', '--dry-run']);
+    expect(stdout).toContain(`-initrd '${home.directory}/my image.img'`);
+  });
+
+  it('brings the libraries of a program in a tree, and those of one whose path dracut cannot take', async () => {
+    const home = createSmall();
+    const linked = '/usr/bin/openssl';
+    const tool = existsSync(linked) ? linked : '/usr/bin/ls';
+    const bare = join(home.directory, 'tree/a tool');
+    copyFileSync(tool, bare);
+    symlinkSync('a tool', join(home.directory, 'tree/link'));
+    await home.cut('-i', bare);
+    const names = listImage(join(home.images, 'small.img'));
+    expect(names).toContain(bare.slice(1));
+    expect(names).toContain('usr/local/bin/a tool');
+    const { stdout } = await home.rapido(['cut', 'small', '--dry-run']);
+    expect(stdout).toBeTruthy();
+    const library = tool === linked ? /libssl\.so/ : /libselinux\.so/;
+    expect(names.some((name) => library.test(name))).toBe(true);
+  });
+});

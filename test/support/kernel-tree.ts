@@ -1,0 +1,70 @@
+import { execFileSync } from 'node:child_process';
+import { copyFileSync, mkdirSync, rmSync, symlinkSync, writeFileSync } from 'node:fs';
+import { dirname, join } from 'node:path';
+import { UserError } from '../../src/errors.ts';
+import { architectureOf } from '../../src/host/architecture.ts';
+import { findKernel, hostKernelSearch, type Kernel } from '../../src/host/kernel.ts';
+import { planModules, readModuleTree } from '../../src/image/modules.ts';
+
+/** The kernel of this host that VM tests boot, or undefined where there is none. */
+export function hostKernel(): Kernel | undefined {
+  const nothing = {
+    KERNEL_SRC: undefined,
+    KERNEL_RELEASE: undefined,
+    KERNEL_INSTALL_MOD_PATH: undefined,
+  };
+  try {
+    return findKernel(nothing, hostKernelSearch(architectureOf(process.arch)));
+  } catch (error) {
+    if (error instanceof UserError) return undefined;
+    throw error;
+  }
+}
+
+export interface KernelTreeOptions {
+  /** Modules that it has, with all they depend on. */
+  drivers: readonly string[];
+  /** A program that packs a file, and the suffix it gives it: `['xz', '--keep']`, `.xz`. */
+  pack?: { argv: readonly [string, ...string[]]; suffix: string };
+}
+
+/**
+ * Lays out a built kernel tree as `make` and `make modules_install` leave it, out of the installed
+ * kernel: image, .config, release, and modules with their index in mods/.
+ */
+export function makeKernelTree(directory: string, { drivers, pack }: KernelTreeOptions): Kernel {
+  const kernel = hostKernel();
+  if (kernel?.modules === undefined) throw new Error('this host has no kernel to lay out');
+  const architecture = architectureOf(process.arch);
+  const write = (name: string, content: string): void => {
+    mkdirSync(dirname(join(directory, name)), { recursive: true });
+    writeFileSync(join(directory, name), content);
+  };
+  write('.config', `${architecture.configLine}\nCONFIG_MODULES=y\n`);
+  write('include/config/kernel.release', `${kernel.release}\n`);
+  const image = join(directory, architecture.kernelImage);
+  mkdirSync(dirname(image), { recursive: true });
+  symlinkSync(kernel.image, image);
+
+  const modules = join(directory, 'mods/lib/modules', kernel.release);
+  const plan = planModules(readModuleTree(kernel.modules), drivers);
+  if (plan.missing.length > 0) throw new Error(`the host kernel lacks ${plan.missing[0]?.name}`);
+  for (const { source } of plan.modules) {
+    const target = join(modules, source);
+    mkdirSync(dirname(target), { recursive: true });
+    copyFileSync(join(kernel.modules, source), target);
+    if (pack === undefined) continue;
+    execFileSync(pack.argv[0], [...pack.argv.slice(1), target]);
+    rmSync(target, { force: true });
+  }
+  for (const name of ['modules.builtin', 'modules.builtin.modinfo', 'modules.order']) {
+    copyFileSync(join(kernel.modules, name), join(modules, name));
+  }
+  execFileSync('depmod', ['-b', join(directory, 'mods'), kernel.release], {
+    env: { PATH: `${process.env.PATH}:/sbin:/usr/sbin` },
+  });
+  return { ...kernel, image, modules };
+}
+
+/** What the guest's init needs to reach rapido over virtio-serial. */
+export const CHANNEL_MODULES = ['virtio_pci', 'virtio_console'];

@@ -1,0 +1,119 @@
+import { spawn } from 'node:child_process';
+import { onTestFinished } from 'vitest';
+import { quoteForShell } from '../../src/image/overlay.ts';
+import { RAPIDO, type Workspace } from './workspace.ts';
+
+/** A terminal of a test's own, made by script(1), with a program in it. */
+export interface Terminal {
+  /** Everything that it showed so far, as text. */
+  shown: () => string;
+  type: (text: string) => void;
+  /** Waits until what was shown since the last wait matches, and gives the match. */
+  waitFor: (pattern: RegExp, timeoutMs?: number) => Promise<RegExpExecArray>;
+  /** Exit status of the program. */
+  ended: Promise<number | null>;
+  pid: number | undefined;
+}
+
+/** Ctrl-a, which QEMU's multiplexed console takes for itself. */
+export const CTRL_A = '\x01';
+export const CTRL_C = '\x03';
+
+const ROWS = 37;
+const COLUMNS = 111;
+export const SIZE = `${ROWS} ${COLUMNS}`;
+
+/** What was looked at once is not looked at again, but for so much of its end. */
+const LONGEST_MATCH = 8192;
+
+/**
+ * Starts rapido on a terminal, between two looks at the terminal's mode.
+ * The line `mode before: …` and the line `mode after: …` must end up the same.
+ */
+export function openTerminal(home: Workspace, args: readonly string[]): Terminal {
+  const command = [process.execPath, RAPIDO, ...args].map(quoteForShell).join(' ');
+  const script = [
+    `stty rows ${ROWS} cols ${COLUMNS}`,
+    'echo "mode before: $(stty -g)"',
+    command,
+    'status=$?',
+    'echo "mode after: $(stty -g)"',
+    'exit $status',
+  ].join('; ');
+  const child = spawn(
+    'script',
+    ['--quiet', '--return', '--flush', '--command', script, '/dev/null'],
+    {
+      cwd: home.directory,
+      env: home.env,
+      stdio: ['pipe', 'pipe', 'inherit'],
+    },
+  );
+  let all = '';
+  let seen = 0;
+  let held = '';
+  const waiting = new Set<() => void>();
+  child.stdout.setEncoding('utf8').on('data', (chunk: string) => {
+    const [text, rest] = splitUnfinishedSequence(held + chunk);
+    held = rest;
+    all += stripControl(text);
+    for (const look of waiting) look();
+  });
+  const ended = new Promise<number | null>((resolve) => child.once('close', resolve));
+  onTestFinished(async () => {
+    child.kill('SIGTERM'); // script(1) ends its program with itself.
+    await ended;
+  });
+  return {
+    shown: () => all,
+    type: (text) => child.stdin.write(text),
+    waitFor: (pattern, timeoutMs = 60_000) =>
+      new Promise((resolve, reject) => {
+        let from = seen;
+        const stop = (): void => {
+          clearTimeout(timer);
+          waiting.delete(look);
+        };
+        const look = (): void => {
+          const match = pattern.exec(all.slice(from));
+          if (match === null) {
+            from = Math.max(from, all.length - LONGEST_MATCH);
+            return;
+          }
+          seen = from + match.index + match[0].length;
+          stop();
+          resolve(match);
+        };
+        const fail = (why: string): void => {
+          stop();
+          reject(new Error(`${why} before ${pattern} was shown; shown:\n${all}`));
+        };
+        const timer = setTimeout(() => fail(`${timeoutMs} ms passed`), timeoutMs);
+        waiting.add(look);
+        ended.then(() => waiting.has(look) && fail('the program ended'));
+        look();
+      }),
+    ended,
+    pid: child.pid,
+  };
+}
+
+/** Text without carriage returns and control sequences (ECMA-48 CSI, OSC). */
+function stripControl(text: string): string {
+  return text.replace(/\x1b\[[0-?]*[ -/]*[@-~]|\x1b\][^\x07]*\x07|\x1b[()=>].?|\r/g, '');
+}
+
+/** What is complete, and a control sequence at the end that is not. */
+function splitUnfinishedSequence(text: string): [string, string] {
+  const unfinished = /\x1b(\[[0-?]*[ -/]*|\][^\x07]*)?$/.exec(text);
+  return unfinished === null
+    ? [text, '']
+    : [text.slice(0, unfinished.index), text.slice(unfinished.index)];
+}
+
+/** Whether the terminal's mode was the same before and after, by what `openTerminal` shows. */
+export function modesOf(terminal: Terminal): { before: string; after: string } {
+  const mode = (when: string): string =>
+    new RegExp(`^mode ${when}: (\\S+)$`, 'm').exec(terminal.shown())?.[1] ?? `no mode ${when}`;
+  return { before: mode('before'), after: mode('after') };
+}

@@ -1,0 +1,96 @@
+import { spawn } from 'node:child_process';
+import { chmodSync, mkdirSync, mkdtempSync, rmSync, writeFileSync } from 'node:fs';
+import { tmpdir } from 'node:os';
+import { dirname, join } from 'node:path';
+import { fileURLToPath } from 'node:url';
+import { onTestFinished } from 'vitest';
+
+export const CHECKOUT = fileURLToPath(new URL('../..', import.meta.url)).replace(/\/$/, '');
+export const RAPIDO = join(CHECKOUT, 'bin/rapido.js');
+
+/** A home directory of its own for a test, gone with it. Its path has a space in it, as paths do. */
+export interface Workspace {
+  directory: string;
+  env: Record<string, string>;
+  images: string;
+  layers: string;
+  /** Makes a file, with its directories, and gives its absolute path. */
+  write: (name: string, content: string | Buffer, mode?: number) => string;
+  /** Runs rapido in the workspace. */
+  rapido: (args: readonly string[], options?: RunOptions) => Promise<Finished>;
+}
+
+export interface RunOptions {
+  env?: Record<string, string>;
+  cwd?: string;
+  /** Text for its stdin; without it, stdin is /dev/null. */
+  input?: string;
+  /** Goes before the command, for example `setpriv …`. */
+  prefix?: readonly string[];
+  /** Gets the process while it runs. */
+  onStart?: (pid: number) => void;
+}
+
+export interface Finished {
+  status: number | null;
+  signal: NodeJS.Signals | null;
+  stdout: string;
+  stderr: string;
+}
+
+export function createWorkspace(cleanUp = onTestFinished): Workspace {
+  const directory = mkdtempSync(join(tmpdir(), 'rapido test-'));
+  cleanUp(() => rmSync(directory, { recursive: true, force: true }));
+  const env = {
+    PATH: process.env.PATH ?? '',
+    HOME: directory,
+    TERM: 'xterm',
+    XDG_RUNTIME_DIR: join(directory, 'run'),
+  };
+  mkdirSync(env.XDG_RUNTIME_DIR, { mode: 0o700 });
+  const write: Workspace['write'] = (name, content, mode = 0o644) => {
+    const path = join(directory, name);
+    mkdirSync(dirname(path), { recursive: true });
+    writeFileSync(path, content);
+    chmodSync(path, mode);
+    return path;
+  };
+  return {
+    directory,
+    env,
+    images: join(directory, '.cache/rapido/images'),
+    layers: join(directory, '.cache/rapido/layers'),
+    write,
+    rapido: (args, options = {}) =>
+      run([process.execPath, RAPIDO, ...args], {
+        cwd: directory,
+        ...options,
+        env: { ...env, ...options.env },
+      }),
+  };
+}
+
+/** Runs a command to its end. */
+export async function run(argv: readonly string[], options: RunOptions): Promise<Finished> {
+  const [file = '', ...args] = [...(options.prefix ?? []), ...argv];
+  const child = spawn(file, args, {
+    cwd: options.cwd,
+    env: options.env,
+    stdio: [options.input === undefined ? 'ignore' : 'pipe', 'pipe', 'pipe'],
+  });
+  if (child.pid !== undefined) options.onStart?.(child.pid);
+  child.stdin?.end(options.input);
+  const texts = [child.stdout, child.stderr].map(async (stream) => {
+    let text = '';
+    for await (const chunk of stream?.setEncoding('utf8') ?? []) text += chunk;
+    return text;
+  });
+  const [status, signal] = await new Promise<[number | null, NodeJS.Signals | null]>(
+    (resolve, reject) => {
+      child.once('error', reject);
+      child.once('exit', (...how) => resolve(how));
+    },
+  );
+  const [stdout = '', stderr = ''] = await Promise.all(texts);
+  return { status, signal, stdout, stderr };
+}

@@ -1,0 +1,95 @@
+import { readFileSync } from 'node:fs';
+import { join } from 'node:path';
+import { afterAll, beforeAll, describe, expect, it } from 'vitest';
+import { createWorkspace, type Finished, type Workspace } from '../support/workspace.ts';
+
+/** Nobody watches: stdin is not a terminal. The VM runs its autorun scripts and powers off. */
+describe('rapido boot without a terminal', () => {
+  let home: Workspace;
+  beforeAll(() => {
+    home = createWorkspace(afterAll);
+  });
+
+  /** Cuts simple-example with more, boots it, and gives what came of that. */
+  const boot = (...args: string[]): Promise<Finished> =>
+    home.rapido(['cut', 'simple-example', '--boot', ...args]);
+
+  it('runs the autorun scripts, then -x and -f in their order, and ends with 0', async () => {
+    const script = home.write('my script.sh', '#!/bin/bash\necho "two: $0"\n', 0o755);
+    const plain = home.write('no-shebang', 'echo "three: $BASH_VERSION"\n');
+    const result = await boot('-x', 'echo one: $(hostname)$(uname -n)', '-f', script, '-f', plain);
+    expect(result).toMatchObject({ status: 0 });
+    const said = result.stdout.replaceAll('\r', '').split('\n');
+    const order = said.filter((line) => /^(Linux|one|two|three)/.test(line));
+    expect(order).toEqual([
+      expect.stringMatching(/^Linux \S+ was up in [\d.]+ s/),
+      'one: rapido1',
+      'two: /rapido/autorun/02-my_script.sh',
+      expect.stringMatching(/^three: 5/),
+    ]);
+  });
+
+  it('fails loudly when an autorun script fails, and runs the next one all the same', async () => {
+    const result = await boot('-x', 'exit 3', '-x', 'echo went on');
+    expect(result.status).toBe(1);
+    expect(result.stdout).toContain('autorun script command-1 failed with status 3');
+    expect(result.stdout).toContain('went on');
+    expect(result.stderr).toContain('rapido: autorun script 01-command-1 failed with status 3');
+  });
+
+  it('does not call it a success when a script powers the VM off behind its back', async () => {
+    const result = await boot('-x', 'shutdown');
+    expect(result.status).toBe(1);
+    expect(result.stderr).toContain('powered the VM off itself; whether it succeeded is not known');
+  });
+
+  it('ends with 1 and says so in one line when the kernel panics', async () => {
+    const result = await boot('-x', 'echo c > /proc/sysrq-trigger');
+    expect(result.status).toBe(1);
+    expect(result.stderr).toContain('rapido: the kernel panicked: sysrq triggered crash\n');
+    const log = /the console is in (.*)\n/.exec(result.stderr)?.[1] ?? '';
+    expect(readFileSync(log, 'utf8')).toContain(
+      'Kernel panic - not syncing: sysrq triggered crash',
+    );
+  });
+
+  it('does not take a reset for an orderly end', async () => {
+    const result = await boot('-x', 'echo b > /proc/sysrq-trigger; sleep 9');
+    expect(result.status).toBe(1);
+    expect(result.stderr).toContain('the VM reset without shutting down');
+  });
+
+  it('gives the VM the CPUs and the memory that were asked for', async () => {
+    await home.rapido([
+      ...['cut', 'simple-example', '-i', 'nproc'],
+      ...['-x', 'nproc; grep MemTotal /proc/meminfo; hostname'],
+    ]);
+    const result = await home.rapido(['boot', '--cpus', '3', '--memory', '400M']);
+    expect(result.status).toBe(0);
+    expect(result.stdout).toMatch(/^3\r?$/m);
+    const kib = Number(/MemTotal:\s+(\d+) kB/.exec(result.stdout)?.[1]);
+    expect(kib).toBeGreaterThan(300 * 1024);
+    expect(kib).toBeLessThan(400 * 1024);
+  });
+
+  it("prints QEMU's own words and a hint when QEMU refuses to start", async () => {
+    await home.rapido(['cut', 'simple-example']);
+    const result = await home.rapido(['boot', '--', '-device', 'no-such-device']);
+    expect(result.status).toBe(1);
+    expect(result.stderr).toContain("'no-such-device' is not a valid device model name");
+    expect(result.stderr).toContain('QEMU did not start the VM');
+    expect(result.stderr).toContain('hint: look at QEMU_EXTRA_ARGS');
+  });
+
+  it('gives several VMs their own number, host name and console file', async () => {
+    await home.rapido(['cut', 'simple-example', '-x', 'uname -n; sleep 4']);
+    const results = await Promise.all([home.rapido(['boot']), home.rapido(['boot'])]);
+    expect(results.map(({ status }) => status)).toEqual([0, 0]);
+    const names = results.map(({ stdout }) => /^rapido\d/m.exec(stdout)?.[0]).sort();
+    expect(names).toEqual(['rapido1', 'rapido2']);
+    for (const number of [1, 2]) {
+      const log = join(home.directory, `.local/state/rapido/vm${number}/console.log`);
+      expect(readFileSync(log, 'utf8')).toContain(`rapido${number}`);
+    }
+  });
+});

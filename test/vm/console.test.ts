@@ -1,0 +1,121 @@
+import { readFileSync } from 'node:fs';
+import { join } from 'node:path';
+import { afterAll, beforeAll, describe, expect, it } from 'vitest';
+import { CTRL_A, CTRL_C, modesOf, openTerminal, SIZE, type Terminal } from '../support/terminal.ts';
+import { createWorkspace, type Workspace } from '../support/workspace.ts';
+
+const PROMPT = /rapido1:~# $/;
+
+describe('rapido boot on a terminal', () => {
+  let home: Workspace;
+  beforeAll(async () => {
+    home = createWorkspace(afterAll);
+    expect(await home.rapido(['cut', 'simple-example'])).toMatchObject({ status: 0 });
+  });
+
+  const bootToPrompt = async (): Promise<Terminal> => {
+    const terminal = openTerminal(home, ['boot']);
+    await terminal.waitFor(PROMPT);
+    return terminal;
+  };
+
+  it('stands at a prompt where everything a shell user expects works', async () => {
+    const terminal = await bootToPrompt();
+    const { type, waitFor } = terminal;
+
+    type('stty size; echo $TERM; echo $-; echo $$-$PPID\r');
+    await waitFor(new RegExp(`^${SIZE}\\nxterm\\n\\w*m\\w*\\n\\d+-1$`, 'm'));
+
+    type('sleep 1000\r');
+    await waitFor(/sleep 1000\n/);
+    type(CTRL_C);
+    await waitFor(PROMPT);
+    type('echo status $?\r');
+    await waitFor(/^status 130$/m);
+
+    type('ls /rapido/aut\t\r');
+    await waitFor(/^00-simple-example\.sh$/m);
+
+    const long = 'x'.repeat(1000);
+    type(`echo ${long} | wc -c\r`);
+    await waitFor(/^1001$/m);
+
+    type('exit\r');
+    expect(await terminal.ended).toBe(0);
+    const { before, after } = modesOf(terminal);
+    expect(after).toBe(before);
+  });
+
+  it('shows 5 MB of output to the last byte', async () => {
+    const terminal = await bootToPrompt();
+    const { type, waitFor } = terminal;
+    type("seq -f '%099.0f' 50000 > /tmp/5m; wc -c < /tmp/5m; clear; cat /tmp/5m; echo END\r");
+    await waitFor(/^5000000$/m);
+    await waitFor(/^END$/m, 120_000);
+    const lines = terminal
+      .shown()
+      .split('\n')
+      .filter((line) => /^\d{99}$/.test(line));
+    expect(lines.length).toBe(50_000);
+    expect(lines.every((line, index) => Number(line) === index + 1)).toBe(true);
+    type('exit\r');
+    expect(await terminal.ended).toBe(0);
+  });
+
+  it('runs a full-screen editor', async () => {
+    const terminal = await bootToPrompt();
+    const { type, waitFor } = terminal;
+    type('type vi || echo NO EDITOR\r');
+    const [found] = await waitFor(/^(vi is .*|NO EDITOR)$/m);
+    if (found === 'NO EDITOR') {
+      type('exit\r');
+      await terminal.ended;
+      return;
+    }
+    await waitFor(PROMPT);
+    type('vi /tmp/note\r');
+    await waitFor(/~.*~/s);
+    type('ihello from vi\x1b:wq\r');
+    await waitFor(PROMPT);
+    type('cat /tmp/note; exit\r');
+    await waitFor(/^hello from vi$/m);
+    expect(await terminal.ended).toBe(0);
+  });
+
+  it.each(['shutdown', 'reboot', 'poweroff', 'halt'])('ends the VM on `%s`', async (command) => {
+    const terminal = await bootToPrompt();
+    terminal.type(`${command}\r`);
+    expect(await terminal.ended).toBe(0);
+  });
+
+  it('ends the VM on Ctrl-a x', async () => {
+    const terminal = await bootToPrompt();
+    terminal.type(`${CTRL_A}x`);
+    expect(await terminal.ended).toBe(0);
+    const { before, after } = modesOf(terminal);
+    expect(after).toBe(before);
+  });
+
+  it('ends with 1 after a kernel panic, in one line, with the console kept', async () => {
+    const terminal = await bootToPrompt();
+    terminal.type('echo c > /proc/sysrq-trigger\r');
+    expect(await terminal.ended).toBe(1);
+    const said = terminal.shown().split('\n');
+    expect(said).toContain('rapido: the kernel panicked: sysrq triggered crash');
+    const log = join(home.directory, '.local/state/rapido/vm1/console.log');
+    expect(said).toContain(`rapido: the console is in ${log}`);
+    expect(readFileSync(log, 'utf8')).toContain('sysrq: Trigger a crash');
+    const { before, after } = modesOf(terminal);
+    expect(after).toBe(before);
+  });
+
+  it('gives the terminal back when QEMU is killed', async () => {
+    const terminal = await bootToPrompt();
+    const pidFile = join(home.directory, 'run/rapido/rapido_vm1.pid');
+    process.kill(Number(readFileSync(pidFile, 'utf8')), 'SIGKILL');
+    expect(await terminal.ended).toBe(1);
+    expect(terminal.shown()).toContain('the VM was lost: QEMU was killed by SIGKILL');
+    const { before, after } = modesOf(terminal);
+    expect(after).toBe(before);
+  });
+});
