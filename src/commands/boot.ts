@@ -25,8 +25,13 @@ import {
   vmFiles,
 } from '../vm/registry.ts';
 import { runVm } from '../vm/run.ts';
-import { type Context, createContext, type GlobalOptions, refuseStrangeKeys } from './context.ts';
-import { chooseKernel } from './cut.ts';
+import {
+  type Context,
+  chooseKernel,
+  createContext,
+  type GlobalOptions,
+  refuseStrangeKeys,
+} from './context.ts';
 
 export interface BootOptions extends GlobalOptions {
   cpus?: string | undefined;

@@ -1,4 +1,5 @@
 import { resolve } from 'node:path';
+import { findKeyProblems } from '../conf/check-keys.ts';
 import type { Conf } from '../conf/conf.ts';
 import { refuseUnknownKeys, withKeys } from '../conf/conf.ts';
 import type { ConfKeyTable } from '../conf/key.ts';
@@ -11,7 +12,10 @@ import {
   loadCut,
   pickCut,
 } from '../cut/load.ts';
+import { UsageError } from '../errors.ts';
+import { architectureOf } from '../host/architecture.ts';
 import { type Directories, locateDirectories } from '../host/directories.ts';
+import { findKernel, hostKernelSearch, type Kernel } from '../host/kernel.ts';
 import type { Ui } from '../ui/terminal.ts';
 
 /** Options that every command takes. */
@@ -60,7 +64,12 @@ export async function openCut(
 ): Promise<{ cut: LoadedCut; conf: Conf }> {
   const file = pickCut(name, context.cuts);
   const cut = await loadCut(file, context.directories);
-  const conf = withKeys(context.conf, cut.cut.conf?.defines ?? {});
+  const keys = cut.cut.conf?.defines ?? {};
+  const keyProblems = findKeyProblems(keys);
+  if (keyProblems.length > 0) {
+    throw new UsageError(`${cut.path}: conf.defines is not valid`, { problems: keyProblems });
+  }
+  const conf = withKeys(context.conf, keys);
   await refuseStrangeKeys(context, conf);
   return { cut, conf };
 }
@@ -79,4 +88,16 @@ export async function keysOfOwnCuts(context: Context): Promise<ConfKeyTable> {
   const own = context.cuts.filter((file) => file.origin.kind !== 'built-in');
   const loaded = await Promise.all(own.map((file) => loadCut(file, context.directories)));
   return Object.assign({}, ...loaded.map(({ cut }) => cut.conf?.defines ?? {}));
+}
+
+/** The kernel to cut for and to boot. */
+export function chooseKernel(conf: Conf): Kernel {
+  return findKernel(
+    {
+      KERNEL_SRC: conf.get('KERNEL_SRC'),
+      KERNEL_RELEASE: conf.get('KERNEL_RELEASE'),
+      KERNEL_INSTALL_MOD_PATH: conf.get('KERNEL_INSTALL_MOD_PATH'),
+    },
+    hostKernelSearch(architectureOf(process.arch)),
+  );
 }

@@ -1,14 +1,19 @@
 import { resolve } from 'node:path';
-import type { Conf } from '../conf/conf.ts';
-import { architectureOf } from '../host/architecture.ts';
-import { findKernel, hostKernelSearch, type Kernel } from '../host/kernel.ts';
+import type { Kernel } from '../host/kernel.ts';
 import { type BuiltImage, type BuiltLayer, buildImage } from '../image/build.ts';
 import { describePlan } from '../image/describe-plan.ts';
 import { imagePath, rememberLast } from '../image/location.ts';
 import { type CutExtras, resolveImage } from '../image/resolve.ts';
+import { cleaningUpOnSignals } from '../sys/signals.ts';
 import { formatBytes, formatSeconds } from '../ui/format.ts';
 import type { Ui } from '../ui/terminal.ts';
-import { type Context, createContext, type GlobalOptions, openCut } from './context.ts';
+import {
+  type Context,
+  chooseKernel,
+  createContext,
+  type GlobalOptions,
+  openCut,
+} from './context.ts';
 
 export interface CutOptions extends GlobalOptions {
   boot?: boolean | undefined;
@@ -45,29 +50,21 @@ export async function runCut(name: string, options: CutOptions, ui: Ui): Promise
     return 0;
   }
   if (context.debug && leftOut.length > 0) ui.note(`left out, not here: ${leftOut.join(' ')}`);
-  const image = await buildImage(plan, {
-    cache: context.directories.cache,
-    rebuild: options.rebuild ?? false,
-    moduleTree,
-    onProgress: ui.progress,
-  });
+  const image = await cleaningUpOnSignals(() =>
+    buildImage(plan, {
+      cache: context.directories.cache,
+      rebuild: options.rebuild ?? false,
+      moduleTree,
+      onProgress: ui.progress,
+      onDracutLine: context.debug ? ui.note : undefined,
+    }),
+  );
   ui.endProgress();
   rememberLast(conf, image.path);
   report(image, kernel, performance.now() - startedMs, context);
   if (options.boot !== true) return 0;
   const { bootImage } = await import('./boot.ts');
   return bootImage(image.path, conf, {}, context);
-}
-
-export function chooseKernel(conf: Conf): Kernel {
-  return findKernel(
-    {
-      KERNEL_SRC: conf.get('KERNEL_SRC'),
-      KERNEL_RELEASE: conf.get('KERNEL_RELEASE'),
-      KERNEL_INSTALL_MOD_PATH: conf.get('KERNEL_INSTALL_MOD_PATH'),
-    },
-    hostKernelSearch(architectureOf(process.arch)),
-  );
 }
 
 function extrasOf(options: CutOptions): CutExtras {

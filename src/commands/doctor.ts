@@ -5,8 +5,13 @@ import { probeKvm } from '../host/kvm.ts';
 import { findProgram, programSearchPath } from '../host/programs.ts';
 import { canWriteTo } from '../sys/stat.ts';
 import type { Ui } from '../ui/terminal.ts';
-import { type Context, createContext, type GlobalOptions, refuseStrangeKeys } from './context.ts';
-import { chooseKernel } from './cut.ts';
+import {
+  type Context,
+  chooseKernel,
+  createContext,
+  type GlobalOptions,
+  refuseStrangeKeys,
+} from './context.ts';
 
 /** One thing that rapido needs, or is better with. */
 export interface Finding {

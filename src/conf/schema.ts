@@ -176,7 +176,8 @@ export const CONF_KEYS = {
   DYN_DEBUG_FILES: {
     group: 'Debugging',
     type: 'words',
-    meaning: 'The same for source files of the kernel.',
+    meaning:
+      'Source files of the kernel, built in, whose pr_debug() messages the VM turns on. For what is in a module, use DYN_DEBUG_MODULES.',
     example: 'drivers/block/rbd.c fs/ceph/super.c',
   },
 

@@ -4,7 +4,10 @@ import { readTextIfReachable } from '../sys/stat.ts';
 import type { Architecture } from './architecture.ts';
 
 /** Whether KVM can run a guest here, and if not, why, in half a sentence. */
-export type KvmState = { usable: true } | { usable: false; reason: string };
+export type KvmState =
+  | { usable: true }
+  /** `deviceOpens`: only the CPU's flags speak against it. */
+  | { usable: false; reason: string; deviceOpens: boolean };
 
 const DEVICE = '/dev/kvm';
 
@@ -16,7 +19,7 @@ export function probeKvm(architecture: Architecture): KvmState {
   try {
     closeSync(openSync(DEVICE, constants.O_RDWR));
   } catch (error) {
-    return { usable: false, reason: describeOpenError(error) };
+    return { usable: false, reason: describeOpenError(error), deviceOpens: false };
   }
   return judgeCpuFlags(architecture, readTextIfReachable('/proc/cpuinfo') ?? '');
 }
@@ -41,5 +44,6 @@ export function judgeCpuFlags(architecture: Architecture, cpuinfo: string): KvmS
   return {
     usable: false,
     reason: `the CPU has no ${architecture.kvmFlags.join(' or ')}, so ${DEVICE} cannot run guests`,
+    deviceOpens: true,
   };
 }

@@ -27,6 +27,8 @@ export interface BuildOptions {
   /** The kernel's modules, which the plan was made from. */
   moduleTree: ModuleTree | undefined;
   onProgress: (step: string) => void;
+  /** Gets every line that dracut says; undefined: nobody wants them. */
+  onDracutLine?: ((line: string) => void) | undefined;
 }
 
 export interface BuiltImage {
@@ -95,7 +97,7 @@ async function obtainLayers(
   try {
     // Both run to their end, even if one fails: nothing must be left behind or running.
     const [userspace, modules] = await Promise.allSettled([
-      obtain(userspaceLayer({ ...plan.userspace, install }, links, staging, options.onProgress)),
+      obtain(userspaceLayer({ ...plan.userspace, install }, links, staging, options)),
       plan.modules === undefined || options.moduleTree === undefined
         ? undefined
         : obtain(modulesLayer(options.moduleTree, plan.modules, links)),

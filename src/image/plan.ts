@@ -1,4 +1,3 @@
-import type { ControlChannel } from '../vm/plan.ts';
 import type { DirectoryLinks } from './guest-path.ts';
 import type { ModulesPlan } from './modules.ts';
 import type { OverlayEntry } from './overlay.ts';
@@ -37,3 +36,6 @@ export interface ImageInfo {
   /** Whether it can mount VIRTFS_SHARE_PATH. */
   sharesDirectory: boolean;
 }
+
+/** A named virtio-serial port, or a second serial port where the kernel has no virtio-serial. */
+export type ControlChannel = 'virtio' | 'serial';

@@ -78,6 +78,9 @@ export function resolveImage(request: ResolveRequest): ResolvedImage {
   const trees = resolveTrees(request, problems);
   const autorun = resolveAutorun(request, problems);
   const dracut = resolveDracut(request.conf, problems);
+  if (request.cut.cut.network === true) {
+    problems.push({ message: 'it wants a network, which this version of rapido cannot give a VM' });
+  }
   refuse(request, problems);
 
   const { cut, conf, kernel, directories } = request;

@@ -93,7 +93,7 @@ export function userspaceLayer(
   plan: PlannedUserspace,
   links: DirectoryLinks,
   staging: string,
-  onProgress: (step: string) => void,
+  hear: DracutListener,
 ): LayerRecipe<UserspaceRecord> {
   return {
     kind: 'userspace',
@@ -106,7 +106,7 @@ export function userspaceLayer(
       const startedMs = Date.now();
       const workspace = makeWorkspace(staging, path);
       try {
-        const said = await runDracut(plan, workspace, onProgress);
+        const said = await runDracut(plan, workspace, hear);
         return inspectUserspace({ plan, links, workspace, said, startedMs });
       } finally {
         rmSync(dirname(workspace.log), { recursive: true, force: true });
@@ -128,6 +128,12 @@ function makeWorkspace(staging: string, output: string): DracutWorkspace {
   return workspace;
 }
 
+/** Who hears of what dracut does: its steps in our words, and its own words. */
+export interface DracutListener {
+  onProgress: (step: string) => void;
+  onDracutLine?: ((line: string) => void) | undefined;
+}
+
 /** What dracut says of the steps that take time, and what we say of them. */
 const STEPS = [
   ['Including module', 'gathering programs'],
@@ -138,13 +144,14 @@ const STEPS = [
 async function runDracut(
   plan: PlannedUserspace,
   workspace: DracutWorkspace,
-  onProgress: (step: string) => void,
+  { onProgress, onDracutLine }: DracutListener,
 ): Promise<string> {
   const { runTool } = await import('../sys/exec.ts');
   return runTool(dracutCommandLine(plan, workspace), {
     purpose: 'building the userspace layer',
     installHint: 'run `rapido doctor` to see what is missing',
     onLine: (line) => {
+      onDracutLine?.(line);
       const step = STEPS.find(([said]) => line.startsWith(`dracut: *** ${said}`))?.[1];
       if (step !== undefined && !line.endsWith('done ***')) onProgress(`dracut: ${step}`);
     },

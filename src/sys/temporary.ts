@@ -6,6 +6,14 @@ import { identifySelf, isAlive } from './process-identity.ts';
 /** `.NAME.PID-STARTTIME-RANDOM.tmp`: says who made it, so that the next one can tell it is litter. */
 const TEMPORARY_NAME = /^\..+\.(\d+)-(\d+)-[0-9a-f]{8}\.tmp$/s;
 
+/** Every temporary name that this process was given. */
+const own = new Set<string>();
+
+/** Removes whatever this process has under temporary names: it is about to end early. */
+export function removeOwnTemporaries(): void {
+  for (const name of own) rmSync(name, { recursive: true, force: true });
+}
+
 /**
  * A name beside `path` that no other process uses. It is on the same filesystem: renaming it to
  * `path` is atomic.
@@ -13,7 +21,9 @@ const TEMPORARY_NAME = /^\..+\.(\d+)-(\d+)-[0-9a-f]{8}\.tmp$/s;
 export function temporaryNameFor(path: string): string {
   const { pid, startTime } = identifySelf();
   const unique = `${pid}-${startTime}-${randomBytes(4).toString('hex')}`;
-  return join(dirname(path), `.${basename(path)}.${unique}.tmp`);
+  const name = join(dirname(path), `.${basename(path)}.${unique}.tmp`);
+  own.add(name);
+  return name;
 }
 
 /** Removes what killed processes left behind under the names of `temporaryNameFor` in a directory. */

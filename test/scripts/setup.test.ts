@@ -36,8 +36,9 @@ const DEBIAN: Readonly<Record<string, readonly string[]>> = {
   zstd: ['zstd'],
   bash: ['bash'],
   iproute2: ['ip'],
-  tmux: ['tmux'],
+  bsdutils: ['script'],
   shellcheck: ['shellcheck'],
+  'vim-tiny': ['vi'],
 };
 const NEEDED = Object.values(DEBIAN).flat();
 
@@ -279,16 +280,16 @@ describe('scripts/setup --dry-run', () => {
     };
     const suse = 'ID="opensuse-tumbleweed"\nID_LIKE="opensuse suse"';
     expect(await commandFor('ID=ubuntu\nID_LIKE=debian', 'x86_64')).toMatchInlineSnapshot(
-      `"apt-get update && apt-get install -y --no-install-recommends qemu-system-x86 dracut-core kmod util-linux mount procps cpio xz-utils zstd bash iproute2 linux-image-generic tmux shellcheck"`,
+      `"apt-get update && apt-get install -y --no-install-recommends qemu-system-x86 dracut-core kmod util-linux mount procps cpio xz-utils zstd bash iproute2 linux-image-generic bsdutils shellcheck vim-tiny"`,
     );
     expect(await commandFor('ID=debian', 'aarch64')).toMatchInlineSnapshot(
-      `"apt-get update && apt-get install -y --no-install-recommends qemu-system-arm dracut-core kmod util-linux mount procps cpio xz-utils zstd bash iproute2 linux-image-arm64 tmux shellcheck"`,
+      `"apt-get update && apt-get install -y --no-install-recommends qemu-system-arm dracut-core kmod util-linux mount procps cpio xz-utils zstd bash iproute2 linux-image-arm64 bsdutils shellcheck vim-tiny"`,
     );
     expect(await commandFor('ID=fedora', 'x86_64')).toMatchInlineSnapshot(
-      `"dnf install -y --setopt=install_weak_deps=False qemu-system-x86-core dracut kmod util-linux procps-ng cpio xz zstd bash iproute kernel-core kernel-modules tmux ShellCheck"`,
+      `"dnf install -y --setopt=install_weak_deps=False qemu-system-x86-core dracut kmod util-linux procps-ng cpio xz zstd bash iproute kernel-core kernel-modules ShellCheck vim-minimal"`,
     );
     expect(await commandFor(suse, 'aarch64')).toMatchInlineSnapshot(
-      `"zypper --non-interactive install --no-recommends qemu-arm dracut kmod util-linux procps cpio xz zstd bash iproute2 kernel-default tmux ShellCheck"`,
+      `"zypper --non-interactive install --no-recommends qemu-arm dracut kmod util-linux procps cpio xz zstd bash iproute2 kernel-default ShellCheck vim-small"`,
     );
   });
 
@@ -300,7 +301,7 @@ describe('scripts/setup --dry-run', () => {
     'names the packages for %s that rapido itself names in its hints',
     async (manager, osRelease) => {
       const machine = describeMachine({ osRelease, lacks: NEEDED });
-      const { stdout } = await setup(machine, ['--dry-run']);
+      const { stdout } = await setup(machine, ['--dev', '--dry-run']);
       const named = NEEDED.map((name) => packageOf(name, manager)).filter((it) => it !== undefined);
       for (const name of named) expect(stdout).toContain(`would install ${name}: `);
       expect(named).not.toEqual([]);
@@ -310,7 +311,7 @@ describe('scripts/setup --dry-run', () => {
 
 describe('scripts/setup installs', () => {
   it('what is missing, and nothing else, without a question', async () => {
-    const machine = describeMachine({ lacks: ['dracut', 'setsid', 'setpriv', 'tmux'] });
+    const machine = describeMachine({ lacks: ['dracut', 'setsid', 'setpriv', 'script'] });
     installApt(machine);
     const outcome = await setup(machine);
     expect(outcome).toMatchInlineSnapshot(`
@@ -329,11 +330,11 @@ describe('scripts/setup installs', () => {
   });
 
   it('with --dev what `npm test` needs, too', async () => {
-    const machine = describeMachine({ lacks: ['tmux', 'shellcheck'] });
+    const machine = describeMachine({ lacks: ['script', 'shellcheck'] });
     installApt(machine);
     const { status, stdout } = await setup(machine, ['--dev']);
     expect(stdout).toMatchInlineSnapshot(`
-      "installing tmux: gives the tests a terminal
+      "installing bsdutils: gives the tests a terminal
       installing shellcheck: checks the shell scripts"
     `);
     expect(status).toBe(0);

@@ -1,5 +1,5 @@
 import { execFileSync } from 'node:child_process';
-import { copyFileSync, mkdirSync, rmSync, symlinkSync, writeFileSync } from 'node:fs';
+import { copyFileSync, mkdirSync, readFileSync, rmSync, symlinkSync, writeFileSync } from 'node:fs';
 import { dirname, join } from 'node:path';
 import { UserError } from '../../src/errors.ts';
 import { architectureOf } from '../../src/host/architecture.ts';
@@ -24,6 +24,8 @@ export function hostKernel(): Kernel | undefined {
 export interface KernelTreeOptions {
   /** Modules that it has, with all they depend on. */
   drivers: readonly string[];
+  /** Stands in for the kernel image. */
+  image?: string;
   /** A program that packs a file, and the suffix it gives it: `['xz', '--keep']`, `.xz`. */
   pack?: { argv: readonly [string, ...string[]]; suffix: string };
 }
@@ -32,7 +34,10 @@ export interface KernelTreeOptions {
  * Lays out a built kernel tree as `make` and `make modules_install` leave it, out of the installed
  * kernel: image, .config, release, and modules with their index in mods/.
  */
-export function makeKernelTree(directory: string, { drivers, pack }: KernelTreeOptions): Kernel {
+export function makeKernelTree(
+  directory: string,
+  { drivers, image: standIn, pack }: KernelTreeOptions,
+): Kernel {
   const kernel = hostKernel();
   if (kernel?.modules === undefined) throw new Error('this host has no kernel to lay out');
   const architecture = architectureOf(process.arch);
@@ -44,18 +49,14 @@ export function makeKernelTree(directory: string, { drivers, pack }: KernelTreeO
   write('include/config/kernel.release', `${kernel.release}\n`);
   const image = join(directory, architecture.kernelImage);
   mkdirSync(dirname(image), { recursive: true });
-  symlinkSync(kernel.image, image);
+  symlinkSync(standIn ?? kernel.image, image);
 
   const modules = join(directory, 'mods/lib/modules', kernel.release);
   const plan = planModules(readModuleTree(kernel.modules), drivers);
   if (plan.missing.length > 0) throw new Error(`the host kernel lacks ${plan.missing[0]?.name}`);
   for (const { source } of plan.modules) {
-    const target = join(modules, source);
-    mkdirSync(dirname(target), { recursive: true });
-    copyFileSync(join(kernel.modules, source), target);
-    if (pack === undefined) continue;
-    execFileSync(pack.argv[0], [...pack.argv.slice(1), target]);
-    rmSync(target, { force: true });
+    mkdirSync(dirname(join(modules, source)), { recursive: true });
+    copyFileSync(join(kernel.modules, source), join(modules, source));
   }
   for (const name of ['modules.builtin', 'modules.builtin.modinfo', 'modules.order']) {
     copyFileSync(join(kernel.modules, name), join(modules, name));
@@ -63,7 +64,28 @@ export function makeKernelTree(directory: string, { drivers, pack }: KernelTreeO
   execFileSync('depmod', ['-b', join(directory, 'mods'), kernel.release], {
     env: { PATH: `${process.env.PATH}:/sbin:/usr/sbin` },
   });
+  if (pack !== undefined) {
+    packModules(
+      modules,
+      plan.modules.map(({ source }) => source),
+      pack,
+    );
+  }
   return { ...kernel, image, modules };
+}
+
+/** Not every distribution's depmod can read what another one packs: the index is edited instead. */
+function packModules(
+  modules: string,
+  sources: readonly string[],
+  { argv: [program, ...args], suffix }: NonNullable<KernelTreeOptions['pack']>,
+): void {
+  for (const source of sources) {
+    execFileSync(program, [...args, join(modules, source)]);
+    rmSync(join(modules, source), { force: true });
+  }
+  const index = join(modules, 'modules.dep');
+  writeFileSync(index, readFileSync(index, 'utf8').replace(/\.ko\b/g, `.ko${suffix}`));
 }
 
 /** What the guest's init needs to reach rapido over virtio-serial. */

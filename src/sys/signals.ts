@@ -1,0 +1,26 @@
+import { constants } from 'node:os';
+import { removeOwnTemporaries } from './temporary.ts';
+
+/** Signals by which a user or a session ends a program. */
+export const ENDING_SIGNALS = ['SIGINT', 'SIGTERM', 'SIGHUP'] as const;
+
+export type EndingSignal = (typeof ENDING_SIGNALS)[number];
+
+/** Exit status of a shell for a process that a signal ended. */
+export function signalStatus(signal: EndingSignal): number {
+  return 128 + constants.signals[signal];
+}
+
+/** Does `work`; if a signal ends the process meanwhile, nothing half-written stays behind. */
+export async function cleaningUpOnSignals<T>(work: () => Promise<T>): Promise<T> {
+  const end = (signal: NodeJS.Signals): void => {
+    removeOwnTemporaries();
+    process.exit(signalStatus(signal as EndingSignal));
+  };
+  for (const signal of ENDING_SIGNALS) process.on(signal, end);
+  try {
+    return await work();
+  } finally {
+    for (const signal of ENDING_SIGNALS) process.off(signal, end);
+  }
+}
