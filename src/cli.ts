@@ -1,7 +1,7 @@
 import { Command, CommanderError } from '@commander-js/extra-typings';
 import type { GlobalOptions } from './commands/context.ts';
 import { EXIT, UserError } from './errors.ts';
-import type { CutExtras } from './image/resolve.ts';
+import type { CutExtras } from './image/resolve-request.ts';
 
 declare const __RAPIDO_VERSION__: string;
 const VERSION = typeof __RAPIDO_VERSION__ === 'string' ? __RAPIDO_VERSION__ : 'development';

@@ -1,4 +1,4 @@
-import { existsSync } from 'node:fs';
+import { existsSync, statSync } from 'node:fs';
 import { join, resolve } from 'node:path';
 import type { Conf } from '../conf/conf.ts';
 import { parseSize } from '../conf/values.ts';
@@ -6,8 +6,10 @@ import { pickCut } from '../cut/load.ts';
 import { EXIT, UsageError, UserError } from '../errors.ts';
 import { architectureOf } from '../host/architecture.ts';
 import { ensureRuntimeDirectory } from '../host/directories.ts';
+import { detectDistribution, installCommand } from '../host/distribution.ts';
 import type { Kernel } from '../host/kernel.ts';
 import { probeKvm } from '../host/kvm.ts';
+import { findProgram, programSearchPath } from '../host/programs.ts';
 import { type ImageHeader, readImageHeader } from '../image/image-header.ts';
 import { imagePath, lastImage } from '../image/location.ts';
 import { formatCommandLine } from '../sys/command-line.ts';
@@ -32,6 +34,8 @@ import {
   type GlobalOptions,
   refuseStrangeKeys,
 } from './context.ts';
+
+const MIB = 1024 * 1024;
 
 export interface BootOptions extends GlobalOptions {
   cpus?: string | undefined;
@@ -86,6 +90,7 @@ export async function bootImage(
   const header = readImageHeader(path);
   const kernel = chooseKernel(conf);
   refuseOtherKernel(header, kernel, path);
+  requirePrograms(context);
   const directory = conf.get('QEMU_PID_DIR') ?? ensureRuntimeDirectory(context.env);
   const request = requestVm({ path, header, kernel, conf, options, context });
   if (options.dryRun === true) {
@@ -142,7 +147,10 @@ function requestVm(sources: BootSources): (number: number, files: VmFiles) => Vm
       accelerator: conf.get('VM_ACCEL'),
       cpu: conf.get('VM_CPU'),
       cpus: cpus ?? own.CPUS ?? Math.max(conf.get('VM_CPUS'), image.cpus ?? 0),
-      memory: memory ?? own.MEMORY ?? Math.max(conf.get('VM_MEMORY'), image.memory ?? 0),
+      memory:
+        memory ??
+        own.MEMORY ??
+        Math.max(conf.get('VM_MEMORY'), image.memory ?? 0, memoryToUnpack(path)),
       kernel: kernel.image,
       initramfs: path,
       consoleLog: join(context.directories.state, `vm${number}`, 'console.log'),
@@ -159,6 +167,29 @@ function requestVm(sources: BootSources): (number: number, files: VmFiles) => Vm
       terminal: currentTerminal(context.env.TERM),
     };
   };
+}
+
+/**
+ * Memory below which the kernel cannot unpack an image. It stands in memory packed and unpacked, and
+ * the root file system gets half of all there is; the kernel wants some, too.
+ */
+function memoryToUnpack(path: string): number {
+  const granule = 64 * MIB;
+  return Math.ceil((2 * statSync(path).size + 128 * MIB) / granule) * granule;
+}
+
+/** Looks for what starting a VM takes, before anything is claimed. */
+function requirePrograms({ env }: Context): void {
+  const searchPath = programSearchPath(env.PATH);
+  const { qemu } = architectureOf(process.arch);
+  const missing = [qemu, 'setpriv', 'flock'].filter(
+    (name) => findProgram(name, searchPath) === undefined,
+  );
+  if (missing.length === 0) return;
+  const install = installCommand(detectDistribution(), missing, process.getuid?.() !== 0);
+  throw new UserError(`there is no ${missing.join(' and no ')} on this host`, {
+    hint: install ?? 'run `rapido doctor`',
+  });
 }
 
 function parseCpus(text: string | undefined): number | undefined {
@@ -179,7 +210,7 @@ function parseMemory(text: string | undefined): number | undefined {
 }
 
 /** No kernel boots with less. */
-const MINIMAL_MEMORY = 16 * 1024 * 1024;
+const MINIMAL_MEMORY = 16 * MIB;
 
 /** Somebody watches when both stdin and stdout are a terminal. */
 function currentTerminal(type: string | undefined): Terminal | undefined {

@@ -10,9 +10,15 @@ export interface ListOptions extends GlobalOptions {
 /** `rapido list` */
 export async function runList(options: ListOptions, ui: Ui): Promise<number> {
   const context = createContext(options, ui);
-  const cuts = await Promise.all(context.cuts.map((file) => loadCut(file, context.directories)));
+  const loaded = await Promise.allSettled(
+    context.cuts.map((file) => loadCut(file, context.directories)),
+  );
+  const cuts = loaded.filter((cut) => cut.status === 'fulfilled').map(({ value }) => value);
   if (options.json === true) ui.result(JSON.stringify(cuts.map(toRecord), null, 2));
   else for (const line of formatList(cuts)) ui.result(line);
+  // One broken file of the user's own must not hide all the others.
+  const [broken] = loaded.filter((cut) => cut.status === 'rejected');
+  if (broken !== undefined) throw broken.reason;
   return EXIT.ok;
 }
 

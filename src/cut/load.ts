@@ -84,9 +84,11 @@ export function pickCut(name: string, cuts: readonly CutFile[]): CutFile {
   const wanted = cutName(name);
   const found = cuts.find((cut) => cut.name === wanted);
   if (found !== undefined) return found;
+  // A third of the letters may differ, two in a short name; but a word of nothing but errors is none.
+  const allowed = Math.min(Math.max(2, Math.floor(wanted.length / 3)), wanted.length - 1);
   const near = cuts
     .map((cut) => ({ name: cut.name, cost: distance(wanted, cut.name) }))
-    .filter(({ name: known, cost }) => cost <= 3 || known.includes(wanted))
+    .filter(({ name: known, cost }) => cost <= allowed || (wanted && known.includes(wanted)))
     .sort((a, b) => a.cost - b.cost)
     .slice(0, 3);
   throw new UsageError(`there is no cut called ${name}`, {
@@ -114,17 +116,26 @@ export async function loadCut(file: CutFile, directories: Directories): Promise<
     alias: { rapido: join(directories.root, 'dist/index.js') },
     fsCache: join(directories.cache, 'jiti'),
     moduleCache: false,
+    // Without it, a file that exports no default is taken for one that exports all of itself.
+    interopDefault: false,
   });
   let exported: unknown;
   try {
-    exported = await jiti.import(file.path, { default: true });
+    exported = (await jiti.import<{ default?: unknown }>(file.path)).default;
   } catch (cause) {
-    throw new UserError(`${file.path}: cannot be loaded`, {
-      cause,
-      problems: [cause instanceof Error ? cause.message : String(cause)],
-    });
+    throw new UserError(`${file.path}: cannot be loaded`, { cause, problems: linesOf(cause) });
   }
   return { ...file, cut: validateCut(exported, file.path) };
+}
+
+/** What was thrown, in lines; without the list of files that Node adds to a module not found. */
+function linesOf(thrown: unknown): string[] {
+  const message = thrown instanceof Error ? thrown.message : String(thrown);
+  return message
+    .replace(/\nRequire stack:.*/s, '')
+    .split('\n')
+    .map((line) => line.trim())
+    .filter(Boolean);
 }
 
 /**

@@ -88,23 +88,30 @@ export function validateCut(value: unknown, file: string): Cut {
   const result = schema.safeParse(value);
   if (result.success) return value as Cut;
   throw new UsageError(`${file}: not a valid cut`, {
-    problems: result.error.issues.map(describeIssue),
+    problems: result.error.issues.flatMap(describeIssue),
     hint: 'docs/writing-cuts.md lists the fields',
   });
 }
 
-function describeIssue(issue: z.core.$ZodIssue): string {
-  if (issue.code === 'unrecognized_keys') {
-    const where = formatPath(issue.path);
-    return issue.keys.map((key) => `${where ? `${where}.` : ''}${key}: no such field`).join(', ');
+function describeIssue(issue: z.core.$ZodIssue): string[] {
+  const where = formatPath(issue.path);
+  switch (issue.code) {
+    case 'unrecognized_keys':
+      return issue.keys.map((key) => `${formatPath([...issue.path, key])}: no such field`);
+    case 'invalid_key':
+      return issue.issues.map(({ message }) => `${where}: ${message}`);
+    case 'too_small':
+      return [`${where}: ${issue.origin === 'string' ? 'must not be empty' : issue.message}`];
+    default:
+      return [`${where || 'the export'}: ${issue.message}`];
   }
-  return `${formatPath(issue.path) || 'the export'}: ${issue.message}`;
 }
 
-/** ["trees", 0, "source"] as trees[0].source */
+/** ["trees", 0, "source"] as trees[0].source, ["contents", "/etc/hosts"] as contents["/etc/hosts"] */
 function formatPath(path: readonly PropertyKey[]): string {
   return path.reduce<string>((text, part) => {
     if (typeof part === 'number') return `${text}[${part}]`;
+    if (!/^[A-Za-z_]\w*$/.test(String(part))) return `${text}[${JSON.stringify(part)}]`;
     return text === '' ? String(part) : `${text}.${String(part)}`;
   }, '');
 }

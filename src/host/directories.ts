@@ -2,7 +2,7 @@ import { lstatSync, mkdirSync } from 'node:fs';
 import { homedir, tmpdir } from 'node:os';
 import { dirname, join } from 'node:path';
 import { fileURLToPath } from 'node:url';
-import { UserError } from '../errors.ts';
+import { errorCode, UserError } from '../errors.ts';
 
 /** Where rapido keeps things, by the XDG Base Directory Specification. */
 export interface Directories {
@@ -54,16 +54,23 @@ export function ensureRuntimeDirectory(env: Environment): string {
     return directory;
   }
   const directory = join(tmpdir(), `rapido-${uid}`);
-  mkdirSync(directory, { recursive: true, mode: 0o700 });
+  try {
+    mkdirSync(directory, { mode: 0o700 });
+  } catch (error) {
+    // Made earlier by this user; anything else of that name is refused below.
+    if (errorCode(error) !== 'EEXIST') throw error;
+  }
   if (!isOwnDirectory(directory, uid)) {
-    throw new UserError(`${directory}: belongs to another user, or is not a directory`, {
-      hint: 'set XDG_RUNTIME_DIR or QEMU_PID_DIR to a directory of your own',
-    });
+    throw new UserError(
+      `${directory}: belongs to another user, may be written by others, or is not a directory`,
+      { hint: 'set XDG_RUNTIME_DIR or QEMU_PID_DIR to a directory of your own' },
+    );
   }
   return directory;
 }
 
+/** A directory, not a link to one, that only this user may write: nobody else can put files there. */
 function isOwnDirectory(path: string, uid: number): boolean {
   const stats = lstatSync(path, { throwIfNoEntry: false });
-  return stats?.isDirectory() === true && stats.uid === uid;
+  return stats?.isDirectory() === true && stats.uid === uid && (stats.mode & 0o022) === 0;
 }

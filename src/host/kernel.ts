@@ -206,7 +206,7 @@ function newestInstalledKernel(moduleRoots: readonly string[], search: KernelSea
 }
 
 /** Releases that have both an image and modules, newest first. */
-export function installedReleases(moduleRoots: readonly string[], search: KernelSearch): string[] {
+function installedReleases(moduleRoots: readonly string[], search: KernelSearch): string[] {
   const releases = new Set([
     ...listDirectory(search.boot)
       .filter((name) => name.startsWith('vmlinuz-'))
@@ -219,8 +219,29 @@ export function installedReleases(moduleRoots: readonly string[], search: Kernel
     .reverse();
 }
 
-/** Orders 6.9.1 before 6.10.0-rc1: runs of digits compare as numbers. */
+/** Orders 6.9.1 before 6.10.0-rc1 before 6.10.0 before 6.10.0-1-amd64: numbers compare as such. */
 export function compareReleases(a: string, b: string): number {
+  const [first, second] = [parseRelease(a), parseRelease(b)];
+  return (
+    compareNaturally(first.version, second.version) ||
+    first.candidate - second.candidate ||
+    compareNaturally(first.rest, second.rest)
+  );
+}
+
+/** 6.10-rc2-amd64 is version 6.10, candidate 2; a released kernel comes after every candidate. */
+function parseRelease(release: string): { version: string; candidate: number; rest: string } {
+  const [, version = '', candidate, rest = ''] =
+    /^(\d+(?:\.\d+)*)?(?:[-~]rc(\d+))?(.*)$/s.exec(release) ?? [];
+  return {
+    // The kernel's own 6.10 calls itself 6.10.0; some distributions leave the zero out.
+    version: version.replace(/^\d+\.\d+$/, '$&.0'),
+    candidate: candidate === undefined ? Number.MAX_SAFE_INTEGER : Number(candidate),
+    rest,
+  };
+}
+
+function compareNaturally(a: string, b: string): number {
   return a.localeCompare(b, 'en', { numeric: true });
 }
 

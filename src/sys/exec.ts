@@ -1,3 +1,4 @@
+import { type ChildProcess, type StdioOptions, spawn } from 'node:child_process';
 import { UserError } from '../errors.ts';
 import { formatCommandLine } from './command-line.ts';
 
@@ -13,14 +14,15 @@ export interface ToolRun {
 }
 
 /**
- * Runs a program to its end and returns its stdout and stderr, interleaved as they came.
+ * Runs a program to its end and returns its stdout and stderr: the lines of each in their order, and
+ * the two interleaved about as they came, which two pipes cannot tell for sure.
  * The program is ended when rapido dies (Linux parent-death signal).
  * @throws UserError when it is missing, is killed, or exits with anything but 0.
  */
 export async function runTool(argv: readonly [string, ...string[]], run: ToolRun): Promise<string> {
   // Loaded only now: a cut from cache starts no program, and should not pay for this.
   const { execa } = await import('execa');
-  const [file, ...args] = withParentDeathSignal(argv);
+  const [file, ...args] = withParentDeathSignal(argv, 'TERM');
   const subprocess = execa(file, args, {
     all: true,
     cwd: run.cwd ?? process.cwd(),
@@ -34,7 +36,14 @@ export async function runTool(argv: readonly [string, ...string[]], run: ToolRun
   }
   const result = await subprocess;
   if (!result.failed) return result.all ?? '';
-  const missing = result.code === 'ENOENT' || result.exitCode === 127;
+  if (result.exitCode === undefined && result.signal === undefined) {
+    throw new UserError(`${run.purpose}: setpriv cannot be executed`, {
+      problems: [`command: ${formatCommandLine([file, ...args])}`, result.originalMessage ?? ''],
+      hint: 'install util-linux, or run `rapido doctor`',
+    });
+  }
+  // What setpriv and shells exit with for a program that may not be executed, or does not exist.
+  const missing = result.exitCode === 126 || result.exitCode === 127;
   const how = missing
     ? 'it cannot be executed'
     : result.signal !== undefined
@@ -50,10 +59,25 @@ function lastLines(text: string, count: number): string[] {
   return text.split('\n').filter(Boolean).slice(-count);
 }
 
-/** Prefixes util-linux's setpriv, so that the child gets SIGTERM when rapido dies, however it dies. */
-export function withParentDeathSignal(
+/**
+ * Starts a program and leaves it to the caller to talk to it and to wait for its end. It gets
+ * `deathSignal` when rapido dies.
+ */
+export function startTool(
   argv: readonly [string, ...string[]],
-  signal: 'TERM' | 'KILL' = 'TERM',
+  stdio: StdioOptions,
+  deathSignal: DeathSignal,
+): ChildProcess {
+  const [file, ...args] = withParentDeathSignal(argv, deathSignal);
+  return spawn(file, args, { stdio });
+}
+
+type DeathSignal = 'TERM' | 'KILL';
+
+/** Prefixes util-linux's setpriv, so that the child gets the signal however rapido dies. */
+function withParentDeathSignal(
+  argv: readonly [string, ...string[]],
+  signal: DeathSignal,
 ): [string, ...string[]] {
   return ['setpriv', '--pdeathsig', signal, '--', ...argv];
 }

@@ -35,7 +35,7 @@ export function isExecutableFile(path: string): boolean {
   return isFile(path) && canAccess(path, constants.X_OK);
 }
 
-export function canAccess(path: string, mode: number): boolean {
+function canAccess(path: string, mode: number): boolean {
   try {
     accessSync(path, mode);
     return true;

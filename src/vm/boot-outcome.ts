@@ -1,4 +1,5 @@
 import { EXIT } from '../errors.ts';
+import { signalStatus } from '../sys/signals.ts';
 import { failedAutoruns, hintFor, judgeEnding, type VmEnding, type VmRecord } from './ending.ts';
 import type { GuestEvent } from './guest-events.ts';
 
@@ -9,9 +10,6 @@ export interface BootOutcome {
   /** What the user is told, if there is anything to tell. */
   lines: string[];
 }
-
-/** Exit statuses of a shell for a process that was interrupted: 128 + SIGINT. */
-const INTERRUPTED = 130;
 
 /**
  * Judges a boot that is over. With nobody watching, success is what was heard of, not the lack of
@@ -24,7 +22,7 @@ export function judgeBoot(record: VmRecord, interactive: boolean): BootOutcome {
   );
   const doubts = interactive ? [] : doubtsOf(ending, record.events);
   const lines = [...describeEnding(ending, record.qemuSaid), ...failed, ...doubts];
-  if (ending.kind === 'interrupted') return { status: INTERRUPTED, lines };
+  if (ending.kind === 'interrupted') return { status: signalStatus(ending.signal), lines };
   const orderly = ending.kind === 'powered-off' || (interactive && ending.kind === 'quit');
   return { status: orderly && lines.length === 0 ? EXIT.ok : EXIT.failed, lines };
 }
@@ -40,17 +38,21 @@ function describeEnding(ending: VmEnding, qemuSaid: string): string[] {
       return ['the VM reset without shutting down: a triple fault, or a reboot around rapido'];
     case 'interrupted':
       return [`interrupted by ${ending.signal}; the VM was ended`];
-    case 'not-started': {
-      const hint = hintFor(qemuSaid);
-      return ['QEMU did not start the VM', ...(hint === undefined ? [] : [`hint: ${hint}`])];
-    }
+    case 'not-started':
+      return ['QEMU did not start the VM', ...hintLines(qemuSaid)];
     case 'lost':
-      return [`the VM was lost: ${ending.reason}`];
+      return [`the VM was lost: ${ending.reason}`, ...hintLines(qemuSaid)];
   }
+}
+
+function hintLines(qemuSaid: string): string[] {
+  const hint = hintFor(qemuSaid);
+  return hint === undefined ? [] : [`hint: ${hint}`];
 }
 
 /** What keeps an unwatched boot that seems fine from being one. */
 function doubtsOf(ending: VmEnding, events: readonly GuestEvent[]): string[] {
+  if (ending.kind === 'quit') return ['QEMU was told to quit before the VM powered off'];
   if (ending.kind !== 'powered-off') return [];
   if (events.length === 0) return ["nothing was heard of the guest's init"];
   if (events.at(-1)?.event === 'power-off') return [];

@@ -1,3 +1,4 @@
+import type { EndingSignal } from '../sys/signals.ts';
 import type { GuestEvent } from './guest-events.ts';
 
 /** What is known of a VM that is gone. */
@@ -12,7 +13,7 @@ export interface VmRecord {
   /** The end of the serial console. */
   consoleTail: string;
   /** Whether rapido itself ended it, because it got this signal. */
-  interruptedBy: string | undefined;
+  interruptedBy: EndingSignal | undefined;
 }
 
 /** How a VM ended. Only `powered-off` is an orderly end. */
@@ -23,7 +24,7 @@ export type VmEnding =
   | { kind: 'panicked'; message: string }
   /** Without a word: a triple fault, or a reboot that went around rapido's init. */
   | { kind: 'reset' }
-  | { kind: 'interrupted'; signal: string }
+  | { kind: 'interrupted'; signal: EndingSignal }
   /** QEMU said why on stderr. */
   | { kind: 'not-started' }
   | { kind: 'lost'; reason: string };
@@ -71,8 +72,9 @@ function judgeReset(record: VmRecord): VmEnding {
 
 /** Known complaints of QEMU, and what to do about them. */
 const QEMU_HINTS: readonly [RegExp, string][] = [
+  [/setpriv: failed to execute/, 'run `rapido doctor` to see what is missing'],
   [
-    /error: failed to set MSR|kvm_buf_set_msrs|doesn't support requested feature/,
+    /error: failed to set MSR|kvm_buf_set_msrs|doesn't support requested feature|unable to find CPU model/,
     'this CPU model does not work here: set VM_CPU in rapido.conf, for example VM_CPU="max" or "qemu64"',
   ],
   [
@@ -86,7 +88,7 @@ const QEMU_HINTS: readonly [RegExp, string][] = [
   ],
   [/is in use|Failed to get "write" lock/, 'another VM uses that disk'],
   [
-    /could not load PVH image|linux kernel too old|[Cc]ould not open '.*vmlinuz/,
+    /could not load PVH image|linux kernel too old|could not open kernel file|invalid kernel header/,
     'is KERNEL_SRC built, or the installed kernel readable?',
   ],
 ];

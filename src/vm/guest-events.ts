@@ -28,7 +28,7 @@ export function parseGuestEvent(line: string): GuestEvent | undefined {
     case 'autorun-start':
       return typeof script === 'string' ? { event, script } : undefined;
     case 'autorun-end':
-      return typeof script === 'string' && isDecimal(status)
+      return typeof script === 'string' && isExitStatus(status)
         ? { event, script, status: Number(status) }
         : undefined;
     case 'prompt':
@@ -41,4 +41,9 @@ export function parseGuestEvent(line: string): GuestEvent | undefined {
 
 function isDecimal(value: unknown): value is string {
   return typeof value === 'string' && /^\d{1,9}(\.\d{1,6})?$/.test(value);
+}
+
+/** What a shell has in $?. */
+function isExitStatus(value: unknown): value is string {
+  return typeof value === 'string' && /^\d{1,3}$/.test(value) && Number(value) <= 255;
 }

@@ -1,6 +1,7 @@
 import { UsageError } from '../errors.ts';
 import type { Architecture } from '../host/architecture.ts';
 import type { KvmState } from '../host/kvm.ts';
+import type { ControlChannel } from '../image/plan.ts';
 
 /** Everything about a VM that is about to start, as plain data. */
 export interface VmPlan {
@@ -39,9 +40,6 @@ export interface Accelerator {
   /** Why it is emulation, where the user did not ask for that. */
   reason: string | undefined;
 }
-
-/** A named virtio-serial port, or a second serial port where the kernel has no virtio-serial. */
-export type ControlChannel = 'virtio' | 'serial';
 
 export interface VmRequest {
   number: number;
@@ -107,6 +105,8 @@ function chooseAccelerator(wanted: VmRequest['accelerator'], kvm: KvmState): Acc
   if (wanted === 'tcg') return { kind: 'tcg', reason: undefined };
   if (kvm.usable) return { kind: 'kvm', reason: undefined };
   if (wanted === 'auto') return { kind: 'tcg', reason: kvm.reason };
+  // What the CPU says of itself is a hint; who asks for KVM may know better.
+  if (kvm.deviceOpens) return { kind: 'kvm', reason: undefined };
   throw new UsageError(`VM_ACCEL: KVM cannot be used: ${kvm.reason}`, {
     hint: 'VM_ACCEL="auto" falls back to emulation',
   });

@@ -5,7 +5,7 @@ import { VIRTFS_TAG } from './plan.ts';
 export const QEMU_FD = { events: 3, control: 4 } as const;
 
 /** Name of the guest's port for the control channel, as /sys/class/virtio-ports/…/name shows it. */
-export const CONTROL_PORT = 'org.rapido.control';
+const CONTROL_PORT = 'org.rapido.control';
 
 const MIB = 1024 * 1024;
 

@@ -1,11 +1,12 @@
-import { type ChildProcess, spawn } from 'node:child_process';
+import type { ChildProcess } from 'node:child_process';
 import { once } from 'node:events';
 import { closeSync, fstatSync, mkdirSync, openSync, readSync, renameSync } from 'node:fs';
 import { dirname } from 'node:path';
 import type { Duplex, Readable } from 'node:stream';
 import { errorCode, UserError } from '../errors.ts';
-import { withParentDeathSignal } from '../sys/exec.ts';
+import { startTool } from '../sys/exec.ts';
 import { readLines } from '../sys/lines.ts';
+import { ENDING_SIGNALS, type EndingSignal } from '../sys/signals.ts';
 import { saveTerminal } from '../sys/terminal-mode.ts';
 import type { VmRecord } from './ending.ts';
 import { type GuestEvent, parseGuestEvent } from './guest-events.ts';
@@ -19,9 +20,6 @@ export interface VmWatch {
   onEvent?: (event: GuestEvent) => void;
 }
 
-/** Signals that end rapido, and with it the VM it watches. */
-const ENDING_SIGNALS = ['SIGINT', 'SIGTERM', 'SIGHUP'] as const;
-
 /** How much of the console's end is kept for judging how the VM ended; a panic's trace fits. */
 const CONSOLE_TAIL_BYTES = 256 * 1024;
 
@@ -33,10 +31,11 @@ export async function runVm(plan: VmPlan, watch: VmWatch): Promise<VmRecord> {
   keepPreviousLog(plan.consoleLog);
   const restoreTerminal = watch.interactive ? saveTerminal() : () => {};
   // QEMU gives back the terminal on SIGTERM, but not when it is killed.
-  const argv = withParentDeathSignal(qemuCommandLine(plan), watch.interactive ? 'TERM' : 'KILL');
-  const qemu = spawn(argv[0], argv.slice(1), {
-    stdio: [watch.interactive ? 'inherit' : 'ignore', 'inherit', 'pipe', 'pipe', 'pipe'],
-  });
+  const qemu = startTool(
+    qemuCommandLine(plan),
+    [watch.interactive ? 'inherit' : 'ignore', 'inherit', 'pipe', 'pipe', 'pipe'],
+    watch.interactive ? 'TERM' : 'KILL',
+  );
   const interruption = endOnSignal(qemu);
   try {
     const exited = waitForExit(qemu, plan.qemu);
@@ -85,13 +84,13 @@ async function waitForExit(qemu: ChildProcess, program: string): Promise<VmRecor
 
 /** Ends QEMU when rapido is asked to end; a second signal kills it. */
 function endOnSignal(qemu: ChildProcess): {
-  signal: () => NodeJS.Signals | undefined;
+  signal: () => EndingSignal | undefined;
   stopListening: () => void;
 } {
-  let received: NodeJS.Signals | undefined;
+  let received: EndingSignal | undefined;
   const listener = (signal: NodeJS.Signals): void => {
     qemu.kill(received === undefined ? 'SIGTERM' : 'SIGKILL');
-    received = signal;
+    received = signal as EndingSignal; // Nothing else is listened to.
   };
   for (const signal of ENDING_SIGNALS) process.on(signal, listener);
   return {

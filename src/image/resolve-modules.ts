@@ -1,0 +1,60 @@
+import { selectAvailable } from './kmod.ts';
+import { type ModuleTree, planModules, readBuiltinTree, readModuleTree } from './modules.ts';
+import type { ImagePlan } from './plan.ts';
+import type { Problem, ResolveRequest } from './resolve-request.ts';
+
+/** Modules that the control channel needs; a kernel without them uses the second serial port. */
+const CHANNEL_DRIVERS = ['virtio_pci', 'virtio_console'];
+
+/** Modules for VIRTFS_SHARE_PATH. */
+const SHARE_DRIVERS = ['9pnet_virtio', '9p'];
+
+export interface ResolvedModules {
+  tree: ModuleTree | undefined;
+  plan: ImagePlan['modules'];
+  /** What init loads. */
+  load: string[];
+  channel: ImagePlan['image']['channel'];
+  sharesDirectory: boolean;
+  leftOut: string[];
+}
+
+/** Chooses the kernel modules of a cut, and those that init needs to reach rapido. */
+export function resolveModules(request: ResolveRequest, problems: Problem[]): ResolvedModules {
+  const { cut, conf, kernel, extras } = request;
+  const tree =
+    kernel.modules === undefined
+      ? readBuiltinTree(kernel.buildTree ?? '/', kernel.release)
+      : readModuleTree(kernel.modules);
+  const available = (names: readonly string[]): string[] => selectAvailable(tree.index, names);
+  const hasAll = (names: readonly string[]): boolean => available(names).length === names.length;
+
+  const share = conf.get('VIRTFS_SHARE_PATH') !== undefined;
+  if (share && !hasAll(SHARE_DRIVERS)) {
+    problems.push({
+      message: `VIRTFS_SHARE_PATH is set, but the kernel ${kernel.release} has no 9p over virtio (CONFIG_9P_FS, CONFIG_NET_9P_VIRTIO)`,
+    });
+  }
+  const channel = hasAll(CHANNEL_DRIVERS) ? 'virtio' : 'serial';
+  const wantsRandom = conf.get('QEMU_EXTRA_ARGS').some((word) => word.startsWith('virtio-rng'));
+  const own = [
+    ...(channel === 'virtio' ? CHANNEL_DRIVERS : []),
+    ...(share ? ['virtio_pci', ...SHARE_DRIVERS] : []),
+    ...(wantsRandom ? available(['virtio_rng']) : []),
+  ];
+  const optional = cut.cut.optionalDrivers ?? [];
+  const wanted = [...(cut.cut.drivers ?? []), ...extras.drivers];
+  const plan = planModules(tree, [...new Set([...own, ...wanted, ...available(optional)])]);
+  for (const { name, suggestion } of plan.missing) {
+    const meant = suggestion === undefined ? '' : `; did you mean ${suggestion}?`;
+    problems.push({ message: `the kernel ${kernel.release} has no driver ${name}${meant}` });
+  }
+  return {
+    tree: kernel.modules === undefined ? undefined : tree,
+    plan: kernel.modules === undefined ? undefined : plan,
+    load: [...new Set(own)].filter((name) => !plan.builtin.includes(name)),
+    channel,
+    sharesDirectory: share,
+    leftOut: optional.filter((name) => !available([name]).includes(name)),
+  };
+}

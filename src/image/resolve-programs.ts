@@ -1,0 +1,86 @@
+import { basename, join, resolve } from 'node:path';
+import type { Conf } from '../conf/conf.ts';
+import { findProgram, programSearchPath } from '../host/programs.ts';
+import { isFile } from '../sys/stat.ts';
+import { expandKeys, tryExpandKeys } from './expand-keys.ts';
+import type { Problem, ResolveRequest } from './resolve-request.ts';
+import { canDracutInstall } from './userspace-layer.ts';
+
+/** Programs that guest/init and guest/session run. */
+const INIT_BINARIES = [
+  'bash',
+  'mount',
+  'umount',
+  'modprobe',
+  'setsid',
+  'cp',
+  'sync',
+  'sleep',
+  'stty',
+];
+
+export interface ResolvedPrograms {
+  /** Absolute paths for dracut to install. */
+  install: string[];
+  /** Absolute paths that dracut cannot take, copied by rapido. */
+  copied: string[];
+  /** Those outside the directories where a shell looks. */
+  outside: string[];
+  leftOut: string[];
+}
+
+const GUEST_PATH = ['/usr/local/sbin', '/usr/local/bin', '/usr/sbin', '/usr/bin', '/sbin', '/bin'];
+
+/** Finds the programs of a cut, and those that every image needs. */
+export function resolvePrograms(request: ResolveRequest, problems: Problem[]): ResolvedPrograms {
+  const { cut, conf, extras, env, cwd } = request;
+  const first = (cut.cut.searchPath ?? [])
+    .map((directory) => tryExpandKeys(directory, conf))
+    .filter((directory) => directory !== undefined);
+  const searchPath = programSearchPath(env.PATH, first);
+  const found = new Set<string>();
+  const leftOut: string[] = [];
+  const look = (name: string): string | undefined => {
+    const path = findProgram(name, searchPath);
+    if (path !== undefined) found.add(path);
+    return path;
+  };
+  for (const name of new Set([...INIT_BINARIES, ...(cut.cut.binaries ?? [])])) {
+    const expanded = expandKeys(name, conf);
+    if (look(expanded) === undefined) {
+      problems.push({ message: `no program ${expanded}`, program: basename(expanded) });
+    }
+  }
+  for (const name of extras.install) {
+    const path = name.includes('/') ? resolve(cwd, name) : name;
+    if (look(path) !== undefined) continue;
+    const exists = isFile(path) ? ' is not executable' : '';
+    problems.push({ message: `--install: no program ${path}${exists}`, program: basename(name) });
+  }
+  for (const name of cut.cut.optionalBinaries ?? []) {
+    const expanded = tryExpandKeys(name, conf);
+    if (expanded === undefined || look(expanded) === undefined) leftOut.push(name);
+  }
+  const paths = [...found].sort();
+  return {
+    install: paths.filter(canDracutInstall),
+    copied: paths.filter((path) => !canDracutInstall(path)),
+    outside: paths.filter((path) => !GUEST_PATH.includes(join(path, '..'))),
+    leftOut,
+  };
+}
+
+/** Finds dracut: that of DRACUT_SRC, or the installed one. */
+export function resolveDracut(conf: Conf, problems: Problem[]): { dracut: string; local: boolean } {
+  const source = conf.get('DRACUT_SRC');
+  if (source !== undefined) {
+    const dracut = ['dracut.sh', 'dracut'].map((name) => join(source, name)).find(isFile);
+    if (dracut === undefined) problems.push({ message: `DRACUT_SRC: no dracut.sh in ${source}` });
+    return { dracut: dracut ?? '', local: true };
+  }
+  const dracut = findProgram('dracut', programSearchPath(process.env.PATH));
+  if (dracut === undefined) {
+    problems.push({ message: 'no program dracut, which builds the image', program: 'dracut' });
+  }
+  return { dracut: dracut ?? '', local: false };
+}

@@ -1,0 +1,34 @@
+import type { Conf } from '../conf/conf.ts';
+import type { LoadedCut } from '../cut/load.ts';
+import type { Directories } from '../host/directories.ts';
+import type { Kernel } from '../host/kernel.ts';
+
+/** What the command line adds to a cut, for an experiment. */
+export interface CutExtras {
+  /** `-i`: names or paths of programs. */
+  install: readonly string[];
+  /** `--include SRC[:DST]` */
+  include: readonly string[];
+  /** `--driver` */
+  drivers: readonly string[];
+  /** `-x` and `-f`, in the order they were given. */
+  commands: readonly ({ command: string } | { file: string })[];
+}
+
+export interface ResolveRequest {
+  cut: LoadedCut;
+  conf: Conf;
+  kernel: Kernel;
+  extras: CutExtras;
+  output: string;
+  directories: Directories;
+  env: Readonly<Record<string, string | undefined>>;
+  cwd: string;
+}
+
+/** Something that a cut needs and this host lacks. */
+export interface Problem {
+  message: string;
+  /** The program that is missing, where installing one would help. */
+  program?: string;
+}

@@ -1,0 +1,132 @@
+import { readdirSync, readFileSync } from 'node:fs';
+import { dirname, join, relative, resolve } from 'node:path';
+import { expect, test } from 'vitest';
+import { CHECKOUT } from './support/workspace.ts';
+
+/** What stands in src/, in the order of the flow: each may import from itself and from what follows. */
+const LAYERS = [
+  'cli.ts',
+  'commands',
+  'results',
+  'vm',
+  'image',
+  'cut',
+  'conf',
+  'host',
+  'ui',
+  'sys',
+  'errors.ts',
+];
+
+/** The API for people who write cuts: it stands beside the flow, and nothing of ours imports it. */
+const API = 'index.ts';
+
+const SRC = join(CHECKOUT, 'src');
+
+interface SourceFile {
+  /** Below src/. */
+  name: string;
+  text: string;
+  imports: string[];
+}
+
+/** `import … from '…'`, `export … from '…'`, `import '…'` and `import('…')`, types included. */
+const IMPORT =
+  /^(?:import|export)\b[^;'"]*?\bfrom\s*'([^']+)'|^import\s*'([^']+)'|\bimport\(\s*'([^']+)'/gm;
+
+function readSource(name: string): SourceFile {
+  const text = readFileSync(join(SRC, name), 'utf8');
+  const imports = [...text.matchAll(IMPORT)].map(
+    ([, from, bare, lazy]) => from ?? bare ?? lazy ?? '',
+  );
+  const resolved = imports.map((path) =>
+    path.startsWith('.') ? relative(SRC, resolve(SRC, dirname(name), path)) : path,
+  );
+  return { name, text, imports: resolved };
+}
+
+const files = readdirSync(SRC, { recursive: true, encoding: 'utf8' })
+  .filter((name) => name.endsWith('.ts'))
+  .map(readSource);
+
+const layerOf = (name: string): string => name.replace(/\/.*/, '');
+const isOurs = (path: string): boolean => path.endsWith('.ts');
+
+/** `FILE -> IMPORTED` for each import that is not as it should be. */
+function offending(isWrong: (file: SourceFile, imported: string) => boolean): string[] {
+  return files.flatMap((file) =>
+    file.imports
+      .filter((imported) => isWrong(file, imported))
+      .map((imported) => `${file.name} -> ${imported}`),
+  );
+}
+
+test('every import was found, and leads to a file of src/', () => {
+  const names = new Set(files.map(({ name }) => name));
+  expect(files.find(({ name }) => name === 'cli.ts')?.imports).toEqual(
+    expect.arrayContaining(['errors.ts', 'commands/boot.ts', '@commander-js/extra-typings']),
+  );
+  expect(offending((_, imported) => isOurs(imported) && !names.has(imported))).toEqual([]);
+});
+
+test('every folder and file of src/ has its place in the flow', () => {
+  const unplaced = files
+    .map(({ name }) => layerOf(name))
+    .filter((layer) => !LAYERS.includes(layer));
+  expect([...new Set(unplaced)]).toEqual([API]);
+});
+
+test('imports go down the flow, never up', () => {
+  const isUp = (file: SourceFile, imported: string): boolean =>
+    file.name !== API &&
+    isOurs(imported) &&
+    LAYERS.indexOf(layerOf(imported)) < LAYERS.indexOf(layerOf(file.name));
+  expect(offending(isUp)).toEqual([]);
+});
+
+test('the API for cuts is made of cut/ and conf/ alone, and nothing of ours imports it', () => {
+  const { imports = [] } = files.find(({ name }) => name === API) ?? {};
+  expect(new Set(imports.map(layerOf))).toEqual(new Set(['cut', 'conf']));
+  expect(offending((_, imported) => imported === API || imported === 'rapido')).toEqual([]);
+});
+
+test('no import goes in a circle, not even for a type', () => {
+  const graph = new Map(files.map(({ name, imports }) => [name, imports.filter(isOurs)]));
+  const done = new Set<string>();
+  const circles: string[] = [];
+  const visit = (name: string, path: readonly string[]): void => {
+    if (path.includes(name)) circles.push([...path.slice(path.indexOf(name)), name].join(' -> '));
+    if (done.has(name) || path.includes(name)) return;
+    for (const next of graph.get(name) ?? []) visit(next, [...path, name]);
+    done.add(name);
+  };
+  for (const name of graph.keys()) visit(name, []);
+  expect(circles).toEqual([]);
+});
+
+test('only sys/ starts processes', () => {
+  const start =
+    /^import (?!type\b)[^;]*from 'node:(child_process|cluster|worker_threads)'|'execa'/m;
+  const starters = files.filter(({ text }) => start.test(text)).map(({ name }) => name);
+  expect(starters.length).toBeGreaterThan(0);
+  expect(starters.filter((name) => layerOf(name) !== 'sys')).toEqual([]);
+});
+
+test("only ui/ writes to the terminal, but for QEMU's own words, which are handed on", () => {
+  const writers = files
+    .filter(({ text }) =>
+      /\bprocess\.std(out|err)\.(write|end)\b|\bpipe\(process\.std|\bconsole\.(log|error|warn|info|debug)\(/.test(
+        text,
+      ),
+    )
+    .map(({ name }) => name)
+    .filter((name) => layerOf(name) !== 'ui');
+  expect(writers).toEqual(['vm/run.ts']);
+});
+
+test('nothing ends the process but the answer to a signal: commands return their exit status', () => {
+  const enders = files.filter(({ text }) =>
+    /\bprocess\.(exit|abort)\(|\bprocess\.exitCode\b/.test(text),
+  );
+  expect(enders.map(({ name }) => name)).toEqual(['sys/signals.ts']);
+});

@@ -1,0 +1,174 @@
+import { readFileSync } from 'node:fs';
+import { join } from 'node:path';
+import { afterEach, beforeEach, describe, expect, test, vi } from 'vitest';
+import { main } from '../src/cli.ts';
+import { makeTemporaryDirectory, writeFiles } from './support/temporary-directory.ts';
+import { CHECKOUT, RAPIDO, run } from './support/workspace.ts';
+
+let directory: string;
+let conf: string;
+
+beforeEach(() => {
+  directory = makeTemporaryDirectory();
+  writeFiles(directory, { 'rapido.conf': '' });
+  conf = join(directory, 'rapido.conf');
+  vi.stubEnv('HOME', directory);
+  for (const name of ['CACHE', 'CONFIG', 'STATE']) vi.stubEnv(`XDG_${name}_HOME`, '');
+  for (const key of ['RAPIDO_CONF', 'CUT_DIR', 'KERNEL_SRC']) vi.stubEnv(key, undefined);
+});
+
+afterEach(() => {
+  vi.unstubAllEnvs();
+  vi.restoreAllMocks();
+});
+
+/** Runs a command line. @returns its exit status and all it wrote */
+async function rapido(...argv: string[]) {
+  const written = { stdout: '', stderr: '' };
+  for (const name of ['stdout', 'stderr'] as const) {
+    vi.spyOn(process[name], 'write').mockImplementation((chunk) => {
+      written[name] += String(chunk);
+      return true;
+    });
+  }
+  const status = await main(argv);
+  vi.restoreAllMocks();
+  return { status, ...written };
+}
+
+test('--version', async () => {
+  // The number is put in by the build.
+  expect(await rapido('--version')).toEqual({ status: 0, stdout: 'development\n', stderr: '' });
+  expect(await rapido('-V')).toMatchObject({ status: 0 });
+});
+
+describe('--help', () => {
+  test('lists every command, on stdout', async () => {
+    const { status, stdout, stderr } = await rapido('--help');
+    expect({ status, stderr }).toEqual({ status: 0, stderr: '' });
+    for (const command of ['cut ', 'boot|vm ', 'list ', 'conf ', 'doctor ', 'Examples:']) {
+      expect(stdout).toContain(command);
+    }
+  });
+
+  test.each(['cut', 'boot', 'list', 'conf', 'doctor'])('of %s shows examples', async (command) => {
+    const { status, stdout } = await rapido(command, '--help');
+    expect(status).toBe(0);
+    expect(stdout).toMatch(
+      new RegExp(`Usage: rapido ${command}[^]*Examples:\n {2}rapido ${command}`),
+    );
+  });
+
+  test('is what no command at all gets, but that is a mistake', async () => {
+    const { status, stdout, stderr } = await rapido();
+    expect({ status, stdout }).toEqual({ status: 2, stdout: '' });
+    expect(stderr).toContain('Usage: rapido');
+  });
+});
+
+describe('a mistake in usage is explained on stderr, with status 2', () => {
+  const MISTAKES: Record<string, string[]> = {
+    'an unknown command': ['cutt', 'simple-example'],
+    'an unknown option': ['list', '--jsn'],
+    'a missing argument': ['cut'],
+    'an argument too many': ['list', 'simple-example'],
+    'an option without its value': ['cut', 'simple-example', '--output'],
+    '-- where nothing may follow': ['list', '--', '-s'],
+    '-- with nothing after it': ['cut', 'simple-example', '--'],
+    'an unknown cut': ['cut', 'simple-exampel'],
+    'a cut directory that does not exist': ['--cut-dir', '/nowhere', 'list'],
+    'a conf file that does not exist': ['--conf', '/nowhere/rapido.conf', 'list'],
+    'an unknown conf key': ['conf', 'KERNEL_SRK'],
+  };
+
+  test.each(Object.keys(MISTAKES))('%s', async (name) => {
+    const argv = MISTAKES[name] ?? [];
+    const { status, stdout } = await rapido('--conf', conf, ...argv);
+    expect({ status, stdout }).toEqual({ status: 2, stdout: '' });
+  });
+
+  test('in these words', async () => {
+    let table = '';
+    for (const [name, argv] of Object.entries(MISTAKES)) {
+      const { stderr } = await rapido('--conf', conf, ...argv);
+      table += `${name}: rapido ${argv.join(' ')}\n${stderr.replaceAll(/^/gm, '    ').trimEnd()}\n`;
+    }
+    expect(table).toMatchInlineSnapshot(`
+      "an unknown command: rapido cutt simple-example
+          error: unknown command 'cutt'
+          (Did you mean cut?)
+          (rapido --help shows more)
+      an unknown option: rapido list --jsn
+          error: unknown option '--jsn'
+          (Did you mean --json?)
+          (rapido --help shows more)
+      a missing argument: rapido cut
+          error: missing required argument 'name'
+          (rapido --help shows more)
+      an argument too many: rapido list simple-example
+          error: too many arguments for 'list'. Expected 0 arguments but got 1.
+          (rapido --help shows more)
+      an option without its value: rapido cut simple-example --output
+          error: option '-o, --output <file>' argument missing
+          (rapido --help shows more)
+      -- where nothing may follow: rapido list -- -s
+          rapido: error: rapido list: nothing may follow \`--\`
+            hint: \`rapido boot -- …\` passes arguments on to QEMU
+      -- with nothing after it: rapido cut simple-example --
+          rapido: error: rapido cut: nothing may follow \`--\`
+            hint: \`rapido boot -- …\` passes arguments on to QEMU
+      an unknown cut: rapido cut simple-exampel
+          rapido: error: there is no cut called simple-exampel
+            hint: did you mean simple-example? \`rapido list\` shows all
+      a cut directory that does not exist: rapido --cut-dir /nowhere list
+          rapido: error: --cut-dir: /nowhere is not a directory
+      a conf file that does not exist: rapido --conf /nowhere/rapido.conf list
+          rapido: error: conf file /nowhere/rapido.conf, named by --conf, does not exist
+            hint: Name a file that can be read, or leave --conf out.
+      an unknown conf key: rapido conf KERNEL_SRK
+          rapido: error: there is no conf key KERNEL_SRK
+            - KERNEL_SRK: did you mean KERNEL_SRC?
+            hint: \`rapido conf\` shows all
+      "
+    `);
+  });
+});
+
+test('a conf file with a mistake is refused before anything is done', async () => {
+  writeFiles(directory, { 'rapido.conf': 'KERNEL_SRK="/linux"\n' });
+  const { status, stdout, stderr } = await rapido('--conf', conf, 'cut', 'simple-example');
+  expect({ status, stdout }).toEqual({ status: 2, stdout: '' });
+  expect(stderr).toContain('KERNEL_SRC');
+});
+
+test('list: every cut, a line each, or as JSON', async () => {
+  writeFiles(directory, { 'own/mine.ts': "export default { summary: 'My own' };\n" });
+  const options = ['--conf', conf, '--cut-dir', join(directory, 'own'), 'list'];
+  const lines = await rapido(...options);
+  expect(lines).toMatchObject({ status: 0, stderr: '' });
+  expect(lines.stdout).toContain(`mine            My own  (${join(directory, 'own/mine.ts')})\n`);
+  const { stdout } = await rapido(...options, '--json');
+  expect(JSON.parse(stdout)).toContainEqual({
+    name: 'mine',
+    summary: 'My own',
+    path: join(directory, 'own/mine.ts'),
+    origin: '--cut-dir',
+    shadows: [],
+  });
+});
+
+test('conf: a value, or all as JSON', async () => {
+  writeFiles(directory, { 'rapido.conf': 'KERNEL_SRC="/linux"\n' });
+  const line = await rapido('--conf', conf, 'conf', 'KERNEL_SRC');
+  expect(line).toMatchObject({ status: 0, stdout: `KERNEL_SRC = /linux  (${conf}:1)\n` });
+  const { stdout } = await rapido('--conf', conf, 'conf', 'KERNEL_SRC', '--json');
+  expect(JSON.parse(stdout).keys).toEqual({
+    KERNEL_SRC: { value: '/linux', origin: { from: 'file', file: conf, line: 1 } },
+  });
+});
+
+test('the installed program is the same, with the version of package.json', async () => {
+  const { version } = JSON.parse(readFileSync(join(CHECKOUT, 'package.json'), 'utf8'));
+  const { status, stdout } = await run([process.execPath, RAPIDO, '--version'], {});
+  expect({ status, stdout }).toEqual({ status: 0, stdout: `${version}\n` });
+});

@@ -1,0 +1,30 @@
+import { expect, test } from 'vitest';
+import { formatRows } from '../../src/commands/conf.ts';
+import { explainConf } from '../../src/conf/explain.ts';
+import { readConf } from '../conf/read-conf.ts';
+
+const paint = { bold: (text: string) => `<b>${text}</b>`, dim: (text: string) => `<i>${text}</i>` };
+
+test('each key with its value and where that came from; what is set stands out', () => {
+  const conf = readConf('KERNEL_SRC="/linux"\nCIFS_PW="secret"\n', { env: { VM_CPUS: '4' } });
+  const rows = explainConf(conf).filter(({ key }) =>
+    ['KERNEL_SRC', 'KERNEL_RELEASE', 'CIFS_PW', 'VM_CPUS'].includes(key),
+  );
+  expect(formatRows(rows, paint).join('\n')).toMatchInlineSnapshot(`
+    "<b>KERNEL_SRC    </b> = /linux  <i>(rapido.conf:1)</i>
+    KERNEL_RELEASE =   <i>(default)</i>
+    <b>VM_CPUS       </b> = 4  <i>(environment)</i>
+    <b>CIFS_PW       </b> = ********  <i>(rapido.conf:2)</i>"
+  `);
+});
+
+test('advice about a key follows', () => {
+  const row = { key: 'OLD', group: '', value: '1', origin: 'rapido.conf:3', meaning: '' };
+  expect(formatRows([{ ...row, advice: 'Use NEW.' }], paint)).toEqual([
+    '<b>OLD</b> = 1  <i>(rapido.conf:3)  Use NEW.</i>',
+  ]);
+});
+
+test('no rows, no lines', () => {
+  expect(formatRows([], paint)).toEqual([]);
+});

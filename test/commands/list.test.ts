@@ -1,0 +1,37 @@
+import { expect, test } from 'vitest';
+import { formatList } from '../../src/commands/list.ts';
+import type { CutOrigin, LoadedCut } from '../../src/cut/load.ts';
+
+const ORIGINS = {
+  own: { kind: 'user', directory: '/home/me/.config/rapido/cuts' },
+  named: { kind: '--cut-dir', directory: '/work' },
+  builtIn: { kind: 'built-in', directory: '/rapido/dist/cuts' },
+} satisfies Record<string, CutOrigin>;
+
+function cut(
+  name: string,
+  summary: string,
+  origin: CutOrigin,
+  shadows: CutOrigin[] = [],
+): LoadedCut {
+  return { name, path: `${origin.directory}/${name}.ts`, origin, shadows, cut: { summary } };
+}
+
+test("name and summary; where the user's own are, and what they hide", () => {
+  const cuts = [
+    cut('fstests-xfs', 'xfstests on XFS', ORIGINS.builtIn),
+    cut('mine', 'My own', ORIGINS.own),
+    cut('simple-example', 'Mine is better', ORIGINS.named, [ORIGINS.own, ORIGINS.builtIn]),
+  ];
+  expect(formatList(cuts)).toMatchInlineSnapshot(`
+    [
+      "fstests-xfs     xfstests on XFS",
+      "mine            My own  (/home/me/.config/rapido/cuts/mine.ts)",
+      "simple-example  Mine is better  (/work/simple-example.ts; hides the user one; hides the built-in one)",
+    ]
+  `);
+});
+
+test('no cuts, no lines', () => {
+  expect(formatList([])).toEqual([]);
+});

@@ -1,0 +1,177 @@
+import { describe, expect, test } from 'vitest';
+import { type Cut, defineCut } from '../../src/cut/cut.ts';
+import { validateCut } from '../../src/cut/validate.ts';
+import { UsageError } from '../../src/errors.ts';
+import { complaintOf } from '../support/complaint.ts';
+
+const FULL: Cut = {
+  summary: 'Everything that a cut may have',
+  binaries: ['ls', '/usr/sbin/mkfs.xfs'],
+  optionalBinaries: ['strace'],
+  searchPath: ['/opt/bin'],
+  drivers: ['xfs'],
+  optionalDrivers: ['zstd'],
+  trees: [{ source: '/src/xfstests', target: '/xfstests', exclude: ['.git'] }],
+  files: [{ source: '/etc/services', target: '/etc/services', optional: true }],
+  contents: { '/etc/hosts': '127.0.0.1 localhost\n', '/empty': '' },
+  dracut: { modules: ['network'], args: ['--no-early-microcode'] },
+  autorun: ['zram.sh', 'xfs.sh'],
+  directory: '/xfstests',
+  resources: { cpus: 256, memory: '512M' },
+  network: true,
+  conf: {
+    needs: ['FSTESTS_SRC'],
+    uses: ['MY_KEY'],
+    defines: { MY_KEY: { type: 'size', meaning: 'How large.', default: '1G', minimum: 1 } },
+  },
+};
+
+test('a cut with every field is valid, and comes back as it is', () => {
+  expect(validateCut(FULL, 'cut.ts')).toBe(FULL);
+  expect(defineCut(FULL)).toBe(FULL);
+});
+
+test('a summary alone is enough', () => {
+  expect(validateCut({ summary: 'Nothing' }, 'cut.ts')).toEqual({ summary: 'Nothing' });
+});
+
+describe('refused, naming the file and the field', () => {
+  const problems = (value: unknown): readonly string[] => {
+    try {
+      validateCut(value, 'cut.ts');
+    } catch (error) {
+      if (error instanceof UsageError) return error.problems;
+      throw error;
+    }
+    throw new Error('nothing was refused');
+  };
+
+  const WRONG: Record<string, unknown>[] = [
+    { summary: '' },
+    { summary: 'two\nlines' },
+    { summary: 7 },
+    { summary: undefined },
+    { binary: ['ls'] },
+    { a: 1, b: 2 },
+    { binaries: 'ls' },
+    { binaries: ['ls', ''] },
+    { binaries: ['ls', undefined] },
+    { drivers: { xfs: true } },
+    { trees: ['/src'] },
+    { trees: [{ source: '/src', target: 'relative' }] },
+    { trees: [{ source: '/src' }, { target: '/dst' }] },
+    { trees: [{ source: '/src', excludes: ['.git'] }] },
+    { files: [{ source: '', optional: 'yes' }] },
+    { contents: { 'etc/hosts': '' } },
+    { contents: { '/etc/hosts': ['line'] } },
+    { dracut: ['network'] },
+    { autorun: 'x.sh' },
+    { directory: '' },
+    { resources: { cpus: 0 } },
+    { resources: { cpus: 1.5 } },
+    { resources: { memory: 512 } },
+    { resources: { memory: '512' } },
+    { resources: { memory: '0G' } },
+    { network: 'yes' },
+    { conf: { defines: { my_key: { type: 'path', meaning: 'x' } } } },
+    { conf: { defines: { MY_KEY: { type: 'number', meaning: 'x' } } } },
+    { conf: { defines: { MY_KEY: { type: 'path' } } } },
+  ];
+
+  test('each wrong field, and what is wrong with it', () => {
+    const show = (_: string, value: unknown) => (value === undefined ? 'undefined' : value);
+    const table = WRONG.map((wrong) =>
+      [JSON.stringify(wrong, show), ...problems({ summary: 'A cut', ...wrong })].join('\n    '),
+    );
+    expect(table.join('\n')).toMatchInlineSnapshot(`
+      "{"summary":""}
+          summary: must not be empty
+      {"summary":"two\\nlines"}
+          summary: must be one line
+      {"summary":7}
+          summary: Invalid input: expected string, received number
+      {"summary":"undefined"}
+          summary: Invalid input: expected string, received undefined
+      {"binary":["ls"]}
+          binary: no such field
+      {"a":1,"b":2}
+          a: no such field
+          b: no such field
+      {"binaries":"ls"}
+          binaries: Invalid input: expected array, received string
+      {"binaries":["ls",""]}
+          binaries[1]: must not be empty
+      {"binaries":["ls","undefined"]}
+          binaries[1]: Invalid input: expected string, received undefined
+      {"drivers":{"xfs":true}}
+          drivers: Invalid input: expected array, received object
+      {"trees":["/src"]}
+          trees[0]: Invalid input: expected object, received string
+      {"trees":[{"source":"/src","target":"relative"}]}
+          trees[0].target: must be an absolute path in the guest
+      {"trees":[{"source":"/src"},{"target":"/dst"}]}
+          trees[1].source: Invalid input: expected string, received undefined
+      {"trees":[{"source":"/src","excludes":[".git"]}]}
+          trees[0].excludes: no such field
+      {"files":[{"source":"","optional":"yes"}]}
+          files[0].source: must not be empty
+          files[0].optional: Invalid input: expected boolean, received string
+      {"contents":{"etc/hosts":""}}
+          contents["etc/hosts"]: must be an absolute path in the guest
+      {"contents":{"/etc/hosts":["line"]}}
+          contents["/etc/hosts"]: Invalid input: expected string, received array
+      {"dracut":["network"]}
+          dracut: Invalid input: expected object, received array
+      {"autorun":"x.sh"}
+          autorun: Invalid input: expected array, received string
+      {"directory":""}
+          directory: must not be empty
+      {"resources":{"cpus":0}}
+          resources.cpus: Too small: expected number to be >=1
+      {"resources":{"cpus":1.5}}
+          resources.cpus: Invalid input: expected int, received number
+      {"resources":{"memory":512}}
+          resources.memory: Invalid input: expected string, received number
+      {"resources":{"memory":"512"}}
+          resources.memory: must be a number with a unit: 512M, 2G
+      {"resources":{"memory":"0G"}}
+          resources.memory: must be a number with a unit: 512M, 2G
+      {"network":"yes"}
+          network: Invalid input: expected boolean, received string
+      {"conf":{"defines":{"my_key":{"type":"path","meaning":"x"}}}}
+          conf.defines.my_key: must be in capitals: MY_TESTS
+      {"conf":{"defines":{"MY_KEY":{"type":"number","meaning":"x"}}}}
+          conf.defines.MY_KEY.type: Invalid option: expected one of "string"|"path"|"integer"|"size"|"words"|"arguments"|"boolean"|"enum"
+      {"conf":{"defines":{"MY_KEY":{"type":"path"}}}}
+          conf.defines.MY_KEY.meaning: Invalid input: expected string, received undefined"
+    `);
+  });
+
+  test('every problem at once, with where the fields are explained', async () => {
+    const wrong = { summary: '', binaries: [1], resources: { cpu: 2 } };
+    expect(await complaintOf(() => validateCut(wrong, '/cuts/my-test.ts'))).toMatchInlineSnapshot(`
+      "rapido: error: /cuts/my-test.ts: not a valid cut
+        - summary: must not be empty
+        - binaries[0]: Invalid input: expected string, received number
+        - resources.cpu: no such field
+        hint: docs/writing-cuts.md lists the fields"
+    `);
+  });
+
+  test.each([undefined, null])('no export: %s', async (nothing) => {
+    expect(
+      await complaintOf(() => validateCut(nothing, '/cuts/my-test.ts')),
+    ).toMatchInlineSnapshot(`
+      "rapido: error: /cuts/my-test.ts: it exports no cut
+        hint: export one: export default defineCut({ summary: …, binaries: […] })"
+    `);
+  });
+
+  test.each(['text', 7, [], () => ({ summary: 'x' })])(
+    'an export that is no object: %s',
+    (value) => {
+      expect(problems(value)).toHaveLength(1);
+      expect(problems(value)[0]).toMatch(/^the export: /);
+    },
+  );
+});

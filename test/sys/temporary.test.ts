@@ -1,0 +1,109 @@
+import { spawnSync } from 'node:child_process';
+import {
+  mkdirSync,
+  readdirSync,
+  readFileSync,
+  statSync,
+  symlinkSync,
+  writeFileSync,
+} from 'node:fs';
+import { join } from 'node:path';
+import { beforeEach, expect, test } from 'vitest';
+import {
+  removeLitter,
+  replaceFile,
+  temporaryNameFor,
+  writeFileAtomic,
+} from '../../src/sys/temporary.ts';
+import { makeTemporaryDirectory, writeFiles } from '../support/temporary-directory.ts';
+
+let directory: string;
+beforeEach(() => {
+  directory = makeTemporaryDirectory();
+});
+
+test('a file is replaced as a whole, private unless asked otherwise', () => {
+  const path = join(directory, 'made/with it/image');
+  writeFileAtomic(path, 'old');
+  expect(statSync(path).mode & 0o777).toBe(0o600);
+  writeFileAtomic(path, Buffer.from('new'), 0o644);
+  expect(statSync(path).mode & 0o777).toBe(0o644);
+  expect(readFileSync(path, 'utf8')).toBe('new');
+  expect(readdirSync(join(path, '..'))).toEqual(['image']);
+});
+
+test('a reader that has the old file open keeps the old content', () => {
+  const path = join(directory, 'image');
+  writeFileAtomic(path, 'old');
+  const inode = statSync(path).ino;
+  writeFileAtomic(path, 'new');
+  expect(statSync(path).ino).not.toBe(inode);
+});
+
+test('when the writer throws, the old file stays and nothing is left behind', () => {
+  const path = join(directory, 'image');
+  writeFileAtomic(path, 'old');
+  expect(() =>
+    replaceFile(path, (temporary) => {
+      writeFileSync(temporary, 'half of the n');
+      throw new Error('disk full');
+    }),
+  ).toThrow('disk full');
+  expect(readFileSync(path, 'utf8')).toBe('old');
+  expect(readdirSync(directory)).toEqual(['image']);
+});
+
+test('a directory may be written, and is cleared away when it cannot take its place', () => {
+  writeFiles(directory, { 'taken/by': 'a directory that is not empty' });
+  expect(() =>
+    replaceFile(join(directory, 'taken'), (temporary) => {
+      mkdirSync(temporary);
+      writeFileSync(join(temporary, 'file'), '');
+    }),
+  ).toThrow('ENOTEMPTY');
+  expect(readdirSync(directory)).toEqual(['taken']);
+});
+
+test('two temporary names for one file differ, and lie beside it', () => {
+  const path = join(directory, 'image');
+  const [first, second] = [temporaryNameFor(path), temporaryNameFor(path)];
+  expect(first).not.toBe(second);
+  expect(first.startsWith(join(directory, '.image.'))).toBe(true);
+});
+
+test('litter of dead processes is removed, that of living ones and other files stay', () => {
+  const own = temporaryNameFor(join(directory, 'image'));
+  const [, suffix = ''] = /^.*\.image\.(.*)$/.exec(own) ?? [];
+  const [pid, startTime, random] = suffix.split('-');
+  const dead = spawnSync('true').pid;
+  const litter = {
+    [`.image.${dead}-1-0123abcd.tmp`]: 'of a process that has ended',
+    [`.image.${pid}-${Number(startTime) - 1}-${random}`]: 'of an earlier process with our pid',
+    [`.a tree.${dead}-1-0123abcd.tmp/with/files`]: 'a directory',
+    [`.two\nlines.${dead}-1-0123abcd.tmp`]: 'of a file with an odd name',
+  };
+  const others = {
+    [`.image.${suffix}`]: 'of this process, which may still write it',
+    image: 'the file itself',
+    [`image.${dead}-1-0123abcd.tmp`]: 'not hidden',
+    [`.image.${dead}-1-0123abcd.tmp.gz`]: 'another ending',
+    [`.image.${dead}-1-short.tmp`]: 'not our random part',
+    '.tmp': 'of somebody else',
+  };
+  writeFiles(directory, { ...litter, ...others });
+  removeLitter(directory);
+  expect(readdirSync(directory).sort()).toEqual(Object.keys(others).sort());
+});
+
+test('a link among the litter is removed, what it leads to is not', () => {
+  const dead = spawnSync('true').pid;
+  writeFiles(directory, { 'tree/file': 'kept' });
+  symlinkSync('tree', join(directory, `.x.${dead}-1-0123abcd.tmp`));
+  removeLitter(directory);
+  expect(readdirSync(directory)).toEqual(['tree']);
+  expect(readdirSync(join(directory, 'tree'))).toEqual(['file']);
+});
+
+test('there is no litter in a directory that does not exist', () => {
+  expect(() => removeLitter(join(directory, 'nowhere'))).not.toThrow();
+});

@@ -1,0 +1,53 @@
+import { describe, expect, test } from 'vitest';
+import { EXIT, UsageError, UserError } from '../../src/errors.ts';
+import { formatError, reportError } from '../../src/ui/report-error.ts';
+
+function report(error: unknown, isTTY?: boolean): string {
+  let text = '';
+  reportError(error, { isTTY, write: (chunk) => (text += chunk) }, '1.2.3');
+  return text;
+}
+
+test("a user's mistake: what, every problem, and a hint; no stack", () => {
+  const error = new UserError('2 programs are missing', {
+    problems: ['xfs_io', 'fio'],
+    hint: 'sudo apt install fio xfsprogs',
+    cause: new Error('never shown'),
+  });
+  expect(report(error)).toBe(`rapido: error: 2 programs are missing
+  - xfs_io
+  - fio
+  hint: sudo apt install fio xfsprogs
+`);
+});
+
+test('a mistake without more to say is one line', () => {
+  expect(report(new UserError('nothing has been cut yet'))).toBe(
+    'rapido: error: nothing has been cut yet\n',
+  );
+});
+
+test('on a terminal, an unfinished progress line is taken away first', () => {
+  expect(report(new UserError('no'), true)).toBe('\r\x1b[Krapido: error: no\n');
+});
+
+describe('anything else is a bug of ours', () => {
+  test('shown with its stack and what to report', () => {
+    const error = new TypeError('x is undefined');
+    const [first, version, , ...rest] = formatError(error, '1.2.3');
+    expect(first).toBe('rapido: this is a bug in rapido; please report it with all of this:');
+    expect(version).toContain(`rapido 1.2.3, Node ${process.version} on ${process.platform}`);
+    expect(rest.join('\n')).toBe(error.stack);
+    expect(error.stack).toContain('report-error.test.ts');
+  });
+
+  test.each([undefined, null, 'text', { an: 'object' }])('even if %j was thrown', (thrown) => {
+    expect(report(thrown)).toContain(String(thrown));
+  });
+});
+
+test('exit statuses: 1 for a failure, 2 for a mistake in usage, unless the error says otherwise', () => {
+  expect(new UserError('x').exitCode).toBe(EXIT.failed);
+  expect(new UsageError('x').exitCode).toBe(EXIT.usage);
+  expect(new UserError('x', { exitCode: 125 }).exitCode).toBe(125);
+});

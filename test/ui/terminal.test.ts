@@ -1,0 +1,67 @@
+import { describe, expect, test } from 'vitest';
+import { createUi } from '../../src/ui/terminal.ts';
+
+/** A Ui, and all that it writes: what goes to stdout is marked with `>`. */
+function makeUi(stream: { isTTY?: boolean; columns?: number }, env: Record<string, string> = {}) {
+  let text = '';
+  const stdout = { ...stream, write: (chunk: string) => (text += `>${chunk}`) };
+  const stderr = { ...stream, write: (chunk: string) => (text += chunk) };
+  return { ui: createUi(stdout, stderr, env), written: () => text };
+}
+
+const CLEAR = '\r\x1b[K';
+
+describe('into a pipe or a file', () => {
+  test('results go to stdout, all else to stderr, in plain lines', () => {
+    const { ui, written } = makeUi({});
+    ui.progress('making userspace');
+    ui.progress('making userspace');
+    ui.progress('making modules');
+    ui.warn('old');
+    ui.note('done');
+    ui.endProgress();
+    ui.result(ui.paint.bold('image'));
+    expect(written()).toBe('making userspace\nmaking modules\nwarning: old\ndone\n>image\n');
+  });
+});
+
+describe('on a terminal', () => {
+  const terminal = { isTTY: true, columns: 20 };
+
+  test('progress is one live line, which goes before anything else is said', () => {
+    const { ui, written } = makeUi(terminal, { NO_COLOR: '1' });
+    ui.progress('one');
+    ui.progress('two');
+    ui.note('said');
+    ui.progress('three');
+    ui.result('made');
+    ui.endProgress();
+    expect(written()).toBe(`one …${CLEAR}two …${CLEAR}said\nthree …${CLEAR}>made\n`);
+  });
+
+  test('it never wraps', () => {
+    const { ui, written } = makeUi(terminal, { NO_COLOR: '1' });
+    ui.progress('a step with a very long name');
+    expect(written()).toBe('a step with a very ');
+  });
+
+  test('with colours', () => {
+    const { ui, written } = makeUi(terminal, { TERM: 'xterm' });
+    ui.warn('old');
+    ui.result(ui.paint.red('bad'));
+    expect(written()).toBe('\x1b[33mwarning:\x1b[39m old\n>\x1b[31mbad\x1b[39m\n');
+  });
+
+  test('without them where NO_COLOR is set, but not to nothing', () => {
+    const painted = (env: Record<string, string>) => makeUi(terminal, env).ui.paint.red('x');
+    expect(painted({ NO_COLOR: '1' })).toBe('x');
+    expect(painted({ NO_COLOR: '' })).toBe('\x1b[31mx\x1b[39m');
+  });
+
+  test('a dumb terminal gets plain lines', () => {
+    const { ui, written } = makeUi(terminal, { TERM: 'dumb' });
+    ui.progress('one');
+    ui.warn('old');
+    expect(written()).toBe('one\nwarning: old\n');
+  });
+});

@@ -1,0 +1,37 @@
+import { expect, test } from 'vitest';
+import { failedAutoruns, hintFor } from '../../src/vm/ending.ts';
+
+// What QEMU prints, 7.2 and later.
+test.each([
+  ['error: failed to set MSR 0x10a to 0x0', 'VM_CPU'],
+  ['kvm_buf_set_msrs: Assertion `ret == cpu->kvm_msr_buf->nmsrs` failed.', 'VM_CPU'],
+  ["warning: host doesn't support requested feature: CPUID.01H:ECX.vmx [bit 5]", 'VM_CPU'],
+  ['Could not access KVM kernel module: No such file or directory', 'VM_ACCEL="tcg"'],
+  ['failed to initialize kvm: Permission denied', 'VM_ACCEL="tcg"'],
+  ["cannot set up guest memory 'pc.ram': Cannot allocate memory", '--memory'],
+  ['-nosuch: invalid option', 'QEMU_EXTRA_ARGS'],
+  ["-device foo: 'foo' is not a valid device model name", 'QEMU_EXTRA_ARGS'],
+  ['-drive file=a.img: Failed to get "write" lock', 'another VM'],
+  ["qemu: could not open kernel file '/boot/vmlinuz': Permission denied", 'KERNEL_SRC'],
+  ['qemu: invalid kernel header', 'KERNEL_SRC'],
+  ["unable to find CPU model 'nosuch'", 'VM_CPU'],
+  ['setpriv: failed to execute qemu-system-x86_64: No such file or directory', 'rapido doctor'],
+])('%s', (said, hint) => {
+  expect(hintFor(`qemu-system-x86_64: ${said}\n`)).toContain(hint);
+});
+
+test('no hint for what QEMU was never heard to say', () => {
+  expect(hintFor('')).toBeUndefined();
+  expect(hintFor('qemu-system-x86_64: the moon is full\n')).toBeUndefined();
+});
+
+test('autorun scripts that failed, in order, with their status', () => {
+  expect(
+    failedAutoruns([
+      { event: 'autorun-end', script: 'a.sh', status: 0 },
+      { event: 'autorun-end', script: 'b.sh', status: 1 },
+      { event: 'power-off' },
+      { event: 'autorun-end', script: 'c.sh', status: 127 },
+    ]).map(({ script, status }) => `${script} ${status}`),
+  ).toEqual(['b.sh 1', 'c.sh 127']);
+});

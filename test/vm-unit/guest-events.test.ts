@@ -1,0 +1,80 @@
+import fc from 'fast-check';
+import { describe, expect, test } from 'vitest';
+import { type GuestEvent, parseGuestEvent } from '../../src/vm/guest-events.ts';
+
+test.each<[string, GuestEvent]>([
+  ['{"event":"init","uptime":"2.47"}', { event: 'init', uptime: 2.47 }],
+  ['{"event":"init","uptime":"12"}', { event: 'init', uptime: 12 }],
+  ['{"event":"autorun-start","script":"01-a.sh"}', { event: 'autorun-start', script: '01-a.sh' }],
+  [
+    '{"event":"autorun-end","script":"01-a.sh","status":"127"}',
+    { event: 'autorun-end', script: '01-a.sh', status: 127 },
+  ],
+  ['{"event":"prompt"}', { event: 'prompt' }],
+  ['  {"event":"power-off"}\r', { event: 'power-off' }],
+])('%s is an event', (line, event) => {
+  expect(parseGuestEvent(line)).toEqual(event);
+});
+
+test('fields that an event does not have are dropped', () => {
+  const line = '{"event":"prompt","status":"0","__proto__":{"event":"init"}}';
+  expect(parseGuestEvent(line)).toEqual({ event: 'prompt' });
+});
+
+test.each([
+  // no JSON, or none that is an object
+  ...['', ' ', 'login: ', '{', '{"event":"prompt"', '{"event":"prompt"} x', '\0\xff'],
+  ...['null', '7', '"prompt"', '[]', '["prompt"]', '{}'],
+  // no such event
+  '{"event":"panic"}',
+  '{"event":"Prompt"}',
+  '{"event":["prompt"]}',
+  '{"event":"constructor"}',
+  // fields that are missing, of a wrong type, or no sensible number
+  '{"event":"init"}',
+  '{"event":"init","uptime":2.47}',
+  '{"event":"init","uptime":"-1"}',
+  '{"event":"init","uptime":"1e9"}',
+  '{"event":"init","uptime":"9999999999"}',
+  '{"event":"init","uptime":"1.12345678"}',
+  '{"event":"init","uptime":"Infinity"}',
+  '{"event":"init","uptime":""}',
+  '{"event":"autorun-start"}',
+  '{"event":"autorun-start","script":1}',
+  '{"event":"autorun-end","script":"a.sh"}',
+  '{"event":"autorun-end","script":"a.sh","status":0}',
+  '{"event":"autorun-end","script":"a.sh","status":"256"}',
+  '{"event":"autorun-end","script":"a.sh","status":"0.5"}',
+  '{"event":"autorun-end","script":"a.sh","status":"-0"}',
+  '{"event":"autorun-end","script":["a.sh"],"status":"0"}',
+])('%j is none', (line) => {
+  expect(parseGuestEvent(line)).toBeUndefined();
+});
+
+describe('whatever a guest sends', () => {
+  const event = fc.constantFrom('init', 'autorun-start', 'autorun-end', 'prompt', 'power-off');
+  const forged = fc.record(
+    { event, uptime: fc.jsonValue(), script: fc.jsonValue(), status: fc.jsonValue() },
+    { requiredKeys: ['event'] },
+  );
+  const line = fc.oneof(
+    fc.string({ unit: 'binary' }),
+    fc.json(),
+    forged.map((record) => JSON.stringify(record)),
+  );
+
+  test('it is an event with the fields it must have, or none; never an error', () => {
+    fc.assert(
+      fc.property(line, (text) => {
+        const parsed = parseGuestEvent(text);
+        if (parsed?.event === 'init') expect(parsed.uptime).toBeGreaterThanOrEqual(0);
+        if (parsed?.event === 'autorun-start') expect(parsed.script).toBeTypeOf('string');
+        if (parsed?.event === 'autorun-end') {
+          expect(parsed.script).toBeTypeOf('string');
+          expect(parsed.status).toSatisfy((status: number) => status >= 0 && status <= 255);
+        }
+      }),
+      { numRuns: 500 },
+    );
+  });
+});

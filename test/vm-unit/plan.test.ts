@@ -1,0 +1,129 @@
+import { describe, expect, test } from 'vitest';
+import { planVm, type VmRequest } from '../../src/vm/plan.ts';
+import { complaintOf } from '../support/complaint.ts';
+import { makeRequest } from './vm-request.ts';
+
+const plan = (changes: Partial<VmRequest> = {}) => planVm(makeRequest(changes));
+const parameters = (changes: Partial<VmRequest>): string => plan(changes).parameters.join(' ');
+
+test('a plan is plain data that says all about the VM', () => {
+  const whole = plan();
+  expect(JSON.parse(JSON.stringify(whole))).toEqual({
+    ...whole,
+    accelerator: { kind: 'kvm' },
+    sharedDirectory: undefined,
+  });
+  expect(whole).toMatchInlineSnapshot(`
+    {
+      "accelerator": {
+        "kind": "kvm",
+        "reason": undefined,
+      },
+      "architecture": "x86_64",
+      "channel": "virtio",
+      "consoleLog": "/state/vm1/console.log",
+      "cpu": "host",
+      "cpus": 2,
+      "extraArguments": [],
+      "hostname": "rapido1",
+      "initramfs": "/cache/images/simple-example.img",
+      "interactive": true,
+      "kernel": "/linux/arch/x86/boot/bzImage",
+      "memory": 536870912,
+      "monitorSocket": "/run/vm1.qmp",
+      "number": 1,
+      "parameters": [
+        "console=ttyS0",
+        "rdinit=/init",
+        "panic=-1",
+        "loglevel=5",
+        "rapido.loglevel=7",
+        "rapido.vm_num=1",
+        "rapido.hostname=rapido1",
+        "rapido.interactive=1",
+        "rapido.tty=50x132",
+        "rapido.term=xterm-256color",
+      ],
+      "pidFile": "/run/rapido_vm1.pid",
+      "qemu": "qemu-system-x86_64",
+      "sharedDirectory": undefined,
+      "version": 1,
+    }
+  `);
+});
+
+test('VMs are called rapido1, rapido2, … unless rapido.conf names them', () => {
+  expect(plan({ number: 7 })).toMatchObject({ number: 7, hostname: 'rapido7' });
+  const named = plan({ number: 7, hostname: 'server' });
+  expect(named.hostname).toBe('server');
+  expect(named.parameters).toEqual(
+    expect.arrayContaining(['rapido.vm_num=7', 'rapido.hostname=server']),
+  );
+});
+
+describe('the accelerator', () => {
+  const noKvm = { usable: false, reason: 'there is no /dev/kvm', deviceOpens: false } as const;
+  const noFlags = {
+    usable: false,
+    reason: 'the CPU has no vmx or svm',
+    deviceOpens: true,
+  } as const;
+
+  test.each<[Partial<VmRequest>, string, string | undefined, string]>([
+    [{ accelerator: 'auto' }, 'kvm', undefined, 'host'],
+    [{ accelerator: 'kvm' }, 'kvm', undefined, 'host'],
+    [{ accelerator: 'auto', kvm: noKvm }, 'tcg', 'there is no /dev/kvm', 'max'],
+    [{ accelerator: 'tcg' }, 'tcg', undefined, 'max'],
+    [{ accelerator: 'tcg', kvm: noKvm }, 'tcg', undefined, 'max'],
+    [{ accelerator: 'auto', kvm: noFlags }, 'tcg', 'the CPU has no vmx or svm', 'max'],
+    [{ accelerator: 'kvm', kvm: noFlags }, 'kvm', undefined, 'host'],
+    [{ cpu: 'qemu64' }, 'kvm', undefined, 'qemu64'],
+  ])('%j: %s, because %s, on the CPU %s', (changes, kind, reason, cpu) => {
+    expect(plan(changes)).toMatchObject({ accelerator: { kind, reason }, cpu });
+  });
+
+  test('refused: KVM is asked for and cannot be used', async () => {
+    const request = { accelerator: 'kvm' as const, kvm: noKvm };
+    expect(await complaintOf(() => plan(request))).toMatchInlineSnapshot(`
+      "rapido: error: VM_ACCEL: KVM cannot be used: there is no /dev/kvm
+        hint: VM_ACCEL="auto" falls back to emulation"
+    `);
+  });
+});
+
+describe('kernel parameters', () => {
+  test.each(['loglevel=7', 'quiet', 'debug', 'ignore_loglevel', 'foo debug bar'])(
+    'with %j the console shows what the user wants',
+    (own) => {
+      expect(parameters({ extraParameters: own })).not.toMatch(/loglevel=5|rapido\.loglevel/);
+      expect(parameters({ extraParameters: own })).toMatch(new RegExp(`${own}$`));
+    },
+  );
+
+  test.each(['rapido.debug=1', 'no_debug_objects', 'quietly', 'debug_objects'])(
+    'with %j it shows warnings until init runs, then everything',
+    (own) => {
+      expect(parameters({ extraParameters: own })).toContain('loglevel=5 rapido.loglevel=7');
+    },
+  );
+
+  test("the user's come last, as they are, so that they win", () => {
+    const own = 'panic=0 dyndbg="file drivers/usb/* +p"';
+    expect(parameters({ extraParameters: own })).toMatch(/ panic=-1 .* panic=0 dyndbg="file .*"$/);
+  });
+
+  test('dynamic debug of modules and of files', () => {
+    const dynamicDebug = { modules: ['xfs', 'btrfs'], files: ['fs/xfs/*', 'block/bio.c'] };
+    expect(plan({ dynamicDebug }).parameters.filter((text) => text.includes('dyndbg'))).toEqual([
+      'xfs.dyndbg=+pf',
+      'btrfs.dyndbg=+pf',
+      'dyndbg="file fs/xfs/* +pf; file block/bio.c +pf"',
+    ]);
+  });
+
+  test('a terminal type that is no word is left out', () => {
+    const terminal = { rows: 24, columns: 80, type: 'xterm rdinit=/bin/sh' };
+    expect(parameters({ terminal })).not.toContain('rapido.term');
+    expect(parameters({ terminal: { ...terminal, type: undefined } })).toContain('tty=24x80');
+  });
+});
