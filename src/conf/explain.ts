@@ -41,7 +41,7 @@ export function explainConf(conf: Conf): ConfRow[] {
 }
 
 /** `default`, `environment` or `rapido.conf:3`. */
-export function formatOrigin(origin: Origin, conf: Conf): string {
+function formatOrigin(origin: Origin, conf: Conf): string {
   return origin.from === 'file' ? `${conf.source?.name}:${origin.line}` : origin.from;
 }
 

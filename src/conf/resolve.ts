@@ -43,7 +43,7 @@ function nonEmpty(text: string | undefined): string | undefined {
   return text === '' ? undefined : text;
 }
 
-export function homeOf(env: Surroundings['env']): string {
+function homeOf(env: Surroundings['env']): string {
   return nonEmpty(env.HOME) ?? homedir();
 }
 

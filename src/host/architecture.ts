@@ -5,8 +5,6 @@ export interface Architecture {
   /** As uname -m prints it. */
   name: 'x86_64' | 'aarch64';
   qemu: string;
-  /** Arguments of `-machine`, before `accel=`. */
-  machine: string;
   /** Kernel image in a build tree, as its Makefile leaves it. */
   kernelImage: string;
   /** The line in .config that says a kernel was built for it. */
@@ -23,7 +21,6 @@ const ARCHITECTURES = {
   x64: {
     name: 'x86_64',
     qemu: 'qemu-system-x86_64',
-    machine: 'pc',
     kernelImage: 'arch/x86/boot/bzImage',
     configLine: 'CONFIG_X86_64=y',
     console: 'ttyS0',
@@ -33,7 +30,6 @@ const ARCHITECTURES = {
   arm64: {
     name: 'aarch64',
     qemu: 'qemu-system-aarch64',
-    machine: 'virt',
     kernelImage: 'arch/arm64/boot/Image',
     configLine: 'CONFIG_ARM64=y',
     console: 'ttyAMA0',

@@ -60,7 +60,7 @@ export function parentMode(path: string): number {
 }
 
 /** Every directory above a resolved path, outermost first: `a/b/c` gives `a`, `a/b`. */
-export function parentsOf(path: string): string[] {
+function parentsOf(path: string): string[] {
   const parts = path.split('/').slice(0, -1);
   return parts.map((_, index) => parts.slice(0, index + 1).join('/'));
 }

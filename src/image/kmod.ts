@@ -83,7 +83,7 @@ function tabulateModules(text: string): Map<string, number> {
 }
 
 /** @param name canonical */
-export function findModule(index: ModuleIndex, name: string): KernelModule | undefined {
+function findModule(index: ModuleIndex, name: string): KernelModule | undefined {
   const start = index.modules.get(name);
   if (start === undefined) return undefined;
   const line = index.dep.slice(start, endOfLine(index.dep, start));
@@ -116,7 +116,7 @@ export function parseSoftdeps(text: string): Map<string, string[]> {
 }
 
 /** @param text a path like `kernel/fs/ext4/ext4.ko` a line */
-export function parseModulesBuiltin(text: string): Set<string> {
+function parseModulesBuiltin(text: string): Set<string> {
   return new Set(
     text
       .split('\n')
@@ -143,7 +143,7 @@ function parseAliasLine(line: string): Alias | undefined {
 const ALIAS_KEYWORD = 'alias ';
 
 /** @param text NUL-terminated records of `MODULE.KEY=VALUE`: modules.builtin.modinfo, Linux 5.2 and later */
-export function parseBuiltinAliases(text: string): Alias[] {
+function parseBuiltinAliases(text: string): Alias[] {
   const aliases: Alias[] = [];
   for (const record of text.split('\0')) {
     const [, module, value] = /^([^.]+)\.alias=(.+)$/s.exec(record) ?? [];

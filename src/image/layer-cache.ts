@@ -179,6 +179,6 @@ export function pruneLayers(directory: string, nowMs: number): void {
 }
 
 /** The first 128 bits of the SHA-256 of a JSON-able value, in hexadecimal. */
-export function fingerprint(value: unknown): string {
+function fingerprint(value: unknown): string {
   return createHash('sha256').update(JSON.stringify(value)).digest('hex').slice(0, 32);
 }

@@ -60,7 +60,7 @@ const ARCHITECTURES: Readonly<Record<number, { multiarch: string; platform: stri
 /** 32-bit machines whose programs a 64-bit kernel runs too: x86 on x86-64, ARM on AArch64. */
 const COMPATIBLE: Readonly<Record<number, number>> = { 62: 3, 183: 40 };
 
-export function hostLibrarySearch(): LibrarySearch {
+function hostLibrarySearch(): LibrarySearch {
   const own = readElf(process.execPath);
   if (own === undefined) throw new Error(`${process.execPath} is not an ELF file`);
   const multiarch = Object.values(ARCHITECTURES).map((architecture) => architecture.multiarch);
@@ -304,7 +304,7 @@ const PAGE_SIZE = 4096;
 const head = Buffer.alloc(HEAD_SIZE);
 
 /** @returns undefined for data of any kind, and for what cannot be read */
-export function inspectFile(path: string | Buffer): FileContent | undefined {
+function inspectFile(path: string | Buffer): FileContent | undefined {
   let fd: number | undefined;
   try {
     // Not to wait for a writer, should it be a FIFO.
@@ -338,7 +338,7 @@ export function readShebang(path: string | Buffer): Shebang | undefined {
 }
 
 /** Undefined for what is not an ELF file, or cannot be read. */
-export function readElf(path: string | Buffer): ElfFile | undefined {
+function readElf(path: string | Buffer): ElfFile | undefined {
   const content = inspectFile(path);
   return content !== undefined && 'elf' in content ? content.elf : undefined;
 }

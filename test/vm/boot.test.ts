@@ -1,14 +1,11 @@
 import { readFileSync } from 'node:fs';
 import { join } from 'node:path';
-import { afterAll, beforeAll, describe, expect, it } from 'vitest';
-import { createWorkspace, type Finished, type Workspace } from '../support/workspace.ts';
+import { afterAll, describe, expect, it } from 'vitest';
+import { createWorkspace, type Finished } from '../support/workspace.ts';
 
 /** Nobody watches: stdin is not a terminal. The VM runs its autorun scripts and powers off. */
 describe('rapido boot without a terminal', () => {
-  let home: Workspace;
-  beforeAll(() => {
-    home = createWorkspace(afterAll);
-  });
+  const home = createWorkspace(afterAll);
 
   /** Cuts simple-example with more, boots it, and gives what came of that. */
   const boot = (...args: string[]): Promise<Finished> =>

@@ -2,14 +2,13 @@ import { readFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
 import { CTRL_A, CTRL_C, modesOf, openTerminal, SIZE, type Terminal } from '../support/terminal.ts';
-import { createWorkspace, type Workspace } from '../support/workspace.ts';
+import { createWorkspace } from '../support/workspace.ts';
 
 const PROMPT = /rapido1:~# $/;
 
 describe('rapido boot on a terminal', () => {
-  let home: Workspace;
+  const home = createWorkspace(afterAll);
   beforeAll(async () => {
-    home = createWorkspace(afterAll);
     expect(await home.rapido(['cut', 'simple-example'])).toMatchObject({ status: 0 });
   });
 

@@ -3,12 +3,11 @@ import { join } from 'node:path';
 import { setTimeout as sleep } from 'node:timers/promises';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
 import { identifyProcess } from '../../src/sys/process-identity.ts';
-import { createWorkspace, type Finished, type Workspace } from '../support/workspace.ts';
+import { createWorkspace, type Finished } from '../support/workspace.ts';
 
 describe('a VM never outlives the rapido that watches it', () => {
-  let home: Workspace;
+  const home = createWorkspace(afterAll);
   beforeAll(async () => {
-    home = createWorkspace(afterAll);
     const cut = await home.rapido(['cut', 'simple-example', '-x', 'echo RUNNING; sleep 300']);
     expect(cut).toMatchObject({ status: 0 });
   });

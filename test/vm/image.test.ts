@@ -11,9 +11,9 @@ import {
   writeFileSync,
 } from 'node:fs';
 import { join } from 'node:path';
-import { afterAll, beforeAll, describe, expect, it, onTestFinished } from 'vitest';
+import { afterAll, describe, expect, it, onTestFinished } from 'vitest';
 import { CHANNEL_MODULES, makeKernelTree } from '../support/kernel-tree.ts';
-import { createWorkspace, type Workspace } from '../support/workspace.ts';
+import { createWorkspace } from '../support/workspace.ts';
 
 /** Lists a directory the same way on host and guest, names escaped, in the order of their bytes. */
 const LIST = String.raw`cd "$1" && find . ! -type d -printf '%y %m %n %s %l ' -exec sh -c '
@@ -21,10 +21,7 @@ const LIST = String.raw`cd "$1" && find . ! -type d -printf '%y %m %n %s %l ' -e
   if [ -f "$1" ] && [ ! -L "$1" ]; then sha256sum < "$1" | cut -c1-64; else echo -; fi' sh {} \; | LC_ALL=C sort`;
 
 describe('the image', () => {
-  let home: Workspace;
-  beforeAll(() => {
-    home = createWorkspace(afterAll);
-  });
+  const home = createWorkspace(afterAll);
 
   it('has every kind of file as it was, byte for byte, to the real kernel', async () => {
     // Below /tmp, where the guest would mount a tmpfs: the tree must still be there.

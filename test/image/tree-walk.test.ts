@@ -1,0 +1,81 @@
+import { mkdirSync, symlinkSync, writeFileSync } from 'node:fs';
+import { createServer } from 'node:net';
+import { join } from 'node:path';
+import { describe, expect, it } from 'vitest';
+import { compileExclusions, walkTree } from '../../src/image/tree-walk.ts';
+import { complaintOf } from '../support/complaint.ts';
+import { makeTemporaryDirectory, writeFiles } from '../support/temporary-directory.ts';
+
+describe('walkTree', () => {
+  it('gives parents before children, in the order of their names', () => {
+    const root = makeTemporaryDirectory();
+    writeFiles(root, { 'b/c.txt': '1', 'a.txt': '2', 'b/a/x': '3' });
+    symlinkSync('b', join(root, 'link'));
+    expect(walkTree(root, []).map(({ name }) => name)).toEqual([
+      '',
+      'a.txt',
+      'b',
+      'b/a',
+      'b/a/x',
+      'b/c.txt',
+      'link',
+    ]);
+  });
+
+  it('keeps names that are not UTF-8 to the byte', () => {
+    const root = makeTemporaryDirectory();
+    const odd = Buffer.concat([Buffer.from(`${root}/`), Buffer.from([0x61, 0xff, 0xfe])]);
+    writeFileSync(odd, 'x');
+    const [, file] = walkTree(root, []);
+    expect(file?.host).toEqual(odd);
+    expect(file?.stats.size).toBe(1);
+  });
+
+  it('leaves out sockets, which an archive cannot hold', async () => {
+    const root = makeTemporaryDirectory();
+    const server = createServer().listen(join(root, 'socket'));
+    await new Promise((resolve) => server.once('listening', resolve));
+    expect(walkTree(root, []).map(({ name }) => name)).toEqual(['']);
+    server.close();
+  });
+
+  it('takes a single file for a tree of one', () => {
+    const root = makeTemporaryDirectory();
+    writeFiles(root, { one: 'x' });
+    expect(walkTree(join(root, 'one'), []).map(({ name }) => name)).toEqual(['']);
+  });
+
+  it('names what it cannot read', async (context) => {
+    const root = makeTemporaryDirectory();
+    mkdirSync(join(root, 'closed'), { mode: 0o000 });
+    if (process.getuid?.() === 0) {
+      // Root reads everything: what cannot be read is what is not there.
+      expect(await complaintOf(() => walkTree(join(root, 'gone'), []), { '~': root })).toBe(
+        'rapido: error: ~/gone: cannot be read (ENOENT)',
+      );
+      return context.skip('root can read a directory of mode 000');
+    }
+    expect(await complaintOf(() => walkTree(root, []), { '~': root })).toBe(
+      'rapido: error: ~/closed: cannot be read (EACCES)',
+    );
+  });
+});
+
+describe('exclusions', () => {
+  it.each([
+    ['.git', '.git', true],
+    ['.git', 'sub/.git', true],
+    ['.git', '.github', false],
+    ['*.o', 'src/a.o', true],
+    ['*.o', 'src/a.obj', false],
+    ['doc/html', 'doc/html', true],
+    ['doc/html', 'other/doc/html', false],
+    ['/build', 'build', true],
+    ['doc/*.html', 'doc/a.html', true],
+    ['doc/*.html', 'doc/sub/a.html', false],
+    ['a+(b)', 'a+(b)', true],
+  ])('%s leaves out %s: %s', (pattern, path, excluded) => {
+    const name = path.slice(path.lastIndexOf('/') + 1);
+    expect(compileExclusions([pattern])(name, path)).toBe(excluded);
+  });
+});
