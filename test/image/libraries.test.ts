@@ -216,7 +216,6 @@ describe('libraries', () => {
     const { find } = makeHost({
       'bin/a': {
         needed: ['libx.so', 'liby.so'],
-        // biome-ignore lint/suspicious/noTemplateCurlyInString: as ld.so(8) has it
         runpath: ['/opt/$LIB', '${ORIGIN}/../own', 'lib'],
       },
       'opt/lib64/libx.so': {},
