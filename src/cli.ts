@@ -1,6 +1,6 @@
 import { Command, CommanderError } from '@commander-js/extra-typings';
 import type { GlobalOptions } from './commands/context.ts';
-import { EXIT, UserError } from './errors.ts';
+import { EXIT, explainSystemError, UserError } from './errors.ts';
 import type { CutExtras } from './image/resolve-request.ts';
 
 declare const __RAPIDO_VERSION__: string;
@@ -21,8 +21,9 @@ export async function main(argv: readonly string[]): Promise<number> {
   } catch (error) {
     if (error instanceof CommanderError) return error.exitCode === 0 ? EXIT.ok : EXIT.usage;
     const { reportError } = await import('./ui/report-error.ts');
-    reportError(error, process.stderr, VERSION);
-    return error instanceof UserError ? error.exitCode : EXIT.failed;
+    const explained = explainSystemError(error);
+    reportError(explained, process.stderr, VERSION);
+    return explained instanceof UserError ? explained.exitCode : EXIT.failed;
   }
 }
 

@@ -37,6 +37,40 @@ export class UsageError extends UserError {
   }
 }
 
+/** What the system may refuse by no fault of ours, in words. */
+const SYSTEM_ERRORS: Readonly<Record<string, string>> = {
+  EACCES: 'permission denied',
+  EPERM: 'operation not permitted',
+  EROFS: 'the file system is read-only',
+  ENOSPC: 'no space left on the device',
+  EDQUOT: 'the disk quota is used up',
+  ENOENT: 'no such file or directory',
+  ENOTDIR: 'a part of the path is not a directory',
+  EISDIR: 'it is a directory',
+  ELOOP: 'too many symbolic links',
+  ENAMETOOLONG: 'the name is too long',
+  EMFILE: 'too many open files',
+  EIO: 'input or output error',
+};
+
+/**
+ * Turns what the system refused into a mistake that can be mended, naming the file: a cache that may
+ * not be written is no bug of ours. Any other error comes back as it is.
+ */
+export function explainSystemError(error: unknown): unknown {
+  const meaning = SYSTEM_ERRORS[errorCode(error) ?? ''];
+  if (!(error instanceof Error) || meaning === undefined || !('syscall' in error)) return error;
+  if (error.syscall === 'uv_cwd') {
+    return new UserError('the current directory does not exist any more', {
+      cause: error,
+      hint: 'cd to one that does',
+    });
+  }
+  const path = 'path' in error && typeof error.path === 'string' ? error.path : undefined;
+  if (path === undefined) return error;
+  return new UserError(`${path}: ${meaning} (${error.syscall})`, { cause: error });
+}
+
 /** The `code` of a Node system error ("ENOENT"), or undefined for anything else. */
 export function errorCode(error: unknown): string | undefined {
   return error instanceof Error && 'code' in error && typeof error.code === 'string'

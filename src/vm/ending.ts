@@ -86,6 +86,7 @@ const QEMU_HINTS: readonly [RegExp, string][] = [
     /invalid option|Invalid parameter|not a valid device model|unrecognized/i,
     'look at QEMU_EXTRA_ARGS and at what follows `--`',
   ],
+  [/-daemonize/, 'take -daemonize out of QEMU_EXTRA_ARGS: rapido stays with the VM'],
   [/is in use|Failed to get "write" lock/, 'another VM uses that disk'],
   [
     /could not load PVH image|linux kernel too old|could not open kernel file|invalid kernel header/,
@@ -95,7 +96,11 @@ const QEMU_HINTS: readonly [RegExp, string][] = [
 
 /** What to do about a QEMU that did not start, from its own words. */
 export function hintFor(qemuSaid: string): string | undefined {
-  return QEMU_HINTS.find(([complaint]) => complaint.test(qemuSaid))?.[1];
+  const errors = qemuSaid
+    .split('\n')
+    .filter((line) => !line.includes(': warning: '))
+    .join('\n');
+  return QEMU_HINTS.find(([complaint]) => complaint.test(errors))?.[1];
 }
 
 /** The autorun scripts that failed, with their status. */

@@ -17,7 +17,6 @@ export interface VmWatch {
   /** Whether stdin and stdout are a terminal that the guest's console gets. */
   interactive: boolean;
   onStart?: (qemuPid: number) => void;
-  onEvent?: (event: GuestEvent) => void;
 }
 
 /** How much of the console's end is kept for judging how the VM ended; a panic's trace fits. */
@@ -42,7 +41,7 @@ export async function runVm(plan: VmPlan, watch: VmWatch): Promise<VmRecord> {
     if (qemu.pid !== undefined) watch.onStart?.(qemu.pid);
     const said = copyStderr(qemu);
     const shutdown = watchForShutdown(qemu.stdio[QEMU_FD.events] as Duplex);
-    const events = collectEvents(qemu.stdio[QEMU_FD.control] as Duplex, watch.onEvent);
+    const events = collectEvents(qemu.stdio[QEMU_FD.control] as Duplex);
     const exit = await exited;
     return {
       exit,
@@ -127,13 +126,11 @@ async function watchForShutdown(monitor: Duplex): Promise<string | undefined> {
   return reason;
 }
 
-async function collectEvents(channel: Duplex, onEvent: VmWatch['onEvent']): Promise<GuestEvent[]> {
+async function collectEvents(channel: Duplex): Promise<GuestEvent[]> {
   const events: GuestEvent[] = [];
   await readLines(channel, (line) => {
     const event = parseGuestEvent(line.trimEnd());
-    if (event === undefined) return;
-    events.push(event);
-    onEvent?.(event);
+    if (event !== undefined) events.push(event);
   });
   return events;
 }

@@ -1,0 +1,30 @@
+import { readFileSync } from 'node:fs';
+import { describe, expect, it } from 'vitest';
+import { explainSystemError, UserError } from '../src/errors.ts';
+
+describe('explainSystemError', () => {
+  it('names the file and what the system said of it', () => {
+    try {
+      readFileSync('/no/such/file');
+    } catch (error) {
+      expect(explainSystemError(error)).toMatchObject({
+        name: 'UserError',
+        message: '/no/such/file: no such file or directory (open)',
+      });
+    }
+    expect.assertions(1);
+  });
+
+  it('explains a current directory that is gone', () => {
+    const error = Object.assign(new Error('uv_cwd'), { code: 'ENOENT', syscall: 'uv_cwd' });
+    expect(explainSystemError(error)).toMatchObject({
+      message: 'the current directory does not exist any more',
+    });
+  });
+
+  it('leaves bugs and mistakes that are explained already as they are', () => {
+    for (const error of [new TypeError('x is not a function'), new UserError('mine'), 'text']) {
+      expect(explainSystemError(error)).toBe(error);
+    }
+  });
+});
