@@ -267,6 +267,31 @@ describe.skipIf(hostKernel() === undefined)('rapido cut', () => {
     expect(readdirSync(join(cache, 'staging'))).toEqual([]);
   }, 60_000);
 
+  it('leaves nothing behind when it is interrupted', async () => {
+    const home = createSmall();
+    let pid = 0;
+    const cutting = home.rapido(['cut', 'small'], {
+      onStart: (started) => {
+        pid = started;
+      },
+    });
+    for (let waited = 0; dracutCalls(home) === 0 && waited < 10_000; waited += 10) await sleep(10);
+    process.kill(pid, 'SIGINT');
+    expect(await cutting).toMatchObject({ status: 130 });
+    const cache = join(home.directory, '.cache/rapido');
+    const left = readdirSync(cache, { recursive: true, encoding: 'utf8' });
+    expect(left.filter((name) => name.endsWith('.tmp'))).toEqual([]);
+  });
+
+  it('says which file may not be written, and that is no bug', async (context) => {
+    if (process.getuid?.() === 0) return context.skip('root may write everywhere');
+    const home = createSmall();
+    mkdirSync(join(home.directory, 'closed'), { mode: 0o555 });
+    const result = await home.rapido(['cut', 'small', '-o', 'closed/x.img']);
+    expect(result.status).toBe(1);
+    expect(result.stderr).toMatch(/rapido: error: .*closed.*: permission denied \(open\)/);
+  });
+
   it('keeps the previous image and says so when the disk is full', async (context) => {
     if (process.getuid?.() !== 0)
       return context.skip('this test must be root to mount a small tmpfs');

@@ -5,7 +5,7 @@ import { failedAutoruns, hintFor } from '../../src/vm/ending.ts';
 test.each([
   ['error: failed to set MSR 0x10a to 0x0', 'VM_CPU'],
   ['kvm_buf_set_msrs: Assertion `ret == cpu->kvm_msr_buf->nmsrs` failed.', 'VM_CPU'],
-  ["warning: host doesn't support requested feature: CPUID.01H:ECX.vmx [bit 5]", 'VM_CPU'],
+  ["qemu-system-x86_64: Host doesn't support requested features", 'VM_CPU'],
   ['Could not access KVM kernel module: No such file or directory', 'VM_ACCEL="tcg"'],
   ['failed to initialize kvm: Permission denied', 'VM_ACCEL="tcg"'],
   ["cannot set up guest memory 'pc.ram': Cannot allocate memory", '--memory'],
@@ -20,7 +20,9 @@ test.each([
   expect(hintFor(`qemu-system-x86_64: ${said}\n`)).toContain(hint);
 });
 
-test('no hint for what QEMU was never heard to say', () => {
+test('no hint for what QEMU was never heard to say, or only warned of', () => {
+  const warning = "warning: TCG doesn't support requested feature: CPUID.01H:ECX.vmx [bit 5]";
+  expect(hintFor(`qemu-system-x86_64: ${warning}\n`)).toBeUndefined();
   expect(hintFor('')).toBeUndefined();
   expect(hintFor('qemu-system-x86_64: the moon is full\n')).toBeUndefined();
 });

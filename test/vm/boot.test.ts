@@ -1,5 +1,8 @@
-import { readFileSync } from 'node:fs';
+import { once } from 'node:events';
+import { existsSync, readFileSync } from 'node:fs';
+import { createConnection } from 'node:net';
 import { join } from 'node:path';
+import { setTimeout as sleep } from 'node:timers/promises';
 import { afterAll, describe, expect, it } from 'vitest';
 import { createWorkspace, type Finished } from '../support/workspace.ts';
 
@@ -78,12 +81,26 @@ describe('rapido boot without a terminal', () => {
     expect(result.stderr).toContain('hint: look at QEMU_EXTRA_ARGS');
   });
 
+  it('lets other processes ask QEMU over a socket while the VM runs', async () => {
+    await home.rapido(['cut', 'simple-example', '-x', 'sleep 5']);
+    const booting = home.rapido(['boot']);
+    const socket = join(home.directory, 'run/rapido/vm1.qmp');
+    for (let waited = 0; !existsSync(socket) && waited < 30_000; waited += 50) await sleep(50);
+    const connection = createConnection(socket).setEncoding('utf8');
+    const [greeting] = await once(connection, 'data');
+    expect(JSON.parse(greeting)).toHaveProperty('QMP.version');
+    connection.destroy();
+    expect(await booting).toMatchObject({ status: 0 });
+    expect(existsSync(socket)).toBe(false);
+  });
+
   it('gives several VMs their own number, host name and console file', async () => {
     await home.rapido(['cut', 'simple-example', '-x', 'uname -n; sleep 4']);
     const results = await Promise.all([home.rapido(['boot']), home.rapido(['boot'])]);
     expect(results.map(({ status }) => status)).toEqual([0, 0]);
     const names = results.map(({ stdout }) => /^rapido\d/m.exec(stdout)?.[0]).sort();
     expect(names).toEqual(['rapido1', 'rapido2']);
+    expect(existsSync(join(home.directory, 'run/rapido/vm1.json'))).toBe(false);
     for (const number of [1, 2]) {
       const log = join(home.directory, `.local/state/rapido/vm${number}/console.log`);
       expect(readFileSync(log, 'utf8')).toContain(`rapido${number}`);

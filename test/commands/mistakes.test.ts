@@ -1,0 +1,72 @@
+import { expect, it } from 'vitest';
+import { createWorkspace, type Finished } from '../support/workspace.ts';
+
+/** What a user reads after a mistake: stderr, with the home directory shown as ~. */
+async function rapido(
+  args: readonly string[],
+  files: Readonly<Record<string, string>> = {},
+  env: Record<string, string> = {},
+): Promise<Pick<Finished, 'status' | 'stderr'>> {
+  const home = createWorkspace();
+  for (const [name, content] of Object.entries(files)) home.write(name, content);
+  const { status, stderr } = await home.rapido(args, { env });
+  return { status, stderr: stderr.replaceAll(home.directory, '~') };
+}
+
+it('boot before anything was cut', async () => {
+  expect(await rapido(['boot'])).toEqual({
+    status: 1,
+    stderr: 'rapido: error: nothing has been cut yet\n  hint: rapido cut simple-example\n',
+  });
+});
+
+it('boot of a target that was never cut', async () => {
+  expect(await rapido(['boot', 'simple-example'])).toEqual({
+    status: 1,
+    stderr:
+      'rapido: error: there is no image of simple-example yet\n  hint: rapido cut simple-example\n',
+  });
+});
+
+it('boot of a target that does not exist', async () => {
+  const { status, stderr } = await rapido(['boot', 'simple-exmaple']);
+  expect(status).toBe(2);
+  expect(stderr).toContain('did you mean simple-example?');
+});
+
+it('boot of a file that is no image', async () => {
+  expect(await rapido(['boot', './notes'], { notes: 'not an image' })).toEqual({
+    status: 1,
+    stderr:
+      'rapido: error: ~/notes: not an image that rapido cut\n' +
+      '  hint: make one: `rapido cut NAME`; `rapido list` shows the names\n',
+  });
+});
+
+it('a conf key misspelt', async () => {
+  const { status, stderr } = await rapido(['list'], { 'rapido.conf': 'KERNEL_SCR="/linux"\n' });
+  expect(status).toBe(0); // What needs no conf is not stopped by it.
+  expect(stderr).toBe('');
+  const conf = await rapido(['conf'], { 'rapido.conf': 'KERNEL_SCR="/linux"\n' });
+  expect(conf.status).toBe(2);
+  expect(conf.stderr).toContain('rapido.conf:1: unknown key KERNEL_SCR. Did you mean KERNEL_SRC?');
+});
+
+it('a kernel tree that does not exist, which doctor finds, too', async () => {
+  const files = { 'rapido.conf': 'KERNEL_SRC="/no/such/linux"\n' };
+  const cut = await rapido(['cut', 'simple-example'], files);
+  expect(cut.status).toBe(1);
+  expect(cut.stderr).toContain('KERNEL_SRC: /no/such/linux is not a directory');
+  const doctor = await rapido(['doctor'], files);
+  expect(doctor.status).toBe(1);
+  expect(doctor.stderr).toContain('rapido cannot cut and boot here yet');
+});
+
+it('a broken cut of the user, which hides no other in the list', async () => {
+  const home = createWorkspace();
+  home.write('.config/rapido/cuts/broken.js', 'export default { summary: 1 };\n');
+  const { status, stdout, stderr } = await home.rapido(['list']);
+  expect(status).toBe(2);
+  expect(stdout).toContain('simple-example');
+  expect(stderr).toContain('broken.js: not a valid cut');
+});
