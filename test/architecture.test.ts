@@ -14,6 +14,9 @@ const LAYERS = [
   'conf',
   'host',
   'ui',
+  'cpio',
+  'kmod',
+  'elf',
   'sys',
   'errors.ts',
 ];

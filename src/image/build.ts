@@ -1,9 +1,10 @@
 import { closeSync, mkdirSync, openSync, readSync, rmSync, writeSync } from 'node:fs';
 import { dirname, join } from 'node:path';
+import { type CpioEntry, writeCpio } from '../cpio/write.ts';
 import { errorCode, UserError } from '../errors.ts';
+import type { ModuleTree } from '../kmod/modules.ts';
 import { statIfReachable } from '../sys/stat.ts';
 import { removeLitter, replaceFile, temporaryNameFor } from '../sys/temporary.ts';
-import { type CpioEntry, writeCpio } from './cpio-write.ts';
 import { headerMembers, type ImageHeader, isSameImage } from './image-header.ts';
 import {
   type Layer,
@@ -12,7 +13,6 @@ import {
   obtainLayer,
   pruneLayers,
 } from './layer-cache.ts';
-import type { ModuleTree } from './modules.ts';
 import { modulesLayer } from './modules-layer.ts';
 import { digestMembers, overlayMembers } from './overlay.ts';
 import type { ImagePlan } from './plan.ts';

@@ -1,7 +1,7 @@
 import { closeSync, constants, openSync } from 'node:fs';
+import { readCpio, readCpioData } from '../cpio/read.ts';
+import type { CpioEntry } from '../cpio/write.ts';
 import { errorCode, UserError } from '../errors.ts';
-import { readCpio, readCpioData } from './cpio-read.ts';
-import type { CpioEntry } from './cpio-write.ts';
 import type { ImageInfo } from './plan.ts';
 
 /**

@@ -1,7 +1,7 @@
 import { createHash } from 'node:crypto';
 import { constants } from 'node:fs';
 import { posix } from 'node:path';
-import type { CpioEntry } from './cpio-write.ts';
+import type { CpioEntry } from '../cpio/write.ts';
 import { type DirectoryLinks, directoryMaker, parentMode, resolveGuestPath } from './guest-path.ts';
 
 /** A small file, link or directory made for the image. */

@@ -1,5 +1,5 @@
+import type { ModulesPlan } from '../kmod/modules.ts';
 import type { DirectoryLinks } from './guest-path.ts';
-import type { ModulesPlan } from './modules.ts';
 import type { OverlayEntry } from './overlay.ts';
 import type { PlannedTree } from './trees-layer.ts';
 import type { PlannedUserspace } from './userspace-layer.ts';

@@ -1,5 +1,5 @@
-import { selectAvailable } from './kmod.ts';
-import { type ModuleTree, planModules, readBuiltinTree, readModuleTree } from './modules.ts';
+import { type ModuleTree, planModules, readBuiltinTree, readModuleTree } from '../kmod/modules.ts';
+import { selectAvailable } from '../kmod/resolve.ts';
 import type { ImagePlan } from './plan.ts';
 import type { Problem, ResolveRequest } from './resolve-request.ts';
 

@@ -1,6 +1,6 @@
 import { constants, lstatSync, readdirSync, readlinkSync, type Stats } from 'node:fs';
+import { formatPath } from '../cpio/format.ts';
 import { errorCode, UserError } from '../errors.ts';
-import { formatPath } from './cpio.ts';
 
 /**
  * A host path as fs takes it. Names are bytes on Linux: walking goes by "binary" strings, one

@@ -1,5 +1,7 @@
 import { createHash } from 'node:crypto';
 import { closeSync, openSync } from 'node:fs';
+import { type CpioEntry, writeCpio } from '../cpio/write.ts';
+import { findLibraries } from '../elf/libraries.ts';
 import {
   type FileSignatures,
   findChangedFile,
@@ -7,10 +9,8 @@ import {
   signatureOf,
   signFiles,
 } from '../sys/file-signature.ts';
-import { type CpioEntry, writeCpio } from './cpio-write.ts';
 import { type DirectoryLinks, directoryMaker, resolveGuestPath } from './guest-path.ts';
 import type { LayerRecipe } from './layer-cache.ts';
-import { findLibraries } from './libraries.ts';
 import { type HostPath, type TreeFile, toHostPath, walkTree } from './tree-walk.ts';
 
 /** A host directory or file that goes into the image as it is. */

@@ -8,10 +8,10 @@ import {
   rmSync,
 } from 'node:fs';
 import { dirname, join } from 'node:path';
+import { readCpio } from '../cpio/read.ts';
 import { UserError } from '../errors.ts';
 import { type FileSignatures, findChangedFile, signFiles } from '../sys/file-signature.ts';
 import { lstatIfReachable } from '../sys/stat.ts';
-import { readCpio } from './cpio-read.ts';
 import { type DirectoryLinks, resolveGuestPath } from './guest-path.ts';
 import type { LayerRecipe } from './layer-cache.ts';
 

@@ -16,7 +16,7 @@ import {
 import { join } from 'node:path';
 import { setTimeout as sleep } from 'node:timers/promises';
 import { describe, expect, it } from 'vitest';
-import { readCpio } from '../../src/image/cpio-read.ts';
+import { readCpio } from '../../src/cpio/read.ts';
 import { CHANNEL_MODULES, hostKernel, makeKernelTree } from '../support/kernel-tree.ts';
 import { CHECKOUT, createWorkspace, RAPIDO, type Workspace } from '../support/workspace.ts';
 

@@ -4,7 +4,7 @@ import { dirname, join } from 'node:path';
 import { UserError } from '../../src/errors.ts';
 import { architectureOf } from '../../src/host/architecture.ts';
 import { findKernel, hostKernelSearch, type Kernel } from '../../src/host/kernel.ts';
-import { planModules, readModuleTree } from '../../src/image/modules.ts';
+import { planModules, readModuleTree } from '../../src/kmod/modules.ts';
 
 /** The kernel of this host that VM tests boot, or undefined where there is none. */
 export function hostKernel(): Kernel | undefined {

@@ -2,7 +2,7 @@ import { execFileSync } from 'node:child_process';
 import { existsSync, readFileSync } from 'node:fs';
 import fc from 'fast-check';
 import { describe, expect, test } from 'vitest';
-import { parseLdSoCache } from '../../src/image/ld-so-cache.ts';
+import { parseLdSoCache } from '../../src/elf/ld-so-cache.ts';
 
 interface Entry {
   name: string;

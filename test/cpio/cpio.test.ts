@@ -1,9 +1,9 @@
 import { closeSync, openSync, writeFileSync } from 'node:fs';
 import fc from 'fast-check';
 import { describe, expect, it } from 'vitest';
-import { fileTypeOf, formatPath } from '../../src/image/cpio.ts';
-import { type CpioMember, readCpioData } from '../../src/image/cpio-read.ts';
-import type { CpioEntry } from '../../src/image/cpio-write.ts';
+import { fileTypeOf, formatPath } from '../../src/cpio/format.ts';
+import { type CpioMember, readCpioData } from '../../src/cpio/read.ts';
+import type { CpioEntry } from '../../src/cpio/write.ts';
 import { listMembers, packTo, useTempDir, writeArchive } from './cpio-fixtures.ts';
 
 const inTempDir = useTempDir();

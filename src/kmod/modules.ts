@@ -21,8 +21,8 @@ import {
   createModuleIndex,
   type MissingModule,
   type ModuleIndex,
-} from './kmod.ts';
-import { formatIndexFiles } from './kmod-subset.ts';
+} from './resolve.ts';
+import { formatIndexFiles } from './subset.ts';
 
 /** The modules of one kernel on this host. */
 export interface ModuleTree {

@@ -1,7 +1,7 @@
 import { readFileSync } from 'node:fs';
 import fc from 'fast-check';
 import { describe, expect, test } from 'vitest';
-import { isElf, parseElf, parseShebang } from '../../src/image/elf.ts';
+import { isElf, parseElf, parseShebang } from '../../src/elf/elf.ts';
 import { buildElf } from './elf-builder.ts';
 
 const name = fc.string({ unit: fc.constantFrom(...'abc.+-/$'), minLength: 1, maxLength: 40 });

@@ -16,7 +16,7 @@ import {
 import { join } from 'node:path';
 import { buffer } from 'node:stream/consumers';
 import { describe, expect, it } from 'vitest';
-import { type CpioEntry, writeCpio } from '../../src/image/cpio-write.ts';
+import { type CpioEntry, writeCpio } from '../../src/cpio/write.ts';
 import {
   explainFailure,
   listMembers,

@@ -1,4 +1,4 @@
-import type { ElfFile } from '../../src/image/elf.ts';
+import type { ElfFile } from '../../src/elf/elf.ts';
 
 export type MadeUpElf = Partial<ElfFile>;
 

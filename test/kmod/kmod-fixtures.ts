@@ -11,12 +11,12 @@ import {
 import { tmpdir } from 'node:os';
 import { dirname, join } from 'node:path';
 import { onTestFinished } from 'vitest';
+import type { LayerFile } from '../../src/kmod/modules.ts';
 import {
   createModuleIndex,
   type ModuleIndex,
   type ModuleIndexTexts,
-} from '../../src/image/kmod.ts';
-import type { LayerFile } from '../../src/image/modules.ts';
+} from '../../src/kmod/resolve.ts';
 
 /** `/lib/modules/RELEASE` of a distribution's kernel on this host, and its release. */
 export const installed = ((): { directory: string; release: string } | undefined => {

@@ -12,7 +12,7 @@ import {
   PATH_MAX,
   paddingAfter,
   TRAILER_NAME,
-} from './cpio.ts';
+} from './format.ts';
 
 /** Bytes in memory, or an open file that can be read at any offset (its position stays put). */
 export type CpioSource = Uint8Array | number;

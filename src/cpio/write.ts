@@ -16,7 +16,7 @@ import {
   PATH_MAX,
   paddingAfter,
   TRAILER_NAME,
-} from './cpio.ts';
+} from './format.ts';
 
 /** What every member of an archive has. */
 interface CpioMetadata {

@@ -1,12 +1,12 @@
 import fc from 'fast-check';
 import { describe, expect, test } from 'vitest';
-import { matchesPattern } from '../../src/image/kmod.ts';
 import {
   encodeKmodIndex,
   type IndexEntry,
   isKmodIndex,
   searchKmodIndex,
-} from '../../src/image/kmod-index.ts';
+} from '../../src/kmod/binary-index.ts';
+import { matchesPattern } from '../../src/kmod/resolve.ts';
 
 /** All entries of an index, read as the format says; written apart from the code under test. */
 function readAll(file: Buffer): IndexEntry[] {

@@ -1,5 +1,10 @@
-import { type ChosenModule, canonicalName, type ModuleIndex, parseModulesAlias } from './kmod.ts';
-import { encodeKmodIndex, type IndexEntry } from './kmod-index.ts';
+import { encodeKmodIndex, type IndexEntry } from './binary-index.ts';
+import {
+  type ChosenModule,
+  canonicalName,
+  type ModuleIndex,
+  parseModulesAlias,
+} from './resolve.ts';
 
 /** Contents of the host's index files, of which the image gets the lines it needs. */
 export interface HostIndexTexts {

@@ -3,9 +3,9 @@ import { closeSync, mkdtempSync, openSync, readFileSync, rmSync } from 'node:fs'
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { afterEach, beforeEach } from 'vitest';
+import { type CpioMember, type CpioSource, readCpio } from '../../src/cpio/read.ts';
+import { type CpioEntry, type CpioWritten, writeCpio } from '../../src/cpio/write.ts';
 import { UserError } from '../../src/errors.ts';
-import { type CpioMember, type CpioSource, readCpio } from '../../src/image/cpio-read.ts';
-import { type CpioEntry, type CpioWritten, writeCpio } from '../../src/image/cpio-write.ts';
 
 /** A new directory for each test, removed after it. @returns a path inside it */
 export function useTempDir(): (...names: string[]) => string {

@@ -1,5 +1,5 @@
 import { closest, distance } from 'fastest-levenshtein';
-import { isKmodIndex, searchKmodIndex } from './kmod-index.ts';
+import { isKmodIndex, searchKmodIndex } from './binary-index.ts';
 
 /** A loadable module, as a line of modules.dep tells of it. */
 export interface KernelModule {

@@ -12,7 +12,7 @@ import {
 import { tmpdir } from 'node:os';
 import { dirname, join } from 'node:path';
 import { describe, expect, onTestFinished, test } from 'vitest';
-import { findLibraries, type LibrarySearch, readShebang } from '../../src/image/libraries.ts';
+import { findLibraries, type LibrarySearch, readShebang } from '../../src/elf/libraries.ts';
 import { buildElf, type MadeUpElf, X86_64 } from './elf-builder.ts';
 
 /** Libraries and dynamic linker that ldd(1) finds, which starts the dynamic linker to do so. */

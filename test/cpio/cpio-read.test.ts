@@ -1,7 +1,7 @@
 import { closeSync, openSync, readSync, truncateSync, writeFileSync } from 'node:fs';
 import { describe, expect, it } from 'vitest';
-import { type CpioMember, readCpio, readCpioData } from '../../src/image/cpio-read.ts';
-import type { CpioEntry } from '../../src/image/cpio-write.ts';
+import { type CpioMember, readCpio, readCpioData } from '../../src/cpio/read.ts';
+import type { CpioEntry } from '../../src/cpio/write.ts';
 import { explainFailure, listMembers, packTo, useTempDir } from './cpio-fixtures.ts';
 
 const inTempDir = useTempDir();

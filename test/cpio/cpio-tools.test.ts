@@ -20,8 +20,8 @@ import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import fc from 'fast-check';
 import { describe, expect, it } from 'vitest';
-import { type CpioMember, readCpioData } from '../../src/image/cpio-read.ts';
-import type { CpioEntry } from '../../src/image/cpio-write.ts';
+import { type CpioMember, readCpioData } from '../../src/cpio/read.ts';
+import type { CpioEntry } from '../../src/cpio/write.ts';
 import { listMembers, packTo, runProgram, useTempDir } from './cpio-fixtures.ts';
 
 const inTempDir = useTempDir();

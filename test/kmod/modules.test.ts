@@ -18,7 +18,7 @@ import {
   planModules,
   readBuiltinTree,
   readModuleTree,
-} from '../../src/image/modules.ts';
+} from '../../src/kmod/modules.ts';
 import {
   contentOf,
   depmod,

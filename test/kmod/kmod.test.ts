@@ -9,7 +9,7 @@ import {
   normalizeAlias,
   parseSoftdeps,
   selectAvailable,
-} from '../../src/image/kmod.ts';
+} from '../../src/kmod/resolve.ts';
 import { makeIndex } from './kmod-fixtures.ts';
 
 const index = makeIndex({
