@@ -1,4 +1,3 @@
-// biome-ignore-all lint/suspicious/noTemplateCurlyInString: ${KEY} is the syntax of the conf
 import type { ConfKey, ConfKeyTable } from './key.ts';
 import { quoteConfValue } from './quote.ts';
 import { CONF_KEYS, VM_KEYS } from './schema.ts';

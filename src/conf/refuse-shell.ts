@@ -1,4 +1,3 @@
-// biome-ignore-all lint/suspicious/noTemplateCurlyInString: ${NAME} is the syntax of the conf
 /**
  * The original tool's conf is a shell script; ours is data. Whatever in it is shell code is refused
  * with an explanation, never run and never silently taken for text.

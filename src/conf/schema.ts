@@ -1,4 +1,3 @@
-// biome-ignore-all lint/suspicious/noTemplateCurlyInString: ${KEY} is the syntax of the conf
 import type { ConfKeyTable, SettingOf, ValueOf } from './key.ts';
 
 export type { ConfKeyTable } from './key.ts';

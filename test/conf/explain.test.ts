@@ -1,4 +1,3 @@
-// biome-ignore-all lint/suspicious/noTemplateCurlyInString: ${KEY} is the syntax of the conf
 import { expect, test } from 'vitest';
 import { confToJson, explainConf } from '../../src/conf/explain.ts';
 import { readConf } from './read-conf.ts';

@@ -1,4 +1,3 @@
-// biome-ignore-all lint/suspicious/noTemplateCurlyInString: ${KEY} is the syntax of the conf
 import {
   chmodSync,
   mkdirSync,
@@ -13,6 +12,7 @@ import { join } from 'node:path';
 import { afterEach, beforeEach, describe, expect, test } from 'vitest';
 import { loadConf } from '../../src/conf/load.ts';
 import { UserError } from '../../src/errors.ts';
+import { withoutRoot } from '../support/ordinary-user.ts';
 
 let root: string;
 let env: Record<string, string>;
@@ -123,10 +123,12 @@ describe('a file that cannot be read is an error that says how it was named', ()
     `);
   });
 
-  test.skipIf(process.getuid?.() === 0)('not permitted', () => {
+  test('not permitted', async () => {
     write('here/rapido.conf');
     chmodSync(join(root, 'here/rapido.conf'), 0);
-    expect(errorOf(() => load())).toContain('may not be read (permission denied)');
+    chmodSync(root, 0o755);
+    const error = await withoutRoot(() => errorOf(() => load()));
+    expect(error).toContain('may not be read (permission denied)');
   });
 
   test('not text', () => {

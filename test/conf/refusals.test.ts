@@ -1,4 +1,3 @@
-// biome-ignore-all lint/suspicious/noTemplateCurlyInString: ${KEY} is the syntax of the conf
 import { describe, expect, test } from 'vitest';
 import { UsageError } from '../../src/errors.ts';
 import { problemsOf, readConf, refusal } from './read-conf.ts';

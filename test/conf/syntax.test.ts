@@ -1,4 +1,3 @@
-// biome-ignore-all lint/suspicious/noTemplateCurlyInString: ${KEY} is the syntax of the conf
 import fc from 'fast-check';
 import { describe, expect, test } from 'vitest';
 import { quoteConfValue } from '../../src/conf/quote.ts';

@@ -1,4 +1,3 @@
-// biome-ignore-all lint/suspicious/noTemplateCurlyInString: ${KEY} is the syntax of the conf
 import { expect, test } from 'vitest';
 import { refuseUnknownKeys, withKeys } from '../../src/conf/conf.ts';
 import { problemsOf, readConf } from './read-conf.ts';

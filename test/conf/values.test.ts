@@ -1,4 +1,3 @@
-// biome-ignore-all lint/suspicious/noTemplateCurlyInString: ${KEY} is the syntax of the conf
 import { describe, expect, expectTypeOf, test } from 'vitest';
 import { findKeyProblems } from '../../src/conf/check-keys.ts';
 import type { ConfKey, ConfKeyTable } from '../../src/conf/key.ts';

@@ -17,7 +17,7 @@ describe('rapido boot without a terminal', () => {
   it('runs the autorun scripts, then -x and -f in their order, and ends with 0', async () => {
     const script = home.write('my script.sh', '#!/bin/bash\necho "two: $0"\n', 0o755);
     const plain = home.write('no-shebang', 'echo "three: $BASH_VERSION"\n');
-    const result = await boot('-x', 'echo one: $(hostname)$(uname -n)', '-f', script, '-f', plain);
+    const result = await boot('-x', 'echo one: $(uname -n)', '-f', script, '-f', plain);
     expect(result).toMatchObject({ status: 0 });
     const said = result.stdout.replaceAll('\r', '').split('\n');
     const order = said.filter((line) => /^(Linux|one|two|three)/.test(line));
