@@ -12,7 +12,7 @@ import {
   loadCut,
   pickCut,
 } from '../cut/load.ts';
-import { UsageError } from '../errors.ts';
+import { UsageError, UserError } from '../errors.ts';
 import { architectureOf } from '../host/architecture.ts';
 import { type Directories, locateDirectories } from '../host/directories.ts';
 import { findKernel, hostKernelSearch, type Kernel } from '../host/kernel.ts';
@@ -86,8 +86,20 @@ export async function refuseStrangeKeys(context: Context, conf: Conf): Promise<v
 /** The keys that the user's own cuts define. */
 export async function keysOfOwnCuts(context: Context): Promise<ConfKeyTable> {
   const own = context.cuts.filter((file) => file.origin.kind !== 'built-in');
-  const loaded = await Promise.all(own.map((file) => loadCut(file, context.directories)));
-  return Object.assign({}, ...loaded.map(({ cut }) => cut.conf?.defines ?? {}));
+  const loaded = await Promise.allSettled(own.map((file) => loadCut(file, context.directories)));
+  const tables = loaded.map((result) => {
+    if (result.status === 'fulfilled') return result.value.cut.conf?.defines ?? {};
+    warnOfCut(result.reason, context.ui);
+    return {};
+  });
+  return Object.assign({}, ...tables);
+}
+
+/** Tells of a cut that cannot be loaded where that does not stop anything. */
+export function warnOfCut(error: unknown, ui: Ui): void {
+  if (!(error instanceof UserError)) throw error;
+  ui.warn(error.message);
+  for (const problem of error.problems) ui.note(`  - ${problem}`);
 }
 
 /** The kernel to cut for and to boot. */

@@ -63,7 +63,10 @@ export async function runCut(name: string, options: CutOptions, ui: Ui): Promise
   ui.endProgress();
   rememberLast(conf, image.path);
   report(image, kernel, performance.now() - startedMs, context);
-  if (options.boot !== true) return 0;
+  if (options.boot !== true) {
+    ui.note('next: `rapido boot`');
+    return 0;
+  }
   const { bootImage } = await import('./boot.ts');
   return bootImage(image.path, conf, {}, context);
 }
@@ -94,7 +97,6 @@ function report(
       ui.note(`${kind}: ${madeBecause === undefined ? 'reused' : `made: ${madeBecause}`}`);
     }
   }
-  ui.note('next: `rapido boot`');
 }
 
 function describeLayer({ kind, bytes, madeBecause }: BuiltLayer): string {

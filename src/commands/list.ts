@@ -1,7 +1,7 @@
 import { type LoadedCut, loadCut } from '../cut/load.ts';
 import { EXIT } from '../errors.ts';
 import type { Ui } from '../ui/terminal.ts';
-import { createContext, type GlobalOptions } from './context.ts';
+import { createContext, type GlobalOptions, warnOfCut } from './context.ts';
 
 export interface ListOptions extends GlobalOptions {
   json?: boolean | undefined;
@@ -16,10 +16,10 @@ export async function runList(options: ListOptions, ui: Ui): Promise<number> {
   const cuts = loaded.filter((cut) => cut.status === 'fulfilled').map(({ value }) => value);
   if (options.json === true) ui.result(JSON.stringify(cuts.map(toRecord), null, 2));
   else for (const line of formatList(cuts)) ui.result(line);
-  // One broken file of the user's own must not hide all the others.
-  const [broken] = loaded.filter((cut) => cut.status === 'rejected');
-  if (broken !== undefined) throw broken.reason;
-  return EXIT.ok;
+  // Broken files of the user's own must not hide the others.
+  const broken = loaded.filter((cut) => cut.status === 'rejected').map(({ reason }) => reason);
+  for (const error of broken) warnOfCut(error, ui);
+  return broken.length === 0 ? EXIT.ok : EXIT.usage;
 }
 
 function toRecord({ name, path, origin, shadows, cut }: LoadedCut) {

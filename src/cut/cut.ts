@@ -25,7 +25,7 @@ export interface Cut {
   trees?: readonly Tree[];
   /** Single host files, copied as they are, to the same path unless `target` says otherwise. */
   files?: readonly HostFile[];
-  /** Small files made for the image: guest path to content. */
+  /** Small files made for the image: guest path to content, both as they are. */
   contents?: Readonly<Record<string, string>>;
 
   /** What dracut is asked for beside the binaries. */
@@ -66,7 +66,7 @@ export interface Cut {
 export interface Tree {
   /** Host directory (`${KEY}` expanded). */
   source: string;
-  /** Guest directory; the same path if left out. */
+  /** Guest directory (`${KEY}` expanded); the same path if left out. */
   target?: string;
   /** Names (`.git`), paths below the source (`doc/html`) or patterns (`*.o`) to leave out. */
   exclude?: readonly string[];

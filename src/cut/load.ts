@@ -54,11 +54,20 @@ export function findCuts(origins: readonly CutOrigin[]): CutFile[] {
     for (const file of listCutFiles(origin)) {
       const name = cutName(file);
       const nearer = cuts.get(name);
+      if (nearer?.origin === origin)
+        throw sameName(name, [nearer.path, join(origin.directory, file)]);
       if (nearer !== undefined) nearer.shadows.push(origin);
       else cuts.set(name, { name, path: join(origin.directory, file), origin, shadows: [] });
     }
   }
   return [...cuts.values()].sort((a, b) => (a.name < b.name ? -1 : 1));
+}
+
+function sameName(name: string, paths: readonly string[]): UsageError {
+  return new UsageError(`two cuts are called ${name}`, {
+    problems: paths,
+    hint: 'rename one of them',
+  });
 }
 
 function listCutFiles(origin: CutOrigin): string[] {

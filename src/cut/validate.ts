@@ -1,19 +1,26 @@
 import { z } from 'zod';
 import type { ConfType } from '../conf/key.ts';
+import { findNearest } from '../conf/nearest.ts';
 import { UsageError } from '../errors.ts';
 import type { Cut } from './cut.ts';
 
-/** The types a key of the cut's own may have: `ConfType`. */
-const CONF_TYPES = [
-  'string',
-  'path',
-  'integer',
-  'size',
-  'words',
-  'arguments',
-  'boolean',
-  'enum',
-] as const satisfies readonly ConfType[];
+/** The types a key of the cut's own may have. The record makes the compiler miss none. */
+const CONF_TYPES: Readonly<Record<ConfType, true>> = {
+  string: true,
+  path: true,
+  integer: true,
+  size: true,
+  words: true,
+  arguments: true,
+  boolean: true,
+  enum: true,
+  interface: true,
+  cidr: true,
+  addresses: true,
+  ips: true,
+  mac: true,
+  hostname: true,
+};
 
 const names = z.array(z.string().min(1));
 
@@ -28,7 +35,7 @@ const schema = z.strictObject({
     .array(
       z.strictObject({
         source: z.string().min(1),
-        target: guestPath().optional(),
+        target: expandablePath().optional(),
         exclude: names.optional(),
       }),
     )
@@ -37,7 +44,7 @@ const schema = z.strictObject({
     .array(
       z.strictObject({
         source: z.string().min(1),
-        target: guestPath().optional(),
+        target: expandablePath().optional(),
         optional: z.boolean().optional(),
       }),
     )
@@ -61,10 +68,7 @@ const schema = z.strictObject({
       needs: names.optional(),
       uses: names.optional(),
       defines: z
-        .record(
-          z.string().regex(/^[A-Z][A-Z0-9_]*$/, 'must be in capitals: MY_TESTS'),
-          z.looseObject({ type: z.enum(CONF_TYPES), meaning: z.string().min(1) }),
-        )
+        .record(z.string().regex(/^[A-Z][A-Z0-9_]*$/, 'must be in capitals: MY_TESTS'), confKey())
         .optional(),
     })
     .optional(),
@@ -72,6 +76,25 @@ const schema = z.strictObject({
 
 function guestPath(): z.ZodString {
   return z.string().startsWith('/', 'must be an absolute path in the guest');
+}
+
+/** A path in the guest that may begin with a conf key. */
+function expandablePath(): z.ZodString {
+  return z.string().regex(/^(\/|\$\{)/, 'must be an absolute path in the guest');
+}
+
+/** A row of `conf.defines`; `findKeyProblems` checks what the fields say. */
+function confKey() {
+  const text = z.string().optional();
+  return z.strictObject({
+    type: z.enum(Object.keys(CONF_TYPES)),
+    meaning: z.string().min(1),
+    ...{ group: text, default: text, example: text, unit: text, deprecated: text, unused: text },
+    secret: z.literal(true).optional(),
+    emptyIsOff: z.literal(true).optional(),
+    minimum: z.number().optional(),
+    values: names.optional(),
+  });
 }
 
 /**
@@ -97,15 +120,49 @@ function describeIssue(issue: z.core.$ZodIssue): string[] {
   const where = formatPath(issue.path);
   switch (issue.code) {
     case 'unrecognized_keys':
-      return issue.keys.map((key) => `${formatPath([...issue.path, key])}: no such field`);
+      return issue.keys.map((key) => `${formatPath([...issue.path, key])}: ${noSuchField(key)}`);
     case 'invalid_key':
       return issue.issues.map(({ message }) => `${where}: ${message}`);
+    case 'invalid_type':
+      return [`${where || 'the export'}: ${describeType(issue)}`];
     case 'too_small':
       return [`${where}: ${issue.origin === 'string' ? 'must not be empty' : issue.message}`];
     default:
       return [`${where || 'the export'}: ${issue.message}`];
   }
 }
+
+const TYPES: Readonly<Record<string, string>> = {
+  array: 'a list',
+  object: 'an object',
+  string: 'a string',
+  boolean: 'true or false',
+  int: 'a whole number',
+  record: 'an object',
+};
+
+function describeType({ expected, message }: z.core.$ZodIssueInvalidType): string {
+  const received = /received (\w+)$/.exec(message)?.[1];
+  if (received === 'undefined') return 'is missing';
+  const wanted = TYPES[expected] ?? expected;
+  const got =
+    received === undefined || expected === 'int'
+      ? ''
+      : `, not ${TYPES[received] ?? `a ${received}`}`;
+  return `must be ${wanted}${got}`;
+}
+
+function noSuchField(key: string): string {
+  const nearest = findNearest(key, FIELDS);
+  return nearest === undefined ? 'no such field' : `no such field; did you mean ${nearest}?`;
+}
+
+/** Every name that a field has anywhere in a cut. */
+const FIELDS = [
+  ...Object.keys(schema.shape),
+  ...['source', 'target', 'exclude', 'optional', 'modules', 'args', 'cpus', 'memory'],
+  ...['needs', 'uses', 'defines', 'type', 'meaning', 'default', 'example', 'values', 'secret'],
+];
 
 /** ["trees", 0, "source"] as trees[0].source, ["contents", "/etc/hosts"] as contents["/etc/hosts"] */
 function formatPath(path: readonly PropertyKey[]): string {

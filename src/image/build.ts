@@ -1,5 +1,5 @@
 import { closeSync, mkdirSync, openSync, readSync, rmSync, writeSync } from 'node:fs';
-import { dirname, join } from 'node:path';
+import { basename, dirname, join } from 'node:path';
 import { type CpioEntry, writeCpio } from '../cpio/write.ts';
 import { errorCode, UserError } from '../errors.ts';
 import type { ModuleTree } from '../kmod/modules.ts';
@@ -135,8 +135,22 @@ function writeImage(plan: ImagePlan, layers: Layers): BuiltImage {
     bytes: statIfReachable(plan.output)?.size ?? 0,
     layers: inOrder.map(({ kind, bytes, madeBecause }) => ({ kind, bytes, madeBecause })),
     unchanged,
-    warnings: (layers.trees?.record.unresolved ?? []).map((library) => `not found: ${library}`),
+    warnings: warningsOf(layers),
   };
+}
+
+/** What programs and scripts in the trees will lack in the guest. */
+function warningsOf({ trees, userspace }: Layers): string[] {
+  if (trees === undefined) return [];
+  const { unresolved, interpreters } = trees.record;
+  const programs = Object.keys(userspace.record.files);
+  const names = new Set(programs.flatMap((path) => [path, basename(path)]));
+  return [
+    ...unresolved.map((library) => `not found: ${library}`),
+    ...interpreters
+      .filter(({ program }) => !names.has(basename(program)))
+      .map(({ program, usedBy }) => `${usedBy} needs ${program}, which is not in the image`),
+  ];
 }
 
 /** The kernel unpacks the archives in order, and what comes later replaces what came before. */

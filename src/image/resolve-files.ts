@@ -1,9 +1,10 @@
 import { readFileSync } from 'node:fs';
 import { basename, join, resolve } from 'node:path';
+import type { Conf } from '../conf/conf.ts';
 import { findAutorunScript } from '../cut/load.ts';
 import { errorCode, UserError } from '../errors.ts';
 import { isDirectory, isReadable, statIfReachable } from '../sys/stat.ts';
-import { expandKeys, tryExpandKeys } from './expand-keys.ts';
+import { expandKeys, requireKeys } from './expand-keys.ts';
 import type { AutorunScript } from './overlay.ts';
 import type { Problem, ResolveRequest } from './resolve-request.ts';
 import type { PlannedTree } from './trees-layer.ts';
@@ -12,27 +13,40 @@ import type { PlannedTree } from './trees-layer.ts';
 export function resolveTrees(request: ResolveRequest, problems: Problem[]): PlannedTree[] {
   const { cut, conf, extras, cwd } = request;
   const trees: PlannedTree[] = [];
+  const add = (source: string, target: string, exclude: readonly string[] = []): void => {
+    if (/^[/.]*$/.test(target)) {
+      problems.push({ message: `${source} cannot become ${target}: name a directory below it` });
+    } else trees.push({ source, target, exclude });
+  };
   for (const tree of cut.cut.trees ?? []) {
-    const source = tryExpandKeys(tree.source, conf);
-    if (source === undefined) continue; // The unset key is reported as such.
-    if (!isDirectory(source)) problems.push({ message: `${source} is not a directory` });
-    const target = tree.target === undefined ? source : expandKeys(tree.target, conf);
-    trees.push({ source, target, exclude: tree.exclude ?? [] });
+    const source = requireKeys(tree.source, 'trees', conf, problems);
+    const target = requireKeys(tree.target ?? tree.source, 'trees', conf, problems);
+    if (source === undefined || target === undefined) continue;
+    if (!isDirectory(source)) problems.push({ message: `trees: ${source} is not a directory` });
+    add(source, target, tree.exclude);
   }
   for (const file of cut.cut.files ?? []) {
-    const source = tryExpandKeys(file.source, conf);
-    if (source === undefined || (file.optional && statIfReachable(source) === undefined)) continue;
-    if (!isReadable(source)) problems.push({ message: `${source} ${whyUnreadable(source)}` });
-    trees.push({ source, target: file.target ?? source, exclude: [] });
+    if (file.optional && !isThere(file.source, conf)) continue;
+    const source = requireKeys(file.source, 'files', conf, problems);
+    const target = requireKeys(file.target ?? file.source, 'files', conf, problems);
+    if (source === undefined || target === undefined) continue;
+    if (!isReadable(source))
+      problems.push({ message: `files: ${source} ${whyUnreadable(source)}` });
+    add(source, target);
   }
   for (const include of extras.include) {
     const { source, target } = splitInclude(include, cwd);
     if (!isReadable(source)) {
       problems.push({ message: `--include: ${source} ${whyUnreadable(source)}` });
     }
-    trees.push({ source, target, exclude: [] });
+    add(source, target);
   }
   return trees;
+}
+
+function isThere(source: string, conf: Conf): boolean {
+  const { text } = { text: undefined, ...expandKeys(source, conf) };
+  return text !== undefined && statIfReachable(text) !== undefined;
 }
 
 function whyUnreadable(path: string): string {
@@ -63,19 +77,22 @@ export function resolveAutorun(request: ResolveRequest, problems: Problem[]): Au
     }
   };
   for (const name of cut.cut.autorun ?? []) {
-    attempt(() => readScript(findAutorunScript(expandKeys(name, conf), cut, directories)));
+    const script = requireKeys(name, 'autorun', conf, problems);
+    if (script === undefined) continue;
+    attempt(() => readScript(findAutorunScript(script, cut, directories)));
   }
-  for (const [index, extra] of extras.commands.entries()) {
-    if ('file' in extra) attempt(() => readScript(resolve(cwd, extra.file)));
-    else scripts.push({ name: `command-${index + 1}`, content: Buffer.from(`${extra.command}\n`) });
+  for (const extra of extras.commands) {
+    if ('file' in extra) attempt(() => readScript(resolve(cwd, extra.file), '--file: '));
+    // Its own words name it best where it fails.
+    else scripts.push({ name: extra.command, content: Buffer.from(`${extra.command}\n`) });
   }
   return scripts;
 }
 
-function readScript(path: string): AutorunScript {
+function readScript(path: string, option = ''): AutorunScript {
   try {
     return { name: basename(path), content: readFileSync(path) };
   } catch (cause) {
-    throw new UserError(`${path}: cannot be read (${errorCode(cause)})`, { cause });
+    throw new UserError(`${option}${path} cannot be read (${errorCode(cause)})`, { cause });
   }
 }

@@ -2,7 +2,7 @@ import { basename, join, resolve } from 'node:path';
 import type { Conf } from '../conf/conf.ts';
 import { findProgram, programSearchPath } from '../host/programs.ts';
 import { isFile } from '../sys/stat.ts';
-import { expandKeys, tryExpandKeys } from './expand-keys.ts';
+import { expandKeys, requireKeys } from './expand-keys.ts';
 import type { Problem, ResolveRequest } from './resolve-request.ts';
 import { canDracutInstall } from './userspace-layer.ts';
 
@@ -35,8 +35,8 @@ const GUEST_PATH = ['/usr/local/sbin', '/usr/local/bin', '/usr/sbin', '/usr/bin'
 export function resolvePrograms(request: ResolveRequest, problems: Problem[]): ResolvedPrograms {
   const { cut, conf, extras, env, cwd } = request;
   const first = (cut.cut.searchPath ?? [])
-    .map((directory) => tryExpandKeys(directory, conf))
-    .filter((directory) => directory !== undefined);
+    .map((directory) => expandKeys(directory, conf))
+    .flatMap((expansion) => (expansion.unset === undefined ? [expansion.text] : []));
   const searchPath = programSearchPath(env.PATH, first);
   const found = new Set<string>();
   const leftOut: string[] = [];
@@ -46,20 +46,23 @@ export function resolvePrograms(request: ResolveRequest, problems: Problem[]): R
     return path;
   };
   for (const name of new Set([...INIT_BINARIES, ...(cut.cut.binaries ?? [])])) {
-    const expanded = expandKeys(name, conf);
-    if (look(expanded) === undefined) {
+    const expanded = requireKeys(name, 'binaries', conf, problems);
+    if (expanded !== undefined && look(expanded) === undefined) {
       problems.push({ message: `no program ${expanded}`, program: basename(expanded) });
     }
   }
   for (const name of extras.install) {
     const path = name.includes('/') ? resolve(cwd, name) : name;
     if (look(path) !== undefined) continue;
-    const exists = isFile(path) ? ' is not executable' : '';
-    problems.push({ message: `--install: no program ${path}${exists}`, program: basename(name) });
+    problems.push(
+      isFile(path)
+        ? { message: `--install: ${path} is not executable` }
+        : { message: `--install: no program ${path}`, program: basename(name) },
+    );
   }
   for (const name of cut.cut.optionalBinaries ?? []) {
-    const expanded = tryExpandKeys(name, conf);
-    if (expanded === undefined || look(expanded) === undefined) leftOut.push(name);
+    const expansion = expandKeys(name, conf);
+    if (expansion.unset !== undefined || look(expansion.text) === undefined) leftOut.push(name);
   }
   const paths = [...found].sort();
   return {

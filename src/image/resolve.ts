@@ -1,10 +1,11 @@
 import { readFileSync } from 'node:fs';
 import { join } from 'node:path';
+import type { ConfEntry } from '../conf/conf.ts';
 import { UserError } from '../errors.ts';
 import type { Directories } from '../host/directories.ts';
 import { detectDistribution, installCommand } from '../host/distribution.ts';
 import type { ModuleTree } from '../kmod/modules.ts';
-import { expandKeys } from './expand-keys.ts';
+import { requireKeys } from './expand-keys.ts';
 import { readDirectoryLinks } from './guest-path.ts';
 import { planOverlay } from './overlay.ts';
 import type { ImagePlan } from './plan.ts';
@@ -36,11 +37,14 @@ export function resolveImage(request: ResolveRequest): ResolvedImage {
   if (request.cut.cut.network === true) {
     problems.push({ message: 'it wants a network, which this version of rapido cannot give a VM' });
   }
+  const directory =
+    request.cut.cut.directory === undefined
+      ? undefined
+      : requireKeys(request.cut.cut.directory, 'directory', request.conf, problems);
   refuse(request, problems);
 
   const { cut, conf, kernel, directories } = request;
   const resources = cut.cut.resources ?? {};
-  const directory = cut.cut.directory;
   const plan: ImagePlan = {
     version: 1,
     output: request.output,
@@ -70,7 +74,7 @@ export function resolveImage(request: ResolveRequest): ResolvedImage {
       guestFiles: readGuestFiles(directories),
       loadModules: modules.load,
       autorun,
-      directory: directory === undefined ? undefined : expandKeys(directory, conf),
+      directory,
       conf: settings,
       treeTargets: trees.map(({ target }) => target),
       contents: cut.cut.contents ?? {},
@@ -101,6 +105,11 @@ function refuse({ cut }: ResolveRequest, problems: readonly Problem[]): void {
   );
 }
 
+/** A boolean may be written in many ways; scripts get 1 or 0. */
+function guestText({ value, text }: ConfEntry): string {
+  return typeof value === 'boolean' ? (value ? '1' : '0') : (text ?? '');
+}
+
 /** The conf keys that go into the image: those that the cut declares and that are set. */
 function declaredSettings(
   { cut, conf }: ResolveRequest,
@@ -112,7 +121,7 @@ function declaredSettings(
     const entry = conf.entry(name);
     if (entry === undefined) {
       problems.push({ message: `${cut.path}: conf: there is no key ${name}` });
-    } else if (entry.text !== undefined) settings[name] = entry.text;
+    } else if (entry.text !== undefined) settings[name] = guestText(entry);
     else if (needs.includes(name)) {
       problems.push({ message: `${name} is not set in rapido.conf: ${entry.key.meaning}` });
     }

@@ -1,4 +1,4 @@
-import { constants, lstatSync, readdirSync, readlinkSync, type Stats } from 'node:fs';
+import { constants, lstatSync, readdirSync, readlinkSync, realpathSync, type Stats } from 'node:fs';
 import { formatPath } from '../cpio/format.ts';
 import { errorCode, UserError } from '../errors.ts';
 
@@ -40,8 +40,17 @@ export function walkTree(root: string, exclude: readonly string[]): TreeFile[] {
       if (!excluded(child, childName)) visit(`${path}/${child}`, childName);
     }
   };
-  visit(Buffer.from(root).toString('latin1'), '');
+  visit(Buffer.from(realRoot(root)).toString('latin1'), '');
   return files;
+}
+
+/** A root that is a symbolic link stands for what it leads to. */
+function realRoot(root: string): string {
+  try {
+    return realpathSync(root);
+  } catch (error) {
+    throw unreadable(root, error);
+  }
 }
 
 function lstat(path: HostPath): Stats {

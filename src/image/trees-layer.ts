@@ -30,6 +30,8 @@ export interface TreesRecord {
   libraries: string[];
   /** Libraries that were not found, by who needs them. */
   unresolved: string[];
+  /** What the first lines of executable scripts name: a path, or a bare name from `env`. */
+  interpreters: { program: string; usedBy: string }[];
   /** What the search for libraries went by. */
   linkerCache: FileSignatures;
 }
@@ -155,13 +157,14 @@ function splitDeviceNumber(device: number): { major: number; minor: number } {
 
 function findLibrariesOf(
   trees: readonly WalkedTree[],
-): Pick<TreesRecord, 'libraries' | 'unresolved'> {
+): Pick<TreesRecord, 'libraries' | 'unresolved' | 'interpreters'> {
   const executables = trees.flatMap((tree) =>
     tree.files.filter(({ stats }) => stats.isFile()).map((file) => file.host),
   );
-  const { libraries, interpreters, unresolved } = findLibraries(executables);
+  const { libraries, interpreters, unresolved, scripts } = findLibraries(executables);
   return {
     libraries: [...libraries, ...interpreters],
     unresolved: unresolved.map(({ name, neededBy }) => `${name}, which ${neededBy} needs`),
+    interpreters: scripts.map(({ program, usedBy }) => ({ program, usedBy })),
   };
 }

@@ -18,13 +18,21 @@ export interface BootOutcome {
 export function judgeBoot(record: VmRecord, interactive: boolean): BootOutcome {
   const ending = judgeEnding(record);
   const failed = failedAutoruns(record.events).map(
-    ({ script, status }) => `autorun script ${script} failed with status ${status}`,
+    ({ script, status }) => `autorun script ${nameOf(script)} failed with status ${status}`,
   );
+  const adrift = record.events.some(({ event }) => event === 'no-directory')
+    ? ['the directory that the cut names is not in the image']
+    : [];
   const doubts = interactive ? [] : doubtsOf(ending, record.events);
-  const lines = [...describeEnding(ending, record.qemuSaid), ...failed, ...doubts];
+  const lines = [...describeEnding(ending, record.qemuSaid), ...adrift, ...failed, ...doubts];
   if (ending.kind === 'interrupted') return { status: signalStatus(ending.signal), lines };
   const orderly = ending.kind === 'powered-off' || (interactive && ending.kind === 'quit');
   return { status: orderly && lines.length === 0 ? EXIT.ok : EXIT.failed, lines };
+}
+
+/** Without the number that keeps scripts in their order. */
+function nameOf(script: string): string {
+  return script.replace(/^\d+-/, '');
 }
 
 function describeEnding(ending: VmEnding, qemuSaid: string): string[] {
@@ -59,7 +67,7 @@ function doubtsOf(ending: VmEnding, events: readonly GuestEvent[]): string[] {
   const last = events.at(-1);
   return [
     last?.event === 'autorun-start'
-      ? `autorun script ${last.script} powered the VM off itself; whether it succeeded is not known`
+      ? `autorun script ${nameOf(last.script)} powered the VM off itself; whether it succeeded is not known`
       : 'the VM powered off before its session came to an end',
   ];
 }

@@ -2,6 +2,8 @@
 export type GuestEvent =
   /** PID 1 runs; `uptime` in seconds since the kernel started. */
   | { event: 'init'; uptime: number }
+  /** The directory that the cut names does not exist. */
+  | { event: 'no-directory' }
   | { event: 'autorun-start'; script: string }
   | { event: 'autorun-end'; script: string; status: number }
   /** A shell stands at the prompt. */
@@ -31,6 +33,7 @@ export function parseGuestEvent(line: string): GuestEvent | undefined {
       return typeof script === 'string' && isExitStatus(status)
         ? { event, script, status: Number(status) }
         : undefined;
+    case 'no-directory':
     case 'prompt':
     case 'power-off':
       return { event };

@@ -58,7 +58,8 @@ export async function runVm(plan: VmPlan, watch: VmWatch): Promise<VmRecord> {
 }
 
 function keepPreviousLog(path: string): void {
-  mkdirSync(dirname(path), { recursive: true });
+  // What a guest shows may be secret: `set -x` in a script is enough.
+  mkdirSync(dirname(path), { recursive: true, mode: 0o700 });
   try {
     renameSync(path, `${path}.previous`);
   } catch (error) {

@@ -183,7 +183,7 @@ describe('loading', () => {
     ).toMatchInlineSnapshot(`
       "rapido: error: ROOT/own/mine.ts: not a valid cut
         - summary: must not be empty
-        - drivers: Invalid input: expected array, received string
+        - drivers: must be a list, not a string
         hint: docs/writing-cuts.md lists the fields"
     `);
   });

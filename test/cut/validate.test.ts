@@ -89,61 +89,61 @@ describe('refused, naming the file and the field', () => {
       {"summary":"two\\nlines"}
           summary: must be one line
       {"summary":7}
-          summary: Invalid input: expected string, received number
+          summary: must be a string, not a number
       {"summary":"undefined"}
-          summary: Invalid input: expected string, received undefined
+          summary: is missing
       {"binary":["ls"]}
           binary: no such field
       {"a":1,"b":2}
           a: no such field
           b: no such field
       {"binaries":"ls"}
-          binaries: Invalid input: expected array, received string
+          binaries: must be a list, not a string
       {"binaries":["ls",""]}
           binaries[1]: must not be empty
       {"binaries":["ls","undefined"]}
-          binaries[1]: Invalid input: expected string, received undefined
+          binaries[1]: is missing
       {"drivers":{"xfs":true}}
-          drivers: Invalid input: expected array, received object
+          drivers: must be a list, not an object
       {"trees":["/src"]}
-          trees[0]: Invalid input: expected object, received string
+          trees[0]: must be an object, not a string
       {"trees":[{"source":"/src","target":"relative"}]}
           trees[0].target: must be an absolute path in the guest
       {"trees":[{"source":"/src"},{"target":"/dst"}]}
-          trees[1].source: Invalid input: expected string, received undefined
+          trees[1].source: is missing
       {"trees":[{"source":"/src","excludes":[".git"]}]}
-          trees[0].excludes: no such field
+          trees[0].excludes: no such field; did you mean exclude?
       {"files":[{"source":"","optional":"yes"}]}
           files[0].source: must not be empty
-          files[0].optional: Invalid input: expected boolean, received string
+          files[0].optional: must be true or false, not a string
       {"contents":{"etc/hosts":""}}
           contents["etc/hosts"]: must be an absolute path in the guest
       {"contents":{"/etc/hosts":["line"]}}
-          contents["/etc/hosts"]: Invalid input: expected string, received array
+          contents["/etc/hosts"]: must be a string, not a list
       {"dracut":["network"]}
-          dracut: Invalid input: expected object, received array
+          dracut: must be an object, not a list
       {"autorun":"x.sh"}
-          autorun: Invalid input: expected array, received string
+          autorun: must be a list, not a string
       {"directory":""}
           directory: must not be empty
       {"resources":{"cpus":0}}
           resources.cpus: Too small: expected number to be >=1
       {"resources":{"cpus":1.5}}
-          resources.cpus: Invalid input: expected int, received number
+          resources.cpus: must be a whole number
       {"resources":{"memory":512}}
-          resources.memory: Invalid input: expected string, received number
+          resources.memory: must be a string, not a number
       {"resources":{"memory":"512"}}
           resources.memory: must be a number with a unit: 512M, 2G
       {"resources":{"memory":"0G"}}
           resources.memory: must be a number with a unit: 512M, 2G
       {"network":"yes"}
-          network: Invalid input: expected boolean, received string
+          network: must be true or false, not a string
       {"conf":{"defines":{"my_key":{"type":"path","meaning":"x"}}}}
           conf.defines.my_key: must be in capitals: MY_TESTS
       {"conf":{"defines":{"MY_KEY":{"type":"number","meaning":"x"}}}}
-          conf.defines.MY_KEY.type: Invalid option: expected one of "string"|"path"|"integer"|"size"|"words"|"arguments"|"boolean"|"enum"
+          conf.defines.MY_KEY.type: Invalid option: expected one of "string"|"path"|"integer"|"size"|"words"|"arguments"|"boolean"|"enum"|"interface"|"cidr"|"addresses"|"ips"|"mac"|"hostname"
       {"conf":{"defines":{"MY_KEY":{"type":"path"}}}}
-          conf.defines.MY_KEY.meaning: Invalid input: expected string, received undefined"
+          conf.defines.MY_KEY.meaning: is missing"
     `);
   });
 
@@ -152,8 +152,8 @@ describe('refused, naming the file and the field', () => {
     expect(await complaintOf(() => validateCut(wrong, '/cuts/my-test.ts'))).toMatchInlineSnapshot(`
       "rapido: error: /cuts/my-test.ts: not a valid cut
         - summary: must not be empty
-        - binaries[0]: Invalid input: expected string, received number
-        - resources.cpu: no such field
+        - binaries[0]: must be a string, not a number
+        - resources.cpu: no such field; did you mean cpus?
         hint: docs/writing-cuts.md lists the fields"
     `);
   });

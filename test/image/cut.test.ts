@@ -148,7 +148,7 @@ describe.skipIf(hostKernel() === undefined)('rapido cut', () => {
       'modules: reused',
       'trees: reused',
     ]);
-    expect(listImage(join(home.images, 'small.img'))).toContain('rapido/autorun/00-command-1');
+    expect(listImage(join(home.images, 'small.img'))).toContain('rapido/autorun/00-echo_hello');
   });
 
   it('refuses all that is missing at once, before dracut runs', async () => {
@@ -190,6 +190,44 @@ describe.skipIf(hostKernel() === undefined)('rapido cut', () => {
     }
     expect(dracutCalls(home)).toBe(0);
     expect(existsSync(join(home.images, 'broken.img'))).toBe(false);
+  });
+
+  it('refuses a tree whose conf key is not set, and one that would be the whole root', async () => {
+    const home = createSmall();
+    const result = await home.rapido(['cut', 'small', '--include', `${home.directory}/tree:/`]);
+    expect(result.status).toBe(0); // A trailing slash means: into that directory.
+    home.write(
+      '.config/rapido/cuts/keys.js',
+      `export default {
+        summary: 'keys',
+        trees: [{ source: '\${FSTESTS_SRC}' }, { source: '\${FSTEST_SRC}' }, { source: '/etc', target: '/' }],
+        directory: '\${LTP_SRC}/x',
+      };`,
+    );
+    const refused = await home.rapido(['cut', 'keys']);
+    expect(refused.status).toBe(1);
+    for (const problem of [
+      'trees: "${FSTESTS_SRC}": FSTESTS_SRC is not set in rapido.conf',
+      'trees: "${FSTEST_SRC}": there is no conf key FSTEST_SRC',
+      '/etc cannot become /: name a directory below it',
+      'directory: "${LTP_SRC}/x": there is no conf key LTP_SRC',
+    ]) {
+      expect(refused.stderr).toContain(problem);
+    }
+  });
+
+  it('follows a tree that is a symbolic link, and warns of interpreters that are not there', async () => {
+    const home = createSmall();
+    home.write('tree/script.nosuch', '#!/usr/bin/env nosuch-interpreter\n', 0o755);
+    symlinkSync(join(home.directory, 'tree'), join(home.directory, 'linked'));
+    home.env.SMALL_TREE = join(home.directory, 'linked');
+    const result = await home.rapido(['cut', 'small']);
+    expect(result).toMatchObject({ status: 0 });
+    expect(result.stderr).toMatch(
+      /warning: .*script.nosuch needs nosuch-interpreter, which is not in the image/,
+    );
+    const names = listImage(join(home.images, 'small.img'));
+    expect(names).toContain(`${home.directory.slice(1)}/linked/a.txt`);
   });
 
   it('takes a driver that is built into the kernel for granted', async () => {

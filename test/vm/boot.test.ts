@@ -32,9 +32,22 @@ describe('rapido boot without a terminal', () => {
   it('fails loudly when an autorun script fails, and runs the next one all the same', async () => {
     const result = await boot('-x', 'exit 3', '-x', 'echo went on');
     expect(result.status).toBe(1);
-    expect(result.stdout).toContain('autorun script command-1 failed with status 3');
+    expect(result.stdout).toContain('autorun script exit_3 failed with status 3');
     expect(result.stdout).toContain('went on');
-    expect(result.stderr).toContain('rapido: autorun script 01-command-1 failed with status 3');
+    expect(result.stderr).toContain('rapido: autorun script exit_3 failed with status 3');
+  });
+
+  it('gives scripts an empty input, and tells of a directory that is not in the image', async () => {
+    home.write(
+      '.config/rapido/cuts/adrift.js',
+      "export default { summary: 'adrift', binaries: [], directory: '/no/such' };",
+    );
+    const script = 'read -r line; echo "read: $line, status $?, $RAPIDO_CUT $RAPIDO_VM_NUM"';
+    const result = await home.rapido(['cut', 'adrift', '--boot', '-x', script]);
+    expect(result.status).toBe(1);
+    expect(result.stdout).toContain('read: , status 1, adrift 1');
+    expect(result.stdout).toContain('there is no directory /no/such in this image');
+    expect(result.stderr).toContain('the directory that the cut names is not in the image');
   });
 
   it('does not call it a success when a script powers the VM off behind its back', async () => {
