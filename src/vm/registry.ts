@@ -1,5 +1,6 @@
 import { mkdirSync, readdirSync, readFileSync, rmSync } from 'node:fs';
 import { join } from 'node:path';
+import { UsageError } from '../errors.ts';
 import { withLock } from '../sys/lock.ts';
 import { identifySelf, isAlive, type ProcessIdentity } from '../sys/process-identity.ts';
 import { writeFileAtomic } from '../sys/temporary.ts';
@@ -30,10 +31,20 @@ export interface VmFiles {
   pidFile: string;
 }
 
+/** Longest path of a Unix socket, unix(7): 108 bytes with the NUL. */
+const SOCKET_PATH_BYTES = 107;
+
+/** @throws UsageError when the directory's path is too long for a socket in it */
 export function vmFiles(directory: string, number: number): VmFiles {
+  const monitorSocket = join(directory, `vm${number}.qmp`);
+  if (Buffer.byteLength(monitorSocket) > SOCKET_PATH_BYTES) {
+    throw new UsageError(`${monitorSocket}: too long for the path of a socket`, {
+      hint: `set QEMU_PID_DIR to a directory with a shorter path: ${SOCKET_PATH_BYTES} bytes at most`,
+    });
+  }
   return {
     entry: join(directory, `vm${number}.json`),
-    monitorSocket: join(directory, `vm${number}.qmp`),
+    monitorSocket,
     pidFile: join(directory, `rapido_vm${number}.pid`),
   };
 }

@@ -11,6 +11,7 @@ import {
   type VmEntry,
   vmFiles,
 } from '../../src/vm/registry.ts';
+import { complaintOf } from '../support/complaint.ts';
 import { makeTemporaryDirectory } from '../support/temporary-directory.ts';
 import { compileScript, runScript } from '../support/typescript-process.ts';
 
@@ -139,4 +140,15 @@ describe('at once', () => {
     await Promise.all(marks.map((mark) => runScript(script, [directory, mark, ...marks])));
     expect(marks.map((mark) => readFileSync(mark, 'utf8')).sort()).toEqual(['1', '2', '3']);
   });
+});
+
+test('a directory whose path is too long for a socket is refused, with what to do', async () => {
+  const directory = join('/tmp', 'd'.repeat(100));
+  expect(await complaintOf(() => vmFiles(directory, 1), { DIRECTORY: directory })).toBe(
+    [
+      'rapido: error: DIRECTORY/vm1.qmp: too long for the path of a socket',
+      '  hint: set QEMU_PID_DIR to a directory with a shorter path: 107 bytes at most',
+    ].join('\n'),
+  );
+  expect(() => vmFiles('/run/rapido', 1)).not.toThrow();
 });
