@@ -4,4 +4,7 @@ set -eu
 
 read -r seconds _ < /proc/uptime
 echo "Linux $(uname -r) was up in $seconds s; this is rapido's simple-example."
-echo 'Look around; shutdown or exit ends the VM, Ctrl-a x kills it.'
+# Somebody watches when the input is a terminal.
+if [[ -t 0 ]]; then
+	echo 'Look around; shutdown or exit ends the VM, Ctrl-a x kills it.'
+fi

@@ -2,31 +2,31 @@ import { defineCut } from 'rapido';
 
 // Copy this to your own cuts directory (~/.config/rapido/cuts, CUT_DIR in rapido.conf, or
 // --cut-dir) under the name you want to type: my-test.ts is `rapido cut my-test`.
-// Every field but the summary may go. docs/writing-cuts.md explains them all.
+// It can be cut as it stands. Every field but the summary may go; docs/writing-cuts.md explains all.
 export default defineCut({
   summary: 'What this target tests, in one line',
 
-  // Programs, by name or path, with their libraries.
-  binaries: ['ls', 'cat', 'mkfs.ext4'],
+  // Programs, by name or path, with their libraries: 'mkfs.ext4', '${MY_TOOLS}/mytool'.
+  binaries: ['ls', 'cat', 'dmesg'],
+  // Programs to take along where the host has them.
   optionalBinaries: ['strace'],
 
-  // Kernel modules, with all they depend on. One built into the kernel is fine.
-  drivers: ['ext4', 'loop'],
+  // Kernel modules that must be loadable, with all they depend on: 'ext4', 'zram'.
+  drivers: [],
+  // Kernel modules to take along where the kernel has them.
   optionalDrivers: [],
 
-  // Test directories, copied whole. ${KEY} is a key of rapido.conf.
-  trees: [{ source: '${MY_TESTS}', exclude: ['.git', '*.o'] }],
+  // Test directories, copied whole: { source: '${MY_TESTS}', exclude: ['.git', '*.o'] }.
+  trees: [],
 
-  // Scripts beside this file, run in this order once the VM is up.
-  autorun: ['my-test.sh'],
-  // Where they start and where the prompt stands.
-  directory: '${MY_TESTS}',
+  // Scripts beside this file, run in this order once the VM is up: 'my-test.sh'.
+  autorun: [],
 
-  resources: { cpus: 2, memory: '1G' },
-  network: false,
+  resources: { cpus: 2, memory: '512M' },
 
+  // Keys of rapido.conf that the guest gets, and keys of your own.
   conf: {
-    needs: ['MY_TESTS'],
+    uses: [],
     defines: { MY_TESTS: { type: 'path', meaning: 'Where my tests are.' } },
   },
 });

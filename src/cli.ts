@@ -1,6 +1,6 @@
 import { Command, CommanderError } from '@commander-js/extra-typings';
 import type { GlobalOptions } from './commands/context.ts';
-import { EXIT, explainSystemError, UserError } from './errors.ts';
+import { EXIT, errorCode, explainSystemError, UserError } from './errors.ts';
 import type { CutExtras } from './image/resolve-request.ts';
 
 declare const __RAPIDO_VERSION__: string;
@@ -11,6 +11,7 @@ export async function main(argv: readonly string[]): Promise<number> {
   const separator = argv.indexOf('--');
   const own = separator === -1 ? argv : argv.slice(0, separator);
   const rest = separator === -1 ? undefined : argv.slice(separator + 1);
+  endQuietlyWithReader();
   let status: number = EXIT.ok;
   const program = buildProgram(rest, (exitStatus) => {
     status = exitStatus;
@@ -27,6 +28,16 @@ export async function main(argv: readonly string[]): Promise<number> {
   }
 }
 
+/** `rapido conf | head -1` is no mistake: what nobody reads any more need not be written. */
+function endQuietlyWithReader(): void {
+  for (const stream of [process.stdout, process.stderr]) {
+    if (stream.listenerCount('error') > 0) continue;
+    stream.on('error', (error) => {
+      if (errorCode(error) !== 'EPIPE') throw error;
+    });
+  }
+}
+
 /**
  * The table of commands. Each imports what it needs only when it is called.
  * @param rest what follows `--`; undefined: there was none
@@ -38,7 +49,8 @@ function buildProgram(rest: readonly string[] | undefined, done: (status: number
     .option('--conf <file>', 'the conf file to read, instead of the first found')
     .option('--cut-dir <dir>', 'a directory of your own cuts (repeatable)', collect)
     .option('--debug', 'say more: command lines, why a layer was made')
-    .showHelpAfterError('(rapido --help shows more)')
+    .showHelpAfterError('  hint: `rapido --help` shows what there is')
+    .configureOutput({ outputError: (text, write) => write(`rapido: ${text}`) })
     .exitOverride()
     .addHelpText('after', EXAMPLES.program);
 
@@ -71,6 +83,7 @@ function buildProgram(rest: readonly string[] | undefined, done: (status: number
     .option('-o, --output <file>', 'write the image there')
     .option('--dry-run', 'print what would be done, and stop')
     .option('--rebuild', 'make every layer anew')
+    .showHelpAfterError('  hint: `rapido cut --help` shows examples')
     .addHelpText('after', EXAMPLES.cut)
     .action(async (name, _options, command) => {
       refuseRest(rest, command);
@@ -88,6 +101,7 @@ function buildProgram(rest: readonly string[] | undefined, done: (status: number
     .option('--memory <size>', 'memory, for example 2G')
     .option('--dry-run', 'print the QEMU command line, and stop')
     .usage('[options] [name] [-- QEMU arguments]')
+    .showHelpAfterError('  hint: QEMU arguments go after `--`; `rapido boot --help` shows examples')
     .addHelpText('after', EXAMPLES.boot)
     .action(async (name, _options, command) => {
       const { runBoot } = await import('./commands/boot.ts');
@@ -99,6 +113,7 @@ function buildProgram(rest: readonly string[] | undefined, done: (status: number
     .command('list')
     .description('list every target')
     .option('--json', 'as JSON')
+    .showHelpAfterError('  hint: `rapido list --help` shows examples')
     .addHelpText('after', EXAMPLES.list)
     .action(async (_options, command) => {
       refuseRest(rest, command);
@@ -111,6 +126,7 @@ function buildProgram(rest: readonly string[] | undefined, done: (status: number
     .description('show every conf key, its value, and where that came from')
     .argument('[key...]', 'only these')
     .option('--json', 'as JSON')
+    .showHelpAfterError('  hint: `rapido conf --help` shows examples')
     .addHelpText('after', EXAMPLES.conf)
     .action(async (keys, _options, command) => {
       refuseRest(rest, command);
@@ -121,6 +137,7 @@ function buildProgram(rest: readonly string[] | undefined, done: (status: number
   program
     .command('doctor')
     .description('show what this host has and lacks')
+    .showHelpAfterError('  hint: `rapido doctor --help` shows examples')
     .addHelpText('after', EXAMPLES.doctor)
     .action(async (_options, command) => {
       refuseRest(rest, command);
@@ -166,14 +183,14 @@ Examples:
 Examples:
   rapido boot                        the image that was cut last
   rapido boot simple-example --cpus 4 --memory 2G
-  rapido boot -- -s -S               QEMU waits for gdb on port 1234
+  rapido boot -- -gdb tcp:127.0.0.1:1234 -S    QEMU waits for gdb
   rapido boot --dry-run              the QEMU command line
 At the prompt: shutdown or exit ends the VM; Ctrl-a x kills it, Ctrl-a h shows more.`,
   list: `
 Examples:
   rapido list
   rapido list --json | jq -r '.[].name'
-  rapido --cut-dir ./cuts list`,
+  rapido --cut-dir ~/my-cuts list`,
   conf: `
 Examples:
   rapido conf

@@ -95,22 +95,22 @@ describe('a mistake in usage is explained on stderr, with status 2', () => {
     }
     expect(table).toMatchInlineSnapshot(`
       "an unknown command: rapido cutt simple-example
-          error: unknown command 'cutt'
+          rapido: error: unknown command 'cutt'
           (Did you mean cut?)
-          (rapido --help shows more)
+            hint: \`rapido --help\` shows what there is
       an unknown option: rapido list --jsn
-          error: unknown option '--jsn'
+          rapido: error: unknown option '--jsn'
           (Did you mean --json?)
-          (rapido --help shows more)
+            hint: \`rapido list --help\` shows examples
       a missing argument: rapido cut
-          error: missing required argument 'name'
-          (rapido --help shows more)
+          rapido: error: missing required argument 'name'
+            hint: \`rapido cut --help\` shows examples
       an argument too many: rapido list simple-example
-          error: too many arguments for 'list'. Expected 0 arguments but got 1.
-          (rapido --help shows more)
+          rapido: error: too many arguments for 'list'. Expected 0 arguments but got 1.
+            hint: \`rapido list --help\` shows examples
       an option without its value: rapido cut simple-example --output
-          error: option '-o, --output <file>' argument missing
-          (rapido --help shows more)
+          rapido: error: option '-o, --output <file>' argument missing
+            hint: \`rapido cut --help\` shows examples
       -- where nothing may follow: rapido list -- -s
           rapido: error: rapido list: nothing may follow \`--\`
             hint: \`rapido boot -- …\` passes arguments on to QEMU

@@ -13,6 +13,7 @@ import { findProgram, programSearchPath } from '../host/programs.ts';
 import { type ImageHeader, readImageHeader } from '../image/image-header.ts';
 import { imagePath, lastImage } from '../image/location.ts';
 import { formatCommandLine } from '../sys/command-line.ts';
+import { findChangedFile } from '../sys/file-signature.ts';
 import { identifyProcess } from '../sys/process-identity.ts';
 import type { Ui } from '../ui/terminal.ts';
 import { judgeBoot } from '../vm/boot-outcome.ts';
@@ -89,7 +90,11 @@ export async function bootImage(
 ): Promise<number> {
   const header = readImageHeader(path);
   const kernel = chooseKernel(conf);
-  refuseOtherKernel(header, kernel, path);
+  refuseOtherKernel(header, kernel, path, conf);
+  const changed = findChangedFile(header.moduleFiles);
+  if (changed !== undefined) {
+    context.ui.warn(`${changed} changed since this image was cut: rapido cut ${header.image.cut}`);
+  }
   requirePrograms(context);
   const directory = conf.get('QEMU_PID_DIR') ?? ensureRuntimeDirectory(context.env);
   const request = requestVm({ path, header, kernel, conf, options, context });
@@ -112,12 +117,17 @@ export async function bootImage(
 }
 
 /** The modules in an image are for one kernel; another would refuse to load them. */
-function refuseOtherKernel(header: ImageHeader, kernel: Kernel, path: string): void {
-  const { kernelRelease, cut } = header.image;
+function refuseOtherKernel({ image }: ImageHeader, kernel: Kernel, path: string, conf: Conf): void {
+  const { kernelRelease, cut } = image;
   if (kernelRelease === kernel.release) return;
+  const sameConf = image.conf === undefined || image.conf === conf.source?.path;
   throw new UserError(
     `${path} was cut for Linux ${kernelRelease}, but the kernel to boot is ${kernel.release} (${kernel.chosenBy})`,
-    { hint: `rapido cut ${cut}` },
+    {
+      hint: sameConf
+        ? `rapido cut ${cut}`
+        : `it was cut with another conf: rapido --conf ${image.conf} boot, or rapido cut ${cut}`,
+    },
   );
 }
 
@@ -194,10 +204,9 @@ function requirePrograms({ env }: Context): void {
 
 function parseCpus(text: string | undefined): number | undefined {
   if (text === undefined) return undefined;
-  if (/^[1-9]\d{0,2}$/.test(text)) return Number(text);
-  throw new UsageError(`--cpus: "${text}" is not a number of CPUs`, {
-    hint: 'for example --cpus 4',
-  });
+  const count = /^\d+$/.test(text) ? Number(text) : 0;
+  if (count >= 1 && count <= MAXIMAL_CPUS) return count;
+  throw new UsageError(`--cpus: "${text}" is not a number from 1 to ${MAXIMAL_CPUS}`);
 }
 
 function parseMemory(text: string | undefined): number | undefined {
@@ -205,9 +214,12 @@ function parseMemory(text: string | undefined): number | undefined {
   const bytes = parseSize(text);
   if (bytes !== undefined && bytes >= MINIMAL_MEMORY) return bytes;
   throw new UsageError(`--memory: "${text}" is not an amount of memory that a VM can have`, {
-    hint: 'for example --memory 2G',
+    hint: 'a number with a unit, 16M at least: --memory 2G',
   });
 }
+
+/** QEMU's PC takes no more. */
+const MAXIMAL_CPUS = 255;
 
 /** No kernel boots with less. */
 const MINIMAL_MEMORY = 16 * MIB;
@@ -251,7 +263,7 @@ async function watchVm(
   });
   const outcome = judgeBoot(record, interactive);
   for (const line of outcome.lines) ui.note(`rapido: ${line}`);
-  if (outcome.status !== EXIT.ok) ui.note(`rapido: the console is in ${plan.consoleLog}`);
+  if (outcome.consoleTells) ui.note(`rapido: the console is in ${plan.consoleLog}`);
   return outcome.status;
 }
 

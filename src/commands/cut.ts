@@ -1,4 +1,5 @@
-import { resolve } from 'node:path';
+import { dirname, resolve } from 'node:path';
+import { UsageError } from '../errors.ts';
 import type { Kernel } from '../host/kernel.ts';
 import { type BuiltImage, type BuiltLayer, buildImage } from '../image/build.ts';
 import { describePlan } from '../image/describe-plan.ts';
@@ -6,6 +7,7 @@ import { imagePath, rememberLast } from '../image/location.ts';
 import { resolveImage } from '../image/resolve.ts';
 import type { CutExtras } from '../image/resolve-request.ts';
 import { cleaningUpOnSignals } from '../sys/signals.ts';
+import { isDirectory } from '../sys/stat.ts';
 import { formatBytes, formatSeconds } from '../ui/format.ts';
 import type { Ui } from '../ui/terminal.ts';
 import {
@@ -35,8 +37,10 @@ export async function runCut(name: string, options: CutOptions, ui: Ui): Promise
   const { cut, conf } = await openCut(context, name);
   const kernel = chooseKernel(conf);
   const output =
-    options.output === undefined ? imagePath(conf, cut.name) : resolve(context.cwd, options.output);
-  const { plan, moduleTree, leftOut } = resolveImage({
+    options.output === undefined
+      ? imagePath(conf, cut.name)
+      : checkOutput(resolve(context.cwd, options.output));
+  const { plan, moduleTree, leftOut, warnings } = resolveImage({
     cut,
     conf,
     kernel,
@@ -46,6 +50,7 @@ export async function runCut(name: string, options: CutOptions, ui: Ui): Promise
     env: context.env,
     cwd: context.cwd,
   });
+  for (const warning of warnings) ui.warn(warning);
   if (options.dryRun === true) {
     for (const line of describePlan(plan, kernel)) ui.result(line);
     return 0;
@@ -69,6 +74,14 @@ export async function runCut(name: string, options: CutOptions, ui: Ui): Promise
   }
   const { bootImage } = await import('./boot.ts');
   return bootImage(image.path, conf, {}, context);
+}
+
+/** `-o` names a file in a directory that exists: a misspelt path must not make directories. */
+function checkOutput(path: string): string {
+  if (isDirectory(path)) throw new UsageError(`-o: ${path} is a directory`);
+  if (!isDirectory(dirname(path)))
+    throw new UsageError(`-o: there is no directory ${dirname(path)}`);
+  return path;
 }
 
 function extrasOf(options: CutOptions): CutExtras {

@@ -132,7 +132,7 @@ export async function loadCut(file: CutFile, directories: Directories): Promise<
   try {
     exported = (await jiti.import<{ default?: unknown }>(file.path)).default;
   } catch (cause) {
-    throw new UserError(`${file.path}: cannot be loaded`, { cause, problems: linesOf(cause) });
+    throw new UsageError(`${file.path}: cannot be loaded`, { cause, problems: linesOf(cause) });
   }
   return { ...file, cut: validateCut(exported, file.path) };
 }
@@ -159,7 +159,6 @@ export function findAutorunScript(name: string, cut: CutFile, directories: Direc
   ];
   const found = candidates.find(isFile);
   if (found !== undefined) return found;
-  throw new UserError(`${cut.path}: autorun: there is no ${name}`, {
-    problems: candidates.map((path) => `looked for ${path}`),
-  });
+  const places = candidates.map((path) => dirname(path)).join(', ');
+  throw new UserError(`${cut.path}: autorun: there is no ${name} in ${places}`);
 }

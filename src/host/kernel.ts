@@ -1,7 +1,7 @@
 import { readdirSync } from 'node:fs';
 import { release } from 'node:os';
 import { join } from 'node:path';
-import { UserError } from '../errors.ts';
+import { UsageError, UserError } from '../errors.ts';
 import { isDirectory, isFile, isReadable, readTextIfReachable } from '../sys/stat.ts';
 import type { Architecture } from './architecture.ts';
 
@@ -70,7 +70,7 @@ function kernelFromTree(
   search: KernelSearch,
 ): Kernel {
   if (!isDirectory(tree)) {
-    throw new UserError(`KERNEL_SRC: ${tree} is not a directory`, {
+    throw new UsageError(`KERNEL_SRC: ${tree} is not a directory`, {
       hint: 'set KERNEL_SRC to a kernel tree or its O= build directory, or leave it out to boot an installed kernel',
     });
   }
@@ -165,7 +165,7 @@ function requireInstalledKernel(
   const kernel = installedKernel(release, moduleRoots, search, 'KERNEL_RELEASE');
   if (kernel !== undefined) return kernel;
   const installed = installedReleases(moduleRoots, search);
-  throw new UserError(`KERNEL_RELEASE: the kernel ${release} cannot be booted`, {
+  throw new UsageError(`KERNEL_RELEASE: the kernel ${release} cannot be booted`, {
     problems: lacksOf(release, moduleRoots, search),
     hint:
       installed.length > 0

@@ -13,7 +13,7 @@ import {
   obtainLayer,
   pruneLayers,
 } from './layer-cache.ts';
-import { modulesLayer } from './modules-layer.ts';
+import { type ModulesRecord, modulesLayer } from './modules-layer.ts';
 import { digestMembers, overlayMembers } from './overlay.ts';
 import type { ImagePlan } from './plan.ts';
 import { type TreesRecord, treesLayer } from './trees-layer.ts';
@@ -78,7 +78,7 @@ type Obtain = <Record>(recipe: LayerRecipe<Record>) => Promise<Layer<Record>>;
 
 interface Layers {
   userspace: Layer<UserspaceRecord>;
-  modules: Layer | undefined;
+  modules: Layer<ModulesRecord> | undefined;
   trees: Layer<TreesRecord> | undefined;
 }
 
@@ -121,6 +121,7 @@ function writeImage(plan: ImagePlan, layers: Layers): BuiltImage {
       trees: layers.trees?.id ?? '',
       overlay: digestMembers(overlay),
     },
+    moduleFiles: layers.modules?.record.files ?? {},
   };
   const inOrder = [layers.userspace, layers.modules, layers.trees].filter(
     (layer) => layer !== undefined,

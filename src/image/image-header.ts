@@ -2,6 +2,7 @@ import { closeSync, constants, openSync } from 'node:fs';
 import { readCpio, readCpioData } from '../cpio/read.ts';
 import type { CpioEntry } from '../cpio/write.ts';
 import { errorCode, UserError } from '../errors.ts';
+import type { FileSignatures } from '../sys/file-signature.ts';
 import type { ImageInfo } from './plan.ts';
 
 /**
@@ -15,6 +16,8 @@ export interface ImageHeader {
   image: ImageInfo;
   /** Ids of the layers, and digest of the overlay: the same ones mean the same image. */
   parts: { userspace: string; modules: string; trees: string; overlay: string };
+  /** The kernel's module files as they were, to tell at boot that newer ones are not in here. */
+  moduleFiles: FileSignatures;
 }
 
 export function headerMembers(header: ImageHeader): CpioEntry[] {

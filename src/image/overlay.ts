@@ -28,8 +28,8 @@ export interface OverlayRequest {
   directory: string | undefined;
   /** Conf keys that the cut declares, with their values. */
   conf: Readonly<Record<string, string>>;
-  /** Guest paths of trees: nothing may be mounted over them. */
-  treeTargets: readonly string[];
+  /** Guest paths of trees and programs: nothing may be mounted over them. */
+  occupied: readonly string[];
   /** Guest path to content. */
   contents: Readonly<Record<string, string>>;
   /** Guest path of a program outside the usual directories, which gets a link in /usr/local/bin. */
@@ -47,7 +47,7 @@ export function planOverlay(request: OverlayRequest): OverlayEntry[] {
     script('/rapido/session', guestFiles.session),
     script('/rapido/power-off', guestFiles['power-off']),
     { path: '/rapido/bashrc', mode: 0o644, data: guestFiles.bashrc },
-    { path: '/rapido/fstab', mode: 0o644, data: formatFstab(request.treeTargets) },
+    { path: '/rapido/fstab', mode: 0o644, data: formatFstab(request.occupied) },
     { path: '/rapido/boot.sh', mode: 0o600, data: formatBootScript(request) },
     ...DEVICE_LINKS.map(([name, target]) => ({ path: `/rapido/dev/${name}`, target })),
     ...['shutdown', 'poweroff', 'halt', 'reboot'].map((name) => ({
@@ -152,12 +152,11 @@ const MOUNTS = [
   ['debugfs', '/sys/kernel/debug', 'debugfs', 'nosuid,nodev,noexec'],
 ] as const;
 
-/** A tree that was cut from below /tmp or /run must not be hidden by a tmpfs mounted there. */
-function formatFstab(treeTargets: readonly string[]): string {
+/** What was cut from below /tmp or /run must not be hidden by a tmpfs mounted there. */
+function formatFstab(occupied: readonly string[]): string {
   return MOUNTS.filter(
     ([type, where]) =>
-      type !== 'tmpfs' ||
-      !treeTargets.some((target) => target === where || target.startsWith(`${where}/`)),
+      type !== 'tmpfs' || !occupied.some((path) => path === where || path.startsWith(`${where}/`)),
   )
     .map(([device, where, type, options]) => `${device} ${where} ${type} ${options} 0 0\n`)
     .join('');

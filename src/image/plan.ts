@@ -23,6 +23,8 @@ export interface ImagePlan {
 /** What an image says of itself, in its first member; see `image-header.ts`. */
 export interface ImageInfo {
   cut: string;
+  /** Path of the conf file that it was cut with. */
+  conf: string | undefined;
   /** Of the kernel that the modules are for. */
   kernelRelease: string;
   /** Virtual CPUs that the cut asks for; undefined: whatever the default is. */

@@ -37,7 +37,9 @@ export function resolveTrees(request: ResolveRequest, problems: Problem[]): Plan
   for (const include of extras.include) {
     const { source, target } = splitInclude(include, cwd);
     if (!isReadable(source)) {
-      problems.push({ message: `--include: ${source} ${whyUnreadable(source)}` });
+      problems.push({
+        message: `--include: ${source} ${whyUnreadable(source)}${hintFor(include)}`,
+      });
     }
     add(source, target);
   }
@@ -47,6 +49,11 @@ export function resolveTrees(request: ResolveRequest, problems: Problem[]): Plan
 function isThere(source: string, conf: Conf): boolean {
   const { text } = { text: undefined, ...expandKeys(source, conf) };
   return text !== undefined && statIfReachable(text) !== undefined;
+}
+
+/** A DST that is not absolute is taken for a part of SRC. */
+function hintFor(include: string): string {
+  return include.includes(':') ? ' (DST must be absolute: SRC:/DST)' : '';
 }
 
 function whyUnreadable(path: string): string {

@@ -1,5 +1,14 @@
-import { type ModuleTree, planModules, readBuiltinTree, readModuleTree } from '../kmod/modules.ts';
+import { join } from 'node:path';
+import type { Kernel } from '../host/kernel.ts';
+import {
+  type ModulesPlan,
+  type ModuleTree,
+  planModules,
+  readBuiltinTree,
+  readModuleTree,
+} from '../kmod/modules.ts';
 import { selectAvailable } from '../kmod/resolve.ts';
+import { statIfReachable } from '../sys/stat.ts';
 import type { ImagePlan } from './plan.ts';
 import type { Problem, ResolveRequest } from './resolve-request.ts';
 
@@ -17,6 +26,7 @@ export interface ResolvedModules {
   channel: ImagePlan['image']['channel'];
   sharesDirectory: boolean;
   leftOut: string[];
+  warnings: string[];
 }
 
 /** Chooses the kernel modules of a cut, and those that init needs to reach rapido. */
@@ -39,7 +49,7 @@ export function resolveModules(request: ResolveRequest, problems: Problem[]): Re
   const wantsRandom = conf.get('QEMU_EXTRA_ARGS').some((word) => word.startsWith('virtio-rng'));
   const own = [
     ...(channel === 'virtio' ? CHANNEL_DRIVERS : []),
-    ...(share ? ['virtio_pci', ...SHARE_DRIVERS] : []),
+    ...(share && hasAll(SHARE_DRIVERS) ? ['virtio_pci', ...SHARE_DRIVERS] : []),
     ...(wantsRandom ? available(['virtio_rng']) : []),
   ];
   const optional = cut.cut.optionalDrivers ?? [];
@@ -47,7 +57,9 @@ export function resolveModules(request: ResolveRequest, problems: Problem[]): Re
   const plan = planModules(tree, [...new Set([...own, ...wanted, ...available(optional)])]);
   for (const { name, suggestion } of plan.missing) {
     const meant = suggestion === undefined ? '' : `; did you mean ${suggestion}?`;
-    problems.push({ message: `the kernel ${kernel.release} has no driver ${name}${meant}` });
+    problems.push({
+      message: `the kernel ${kernel.release} has no driver ${name}: not configured, or its modules not installed${meant}`,
+    });
   }
   return {
     tree: kernel.modules === undefined ? undefined : tree,
@@ -56,5 +68,21 @@ export function resolveModules(request: ResolveRequest, problems: Problem[]): Re
     channel,
     sharesDirectory: share,
     leftOut: optional.filter((name) => !available([name]).includes(name)),
+    warnings: warnOfOldModules(plan, kernel),
   };
+}
+
+/** Modules that `make` has built again and `make modules_install` has not yet installed. */
+function warnOfOldModules(plan: ModulesPlan, { buildTree }: Kernel): string[] {
+  if (buildTree === undefined) return [];
+  const isOlder = ({ path, source }: ModulesPlan['modules'][number]): boolean => {
+    const built = statIfReachable(join(buildTree, path.replace(/^kernel\//, '')));
+    const installed = statIfReachable(join(plan.directory, source));
+    return built !== undefined && installed !== undefined && built.mtimeMs > installed.mtimeMs;
+  };
+  const old = plan.modules.filter(isOlder).map(({ name }) => name);
+  if (old.length === 0) return [];
+  return [
+    `${old.join(', ')}: built again since the last install; the image has the old: make -C ${buildTree} INSTALL_MOD_PATH=./mods modules_install`,
+  ];
 }

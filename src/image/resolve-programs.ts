@@ -1,8 +1,10 @@
 import { basename, join, resolve } from 'node:path';
 import type { Conf } from '../conf/conf.ts';
+import { parseShebang, SHEBANG_MAX } from '../elf/elf.ts';
 import { findProgram, programSearchPath } from '../host/programs.ts';
 import { isFile } from '../sys/stat.ts';
 import { expandKeys, requireKeys } from './expand-keys.ts';
+import type { AutorunScript } from './overlay.ts';
 import type { Problem, ResolveRequest } from './resolve-request.ts';
 import { canDracutInstall } from './userspace-layer.ts';
 
@@ -32,7 +34,11 @@ export interface ResolvedPrograms {
 const GUEST_PATH = ['/usr/local/sbin', '/usr/local/bin', '/usr/sbin', '/usr/bin', '/sbin', '/bin'];
 
 /** Finds the programs of a cut, and those that every image needs. */
-export function resolvePrograms(request: ResolveRequest, problems: Problem[]): ResolvedPrograms {
+export function resolvePrograms(
+  request: ResolveRequest,
+  scripts: readonly AutorunScript[],
+  problems: Problem[],
+): ResolvedPrograms {
   const { cut, conf, extras, env, cwd } = request;
   const first = (cut.cut.searchPath ?? [])
     .map((directory) => expandKeys(directory, conf))
@@ -49,6 +55,14 @@ export function resolvePrograms(request: ResolveRequest, problems: Problem[]): R
     const expanded = requireKeys(name, 'binaries', conf, problems);
     if (expanded !== undefined && look(expanded) === undefined) {
       problems.push({ message: `no program ${expanded}`, program: basename(expanded) });
+    }
+  }
+  for (const { script, program } of interpretersOf(scripts, problems)) {
+    if (look(program) === undefined) {
+      problems.push({
+        message: `${script}: its first line wants ${program}, which this host does not have`,
+        program: basename(program),
+      });
     }
   }
   for (const name of extras.install) {
@@ -71,6 +85,26 @@ export function resolvePrograms(request: ResolveRequest, problems: Problem[]): R
     outside: paths.filter((path) => !GUEST_PATH.includes(join(path, '..'))),
     leftOut,
   };
+}
+
+/** The programs that run the scripts: their first lines name them, `env` and what it starts alike. */
+function interpretersOf(
+  scripts: readonly AutorunScript[],
+  problems: Problem[],
+): { script: string; program: string }[] {
+  return scripts.flatMap(({ name, content }) => {
+    const head = content.subarray(0, SHEBANG_MAX);
+    const shebang = parseShebang(head);
+    if (shebang === undefined) return [];
+    if (head.toString('latin1').split('\n', 1)[0]?.endsWith('\r')) {
+      problems.push({
+        message: `${name}: its first line ends in a carriage return (DOS line ends)`,
+      });
+      return [];
+    }
+    const programs = new Set([shebang.interpreter, shebang.program]);
+    return [...programs].map((program) => ({ script: name, program }));
+  });
 }
 
 /** Finds dracut: that of DRACUT_SRC, or the installed one. */

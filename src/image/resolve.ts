@@ -20,6 +20,7 @@ export interface ResolvedImage {
   moduleTree: ModuleTree | undefined;
   /** Names of optional binaries and drivers that are not here. */
   leftOut: string[];
+  warnings: string[];
 }
 
 /**
@@ -29,10 +30,10 @@ export interface ResolvedImage {
 export function resolveImage(request: ResolveRequest): ResolvedImage {
   const problems: Problem[] = [];
   const settings = declaredSettings(request, problems);
-  const programs = resolvePrograms(request, problems);
+  const autorun = resolveAutorun(request, problems);
+  const programs = resolvePrograms(request, autorun, problems);
   const modules = resolveModules(request, problems);
   const trees = resolveTrees(request, problems);
-  const autorun = resolveAutorun(request, problems);
   const dracut = resolveDracut(request.conf, problems);
   if (request.cut.cut.network === true) {
     problems.push({ message: 'it wants a network, which this version of rapido cannot give a VM' });
@@ -50,6 +51,7 @@ export function resolveImage(request: ResolveRequest): ResolvedImage {
     output: request.output,
     image: {
       cut: cut.name,
+      conf: conf.source?.path,
       kernelRelease: kernel.release,
       cpus: resources.cpus,
       memory: resources.memory === undefined ? undefined : parseMemory(resources.memory),
@@ -76,7 +78,7 @@ export function resolveImage(request: ResolveRequest): ResolvedImage {
       autorun,
       directory,
       conf: settings,
-      treeTargets: trees.map(({ target }) => target),
+      occupied: [...trees.map(({ target }) => target), ...programs.outside],
       contents: cut.cut.contents ?? {},
       programs: programs.outside,
       terminfo: readTerminfo(request.env.TERM),
@@ -86,6 +88,7 @@ export function resolveImage(request: ResolveRequest): ResolvedImage {
     plan,
     moduleTree: modules.tree,
     leftOut: [...programs.leftOut, ...modules.leftOut],
+    warnings: modules.warnings,
   };
 }
 

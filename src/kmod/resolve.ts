@@ -399,11 +399,11 @@ function memoize<T>(compute: (key: string) => T): (key: string) => T {
   };
 }
 
-/** A name nearer than this many edits is taken for what was meant; short names allow two. */
+/** A name that differs by a third of its letters at most is taken for what was meant. */
 function suggestName(index: ModuleIndex, wanted: string): string | undefined {
   const name = nameInWanted(wanted);
   const known = [...index.modules.keys(), ...index.builtins];
   if (known.length === 0) return undefined;
   const nearest = closest(name, known);
-  return distance(name, nearest) <= Math.max(2, Math.floor(name.length / 3)) ? nearest : undefined;
+  return distance(name, nearest) <= Math.max(1, Math.floor(name.length / 3)) ? nearest : undefined;
 }

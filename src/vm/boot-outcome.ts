@@ -9,6 +9,8 @@ export interface BootOutcome {
   status: number;
   /** What the user is told, if there is anything to tell. */
   lines: string[];
+  /** Something went wrong that the console may tell more of. */
+  consoleTells: boolean;
 }
 
 /**
@@ -23,11 +25,32 @@ export function judgeBoot(record: VmRecord, interactive: boolean): BootOutcome {
   const adrift = record.events.some(({ event }) => event === 'no-directory')
     ? ['the directory that the cut names is not in the image']
     : [];
-  const doubts = interactive ? [] : doubtsOf(ending, record.events);
-  const lines = [...describeEnding(ending, record.qemuSaid), ...adrift, ...failed, ...doubts];
-  if (ending.kind === 'interrupted') return { status: signalStatus(ending.signal), lines };
+  const doubts = interactive
+    ? doubtsOfQuit(ending, record.events)
+    : doubtsOf(ending, record.events);
+  const problems = [...describeEnding(ending, record.qemuSaid), ...adrift, ...failed, ...doubts];
+  if (ending.kind === 'interrupted') {
+    return { status: signalStatus(ending.signal), lines: problems, consoleTells: true };
+  }
   const orderly = ending.kind === 'powered-off' || (interactive && ending.kind === 'quit');
-  return { status: orderly && lines.length === 0 ? EXIT.ok : EXIT.failed, lines };
+  if (!orderly || problems.length > 0) {
+    const consoleTells = ending.kind !== 'not-started';
+    return { status: EXIT.failed, lines: problems, consoleTells };
+  }
+  const lines = interactive ? [] : [describeSuccess(record.events)];
+  return { status: EXIT.ok, lines, consoleTells: false };
+}
+
+function describeSuccess(events: readonly GuestEvent[]): string {
+  const count = events.filter(({ event }) => event === 'autorun-end').length;
+  if (count === 0) return 'the VM came up and powered off; there was no autorun script';
+  return count === 1 ? 'the autorun script succeeded' : `all ${count} autorun scripts succeeded`;
+}
+
+/** Who kills the VM at its prompt means it; before that, the scripts have not come to their end. */
+function doubtsOfQuit(ending: VmEnding, events: readonly GuestEvent[]): string[] {
+  if (ending.kind !== 'quit' || events.some(({ event }) => event === 'prompt')) return [];
+  return ['the VM was ended by hand before it stood at its prompt'];
 }
 
 /** Without the number that keeps scripts in their order. */
@@ -47,7 +70,10 @@ function describeEnding(ending: VmEnding, qemuSaid: string): string[] {
     case 'interrupted':
       return [`interrupted by ${ending.signal}; the VM was ended`];
     case 'not-started':
-      return ['QEMU did not start the VM', ...hintLines(qemuSaid)];
+      return [
+        'QEMU did not start the VM',
+        `hint: ${hintFor(qemuSaid) ?? 'look at QEMU_EXTRA_ARGS and at what follows `--`'}`,
+      ];
     case 'lost':
       return [`the VM was lost: ${ending.reason}`, ...hintLines(qemuSaid)];
   }

@@ -60,10 +60,12 @@ export async function claimNumber(
   mkdirSync(directory, { recursive: true, mode: 0o700 });
   return withLock(join(directory, 'lock'), () => {
     const taken = new Set(listVms(directory).map((entry) => entry.number));
+    for (const dead of entriesIn(directory)) {
+      if (!taken.has(dead)) removeFiles(vmFiles(directory, dead));
+    }
     let number = 1;
     while (taken.has(number)) number++;
     const files = vmFiles(directory, number);
-    removeFiles(files);
     const entry: VmEntry = {
       version: 1,
       number,
@@ -91,18 +93,25 @@ function removeFiles(files: VmFiles): void {
 
 /** VMs that are alive: the rapido that made them, or their QEMU. */
 export function listVms(directory: string): VmEntry[] {
+  return entriesIn(directory)
+    .map((number) => readEntry(vmFiles(directory, number).entry))
+    .filter((entry) => entry !== undefined)
+    .filter((entry) => isAlive(entry.owner) || (entry.qemu !== undefined && isAlive(entry.qemu)))
+    .sort((a, b) => a.number - b.number);
+}
+
+/** Numbers that have an entry, whether its VM is alive or not. */
+function entriesIn(directory: string): number[] {
   let names: string[];
   try {
     names = readdirSync(directory);
   } catch {
     return [];
   }
-  return names
-    .filter((name) => /^vm\d+\.json$/.test(name))
-    .map((name) => readEntry(join(directory, name)))
-    .filter((entry) => entry !== undefined)
-    .filter((entry) => isAlive(entry.owner) || (entry.qemu !== undefined && isAlive(entry.qemu)))
-    .sort((a, b) => a.number - b.number);
+  return names.flatMap((name) => {
+    const number = /^vm(\d+)\.json$/.exec(name)?.[1];
+    return number === undefined ? [] : [Number(number)];
+  });
 }
 
 /** Entries are only ever written whole, by rapido itself; a version of the future is not ours. */

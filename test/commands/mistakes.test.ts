@@ -55,7 +55,7 @@ it('a conf key misspelt', async () => {
 it('a kernel tree that does not exist, which doctor finds, too', async () => {
   const files = { 'rapido.conf': 'KERNEL_SRC="/no/such/linux"\n' };
   const cut = await rapido(['cut', 'simple-example'], files);
-  expect(cut.status).toBe(1);
+  expect(cut.status).toBe(2);
   expect(cut.stderr).toContain('KERNEL_SRC: /no/such/linux is not a directory');
   const doctor = await rapido(['doctor'], files);
   expect(doctor.status).toBe(1);

@@ -180,7 +180,7 @@ describe.skipIf(hostKernel() === undefined)('rapido cut', () => {
       'FSTESTS_SRC is not set in rapido.conf',
       'no program no-such-program',
       'no program mkfs.nosuchfs',
-      'has no driver zrm; did you mean zram?',
+      'has no driver zrm: not configured, or its modules not installed; did you mean zram?',
       'has no driver nope',
       '/no/such/tree is not a directory',
       '--include: /no/such/file does not exist',
@@ -228,6 +228,48 @@ describe.skipIf(hostKernel() === undefined)('rapido cut', () => {
     );
     const names = listImage(join(home.images, 'small.img'));
     expect(names).toContain(`${home.directory.slice(1)}/linked/a.txt`);
+  });
+
+  it('takes along what runs the scripts, and says what is wrong with a first line', async () => {
+    const home = createSmall();
+    home.write('good.sh', '#!/usr/bin/env bash\n', 0o755);
+    await home.cut('-f', 'good.sh');
+    expect(listImage(join(home.images, 'small.img'))).toContain('usr/bin/env');
+    home.write('dos.sh', '#!/bin/bash\r\n');
+    home.write('odd.sh', '#!/usr/bin/nosuch\n');
+    const refused = await home.rapido(['cut', 'small', '-f', 'dos.sh', '-f', 'odd.sh']);
+    expect(refused.status).toBe(1);
+    expect(refused.stderr).toContain('dos.sh: its first line ends in a carriage return');
+    expect(refused.stderr).toContain('odd.sh: its first line wants /usr/bin/nosuch');
+  });
+
+  it('warns of modules that were built again and not installed, and of an image that is old', async () => {
+    const home = createSmall();
+    const { modules } = hostKernel() ?? {};
+    const zram = 'drivers/block/zram/zram.ko';
+    home.write(`linux/${zram}`, 'built a moment ago');
+    const result = await home.rapido(['cut', 'small']);
+    expect(result.stderr).toContain('warning: zram: built again since the last install');
+    expect(modules).toBeDefined();
+    rmSync(join(home.directory, 'linux', zram));
+    await home.cut();
+    const installed = join(home.directory, `linux/mods/lib/modules/${hostKernel()?.release}`);
+    utimesSync(join(installed, 'kernel', zram), 1, 1);
+    const boot = await home.rapido(['boot', '--dry-run']);
+    expect(boot.stderr).toMatch(/zram\.ko changed since this image was cut: rapido cut small/);
+  });
+
+  it('refuses an output that is a directory, or in one that does not exist', async () => {
+    const home = createSmall();
+    for (const [output, complaint] of [
+      ['tree', 'is a directory'],
+      ['no/such/x.img', 'there is no directory'],
+    ] as const) {
+      const result = await home.rapido(['cut', 'small', '-o', output]);
+      expect(result.status).toBe(2);
+      expect(result.stderr).toContain(complaint);
+    }
+    expect(existsSync(join(home.directory, 'no'))).toBe(false);
   });
 
   it('takes a driver that is built into the kernel for granted', async () => {

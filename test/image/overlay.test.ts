@@ -22,7 +22,7 @@ const nothing: OverlayRequest = {
   autorun: [],
   directory: undefined,
   conf: {},
-  treeTargets: [],
+  occupied: [],
   contents: {},
   programs: [],
   terminfo: {},
@@ -56,8 +56,8 @@ describe('planOverlay', () => {
   });
 
   it('mounts no tmpfs where a tree is', () => {
-    const mounted = (...treeTargets: string[]): string[] =>
-      textOf({ treeTargets }, '/rapido/fstab')
+    const mounted = (...occupied: string[]): string[] =>
+      textOf({ occupied }, '/rapido/fstab')
         .split('\n')
         .map((line) => line.split(' ')[1] ?? '');
     expect(mounted()).toContain('/tmp');

@@ -79,6 +79,7 @@ test('what the user is told of each ending, and the exit status', () => {
   expect(table.join('\n')).toMatchInlineSnapshot(`
     "it powers off at the end of its session
       powered-off, status 0
+          the autorun script succeeded
     an autorun script fails
       powered-off, status 1
           autorun script a.sh failed with status 3
@@ -105,6 +106,7 @@ test('what the user is told of each ending, and the exit status', () => {
           the kernel panicked: Attempted to kill init! exitcode=0x00000000
     init ends in order where the kernel cannot power off
       powered-off, status 0
+          the autorun script succeeded
     it resets without a panic
       reset, status 1
           the VM reset without shutting down: a triple fault, or a reboot around rapido
@@ -136,6 +138,7 @@ test('what the user is told of each ending, and the exit status', () => {
     QEMU does not start, for a reason that rapido does not know
       not-started, status 1
           QEMU did not start the VM
+          hint: look at QEMU_EXTRA_ARGS and at what follows \`--\`
     QEMU fails after the guest has said something
       lost, status 1
           the VM was lost: QEMU failed with status 1
@@ -181,10 +184,10 @@ describe('somebody watches', () => {
 
 test('a panic long before an orderly power-off is no panic, whatever a program printed', () => {
   const record = makeRecord({ consoleTail: `${PANIC}everything is fine\r\n` });
-  expect(judgeBoot(record, false)).toEqual({ status: 0, lines: [] });
+  expect(judgeBoot(record, false)).toMatchObject({ status: 0, consoleTells: false });
 });
 
-test('success is the one case with status 0 and without a word', () => {
+test('success is what was heard to the end, and nothing else', () => {
   const good = Object.entries(ENDINGS)
     .filter(([, changes]) => judgeBoot(makeRecord(changes), false).status === 0)
     .map(([name]) => name);
@@ -192,4 +195,15 @@ test('success is the one case with status 0 and without a word', () => {
     'it powers off at the end of its session',
     'init ends in order where the kernel cannot power off',
   ]);
+});
+
+test('Ctrl-a x is an orderly end at the prompt, and none before it', () => {
+  const quit = { shutdown: 'host-qmp-quit' };
+  const before = makeRecord({ ...quit, events: [{ event: 'init', uptime: 1 }] });
+  expect(judgeBoot(before, true)).toMatchObject({
+    status: 1,
+    lines: ['the VM was ended by hand before it stood at its prompt'],
+  });
+  const after = makeRecord({ ...quit, events: [{ event: 'prompt' }] });
+  expect(judgeBoot(after, true)).toEqual({ status: 0, lines: [], consoleTells: false });
 });

@@ -1,9 +1,9 @@
 import { once } from 'node:events';
-import { existsSync, readFileSync } from 'node:fs';
+import { existsSync, mkdtempSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
 import { createConnection } from 'node:net';
 import { join } from 'node:path';
 import { setTimeout as sleep } from 'node:timers/promises';
-import { afterAll, describe, expect, it } from 'vitest';
+import { afterAll, describe, expect, it, onTestFinished } from 'vitest';
 import { createWorkspace, type Finished } from '../support/workspace.ts';
 
 /** Nobody watches: stdin is not a terminal. The VM runs its autorun scripts and powers off. */
@@ -27,6 +27,16 @@ describe('rapido boot without a terminal', () => {
       'two: /rapido/autorun/02-my_script.sh',
       expect.stringMatching(/^three: 5/),
     ]);
+  });
+
+  it('finds a program from below /tmp, where the guest would have a tmpfs', async () => {
+    const directory = mkdtempSync('/tmp/rapido-program-');
+    onTestFinished(() => rmSync(directory, { recursive: true, force: true }));
+    writeFileSync(join(directory, 'my-test'), '#!/bin/bash\necho it runs\n', { mode: 0o755 });
+    const result = await boot('-i', join(directory, 'my-test'), '-x', 'my-test');
+    expect(result).toMatchObject({ status: 0 });
+    expect(result.stdout).toContain('it runs');
+    expect(result.stderr).toContain('rapido: all 2 autorun scripts succeeded');
   });
 
   it('fails loudly when an autorun script fails, and runs the next one all the same', async () => {
