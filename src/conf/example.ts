@@ -9,7 +9,7 @@ const INTRODUCTION = [
   'Configuration of rapido. Copy this file to rapido.conf and take the # away from what you want to set. Nothing here is needed: without any of it rapido boots a kernel that is installed on this host. `rapido conf` shows each value in force and where it came from.',
   'The first of these files that exists is read: the argument of --conf, $RAPIDO_CONF, ./rapido.conf, rapido.conf in the checkout of rapido, ~/.config/rapido/rapido.conf, /etc/rapido.conf. An environment variable with the name of a key counts for more than the file.',
   'Write one KEY="value" on a line. "${KEY}" stands for the value of a key set above, of a key with a default, of RAPIDO_DIR (the checkout of rapido), or of an environment variable; not so between single quotes. \\$ is a dollar sign. A backslash at the end of a line continues it. A # at the start of a line or after a blank begins a comment. Paths may begin with ~/; relative ones start at the directory of this file. A key set to "" has its default, or is empty if it is a list. This is data, not shell code: commands are refused.',
-  'The keys from "Network on the host" on are those of the original tool, so that its files work: they take effect with the targets that use them, as far as `rapido list` shows these.',
+  'The keys of "Network on the host" and those from "xfstests" on are here so that files of the original tool work: they take effect with the targets that use them, as far as `rapido list` shows these.',
 ] as const;
 
 const VM_INTRODUCTION =
