@@ -26,7 +26,7 @@ const STAMP = join(DIST, 'cli.js');
 const DAY_MS = 24 * 60 * 60 * 1000;
 
 const began = new Date();
-const previous = statSync(STAMP, { throwIfNoEntry: false })?.mtime ?? began;
+const previous = statSync(STAMP, { throwIfNoEntry: false })?.mtimeMs ?? began.getTime();
 const files = await bundle().catch(() => process.exit(1)); // esbuild has said what is wrong.
 install(files);
 removeStale(new Set(files.map((file) => file.path)));
@@ -91,7 +91,8 @@ function install(outputs) {
  * build may be at work.
  */
 function removeStale(current) {
-  const oldest = Math.min(previous.getTime(), began.getTime() - DAY_MS);
+  // Times are set in whole milliseconds and read in fractions of them.
+  const oldest = Math.floor(Math.min(previous, began.getTime() - DAY_MS)) - 1;
   const isOld = (path) => statSync(path, { throwIfNoEntry: false })?.mtimeMs < oldest;
   const isTemporary = (path) => basename(path).startsWith('.');
   const isStale = {

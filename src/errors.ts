@@ -50,6 +50,12 @@ const SYSTEM_ERRORS: Readonly<Record<string, string>> = {
   ELOOP: 'too many symbolic links',
   ENAMETOOLONG: 'the name is too long',
   EMFILE: 'too many open files',
+  EFBIG: 'the file would be too large',
+  EEXIST: 'it exists already',
+  ENOTEMPTY: 'the directory is not empty',
+  EXDEV: 'it is on another file system',
+  EBUSY: 'it is in use',
+  ESTALE: 'the network file system has lost it',
   EIO: 'input or output error',
 };
 
@@ -66,9 +72,8 @@ export function explainSystemError(error: unknown): unknown {
       hint: 'cd to one that does',
     });
   }
-  const path = 'path' in error && typeof error.path === 'string' ? error.path : undefined;
-  if (path === undefined) return error;
-  return new UserError(`${path}: ${meaning} (${error.syscall})`, { cause: error });
+  const path = 'path' in error && typeof error.path === 'string' ? `${error.path}: ` : '';
+  return new UserError(`${path}${meaning} (${error.syscall})`, { cause: error });
 }
 
 /** The `code` of a Node system error ("ENOENT"), or undefined for anything else. */

@@ -12,8 +12,9 @@ import { probeKvm } from '../host/kvm.ts';
 import { findProgram, programSearchPath } from '../host/programs.ts';
 import { type ImageHeader, readImageHeader } from '../image/image-header.ts';
 import { imagePath, lastImage } from '../image/location.ts';
+import type { ImageInfo } from '../image/plan.ts';
 import { formatCommandLine } from '../sys/command-line.ts';
-import { findChangedFile } from '../sys/file-signature.ts';
+import { findChangedFile, knownSignatures } from '../sys/file-signature.ts';
 import { identifyProcess } from '../sys/process-identity.ts';
 import type { Ui } from '../ui/terminal.ts';
 import { judgeBoot } from '../vm/boot-outcome.ts';
@@ -91,15 +92,21 @@ export async function bootImage(
   const header = readImageHeader(path);
   const kernel = chooseKernel(conf);
   refuseOtherKernel(header, kernel, path, conf);
-  const changed = findChangedFile(header.moduleFiles);
+  const changed = findChangedFile(knownSignatures(header.moduleFiles));
   if (changed !== undefined) {
     context.ui.warn(`${changed} changed since this image was cut: rapido cut ${header.image.cut}`);
+  }
+  if (conf.get('VIRTFS_SHARE_PATH') !== undefined && !header.image.sharesDirectory) {
+    context.ui.warn(
+      `this image cannot mount VIRTFS_SHARE_PATH, which was not set when it was cut: rapido cut ${header.image.cut}`,
+    );
   }
   requirePrograms(context);
   const directory = conf.get('QEMU_PID_DIR') ?? ensureRuntimeDirectory(context.env);
   const request = requestVm({ path, header, kernel, conf, options, context });
   if (options.dryRun === true) {
     const plan = planVm(request(1, vmFiles(directory, 1)));
+    context.ui.note('# rapido holds the other ends of fd 3 (QMP) and fd 4 (guest events)');
     context.ui.result(formatCommandLine(qemuCommandLine(plan)));
     return EXIT.ok;
   }
@@ -110,7 +117,7 @@ export async function bootImage(
   });
   if (plan === undefined) throw new Error('a claim makes a plan');
   try {
-    return await watchVm(plan, entry, directory, context);
+    return await watchVm(plan, entry, { directory, image: header.image, context });
   } finally {
     releaseNumber(directory, entry.number);
   }
@@ -250,8 +257,7 @@ function registryEntry(
 async function watchVm(
   plan: VmPlan,
   entry: VmEntry,
-  directory: string,
-  context: Context,
+  { directory, image, context }: { directory: string; image: ImageInfo; context: Context },
 ): Promise<number> {
   const { ui, debug } = context;
   const interactive = plan.interactive;
@@ -261,7 +267,7 @@ async function watchVm(
     interactive,
     onStart: (pid) => updateEntry(directory, { ...entry, qemu: identifyProcess(pid) }),
   });
-  const outcome = judgeBoot(record, interactive);
+  const outcome = judgeBoot(record, { interactive, autorun: image.autorun });
   for (const line of outcome.lines) ui.note(`rapido: ${line}`);
   if (outcome.consoleTells) ui.note(`rapido: the console is in ${plan.consoleLog}`);
   return outcome.status;

@@ -7,7 +7,7 @@ import { imagePath, rememberLast } from '../image/location.ts';
 import { resolveImage } from '../image/resolve.ts';
 import type { CutExtras } from '../image/resolve-request.ts';
 import { cleaningUpOnSignals } from '../sys/signals.ts';
-import { isDirectory } from '../sys/stat.ts';
+import { isDirectory, statIfReachable } from '../sys/stat.ts';
 import { formatBytes, formatSeconds } from '../ui/format.ts';
 import type { Ui } from '../ui/terminal.ts';
 import {
@@ -38,7 +38,7 @@ export async function runCut(name: string, options: CutOptions, ui: Ui): Promise
   const kernel = chooseKernel(conf);
   const output =
     options.output === undefined
-      ? imagePath(conf, cut.name)
+      ? checkImage(imagePath(conf, cut.name), 'DRACUT_OUT')
       : checkOutput(resolve(context.cwd, options.output));
   const { plan, moduleTree, leftOut, warnings } = resolveImage({
     cut,
@@ -78,10 +78,17 @@ export async function runCut(name: string, options: CutOptions, ui: Ui): Promise
 
 /** `-o` names a file in a directory that exists: a misspelt path must not make directories. */
 function checkOutput(path: string): string {
-  if (isDirectory(path)) throw new UsageError(`-o: ${path} is a directory`);
   if (!isDirectory(dirname(path)))
     throw new UsageError(`-o: there is no directory ${dirname(path)}`);
-  return path;
+  return checkImage(path, '-o');
+}
+
+/** What is replaced must be a file: neither a directory nor a device. */
+function checkImage(path: string, source: string): string {
+  const stats = statIfReachable(path);
+  if (stats === undefined || stats.isFile()) return path;
+  const kind = stats.isDirectory() ? 'a directory' : 'no regular file';
+  throw new UsageError(`${source}: ${path} is ${kind}`);
 }
 
 function extrasOf(options: CutOptions): CutExtras {

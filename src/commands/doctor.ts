@@ -3,6 +3,8 @@ import { type Architecture, architectureOf } from '../host/architecture.ts';
 import { type Distribution, detectDistribution, installCommand } from '../host/distribution.ts';
 import { probeKvm } from '../host/kvm.ts';
 import { findProgram, programSearchPath } from '../host/programs.ts';
+import { resolveDracut } from '../image/resolve-programs.ts';
+import type { Problem } from '../image/resolve-request.ts';
 import { canWriteTo } from '../sys/stat.ts';
 import type { Ui } from '../ui/terminal.ts';
 import {
@@ -40,7 +42,7 @@ function examine(context: Context): Finding[] {
   const distribution = detectDistribution();
   const look = programFinder(context, distribution);
   return [
-    look('cutting', 'dracut', 'gathers programs and their libraries'),
+    checkDracut(context) ?? look('cutting', 'dracut', 'gathers programs and their libraries'),
     look('cutting', 'setpriv', 'ends what rapido started when rapido ends'),
     look('cutting', 'bash', 'runs the guest'),
     look('cutting', 'modprobe', 'loads modules in the guest'),
@@ -78,6 +80,17 @@ function programFinder(context: Context, distribution: Distribution) {
       mend: installCommand(distribution, [program], sudo) ?? `install ${program}`,
     };
   };
+}
+
+/** DRACUT_SRC, if it is set, takes the place of the installed one. */
+function checkDracut({ conf }: Context): Finding | undefined {
+  if (conf.get('DRACUT_SRC') === undefined) return undefined;
+  const problems: Problem[] = [];
+  const { dracut } = resolveDracut(conf, problems);
+  const [problem] = problems;
+  return problem === undefined
+    ? { area: 'cutting', what: `dracut: ${dracut}`, state: 'ok' }
+    : { area: 'cutting', what: problem.message, state: 'lacking' };
 }
 
 function checkKernel({ conf }: Context): Finding {

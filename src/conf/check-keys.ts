@@ -2,6 +2,9 @@ import { type ConfKey, type ConfKeyTable, isListKey } from './key.ts';
 import { CONF_KEYS } from './schema.ts';
 import { describeForm, parseConfValue } from './values.ts';
 
+/** The guest gets keys as variables of its environment. */
+const SHELL_VARIABLES = new Set(['PATH', 'HOME', 'IFS', 'TERM', 'PWD', 'SHELL', 'BASH_ENV', 'ENV']);
+
 /**
  * What is wrong with keys that a cut defines, beyond the shape of the data: names that are taken,
  * defaults and examples that the key itself would refuse. One sentence each, that starts with the
@@ -10,6 +13,7 @@ import { describeForm, parseConfValue } from './values.ts';
 export function findKeyProblems(keys: ConfKeyTable): string[] {
   return Object.entries(keys).flatMap(([name, key]) => {
     if (!/^[A-Z][A-Z\d_]*$/.test(name)) return [`${name}: a key is capital letters, digits and _`];
+    if (SHELL_VARIABLES.has(name)) return [`${name}: the shell in the guest needs it`];
     if (Object.hasOwn(CONF_KEYS, name)) return [`${name}: rapido itself has a key of this name`];
     return findFormProblems(name, key);
   });

@@ -55,7 +55,7 @@ const schema = z.strictObject({
   directory: z.string().min(1).optional(),
   resources: z
     .strictObject({
-      cpus: z.int().min(1).max(256).optional(),
+      cpus: z.int().min(1).max(255).optional(),
       memory: z
         .string()
         .regex(/^[1-9]\d*[MG]$/, 'must be a number with a unit: 512M, 2G')

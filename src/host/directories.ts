@@ -16,7 +16,7 @@ export interface Directories {
 type Environment = Readonly<Record<string, string | undefined>>;
 
 export function locateDirectories(env: Environment, root = packageRoot()): Directories {
-  const home = env.HOME || homedir();
+  const home = env.HOME || homeOfUser();
   const base = (variable: string, fallback: string): string => {
     const value = env[variable];
     // The specification says to ignore relative paths.
@@ -28,6 +28,15 @@ export function locateDirectories(env: Environment, root = packageRoot()): Direc
     config: base('XDG_CONFIG_HOME', '.config'),
     state: base('XDG_STATE_HOME', '.local/state'),
   };
+}
+
+/** @throws UserError for a user without HOME and without an entry in passwd(5) */
+function homeOfUser(): string {
+  try {
+    return homedir();
+  } catch (cause) {
+    throw new UserError('this user has no home directory', { cause, hint: 'set HOME' });
+  }
 }
 
 /** The nearest directory above this file with a package.json: the same from src/ and from dist/. */
@@ -43,12 +52,15 @@ function packageRoot(): string {
 
 /**
  * The directory for sockets and pid files of running VMs, made if need be, owned by this user
- * alone: `$XDG_RUNTIME_DIR/rapido`, else `rapido-UID` in the temporary directory.
+ * alone: `$XDG_RUNTIME_DIR/rapido`, else that of `/run/user/UID`, else `rapido-UID` in the
+ * temporary directory.
  */
 export function ensureRuntimeDirectory(env: Environment): string {
   const uid = process.getuid?.() ?? 0;
-  const runtime = env.XDG_RUNTIME_DIR;
-  if (runtime?.startsWith('/') && isOwnDirectory(runtime, uid)) {
+  // A session without the variable (cron, su) has to find the VMs of those that have it.
+  const candidates = [env.XDG_RUNTIME_DIR, `/run/user/${uid}`];
+  const runtime = candidates.find((path) => path?.startsWith('/') && isOwnDirectory(path, uid));
+  if (runtime !== undefined) {
     const directory = join(runtime, 'rapido');
     mkdirSync(directory, { recursive: true, mode: 0o700 });
     return directory;

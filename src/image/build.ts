@@ -64,7 +64,7 @@ export async function buildImage(plan: ImagePlan, options: BuildOptions): Promis
   try {
     return writeImage(plan, await obtainLayers(plan, options, obtain));
   } catch (error) {
-    if (errorCode(error) !== 'ENOSPC') throw error;
+    if (!['ENOSPC', 'EDQUOT', 'EFBIG'].includes(errorCode(error) ?? '')) throw error;
     throw new UserError('no space left on the device', {
       cause: error,
       hint: `free some where ${options.cache} and ${dirname(plan.output)} are; the previous image is untouched`,
@@ -113,7 +113,7 @@ async function obtainLayers(
 function writeImage(plan: ImagePlan, layers: Layers): BuiltImage {
   const overlay = overlayMembers(plan.overlay, layers.userspace.record.provided, plan.links);
   const header: ImageHeader = {
-    version: 1,
+    version: 2,
     image: plan.image,
     parts: {
       userspace: layers.userspace.id,

@@ -40,7 +40,7 @@ export function readDirectoryLinks(): DirectoryLinks {
 export function resolveGuestPath(path: string, links: DirectoryLinks): string {
   let resolved = posix.normalize(`/${path}`).slice(1).replace(/\/$/, '');
   for (let hops = 0; hops < 8; hops++) {
-    const link = Object.keys(links).find((name) => resolved.startsWith(`${name}/`));
+    const link = Object.keys(links).find((name) => `${resolved}/`.startsWith(`${name}/`));
     if (link === undefined) return resolved;
     resolved = `${links[link]}${resolved.slice(link.length)}`;
   }

@@ -12,7 +12,7 @@ import type { ImageInfo } from './plan.ts';
 const HEADER_PATH = 'rapido/image.json';
 
 export interface ImageHeader {
-  version: 1;
+  version: 2;
   image: ImageInfo;
   /** Ids of the layers, and digest of the overlay: the same ones mean the same image. */
   parts: { userspace: string; modules: string; trees: string; overlay: string };
@@ -33,7 +33,7 @@ export function headerMembers(header: ImageHeader): CpioEntry[] {
 export function readImageHeader(path: string): ImageHeader {
   const header = tryReadImageHeader(path);
   if (header !== undefined) return header;
-  throw new UserError(`${path}: not an image that rapido cut`, {
+  throw new UserError(`${path}: not an image that this version of rapido cut`, {
     hint: 'make one: `rapido cut NAME`; `rapido list` shows the names',
   });
 }
@@ -52,7 +52,7 @@ function tryReadImageHeader(path: string): ImageHeader | undefined {
       if (name === 'rapido') continue;
       if (name !== HEADER_PATH) return undefined;
       const header: ImageHeader = JSON.parse(readCpioData(fd, member).toString());
-      return header.version === 1 ? header : undefined;
+      return header.version === 2 ? header : undefined;
     }
     return undefined;
   } catch {

@@ -37,6 +37,8 @@ export interface ImageInfo {
   channel: ControlChannel;
   /** Whether it can mount VIRTFS_SHARE_PATH. */
   sharesDirectory: boolean;
+  /** How many autorun scripts it has. */
+  autorun: number;
 }
 
 /** A named virtio-serial port, or a second serial port where the kernel has no virtio-serial. */

@@ -14,7 +14,9 @@ export function resolveTrees(request: ResolveRequest, problems: Problem[]): Plan
   const { cut, conf, extras, cwd } = request;
   const trees: PlannedTree[] = [];
   const add = (source: string, target: string, exclude: readonly string[] = []): void => {
-    if (/^[/.]*$/.test(target)) {
+    if (!source.startsWith('/')) {
+      problems.push({ message: `${source} is not an absolute path` });
+    } else if (/^[/.]*$/.test(target)) {
       problems.push({ message: `${source} cannot become ${target}: name a directory below it` });
     } else trees.push({ source, target, exclude });
   };

@@ -58,6 +58,7 @@ export function resolveImage(request: ResolveRequest): ResolvedImage {
       network: cut.cut.network ?? false,
       channel: modules.channel,
       sharesDirectory: modules.sharesDirectory,
+      autorun: autorun.length,
     },
     links: readDirectoryLinks(),
     userspace: {
@@ -78,7 +79,11 @@ export function resolveImage(request: ResolveRequest): ResolvedImage {
       autorun,
       directory,
       conf: settings,
-      occupied: [...trees.map(({ target }) => target), ...programs.outside],
+      occupied: [
+        ...trees.map(({ target }) => target),
+        ...programs.outside,
+        ...Object.keys(cut.cut.contents ?? {}),
+      ],
       contents: cut.cut.contents ?? {},
       programs: programs.outside,
       terminfo: readTerminfo(request.env.TERM),

@@ -12,6 +12,7 @@ import {
 import { type DirectoryLinks, directoryMaker, resolveGuestPath } from './guest-path.ts';
 import type { LayerRecipe } from './layer-cache.ts';
 import { type HostPath, type TreeFile, toHostPath, walkTree } from './tree-walk.ts';
+import { canDracutInstall } from './userspace-layer.ts';
 
 /** A host directory or file that goes into the image as it is. */
 export interface PlannedTree {
@@ -32,8 +33,8 @@ export interface TreesRecord {
   unresolved: string[];
   /** What the first lines of executable scripts name: a path, or a bare name from `env`. */
   interpreters: { program: string; usedBy: string }[];
-  /** What the search for libraries went by. */
-  linkerCache: FileSignatures;
+  /** The libraries, and what the search for them went by. */
+  searched: FileSignatures;
 }
 
 const LINKER_CACHE = '/etc/ld.so.cache';
@@ -52,14 +53,21 @@ export function treesLayer(
     kind: 'trees',
     ingredients: { trees, links },
     findChange: (record) => {
-      if (findChangedFile(record.linkerCache) !== undefined) return `${LINKER_CACHE} changed`;
+      const changed = findChangedFile(record.searched);
+      if (changed !== undefined) return `${changed} changed`;
+      // What was not to be found may be there by now.
+      if (record.unresolved.length > 0) return 'libraries were missing';
       return digestOf(walk().trees) === record.digest ? undefined : 'files in it changed';
     },
     make: (path) => {
       const { startedMs, trees: found } = walk();
+      const needs = findLibrariesOf(found);
+      // dracut brings the others.
+      const own = needs.libraries.filter((library) => !canDracutInstall(library));
+      const all = [...found, ...walkAll(own.map(asTree))];
       const fd = openSync(path, 'wx', 0o600);
       try {
-        writeCpio(fd, treeEntries(found, links), { outputName: path });
+        writeCpio(fd, treeEntries(all, links), { outputName: path });
       } finally {
         closeSync(fd);
       }
@@ -67,11 +75,15 @@ export function treesLayer(
       return {
         digest: racy ? 'changed while it was read' : digestOf(found),
         files: found.reduce((sum, tree) => sum + tree.files.length, 0),
-        ...findLibrariesOf(found),
-        linkerCache: signFiles([LINKER_CACHE], startedMs),
+        ...needs,
+        searched: signFiles([LINKER_CACHE, ...needs.libraries], startedMs),
       };
     },
   };
+}
+
+function asTree(path: string): PlannedTree {
+  return { source: path, target: path, exclude: [] };
 }
 
 interface WalkedTree {

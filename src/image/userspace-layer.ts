@@ -1,3 +1,4 @@
+import { createHash } from 'node:crypto';
 import {
   closeSync,
   constants,
@@ -5,15 +6,22 @@ import {
   openSync,
   readdirSync,
   readFileSync,
+  realpathSync,
   rmSync,
 } from 'node:fs';
-import { dirname, join } from 'node:path';
+import { basename, dirname, join } from 'node:path';
 import { readCpio } from '../cpio/read.ts';
 import { UserError } from '../errors.ts';
-import { type FileSignatures, findChangedFile, signFiles } from '../sys/file-signature.ts';
-import { lstatIfReachable } from '../sys/stat.ts';
+import {
+  type FileSignatures,
+  findChangedFile,
+  signatureOf,
+  signFiles,
+} from '../sys/file-signature.ts';
+import { lstatIfReachable, statIfReachable } from '../sys/stat.ts';
 import { type DirectoryLinks, resolveGuestPath } from './guest-path.ts';
 import type { LayerRecipe } from './layer-cache.ts';
+import { walkTree } from './tree-walk.ts';
 
 /** What dracut is asked for. */
 export interface PlannedUserspace {
@@ -33,6 +41,8 @@ export interface PlannedUserspace {
 export interface UserspaceRecord {
   /** Every host file that went in, or that decided what goes in. */
   files: FileSignatures;
+  /** Over what the extra arguments name: a directory to include, a conf file. */
+  extras: string;
   /** Files of /etc that dracut provides: the overlay leaves them alone. */
   provided: string[];
 }
@@ -89,6 +99,9 @@ export function canDracutInstall(path: string): boolean {
   return /^[\w@%+=:,./-]+$/.test(path);
 }
 
+/** Counts up when this file makes or notes something else of the same plan. */
+const REVISION = 2;
+
 export function userspaceLayer(
   plan: PlannedUserspace,
   links: DirectoryLinks,
@@ -97,10 +110,12 @@ export function userspaceLayer(
 ): LayerRecipe<UserspaceRecord> {
   return {
     kind: 'userspace',
-    ingredients: { plan, links },
+    ingredients: { revision: REVISION, plan, links },
     findChange: (record) => {
       const changed = findChangedFile(record.files);
-      return changed === undefined ? undefined : `${changed} changed`;
+      if (changed !== undefined) return `${changed} changed`;
+      const same = digestNamedPaths(plan.extraArguments) === record.extras;
+      return same ? undefined : 'what the extra arguments of dracut name changed';
     },
     make: async (path) => {
       const startedMs = Date.now();
@@ -174,7 +189,9 @@ function inspectUserspace(inspection: Inspection): UserspaceRecord {
   const { plan, links, workspace } = inspection;
   const members = readMembers(workspace.output, plan);
   const paths = new Set(members.map(({ path }) => path));
-  const absent = plan.install.filter((path) => !paths.has(resolveGuestPath(path, links)));
+  const isThere = (path: string): boolean => paths.has(resolveGuestPath(path, links));
+  // dracut keeps a link to a directory as it is, and installs where it leads to.
+  const absent = plan.install.filter((path) => !isThere(path) && !isThere(realDirectory(path)));
   if (absent.length > 0) {
     throw new UserError('dracut left out what it was asked to install', {
       problems: [...absent, ...complaintsOf(inspection.said)],
@@ -185,13 +202,30 @@ function inspectUserspace(inspection: Inspection): UserspaceRecord {
     ...members.filter(({ copied }) => copied).map(({ path }) => `/${path}`),
     ...readInstallLog(workspace.log),
     ...dracutOwnFiles(plan, paths),
-    '/etc/ld.so.cache',
   ]);
-  const existing = [...sources].filter((path) => lstatIfReachable(path) !== undefined).sort();
+  const existing = [...sources].filter((path) => lstatIfReachable(path) !== undefined);
+  const watched = new Set([...existing, ...plan.install, '/etc/ld.so.cache']);
   return {
-    files: signFiles(existing, inspection.startedMs),
+    files: signFiles([...watched].sort(), inspection.startedMs),
+    extras: digestNamedPaths(plan.extraArguments),
     provided: [...paths].filter((path) => /^etc\/[^/]+$/.test(path)).sort(),
   };
+}
+
+/** The path of a file with the links in its directory followed, and itself kept as it is. */
+function realDirectory(path: string): string {
+  return join(realpathSync(dirname(path)), basename(path));
+}
+
+/** Over all files below the absolute paths among arguments. */
+function digestNamedPaths(args: readonly string[]): string {
+  const hash = createHash('sha256');
+  for (const path of args.filter((arg) => arg.startsWith('/'))) {
+    if (statIfReachable(path) === undefined) continue;
+    for (const { name, stats } of walkTree(path, []))
+      hash.update(`${name}\0${signatureOf(stats)}\0`);
+  }
+  return hash.digest('hex');
 }
 
 interface UserspaceMember {
@@ -235,10 +269,10 @@ function readInstallLog(directory: string): string[] {
 /** The scripts of dracut itself and of the modules that took part: another version, another image. */
 function dracutOwnFiles(plan: PlannedUserspace, paths: ReadonlySet<string>): string[] {
   const library = plan.local ? dirname(plan.dracut) : '/usr/lib/dracut';
-  const modules = new Set(plan.modules);
-  const moduleDirectories = listDirectory(join(library, 'modules.d'))
-    .filter((name) => modules.has(name.replace(/^\d+/, '')))
-    .map((name) => join(library, 'modules.d', name));
+  // A module may pull in any other.
+  const moduleDirectories = listDirectory(join(library, 'modules.d')).map((name) =>
+    join(library, 'modules.d', name),
+  );
   return [
     plan.dracut,
     ...[library, ...moduleDirectories]

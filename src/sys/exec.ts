@@ -31,6 +31,9 @@ export async function runTool(argv: readonly [string, ...string[]], run: ToolRun
     reject: false,
     maxBuffer: 64 * 1024 * 1024,
   });
+  const tool = { end: () => subprocess.kill('SIGTERM'), ended: subprocess.then(() => {}) };
+  running.add(tool);
+  tool.ended.finally(() => running.delete(tool));
   if (run.onLine !== undefined) {
     for await (const line of subprocess.iterable({ from: 'all' })) run.onLine(line);
   }
@@ -53,6 +56,16 @@ export async function runTool(argv: readonly [string, ...string[]], run: ToolRun
     problems: [`command: ${formatCommandLine(argv)}`, ...lastLines(result.all ?? '', 12)],
     ...(missing && run.installHint !== undefined ? { hint: run.installHint } : {}),
   });
+}
+
+/** What `runTool` has running. */
+const running = new Set<{ end: () => boolean; ended: Promise<void> }>();
+
+/** Ends every program that `runTool` has running, and waits until they are gone. */
+export async function endTools(): Promise<void> {
+  const tools = [...running];
+  for (const tool of tools) tool.end();
+  await Promise.all(tools.map(({ ended }) => ended));
 }
 
 function lastLines(text: string, count: number): string[] {

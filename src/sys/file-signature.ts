@@ -41,6 +41,11 @@ export function isRacy(stats: Stats, startedMs: number): boolean {
   return stats.ctimeMs > startedMs - TICK_MS;
 }
 
+/** The same signatures without those that never match: what was read then cannot be told by now. */
+export function knownSignatures(signatures: FileSignatures): FileSignatures {
+  return Object.fromEntries(Object.entries(signatures).filter(([, known]) => known !== RACY));
+}
+
 /** @returns the first path whose file is not the one that was signed, or undefined if all are */
 export function findChangedFile(signatures: FileSignatures): string | undefined {
   for (const [path, signature] of Object.entries(signatures)) {

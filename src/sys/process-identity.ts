@@ -1,4 +1,5 @@
 import { readFileSync } from 'node:fs';
+import { UserError } from '../errors.ts';
 
 /** A process for good: a pid alone may be taken over by another process. */
 export interface ProcessIdentity {
@@ -29,6 +30,8 @@ export function isAlive(identity: ProcessIdentity): boolean {
 /** This very process. */
 export function identifySelf(): ProcessIdentity {
   const identity = identifyProcess(process.pid);
-  if (identity === undefined) throw new Error('/proc is not mounted');
+  if (identity === undefined) {
+    throw new UserError('/proc is not mounted', { hint: 'mount -t proc proc /proc' });
+  }
   return identity;
 }

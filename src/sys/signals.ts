@@ -1,4 +1,5 @@
 import { constants } from 'node:os';
+import { endTools } from './exec.ts';
 import { removeOwnTemporaries } from './temporary.ts';
 
 /** Signals by which a user or a session ends a program. */
@@ -13,7 +14,13 @@ export function signalStatus(signal: EndingSignal): number {
 
 /** Does `work`; if a signal ends the process meanwhile, nothing half-written stays behind. */
 export async function cleaningUpOnSignals<T>(work: () => Promise<T>): Promise<T> {
-  const end = (signal: NodeJS.Signals): void => {
+  let isEnding = false;
+  const end = async (signal: NodeJS.Signals): Promise<void> => {
+    // What still runs would go on writing; a second signal does not wait for it.
+    if (!isEnding) {
+      isEnding = true;
+      await endTools();
+    }
     removeOwnTemporaries();
     process.exit(signalStatus(signal as EndingSignal));
   };

@@ -11,7 +11,7 @@ const own = new Set<string>();
 
 /** Removes whatever this process has under temporary names: it is about to end early. */
 export function removeOwnTemporaries(): void {
-  for (const name of own) rmSync(name, { recursive: true, force: true });
+  for (const name of own) removeQuietly(name);
 }
 
 /**
@@ -38,8 +38,15 @@ export function removeLitter(directory: string): void {
     const [, pid, startTime] = TEMPORARY_NAME.exec(name) ?? [];
     if (pid === undefined || startTime === undefined) continue;
     if (isAlive({ pid: Number(pid), startTime })) continue;
-    rmSync(join(directory, name), { recursive: true, force: true });
+    removeQuietly(join(directory, name));
   }
+}
+
+/** Cleaning up is never worth a failure: what belongs to another user stays. */
+function removeQuietly(path: string): void {
+  try {
+    rmSync(path, { recursive: true, force: true, maxRetries: 5, retryDelay: 20 });
+  } catch {}
 }
 
 /** Writes `data` to `path` so that a reader sees the old content or the new, never a part. */

@@ -13,11 +13,22 @@ export interface BootOutcome {
   consoleTells: boolean;
 }
 
+/** What there was to see. */
+export interface BootExpectation {
+  /** Somebody watched. */
+  interactive: boolean;
+  /** How many autorun scripts the image has. */
+  autorun: number;
+}
+
 /**
  * Judges a boot that is over. With nobody watching, success is what was heard of, not the lack of
  * complaints: every autorun script must have ended with 0, and the session must have come to its end.
  */
-export function judgeBoot(record: VmRecord, interactive: boolean): BootOutcome {
+export function judgeBoot(
+  record: VmRecord,
+  { interactive, autorun }: BootExpectation,
+): BootOutcome {
   const ending = judgeEnding(record);
   const failed = failedAutoruns(record.events).map(
     ({ script, status }) => `autorun script ${nameOf(script)} failed with status ${status}`,
@@ -27,7 +38,7 @@ export function judgeBoot(record: VmRecord, interactive: boolean): BootOutcome {
     : [];
   const doubts = interactive
     ? doubtsOfQuit(ending, record.events)
-    : doubtsOf(ending, record.events);
+    : doubtsOf(ending, record.events, autorun);
   const problems = [...describeEnding(ending, record.qemuSaid), ...adrift, ...failed, ...doubts];
   if (ending.kind === 'interrupted') {
     return { status: signalStatus(ending.signal), lines: problems, consoleTells: true };
@@ -85,11 +96,14 @@ function hintLines(qemuSaid: string): string[] {
 }
 
 /** What keeps an unwatched boot that seems fine from being one. */
-function doubtsOf(ending: VmEnding, events: readonly GuestEvent[]): string[] {
+function doubtsOf(ending: VmEnding, events: readonly GuestEvent[], autorun: number): string[] {
   if (ending.kind === 'quit') return ['QEMU was told to quit before the VM powered off'];
   if (ending.kind !== 'powered-off') return [];
   if (events.length === 0) return ["nothing was heard of the guest's init"];
-  if (events.at(-1)?.event === 'power-off') return [];
+  const ended = events.filter(({ event }) => event === 'autorun-end').length;
+  if (events.at(-1)?.event === 'power-off') {
+    return ended === autorun ? [] : [`${ended} of ${autorun} autorun scripts were heard to end`];
+  }
   const last = events.at(-1);
   return [
     last?.event === 'autorun-start'

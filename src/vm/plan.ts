@@ -78,6 +78,8 @@ export function planVm(request: VmRequest): VmPlan {
   const { architecture } = request;
   const accelerator = chooseAccelerator(request.accelerator, request.kvm);
   const hostname = request.hostname ?? `rapido${request.number}`;
+  const parameters = kernelParameters(request, hostname);
+  refuseTooLong(parameters);
   return {
     version: 1,
     number: request.number,
@@ -91,7 +93,7 @@ export function planVm(request: VmRequest): VmPlan {
     kernel: request.kernel,
     initramfs: request.initramfs,
     interactive: request.terminal !== undefined,
-    parameters: kernelParameters(request, hostname),
+    parameters,
     consoleLog: request.consoleLog,
     monitorSocket: request.monitorSocket,
     pidFile: request.pidFile,
@@ -99,6 +101,18 @@ export function planVm(request: VmRequest): VmPlan {
     channel: request.channel,
     extraArguments: [...request.extraArguments],
   };
+}
+
+/** COMMAND_LINE_SIZE of x86 and arm64, bar the NUL. A kernel that gets more does not say a word. */
+const COMMAND_LINE_BYTES = 2047;
+
+function refuseTooLong(parameters: readonly string[]): void {
+  const bytes = Buffer.byteLength(parameters.join(' '));
+  if (bytes <= COMMAND_LINE_BYTES) return;
+  throw new UsageError(
+    `the kernel's command line would have ${bytes} bytes, ${COMMAND_LINE_BYTES} are possible`,
+    { hint: 'shorten QEMU_EXTRA_KERNEL_PARAMS, DYN_DEBUG_MODULES or DYN_DEBUG_FILES' },
+  );
 }
 
 function chooseAccelerator(wanted: VmRequest['accelerator'], kvm: KvmState): Accelerator {

@@ -59,9 +59,10 @@ export async function claimNumber(
 ): Promise<VmEntry> {
   mkdirSync(directory, { recursive: true, mode: 0o700 });
   return withLock(join(directory, 'lock'), () => {
-    const taken = new Set(listVms(directory).map((entry) => entry.number));
-    for (const dead of entriesIn(directory)) {
-      if (!taken.has(dead)) removeFiles(vmFiles(directory, dead));
+    const taken = new Set<number>();
+    for (const known of entriesIn(directory)) {
+      if (isProvablyDead(directory, known)) removeFiles(vmFiles(directory, known));
+      else taken.add(known);
     }
     let number = 1;
     while (taken.has(number)) number++;
@@ -87,8 +88,10 @@ export function releaseNumber(directory: string, number: number): void {
 }
 
 function removeFiles(files: VmFiles): void {
-  for (const file of [files.entry, files.monitorSocket, files.pidFile])
+  // The entry last: without it the number is free, and the other files may be the next VM's.
+  for (const file of [files.monitorSocket, files.pidFile, files.entry]) {
     rmSync(file, { force: true });
+  }
 }
 
 /** VMs that are alive: the rapido that made them, or their QEMU. */
@@ -96,8 +99,18 @@ export function listVms(directory: string): VmEntry[] {
   return entriesIn(directory)
     .map((number) => readEntry(vmFiles(directory, number).entry))
     .filter((entry) => entry !== undefined)
-    .filter((entry) => isAlive(entry.owner) || (entry.qemu !== undefined && isAlive(entry.qemu)))
+    .filter(isRunning)
     .sort((a, b) => a.number - b.number);
+}
+
+/** An entry that cannot be read is another user's or of another version: its VM may be alive. */
+function isProvablyDead(directory: string, number: number): boolean {
+  const entry = readEntry(vmFiles(directory, number).entry);
+  return entry !== undefined && !isRunning(entry);
+}
+
+function isRunning(entry: VmEntry): boolean {
+  return isAlive(entry.owner) || (entry.qemu !== undefined && isAlive(entry.qemu));
 }
 
 /** Numbers that have an entry, whether its VM is alive or not. */

@@ -52,6 +52,8 @@ export async function runVm(plan: VmPlan, watch: VmWatch): Promise<VmRecord> {
       interruptedBy: interruption.signal(),
     };
   } finally {
+    // Something of ours failed: the VM must not go on without us.
+    if (qemu.exitCode === null && qemu.signalCode === null) qemu.kill('SIGKILL');
     interruption.stopListening();
     restoreTerminal();
   }

@@ -38,7 +38,7 @@ it('boot of a file that is no image', async () => {
   expect(await rapido(['boot', './notes'], { notes: 'not an image' })).toEqual({
     status: 1,
     stderr:
-      'rapido: error: ~/notes: not an image that rapido cut\n' +
+      'rapido: error: ~/notes: not an image that this version of rapido cut\n' +
       '  hint: make one: `rapido cut NAME`; `rapido list` shows the names\n',
   });
 });

@@ -269,11 +269,15 @@ describe('autorun scripts', () => {
   test("a built-in cut's are in rapido's autorun/ alone", async () => {
     writeFiles(root, { 'rapido/dist/cuts/a.sh': '' });
     const cut = cutIn('built-in', 'rapido/dist/cuts');
-    expect(await refused(() => findAutorunScript('a.sh', cut, directories))).toMatchInlineSnapshot(`"rapido: error: ROOT/rapido/dist/cuts/mine.ts: autorun: there is no a.sh in ROOT/rapido/autorun"`);
+    expect(await refused(() => findAutorunScript('a.sh', cut, directories))).toMatchInlineSnapshot(
+      `"rapido: error: ROOT/rapido/dist/cuts/mine.ts: autorun: there is no a.sh in ROOT/rapido/autorun"`,
+    );
   });
 
   test('refused: all places where it was looked for are named', async () => {
     const cut = cutIn('user', 'own');
-    expect(await refused(() => findAutorunScript('a.sh', cut, directories))).toMatchInlineSnapshot(`"rapido: error: ROOT/own/mine.ts: autorun: there is no a.sh in ROOT/own, ROOT/own/autorun, ROOT/rapido/autorun"`);
+    expect(await refused(() => findAutorunScript('a.sh', cut, directories))).toMatchInlineSnapshot(
+      `"rapido: error: ROOT/own/mine.ts: autorun: there is no a.sh in ROOT/own, ROOT/own/autorun, ROOT/rapido/autorun"`,
+    );
   });
 });

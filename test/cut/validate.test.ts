@@ -17,7 +17,7 @@ const FULL: Cut = {
   dracut: { modules: ['network'], args: ['--no-early-microcode'] },
   autorun: ['zram.sh', 'xfs.sh'],
   directory: '/xfstests',
-  resources: { cpus: 256, memory: '512M' },
+  resources: { cpus: 255, memory: '512M' },
   network: true,
   conf: {
     needs: ['FSTESTS_SRC'],

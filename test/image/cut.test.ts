@@ -67,6 +67,21 @@ function createSmall(): Workspace & { cut: (...args: string[]) => Promise<string
   };
 }
 
+/** rapido itself, read-only, where an ordinary user can run it; the workspace is theirs. */
+function copyProgram(home: Workspace): string {
+  const checkout = join(home.directory, 'the checkout');
+  for (const part of ['bin', 'dist', 'guest', 'autorun', 'package.json']) {
+    cpSync(join(CHECKOUT, part), join(checkout, part), { recursive: true });
+  }
+  execFileSync('chmod', ['-R', 'a-w', checkout]);
+  onTestFinished(() => {
+    execFileSync('chmod', ['-R', 'u+w', checkout]);
+  });
+  if (process.getuid?.() === 0) execFileSync('chown', ['-R', '65534', home.directory]);
+  chmodSync(home.directory, 0o755);
+  return checkout;
+}
+
 const dracutCalls = (home: Workspace): number => {
   const calls = join(home.directory, 'calls');
   return existsSync(calls) ? readFileSync(calls, 'utf8').length / 2 : 0;
@@ -298,20 +313,12 @@ describe.skipIf(hostKernel() === undefined)('rapido cut', () => {
 
   it('works without root, from a checkout that cannot be written', async () => {
     const home = createWorkspace();
-    const checkout = join(home.directory, 'the checkout');
-    for (const part of ['bin', 'dist', 'guest', 'autorun', 'package.json']) {
-      cpSync(join(CHECKOUT, part), join(checkout, part), { recursive: true });
-    }
-    execFileSync('chmod', ['-R', 'a-w', checkout]);
-    onTestFinished(() => {
-      execFileSync('chmod', ['-R', 'u+w', checkout]);
+    const rapido = join(copyProgram(home), 'bin/rapido.js');
+    const result = await run([process.execPath, rapido, 'cut', 'simple-example'], {
+      prefix: ORDINARY_USER,
+      env: home.env,
+      cwd: home.directory,
     });
-    if (process.getuid?.() === 0) execFileSync('chown', ['-R', '65534', home.directory]);
-    chmodSync(home.directory, 0o755);
-    const result = await run(
-      [process.execPath, join(checkout, 'bin/rapido.js'), 'cut', 'simple-example'],
-      { prefix: ORDINARY_USER, env: home.env, cwd: home.directory },
-    );
     expect(result).toMatchObject({ status: 0 });
     const members = Array.from(readCpio(readFileSync(join(home.images, 'simple-example.img'))));
     expect(members.filter(({ uid, gid }) => uid !== 0 || gid !== 0)).toEqual([]);
@@ -368,12 +375,13 @@ describe.skipIf(hostKernel() === undefined)('rapido cut', () => {
   });
 
   it('says which file may not be written, and that is no bug', async () => {
-    const home = createSmall();
+    const home = createWorkspace();
     mkdirSync(join(home.directory, 'closed'), { mode: 0o555 });
-    if (process.getuid?.() === 0) execFileSync('chown', ['-R', '65534', home.directory]);
-    const result = await home.rapido(['cut', 'simple-example', '-o', 'closed/x.img'], {
-      prefix: ORDINARY_USER,
-    });
+    const rapido = join(copyProgram(home), 'bin/rapido.js');
+    const result = await run(
+      [process.execPath, rapido, 'cut', 'simple-example', '-o', 'closed/x.img'],
+      { prefix: ORDINARY_USER, env: home.env, cwd: home.directory },
+    );
     expect(result.status).toBe(1);
     expect(result.stderr).toMatch(/rapido: error: .*closed.*: permission denied \(open\)/);
   });

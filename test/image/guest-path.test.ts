@@ -15,8 +15,8 @@ describe('resolveGuestPath', () => {
     ['/home/me//tests/./a/../b/', 'home/me/tests/b'],
     ['relative/x', 'relative/x'],
     ['/../../etc/passwd', 'etc/passwd'],
-    // The link itself is not followed: whoever names it means to replace it.
-    ['/bin', 'bin'],
+    // A directory in its place would hide all programs.
+    ['/bin', 'usr/bin'],
   ])('%s is %s', (path, resolved) => {
     expect(resolveGuestPath(path, MERGED)).toBe(resolved);
   });

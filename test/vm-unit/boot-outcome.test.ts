@@ -68,7 +68,7 @@ const ENDINGS: Record<string, Partial<VmRecord>> = {
 
 function describeOutcome(record: VmRecord, interactive: boolean): string {
   const { kind } = judgeEnding(record);
-  const { status, lines } = judgeBoot(record, interactive);
+  const { status, lines } = judgeBoot(record, { interactive, autorun: 1 });
   return [`${kind}, status ${status}`, ...lines.map((line) => `    ${line}`)].join('\n  ');
 }
 
@@ -184,12 +184,18 @@ describe('somebody watches', () => {
 
 test('a panic long before an orderly power-off is no panic, whatever a program printed', () => {
   const record = makeRecord({ consoleTail: `${PANIC}everything is fine\r\n` });
-  expect(judgeBoot(record, false)).toMatchObject({ status: 0, consoleTells: false });
+  expect(judgeBoot(record, { interactive: false, autorun: 1 })).toMatchObject({
+    status: 0,
+    consoleTells: false,
+  });
 });
 
 test('success is what was heard to the end, and nothing else', () => {
   const good = Object.entries(ENDINGS)
-    .filter(([, changes]) => judgeBoot(makeRecord(changes), false).status === 0)
+    .filter(
+      ([, changes]) =>
+        judgeBoot(makeRecord(changes), { interactive: false, autorun: 1 }).status === 0,
+    )
     .map(([name]) => name);
   expect(good).toEqual([
     'it powers off at the end of its session',
@@ -200,10 +206,22 @@ test('success is what was heard to the end, and nothing else', () => {
 test('Ctrl-a x is an orderly end at the prompt, and none before it', () => {
   const quit = { shutdown: 'host-qmp-quit' };
   const before = makeRecord({ ...quit, events: [{ event: 'init', uptime: 1 }] });
-  expect(judgeBoot(before, true)).toMatchObject({
+  expect(judgeBoot(before, { interactive: true, autorun: 1 })).toMatchObject({
     status: 1,
     lines: ['the VM was ended by hand before it stood at its prompt'],
   });
   const after = makeRecord({ ...quit, events: [{ event: 'prompt' }] });
-  expect(judgeBoot(after, true)).toEqual({ status: 0, lines: [], consoleTells: false });
+  expect(judgeBoot(after, { interactive: true, autorun: 1 })).toEqual({
+    status: 0,
+    lines: [],
+    consoleTells: false,
+  });
+});
+
+test('a script of which nothing was heard has not succeeded', () => {
+  const record = makeRecord({ events: [INIT, START, END, POWER_OFF] });
+  expect(judgeBoot(record, { interactive: false, autorun: 2 })).toMatchObject({
+    status: 1,
+    lines: ['1 of 2 autorun scripts were heard to end'],
+  });
 });

@@ -1,5 +1,6 @@
 import { readFileSync } from 'node:fs';
 import { join } from 'node:path';
+import { setTimeout as sleep } from 'node:timers/promises';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
 import { CTRL_A, CTRL_C, modesOf, openTerminal, SIZE, type Terminal } from '../support/terminal.ts';
 import { createWorkspace } from '../support/workspace.ts';
@@ -25,10 +26,13 @@ describe('rapido boot on a terminal', () => {
     type('stty size; echo $TERM; echo $-; echo $$-$PPID\r');
     await waitFor(new RegExp(`^${SIZE}\\nxterm\\n\\w*m\\w*\\n\\d+-1$`, 'm'));
 
+    await waitFor(PROMPT);
     type('sleep 1000\r');
     await waitFor(/sleep 1000\n/);
+    await sleep(500); // The echo comes before the program runs.
     type(CTRL_C);
     await waitFor(PROMPT);
+    await sleep(500); // Nobody types faster; readline drops what comes while it tidies up.
     type('echo status $?\r');
     await waitFor(/^status 130$/m);
 
