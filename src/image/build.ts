@@ -1,10 +1,11 @@
 import { closeSync, mkdirSync, openSync, readSync, rmSync, writeSync } from 'node:fs';
-import { basename, dirname, join } from 'node:path';
+import { dirname, join } from 'node:path';
 import { type CpioEntry, writeCpio } from '../cpio/write.ts';
 import { errorCode, UserError } from '../errors.ts';
 import type { ModuleTree } from '../kmod/modules.ts';
 import { statIfReachable } from '../sys/stat.ts';
 import { removeLitter, replaceFile, temporaryNameFor } from '../sys/temporary.ts';
+import { type DirectoryLinks, GUEST_PATH, resolveGuestPath } from './guest-path.ts';
 import { headerMembers, type ImageHeader, isSameImage } from './image-header.ts';
 import {
   type Layer,
@@ -136,20 +137,23 @@ function writeImage(plan: ImagePlan, layers: Layers): BuiltImage {
     bytes: statIfReachable(plan.output)?.size ?? 0,
     layers: inOrder.map(({ kind, bytes, madeBecause }) => ({ kind, bytes, madeBecause })),
     unchanged,
-    warnings: warningsOf(layers),
+    warnings: warningsOf(layers, plan.links),
   };
 }
 
 /** What programs and scripts in the trees will lack in the guest. */
-function warningsOf({ trees, userspace }: Layers): string[] {
+function warningsOf({ trees, userspace }: Layers, links: DirectoryLinks): string[] {
   if (trees === undefined) return [];
   const { unresolved, interpreters } = trees.record;
-  const programs = Object.keys(userspace.record.files);
-  const names = new Set(programs.flatMap((path) => [path, basename(path)]));
+  const copied = new Set(Object.keys(userspace.record.files).map((path) => path.slice(1)));
+  const isThere = (program: string): boolean =>
+    program.startsWith('/')
+      ? copied.has(resolveGuestPath(program, links))
+      : GUEST_PATH.some((directory) => copied.has(join(directory, program).slice(1)));
   return [
     ...unresolved.map((library) => `not found: ${library}`),
     ...interpreters
-      .filter(({ program }) => !names.has(basename(program)))
+      .filter(({ program }) => !isThere(program))
       .map(({ program, usedBy }) => `${usedBy} needs ${program}, which is not in the image`),
   ];
 }

@@ -4,6 +4,7 @@ import { parseShebang, SHEBANG_MAX } from '../elf/elf.ts';
 import { findProgram, programSearchPath } from '../host/programs.ts';
 import { isFile } from '../sys/stat.ts';
 import { expandKeys, requireKeys } from './expand-keys.ts';
+import { GUEST_PATH } from './guest-path.ts';
 import type { AutorunScript } from './overlay.ts';
 import type { Problem, ResolveRequest } from './resolve-request.ts';
 import { canDracutInstall } from './userspace-layer.ts';
@@ -30,8 +31,6 @@ export interface ResolvedPrograms {
   outside: string[];
   leftOut: string[];
 }
-
-const GUEST_PATH = ['/usr/local/sbin', '/usr/local/bin', '/usr/sbin', '/usr/bin', '/sbin', '/bin'];
 
 /** Finds the programs of a cut, and those that every image needs. */
 export function resolvePrograms(

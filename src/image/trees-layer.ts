@@ -174,9 +174,14 @@ function findLibrariesOf(
     tree.files.filter(({ stats }) => stats.isFile()).map((file) => file.host),
   );
   const { libraries, interpreters, unresolved, scripts } = findLibraries(executables);
+  const inTrees = new Set(
+    trees.flatMap(({ target, files }) => files.map(({ name }) => `${target}/${name}`)),
+  );
   return {
     libraries: [...libraries, ...interpreters],
     unresolved: unresolved.map(({ name, neededBy }) => `${name}, which ${neededBy} needs`),
-    interpreters: scripts.map(({ program, usedBy }) => ({ program, usedBy })),
+    interpreters: scripts
+      .filter(({ program }) => !inTrees.has(program))
+      .map(({ program, usedBy }) => ({ program, usedBy })),
   };
 }

@@ -6,6 +6,7 @@ import {
   cpSync,
   existsSync,
   mkdirSync,
+  mkdtempSync,
   readdirSync,
   readFileSync,
   rmSync,
@@ -243,6 +244,57 @@ describe.skipIf(hostKernel() === undefined)('rapido cut', () => {
     );
     const names = listImage(join(home.images, 'small.img'));
     expect(names).toContain(`${home.directory.slice(1)}/linked/a.txt`);
+  });
+
+  it('brings libraries from below a path with a blank, and looks again for those that were missing', async () => {
+    const home = createSmall();
+    const library = home.write('src/x.c', 'int x(void) { return 0; }\n');
+    const program = home.write('src/p.c', 'int x(void); int main(void) { return x(); }\n');
+    mkdirSync(join(home.directory, 'sp ace/lib'), { recursive: true });
+    const so = join(home.directory, 'sp ace/lib/libspaced.so');
+    execFileSync('gcc', ['-shared', '-fPIC', '-Wl,-soname,libspaced.so', '-o', so, library]);
+    const prog = join(home.directory, 'sp ace/prog');
+    execFileSync('gcc', ['-o', prog, program, so, '-Wl,-rpath,$ORIGIN/lib']);
+    await home.cut('-i', prog);
+    expect(listImage(join(home.images, 'small.img'))).toContain(so.slice(1));
+
+    rmSync(so);
+    const lacking = await home.rapido(['cut', 'small', '-i', prog]);
+    expect(lacking.stderr).toContain('warning: not found: libspaced.so');
+    execFileSync('gcc', ['-shared', '-fPIC', '-Wl,-soname,libspaced.so', '-o', so, library]);
+    const found = await home.rapido(['cut', 'small', '-i', prog]);
+    expect(found.stderr).not.toContain('not found');
+    expect(listImage(join(home.images, 'small.img'))).toContain(so.slice(1));
+  });
+
+  it('notices a change below a directory that extra dracut arguments name', async () => {
+    const home = createSmall();
+    home.env.DRACUT_EXTRA_ARGS = `--include ${home.directory.replaceAll(' ', '\\ ')}/tree /extra`;
+    await home.cut();
+    home.write('tree/sub dir/b.txt', 'changed');
+    expect(await home.cut()).toContain(
+      'userspace: made: what the extra arguments of dracut name changed',
+    );
+  });
+
+  it('takes a program behind a linked directory, and lets no tree replace a link', async () => {
+    const home = createSmall();
+    const directory = mkdtempSync('/tmp/rapido-linked-');
+    onTestFinished(() => rmSync(directory, { recursive: true, force: true }));
+    mkdirSync(join(directory, 'v1'));
+    copyFileSync('/bin/cat', join(directory, 'v1/mycat'));
+    chmodSync(join(directory, 'v1/mycat'), 0o755);
+    symlinkSync('v1', join(directory, 'current'));
+    await home.cut(
+      '-i',
+      join(directory, 'current/mycat'),
+      '--include',
+      `${home.directory}/tree:/bin`,
+    );
+    const names = listImage(join(home.images, 'small.img'));
+    expect(names).toContain(`${directory.slice(1)}/v1/mycat`);
+    expect(names).toContain('usr/bin/a.txt');
+    expect(names).not.toContain('bin/a.txt');
   });
 
   it('takes along what runs the scripts, and says what is wrong with a first line', async () => {

@@ -127,3 +127,11 @@ describe('kernel parameters', () => {
     expect(parameters({ terminal: { ...terminal, type: undefined } })).toContain('tty=24x80');
   });
 });
+
+test('a command line that the kernel could not take is refused, with what to shorten', async () => {
+  const complaint = await complaintOf(() =>
+    planVm(makeRequest({ extraParameters: 'x'.repeat(2048) })),
+  );
+  expect(complaint).toContain('2047 are possible');
+  expect(complaint).toContain('QEMU_EXTRA_KERNEL_PARAMS');
+});

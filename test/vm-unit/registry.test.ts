@@ -152,3 +152,13 @@ test('a directory whose path is too long for a socket is refused, with what to d
   );
   expect(() => vmFiles('/run/rapido', 1)).not.toThrow();
 });
+
+test('an entry that cannot be understood keeps its number: its VM may be alive', async () => {
+  const directory = makeTemporaryDirectory();
+  const files = vmFiles(directory, 1);
+  writeFileSync(files.entry, JSON.stringify({ version: 99 }));
+  writeFileSync(files.monitorSocket, '');
+  const claimed = await claimNumber(directory, () => ({}) as never);
+  expect(claimed.number).toBe(2);
+  expect(existsSync(files.monitorSocket)).toBe(true);
+});

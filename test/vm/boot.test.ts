@@ -60,6 +60,19 @@ describe('rapido boot without a terminal', () => {
     expect(result.stderr).toContain('the directory that the cut names is not in the image');
   });
 
+  it('goes on where the console that the kernel was given is no device', async () => {
+    const conf = home.write(
+      'console.conf',
+      'QEMU_EXTRA_KERNEL_PARAMS="console=uart8250,io,0x3f8"\n',
+    );
+    const result = await home.rapido([
+      ...['--conf', conf, 'cut', 'simple-example', '--boot', '-x', 'echo still here'],
+    ]);
+    expect(result).toMatchObject({ status: 0 });
+    expect(result.stdout).toContain('there is no /dev/uart8250');
+    expect(result.stdout).toContain('still here');
+  });
+
   it('does not call it a success when a script powers the VM off behind its back', async () => {
     const result = await boot('-x', 'shutdown');
     expect(result.status).toBe(1);
