@@ -4,7 +4,7 @@ import type { CutOrigin, LoadedCut } from '../../src/cut/load.ts';
 
 const ORIGINS = {
   own: { kind: 'user', directory: '/home/me/.config/rapido/cuts' },
-  named: { kind: '--cut-dir', directory: '/work' },
+  named: { kind: '--cut-dir', directory: '/srv/cuts' },
   builtIn: { kind: 'built-in', directory: '/rapido/dist/cuts' },
 } satisfies Record<string, CutOrigin>;
 
@@ -27,7 +27,7 @@ test("name and summary; where the user's own are, and what they hide", () => {
     [
       "fstests-xfs     xfstests on XFS",
       "mine            My own  (/home/me/.config/rapido/cuts/mine.ts)",
-      "simple-example  Mine is better  (/work/simple-example.ts; hides the user one; hides the built-in one)",
+      "simple-example  Mine is better  (/srv/cuts/simple-example.ts; hides the user one; hides the built-in one)",
     ]
   `);
 });
