@@ -6,7 +6,7 @@ import { pickCut } from '../cut/load.ts';
 import { EXIT, UsageError, UserError } from '../errors.ts';
 import { architectureOf } from '../host/architecture.ts';
 import { ensureRuntimeDirectory } from '../host/directories.ts';
-import { detectDistribution, installCommand } from '../host/distribution.ts';
+import { suggestInstall } from '../host/distribution.ts';
 import type { Kernel } from '../host/kernel.ts';
 import { probeKvm } from '../host/kvm.ts';
 import { findProgram, programSearchPath } from '../host/programs.ts';
@@ -203,9 +203,8 @@ function requirePrograms({ env }: Context): void {
     (name) => findProgram(name, searchPath) === undefined,
   );
   if (missing.length === 0) return;
-  const install = installCommand(detectDistribution(), missing, process.getuid?.() !== 0);
   throw new UserError(`there is no ${missing.join(' and no ')} on this host`, {
-    hint: install ?? 'run `rapido doctor`',
+    hint: suggestInstall(missing) ?? 'run `rapido doctor`',
   });
 }
 

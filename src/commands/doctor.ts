@@ -1,6 +1,6 @@
 import { EXIT, UserError } from '../errors.ts';
 import { type Architecture, architectureOf } from '../host/architecture.ts';
-import { type Distribution, detectDistribution, installCommand } from '../host/distribution.ts';
+import { suggestInstall } from '../host/distribution.ts';
 import { probeKvm } from '../host/kvm.ts';
 import { findProgram, programSearchPath } from '../host/programs.ts';
 import { resolveDracut } from '../image/resolve-programs.ts';
@@ -39,8 +39,7 @@ export async function runDoctor(options: GlobalOptions, ui: Ui): Promise<number>
 
 function examine(context: Context): Finding[] {
   const architecture = architectureOf(process.arch);
-  const distribution = detectDistribution();
-  const look = programFinder(context, distribution);
+  const look = programFinder(context);
   return [
     checkDracut(context) ?? look('cutting', 'dracut', 'gathers programs and their libraries'),
     look('cutting', 'setpriv', 'ends what rapido started when rapido ends'),
@@ -62,9 +61,8 @@ function examine(context: Context): Finding[] {
   ];
 }
 
-function programFinder(context: Context, distribution: Distribution) {
+function programFinder(context: Context) {
   const searchPath = programSearchPath(context.env.PATH);
-  const sudo = process.getuid?.() !== 0;
   return (
     area: Finding['area'],
     program: string,
@@ -77,7 +75,7 @@ function programFinder(context: Context, distribution: Distribution) {
       area,
       what: `${program} is missing: it ${purpose}`,
       state: otherwise,
-      mend: installCommand(distribution, [program], sudo) ?? `install ${program}`,
+      mend: suggestInstall([program]) ?? `install ${program}`,
     };
   };
 }

@@ -102,6 +102,7 @@ export function buildConf(input: ConfInput): Conf {
 
 /** The same conf with the keys of cuts known, their values checked and typed. */
 export function withKeys(conf: Conf, extraKeys: ConfKeyTable): Conf {
+  if (Object.keys(extraKeys).length === 0) return conf;
   return buildConf({ ...conf.input, extraKeys: { ...conf.input.extraKeys, ...extraKeys } });
 }
 

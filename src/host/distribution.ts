@@ -25,7 +25,7 @@ const INSTALL_COMMANDS: Readonly<Record<PackageManager, string>> = {
   dnf: 'dnf install',
 };
 
-export function detectDistribution(): Distribution {
+function detectDistribution(): Distribution {
   return parseOsRelease(
     readTextIfReachable('/etc/os-release') ?? readTextIfReachable('/usr/lib/os-release') ?? '',
   );
@@ -129,4 +129,9 @@ export function installCommand(
   const known = [...new Set(packages.filter((name) => name !== undefined))].sort();
   if (known.length === 0) return undefined;
   return `${sudo ? 'sudo ' : ''}${INSTALL_COMMANDS[manager]} ${known.join(' ')}`;
+}
+
+/** `installCommand` for this host and this user. */
+export function suggestInstall(programs: readonly string[]): string | undefined {
+  return installCommand(detectDistribution(), programs, process.getuid?.() !== 0);
 }

@@ -1,8 +1,13 @@
-import { readdirSync } from 'node:fs';
 import { release } from 'node:os';
 import { join } from 'node:path';
 import { UsageError, UserError } from '../errors.ts';
-import { isDirectory, isFile, isReadable, readTextIfReachable } from '../sys/stat.ts';
+import {
+  isDirectory,
+  isFile,
+  isReadable,
+  listIfReachable,
+  readTextIfReachable,
+} from '../sys/stat.ts';
 import type { Architecture } from './architecture.ts';
 
 /** A kernel that can be booted, and where its modules are. */
@@ -246,9 +251,5 @@ function compareNaturally(a: string, b: string): number {
 }
 
 function listDirectory(path: string): string[] {
-  try {
-    return readdirSync(path).sort();
-  } catch {
-    return [];
-  }
+  return listIfReachable(path).sort();
 }

@@ -1,8 +1,11 @@
 import { join } from 'node:path';
 import { isExecutableFile } from '../sys/stat.ts';
 
-/** Directories that hold tools for root, which an ordinary user's PATH may lack. */
-const SYSTEM_DIRECTORIES = [
+/**
+ * Where programs are, by the Filesystem Hierarchy Standard: PATH in the guest (guest/init), and what
+ * is searched on the host after an ordinary user's PATH, which may lack tools for root.
+ */
+export const SYSTEM_DIRECTORIES = [
   '/usr/local/sbin',
   '/usr/local/bin',
   '/usr/sbin',

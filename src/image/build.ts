@@ -2,10 +2,11 @@ import { closeSync, mkdirSync, openSync, readSync, rmSync, writeSync } from 'nod
 import { dirname, join } from 'node:path';
 import { type CpioEntry, writeCpio } from '../cpio/write.ts';
 import { errorCode, UserError } from '../errors.ts';
+import { SYSTEM_DIRECTORIES } from '../host/programs.ts';
 import type { ModuleTree } from '../kmod/modules.ts';
 import { statIfReachable } from '../sys/stat.ts';
 import { removeLitter, replaceFile, temporaryNameFor } from '../sys/temporary.ts';
-import { type DirectoryLinks, GUEST_PATH, resolveGuestPath } from './guest-path.ts';
+import { type DirectoryLinks, resolveGuestPath } from './guest-path.ts';
 import { headerMembers, type ImageHeader, isSameImage } from './image-header.ts';
 import {
   type Layer,
@@ -149,7 +150,7 @@ function warningsOf({ trees, userspace }: Layers, links: DirectoryLinks): string
   const isThere = (program: string): boolean =>
     program.startsWith('/')
       ? copied.has(resolveGuestPath(program, links))
-      : GUEST_PATH.some((directory) => copied.has(join(directory, program).slice(1)));
+      : SYSTEM_DIRECTORIES.some((directory) => copied.has(join(directory, program).slice(1)));
   return [
     ...unresolved.map((library) => `not found: ${library}`),
     ...interpreters

@@ -8,16 +8,6 @@ import { posix } from 'node:path';
  */
 export type DirectoryLinks = Readonly<Record<string, string>>;
 
-/** Where a shell in the guest looks for programs. */
-export const GUEST_PATH = [
-  '/usr/local/sbin',
-  '/usr/local/bin',
-  '/usr/sbin',
-  '/usr/bin',
-  '/sbin',
-  '/bin',
-];
-
 /** dracut makes these links in every image, whatever the host has. */
 const ALWAYS_LINKED: DirectoryLinks = { 'var/run': 'run', 'var/lock': 'run/lock' };
 

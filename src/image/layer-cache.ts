@@ -5,14 +5,13 @@ import {
   futimesSync,
   mkdirSync,
   openSync,
-  readdirSync,
   readSync,
   renameSync,
   rmSync,
   writeSync,
 } from 'node:fs';
 import { join } from 'node:path';
-import { lstatIfReachable } from '../sys/stat.ts';
+import { listIfReachable, lstatIfReachable } from '../sys/stat.ts';
 import { removeLitter, temporaryNameFor } from '../sys/temporary.ts';
 
 export type LayerKind = 'userspace' | 'modules' | 'trees';
@@ -164,13 +163,7 @@ function readAt(fd: number, position: number, length: number): Buffer | undefine
 /** Removes layers that were not used for two weeks, and what killed processes left behind. */
 export function pruneLayers(directory: string, nowMs: number): void {
   removeLitter(directory);
-  let names: string[];
-  try {
-    names = readdirSync(directory);
-  } catch {
-    return;
-  }
-  for (const name of names.filter((name) => name.endsWith('.layer'))) {
+  for (const name of listIfReachable(directory).filter((name) => name.endsWith('.layer'))) {
     const path = join(directory, name);
     const stats = lstatIfReachable(path);
     if (stats !== undefined && nowMs - stats.mtimeMs > KEEP_UNUSED_MS)

@@ -1,10 +1,9 @@
 import { basename, join, resolve } from 'node:path';
 import type { Conf } from '../conf/conf.ts';
 import { parseShebang, SHEBANG_MAX } from '../elf/elf.ts';
-import { findProgram, programSearchPath } from '../host/programs.ts';
+import { findProgram, programSearchPath, SYSTEM_DIRECTORIES } from '../host/programs.ts';
 import { isFile } from '../sys/stat.ts';
 import { expandKeys, requireKeys } from './expand-keys.ts';
-import { GUEST_PATH } from './guest-path.ts';
 import type { AutorunScript } from './overlay.ts';
 import type { Problem, ResolveRequest } from './resolve-request.ts';
 import { canDracutInstall } from './userspace-layer.ts';
@@ -81,7 +80,7 @@ export function resolvePrograms(
   return {
     install: paths.filter(canDracutInstall),
     copied: paths.filter((path) => !canDracutInstall(path)),
-    outside: paths.filter((path) => !GUEST_PATH.includes(join(path, '..'))),
+    outside: paths.filter((path) => !SYSTEM_DIRECTORIES.includes(join(path, '..'))),
     leftOut,
   };
 }

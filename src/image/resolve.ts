@@ -3,7 +3,7 @@ import { join } from 'node:path';
 import type { ConfEntry } from '../conf/conf.ts';
 import { UserError } from '../errors.ts';
 import type { Directories } from '../host/directories.ts';
-import { detectDistribution, installCommand } from '../host/distribution.ts';
+import { suggestInstall } from '../host/distribution.ts';
 import type { ModuleTree } from '../kmod/modules.ts';
 import { requireKeys } from './expand-keys.ts';
 import { readDirectoryLinks } from './guest-path.ts';
@@ -100,10 +100,7 @@ export function resolveImage(request: ResolveRequest): ResolvedImage {
 function refuse({ cut }: ResolveRequest, problems: readonly Problem[]): void {
   if (problems.length === 0) return;
   const programs = problems.map(({ program }) => program).filter((name) => name !== undefined);
-  const install =
-    programs.length === 0
-      ? undefined
-      : installCommand(detectDistribution(), programs, process.getuid?.() !== 0);
+  const install = suggestInstall(programs);
   throw new UserError(
     `${cut.name} cannot be cut: ${problems.length === 1 ? 'something is' : `${problems.length} things are`} missing`,
     {

@@ -18,7 +18,7 @@ import {
   signatureOf,
   signFiles,
 } from '../sys/file-signature.ts';
-import { lstatIfReachable, statIfReachable } from '../sys/stat.ts';
+import { listIfReachable, lstatIfReachable, statIfReachable } from '../sys/stat.ts';
 import { type DirectoryLinks, resolveGuestPath } from './guest-path.ts';
 import type { LayerRecipe } from './layer-cache.ts';
 import { walkTree } from './tree-walk.ts';
@@ -270,21 +270,13 @@ function readInstallLog(directory: string): string[] {
 function dracutOwnFiles(plan: PlannedUserspace, paths: ReadonlySet<string>): string[] {
   const library = plan.local ? dirname(plan.dracut) : '/usr/lib/dracut';
   // A module may pull in any other.
-  const moduleDirectories = listDirectory(join(library, 'modules.d')).map((name) =>
+  const moduleDirectories = listIfReachable(join(library, 'modules.d')).map((name) =>
     join(library, 'modules.d', name),
   );
   return [
     plan.dracut,
     ...[library, ...moduleDirectories]
-      .flatMap((directory) => listDirectory(directory).map((name) => join(directory, name)))
+      .flatMap((directory) => listIfReachable(directory).map((name) => join(directory, name)))
       .filter((path) => lstatIfReachable(path)?.isFile() === true && !paths.has(path.slice(1))),
   ];
-}
-
-function listDirectory(path: string): string[] {
-  try {
-    return readdirSync(path);
-  } catch {
-    return [];
-  }
 }

@@ -1,7 +1,8 @@
 import { randomBytes } from 'node:crypto';
-import { mkdirSync, readdirSync, renameSync, rmSync, writeFileSync } from 'node:fs';
+import { mkdirSync, renameSync, rmSync, writeFileSync } from 'node:fs';
 import { basename, dirname, join } from 'node:path';
 import { identifySelf, isAlive } from './process-identity.ts';
+import { listIfReachable } from './stat.ts';
 
 /** `.NAME.PID-STARTTIME-RANDOM.tmp`: says who made it, so that the next one can tell it is litter. */
 const TEMPORARY_NAME = /^\..+\.(\d+)-(\d+)-[0-9a-f]{8}\.tmp$/s;
@@ -28,13 +29,7 @@ export function temporaryNameFor(path: string): string {
 
 /** Removes what killed processes left behind under the names of `temporaryNameFor` in a directory. */
 export function removeLitter(directory: string): void {
-  let names: string[];
-  try {
-    names = readdirSync(directory);
-  } catch {
-    return;
-  }
-  for (const name of names) {
+  for (const name of listIfReachable(directory)) {
     const [, pid, startTime] = TEMPORARY_NAME.exec(name) ?? [];
     if (pid === undefined || startTime === undefined) continue;
     if (isAlive({ pid: Number(pid), startTime })) continue;

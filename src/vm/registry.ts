@@ -1,8 +1,9 @@
-import { mkdirSync, readdirSync, readFileSync, rmSync } from 'node:fs';
+import { mkdirSync, readFileSync, rmSync } from 'node:fs';
 import { join } from 'node:path';
 import { UsageError } from '../errors.ts';
 import { withLock } from '../sys/lock.ts';
 import { identifySelf, isAlive, type ProcessIdentity } from '../sys/process-identity.ts';
+import { listIfReachable } from '../sys/stat.ts';
 import { writeFileAtomic } from '../sys/temporary.ts';
 
 /** A running VM, as other processes see it. */
@@ -115,13 +116,7 @@ function isRunning(entry: VmEntry): boolean {
 
 /** Numbers that have an entry, whether its VM is alive or not. */
 function entriesIn(directory: string): number[] {
-  let names: string[];
-  try {
-    names = readdirSync(directory);
-  } catch {
-    return [];
-  }
-  return names.flatMap((name) => {
+  return listIfReachable(directory).flatMap((name) => {
     const number = /^vm(\d+)\.json$/.exec(name)?.[1];
     return number === undefined ? [] : [Number(number)];
   });
