@@ -110,6 +110,61 @@ function buildProgram(rest: readonly string[] | undefined, done: (status: number
     });
 
   program
+    .command('run')
+    .description('cut, boot, run a command with nobody watching, and judge how it went')
+    .argument('<name>', 'a target of `rapido list`')
+    .usage('[options] <name> [-- command and arguments]')
+    .option('-x, --exec <text>', 'run this text with a shell')
+    .option('-f, --file <script>', 'run this script of the host')
+    .option('-i, --install <program>', 'add a program with its libraries (repeatable)', collect)
+    .option('--include <src[:dst]>', 'add a file or directory (repeatable)', collect)
+    .option('--driver <module>', 'add a kernel module (repeatable)', collect)
+    .option('--cpus <count>', 'virtual CPUs')
+    .option('--memory <size>', 'memory, for example 2G')
+    .option('--timeout <duration>', 'longest time for the VM, for example 90s, 10m (default: none)')
+    .option(
+      '--boot-timeout <duration>',
+      "longest time to the guest's init (default: 1m, emulated 5m)",
+    )
+    .option('--silence <duration>', 'longest time without any output (default: none)')
+    .option('--keep-going', 'let the kernel go on after an oops; the run fails all the same')
+    .option('--expected <file>', 'kernel complaints that are excused: PATTERN # REASON a line')
+    .option('--ktap', 'read the output as KTAP, a result for each test')
+    .option('--results <dir>', 'keep the results there, in a directory for each run')
+    .option('--junit <file>', 'write JUnit XML there, too')
+    .option('--json', 'print the result as JSON; the output of the command goes to files only')
+    .option('--console', "show the VM's console on stderr")
+    .option('-q, --quiet', 'print nothing but what the command prints')
+    .option('--build <command>', 'build the kernel of KERNEL_SRC first, and install its modules')
+    .option('--bisect', 'exit as `git bisect run` wants it: 0, 1, 125 cannot test, 128 stop')
+    .option('--dry-run', 'print what would be done, and stop')
+    .showHelpAfterError('  hint: the command goes after `--`; `rapido run --help` shows examples')
+    .addHelpText('after', EXAMPLES.run)
+    .action(async (name, _options, command) => {
+      const { runRun } = await import('./commands/run.ts');
+      const options = command.optsWithGlobals();
+      const { readRawArguments } = await import('./sys/raw-arguments.ts');
+      const words = rest === undefined ? undefined : readRawArguments(rest);
+      done(await runRun(name, { ...options, command: words }, await ui()));
+    });
+
+  program
+    .command('results')
+    .description('list the runs that were kept, show one, or compare two')
+    .argument('[run]', 'a run: its name, the end of it, latest, latest~1, or a path')
+    .argument('[other]', 'another run, to compare it with')
+    .option('--results <dir>', 'where the runs are')
+    .option('--json', 'as JSON')
+    .showHelpAfterError('  hint: `rapido results --help` shows examples')
+    .addHelpText('after', EXAMPLES.results)
+    .action(async (run, other, _options, command) => {
+      refuseRest(rest, command);
+      const { runResults } = await import('./commands/results.ts');
+      const names = [run, other].filter((name) => name !== undefined);
+      done(await runResults(names, command.optsWithGlobals(), await ui()));
+    });
+
+  program
     .command('list')
     .description('list every target')
     .option('--json', 'as JSON')
@@ -186,6 +241,19 @@ Examples:
   rapido boot -- -gdb tcp:127.0.0.1:1234 -S    QEMU waits for gdb
   rapido boot --dry-run              the QEMU command line
 At the prompt: shutdown or exit ends the VM; Ctrl-a x kills it, Ctrl-a h shows more.`,
+  run: `
+Examples:
+  rapido run simple-example -- uname -a
+  rapido run simple-example --driver zram -x 'modprobe zram && grep . /sys/block/zram0/*'
+  rapido run simple-example --timeout 10m --junit out.xml -f ./my-test.sh
+  git bisect run rapido run simple-example --bisect --build 'make -j8' -- ./reproducer
+Exit status: the command's own; 120 the kernel crashed or the VM died; 121 the command succeeded but
+the kernel complained; 124 timed out; 125 rapido could not do it; 130 interrupted.`,
+  results: `
+Examples:
+  rapido results                     the runs, newest first
+  rapido results latest
+  rapido results latest~1 latest     what changed; exit status 1 if it got worse`,
   list: `
 Examples:
   rapido list

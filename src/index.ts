@@ -1,3 +1,3 @@
 /** What cut files import: `import { defineCut } from 'rapido'`. */
 export type { ConfKey, ConfKeyTable } from './conf/key.ts';
-export { type Cut, defineCut, type HostFile, type Tree } from './cut/cut.ts';
+export { type Cut, defineCut, type HostFile, type OutputFormat, type Tree } from './cut/cut.ts';

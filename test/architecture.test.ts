@@ -17,6 +17,8 @@ const LAYERS = [
   'cpio',
   'kmod',
   'elf',
+  'klog',
+  'ktap',
   'sys',
   'errors.ts',
 ];

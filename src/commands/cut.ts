@@ -45,6 +45,7 @@ export async function runCut(name: string, options: CutOptions, ui: Ui): Promise
     conf,
     kernel,
     extras: extrasOf(options),
+    run: undefined,
     output,
     directories: context.directories,
     env: context.env,

@@ -9,7 +9,7 @@ const CUT_WITH_COMMAND = 'Give the command to `rapido cut` with -x or -f instead
 /**
  * Every key of rapido.conf, in the order of the example file. The names are those of the original
  * tool, so that its users' files work; the ones it did not have are VM_ACCEL, VM_CPU, VM_CPUS,
- * VM_MEMORY, CUT_DIR and IMAGE_DIR.
+ * VM_MEMORY, CUT_DIR, IMAGE_DIR and RESULTS_KEEP.
  */
 export const CONF_KEYS = {
   KERNEL_SRC: {
@@ -116,6 +116,14 @@ export const CONF_KEYS = {
     type: 'path',
     meaning: 'A dracut source tree to use (dracut --local) in place of the installed dracut.',
     example: '~/dracut',
+  },
+  RESULTS_KEEP: {
+    group: 'Cuts and images',
+    type: 'integer',
+    minimum: 1,
+    meaning: 'How many runs `rapido run` keeps the results of; older ones are removed.',
+    default: '50',
+    example: '500',
   },
   QEMU_PID_DIR: {
     group: 'Cuts and images',

@@ -44,6 +44,14 @@ export interface Cut {
   /** Directory in which autorun scripts start and the prompt stands (`${KEY}` expanded). */
   directory?: string;
 
+  /** What `rapido run` does once the autorun scripts have succeeded, and how its output is read. */
+  test?: {
+    /** Program and arguments (`${KEY}` expanded), no shell; what follows `--` takes its place. */
+    command?: readonly string[];
+    /** Where single results are told; without it, the exit status is all there is. */
+    output?: OutputFormat;
+  };
+
   resources?: {
     /** Virtual CPUs. */
     cpus?: number;
@@ -62,6 +70,9 @@ export interface Cut {
     defines?: ConfKeyTable;
   };
 }
+
+/** `ktap`: https://docs.kernel.org/dev-tools/ktap.html, as kselftest and kunit print it. */
+export type OutputFormat = 'ktap';
 
 export interface Tree {
   /** Host directory (`${KEY}` expanded). */

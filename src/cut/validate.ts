@@ -2,7 +2,7 @@ import { z } from 'zod';
 import type { ConfType } from '../conf/key.ts';
 import { findNearest } from '../conf/nearest.ts';
 import { UsageError } from '../errors.ts';
-import type { Cut } from './cut.ts';
+import type { Cut, OutputFormat } from './cut.ts';
 
 /** The types a key of the cut's own may have. The record makes the compiler miss none. */
 const CONF_TYPES: Readonly<Record<ConfType, true>> = {
@@ -21,6 +21,9 @@ const CONF_TYPES: Readonly<Record<ConfType, true>> = {
   mac: true,
   hostname: true,
 };
+
+/** As above. */
+const OUTPUT_FORMATS: Readonly<Record<OutputFormat, OutputFormat>> = { ktap: 'ktap' };
 
 const names = z.array(z.string().min(1));
 
@@ -53,6 +56,12 @@ const schema = z.strictObject({
   dracut: z.strictObject({ modules: names.optional(), args: names.optional() }).optional(),
   autorun: names.optional(),
   directory: z.string().min(1).optional(),
+  test: z
+    .strictObject({
+      command: names.min(1).optional(),
+      output: z.enum(OUTPUT_FORMATS).optional(),
+    })
+    .optional(),
   resources: z
     .strictObject({
       cpus: z.int().min(1).max(255).optional(),
@@ -161,7 +170,19 @@ function noSuchField(key: string): string {
 const FIELDS = [
   ...Object.keys(schema.shape),
   ...['source', 'target', 'exclude', 'optional', 'modules', 'args', 'cpus', 'memory'],
-  ...['needs', 'uses', 'defines', 'type', 'meaning', 'default', 'example', 'values', 'secret'],
+  ...[
+    'command',
+    'output',
+    'needs',
+    'uses',
+    'defines',
+    'type',
+    'meaning',
+    'default',
+    'example',
+    'values',
+    'secret',
+  ],
 ];
 
 /** ["trees", 0, "source"] as trees[0].source, ["contents", "/etc/hosts"] as contents["/etc/hosts"] */

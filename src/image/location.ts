@@ -1,6 +1,15 @@
-import { lstatSync, mkdirSync, readlinkSync, renameSync, symlinkSync } from 'node:fs';
+import {
+  lstatSync,
+  mkdirSync,
+  readlinkSync,
+  renameSync,
+  rmSync,
+  symlinkSync,
+  utimesSync,
+} from 'node:fs';
 import { dirname, join, resolve } from 'node:path';
 import type { Conf } from '../conf/conf.ts';
+import { listIfReachable, statIfReachable } from '../sys/stat.ts';
 import { temporaryNameFor } from '../sys/temporary.ts';
 
 const LAST = 'last';
@@ -29,4 +38,40 @@ export function lastImage(conf: Conf): string | undefined {
 
 function lastLink(conf: Conf): string {
   return join(conf.get('IMAGE_DIR') ?? '.', LAST);
+}
+
+/** How many images of runs are kept. */
+const RUN_IMAGES = 6;
+
+/**
+ * Where the image of a run goes: one that is the same is there already, and a run of something else
+ * at the same time has its own.
+ * @param fingerprint of all that goes in, but for the content of host files
+ */
+export function runImagePath(conf: Conf, cutName: string, fingerprint: string): string {
+  return join(conf.get('IMAGE_DIR') ?? '.', 'run', `${cutName}-${fingerprint.slice(0, 16)}.img`);
+}
+
+/**
+ * Removes all but the newest images of runs. QEMU reads an image once, when it starts: only one that
+ * was just made must stay.
+ */
+export function pruneRunImages(justMade: string): void {
+  const directory = dirname(justMade);
+  const now = new Date();
+  utimesSync(justMade, now, now);
+  const images = listIfReachable(directory)
+    .filter((name) => name.endsWith('.img'))
+    .map((name) => ({ path: join(directory, name), age: ageOf(join(directory, name), now) }))
+    .sort((a, b) => a.age - b.age);
+  for (const { path, age } of images.slice(RUN_IMAGES)) {
+    if (age > START_GRACE) rmSync(path, { force: true });
+  }
+}
+
+/** How long it may take until QEMU has read an image that was made or found, in milliseconds. */
+const START_GRACE = 60_000;
+
+function ageOf(path: string, now: Date): number {
+  return now.getTime() - (statIfReachable(path)?.mtimeMs ?? 0);
 }

@@ -1,6 +1,6 @@
 import { createHash } from 'node:crypto';
 import { constants } from 'node:fs';
-import { posix } from 'node:path';
+import { basename, join } from 'node:path/posix';
 import type { CpioEntry } from '../cpio/write.ts';
 import { type DirectoryLinks, directoryMaker, parentMode, resolveGuestPath } from './guest-path.ts';
 
@@ -36,13 +36,26 @@ export interface OverlayRequest {
   programs: readonly string[];
   /** terminfo files by their path below the database, `x/xterm`. */
   terminfo: Readonly<Record<string, Buffer>>;
+  /** What `rapido run` runs. */
+  command: GuestCommand | undefined;
 }
+
+/** The command that a guest runs with nobody watching. */
+export interface GuestCommand {
+  /** Program and arguments, byte for byte: nothing but NUL is excluded. */
+  words: readonly Buffer[];
+  /** A script that goes into COMMAND_DIRECTORY; the words name it. */
+  script: AutorunScript | undefined;
+}
+
+export const COMMAND_DIRECTORY = '/rapido/command';
 
 /** Plans the topmost layer: rapido's own part of the guest and what changes with every call. */
 export function planOverlay(request: OverlayRequest): OverlayEntry[] {
   const { guestFiles } = request;
   return [
     ...['/dev', '/proc', '/sys', '/run', '/tmp', '/root', '/mnt', '/host'].map(directory),
+    directory('/rapido/results'),
     script('/init', guestFiles.init),
     script('/rapido/session', guestFiles.session),
     script('/rapido/power-off', guestFiles['power-off']),
@@ -57,8 +70,17 @@ export function planOverlay(request: OverlayRequest): OverlayEntry[] {
     ...request.autorun.map((autorun, index) =>
       script(`/rapido/autorun/${scriptFileName(autorun, index)}`, autorun.content),
     ),
+    { path: '/rapido/command.sh', mode: 0o600, data: formatCommand(request.command) },
+    ...(request.command?.script === undefined
+      ? []
+      : [
+          script(
+            join(COMMAND_DIRECTORY, request.command.script.name),
+            request.command.script.content,
+          ),
+        ]),
     ...request.programs.map((path) => ({
-      path: `/usr/local/bin/${posix.basename(path)}`,
+      path: `/usr/local/bin/${basename(path)}`,
       target: path,
     })),
     ...Object.entries(request.terminfo).map(([name, data]) => ({
@@ -173,6 +195,12 @@ function formatBootScript(request: OverlayRequest): string {
     ...Object.entries(request.conf).map(([key, value]) => `export ${key}=${quoteForShell(value)}`),
     '',
   ].join('\n');
+}
+
+/** The command as an array of bash, with whatever bytes are in it. */
+function formatCommand(command: GuestCommand | undefined): Buffer {
+  const words = (command?.words ?? []).map((word) => quoteForShell(word.toString('latin1')));
+  return Buffer.from(`RAPIDO_COMMAND=(${words.join(' ')})\n`, 'latin1');
 }
 
 /** A word that a POSIX shell takes as it is, whatever is in it. */

@@ -37,6 +37,8 @@ export interface ImageInfo {
   channel: ControlChannel;
   /** Whether it can mount VIRTFS_SHARE_PATH. */
   sharesDirectory: boolean;
+  /** Whether it is for `rapido run` and can mount the host's directory for results. */
+  sharesResults: boolean;
   /** How many autorun scripts it has. */
   autorun: number;
 }

@@ -15,7 +15,7 @@ import type { Problem, ResolveRequest } from './resolve-request.ts';
 /** Modules that the control channel needs; a kernel without them uses the second serial port. */
 const CHANNEL_DRIVERS = ['virtio_pci', 'virtio_console'];
 
-/** Modules for VIRTFS_SHARE_PATH. */
+/** Modules for VIRTFS_SHARE_PATH and for the results of a run. */
 const SHARE_DRIVERS = ['9pnet_virtio', '9p'];
 
 export interface ResolvedModules {
@@ -25,6 +25,7 @@ export interface ResolvedModules {
   load: string[];
   channel: ImagePlan['image']['channel'];
   sharesDirectory: boolean;
+  sharesResults: boolean;
   leftOut: string[];
   warnings: string[];
 }
@@ -46,10 +47,11 @@ export function resolveModules(request: ResolveRequest, problems: Problem[]): Re
     });
   }
   const channel = hasAll(CHANNEL_DRIVERS) ? 'virtio' : 'serial';
+  const sharesResults = request.run !== undefined && hasAll(SHARE_DRIVERS);
   const wantsRandom = conf.get('QEMU_EXTRA_ARGS').some((word) => word.startsWith('virtio-rng'));
   const own = [
     ...(channel === 'virtio' ? CHANNEL_DRIVERS : []),
-    ...(share && hasAll(SHARE_DRIVERS) ? ['virtio_pci', ...SHARE_DRIVERS] : []),
+    ...((share || sharesResults) && hasAll(SHARE_DRIVERS) ? ['virtio_pci', ...SHARE_DRIVERS] : []),
     ...(wantsRandom ? available(['virtio_rng']) : []),
   ];
   const optional = cut.cut.optionalDrivers ?? [];
@@ -67,6 +69,7 @@ export function resolveModules(request: ResolveRequest, problems: Problem[]): Re
     load: [...new Set(own)].filter((name) => !plan.builtin.includes(name)),
     channel,
     sharesDirectory: share,
+    sharesResults,
     leftOut: optional.filter((name) => !available([name]).includes(name)),
     warnings: warnOfOldModules(plan, kernel),
   };

@@ -5,12 +5,14 @@ import { findProgram, programSearchPath, SYSTEM_DIRECTORIES } from '../host/prog
 import { isFile } from '../sys/stat.ts';
 import { expandKeys, requireKeys } from './expand-keys.ts';
 import type { AutorunScript } from './overlay.ts';
+import type { ResolvedCommand } from './resolve-command.ts';
 import type { Problem, ResolveRequest } from './resolve-request.ts';
 import { canDracutInstall } from './userspace-layer.ts';
 
 /** Programs that guest/init and guest/session run. */
 const INIT_BINARIES = [
   'bash',
+  'cat',
   'mount',
   'umount',
   'modprobe',
@@ -35,6 +37,7 @@ export interface ResolvedPrograms {
 export function resolvePrograms(
   request: ResolveRequest,
   scripts: readonly AutorunScript[],
+  command: ResolvedCommand | undefined,
   problems: Problem[],
 ): ResolvedPrograms {
   const { cut, conf, extras, env, cwd } = request;
@@ -55,7 +58,10 @@ export function resolvePrograms(
       problems.push({ message: `no program ${expanded}`, program: basename(expanded) });
     }
   }
-  for (const { script, program } of interpretersOf(scripts, problems)) {
+  // One that nobody has is for the guest to complain of, as a shell does.
+  if (command?.program !== undefined) look(command.program);
+  const allScripts = command?.script === undefined ? scripts : [...scripts, command.script];
+  for (const { script, program } of interpretersOf(allScripts, problems)) {
     if (look(program) === undefined) {
       problems.push({
         message: `${script}: its first line wants ${program}, which this host does not have`,

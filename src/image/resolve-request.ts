@@ -15,11 +15,22 @@ export interface CutExtras {
   commands: readonly ({ command: string } | { file: string })[];
 }
 
+/** What `rapido run` is to run in the guest. */
+export type CommandRequest =
+  /** A program with its arguments, byte for byte. */
+  | { arguments: readonly Buffer[] }
+  /** `-x`: text for a shell. */
+  | { shell: string }
+  /** `-f`: a script of the host. */
+  | { script: string };
+
 export interface ResolveRequest {
   cut: LoadedCut;
   conf: Conf;
   kernel: Kernel;
   extras: CutExtras;
+  /** The image is for a run with nobody watching; without a command, the cut's own. */
+  run: { command: CommandRequest | undefined } | undefined;
   output: string;
   directories: Directories;
   env: Readonly<Record<string, string | undefined>>;

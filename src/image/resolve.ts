@@ -9,6 +9,7 @@ import { requireKeys } from './expand-keys.ts';
 import { readDirectoryLinks } from './guest-path.ts';
 import { planOverlay } from './overlay.ts';
 import type { ImagePlan } from './plan.ts';
+import { resolveCommand } from './resolve-command.ts';
 import { resolveAutorun, resolveTrees } from './resolve-files.ts';
 import { resolveModules } from './resolve-modules.ts';
 import { resolveDracut, resolvePrograms } from './resolve-programs.ts';
@@ -31,17 +32,18 @@ export function resolveImage(request: ResolveRequest): ResolvedImage {
   const problems: Problem[] = [];
   const settings = declaredSettings(request, problems);
   const autorun = resolveAutorun(request, problems);
-  const programs = resolvePrograms(request, autorun, problems);
-  const modules = resolveModules(request, problems);
   const trees = resolveTrees(request, problems);
-  const dracut = resolveDracut(request.conf, problems);
-  if (request.cut.cut.network === true) {
-    problems.push({ message: 'it wants a network, which this version of rapido cannot give a VM' });
-  }
   const directory =
     request.cut.cut.directory === undefined
       ? undefined
       : requireKeys(request.cut.cut.directory, 'directory', request.conf, problems);
+  const command = resolveCommand(request, directory, trees, problems);
+  const programs = resolvePrograms(request, autorun, command, problems);
+  const modules = resolveModules(request, problems);
+  const dracut = resolveDracut(request.conf, problems);
+  if (request.cut.cut.network === true) {
+    problems.push({ message: 'it wants a network, which this version of rapido cannot give a VM' });
+  }
   refuse(request, problems);
 
   const { cut, conf, kernel, directories } = request;
@@ -58,6 +60,7 @@ export function resolveImage(request: ResolveRequest): ResolvedImage {
       network: cut.cut.network ?? false,
       channel: modules.channel,
       sharesDirectory: modules.sharesDirectory,
+      sharesResults: modules.sharesResults,
       autorun: autorun.length,
     },
     links: readDirectoryLinks(),
@@ -87,6 +90,7 @@ export function resolveImage(request: ResolveRequest): ResolvedImage {
       contents: cut.cut.contents ?? {},
       programs: programs.outside,
       terminfo: readTerminfo(request.env.TERM),
+      command,
     }),
   };
   return {

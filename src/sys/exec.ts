@@ -7,6 +7,10 @@ export interface ToolRun {
   env?: Record<string, string>;
   /** Called with each line of the tool's stdout and stderr as it comes. */
   onLine?: (line: string) => void;
+  /** Text for its stdin, which is empty otherwise. */
+  input?: string;
+  /** Milliseconds after which it is ended. */
+  timeout?: number;
   /** What the failure message says that the tool was doing. */
   purpose: string;
   /** Shown when the program does not exist. */
@@ -27,7 +31,8 @@ export async function runTool(argv: readonly [string, ...string[]], run: ToolRun
     all: true,
     cwd: run.cwd ?? process.cwd(),
     env: { LC_ALL: 'C.UTF-8', ...run.env },
-    stdin: 'ignore',
+    ...(run.input === undefined ? { stdin: 'ignore' as const } : { input: run.input }),
+    ...(run.timeout !== undefined && { timeout: run.timeout }),
     reject: false,
     maxBuffer: 64 * 1024 * 1024,
   });
@@ -72,17 +77,21 @@ function lastLines(text: string, count: number): string[] {
   return text.split('\n').filter(Boolean).slice(-count);
 }
 
-/**
- * Starts a program and leaves it to the caller to talk to it and to wait for its end. It gets
- * `deathSignal` when rapido dies.
- */
+export interface ToolStart {
+  stdio: StdioOptions;
+  /** What it gets when rapido dies. */
+  deathSignal: DeathSignal;
+  /** In a session of its own: a Ctrl-C at the terminal does not reach it. */
+  detached: boolean;
+}
+
+/** Starts a program and leaves it to the caller to talk to it and to wait for its end. */
 export function startTool(
   argv: readonly [string, ...string[]],
-  stdio: StdioOptions,
-  deathSignal: DeathSignal,
+  { stdio, deathSignal, detached }: ToolStart,
 ): ChildProcess {
   const [file, ...args] = withParentDeathSignal(argv, deathSignal);
-  return spawn(file, args, { stdio });
+  return spawn(file, args, { stdio, detached });
 }
 
 type DeathSignal = 'TERM' | 'KILL';

@@ -7,12 +7,16 @@ export interface Ui {
   /** A line about what is going on, to stderr. */
   note: (line: string) => void;
   warn: (line: string) => void;
+  /** Whether stderr is a terminal on which a line can be replaced. */
+  isLive: boolean;
   /** Shows what is being done: a live line on a terminal, a plain line otherwise. */
   progress: (step: string) => void;
   /** Takes the live line away. */
   endProgress: () => void;
   /** Colours for stdout. */
   paint: ChalkInstance;
+  /** Colours for stderr. */
+  paintError: ChalkInstance;
 }
 
 interface Stream {
@@ -44,6 +48,7 @@ export function createUi(
       stdout.write(`${line}\n`);
     },
     note,
+    isLive,
     warn: (line) => note(`${paintError.yellow('warning:')} ${line}`),
     progress: (step) => {
       if (step === shown) return;
@@ -55,6 +60,7 @@ export function createUi(
     },
     endProgress: clear,
     paint,
+    paintError,
   };
 }
 

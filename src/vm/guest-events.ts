@@ -1,4 +1,4 @@
-/** What the guest's init tells over the control channel, one JSON object a line. */
+/** What the guest's session tells over the control channel, one JSON object a line. */
 export type GuestEvent =
   /** PID 1 runs; `uptime` in seconds since the kernel started. */
   | { event: 'init'; uptime: number }
@@ -6,16 +6,25 @@ export type GuestEvent =
   | { event: 'no-directory' }
   | { event: 'autorun-start'; script: string }
   | { event: 'autorun-end'; script: string; status: number }
+  /** The command of `rapido run`; its status as a shell has it in $?. */
+  | { event: 'command-start' }
+  | { event: 'command-end'; status: number }
   /** A shell stands at the prompt. */
   | { event: 'prompt' }
-  /** The session is over; the guest is about to power off. */
-  | { event: 'power-off' };
+  /** The session is over; the guest is about to power off. `taint`: /proc/sys/kernel/tainted. */
+  | { event: 'power-off'; taint: number };
+
+export interface GuestMessage {
+  /** The key that rapido gave to the session; empty before that. */
+  key: string;
+  event: GuestEvent;
+}
 
 /**
  * Reads one line of the control channel. The guest is not trusted: whatever is not exactly one of
- * the events is undefined.
+ * the messages is undefined.
  */
-export function parseGuestEvent(line: string): GuestEvent | undefined {
+export function parseGuestMessage(line: string): GuestMessage | undefined {
   let record: unknown;
   try {
     record = JSON.parse(line);
@@ -23,7 +32,13 @@ export function parseGuestEvent(line: string): GuestEvent | undefined {
     return undefined;
   }
   if (typeof record !== 'object' || record === null) return undefined;
-  const { event, uptime, script, status } = record as Record<string, unknown>;
+  const { key, ...fields } = record as Record<string, unknown>;
+  const event = parseEvent(fields);
+  return typeof key === 'string' && event !== undefined ? { key, event } : undefined;
+}
+
+function parseEvent(fields: Record<string, unknown>): GuestEvent | undefined {
+  const { event, uptime, taint, script, status } = fields;
   switch (event) {
     case 'init':
       return isDecimal(uptime) ? { event, uptime: Number(uptime) } : undefined;
@@ -33,9 +48,13 @@ export function parseGuestEvent(line: string): GuestEvent | undefined {
       return typeof script === 'string' && isExitStatus(status)
         ? { event, script, status: Number(status) }
         : undefined;
-    case 'no-directory':
-    case 'prompt':
+    case 'command-end':
+      return isExitStatus(status) ? { event, status: Number(status) } : undefined;
     case 'power-off':
+      return isDecimal(taint) ? { event, taint: Number(taint) } : undefined;
+    case 'no-directory':
+    case 'command-start':
+    case 'prompt':
       return { event };
     default:
       return undefined;

@@ -21,6 +21,8 @@ export interface VmPlan {
   initramfs: string;
   /** Somebody watches: the console is theirs, and a shell stands there at the end. */
   interactive: boolean;
+  /** A command runs there with nobody watching: `rapido run`. */
+  session: SessionPlan | undefined;
   /** Kernel parameters, in order: of two for the same thing, the kernel takes the later. */
   parameters: string[];
   /** File that gets every byte of the serial console. */
@@ -33,6 +35,16 @@ export interface VmPlan {
   /** How the guest talks to rapido beside the console. */
   channel: ControlChannel;
   extraArguments: string[];
+}
+
+/** What a session of `rapido run` has beside the console and the control channel. */
+export interface SessionPlan {
+  /** Whether the command has an input. */
+  stdin: boolean;
+  /** Host directory that the guest gets (9p) as /rapido/results; undefined: it cannot mount it. */
+  results: string | undefined;
+  /** Whether the kernel goes on after an oops. */
+  survivesOops: boolean;
 }
 
 export interface Accelerator {
@@ -65,6 +77,7 @@ export interface VmRequest {
   dynamicDebug: { modules: readonly string[]; files: readonly string[] };
   /** The terminal at the console; undefined when nobody is watching. */
   terminal: Terminal | undefined;
+  session: SessionPlan | undefined;
 }
 
 export interface Terminal {
@@ -93,6 +106,7 @@ export function planVm(request: VmRequest): VmPlan {
     kernel: request.kernel,
     initramfs: request.initramfs,
     interactive: request.terminal !== undefined,
+    session: request.session,
     parameters,
     consoleLog: request.consoleLog,
     monitorSocket: request.monitorSocket,
@@ -129,22 +143,29 @@ function chooseAccelerator(wanted: VmRequest['accelerator'], kvm: KvmState): Acc
 /** Parameters with which users decide themselves what the console shows. */
 const LOG_LEVEL_PARAMETERS = /(^|\s)(loglevel=|quiet(\s|$)|debug(\s|$)|ignore_loglevel)/;
 
+/** Those with which complaints of the kernel would not be seen. */
+const SILENCING_PARAMETERS = /(^|\s)(loglevel=[0-6]|quiet)(\s|$)/;
+
 function kernelParameters(request: VmRequest, hostname: string): string[] {
   const { architecture, terminal, dynamicDebug, extraParameters } = request;
+  const { session } = request;
   const ownLogLevel = LOG_LEVEL_PARAMETERS.test(extraParameters ?? '');
+  const mustBeLouder = session !== undefined && SILENCING_PARAMETERS.test(extraParameters ?? '');
   return [
     `console=${architecture.console}`,
     'rdinit=/init',
     // A panic ends the VM at once: it reboots, and QEMU's -no-reboot makes that an exit.
     'panic=-1',
     // Printing every message of a boot takes time; warnings and worse are kept. Once the guest's
-    // init runs, everything is shown.
-    ...(ownLogLevel ? [] : ['loglevel=5', 'rapido.loglevel=7']),
+    // init runs, everything is shown: in a session, even if the user wants less.
+    ...(ownLogLevel ? [] : ['loglevel=5']),
+    ...(!ownLogLevel || mustBeLouder ? ['rapido.loglevel=7'] : []),
+    ...(session === undefined ? [] : sessionParameters(session)),
     `rapido.vm_num=${request.number}`,
     `rapido.hostname=${hostname}`,
     ...(request.channel === 'serial' ? [`rapido.channel=${architecture.secondSerial}`] : []),
     ...(terminal === undefined ? [] : terminalParameters(terminal)),
-    ...(request.sharedDirectory === undefined ? [] : [`rapido.virtfs=${VIRTFS_TAG}`]),
+    ...(request.sharedDirectory === undefined ? [] : [`rapido.virtfs=${MOUNT_TAG.share}`]),
     ...dynamicDebug.modules.map((name) => `${name}.dyndbg=+pf`),
     ...(dynamicDebug.files.length === 0
       ? []
@@ -153,8 +174,22 @@ function kernelParameters(request: VmRequest, hostname: string): string[] {
   ];
 }
 
-/** The mount tag of VIRTFS_SHARE_PATH. */
-export const VIRTFS_TAG = 'host0';
+/**
+ * Sets the guest up for truth. What the kernel says is judged by its timestamps; after an oops nothing
+ * that follows can be trusted; and a guest that hangs must answer to sysrq, or at least to an NMI.
+ */
+function sessionParameters({ stdin, results, survivesOops }: SessionPlan): string[] {
+  return [
+    ...['printk.time=1', 'sysrq_always_enabled', 'unknown_nmi_panic'],
+    ...(survivesOops ? [] : ['oops=panic']),
+    'rapido.run=1',
+    ...(stdin ? ['rapido.stdin=1'] : []),
+    ...(results === undefined ? [] : [`rapido.results=${MOUNT_TAG.results}`]),
+  ];
+}
+
+/** Mount tags of the host directories that a guest gets over 9p. */
+export const MOUNT_TAG = { share: 'host0', results: 'results0' } as const;
 
 function terminalParameters(terminal: Terminal): string[] {
   const type = terminal.type !== undefined && /^[\w.+-]+$/.test(terminal.type);

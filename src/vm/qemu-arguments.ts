@@ -1,11 +1,20 @@
-import type { VmPlan } from './plan.ts';
-import { VIRTFS_TAG } from './plan.ts';
+import { MOUNT_TAG, type VmPlan } from './plan.ts';
 
-/** File descriptors that QEMU inherits: one end each of a socket pair whose other end rapido holds. */
-export const QEMU_FD = { events: 3, control: 4 } as const;
+/**
+ * File descriptors that QEMU inherits: one end each of a socket pair whose other end rapido holds.
+ * Only the VM of a session has those from `console` on.
+ */
+export const QEMU_FD = {
+  events: 3,
+  control: 4,
+  console: 5,
+  stdout: 6,
+  stderr: 7,
+  stdin: 8,
+} as const;
 
-/** Name of the guest's port for the control channel, as /sys/class/virtio-ports/…/name shows it. */
-const CONTROL_PORT = 'org.rapido.control';
+/** Id of the console's chardev, for QMP. */
+export const CONSOLE_ID = 'console';
 
 const MIB = 1024 * 1024;
 
@@ -24,8 +33,9 @@ export function qemuCommandLine(plan: VmPlan): [string, ...string[]] {
     ...['-nodefaults', '-no-reboot'],
     ...console(plan),
     ...monitors(plan),
-    ...controlChannel(plan),
-    ...sharedDirectory(plan),
+    ...channels(plan),
+    ...sharedDirectory(MOUNT_TAG.share, plan.sharedDirectory),
+    ...sharedDirectory(MOUNT_TAG.results, plan.session?.results),
     ...['-pidfile', plan.pidFile],
     ...plan.extraArguments,
     ...quietFirmware(plan),
@@ -45,40 +55,62 @@ function accelerator(plan: VmPlan): string[] {
   return [...machine, ...(plan.accelerator.kind === 'kvm' ? ['-enable-kvm'] : ['-accel', 'tcg'])];
 }
 
-/** The first serial port is rapido's stdin and stdout, with QEMU's monitor behind Ctrl-a, and a file. */
+/**
+ * The first serial port is rapido's stdin and stdout, with QEMU's monitor behind Ctrl-a, and a file.
+ * That of a session goes through rapido, which judges every line.
+ */
 function console(plan: VmPlan): string[] {
+  if (plan.session !== undefined) {
+    return [...socket(CONSOLE_ID, QEMU_FD.console), '-serial', `chardev:${CONSOLE_ID}`];
+  }
+  const logFile = escapeComma(plan.consoleLog);
   return [
-    ...['-chardev', `stdio,id=console,mux=on,signal=off,logfile=${escapeComma(plan.consoleLog)}`],
-    ...['-serial', 'chardev:console', '-mon', 'chardev=console,mode=readline'],
+    ...['-chardev', `stdio,id=${CONSOLE_ID},mux=on,signal=off,logfile=${logFile}`],
+    ...['-serial', `chardev:${CONSOLE_ID}`, '-mon', `chardev=${CONSOLE_ID},mode=readline`],
   ];
 }
 
 /** rapido hears of the VM's end on its own QMP monitor; other processes may use the socket. */
 function monitors(plan: VmPlan): string[] {
   return [
-    ...['-chardev', `socket,id=events,fd=${QEMU_FD.events}`],
-    ...['-mon', 'chardev=events,mode=control'],
+    ...[...socket('events', QEMU_FD.events), '-mon', 'chardev=events,mode=control'],
     ...['-qmp', `unix:${escapeComma(plan.monitorSocket)},server=on,wait=off`],
   ];
 }
 
-function controlChannel(plan: VmPlan): string[] {
-  const chardev = ['-chardev', `socket,id=control,fd=${QEMU_FD.control}`];
-  if (plan.channel === 'serial') return [...chardev, '-serial', 'chardev:control'];
+/**
+ * How the guest talks to rapido: virtio ports named `org.rapido.NAME`, as
+ * /sys/class/virtio-ports/…/name shows them, or serial ports in the order of `channelNames`.
+ */
+function channels(plan: VmPlan): string[] {
+  const names = channelNames(plan);
+  const isSerial = plan.channel === 'serial';
   return [
-    ...chardev,
-    ...['-device', 'virtio-serial-pci'],
-    ...['-device', `virtserialport,chardev=control,name=${CONTROL_PORT}`],
+    ...(isSerial ? [] : ['-device', 'virtio-serial-pci']),
+    ...names.flatMap((name) => [
+      ...socket(name, QEMU_FD[name]),
+      ...(isSerial
+        ? ['-serial', `chardev:${name}`]
+        : ['-device', `virtserialport,chardev=${name},name=org.rapido.${name}`]),
+    ]),
   ];
 }
 
-function sharedDirectory(plan: VmPlan): string[] {
-  if (plan.sharedDirectory === undefined) return [];
-  const path = escapeComma(plan.sharedDirectory);
-  return [
-    '-virtfs',
-    `local,path=${path},mount_tag=${VIRTFS_TAG},security_model=none,multidevs=remap`,
-  ];
+/** A PC has four serial ports: none is left for an input. */
+function channelNames({ session, channel }: VmPlan): ('control' | 'stdout' | 'stderr' | 'stdin')[] {
+  if (session === undefined) return ['control'];
+  const hasInput = session.stdin && channel === 'virtio';
+  return ['control', 'stdout', 'stderr', ...(hasInput ? (['stdin'] as const) : [])];
+}
+
+function socket(id: string, fd: number): string[] {
+  return ['-chardev', `socket,id=${id},fd=${fd}`];
+}
+
+function sharedDirectory(tag: string, directory: string | undefined): string[] {
+  if (directory === undefined) return [];
+  const path = escapeComma(directory);
+  return ['-virtfs', `local,path=${path},mount_tag=${tag},security_model=none,multidevs=remap`];
 }
 
 /** QEMU's key=value syntax separates by commas; a doubled one stands for itself. */

@@ -38,6 +38,7 @@ test('with nothing set, keys have their defaults', () => {
         "-device",
         "virtio-rng-pci",
       ],
+      "RESULTS_KEEP": 50,
       "TARGET_IQN": "iqn.2003-01.org.linux-iscsi:rapido",
       "VM_ACCEL": "auto",
       "VM_CPUS": 2,

@@ -26,6 +26,7 @@ const nothing: OverlayRequest = {
   contents: {},
   programs: [],
   terminfo: {},
+  command: undefined,
 };
 
 const textOf = (request: Partial<OverlayRequest>, path: string): string => {

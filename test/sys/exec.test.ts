@@ -138,7 +138,7 @@ test('a program that is started is ended with the signal that was asked for when
     'parent',
     `import { once } from 'node:events';
      import { startTool } from './sys/exec.ts';
-     const tool = startTool(['sh', '-c', 'echo $$; exec sleep 60'], ['ignore', 'pipe', 'inherit'], 'KILL');
+     const tool = startTool(['sh', '-c', 'echo $$; exec sleep 60'], { stdio: ['ignore', 'pipe', 'inherit'], deathSignal: 'KILL', detached: false });
      const [line] = await once(tool.stdout, 'data');
      console.log(String(line).trim());
      process.kill(process.pid, 'SIGKILL');`,

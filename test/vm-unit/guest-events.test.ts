@@ -1,6 +1,6 @@
 import fc from 'fast-check';
 import { describe, expect, test } from 'vitest';
-import { type GuestEvent, parseGuestEvent } from '../../src/vm/guest-events.ts';
+import { type GuestEvent, parseGuestMessage } from '../../src/vm/guest-events.ts';
 
 test.each<[string, GuestEvent]>([
   ['{"event":"init","uptime":"2.47"}', { event: 'init', uptime: 2.47 }],
@@ -10,15 +10,19 @@ test.each<[string, GuestEvent]>([
     '{"event":"autorun-end","script":"01-a.sh","status":"127"}',
     { event: 'autorun-end', script: '01-a.sh', status: 127 },
   ],
+  ['{"event":"command-start"}', { event: 'command-start' }],
+  ['{"event":"command-end","status":"3"}', { event: 'command-end', status: 3 }],
   ['{"event":"prompt"}', { event: 'prompt' }],
-  ['  {"event":"power-off"}\r', { event: 'power-off' }],
-])('%s is an event', (line, event) => {
-  expect(parseGuestEvent(line)).toEqual(event);
+  ['  {"event":"power-off","taint":"512"}\r', { event: 'power-off', taint: 512 }],
+])('%s is an event, with the key that came along', (line, event) => {
+  const keyed = line.replace('{', '{"key":"0f",');
+  expect(parseGuestMessage(keyed)).toEqual({ key: '0f', event });
+  expect(parseGuestMessage(line)).toBeUndefined();
 });
 
 test('fields that an event does not have are dropped', () => {
-  const line = '{"event":"prompt","status":"0","__proto__":{"event":"init"}}';
-  expect(parseGuestEvent(line)).toEqual({ event: 'prompt' });
+  const line = '{"key":"","event":"prompt","status":"0","__proto__":{"event":"init"}}';
+  expect(parseGuestMessage(line)).toEqual({ key: '', event: { event: 'prompt' } });
 });
 
 test.each([
@@ -47,15 +51,24 @@ test.each([
   '{"event":"autorun-end","script":"a.sh","status":"0.5"}',
   '{"event":"autorun-end","script":"a.sh","status":"-0"}',
   '{"event":"autorun-end","script":["a.sh"],"status":"0"}',
+  '{"event":"command-end"}',
+  '{"event":"command-end","status":"-1"}',
+  '{"event":"power-off"}',
+  '{"key":1,"event":"prompt"}',
 ])('%j is none', (line) => {
-  expect(parseGuestEvent(line)).toBeUndefined();
+  expect(parseGuestMessage(line)).toBeUndefined();
+  const keyed = line.startsWith('{') ? line.replace('{', '{"key":"0f",') : line;
+  if (!line.includes('key')) expect(parseGuestMessage(keyed)).toBeUndefined();
 });
 
 describe('whatever a guest sends', () => {
   const event = fc.constantFrom('init', 'autorun-start', 'autorun-end', 'prompt', 'power-off');
   const forged = fc.record(
-    { event, uptime: fc.jsonValue(), script: fc.jsonValue(), status: fc.jsonValue() },
-    { requiredKeys: ['event'] },
+    {
+      ...{ key: fc.string(), event },
+      ...{ uptime: fc.jsonValue(), script: fc.jsonValue(), status: fc.jsonValue() },
+    },
+    { requiredKeys: ['key', 'event'] },
   );
   const line = fc.oneof(
     fc.string({ unit: 'binary' }),
@@ -66,7 +79,7 @@ describe('whatever a guest sends', () => {
   test('it is an event with the fields it must have, or none; never an error', () => {
     fc.assert(
       fc.property(line, (text) => {
-        const parsed = parseGuestEvent(text);
+        const parsed = parseGuestMessage(text)?.event;
         if (parsed?.event === 'init') expect(parsed.uptime).toBeGreaterThanOrEqual(0);
         if (parsed?.event === 'autorun-start') expect(parsed.script).toBeTypeOf('string');
         if (parsed?.event === 'autorun-end') {

@@ -46,6 +46,7 @@ test('a plan is plain data that says all about the VM', () => {
       ],
       "pidFile": "/run/rapido_vm1.pid",
       "qemu": "qemu-system-x86_64",
+      "session": undefined,
       "sharedDirectory": undefined,
       "version": 1,
     }

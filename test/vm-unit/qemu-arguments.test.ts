@@ -53,8 +53,8 @@ test('at a terminal, with KVM', () => {
     -chardev socket,id=events,fd=3
     -mon chardev=events,mode=control
     -qmp unix:/run/vm1.qmp,server=on,wait=off
-    -chardev socket,id=control,fd=4
     -device virtio-serial-pci
+    -chardev socket,id=control,fd=4
     -device virtserialport,chardev=control,name=org.rapido.control
     -pidfile /run/rapido_vm1.pid
     -machine graphics=on"
@@ -194,8 +194,17 @@ test('only commas are special', () => {
   expect(escapeComma('a,b=c d,,')).toBe('a,,b=c d,,,,');
 });
 
-test('the guest looks for the very port that QEMU gives it', () => {
-  const [, port = ''] = /^-device virtserialport,.*name=(.*)$/m.exec(commandLine()) ?? [];
-  expect(port).not.toBe('');
-  expect(readFileSync(join(CHECKOUT, 'guest/session'), 'utf8')).toContain(port);
+test('the guest looks for the very ports that QEMU gives it', () => {
+  const session = { stdin: true, results: undefined, survivesOops: false };
+  const command = commandLine({ terminal: undefined, session });
+  const ports = [...command.matchAll(/^-device virtserialport,.*name=(.*)$/gm)].map(
+    ([, name = '']) => name,
+  );
+  expect(ports).toHaveLength(4);
+  const guest = readFileSync(join(CHECKOUT, 'guest/session'), 'utf8');
+  for (const port of ports) {
+    const [, prefix, name] = /^(.*\.)(\w+)$/.exec(port) ?? [];
+    expect(guest).toContain(`"${prefix}$1"`);
+    expect(guest).toMatch(new RegExp(`find_channel ${name}\\b`));
+  }
 });

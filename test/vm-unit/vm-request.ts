@@ -23,6 +23,7 @@ export function makeRequest(changes: Partial<VmRequest> = {}): VmRequest {
     extraParameters: undefined,
     dynamicDebug: { modules: [], files: [] },
     terminal: { rows: 50, columns: 132, type: 'xterm-256color' },
+    session: undefined,
     ...changes,
   };
 }

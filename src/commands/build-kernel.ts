@@ -1,0 +1,36 @@
+import { appendFileSync, readFileSync } from 'node:fs';
+import { join } from 'node:path';
+import type { Conf } from '../conf/conf.ts';
+import { UsageError } from '../errors.ts';
+import { runTool } from '../sys/exec.ts';
+import { cleaningUpOnSignals } from '../sys/signals.ts';
+
+/**
+ * Builds the kernel of KERNEL_SRC and installs its modules where rapido looks for them.
+ * @param log file that gets all that the build says
+ * @throws UsageError without KERNEL_SRC; UserError with the last lines when the build fails
+ */
+export async function buildKernel(
+  command: readonly [string, ...string[]],
+  conf: Conf,
+  log: string,
+): Promise<void> {
+  const tree = conf.get('KERNEL_SRC');
+  if (tree === undefined) {
+    throw new UsageError('--build: KERNEL_SRC is not set', {
+      hint: 'KERNEL_SRC="/path/to/linux" in rapido.conf',
+    });
+  }
+  const run = (argv: readonly [string, ...string[]], purpose: string): Promise<string> =>
+    runTool(argv, { cwd: tree, purpose, onLine: (line) => appendFileSync(log, `${line}\n`) });
+  await cleaningUpOnSignals(async () => {
+    await run(command, 'building the kernel');
+    if (!hasModules(tree)) return;
+    const path = conf.get('KERNEL_INSTALL_MOD_PATH') ?? join(tree, 'mods');
+    await run(['make', `INSTALL_MOD_PATH=${path}`, 'modules_install'], 'installing the modules');
+  });
+}
+
+function hasModules(tree: string): boolean {
+  return /^CONFIG_MODULES=y$/m.test(readFileSync(join(tree, '.config'), 'utf8'));
+}

@@ -1,0 +1,183 @@
+import { mkdirSync } from 'node:fs';
+import type { Kernel } from '../host/kernel.ts';
+import { type ImageHeader, readImageHeader } from '../image/image-header.ts';
+import { createRecorder } from '../results/recorder.ts';
+import type { RunResult, RunTimes } from '../results/run-result.ts';
+import { judgeRun } from '../results/verdict.ts';
+import { formatCommandLine } from '../sys/command-line.ts';
+import { createGuestOutput, openGuestInput } from '../ui/guest-streams.ts';
+import type { GuestEvent } from '../vm/guest-events.ts';
+import type { Accelerator, VmPlan } from '../vm/plan.ts';
+import { qemuCommandLine } from '../vm/qemu-arguments.ts';
+import { runSession, type SessionLimits, type SessionTimes } from '../vm/session.ts';
+import { type StartedJob, showProgress } from './run-job.ts';
+import { type VmSources, withVm } from './start-vm.ts';
+
+/** Boots the image of a run, and fills in what came of it. */
+export async function runInVm(
+  job: StartedJob,
+  kernel: Kernel,
+  path: string,
+  result: RunResult,
+): Promise<void> {
+  const header = readImageHeader(path);
+  const stdin = openGuestInput();
+  const hasInput = stdin !== undefined && result.command !== undefined;
+  result.notes.push(...lostChannels(header, hasInput));
+  const sources: VmSources = {
+    ...{ path, header, kernel, conf: job.conf, options: job.options, context: job.context },
+    qemuArguments: [],
+    terminal: undefined,
+    session: {
+      stdin: hasInput && header.image.channel === 'virtio',
+      results: header.image.sharesResults ? makeGuestDirectory(job) : undefined,
+      survivesOops: job.options.keepGoing === true,
+    },
+    consoleLog: () => job.run.file('console.log'),
+  };
+  await withVm(sources, async (plan, onStart) => {
+    result.vm = {
+      accelerator: plan.accelerator.kind,
+      cpus: plan.cpus,
+      memory: plan.memory,
+      qemu: qemuCommandLine(plan),
+    };
+    if (job.context.debug) job.context.ui.note(formatCommandLine(result.vm.qemu));
+    await watchSession({ job, plan, header, stdin, result, onStart });
+  });
+}
+
+/** What this kernel has no way for. */
+function lostChannels({ image }: ImageHeader, hasInput: boolean): string[] {
+  return [
+    ...(hasInput && image.channel === 'serial'
+      ? ['the kernel has no virtio console (CONFIG_VIRTIO_CONSOLE): the input is not passed on']
+      : []),
+    ...(image.sharesResults
+      ? []
+      : [
+          'the kernel has no 9p over virtio (CONFIG_9P_FS, CONFIG_NET_9P_VIRTIO): what the guest leaves in /rapido/results stays there',
+        ]),
+  ];
+}
+
+/** The host's side of /rapido/results. */
+function makeGuestDirectory({ run }: StartedJob): string {
+  const directory = run.file('guest');
+  mkdirSync(directory, { mode: 0o700 });
+  return directory;
+}
+
+interface Session {
+  job: StartedJob;
+  plan: VmPlan;
+  header: ImageHeader;
+  stdin: ReturnType<typeof openGuestInput>;
+  result: RunResult;
+  onStart: (qemuPid: number) => void;
+}
+
+async function watchSession(session: Session): Promise<void> {
+  const { job, plan, header, stdin, result, onStart } = session;
+  const { options, settings, cut, run } = job;
+  const { ui } = job.context;
+  const recorder = createRecorder({
+    files: {
+      console: run.file('console.log'),
+      stdout: run.file('stdout.log'),
+      stderr: run.file('stderr.log'),
+    },
+    expected: settings.expected,
+    survivesOops: options.keepGoing === true,
+    format: options.ktap === true ? 'ktap' : cut.cut.test?.output,
+    mustTellTests: options.ktap === true || settings.command === undefined,
+  });
+  const echo = { stdout: createGuestOutput(1), stderr: createGuestOutput(2) };
+  const limits = withBootLimit(settings.limits, plan.accelerator);
+  showProgress(job, describeBoot(plan, header));
+  const record = await runSession(plan, {
+    limits,
+    stdin: plan.session?.stdin === true ? stdin : undefined,
+    onStart,
+    onEvent: (event) => {
+      recorder.onEvent(event);
+      const step = describeStep(event);
+      if (step !== undefined) showProgress(job, step);
+    },
+    onConsole: (chunk) => {
+      if (options.console === true) echo.stderr.write(chunk);
+      return recorder.onConsole(chunk);
+    },
+    onOutput: async (name, chunk) => {
+      recorder.onOutput(name, chunk);
+      if (options.json === true) return;
+      ui.endProgress();
+      await echo[name].write(chunk);
+    },
+    onEnding: (why) => {
+      recorder.remark(`${why}; the VM is ended`);
+      showProgress(job, `${why}: ending the VM`);
+    },
+  });
+  const findings = recorder.finish();
+  const { events, strangeLines } = record;
+  Object.assign(
+    result,
+    judgeRun({
+      ...{ record, limits, ...findings },
+      autorun: header.image.autorun,
+      hasCommand: result.command !== undefined,
+    }),
+  );
+  result.commandStatus = events.find((event) => event.event === 'command-end')?.status;
+  result.autorun = events
+    .filter((event) => event.event === 'autorun-end')
+    .map(({ script, status }) => ({ script, status }));
+  result.tests = findings.tests;
+  result.splats = findings.splats;
+  result.notes.push(...findings.unwritten, ...findings.testProblems);
+  if (strangeLines > 0) {
+    result.notes.push(
+      `${strangeLines} lines on the control channel were not from rapido's session`,
+    );
+  }
+  Object.assign(result.times, phasesOf(record.times));
+}
+
+/** How long a kernel may take to its init, in milliseconds: emulation is slow, neighbours are busy. */
+const BOOT_LIMIT = { kvm: 60_000, tcg: 300_000 } as const;
+
+function withBootLimit(limits: SessionLimits, { kind }: Accelerator): SessionLimits {
+  return { ...limits, boot: limits.boot ?? BOOT_LIMIT[kind] };
+}
+
+function describeBoot(plan: VmPlan, { image }: ImageHeader): string {
+  const how = plan.accelerator.kind === 'kvm' ? 'with KVM' : 'emulated';
+  return `booting ${image.cut} on Linux ${image.kernelRelease}, ${how}`;
+}
+
+function describeStep(event: GuestEvent): string | undefined {
+  switch (event.event) {
+    case 'autorun-start':
+      return `running autorun script ${event.script}`;
+    case 'command-start':
+      return 'running the command';
+    case 'command-end':
+      return 'powering off';
+    default:
+      return undefined;
+  }
+}
+
+/** From points of time to durations. */
+function phasesOf(times: SessionTimes): Partial<RunTimes> {
+  const { init, autorunEnd, commandStart, commandEnd, end } = times;
+  const between = (from: number | undefined, to: number | undefined): number | undefined =>
+    from === undefined || to === undefined ? undefined : to - from;
+  return {
+    boot: init,
+    autorun: between(init, autorunEnd),
+    command: between(commandStart, commandEnd),
+    powerOff: between(commandEnd ?? autorunEnd, end),
+  };
+}

@@ -1,0 +1,24 @@
+import type { Conf } from '../conf/conf.ts';
+import type { LoadedCut } from '../cut/load.ts';
+import type { RunDirectory } from '../results/store.ts';
+import type { Context } from './context.ts';
+import type { RunOptions, RunSettings } from './run-options.ts';
+
+/** One `rapido run`: what the command line and the conf say. */
+export interface Job {
+  options: RunOptions;
+  settings: RunSettings;
+  context: Context;
+  cut: LoadedCut;
+  conf: Conf;
+}
+
+export interface StartedJob extends Job {
+  /** Where its results go. */
+  run: RunDirectory;
+}
+
+/** Says on a terminal what is being done; elsewhere, stderr is the command's. */
+export function showProgress({ options, context: { ui } }: Job, step: string): void {
+  if (ui.isLive && options.quiet !== true && options.console !== true) ui.progress(step);
+}

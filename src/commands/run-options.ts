@@ -1,0 +1,106 @@
+import { readFileSync } from 'node:fs';
+import { resolve } from 'node:path';
+import { splitArguments } from '../conf/values.ts';
+import { errorCode, UsageError } from '../errors.ts';
+import type { CommandRequest } from '../image/resolve-request.ts';
+import { type ExpectedSplat, parseExpectedSplats } from '../klog/expected.ts';
+import type { SessionLimits } from '../vm/session.ts';
+import type { GlobalOptions } from './context.ts';
+import { parseDuration } from './duration.ts';
+import { checkVmOptions, type VmOptions } from './start-vm.ts';
+
+/** Options of `rapido run` as they are typed. */
+export interface RunOptions extends GlobalOptions, VmOptions {
+  /** What follows `--`, byte for byte. */
+  command: readonly Buffer[] | undefined;
+  exec?: string | undefined;
+  file?: string | undefined;
+  install?: string[] | undefined;
+  include?: string[] | undefined;
+  driver?: string[] | undefined;
+  timeout?: string | undefined;
+  bootTimeout?: string | undefined;
+  silence?: string | undefined;
+  keepGoing?: boolean | undefined;
+  expected?: string | undefined;
+  ktap?: boolean | undefined;
+  results?: string | undefined;
+  junit?: string | undefined;
+  json?: boolean | undefined;
+  console?: boolean | undefined;
+  quiet?: boolean | undefined;
+  build?: string | undefined;
+  bisect?: boolean | undefined;
+  dryRun?: boolean | undefined;
+}
+
+/** The options that need reading, read: what is wrong with them is refused before anything is done. */
+export interface RunSettings {
+  command: CommandRequest | undefined;
+  limits: SessionLimits;
+  expected: readonly ExpectedSplat[];
+  /** Program and arguments that build the kernel. */
+  build: [string, ...string[]] | undefined;
+  /** Absolute path for a copy of junit.xml. */
+  junit: string | undefined;
+}
+
+export function readRunOptions(options: RunOptions, cwd: string): RunSettings {
+  checkVmOptions(options);
+  return {
+    command: chooseCommand(options),
+    limits: {
+      total: parseDuration('--timeout', options.timeout),
+      boot: parseDuration('--boot-timeout', options.bootTimeout),
+      silence: parseDuration('--silence', options.silence),
+    },
+    expected: options.expected === undefined ? [] : readExpected(options.expected, cwd),
+    build: options.build === undefined ? undefined : splitBuild(options.build),
+    junit: options.junit === undefined ? undefined : resolve(cwd, options.junit),
+  };
+}
+
+function chooseCommand({ command, exec, file }: RunOptions): CommandRequest | undefined {
+  const given = [
+    ...(command === undefined ? [] : [{ arguments: command }]),
+    ...(exec === undefined ? [] : [{ shell: exec }]),
+    ...(file === undefined ? [] : [{ script: file }]),
+  ];
+  if (given.length > 1) {
+    throw new UsageError('there can be one command only: -x, -f, or what follows `--`');
+  }
+  if (command?.length === 0 || command?.[0]?.length === 0) {
+    throw new UsageError('there is no command after `--`', {
+      hint: 'rapido run NAME -- ls -l /dev',
+    });
+  }
+  return given[0];
+}
+
+function readExpected(file: string, cwd: string): ExpectedSplat[] {
+  const path = resolve(cwd, file);
+  let text: string;
+  try {
+    text = readFileSync(path, 'utf8');
+  } catch (cause) {
+    throw new UsageError(`--expected: ${path} cannot be read (${errorCode(cause)})`, { cause });
+  }
+  return parseExpectedSplats(text, path);
+}
+
+/** Words that only a shell understands. */
+const SHELL_WORDS = new Set(['&&', '||', ';', '|', '&']);
+
+function splitBuild(text: string): [string, ...string[]] {
+  const [program, ...args] = splitArguments(text) ?? [];
+  if (program === undefined) {
+    throw new UsageError(`--build: "${text}" is no command, or a quote in it is not closed`, {
+      hint: '--build "make -j8"',
+    });
+  }
+  const shellWord = args.find((word) => SHELL_WORDS.has(word));
+  if (shellWord === undefined) return [program, ...args];
+  throw new UsageError(`--build: "${shellWord}" is for a shell, and none is used`, {
+    hint: 'give one command, or a script; the modules are installed without being asked for',
+  });
+}

@@ -1,0 +1,189 @@
+import { statSync } from 'node:fs';
+import type { Conf } from '../conf/conf.ts';
+import { parseSize } from '../conf/values.ts';
+import { UsageError, UserError } from '../errors.ts';
+import { architectureOf } from '../host/architecture.ts';
+import { ensureRuntimeDirectory } from '../host/directories.ts';
+import { suggestInstall } from '../host/distribution.ts';
+import type { Kernel } from '../host/kernel.ts';
+import { probeKvm } from '../host/kvm.ts';
+import { findProgram, programSearchPath } from '../host/programs.ts';
+import type { ImageHeader } from '../image/image-header.ts';
+import { identifyProcess } from '../sys/process-identity.ts';
+import { planVm, type SessionPlan, type Terminal, type VmPlan } from '../vm/plan.ts';
+import {
+  claimNumber,
+  releaseNumber,
+  updateEntry,
+  type VmEntry,
+  type VmFiles,
+  vmFiles,
+} from '../vm/registry.ts';
+import type { Context } from './context.ts';
+
+const MIB = 1024 * 1024;
+
+/** Options of every command that starts a VM. */
+export interface VmOptions {
+  cpus?: string | undefined;
+  memory?: string | undefined;
+}
+
+/** All that decides about a VM but its number. */
+export interface VmSources {
+  /** Path of the image. */
+  path: string;
+  header: ImageHeader;
+  kernel: Kernel;
+  conf: Conf;
+  options: VmOptions;
+  /** What follows `--`. */
+  qemuArguments: readonly string[];
+  /** undefined: nobody watches. */
+  terminal: Terminal | undefined;
+  session: SessionPlan | undefined;
+  /** File for the console of a VM of that number. */
+  consoleLog: (number: number) => string;
+  context: Context;
+}
+
+/** What the first VM would be. Nothing is made or claimed. */
+export function planFirstVm(sources: VmSources): VmPlan {
+  return makePlan(sources, 1, vmFiles(registryDirectory(sources), 1));
+}
+
+/**
+ * Registers a VM and gives its plan to `use`, which starts QEMU and says its pid. When that is
+ * over, the number is free again.
+ */
+export async function withVm<Result>(
+  sources: VmSources,
+  use: (plan: VmPlan, onStart: (qemuPid: number) => void) => Promise<Result>,
+): Promise<Result> {
+  requirePrograms(sources.context);
+  const directory = registryDirectory(sources);
+  let plan: VmPlan | undefined;
+  const entry = await claimNumber(directory, (number, files) => {
+    plan = makePlan(sources, number, files);
+    return describeEntry(plan, sources);
+  });
+  if (plan === undefined) throw new Error('a claim makes a plan');
+  try {
+    return await use(plan, (qemuPid) => {
+      updateEntry(directory, { ...entry, qemu: identifyProcess(qemuPid) });
+    });
+  } finally {
+    releaseNumber(directory, entry.number);
+  }
+}
+
+function registryDirectory({ conf, context }: VmSources): string {
+  return conf.get('QEMU_PID_DIR') ?? ensureRuntimeDirectory(context.env);
+}
+
+/** Looks for what starting a VM takes, before anything is claimed. */
+export function requirePrograms({ env }: Context): void {
+  const searchPath = programSearchPath(env.PATH);
+  const { qemu } = architectureOf(process.arch);
+  const missing = [qemu, 'setpriv', 'flock'].filter(
+    (name) => findProgram(name, searchPath) === undefined,
+  );
+  if (missing.length === 0) return;
+  throw new UserError(`there is no ${missing.join(' and no ')} on this host`, {
+    hint: suggestInstall(missing) ?? 'run `rapido doctor`',
+  });
+}
+
+function makePlan(sources: VmSources, number: number, files: VmFiles): VmPlan {
+  const { path, header, kernel, conf, options, session } = sources;
+  const { image } = header;
+  const architecture = architectureOf(process.arch);
+  const own = conf.vm(number);
+  return planVm({
+    number,
+    hostname: own.HOSTNAME,
+    architecture,
+    kvm: probeKvm(architecture),
+    accelerator: conf.get('VM_ACCEL'),
+    cpu: conf.get('VM_CPU'),
+    cpus: parseCpus(options.cpus) ?? own.CPUS ?? Math.max(conf.get('VM_CPUS'), image.cpus ?? 0),
+    memory:
+      parseMemory(options.memory) ??
+      own.MEMORY ??
+      Math.max(conf.get('VM_MEMORY'), image.memory ?? 0, memoryToUnpack(path)),
+    kernel: kernel.image,
+    initramfs: path,
+    consoleLog: sources.consoleLog(number),
+    monitorSocket: files.monitorSocket,
+    pidFile: files.pidFile,
+    sharedDirectory: image.sharesDirectory ? conf.get('VIRTFS_SHARE_PATH') : undefined,
+    channel: image.channel,
+    extraArguments: [...conf.get('QEMU_EXTRA_ARGS'), ...sources.qemuArguments],
+    extraParameters: conf.get('QEMU_EXTRA_KERNEL_PARAMS'),
+    dynamicDebug: {
+      modules: conf.get('DYN_DEBUG_MODULES'),
+      files: conf.get('DYN_DEBUG_FILES'),
+    },
+    terminal: sources.terminal,
+    session,
+  });
+}
+
+/**
+ * Memory below which the kernel cannot unpack an image. It stands in memory packed and unpacked, and
+ * the root file system gets half of all there is; the kernel wants some, too.
+ */
+function memoryToUnpack(path: string): number {
+  const granule = 64 * MIB;
+  return Math.ceil((2 * statSync(path).size + 128 * MIB) / granule) * granule;
+}
+
+function parseCpus(text: string | undefined): number | undefined {
+  if (text === undefined) return undefined;
+  const count = /^\d+$/.test(text) ? Number(text) : 0;
+  if (count >= 1 && count <= MAXIMAL_CPUS) return count;
+  throw new UsageError(`--cpus: "${text}" is not a number from 1 to ${MAXIMAL_CPUS}`);
+}
+
+function parseMemory(text: string | undefined): number | undefined {
+  if (text === undefined) return undefined;
+  const bytes = parseSize(text);
+  if (bytes !== undefined && bytes >= MINIMAL_MEMORY) return bytes;
+  throw new UsageError(`--memory: "${text}" is not an amount of memory that a VM can have`, {
+    hint: 'a number with a unit, 16M at least: --memory 2G',
+  });
+}
+
+/** Refuses wrong options before any work is done. */
+export function checkVmOptions({ cpus, memory }: VmOptions): void {
+  parseCpus(cpus);
+  parseMemory(memory);
+}
+
+/** QEMU's PC takes no more. */
+const MAXIMAL_CPUS = 255;
+
+/** No kernel boots with less. */
+const MINIMAL_MEMORY = 16 * MIB;
+
+function describeEntry(
+  plan: VmPlan,
+  { header }: VmSources,
+): Omit<VmEntry, 'version' | 'number' | 'owner'> {
+  return {
+    hostname: plan.hostname,
+    cut: header.image.cut,
+    kernelRelease: header.image.kernelRelease,
+    qemu: undefined,
+    consoleLog: plan.consoleLog,
+    monitorSocket: plan.monitorSocket,
+    pidFile: plan.pidFile,
+    since: new Date().toISOString(),
+  };
+}
+
+/** `emulated`, `with KVM`, with the reason where it was not the user's choice. */
+export function describeAccelerator({ accelerator }: VmPlan): string {
+  if (accelerator.kind === 'kvm') return 'with KVM';
+  return accelerator.reason === undefined ? 'emulated' : `emulated, because ${accelerator.reason}`;
+}

@@ -1,0 +1,44 @@
+import { closeSync, openSync, writeSync } from 'node:fs';
+import { basename } from 'node:path';
+import { explainSystemError } from '../errors.ts';
+
+export interface LogFile {
+  write: (chunk: Buffer) => void;
+  close: () => void;
+}
+
+/**
+ * Opens a file that takes what it can. After the first failure, which is added to `unwritten`, nothing
+ * more is written: no gaps.
+ */
+export function openLogFile(path: string, unwritten: string[]): LogFile {
+  let fd: number | undefined;
+  const attempt = (work: () => void): void => {
+    try {
+      work();
+    } catch (error) {
+      const { message } = explainSystemError(error) as Error;
+      unwritten.push(`${basename(path)}: ${message}`);
+      if (fd !== undefined) closeSync(fd);
+      fd = undefined;
+    }
+  };
+  attempt(() => {
+    fd = openSync(path, 'wx', 0o600);
+  });
+  return {
+    write: (chunk) => {
+      attempt(() => {
+        for (let done = 0; fd !== undefined && done < chunk.length; ) {
+          done += writeSync(fd, chunk, done);
+        }
+      });
+    },
+    close: () => {
+      attempt(() => {
+        if (fd !== undefined) closeSync(fd);
+        fd = undefined;
+      });
+    },
+  };
+}

@@ -1,0 +1,89 @@
+import { StringDecoder } from 'node:string_decoder';
+import type { GuestEvent } from '../vm/guest-events.ts';
+import { openLogFile } from './log-file.ts';
+import type { RunSplat, TestResult } from './run-result.ts';
+import { collectSplats, type SplatOptions } from './splat-collection.ts';
+import { collectTests, type TestOptions } from './test-collection.ts';
+
+export interface RecorderOptions extends SplatOptions, TestOptions {
+  files: { console: string; stdout: string; stderr: string };
+}
+
+/** Writes down what comes out of a VM, and reads it on the way. */
+export interface Recorder {
+  onEvent: (event: GuestEvent) => void;
+  /** @returns 'crashed' once the kernel cannot go on */
+  onConsole: (chunk: Buffer) => 'crashed' | undefined;
+  onOutput: (name: 'stdout' | 'stderr', chunk: Buffer) => void;
+  /** Adds a line of our own to the console's log. */
+  remark: (line: string) => void;
+  /** Closes the files. */
+  finish: () => Findings;
+}
+
+export interface Findings {
+  tests: TestResult[];
+  testProblems: string[];
+  splats: RunSplat[];
+  /** Files that are incomplete, with the reason. */
+  unwritten: string[];
+}
+
+export function createRecorder(options: RecorderOptions): Recorder {
+  const unwritten: string[] = [];
+  const logs = {
+    console: openLogFile(options.files.console, unwritten),
+    stdout: openLogFile(options.files.stdout, unwritten),
+    stderr: openLogFile(options.files.stderr, unwritten),
+  };
+  const splats = collectSplats(options);
+  const tests = collectTests(options, splats.testEnded);
+  const consoleLines = splitLines(splats.push);
+  const stdoutLines = splitLines(tests.push);
+  return {
+    onEvent: (event) => splats.enter(event),
+    onConsole: (chunk) => {
+      logs.console.write(chunk);
+      consoleLines.push(chunk);
+      return splats.isCrashed() ? 'crashed' : undefined;
+    },
+    onOutput: (name, chunk) => {
+      logs[name].write(chunk);
+      if (name === 'stdout' && options.format !== undefined) stdoutLines.push(chunk);
+    },
+    remark: (line) => logs.console.write(Buffer.from(`\r\nrapido: ${line}\r\n`)),
+    finish: () => {
+      consoleLines.end();
+      stdoutLines.end();
+      for (const log of Object.values(logs)) log.close();
+      const found = tests.finish();
+      return { ...found, splats: splats.finish(), unwritten };
+    },
+  };
+}
+
+/** Longest line that is read as one, in characters: whoever writes it cannot fill our memory. */
+const LONGEST_LINE = 64 * 1024;
+
+function splitLines(onLine: (line: string) => void): {
+  push: (chunk: Buffer) => void;
+  end: () => void;
+} {
+  const decoder = new StringDecoder('utf8');
+  let rest = '';
+  return {
+    push: (chunk) => {
+      const lines = (rest + decoder.write(chunk)).split('\n');
+      rest = lines.pop() ?? '';
+      for (const line of lines) onLine(line);
+      if (rest.length > LONGEST_LINE) {
+        onLine(rest);
+        rest = '';
+      }
+    },
+    end: () => {
+      if (rest !== '') onLine(rest);
+      rest = '';
+    },
+  };
+}

@@ -1,0 +1,116 @@
+import type { Severity } from '../klog/splat.ts';
+
+/**
+ * What came of a run, as `result.json` holds it; docs/results.md describes every field.
+ * Times are in milliseconds. A field that is undefined is not in the file.
+ */
+export interface RunResult {
+  version: 1;
+  /** Name of the run's directory: `20261123-021557-simple-example-3f2a`, in UTC. */
+  id: string;
+  verdict: Verdict;
+  /** Exit status of `rapido run`. */
+  status: number;
+  /** One line: why this verdict. */
+  reason: string;
+  cut: string;
+  /** What ran in the guest after the autorun scripts; undefined: nothing did. */
+  command: RunCommand | undefined;
+  /** The command's own exit status, if it was seen to end. */
+  commandStatus: number | undefined;
+  /** The autorun scripts that were heard to end, in their order. */
+  autorun: { script: string; status: number }[];
+  /** undefined: the run failed before one was chosen. */
+  kernel: RunKernel | undefined;
+  /** undefined: the run failed before there was one. */
+  vm: RunVm | undefined;
+  /** ISO 8601. */
+  started: string;
+  times: RunTimes;
+  /** What the output of the command said of single tests. */
+  tests: TestResult[];
+  /** What the kernel complained of, in the order of the first of each. */
+  splats: RunSplat[];
+  /** What else there is to know: input that was not passed on, a file that could not be written. */
+  notes: string[];
+}
+
+export interface RunKernel {
+  release: string;
+  /** Path of the kernel image. */
+  image: string;
+  /** `git describe` of KERNEL_SRC. */
+  git: string | undefined;
+}
+
+export interface RunVm {
+  accelerator: 'kvm' | 'tcg';
+  cpus: number;
+  /** Bytes. */
+  memory: number;
+  /** The QEMU command line, program first. */
+  qemu: string[];
+}
+
+/**
+ * - `pass`: the command was seen to end with 0, its output was received whole, no splat.
+ * - `fail`: the command, a test or an autorun script failed.
+ * - `crash`: the kernel crashed or the VM died before the command ended.
+ * - `splat`: the command succeeded, but the kernel complained.
+ * - `error`: rapido could not do it.
+ */
+export type Verdict = 'pass' | 'fail' | 'crash' | 'splat' | 'timeout' | 'interrupted' | 'error';
+
+export type RunCommand =
+  /** A program with its arguments, no shell. */
+  | { arguments: string[] }
+  /** `-x`: text for a shell. */
+  | { shell: string }
+  /** `-f`: the host's path of a script. */
+  | { script: string };
+
+/** How long each phase took; undefined: it was not reached, or did not end. */
+export interface RunTimes {
+  build: number | undefined;
+  cut: number | undefined;
+  /** From starting QEMU to the first word of the guest's init. */
+  boot: number | undefined;
+  autorun: number | undefined;
+  command: number | undefined;
+  /** From the end of the command to the end of QEMU. */
+  powerOff: number | undefined;
+  total: number;
+}
+
+export interface TestResult {
+  /** Parts joined by `/` where tests are nested: `net/tls/tls.12_aes_gcm.splice`. */
+  name: string;
+  status: TestStatus;
+  /** Milliseconds. */
+  duration?: number | undefined;
+  /** Why it failed or was skipped, in one line. */
+  message?: string | undefined;
+  /** What it printed, where that is known; shortened. */
+  output?: string | undefined;
+}
+
+/** `xfail`: it failed as it was expected to. `xpass`: it should have failed and did not. */
+export type TestStatus = 'pass' | 'fail' | 'skip' | 'xfail' | 'xpass';
+
+export interface RunSplat {
+  /** `warning`, `kasan`, `panic` …: a `SplatKind` of src/klog. */
+  kind: string;
+  severity: Severity;
+  /** Short, and the same in every run. */
+  title: string;
+  /** How often it came. */
+  count: number;
+  /** The first one, whole, as it was on the console. */
+  text: string;
+  /** The first one after decode_stacktrace.sh. */
+  decoded?: string | undefined;
+  /** The test, autorun script or phase in which the first one came. */
+  during: string | undefined;
+  /** Why it is excused, in the words of the file of expected splats. */
+  excused?: string | undefined;
+}

@@ -1,0 +1,70 @@
+import { formatSeconds } from '../ui/format.ts';
+import type { RunResult, RunSplat, TestResult, Verdict } from './run-result.ts';
+import type { Paint } from './show.ts';
+
+const WORDS: Readonly<Record<Verdict, string>> = {
+  pass: 'PASS',
+  fail: 'FAIL',
+  crash: 'CRASH',
+  splat: 'SPLAT',
+  timeout: 'TIMEOUT',
+  interrupted: 'INTERRUPTED',
+  error: 'ERROR',
+};
+
+/** How much of a list is shown: the rest is in the files. */
+const MOST = { tests: 10, splats: 5, trace: 24 } as const;
+
+/** How a run ended, in a few lines for a person. @param directory where its files are */
+export function formatSummary(result: RunResult, directory: string, paint: Paint): string[] {
+  const { verdict, cut, reason, times, tests, splats, notes } = result;
+  const colour = verdict === 'pass' ? paint.green : paint.red;
+  const failed = tests.filter(({ status }) => status === 'fail' || status === 'xpass');
+  return [
+    `${colour(paint.bold(WORDS[verdict]))} ${cut}: ${reason} ${paint.dim(`(${formatTimes(times)})`)}`,
+    ...shorten(failed.map(describeTest), MOST.tests),
+    ...shorten(splats.map(describeSplat), MOST.splats),
+    ...traceOf(splats).map((line) => `  ${paint.dim(line)}`),
+    ...notes.map((note) => paint.dim(`  note: ${note}`)),
+    ...(verdict === 'pass' ? [] : [`  results: ${directory}`]),
+  ];
+}
+
+function formatTimes(times: RunResult['times']): string {
+  const phases = [
+    ['build', times.build],
+    ['cut', times.cut],
+    ['boot', times.boot],
+    ['autorun', times.autorun],
+    ['command', times.command],
+  ] as const;
+  return [
+    ...phases.flatMap(([name, ms]) => (ms === undefined ? [] : [`${name} ${formatSeconds(ms)}`])),
+    `all ${formatSeconds(times.total)}`,
+  ].join(', ');
+}
+
+function describeTest({ name, status, message }: TestResult): string {
+  return `  ${status === 'xpass' ? 'passed, but should not' : 'failed'}: ${name}${message === undefined ? '' : `: ${message}`}`;
+}
+
+function describeSplat({ title, severity, count, during, excused }: RunSplat): string {
+  const times = count === 1 ? '' : `, ${count} times`;
+  const where = during === undefined ? '' : `, during ${during}`;
+  const excuse = excused === undefined ? '' : `; expected: ${excused}`;
+  return `  kernel ${severity}: ${title}${times}${where}${excuse}`;
+}
+
+/** The trace of what ended the run or failed it. */
+function traceOf(splats: readonly RunSplat[]): string[] {
+  const worst =
+    splats.find(({ severity }) => severity === 'fatal') ??
+    splats.find(({ severity, excused }) => severity === 'error' && excused === undefined);
+  if (worst === undefined) return [];
+  return shorten((worst.decoded ?? worst.text).split('\n'), MOST.trace);
+}
+
+function shorten(lines: readonly string[], most: number): string[] {
+  if (lines.length <= most) return [...lines];
+  return [...lines.slice(0, most), `  … and ${lines.length - most} more`];
+}

@@ -1,0 +1,210 @@
+import { failedAutoruns, hintFor, judgeEnding } from '../vm/ending.ts';
+import type { GuestEvent } from '../vm/guest-events.ts';
+import type { SessionLimits, SessionRecord } from '../vm/session.ts';
+import type { RunSplat, TestResult, Verdict } from './run-result.ts';
+
+/** All that decides about a run. */
+export interface RunFacts {
+  record: SessionRecord;
+  limits: SessionLimits;
+  /** How many autorun scripts the image has. */
+  autorun: number;
+  /** Whether a command was to run after them. */
+  hasCommand: boolean;
+  tests: readonly TestResult[];
+  /** What is wrong with the output as a list of tests: a missing plan, a test that never reported. */
+  testProblems: readonly string[];
+  splats: readonly RunSplat[];
+  /** Files of the run that could not be written, with the reason. */
+  unwritten: readonly string[];
+}
+
+export interface Judgement {
+  verdict: Verdict;
+  status: number;
+  /** One line. */
+  reason: string;
+}
+
+/** Exit statuses of `rapido run`, beside the command's own. */
+export const RUN_EXIT = {
+  pass: 0,
+  fail: 1,
+  crash: 120,
+  splat: 121,
+  timeout: 124,
+  error: 125,
+  interrupted: 130,
+} as const satisfies Record<Verdict, number>;
+
+/**
+ * Tells how a run ended. It passes only if everything that belongs to a pass was seen: whatever is
+ * missing takes it away, and what says the most about the cause comes first.
+ */
+export function judgeRun(facts: RunFacts): Judgement {
+  return (
+    judgeEnd(facts) ??
+    judgeScripts(facts) ??
+    judgeCommand(facts) ??
+    judgeTests(facts) ??
+    judgeTruth(facts) ?? { verdict: 'pass', status: RUN_EXIT.pass, reason: describePass(facts) }
+  );
+}
+
+function verdictOf(verdict: Exclude<Verdict, 'pass'>, reason: string): Judgement {
+  return { verdict, status: RUN_EXIT[verdict], reason };
+}
+
+/** A VM that did not come to its end in order. */
+function judgeEnd({ record, limits, splats }: RunFacts): Judgement | undefined {
+  const ending = judgeEnding(record);
+  const during = describePhase(record.events);
+  const crash = splats.find(({ severity }) => severity === 'fatal');
+  if (ending.kind === 'interrupted') {
+    return verdictOf('interrupted', `interrupted by ${ending.signal} ${during}`);
+  }
+  // Whoever waits for a kernel that is dead already waits for its crash.
+  if (crash !== undefined && ending.kind !== 'powered-off') {
+    return verdictOf('crash', `the kernel crashed ${during}: ${crash.title}`);
+  }
+  if (record.timedOut !== undefined) {
+    return verdictOf('timeout', `${describeLimit(record.timedOut, limits)} ${during}`);
+  }
+  switch (ending.kind) {
+    case 'powered-off':
+      return undefined;
+    case 'not-started': {
+      const words = record.qemuSaid.trim().split('\n').at(-1) ?? '';
+      const hint = hintFor(record.qemuSaid);
+      const why = hint === undefined ? words : `${words} (${hint})`;
+      return verdictOf('error', `QEMU did not start the VM: ${why}`);
+    }
+    case 'panicked':
+      return verdictOf('crash', `the kernel panicked ${during}: ${ending.message}`);
+    case 'reset':
+      return verdictOf(
+        'crash',
+        `the VM reset ${during}: a triple fault, or a reboot around rapido`,
+      );
+    case 'quit':
+      return verdictOf('crash', `QEMU was told to quit ${during}`);
+    case 'lost':
+      return verdictOf('crash', `the VM was lost ${during}: ${ending.reason}`);
+  }
+}
+
+const LIMITS: Readonly<Record<keyof SessionLimits, string>> = {
+  total: 'it took longer than',
+  boot: "nothing was heard of the guest's init for",
+  silence: 'there was no output for',
+};
+
+function describeLimit(limit: keyof SessionLimits, limits: SessionLimits): string {
+  return `${LIMITS[limit]} ${(limits[limit] ?? 0) / 1000} s`;
+}
+
+/** Where the run was when it ended. */
+function describePhase(events: readonly GuestEvent[]): string {
+  const last = events.at(-1);
+  switch (last?.event) {
+    case undefined:
+      return 'before init';
+    case 'autorun-start':
+      return `in autorun script ${nameOfScript(last.script)}`;
+    case 'command-start':
+      return 'in the command';
+    case 'command-end':
+    case 'power-off':
+      return 'after the end of the command';
+    default:
+      return 'in init';
+  }
+}
+
+/** Without the number that keeps scripts in their order. */
+export function nameOfScript(script: string): string {
+  return script.replace(/^\d+-/, '');
+}
+
+function judgeScripts({ record: { events }, autorun }: RunFacts): Judgement | undefined {
+  if (events.some(({ event }) => event === 'no-directory')) {
+    return verdictOf('error', 'the directory that the cut names is not in the image');
+  }
+  const [failed] = failedAutoruns(events);
+  if (failed !== undefined) {
+    const { script, status } = failed;
+    return verdictOf('fail', `autorun script ${nameOfScript(script)} failed with status ${status}`);
+  }
+  const ended = events.filter(({ event }) => event === 'autorun-end').length;
+  if (ended === autorun) return undefined;
+  return verdictOf(
+    'crash',
+    `the VM powered off ${describePhase(events)}: ${ended} of ${autorun} autorun scripts were heard to end`,
+  );
+}
+
+function judgeCommand({ record, hasCommand }: RunFacts): Judgement | undefined {
+  if (!hasCommand) return undefined;
+  const end = record.events.find((event) => event.event === 'command-end');
+  if (end === undefined) {
+    return verdictOf('crash', 'the VM powered off before the command was heard to end');
+  }
+  if (end.status === 0) return undefined;
+  return { verdict: 'fail', status: end.status, reason: describeStatus(end.status) };
+}
+
+/** Status of a program that a shell cannot find, or cannot execute. */
+const NOT_EXECUTED: Readonly<Record<number, string>> = {
+  126: 'the command could not be executed (status 126)',
+  127: 'there is no such program in the image, nor on this host (status 127)',
+};
+
+function describeStatus(status: number): string {
+  if (status > 128 && status < 128 + 65) {
+    return `the command ended with status ${status}: signal ${status - 128}, if it was killed by one`;
+  }
+  return NOT_EXECUTED[status] ?? `the command ended with status ${status}`;
+}
+
+function judgeTests({ tests, testProblems }: RunFacts): Judgement | undefined {
+  const failed = tests.filter(({ status }) => status === 'fail' || status === 'xpass');
+  const [first] = failed;
+  if (first !== undefined) {
+    const what = failed.length === 1 ? first.name : `${failed.length} of ${tests.length} tests`;
+    return verdictOf('fail', `${what} failed`);
+  }
+  const [problem] = testProblems;
+  return problem === undefined ? undefined : verdictOf('fail', `the test output: ${problem}`);
+}
+
+/** What takes a pass away although everything went well. */
+function judgeTruth(facts: RunFacts): Judgement | undefined {
+  const { record, hasCommand, splats, unwritten } = facts;
+  const counting = splats.filter(({ severity, excused }) => severity !== 'note' && !excused);
+  const [first] = counting;
+  if (first !== undefined) {
+    const more = counting.length === 1 ? '' : ` and ${counting.length - 1} more`;
+    return verdictOf('splat', `the kernel complained: ${first.title}${more}`);
+  }
+  if (record.events.at(-1)?.event !== 'power-off') {
+    return verdictOf('crash', `the VM powered off by itself ${describePhase(record.events)}`);
+  }
+  if (hasCommand && !record.isOutputWhole) {
+    return verdictOf('error', "the command's output was not received whole");
+  }
+  const [file] = unwritten;
+  return file === undefined ? undefined : verdictOf('error', `results are incomplete: ${file}`);
+}
+
+function describePass({ hasCommand, tests, autorun }: RunFacts): string {
+  const passed = tests.filter(({ status }) => status === 'pass').length;
+  if (tests.length > 0) {
+    const others = tests.length - passed;
+    return `${passed} tests passed${others === 0 ? '' : `, ${others} skipped or expected to fail`}`;
+  }
+  if (hasCommand) return 'the command succeeded';
+  if (autorun === 0) return 'the VM came up and powered off; there was nothing to run';
+  return autorun === 1
+    ? 'the autorun script succeeded'
+    : `all ${autorun} autorun scripts succeeded`;
+}

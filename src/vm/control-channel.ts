@@ -1,0 +1,52 @@
+import { randomBytes } from 'node:crypto';
+import type { Duplex } from 'node:stream';
+import { readLines } from '../sys/lines.ts';
+import { type GuestEvent, parseGuestMessage } from './guest-events.ts';
+
+/** Our end of the control channel. */
+export interface ControlChannel {
+  /** Marks the end of the command's output: nobody but the session knows it. */
+  outputEnd: Buffer;
+  /** Tells the session that all output of its command has arrived. */
+  confirmOutput: () => void;
+  /** Lines that did not come from the session. */
+  strangeLines: () => number;
+  /** Resolves when the guest has gone. */
+  closed: Promise<void>;
+}
+
+/**
+ * Listens to the guest's session. Its first word is answered with a key, made for this VM alone, and
+ * every later one must carry it: what a test writes to the channel is not taken for the session's.
+ */
+export function openControlChannel(
+  channel: Duplex,
+  onEvent: (event: GuestEvent) => void,
+): ControlChannel {
+  const key = randomBytes(16).toString('hex');
+  let isKnown = false;
+  let strange = 0;
+  const closed = readLines(channel, (text) => {
+    const line = text.trim();
+    if (line === '') return;
+    const message = parseGuestMessage(line);
+    const isFirst = !isKnown && message?.event.event === 'init';
+    if (message === undefined || (!isFirst && message.key !== key)) {
+      strange++;
+      return;
+    }
+    if (isFirst) {
+      isKnown = true;
+      channel.write(`${key}\n`);
+    }
+    onEvent(message.event);
+  });
+  return {
+    outputEnd: Buffer.from(`\0rapido-end:${key}\0`),
+    confirmOutput: () => {
+      channel.write('received\n');
+    },
+    strangeLines: () => strange,
+    closed,
+  };
+}

@@ -1,0 +1,63 @@
+import type { Duplex } from 'node:stream';
+import { setTimeout as sleep } from 'node:timers/promises';
+import { readLines } from '../sys/lines.ts';
+
+/** QEMU's machine protocol (docs/interop/qmp-spec.rst), as much of it as is needed here. */
+export interface Qmp {
+  /** @returns whether QEMU did it; false if it refused, is gone, or does not answer in time */
+  execute: (command: string, options?: ExecuteOptions) => Promise<boolean>;
+  /** `reason` of the SHUTDOWN event (RunState in qapi/run-state.json); undefined: none came. */
+  shutdown: () => string | undefined;
+  /** Resolves when QEMU has gone. */
+  closed: Promise<void>;
+}
+
+interface ExecuteOptions {
+  arguments?: Record<string, unknown>;
+  /** Milliseconds; a QEMU that works answers at once. */
+  timeout?: number;
+}
+
+interface Message {
+  id?: number;
+  return?: unknown;
+  event?: string;
+  data?: { reason?: string };
+}
+
+export function openQmp(monitor: Duplex): Qmp {
+  const waiting = new Map<number, (isDone: boolean) => void>();
+  let reason: string | undefined;
+  let lastId = 0;
+  const closed = readLines(monitor, (line) => {
+    const message = parseMessage(line);
+    if (message?.event === 'SHUTDOWN') reason ??= message.data?.reason;
+    if (message?.id !== undefined) waiting.get(message.id)?.('return' in message);
+  }).then(() => {
+    for (const answer of waiting.values()) answer(false);
+  });
+  const execute: Qmp['execute'] = async (command, options = {}) => {
+    const id = ++lastId;
+    const answer = new Promise<boolean>((resolve) => waiting.set(id, resolve));
+    const patience = new AbortController();
+    if (monitor.writable) {
+      monitor.write(`${JSON.stringify({ execute: command, arguments: options.arguments, id })}\n`);
+    }
+    const late = sleep(options.timeout ?? 2000, false, { signal: patience.signal, ref: false });
+    const isDone = await Promise.race([answer, late.catch(() => false), closed.then(() => false)]);
+    patience.abort();
+    waiting.delete(id);
+    return isDone;
+  };
+  execute('qmp_capabilities', { timeout: 60_000 });
+  return { execute, shutdown: () => reason, closed };
+}
+
+/** QEMU writes one object a line; a line that a dying one left unfinished is none. */
+function parseMessage(line: string): Message | undefined {
+  try {
+    return JSON.parse(line);
+  } catch {
+    return undefined;
+  }
+}
