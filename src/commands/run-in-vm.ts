@@ -104,9 +104,10 @@ async function watchSession(session: Session): Promise<void> {
       const step = describeStep(event);
       if (step !== undefined) showProgress(job, step);
     },
-    onConsole: (chunk) => {
-      if (options.console === true) echo.stderr.write(chunk);
-      return recorder.onConsole(chunk);
+    onConsole: async (chunk) => {
+      const state = recorder.onConsole(chunk);
+      if (options.console === true) await echo.stderr.write(chunk);
+      return state;
     },
     onOutput: async (name, chunk) => {
       recorder.onOutput(name, chunk);

@@ -7,7 +7,7 @@ import type { ModuleTree } from '../kmod/modules.ts';
 import { statIfReachable } from '../sys/stat.ts';
 import { removeLitter, replaceFile, temporaryNameFor } from '../sys/temporary.ts';
 import { type DirectoryLinks, resolveGuestPath } from './guest-path.ts';
-import { headerMembers, type ImageHeader, isSameImage } from './image-header.ts';
+import { endMembers, headerMembers, type ImageHeader, isSameImage } from './image-header.ts';
 import {
   type Layer,
   type LayerKind,
@@ -115,7 +115,7 @@ async function obtainLayers(
 function writeImage(plan: ImagePlan, layers: Layers): BuiltImage {
   const overlay = overlayMembers(plan.overlay, layers.userspace.record.provided, plan.links);
   const header: ImageHeader = {
-    version: 2,
+    version: 3,
     image: plan.image,
     parts: {
       userspace: layers.userspace.id,
@@ -171,6 +171,7 @@ function writeParts(
     writeCpio(fd, headerMembers(header), { outputName: path });
     for (const layer of layers) copyArchive(layer, fd);
     writeCpio(fd, overlay, { outputName: path });
+    writeCpio(fd, endMembers(header), { outputName: path });
   } finally {
     closeSync(fd);
   }

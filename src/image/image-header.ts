@@ -1,4 +1,5 @@
-import { closeSync, constants, openSync } from 'node:fs';
+import { createHash } from 'node:crypto';
+import { closeSync, constants, fstatSync, openSync, readSync } from 'node:fs';
 import { readCpio, readCpioData } from '../cpio/read.ts';
 import type { CpioEntry } from '../cpio/write.ts';
 import { errorCode, UserError } from '../errors.ts';
@@ -12,7 +13,7 @@ import type { ImageInfo } from './plan.ts';
 const HEADER_PATH = 'rapido/image.json';
 
 export interface ImageHeader {
-  version: 2;
+  version: 3;
   image: ImageInfo;
   /** Ids of the layers, and digest of the overlay: the same ones mean the same image. */
   parts: { userspace: string; modules: string; trees: string; overlay: string };
@@ -28,10 +29,38 @@ export function headerMembers(header: ImageHeader): CpioEntry[] {
 }
 
 /**
+ * The last member of every image, in an archive of its own: what has lost its end, in a full disk or
+ * on its way from elsewhere, is no image any more.
+ */
+export function endMembers(header: ImageHeader): CpioEntry[] {
+  return [
+    { path: 'rapido', mode: constants.S_IFDIR | 0o755 },
+    { path: 'rapido/complete', mode: constants.S_IFREG | 0o644, data: digest(header) },
+  ];
+}
+
+function digest(header: ImageHeader): string {
+  return createHash('sha256').update(JSON.stringify(header)).digest('hex');
+}
+
+/** The size of the archive of the last member is below this. */
+const END_BYTES = 1024;
+
+function hasEnd(fd: number, header: ImageHeader): boolean {
+  const { size } = fstatSync(fd);
+  const buffer = Buffer.alloc(Math.min(END_BYTES, size));
+  readSync(fd, buffer, 0, buffer.length, size - buffer.length);
+  return buffer.includes(digest(header));
+}
+
+/**
  * @throws UserError when the file cannot be read or is not an image that rapido made
  */
 export function readImageHeader(path: string): ImageHeader {
   const header = tryReadImageHeader(path);
+  if (header === 'incomplete') {
+    throw new UserError(`${path}: the image is incomplete`, { hint: 'make it again: rapido cut' });
+  }
   if (header !== undefined) return header;
   throw new UserError(`${path}: not an image that this version of rapido cut`, {
     hint: 'make one: `rapido cut NAME`; `rapido list` shows the names',
@@ -39,7 +68,7 @@ export function readImageHeader(path: string): ImageHeader {
 }
 
 /** @returns undefined for a file that is not an image of this version */
-function tryReadImageHeader(path: string): ImageHeader | undefined {
+function tryReadImageHeader(path: string): ImageHeader | 'incomplete' | undefined {
   let fd: number;
   try {
     fd = openSync(path, 'r');
@@ -52,7 +81,8 @@ function tryReadImageHeader(path: string): ImageHeader | undefined {
       if (name === 'rapido') continue;
       if (name !== HEADER_PATH) return undefined;
       const header: ImageHeader = JSON.parse(readCpioData(fd, member).toString());
-      return header.version === 2 ? header : undefined;
+      if (header.version !== 3) return undefined;
+      return hasEnd(fd, header) ? header : 'incomplete';
     }
     return undefined;
   } catch {

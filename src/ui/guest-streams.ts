@@ -18,18 +18,23 @@ export interface GuestOutput {
  */
 export function createGuestOutput(fd: 1 | 2): GuestOutput {
   let hasReader = true;
-  return {
-    write: async (chunk) => {
-      for (let done = 0; hasReader && done < chunk.length; ) {
-        try {
-          done += (await writeTo(fd, chunk, done)).bytesWritten;
-        } catch (error) {
-          // A reader that has gone, as `head` does, needs no more, and is no reason to stop.
-          if (errorCode(error) === 'EPIPE') hasReader = false;
-          else if (errorCode(error) === 'EAGAIN') await sleep(5);
-          else throw error;
-        }
+  let previous = Promise.resolve();
+  const writeAll = async (chunk: Buffer): Promise<void> => {
+    for (let done = 0; hasReader && done < chunk.length; ) {
+      try {
+        done += (await writeTo(fd, chunk, done)).bytesWritten;
+      } catch (error) {
+        // A reader that has gone, as `head` does, needs no more, and is no reason to stop.
+        if (errorCode(error) === 'EPIPE') hasReader = false;
+        else if (errorCode(error) === 'EAGAIN') await sleep(5);
+        else throw error;
       }
+    }
+  };
+  return {
+    write: (chunk) => {
+      previous = previous.then(() => writeAll(chunk));
+      return previous;
     },
   };
 }

@@ -28,7 +28,7 @@ export interface SessionWatch {
   onStart: (qemuPid: number) => void;
   onEvent: (event: GuestEvent) => void;
   /** A part of the serial console. @returns 'crashed' once the kernel is known to be lost */
-  onConsole: (chunk: Buffer) => 'crashed' | undefined;
+  onConsole: (chunk: Buffer) => Promise<'crashed' | undefined>;
   /** A part of the command's output; the next one waits until this is dealt with. */
   onOutput: (name: 'stdout' | 'stderr', chunk: Buffer) => Promise<void>;
   /** Why rapido has begun to end the VM. */
@@ -98,7 +98,7 @@ export async function runSession(plan: VmPlan, watch: SessionWatch): Promise<Ses
       for await (const chunk of chunksOf(qemu.channel('console'))) {
         lastSign = performance.now();
         consoleTail = (consoleTail + chunk.toString('latin1')).slice(-CONSOLE_TAIL);
-        if (watch.onConsole(chunk) === 'crashed') ender.crashed();
+        if ((await watch.onConsole(chunk)) === 'crashed') ender.crashed();
       }
     };
     let unfinished = 2;
@@ -250,8 +250,8 @@ async function quit(qemu: QemuProcess): Promise<void> {
   qemu.kill('SIGKILL');
 }
 
-/** Keys of sysrq (Documentation/admin-guide/sysrq.rst): blocked tasks, backtraces of all CPUs. */
-const BACKTRACE_KEYS = ['w', 'l'];
+/** Keys of sysrq (Documentation/admin-guide/sysrq.rst): blocked tasks, backtraces of CPUs, all tasks. */
+const BACKTRACE_KEYS = ['w', 'l', 't'];
 
 /** How long the console must be quiet for an answer to be over, and how long it may take. */
 const ANSWER = { quiet: 700, longest: 8000 };
