@@ -1,4 +1,5 @@
 import { formatSeconds } from '../ui/format.ts';
+import { isFailure } from './compare.ts';
 import type { RunResult, RunSplat, TestResult, Verdict } from './run-result.ts';
 import type { Paint } from './show.ts';
 
@@ -19,7 +20,7 @@ const MOST = { tests: 10, splats: 5, trace: 24 } as const;
 export function formatSummary(result: RunResult, directory: string, paint: Paint): string[] {
   const { verdict, cut, reason, times, tests, splats, notes } = result;
   const colour = verdict === 'pass' ? paint.green : paint.red;
-  const failed = tests.filter(({ status }) => status === 'fail' || status === 'xpass');
+  const failed = tests.filter(isFailure);
   return [
     `${colour(paint.bold(WORDS[verdict]))} ${cut}: ${reason} ${paint.dim(`(${formatTimes(times)})`)}`,
     ...shorten(failed.map(describeTest), MOST.tests),
@@ -44,8 +45,8 @@ function formatTimes(times: RunResult['times']): string {
   ].join(', ');
 }
 
-function describeTest({ name, status, message }: TestResult): string {
-  return `  ${status === 'xpass' ? 'passed, but should not' : 'failed'}: ${name}${message === undefined ? '' : `: ${message}`}`;
+function describeTest({ name, message }: TestResult): string {
+  return `  failed: ${name}${message === undefined ? '' : `: ${message}`}`;
 }
 
 function describeSplat({ title, severity, count, during, excused }: RunSplat): string {

@@ -1,6 +1,7 @@
 import { failedAutoruns, hintFor, judgeEnding } from '../vm/ending.ts';
 import type { GuestEvent } from '../vm/guest-events.ts';
 import type { SessionLimits, SessionRecord } from '../vm/session.ts';
+import { isFailure } from './compare.ts';
 import type { RunSplat, TestResult, Verdict } from './run-result.ts';
 
 /** All that decides about a run. */
@@ -167,7 +168,7 @@ function describeStatus(status: number): string {
 }
 
 function judgeTests({ tests, testProblems }: RunFacts): Judgement | undefined {
-  const failed = tests.filter(({ status }) => status === 'fail' || status === 'xpass');
+  const failed = tests.filter(isFailure);
   const [first] = failed;
   if (first !== undefined) {
     const what = failed.length === 1 ? first.name : `${failed.length} of ${tests.length} tests`;

@@ -40,6 +40,7 @@ const DEBIAN: Readonly<Record<string, readonly string[]>> = {
   shellcheck: ['shellcheck'],
   'build-essential': ['gcc'],
   'libarchive-tools': ['bsdcpio'],
+  'libxml2-utils': ['xmllint'],
   'vim-tiny': ['vi'],
 };
 const NEEDED = Object.values(DEBIAN).flat();
@@ -282,16 +283,16 @@ describe('scripts/setup --dry-run', () => {
     };
     const suse = 'ID="opensuse-tumbleweed"\nID_LIKE="opensuse suse"';
     expect(await commandFor('ID=ubuntu\nID_LIKE=debian', 'x86_64')).toMatchInlineSnapshot(
-      `"apt-get update && apt-get install -y --no-install-recommends qemu-system-x86 dracut-core kmod util-linux mount procps cpio xz-utils zstd bash iproute2 linux-image-generic bsdutils shellcheck build-essential libarchive-tools vim-tiny"`,
+      `"apt-get update && apt-get install -y --no-install-recommends qemu-system-x86 dracut-core kmod util-linux mount procps cpio xz-utils zstd bash iproute2 linux-image-generic bsdutils shellcheck build-essential libarchive-tools libxml2-utils vim-tiny"`,
     );
     expect(await commandFor('ID=debian', 'aarch64')).toMatchInlineSnapshot(
-      `"apt-get update && apt-get install -y --no-install-recommends qemu-system-arm dracut-core kmod util-linux mount procps cpio xz-utils zstd bash iproute2 linux-image-arm64 bsdutils shellcheck build-essential libarchive-tools vim-tiny"`,
+      `"apt-get update && apt-get install -y --no-install-recommends qemu-system-arm dracut-core kmod util-linux mount procps cpio xz-utils zstd bash iproute2 linux-image-arm64 bsdutils shellcheck build-essential libarchive-tools libxml2-utils vim-tiny"`,
     );
     expect(await commandFor('ID=fedora', 'x86_64')).toMatchInlineSnapshot(
-      `"dnf install -y --setopt=install_weak_deps=False qemu-system-x86-core dracut kmod util-linux procps-ng cpio xz zstd bash iproute kernel-core kernel-modules ShellCheck gcc bsdcpio vim-minimal"`,
+      `"dnf install -y --setopt=install_weak_deps=False qemu-system-x86-core dracut kmod util-linux procps-ng cpio xz zstd bash iproute kernel-core kernel-modules ShellCheck gcc bsdcpio libxml2 vim-minimal"`,
     );
     expect(await commandFor(suse, 'aarch64')).toMatchInlineSnapshot(
-      `"zypper --non-interactive install --no-recommends qemu-arm dracut kmod util-linux procps cpio xz zstd bash iproute2 kernel-default ShellCheck gcc bsdtar vim-small"`,
+      `"zypper --non-interactive install --no-recommends qemu-arm dracut kmod util-linux procps cpio xz zstd bash iproute2 kernel-default ShellCheck gcc bsdtar libxml2-tools vim-small"`,
     );
   });
 

@@ -1,0 +1,165 @@
+/**
+ * One line of KTAP 1 or TAP 13/14, by itself. Where it stands tells what it belongs to: kselftest's
+ * runner puts `# ` before what a test prints, everyone else indents by spaces.
+ *
+ * Sources: Documentation/dev-tools/ktap.rst, tools/testing/selftests/kselftest/runner.sh,
+ * kselftest.h, kselftest_harness.h and lib/kunit/test.c of Linux; testanything.org for TAP.
+ */
+export type KtapLine =
+  | { kind: 'version'; margin: Margin; ktap: boolean }
+  /** `1..N`; `skip` is the reason of `1..0 # SKIP reason`. */
+  | { kind: 'plan'; margin: Margin; count: number; skip: string | undefined }
+  | ResultLine
+  | { kind: 'bail-out'; margin: Margin; reason: string }
+  /** `# text`; the margin is that of the `#`. */
+  | { kind: 'diagnostic'; margin: Margin; text: string }
+  /** What KTAP calls an unknown line: of another program, or of the kernel. */
+  | { kind: 'other'; text: string };
+
+export interface ResultLine {
+  kind: 'result';
+  margin: Margin;
+  status: KtapStatus;
+  /** TAP may leave it out, KTAP may not. */
+  number: number | undefined;
+  /** Empty where there is none. */
+  name: string;
+  message: string | undefined;
+}
+
+export type KtapStatus = 'pass' | 'fail' | 'skip' | 'xfail' | 'xpass';
+
+/** How far a line is indented: by so many `# `, then by so many spaces. */
+export interface Margin {
+  hashes: number;
+  spaces: number;
+}
+
+/** A name or message that is longer than this many characters is cut. */
+const LONGEST_TEXT = 1000;
+
+/** `<6>[   76.784878][    T1] `: level, time and caller (CONFIG_PRINTK_CALLER) of the kernel log. */
+const KERNEL_LOG_PREFIX = /^(?:(?:<\d+>)?\[ *\d+\.\d+\](?:\[ *[TC]\d+\])? ?)+/;
+const COLOURS = /\x1b\[[0-9;?]*[A-Za-z]/g;
+
+const VERSION = /^(K?)TAP version \d+$/;
+const PLAN = /^1\.\.(\d{1,9})(?:\s*#\s*(.*))?$/;
+const RESULT = /^(not )?ok(?:\s+(\d{1,9})(?=[\s#]|$))?(?:\s*(#.*)|\s+(.*))?$/;
+const BAIL_OUT = /^Bail out!\s*(.*)$/;
+
+/** Takes off what a terminal and the kernel log add to a line: CR, colours, time stamps. */
+export function stripLine(line: string): string {
+  const plain = line.includes('\x1b') ? line.replace(COLOURS, '') : line;
+  let end = plain.length;
+  // Not by a pattern: what a guest prints must not decide how long that takes.
+  while (plain[end - 1] === '\r') end--;
+  return plain.slice(0, end).replace(KERNEL_LOG_PREFIX, '');
+}
+
+/** Says what a line is, as it comes from `stripLine`. Never throws. */
+export function parseKtapLine(line: string): KtapLine {
+  const [whole, marks, blanks] = /^((?:# )*)([ \t]*)/.exec(line)!;
+  const hashes = marks!.length / 2;
+  const margin = { hashes, spaces: blanks!.replaceAll('\t', '    ').length };
+  const content = line.slice(whole.length).trimEnd();
+
+  const parsed = parseContent(content.slice(0, 4 * LONGEST_TEXT), margin);
+  if (parsed !== undefined) return parsed;
+  if (content.startsWith('#')) {
+    return { kind: 'diagnostic', margin, text: content.replace(/^# ?/, '') };
+  }
+  if (hashes === 0) return { kind: 'other', text: line.trimEnd() };
+  return {
+    kind: 'diagnostic',
+    margin: { hashes: hashes - 1, spaces: 0 },
+    text: line.slice(marks!.length).trimEnd(),
+  };
+}
+
+function parseContent(content: string, margin: Margin): KtapLine | undefined {
+  const version = VERSION.exec(content);
+  if (version !== null) return { kind: 'version', margin, ktap: version[1] === 'K' };
+  const plan = PLAN.exec(content);
+  if (plan !== null) {
+    const skip = /^SKIP\S*\s*(.*)$/i.exec(plan[2] ?? '');
+    return { kind: 'plan', margin, count: Number(plan[1]), skip: skip?.[1] };
+  }
+  const bailOut = BAIL_OUT.exec(content);
+  if (bailOut !== null) return { kind: 'bail-out', margin, reason: cut(bailOut[1]!) };
+  const result = RESULT.exec(content);
+  return result === null ? undefined : parseResult(result, margin);
+}
+
+function parseResult(result: RegExpExecArray, margin: Margin): ResultLine | undefined {
+  const [, not, number, comment, rest = comment ?? ''] = result;
+  // `ok then` is not a result: without a number there must be a dash, a comment or nothing.
+  if (number === undefined && !/^(?:- |#|$)/.test(rest)) return undefined;
+  const isOk = not === undefined;
+  const { name, directive, reason } = splitDirective(rest.replace(/^-(?:\s+|$)/, ''), isOk);
+  const status = judge(isOk, directive);
+  const told = directive === 'TIMEOUT' || directive === 'ERROR' ? `${directive} ${reason}` : reason;
+  return {
+    kind: 'result',
+    margin,
+    status,
+    number: number === undefined ? undefined : Number(number),
+    // kselftest.h prints `ok 3 # SKIP name of the test`: the reason is all the name there is.
+    name: cut(name === '' ? reason : name),
+    message: told.trim() === '' ? undefined : cut(told),
+  };
+}
+
+const DIRECTIVE = /(?:^|\s)#\s*(SKIP|TODO|XFAIL|XPASS|TIMEOUT|ERROR)(?!\w*=)\w*:?(?:\s+|$)(.*)$/i;
+
+/** `name # DIRECTIVE reason` or `name # reason`; a `#` inside a name is one only if it stands free. */
+function splitDirective(
+  text: string,
+  isOk: boolean,
+): { name: string; directive: string; reason: string } {
+  const known = DIRECTIVE.exec(text);
+  // `ok 5 open # error as expected` is prose, `not ok 5 # error …` is kselftest.h's.
+  const isProse = known !== null && isOk && /^(?:timeout|error)$/.test(known[1]!);
+  if (known !== null && !isProse) {
+    const name = unescapeHashes(text.slice(0, known.index));
+    return { name, directive: known[1]!.toUpperCase(), reason: known[2]! };
+  }
+  const comment = /(?:^|\s)#\s+/.exec(text);
+  if (comment === null) return { name: unescapeHashes(text), directive: '', reason: '' };
+  return {
+    name: unescapeHashes(text.slice(0, comment.index)),
+    directive: '',
+    reason: text.slice(comment.index + comment[0].length),
+  };
+}
+
+/** TAP 14 writes `\#` for a `#` that begins no directive. */
+function unescapeHashes(name: string): string {
+  return name.replaceAll('\\#', '#').trim();
+}
+
+/**
+ * kselftest prints `ok # XFAIL` for a failure that was expected, TAP `not ok # TODO`; `ok # TODO` is
+ * a test that was expected to fail and passed. A test that timed out or had an error has failed,
+ * whatever else its line says.
+ */
+function judge(isOk: boolean, directive: string): KtapStatus {
+  switch (directive) {
+    case 'SKIP':
+      return 'skip';
+    case 'XFAIL':
+      return 'xfail';
+    case 'XPASS':
+      return 'xpass';
+    case 'TODO':
+      return isOk ? 'xpass' : 'xfail';
+    case 'TIMEOUT':
+    case 'ERROR':
+      return 'fail';
+    default:
+      return isOk ? 'pass' : 'fail';
+  }
+}
+
+function cut(text: string): string {
+  return text.length <= LONGEST_TEXT ? text : `${text.slice(0, LONGEST_TEXT)}…`;
+}

@@ -1,0 +1,285 @@
+import type { RunResult, RunSplat, TestResult } from './run-result.ts';
+
+/** What came over the run's channels, whole or its end. */
+export interface RunOutput {
+  stdout: string;
+  stderr: string;
+}
+
+/** Of a long output, this many characters at its end are in the report. */
+const MOST_OUTPUT = 64 * 1024;
+
+interface Suite {
+  name: string;
+  cases: Case[];
+  /** Milliseconds; undefined: the sum of its cases. */
+  duration?: number | undefined;
+  /** One without a value is left out. */
+  properties?: [name: string, value: string | undefined][];
+  output?: RunOutput;
+}
+
+interface Case {
+  name: string;
+  /** Where nothing else is said, it passed. */
+  outcome?: {
+    kind: 'failure' | 'error' | 'skipped';
+    message: string;
+    type?: string;
+    text?: string;
+  };
+  /** Milliseconds. */
+  duration?: number | undefined;
+  output?: string | undefined;
+}
+
+const KERNEL_LOG = 'kernel log';
+
+/** Verdicts that no test is to blame for; `splat` stands in its own suite. */
+const BLAMELESS = ['crash', 'timeout', 'error', 'interrupted'];
+
+/**
+ * JUnit XML of a run, as Jenkins, GitLab and GitHub's actions read it: `testsuites`, `testsuite`,
+ * `testcase`, and in it `failure`, `error` or `skipped`; times in seconds. There is no standard;
+ * this keeps to what Maven Surefire writes.
+ *
+ * A failure or an error is in it if, and only if, the verdict is not `pass`.
+ */
+export function formatJunit(result: RunResult, output: RunOutput): string {
+  const suites = [
+    commandSuite(result, output),
+    autorunSuite(result),
+    kernelLogSuite(result),
+  ].filter((suite) => suite.cases.length > 0);
+  applyVerdict(result, suites);
+  return [
+    '<?xml version="1.0" encoding="UTF-8"?>',
+    `<testsuites ${attributes({
+      name: `rapido ${result.cut}`,
+      ...countCases(suites.flatMap((suite) => suite.cases)),
+      time: seconds(result.times.total),
+    })}>`,
+    ...suites.flatMap((suite) => formatSuite(suite, result)),
+    '</testsuites>',
+    '',
+  ].join('\n');
+}
+
+function commandSuite(result: RunResult, output: RunOutput): Suite {
+  const cases = result.tests.map(testCase);
+  if (BLAMELESS.includes(result.verdict)) {
+    const name = `${nameCommand(result)} (${result.verdict})`;
+    cases.push({ name, outcome: { kind: 'error', message: result.reason, type: result.verdict } });
+  } else if (cases.length === 0) cases.push(commandCase(result));
+  return {
+    name: result.cut,
+    cases,
+    duration: result.times.command,
+    properties: Object.entries({
+      run: result.id,
+      verdict: result.verdict,
+      cut: result.cut,
+      'kernel.release': result.kernel?.release,
+      'kernel.image': result.kernel?.image,
+      'kernel.git': result.kernel?.git,
+      accelerator: result.vm?.accelerator,
+      cpus: result.vm?.cpus,
+      memory: result.vm?.memory,
+    }).flatMap(([name, value]) => (value === undefined ? [] : [[name, String(value)]])),
+    output,
+  };
+}
+
+function testCase(test: TestResult): Case {
+  const { name, duration, output, status, message = '' } = test;
+  switch (status) {
+    case 'pass':
+      return { name, duration, output };
+    case 'skip':
+      return { name, duration, output, outcome: { kind: 'skipped', message } };
+    case 'xfail': {
+      const reason = `failed as expected${message === '' ? '' : `: ${message}`}`;
+      return { name, duration, output, outcome: { kind: 'skipped', message: reason } };
+    }
+    case 'fail': {
+      const text = output === undefined ? {} : { text: output };
+      return { name, duration, outcome: { kind: 'failure', message, type: status, ...text } };
+    }
+    case 'xpass':
+      // No failure of its own: whether it fails the run is the verdict's to say.
+      return { name, duration, output: [message, output].filter(Boolean).join('\n') };
+  }
+}
+
+/** The command itself, where nothing in its output was a test. */
+function commandCase(result: RunResult): Case {
+  const name = nameCommand(result);
+  const duration = result.command === undefined ? result.times.autorun : result.times.command;
+  const hasFailed = result.commandStatus !== undefined && result.commandStatus !== 0;
+  if (!hasFailed) return { name, duration };
+  const message = `exit status ${result.commandStatus}`;
+  return { name, duration, outcome: { kind: 'failure', message, type: 'status' } };
+}
+
+function nameCommand({ command }: RunResult): string {
+  if (command === undefined) return 'autorun';
+  if ('arguments' in command) return command.arguments.join(' ');
+  return 'shell' in command ? command.shell : command.script;
+}
+
+function autorunSuite(result: RunResult): Suite {
+  const cases = result.autorun.map(({ script, status }): Case => {
+    if (status === 0) return { name: script };
+    return {
+      name: script,
+      outcome: { kind: 'failure', message: `exit status ${status}`, type: 'status' },
+    };
+  });
+  return { name: 'autorun', cases, duration: result.times.autorun };
+}
+
+function kernelLogSuite(result: RunResult): Suite {
+  return { name: KERNEL_LOG, cases: result.splats.map(splatCase) };
+}
+
+function splatCase(splat: RunSplat): Case {
+  const { kind, title, excused, severity, during, count } = splat;
+  const text = splat.decoded ?? splat.text;
+  if (excused !== undefined) {
+    return { name: title, output: text, outcome: { kind: 'skipped', message: excused } };
+  }
+  if (severity === 'note') return { name: title, output: text };
+  const message = [
+    title,
+    ...(during === undefined ? [] : [`during ${during}`]),
+    ...(count > 1 ? [`${count} times`] : []),
+  ].join(', ');
+  return { name: title, outcome: { kind: 'failure', message, type: kind, text } };
+}
+
+/**
+ * The verdict has the last word: what failed and does not count is shown as skipped, and where no
+ * case bears the reason, one is added that does.
+ */
+function applyVerdict(result: RunResult, suites: Suite[]): void {
+  const { verdict, reason } = result;
+  const bad = suites.flatMap(({ cases }) => cases.filter(isBad));
+  if (verdict === 'pass') {
+    for (const one of bad) {
+      one.output = [one.outcome!.message, one.outcome!.text].filter(Boolean).join('\n');
+      one.outcome = { kind: 'skipped', message: `does not fail the run: ${reason}` };
+    }
+    return;
+  }
+  // That the kernel complained does not tell that the command failed as well.
+  const telling = suites.filter(({ name }) => verdict === 'splat' || name !== KERNEL_LOG);
+  if (telling.some(({ cases }) => cases.some(isBad))) return;
+  const outcome = { kind: 'failure', message: reason, type: verdict } as const;
+  suites[0]!.cases.push({ name: `${nameCommand(result)} (${verdict})`, outcome });
+}
+
+function isBad({ outcome }: Case): boolean {
+  return outcome?.kind === 'failure' || outcome?.kind === 'error';
+}
+
+function countCases(cases: readonly Case[]): Record<string, string> {
+  const count = (kind: string): string =>
+    String(cases.filter(({ outcome }) => outcome?.kind === kind).length);
+  return {
+    tests: String(cases.length),
+    failures: count('failure'),
+    errors: count('error'),
+    skipped: count('skipped'),
+  };
+}
+
+function formatSuite(suite: Suite, result: RunResult): string[] {
+  const time = suite.cases.reduce((sum, { duration }) => sum + (duration ?? 0), 0);
+  return [
+    `  <testsuite ${attributes({
+      name: suite.name,
+      ...countCases(suite.cases),
+      time: seconds(suite.duration ?? time),
+      // Surefire's has no time zone, and Jenkins reads it as UTC.
+      timestamp: result.started.replace(/\.\d+/, '').replace(/Z$/, ''),
+      // The VM has no name of its own that outlives it.
+      hostname: result.id,
+    })}>`,
+    ...formatProperties(suite.properties ?? []),
+    ...suite.cases.flatMap((one) => formatCase(one, suite.name)),
+    ...formatText('    ', 'system-out', suite.output?.stdout),
+    ...formatText('    ', 'system-err', suite.output?.stderr),
+    '  </testsuite>',
+  ];
+}
+
+function formatProperties(properties: readonly [string, string | undefined][]): string[] {
+  const known = properties.flatMap(([name, value]) =>
+    value === undefined ? [] : [[name, value] as const],
+  );
+  if (known.length === 0) return [];
+  const lines = known.map(([name, value]) => `      <property ${attributes({ name, value })}/>`);
+  return ['    <properties>', ...lines, '    </properties>'];
+}
+
+function formatCase(one: Case, suite: string): string[] {
+  const { name, outcome, output, duration } = one;
+  const open = `    <testcase ${attributes({ name, classname: suite, time: seconds(duration ?? 0) })}`;
+  const inner = formatText('      ', 'system-out', output);
+  if (outcome !== undefined) {
+    const { kind, message, type, text } = outcome;
+    const element = `${kind} ${attributes({ message, ...(type === undefined ? {} : { type }) })}`;
+    inner.unshift(
+      text === undefined || text === ''
+        ? `      <${element}/>`
+        : `      <${element}>${escapeXml(shorten(text))}</${kind}>`,
+    );
+  }
+  return inner.length === 0 ? [`${open}/>`] : [`${open}>`, ...inner, '    </testcase>'];
+}
+
+function formatText(indent: string, element: string, text: string | undefined): string[] {
+  if (text === undefined || text === '') return [];
+  return [`${indent}<${element}>${escapeXml(shorten(text))}</${element}>`];
+}
+
+function shorten(text: string): string {
+  if (text.length <= MOST_OUTPUT) return text;
+  return `[the first ${text.length - MOST_OUTPUT} characters are left out]\n${text.slice(-MOST_OUTPUT)}`;
+}
+
+function seconds(ms: number): string {
+  return (ms / 1000).toFixed(3);
+}
+
+function attributes(values: Readonly<Record<string, string>>): string {
+  return Object.entries(values)
+    .map(([name, value]) => `${name}="${escapeAttribute(value)}"`)
+    .join(' ');
+}
+
+/** A parser makes spaces of the line ends and tabs in an attribute, unless they are escaped. */
+function escapeAttribute(value: string): string {
+  return escapeXml(value).replace(/[\t\n]/g, (character) => `&#${character.charCodeAt(0)};`);
+}
+
+/** XML 1.0 has no way to write these, escaped or not. */
+const NOT_XML = /[^\t\n\r\u{20}-\u{d7ff}\u{e000}-\u{fffd}\u{10000}-\u{10ffff}]/gu;
+const COLOURS = /\x1b(?:\[[0-?]*[ -/]*[@-~]|\][^\x07\x1b]*(?:\x07|\x1b\\))/g;
+
+const ENTITIES: Readonly<Record<string, string>> = {
+  '&': '&amp;',
+  '<': '&lt;',
+  '>': '&gt;',
+  '"': '&quot;',
+  '\r': '&#13;',
+};
+
+/** Any text for XML: without colours, and `\ufffd` for what XML cannot hold. */
+function escapeXml(text: string): string {
+  return text
+    .replace(COLOURS, '')
+    .replaceAll('\r\n', '\n')
+    .replace(NOT_XML, '\ufffd')
+    .replace(/[&<>"\r]/g, (character) => ENTITIES[character]!);
+}

@@ -1,0 +1,105 @@
+import { z } from 'zod';
+import type { RunResult, RunSplat, RunTimes, TestResult } from './run-result.ts';
+
+/** The version of result.json that this rapido writes and reads. */
+const VERSION = 1;
+
+/** The compiler sees to it that no field of an interface is forgotten. */
+type Fields<T> = Record<keyof T, z.ZodType>;
+
+const text = z.string();
+const milliseconds = z.number();
+const status = z.int();
+
+const test = {
+  name: text,
+  status: z.enum(['pass', 'fail', 'skip', 'xfail', 'xpass']),
+  duration: milliseconds.optional(),
+  message: text.optional(),
+  output: text.optional(),
+} satisfies Fields<TestResult>;
+
+const splat = {
+  kind: text,
+  severity: z.enum(['fatal', 'error', 'note']),
+  title: text,
+  count: z.int(),
+  text,
+  decoded: text.optional(),
+  during: text.optional(),
+  excused: text.optional(),
+} satisfies Fields<RunSplat>;
+
+const times = {
+  build: milliseconds.optional(),
+  cut: milliseconds.optional(),
+  boot: milliseconds.optional(),
+  autorun: milliseconds.optional(),
+  command: milliseconds.optional(),
+  powerOff: milliseconds.optional(),
+  total: milliseconds,
+} satisfies Fields<RunTimes>;
+
+const fields = {
+  version: z.literal(VERSION),
+  id: text,
+  verdict: z.enum(['pass', 'fail', 'crash', 'splat', 'timeout', 'interrupted', 'error']),
+  status,
+  reason: text,
+  cut: text,
+  command: z
+    .union([
+      z.object({ arguments: z.array(text) }),
+      z.object({ shell: text }),
+      z.object({ script: text }),
+    ])
+    .optional(),
+  commandStatus: status.optional(),
+  autorun: z.array(z.object({ script: text, status })),
+  kernel: z.object({ release: text, image: text, git: text.optional() }).optional(),
+  vm: z
+    .object({
+      accelerator: z.enum(['kvm', 'tcg']),
+      cpus: z.int(),
+      memory: z.number(),
+      qemu: z.array(text),
+    })
+    .optional(),
+  started: z.iso.datetime({ offset: true }),
+  times: z.object(times),
+  tests: z.array(z.object(test)),
+  splats: z.array(z.object(splat)),
+  notes: z.array(text),
+} satisfies Fields<RunResult>;
+
+const schema = z.looseObject(fields);
+
+/** What a text was found to be: a result, or why it is none, in a few words. */
+export type ParsedResult = { result: RunResult } | { reason: string };
+
+/**
+ * Reads the text of a result.json. Fields that are not known are kept: a later rapido may add some
+ * without a new version.
+ */
+export function parseResult(json: string): ParsedResult {
+  let value: unknown;
+  try {
+    value = JSON.parse(json);
+  } catch {
+    return { reason: json.trim() === '' ? 'empty' : 'not JSON, or cut short' };
+  }
+  const version = versionOf(value);
+  if (version !== undefined && version > VERSION) {
+    return { reason: `made by a newer rapido (version ${version} of the format)` };
+  }
+  const checked = schema.safeParse(value);
+  if (checked.success) return { result: value as RunResult };
+  const [issue] = checked.error.issues;
+  const where = issue?.path.join('.') ?? '';
+  return { reason: `not a result of a run: ${where === '' ? '' : `${where}: `}${issue?.message}` };
+}
+
+function versionOf(value: unknown): number | undefined {
+  if (typeof value !== 'object' || value === null || !('version' in value)) return undefined;
+  return typeof value.version === 'number' ? value.version : undefined;
+}

@@ -1,0 +1,453 @@
+import { formatCommandLine } from '../sys/command-line.ts';
+import { formatBytes, formatSeconds } from '../ui/format.ts';
+import {
+  type ComparedRun,
+  type ComparedSplat,
+  isFailure,
+  type RunComparison,
+  type TestChange,
+} from './compare.ts';
+import type {
+  RunCommand,
+  RunKernel,
+  RunResult,
+  RunSplat,
+  RunTimes,
+  TestResult,
+} from './run-result.ts';
+import { parseId, type RunFile, type StoredRun, shortenId } from './store.ts';
+
+/** Of chalk: colours for stdout, or none. */
+export type Paint = Record<'bold' | 'dim' | 'green' | 'red' | 'yellow', (text: string) => string>;
+
+/** Where and when something is shown. */
+export interface Surroundings {
+  paint: Paint;
+  /** Columns of the terminal; undefined: nobody looks, nothing is shortened. */
+  width: number | undefined;
+  now: Date;
+  /** IANA name, for example `Europe/Berlin`; undefined: that of the host. */
+  timeZone: string | undefined;
+}
+
+/** So many tests are named in a list; JSON has them all. */
+const LONGEST_LIST = 30;
+
+interface Column {
+  title: string;
+  /** One a run. */
+  cells: string[];
+  align?: 'right';
+  /** May be shortened to this many columns of the terminal. */
+  shortest?: number;
+  paint?: (cell: string) => string;
+}
+
+const GAP = '  ';
+
+/** The runs as a table with a heading, a line each. */
+export function formatRunTable(
+  runs: readonly StoredRun[],
+  { paint, width, now, timeZone }: Surroundings,
+): string[] {
+  if (runs.length === 0) return [];
+  const ids = runs.map(({ id }) => id);
+  const rows = runs.map((run) => describeRow(run, ids, now, timeZone));
+  const column = (name: keyof Row, title: string, rest: Partial<Column> = {}): Column => ({
+    title,
+    cells: rows.map((row) => row[name]),
+    ...rest,
+  });
+  // The least important last: where the terminal is narrow, those go.
+  const columns = fitColumns(
+    [
+      column('when', 'WHEN'),
+      column('run', 'RUN'),
+      column('cut', 'CUT', { shortest: 8 }),
+      column('verdict', 'VERDICT', { paint: (cell) => paintVerdict(cell, paint) }),
+      column('tests', 'P/F/S', { align: 'right' }),
+      column('splats', 'SPLATS', { align: 'right' }),
+      column('time', 'TIME', { align: 'right' }),
+      column('kernel', 'KERNEL', { shortest: 8 }),
+    ],
+    width ?? Number.POSITIVE_INFINITY,
+  );
+  const line = (cell: (column: Column) => string): string => columns.map(cell).join(GAP).trimEnd();
+  return [
+    paint.bold(line((column) => pad(column.title, column))),
+    ...rows.map((_, row) =>
+      line((column) => {
+        const cell = column.cells[row] ?? '';
+        const painted = column.paint?.(cell) ?? cell;
+        return pad(cell, column).replace(cell, () => painted);
+      }),
+    ),
+  ];
+}
+
+type Row = Record<
+  'when' | 'run' | 'cut' | 'verdict' | 'tests' | 'splats' | 'time' | 'kernel',
+  string
+>;
+
+function describeRow(
+  run: StoredRun,
+  ids: readonly string[],
+  now: Date,
+  timeZone: string | undefined,
+): Row {
+  const id = shortenId(run.id, ids);
+  if (run.state === 'finished') {
+    const { result } = run;
+    return {
+      when: formatWhen(new Date(result.started), now, timeZone),
+      run: id,
+      cut: toPlain(result.cut),
+      verdict: result.verdict,
+      tests: result.tests.length === 0 ? '-' : formatCounts(result.tests),
+      splats: formatCount(result.splats.filter(({ excused }) => excused === undefined).length),
+      time: formatDuration(result.times.total),
+      kernel: toPlain(nameKernel(result.kernel)),
+    };
+  }
+  const { started, cut } = parseId(run.id) ?? { started: now, cut: '' };
+  return {
+    when: formatWhen(started, now, timeZone),
+    run: id,
+    cut,
+    verdict: run.state,
+    tests: '-',
+    splats: '-',
+    time: run.state === 'running' ? formatDuration(now.getTime() - started.getTime()) : '-',
+    kernel: '-',
+  };
+}
+
+function formatCount(count: number): string {
+  return count === 0 ? '-' : String(count);
+}
+
+/** Shortens what may be shortened, the longest first; then leaves out columns from the end. */
+function fitColumns(columns: readonly Column[], width: number): Column[] {
+  const wanted = columns.map(widthOf);
+  const smallest = columns.map((column, i) =>
+    Math.min(wanted[i] ?? 0, column.shortest ?? Infinity),
+  );
+  const isTooWide = (widths: readonly number[]): boolean =>
+    widths.reduce((sum, each) => sum + each + GAP.length, -GAP.length) > width;
+  if (isTooWide(smallest) && columns.length > 1) return fitColumns(columns.slice(0, -1), width);
+  const widths = [...wanted];
+  while (isTooWide(widths) && widths.some((each, i) => each > (smallest[i] ?? 0))) {
+    const slack = widths.map((each, i) => (each > (smallest[i] ?? 0) ? each : 0));
+    const longest = slack.indexOf(Math.max(...slack));
+    widths[longest] = (widths[longest] ?? 1) - 1;
+  }
+  return columns.map((column, i) => ({
+    ...column,
+    cells: column.cells.map((cell) => shorten(cell, widths[i] ?? 0)),
+  }));
+}
+
+function widthOf({ title, cells }: Column): number {
+  return Math.max(title.length, ...cells.map(({ length }) => length));
+}
+
+function pad(text: string, column: Column): string {
+  const width = widthOf(column);
+  return column.align === 'right' ? text.padStart(width) : text.padEnd(width);
+}
+
+function shorten(text: string, width: number): string {
+  return text.length <= width ? text : `${text.slice(0, Math.max(width - 1, 0))}…`;
+}
+
+/** A run in full. */
+export interface ShownRun {
+  result: RunResult;
+  /** Absolute paths of the files that its directory has. */
+  files: readonly { name: RunFile; path: string }[];
+  /** The line of console.log, from 1, at which the text of each splat begins, where it was found. */
+  splatLines: readonly (number | undefined)[];
+}
+
+/** A run in brief: what became of it first, where all of it is last. */
+export function formatRun(run: ShownRun, { paint, now, timeZone }: Surroundings): string[] {
+  const { result } = run;
+  const { kernel, vm, times } = result;
+  const facts: [string, string | undefined][] = [
+    ['run', `${result.id}  (${formatWhen(new Date(result.started), now, timeZone)})`],
+    ['status', `rapido run exited with ${result.status}`],
+    [
+      'kernel',
+      kernel &&
+        [kernel.release, kernel.git && `(${kernel.git})`, kernel.image].filter(Boolean).join('  '),
+    ],
+    ['command', result.command && formatCommand(result.command, result.commandStatus)],
+    ['autorun', formatAutorun(result.autorun)],
+    [
+      'machine',
+      vm &&
+        `${vm.accelerator}, ${vm.cpus} CPU${vm.cpus === 1 ? '' : 's'}, ${formatBytes(vm.memory)}`,
+    ],
+    ['times', formatTimes(times)],
+    ['tests', result.tests.length === 0 ? undefined : formatSummary(result.tests)],
+  ];
+  return [
+    `${paintVerdict(result.verdict, paint)}: ${toPlain(result.reason)}`,
+    ...facts
+      .filter(([, text]) => text !== undefined)
+      .map(([name, text]) => `  ${name.padEnd(8)} ${toPlain(text ?? '')}`),
+    ...formatFailedTests(result.tests, paint),
+    ...section(
+      'splats',
+      result.splats.flatMap((splat, index) => formatSplat(splat, index, run, paint)),
+      paint,
+    ),
+    ...section('notes', result.notes.map(toPlain), paint),
+    ...section(
+      'files',
+      run.files.map(({ path }) => path),
+      paint,
+    ),
+  ];
+}
+
+function section(title: string, lines: readonly string[], paint: Paint): string[] {
+  return lines.length === 0 ? [] : ['', paint.bold(title), ...lines.map((line) => `  ${line}`)];
+}
+
+function formatCommand(command: RunCommand, status: number | undefined): string {
+  const text =
+    'arguments' in command
+      ? formatCommandLine(command.arguments)
+      : 'shell' in command
+        ? `-x ${formatCommandLine([command.shell])}`
+        : `-f ${formatCommandLine([command.script])}`;
+  return `${text}  (${status === undefined ? 'not seen to end' : `exit status ${status}`})`;
+}
+
+function formatAutorun(scripts: RunResult['autorun']): string | undefined {
+  if (scripts.length === 0) return undefined;
+  return scripts
+    .map(({ script, status }) => (status === 0 ? script : `${script} (exit status ${status})`))
+    .join(', ');
+}
+
+const PHASES = [
+  ['build', 'build'],
+  ['cut', 'cut'],
+  ['boot', 'boot'],
+  ['autorun', 'autorun'],
+  ['command', 'command'],
+  ['powerOff', 'power off'],
+] as const satisfies readonly (readonly [keyof RunTimes, string])[];
+
+function formatTimes(times: RunTimes): string {
+  const phases = PHASES.flatMap(([phase, name]) => {
+    const time = times[phase];
+    return time === undefined ? [] : [`${name} ${formatDuration(time)}`];
+  });
+  return [...phases, `${formatDuration(times.total)} in all`].join(', ');
+}
+
+function formatFailedTests(tests: readonly TestResult[], paint: Paint): string[] {
+  const failed = tests.filter(isFailure);
+  const lines = failed.slice(0, LONGEST_LIST).flatMap(({ name, duration, message }) => {
+    const notes = duration === undefined ? [] : [formatDuration(duration)];
+    return [
+      [paint.red(toPlain(name)), ...notes].join(GAP),
+      ...(message === undefined ? [] : [`  ${toPlain(message)}`]),
+    ];
+  });
+  return section('failed tests', [...lines, ...andMore(failed)], paint);
+}
+
+function andMore({ length }: readonly unknown[]): string[] {
+  return length > LONGEST_LIST ? [`… and ${length - LONGEST_LIST} more: --json has all`] : [];
+}
+
+function formatSplat(splat: RunSplat, index: number, run: ShownRun, paint: Paint): string[] {
+  const file = (name: RunFile): string | undefined =>
+    run.files.find((each) => each.name === name)?.path;
+  const line = run.splatLines[index];
+  const console = line === undefined ? undefined : file('console.log');
+  const json = formatCommandLine([file('result.json') ?? 'result.json']);
+  const query = (field: keyof RunSplat): string => `jq -r '.splats[${index}].${field}' ${json}`;
+  return [
+    formatSplatLine(splat, paint),
+    `  text: ${console === undefined ? query('text') : `${console}:${line}`}`,
+    ...(splat.decoded === undefined ? [] : [`  decoded: ${query('decoded')}`]),
+  ];
+}
+
+function formatSplatLine(splat: ComparedSplat, paint: Paint): string {
+  const title = toPlain(`${splat.kind}: ${splat.title}`);
+  const details = [
+    splat.severity,
+    splat.count === 1 ? 'once' : `${splat.count} times`,
+    ...(splat.during === undefined ? [] : [`during ${splat.during}`]),
+    ...(splat.excused === undefined ? [] : [`excused: ${splat.excused}`]),
+  ];
+  const isHarmless = splat.excused !== undefined || splat.severity === 'note';
+  return `${isHarmless ? title : paint.red(title)}  ${paint.dim(toPlain(`(${details.join(', ')})`))}`;
+}
+
+/**
+ * The line of a console log, from 1, at which the text of each splat begins. Where another CPU wrote
+ * in between, the text is not there in one piece: then its first line tells, if there is but one such.
+ */
+export function locateSplats(
+  log: string,
+  splats: readonly Pick<RunSplat, 'text'>[],
+): (number | undefined)[] {
+  // A serial console ends its lines with CR LF.
+  const lines = log.replace(/\r/g, '');
+  return splats.map((splat) => {
+    const text = splat.text.replace(/\r/g, '').trim();
+    const [first = ''] = text.split('\n', 1);
+    if (first === '') return undefined;
+    const whole = lines.indexOf(text);
+    const at = whole === -1 ? lines.indexOf(first) : whole;
+    const isCertain = whole !== -1 || lines.indexOf(first, at + 1) === -1;
+    return at === -1 || !isCertain ? undefined : lines.slice(0, at).split('\n').length;
+  });
+}
+
+/** What changed from A to B: whether B is worse first. */
+export function formatComparison(
+  comparison: RunComparison,
+  { paint }: Pick<Surroundings, 'paint'>,
+): string[] {
+  const { a, b, tests, splats, worse } = comparison;
+  const list = (title: string, changes: readonly TestChange[]): string[] =>
+    section(
+      `${title}: ${changes.length}`,
+      changes.length === 0
+        ? []
+        : [...changes.slice(0, LONGEST_LIST).flatMap(formatChange), ...andMore(changes)],
+      paint,
+    );
+  const complaints = (title: string, found: readonly ComparedSplat[]): string[] =>
+    section(
+      `${title}: ${found.length}`,
+      found.map((splat) => formatSplatLine(splat, paint)),
+      paint,
+    );
+  return [
+    worse.length === 0 ? paint.green('B is not worse than A') : paint.red('B is worse than A'),
+    ...worse.map((reason) => `  - ${toPlain(reason)}`),
+    ...formatSides(a, b, paint),
+    ...list('newly failing', tests.newlyFailing),
+    ...list('newly passing', tests.newlyPassing),
+    ...list('newly skipped', tests.newlySkipped),
+    ...list('still failing', tests.stillFailing),
+    ...list('only in A', tests.onlyInA),
+    ...list('only in B', tests.onlyInB),
+    ...complaints('new splats', splats.new),
+    ...complaints('splats gone', splats.gone),
+    ...(tests.unchanged === 0 ? [] : ['', `tests unchanged: ${tests.unchanged}`]),
+  ];
+}
+
+function nameKernel(kernel: RunKernel | undefined): string {
+  return kernel?.git ?? kernel?.release ?? '-';
+}
+
+function formatSides(a: ComparedRun, b: ComparedRun, paint: Paint): string[] {
+  const sides: [string, ComparedRun][] = [
+    ['A', a],
+    ['B', b],
+  ];
+  const lines = sides.map(
+    ([name, { id, verdict, reason, kernel }]) =>
+      `  ${name}  ${id}  ${toPlain(nameKernel(kernel))}  ` +
+      `${paintVerdict(verdict, paint)}: ${toPlain(reason)}`,
+  );
+  const note = `  these are runs of different cuts: ${toPlain(`${a.cut}, ${b.cut}`)}`;
+  return a.cut === b.cut ? lines : [...lines, paint.yellow(note)];
+}
+
+function formatChange({ name, a, b, message }: TestChange): string[] {
+  const both = a !== undefined && b !== undefined && a !== b ? `${a} → ${b}` : (b ?? a);
+  return [
+    `${toPlain(name)}  (${a === undefined ? `${b}, not in A` : both})`,
+    ...(message === undefined ? [] : [`  ${toPlain(message)}`]),
+  ];
+}
+
+function paintVerdict(verdict: string, paint: Paint): string {
+  switch (verdict) {
+    case 'pass':
+      return paint.green(verdict);
+    case 'interrupted':
+    case 'lost':
+      return paint.yellow(verdict);
+    case 'running':
+      return paint.dim(verdict);
+    default:
+      return paint.red(verdict);
+  }
+}
+
+/** Passed/failed/skipped. What failed as it was expected to has passed. */
+function formatCounts(tests: readonly TestResult[]): string {
+  const failed = tests.filter(isFailure).length;
+  const skipped = tests.filter(({ status }) => status === 'skip').length;
+  return [tests.length - failed - skipped, failed, skipped].join('/');
+}
+
+const STATUS_WORDS = [
+  ['pass', 'passed'],
+  ['fail', 'failed'],
+  ['skip', 'skipped'],
+  ['xfail', 'failed as expected'],
+  ['xpass', 'passed unexpectedly'],
+] as const satisfies readonly (readonly [TestResult['status'], string])[];
+
+function formatSummary(tests: readonly TestResult[]): string {
+  return STATUS_WORDS.map(([status, words]) => ({
+    count: tests.filter((test) => test.status === status).length,
+    words,
+  }))
+    .filter(({ count, words }) => count > 0 || words === 'passed' || words === 'failed')
+    .map(({ count, words }) => `${count} ${words}`)
+    .join(', ');
+}
+
+/** `0.35 s`, `12 min 05 s`, `3 h 20 min`. */
+export function formatDuration(ms: number): string {
+  const seconds = Math.max(Math.round(ms / 1000), 0);
+  if (seconds < 60) return formatSeconds(Math.max(ms, 0));
+  const [hours, minutes] = [Math.floor(seconds / 3600), Math.floor(seconds / 60) % 60];
+  const two = (count: number): string => String(count).padStart(2, '0');
+  return hours === 0 ? `${minutes} min ${two(seconds % 60)} s` : `${hours} h ${two(minutes)} min`;
+}
+
+/** As `ls -l`: `Nov 23 02:15` this year, `Nov 23  2025` in another. */
+export function formatWhen(when: Date, now: Date, timeZone: string | undefined): string {
+  const partsOf = (date: Date): Partial<Record<Intl.DateTimeFormatPartTypes, string>> =>
+    Object.fromEntries(
+      new Intl.DateTimeFormat('en-US', {
+        year: 'numeric',
+        month: 'short',
+        day: '2-digit',
+        hour: '2-digit',
+        minute: '2-digit',
+        hourCycle: 'h23',
+        timeZone,
+      })
+        .formatToParts(date)
+        .map(({ type, value }) => [type, value]),
+    );
+  const { year, month, day, hour, minute } = partsOf(when);
+  const time = year === partsOf(now).year ? `${hour}:${minute}` : ` ${year}`;
+  return `${month} ${day} ${time}`;
+}
+
+/** One line without control characters: what a guest said must not drive the terminal. */
+function toPlain(text: string): string {
+  return text
+    .replace(/\x1b\[[0-?]*[ -/]*[@-~]/g, '')
+    .replace(/[\x00-\x1f\x7f-\x9f]+/g, ' ')
+    .trim();
+}

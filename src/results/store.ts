@@ -1,0 +1,332 @@
+import { randomBytes } from 'node:crypto';
+import {
+  existsSync,
+  mkdirSync,
+  readFileSync,
+  readlinkSync,
+  realpathSync,
+  renameSync,
+  rmSync,
+  symlinkSync,
+  writeFileSync,
+} from 'node:fs';
+import { basename, dirname, join, resolve } from 'node:path';
+import { findNearest } from '../conf/nearest.ts';
+import { errorCode, explainSystemError, UsageError, UserError } from '../errors.ts';
+import { formatCommandLine } from '../sys/command-line.ts';
+import { identifySelf, isAlive, type ProcessIdentity } from '../sys/process-identity.ts';
+import {
+  isDirectory,
+  isFile,
+  listIfReachable,
+  lstatIfReachable,
+  readTextIfReachable,
+  statIfReachable,
+} from '../sys/stat.ts';
+import { removeLitter, replaceFile, temporaryNameFor, writeFileAtomic } from '../sys/temporary.ts';
+import { parseResult } from './parse-result.ts';
+import type { RunResult } from './run-result.ts';
+
+/** What a run's directory may hold, in the order in which it is worth looking at. */
+export const RUN_FILES = [
+  'result.json',
+  'junit.xml',
+  'console.log',
+  'stdout.log',
+  'stderr.log',
+  'build.log',
+  'guest',
+] as const;
+
+/** `guest` is a directory: what the guest left in /rapido/results. */
+export type RunFile = (typeof RUN_FILES)[number];
+
+/** The directory of a run, made before it begins. */
+export interface RunDirectory {
+  id: string;
+  /** Absolute. */
+  path: string;
+  /** The absolute path of a file in it, whether it exists or not. */
+  file: (name: RunFile) => string;
+}
+
+/** A run as it was found. */
+export type StoredRun = RunDirectory & RunState;
+
+export type RunState =
+  | { state: 'finished'; result: RunResult }
+  /** Its maker is alive. */
+  | { state: 'running' }
+  /** Its maker ended without a result: it was killed, or the host went down. */
+  | { state: 'lost' }
+  /** There is a result.json, but: `reason`, in a few words. */
+  | { state: 'unreadable'; reason: string };
+
+/** Names the process that makes the run, as JSON; there until the run has a result. */
+const RUNNING = 'running';
+const RESULT = 'result.json' satisfies RunFile;
+/** A link beside the runs to the one that ended last. */
+const LATEST = 'latest';
+
+/** `20261123-021557-simple-example-3f2a`: the start in UTC, the cut, four random hexadecimal digits. */
+const RUN_ID = /^(?<date>\d{8})-(?<time>\d{6})-(?<cut>.+)-(?<digits>[0-9a-f]{4})$/;
+const LATEST_NAME = /^latest(?:~(\d+))?$/;
+
+/** Where runs are kept unless the user says otherwise. `state`: that of `Directories`. */
+export function runsDirectory(state: string): string {
+  return join(state, 'runs');
+}
+
+/**
+ * Makes the directory of a run of `cut` that begins at `now`, for this user alone. It appears with
+ * the name of its maker in it, so that nobody ever takes it for a lost one.
+ * @param parent made where it does not exist
+ */
+export function createRun(parent: string, cut: string, now: Date): RunDirectory {
+  mkdirSync(parent, { recursive: true, mode: 0o700 });
+  const maker = JSON.stringify(identifySelf());
+  for (;;) {
+    const run = runDirectory(join(resolve(parent), makeId(cut, now, randomBytes(2))));
+    try {
+      replaceFile(run.path, (temporary) => {
+        mkdirSync(temporary, { mode: 0o700 });
+        writeFileSync(join(temporary, RUNNING), maker, { mode: 0o600 });
+      });
+      return run;
+    } catch (error) {
+      // rename(2) replaces no directory that has something in it: the name is taken, try another.
+      if (!['ENOTEMPTY', 'EEXIST'].includes(errorCode(error) ?? '')) throw error;
+    }
+  }
+}
+
+/** @param random two bytes */
+export function makeId(cut: string, now: Date, random: Uint8Array): string {
+  const [date = '', time = ''] = now.toISOString().replace(/[-:]/g, '').split(/[T.]/);
+  // A cut is named as its file is, and that may be anything.
+  const name = cut.replace(/[^\w.+@-]+/g, '-').slice(0, 100) || 'run';
+  return `${date}-${time}-${name}-${Buffer.from(random).toString('hex')}`;
+}
+
+/** What an ID says of a run that has no result, or undefined for the name of anything else. */
+export function parseId(id: string): { started: Date; cut: string } | undefined {
+  const { date = '', time = '', cut = '' } = RUN_ID.exec(id)?.groups ?? {};
+  const iso = `${date}T${time}`.replace(
+    /^(\d{4})(\d\d)(\d\d)T(\d\d)(\d\d)(\d\d)$/,
+    '$1-$2-$3T$4:$5:$6Z',
+  );
+  const started = new Date(iso);
+  return Number.isNaN(started.getTime()) ? undefined : { started, cut };
+}
+
+function runDirectory(path: string): RunDirectory {
+  return { id: basename(path), path, file: (name) => join(path, name) };
+}
+
+/**
+ * Writes the result of a run, which so has ended, and moves `latest` to it. That goes to the run that
+ * ended last, not to the one that began last: what a user has just seen end.
+ */
+export function finishRun(run: RunDirectory, result: RunResult): void {
+  writeFileAtomic(run.file(RESULT), `${JSON.stringify(result, null, 2)}\n`);
+  rmSync(join(run.path, RUNNING), { force: true });
+  const link = join(dirname(run.path), LATEST);
+  replaceFile(link, (temporary) => symlinkSync(basename(run.path), temporary));
+}
+
+/** The runs in a directory, newest first by their start. */
+export function listRuns(parent: string): StoredRun[] {
+  return runIds(parent).map((id) => inspectRun(join(resolve(parent), id)));
+}
+
+/** Directories that have both the name and the contents of a run. */
+function runIds(parent: string): string[] {
+  return listIfReachable(parent)
+    .filter((name) => RUN_ID.test(name))
+    .filter((name) => lstatIfReachable(join(parent, name))?.isDirectory() === true)
+    .filter((name) => [RUNNING, RESULT].some((file) => existsSync(join(parent, name, file))))
+    .sort()
+    .reverse();
+}
+
+function inspectRun(path: string): StoredRun {
+  const run = runDirectory(path);
+  // In this order: what ends after the first look has a result by the second.
+  const running = isMakerAlive(path);
+  const state = readResult(run.file(RESULT));
+  return { ...run, ...(state ?? { state: running ? 'running' : 'lost' }) };
+}
+
+/** @returns undefined where there is no such file */
+function readResult(file: string): RunState | undefined {
+  let json: string;
+  try {
+    json = readFileSync(file, 'utf8');
+  } catch (error) {
+    if (errorCode(error) === 'ENOENT') return undefined;
+    const explained = explainSystemError(error);
+    if (!(explained instanceof UserError)) throw error;
+    return { state: 'unreadable', reason: explained.message.replace(`${file}: `, '') };
+  }
+  const parsed = parseResult(json);
+  return 'result' in parsed ? { state: 'finished', ...parsed } : { state: 'unreadable', ...parsed };
+}
+
+function isMakerAlive(path: string): boolean {
+  try {
+    const maker: ProcessIdentity = JSON.parse(
+      readTextIfReachable(join(path, RUNNING)) ?? 'no file',
+    );
+    return isAlive(maker);
+  } catch {
+    return false; // It is written before it gets its name: a broken one was not left by a live maker.
+  }
+}
+
+/**
+ * Removes the oldest runs that have ended, until `keep` of them are left. The one that `latest` leads
+ * to is always among those, and nothing but runs is removed.
+ * @returns the IDs of what was removed
+ */
+export function pruneRuns(parent: string, keep: number): string[] {
+  removeLitter(parent);
+  const latest = latestTarget(parent);
+  const ended = listRuns(parent).filter(({ state }) => state !== 'running');
+  const surplus = [
+    ...ended.filter(({ id }) => id === latest),
+    ...ended.filter(({ id }) => id !== latest),
+  ].slice(keep);
+  return surplus
+    .filter(({ id }) => id !== latest)
+    .filter(({ path }) => removeRun(path))
+    .map(({ id }) => id);
+}
+
+/** Renamed first: a removal that is cut short leaves litter, not half a run. */
+function removeRun(path: string): boolean {
+  const temporary = temporaryNameFor(path);
+  try {
+    renameSync(path, temporary);
+  } catch {
+    return false; // Another rapido was faster, or it is another user's.
+  }
+  try {
+    rmSync(temporary, { recursive: true, force: true });
+  } catch {} // What a guest left may resist: litter is not worth a failure of the run to come.
+  return true;
+}
+
+function latestTarget(parent: string): string | undefined {
+  const link = join(parent, LATEST);
+  return lstatIfReachable(link)?.isSymbolicLink() === true
+    ? basename(readlinkSync(link))
+    : undefined;
+}
+
+/**
+ * The run that a user means by a name: an ID, the beginning of one, its four last digits, `latest`,
+ * `latest~1` for the one that ended before it, or (what has a `/` in it) the path of a run's directory
+ * or of a result.json.
+ * @throws UsageError when it names none or several
+ */
+export function readRun(parent: string, name: string): StoredRun {
+  if (name.includes('/') || name === '.' || name === '..') return readRunAt(name);
+  const back = LATEST_NAME.exec(name);
+  if (back !== null) return readLatest(parent, Number(back[1] ?? 0));
+  const ids = runIds(parent);
+  const [id, ...others] = pickRuns(name, ids);
+  if (id !== undefined && others.length === 0) return inspectRun(join(resolve(parent), id));
+  if (id !== undefined) {
+    throw new UsageError(`${name} may be any of ${others.length + 1} runs`, {
+      hint: `say more of the name: ${[id, ...others].slice(0, 3).join(', ')}`,
+    });
+  }
+  throw new UsageError(`there is no run ${name} in ${resolve(parent)}`, {
+    hint: hintForUnknown(parent, name, ids),
+  });
+}
+
+/** The IDs that a name may stand for. */
+function pickRuns(name: string, ids: readonly string[]): string[] {
+  if (ids.includes(name)) return [name];
+  if (name === '') return [];
+  return ids.filter((id) => id.startsWith(name) || RUN_ID.exec(id)?.groups?.digits === name);
+}
+
+/** The shortest name by which `readRun` finds a run: its last four digits, else its start, else its ID. */
+export function shortenId(id: string, ids: readonly string[]): string {
+  const { date, time, digits = id } = RUN_ID.exec(id)?.groups ?? {};
+  const isUnique = (name: string): boolean => pickRuns(name, ids).length === 1;
+  return [digits, `${date}-${time}`].find(isUnique) ?? id;
+}
+
+function hintForUnknown(parent: string, name: string, ids: readonly string[]): string {
+  if (existsSync(name)) return `to name a file or directory: ./${name}`;
+  if (ids.length === 0) return `${resolve(parent)} holds no runs yet: rapido run NAME`;
+  const nearest = findNearest(name, ids);
+  const similar = ids.filter((id) => id.includes(name));
+  const shown = nearest !== undefined ? [nearest] : similar.length > 0 ? similar : ids;
+  return `nearest: ${shown.slice(0, 3).join(', ')}; \`rapido results\` lists all`;
+}
+
+/** @param back how many ended after it */
+function readLatest(parent: string, back: number): StoredRun {
+  const ended = listRuns(parent)
+    .filter(({ state }) => state === 'finished' || state === 'unreadable')
+    .map((run) => ({ run, end: endOf(run) }))
+    .sort((a, b) => b.end - a.end);
+  const run = ended[back]?.run;
+  if (run !== undefined) return run;
+  throw new UsageError(
+    ended.length === 0
+      ? `no run in ${resolve(parent)} has ended yet`
+      : `latest~${back}: only ${ended.length} of the runs in ${resolve(parent)} have ended`,
+    { hint: ended.length === 0 ? 'rapido run NAME' : '`rapido results` lists them' },
+  );
+}
+
+/** Milliseconds since 1970. What copies a directory often loses the times of files: only if need be. */
+function endOf(run: StoredRun): number {
+  return run.state === 'finished'
+    ? Date.parse(run.result.started) + run.result.times.total
+    : (statIfReachable(run.file(RESULT))?.mtimeMs ?? 0);
+}
+
+/** A run that was copied elsewhere, under whatever name. */
+function readRunAt(path: string): StoredRun {
+  if (isDirectory(path)) {
+    if (![RUNNING, RESULT].some((file) => existsSync(join(path, file)))) {
+      throw new UsageError(`${path}: not the directory of a run: it has no ${RESULT}`);
+    }
+    return underOwnName(inspectRun(realpathSync(path)));
+  }
+  if (!isFile(path)) throw new UsageError(`${path}: there is no such file or directory`);
+  const file = realpathSync(path);
+  const state = readResult(file) ?? { state: 'unreadable', reason: 'it has just been removed' };
+  return underOwnName({ ...runDirectory(dirname(file)), ...state });
+}
+
+function underOwnName(run: StoredRun): StoredRun {
+  return run.state === 'finished' ? { ...run, id: run.result.id } : run;
+}
+
+/**
+ * The result of a run.
+ * @throws UserError when it has none, with where to look instead
+ */
+export function resultOf(run: StoredRun): RunResult {
+  switch (run.state) {
+    case 'finished':
+      return run.result;
+    case 'running':
+      throw new UserError(`${run.id} is still running`, {
+        hint: formatCommandLine(['tail', '-f', run.file('console.log')]),
+      });
+    case 'lost':
+      throw new UserError(`${run.id} has no result: the rapido that ran it was killed`, {
+        hint: `what there is of it: ${run.path}`,
+      });
+    case 'unreadable':
+      throw new UserError(`${run.file(RESULT)}: ${run.reason}`);
+  }
+}

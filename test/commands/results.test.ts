@@ -1,0 +1,132 @@
+import { mkdirSync, readFileSync, writeFileSync } from 'node:fs';
+import { join } from 'node:path';
+import { Chalk } from 'chalk';
+import { beforeEach, expect, test, vi } from 'vitest';
+import { type ResultsOptions, runResults } from '../../src/commands/results.ts';
+import type { RunResult } from '../../src/results/run-result.ts';
+import { createRun, finishRun, type RunDirectory } from '../../src/results/store.ts';
+import { createUi } from '../../src/ui/terminal.ts';
+import { aResult, aSplat, tests } from '../results/a-result.ts';
+import { complaintOf } from '../support/complaint.ts';
+import { makeTemporaryDirectory } from '../support/temporary-directory.ts';
+
+let results: string;
+beforeEach(() => {
+  results = join(makeTemporaryDirectory(), 'runs');
+  mkdirSync(results);
+});
+
+/** What `rapido results` prints and exits with. */
+async function show(names: string[], options: ResultsOptions = { results }) {
+  const written = { stdout: '', stderr: '' };
+  const streamTo = (name: keyof typeof written) => ({
+    write: (text: string) => {
+      written[name] += text;
+    },
+  });
+  const ui = createUi(streamTo('stdout'), streamTo('stderr'), {});
+  const status = await runResults(names, options, { ...ui, paint: new Chalk({ level: 0 }) });
+  return { status, ...written };
+}
+
+function finishedRun(minute: number, changes: Partial<RunResult> = {}): RunDirectory {
+  const started = new Date(Date.UTC(2026, 10, 23, 2, minute));
+  const run = createRun(results, 'fstests-xfs', started);
+  finishRun(run, aResult({ id: run.id, started: started.toISOString(), ...changes }));
+  return run;
+}
+
+test('without runs: a word on stderr, nothing on stdout, no failure', async () => {
+  expect(await show([])).toEqual({
+    status: 0,
+    stdout: '',
+    stderr: `no runs yet in ${results}; \`rapido run\` makes them\n`,
+  });
+  expect(await show([], { results, json: true })).toEqual({
+    status: 0,
+    stdout: '[]\n',
+    stderr: '',
+  });
+});
+
+test('without --results: the runs of the state directory', async () => {
+  vi.stubEnv('XDG_STATE_HOME', join(results, 'state'));
+  const { stderr } = await show([], {});
+  vi.unstubAllEnvs();
+  expect(stderr).toContain(`no runs yet in ${join(results, 'state/rapido/runs')};`);
+});
+
+test('the list, newest first; a broken result is told of on stderr', async () => {
+  const old = finishedRun(1);
+  const recent = finishedRun(2, { verdict: 'crash' });
+  const broken = finishedRun(3);
+  writeFileSync(broken.file('result.json'), '{');
+  createRun(results, 'running', new Date(Date.UTC(2026, 10, 23, 3)));
+  const { status, stdout, stderr } = await show([]);
+  expect(status).toBe(0);
+  expect(stdout.match(/running|unreadable|crash|pass/g)).toEqual([
+    'running',
+    'running',
+    'unreadable',
+    'crash',
+    'pass',
+  ]);
+  expect(stderr).toBe(`warning: ${broken.file('result.json')}: not JSON, or cut short\n`);
+  const json = JSON.parse((await show([], { results, json: true })).stdout);
+  expect(json.map(({ id }: RunResult) => id)).toEqual([recent.id, old.id]);
+});
+
+test('one run: exit status 0 whatever its verdict; a splat by its line in the log', async () => {
+  const run = finishedRun(1, {
+    verdict: 'splat',
+    status: 121,
+    reason: 'the kernel complained once',
+    splats: [aSplat()],
+  });
+  writeFileSync(run.file('console.log'), `one\r\ntwo\r\n${aSplat().text}\r\n`);
+  const { status, stdout } = await show(['latest']);
+  expect(status).toBe(0);
+  expect(stdout).toMatch(/^splat: the kernel complained once\n/);
+  expect(stdout).toContain(`text: ${run.file('console.log')}:3\n`);
+  expect(stdout.split('\n').slice(-4)).toEqual([
+    'files',
+    `  ${run.file('result.json')}`,
+    `  ${run.file('console.log')}`,
+    '',
+  ]);
+  expect(JSON.parse((await show([run.id], { results, json: true })).stdout)).toEqual(
+    JSON.parse(readFileSync(run.file('result.json'), 'utf8')),
+  );
+});
+
+test('two runs: exit status 1 if the second is worse, whatever is printed', async () => {
+  finishedRun(1, { tests: tests({ 'xfs/001': 'pass' }) });
+  const broke = finishedRun(2, { tests: tests({ 'xfs/001': 'fail' }) });
+  const worse = await show(['latest~1', broke.path]);
+  expect(worse).toMatchObject({ status: 1, stderr: '' });
+  expect(worse.stdout).toMatch(/^B is worse than A\n {2}- a test newly fails\n/);
+  expect((await show(['latest', 'latest~1'])).status).toBe(0);
+  const json = await show(['latest~1', 'latest'], { results, json: true });
+  expect(json.status).toBe(1);
+  expect(JSON.parse(json.stdout)).toMatchObject({
+    version: 1,
+    tests: { newlyFailing: [{ name: 'xfs/001', a: 'pass', b: 'fail' }] },
+    worse: ['a test newly fails'],
+  });
+});
+
+test('mistakes', async () => {
+  const complain = (names: string[], options: ResultsOptions = { results }) =>
+    complaintOf(() => show(names, options), { RUNS: results });
+  expect(await complain(['a', 'b', 'c'])).toMatchInlineSnapshot(`
+    "rapido: error: 3 runs were named; two can be compared
+      hint: rapido results latest~1 latest"
+  `);
+  expect(await complain(['a'])).toMatchInlineSnapshot(`
+    "rapido: error: there is no run a in RUNS
+      hint: RUNS holds no runs yet: rapido run NAME"
+  `);
+  expect(await complain([], { results: join(results, 'no') })).toMatchInlineSnapshot(
+    `"rapido: error: --results: RUNS/no is not a directory"`,
+  );
+});

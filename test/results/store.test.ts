@@ -1,0 +1,371 @@
+import { spawn } from 'node:child_process';
+import { once } from 'node:events';
+import {
+  cpSync,
+  existsSync,
+  mkdirSync,
+  readdirSync,
+  readFileSync,
+  readlinkSync,
+  renameSync,
+  rmSync,
+  statSync,
+  symlinkSync,
+  writeFileSync,
+} from 'node:fs';
+import { join } from 'node:path';
+import { beforeEach, describe, expect, onTestFinished, test } from 'vitest';
+import type { RunResult } from '../../src/results/run-result.ts';
+import {
+  createRun,
+  finishRun,
+  listRuns,
+  makeId,
+  parseId,
+  pruneRuns,
+  RUN_FILES,
+  type RunDirectory,
+  readRun,
+  resultOf,
+  shortenId,
+} from '../../src/results/store.ts';
+import { identifyProcess, identifySelf } from '../../src/sys/process-identity.ts';
+import { complaintOf } from '../support/complaint.ts';
+import { makeTemporaryDirectory, writeFiles } from '../support/temporary-directory.ts';
+import { CHECKOUT } from '../support/workspace.ts';
+import { aResult } from './a-result.ts';
+
+const START = new Date('2026-11-23T02:15:57.123Z');
+
+let parent: string;
+beforeEach(() => {
+  parent = join(makeTemporaryDirectory(), 'state/runs');
+});
+
+/** A run that began so many minutes after START and has ended, a second later unless said. */
+function finishedRun(minutes: number, changes: Partial<RunResult> = {}): RunDirectory {
+  const started = new Date(START.getTime() + minutes * 60_000);
+  const run = createRun(parent, changes.cut ?? 'fstests-xfs', started);
+  finishRun(run, aResult({ id: run.id, started: started.toISOString(), ...changes }));
+  return run;
+}
+
+/** A run whose maker is no process any more: a zombie is none, and its pid is not taken meanwhile. */
+function lostRun(minutes: number): RunDirectory {
+  const run = createRun(parent, 'lost', new Date(START.getTime() + minutes * 60_000));
+  writeFileSync(join(run.path, 'running'), JSON.stringify({ ...identifySelf(), startTime: '1' }));
+  return run;
+}
+
+const runsIn = (directory: string): string[] =>
+  listRuns(directory).map(({ id, state }) => `${id.slice(9, 15)} ${state}`);
+
+describe('a run', () => {
+  test('has a private directory named after its start in UTC, its cut and a bit of chance', () => {
+    const run = createRun(parent, 'simple-example', START);
+    expect(run.id).toMatch(/^20261123-021557-simple-example-[0-9a-f]{4}$/);
+    expect(run.path).toBe(join(parent, run.id));
+    expect(run.file('console.log')).toBe(join(parent, run.id, 'console.log'));
+    expect(statSync(run.path).mode & 0o777).toBe(0o700);
+    expect(statSync(parent).mode & 0o777).toBe(0o700);
+    expect(JSON.parse(readFileSync(join(run.path, 'running'), 'utf8'))).toEqual(identifySelf());
+    expect(readdirSync(parent)).toEqual([run.id]);
+  });
+
+  test('shares its directory with no other, not even of the same second', () => {
+    const ids = Array.from({ length: 300 }, () => createRun(parent, 'same', START).id);
+    expect(new Set(ids).size).toBe(300);
+    expect(runsIn(parent)).toHaveLength(300);
+  });
+
+  test('of a cut with a strange name still has the name of a file', () => {
+    const random = Buffer.from([0x3f, 0x2a]);
+    expect(makeId('my cut/ü', START, random)).toBe('20261123-021557-my-cut--3f2a');
+    expect(makeId('', START, random)).toBe('20261123-021557-run-3f2a');
+    expect(makeId('x'.repeat(300), START, random)).toHaveLength(121);
+  });
+
+  test('has a result once it has ended, and `latest` leads to it', () => {
+    const run = createRun(parent, 'simple-example', START);
+    const result = aResult({ id: run.id });
+    finishRun(run, result);
+    expect(readdirSync(run.path)).toEqual(['result.json']);
+    expect(JSON.parse(readFileSync(join(parent, 'latest/result.json'), 'utf8'))).toEqual(
+      JSON.parse(JSON.stringify(result)),
+    );
+    expect(statSync(run.file('result.json')).mode & 0o777).toBe(0o600);
+    expect(readlinkSync(join(parent, 'latest'))).toBe(run.id);
+  });
+
+  test('that ended last is the latest, whenever it began', () => {
+    const long = createRun(parent, 'long', START);
+    const short = finishedRun(1);
+    expect(readlinkSync(join(parent, 'latest'))).toBe(short.id);
+    finishRun(long, aResult({ id: long.id, times: { ...aResult().times, total: 3_600_000 } }));
+    expect(readlinkSync(join(parent, 'latest'))).toBe(long.id);
+    expect(readRun(parent, 'latest').id).toBe(long.id);
+    expect(readRun(parent, 'latest~1').id).toBe(short.id);
+    expect(readdirSync(parent).sort()).toEqual([long.id, short.id, 'latest'].sort());
+  });
+});
+
+describe('the list', () => {
+  test('is empty where nothing was run', () => {
+    expect(listRuns(parent)).toEqual([]);
+  });
+
+  test('has the newest first, and those that run, were lost, or cannot be read', () => {
+    finishedRun(0);
+    lostRun(1);
+    createRun(parent, 'mine', new Date(START.getTime() + 2 * 60_000));
+    const half = finishedRun(3);
+    writeFileSync(half.file('result.json'), readFileSync(half.file('result.json')).subarray(0, 99));
+    const newer = finishedRun(4);
+    writeFileSync(newer.file('result.json'), '{"version": 7}');
+    const directory = finishedRun(5);
+    rmSync(directory.file('result.json'));
+    mkdirSync(directory.file('result.json'));
+    expect(listRuns(parent)).toMatchObject([
+      { state: 'unreadable', reason: expect.stringContaining('it is a directory') },
+      { state: 'unreadable', reason: 'made by a newer rapido (version 7 of the format)' },
+      { state: 'unreadable', reason: 'not JSON, or cut short' },
+      { state: 'running' },
+      { state: 'lost' },
+      { state: 'finished', result: { verdict: 'pass' } },
+    ]);
+  });
+
+  test('shows a run as running for as long as its maker lives', async () => {
+    const maker = spawn('sleep', ['60']);
+    onTestFinished(() => void maker.kill());
+    await once(maker, 'spawn');
+    const run = createRun(parent, 'theirs', START);
+    writeFileSync(join(run.path, 'running'), JSON.stringify(identifyProcess(maker.pid ?? 0)));
+    expect(runsIn(parent)).toEqual(['021557 running']);
+    maker.kill('SIGKILL');
+    await once(maker, 'exit');
+    expect(runsIn(parent)).toEqual(['021557 lost']);
+  });
+
+  test('has nothing that is no run of ours', () => {
+    finishedRun(0);
+    writeFiles(parent, {
+      'notes.txt': '',
+      'linux/result.json': JSON.stringify(aResult()),
+      '20261123-021557-of-mine-beef': 'a file',
+      '20261123-021557-of-mine-cafe/thesis.tex': 'a directory that only looks like a run',
+    });
+    expect(runsIn(parent)).toEqual(['021557 finished']);
+  });
+});
+
+describe('pruning', () => {
+  test('removes the oldest and says which', () => {
+    const [first, second, third] = [finishedRun(0), finishedRun(1), finishedRun(2)];
+    expect(pruneRuns(parent, 3)).toEqual([]);
+    expect(pruneRuns(parent, 1)).toEqual([second.id, first.id]);
+    expect(readdirSync(parent).sort()).toEqual([third.id, 'latest']);
+  });
+
+  test('never removes the latest, which counts as one of those that stay', () => {
+    const long = createRun(parent, 'long', START);
+    const others = [finishedRun(1), finishedRun(2), finishedRun(3)];
+    finishRun(long, aResult({ id: long.id }));
+    pruneRuns(parent, 2);
+    expect(listRuns(parent).map(({ id }) => id)).toEqual([others[2]?.id, long.id]);
+    pruneRuns(parent, 0);
+    expect(listRuns(parent).map(({ id }) => id)).toEqual([long.id]);
+  });
+
+  test('leaves what still runs, and does not count it', () => {
+    createRun(parent, 'mine', START);
+    finishedRun(1);
+    finishedRun(2);
+    pruneRuns(parent, 2);
+    expect(runsIn(parent)).toEqual(['021757 finished', '021657 finished', '021557 running']);
+  });
+
+  test('takes the lost and the unreadable with it, when their turn comes', () => {
+    lostRun(0);
+    writeFileSync(finishedRun(1).file('result.json'), '{');
+    finishedRun(2);
+    pruneRuns(parent, 1);
+    expect(runsIn(parent)).toEqual(['021757 finished']);
+  });
+
+  test('leaves whatever else is there, and follows no link', () => {
+    const elsewhere = join(parent, '../elsewhere');
+    writeFiles(elsewhere, { 'result.json': '{}', precious: '' });
+    const others = {
+      'notes.txt': '',
+      'linux/result.json': '{}',
+      '20200101-000000-of-mine-cafe/thesis.tex': '',
+    };
+    writeFiles(parent, others);
+    symlinkSync(elsewhere, join(parent, '20200101-000000-linked-beef'));
+    finishedRun(0);
+    symlinkSync(elsewhere, join(finishedRun(-1).path, 'guest'));
+    const latest = finishedRun(1);
+    pruneRuns(parent, 1);
+    expect(readdirSync(parent).sort()).toEqual(
+      [
+        '20200101-000000-linked-beef',
+        '20200101-000000-of-mine-cafe',
+        latest.id,
+        'latest',
+        'linux',
+        'notes.txt',
+      ].sort(),
+    );
+    expect(readdirSync(elsewhere).sort()).toEqual(['precious', 'result.json']);
+    for (const name of Object.keys(others)) expect(existsSync(join(parent, name))).toBe(true);
+  });
+
+  test('removes what a pruning that was killed has left', () => {
+    const run = finishedRun(0);
+    const litter = join(parent, `.${run.id}.${process.pid}-1-00000000.tmp`);
+    renameSync(run.path, litter);
+    pruneRuns(parent, 50);
+    expect(existsSync(litter)).toBe(false);
+  });
+
+  test('of a directory that does not exist is no mistake', () => {
+    expect(pruneRuns(parent, 1)).toEqual([]);
+  });
+});
+
+describe('a run is found by', () => {
+  let old: RunDirectory;
+  let recent: RunDirectory;
+  beforeEach(() => {
+    old = finishedRun(0);
+    recent = finishedRun(1, { cut: 'blktests' });
+  });
+
+  test('its ID, the beginning of it, its last four digits', () => {
+    const names = [old.id, '20261123-021557', old.id.slice(-4)];
+    expect(names.map((name) => readRun(parent, name).id)).toEqual([old.id, old.id, old.id]);
+  });
+
+  test('`latest`, and how many ended after it', () => {
+    expect(readRun(parent, 'latest').id).toBe(recent.id);
+    expect(readRun(parent, 'latest~0').id).toBe(recent.id);
+    expect(readRun(parent, 'latest~1').id).toBe(old.id);
+  });
+
+  test('the path of its directory or of its result, wherever that was copied to', () => {
+    const copy = join(parent, '../r1');
+    cpSync(old.path, copy, { recursive: true });
+    const paths = [copy, join(copy, 'result.json'), join(parent, 'latest/')];
+    expect(paths.map((path) => readRun('/nowhere', path).id)).toEqual([old.id, old.id, recent.id]);
+    expect(readRun('/nowhere', copy).file('console.log')).toBe(join(parent, '../r1/console.log'));
+  });
+
+  test('a short name, as long as that is the only one', () => {
+    const ids = ['20261123-021557-a-beef', '20261123-021657-b-cafe', '20261123-021757-c-cafe'];
+    expect(ids.map((id) => shortenId(id, ids))).toEqual([
+      'beef',
+      '20261123-021657',
+      '20261123-021757',
+    ]);
+    const twins = ['20261123-021557-a-cafe', '20261123-021557-b-cafe'];
+    expect(twins.map((id) => shortenId(id, twins))).toEqual(twins);
+    // Four digits that every ID of the year begins with are no name either.
+    const year = '20261123-021857-a-2026';
+    expect(shortenId(year, [year, ...ids])).toBe('20261123-021857');
+  });
+
+  test('no name that is wrong: the nearest are in the hint', async () => {
+    const complain = (name: string) =>
+      complaintOf(() => readRun(parent, name), {
+        OLD: old.id,
+        RECENT: recent.id,
+        RUNS: parent,
+      });
+    expect(await complain('20261123-021557-fstests-xfx')).toMatchInlineSnapshot(`
+      "rapido: error: there is no run 20261123-021557-fstests-xfx in RUNS
+        hint: nearest: OLD; \`rapido results\` lists all"
+    `);
+    expect(await complain('blktests')).toMatchInlineSnapshot(`
+      "rapido: error: there is no run blktests in RUNS
+        hint: nearest: RECENT; \`rapido results\` lists all"
+    `);
+    expect(await complain('2025')).toMatchInlineSnapshot(`
+      "rapido: error: there is no run 2025 in RUNS
+        hint: nearest: RECENT, OLD; \`rapido results\` lists all"
+    `);
+    expect(await complain('20261123')).toMatchInlineSnapshot(`
+      "rapido: error: 20261123 may be any of 2 runs
+        hint: say more of the name: RECENT, OLD"
+    `);
+    expect(await complain('latest~2')).toMatchInlineSnapshot(`
+      "rapido: error: latest~2: only 2 of the runs in RUNS have ended
+        hint: \`rapido results\` lists them"
+    `);
+    expect(await complain('./no/such')).toMatchInlineSnapshot(
+      `"rapido: error: ./no/such: there is no such file or directory"`,
+    );
+    expect(await complain(`${parent}/`)).toMatchInlineSnapshot(
+      `"rapido: error: RUNS/: not the directory of a run: it has no result.json"`,
+    );
+    expect(await complain('package.json')).toMatchInlineSnapshot(`
+      "rapido: error: there is no run package.json in RUNS
+        hint: to name a file or directory: ./package.json"
+    `);
+  });
+
+  test('no name where there are no runs', async () => {
+    const empty = join(parent, 'empty');
+    const complain = (name: string) => complaintOf(() => readRun(empty, name), { RUNS: empty });
+    expect(await complain('2026')).toMatchInlineSnapshot(`
+      "rapido: error: there is no run 2026 in RUNS
+        hint: RUNS holds no runs yet: rapido run NAME"
+    `);
+    expect(await complain('latest')).toMatchInlineSnapshot(`
+      "rapido: error: no run in RUNS has ended yet
+        hint: rapido run NAME"
+    `);
+  });
+});
+
+test('a run without a result says where to look instead', async () => {
+  const running = createRun(parent, 'mine', START);
+  const lost = lostRun(0);
+  const broken = finishedRun(1);
+  writeFileSync(broken.file('result.json'), '');
+  const places = { RUNS: parent, RUNNING: running.id, LOST: lost.id, BROKEN: broken.id };
+  const complaints = [running, lost, broken].map(({ id }) =>
+    complaintOf(() => resultOf(readRun(parent, id)), places),
+  );
+  expect((await Promise.all(complaints)).join('\n')).toMatchInlineSnapshot(`
+    "rapido: error: RUNNING is still running
+      hint: tail -f 'RUNS/RUNNING/console.log'
+    rapido: error: LOST has no result: the rapido that ran it was killed
+      hint: what there is of it: RUNS/LOST
+    rapido: error: RUNS/BROKEN/result.json: empty"
+  `);
+});
+
+test('an ID says when the run began and of which cut it is', () => {
+  expect(parseId('20261123-021557-simple-example-3f2a')).toEqual({
+    started: new Date('2026-11-23T02:15:57Z'),
+    cut: 'simple-example',
+  });
+  expect(parseId('20261399-021557-simple-example-3f2a')).toBeUndefined();
+  expect(parseId('notes')).toBeUndefined();
+});
+
+test('docs/results.md describes every field of result.json and every file of a run', () => {
+  const source = readFileSync(join(CHECKOUT, 'src/results/run-result.ts'), 'utf8');
+  const doc = readFileSync(join(CHECKOUT, 'docs/results.md'), 'utf8');
+  const code = source.replace(/\/\*\*[\s\S]*?\*\//g, '');
+  const fields = [...code.matchAll(/(?:^|[{;])\s*(\w+)\??:/gm)].map(([, name]) => name ?? '');
+  expect(fields).toEqual(expect.arrayContaining(['version', 'script', 'powerOff', 'excused']));
+  const words = [...code.matchAll(/'([a-z]+)'/g)].map(([, word]) => word ?? '');
+  expect(words).toEqual(expect.arrayContaining(['crash', 'tcg', 'xpass']));
+  const named = new Set([...doc.matchAll(/`([\w.]+)`/g)].map(([, name]) => name ?? ''));
+  const isNamed = (name: string) => [...named].some((each) => each.split('.').includes(name));
+  expect([...new Set([...fields, ...words])].filter((name) => !isNamed(name))).toEqual([]);
+  const files = [...RUN_FILES, 'running', 'latest'];
+  expect(files.filter((name) => !new RegExp(`\`${name}/?\``).test(doc))).toEqual([]);
+});
