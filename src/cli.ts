@@ -13,18 +13,29 @@ export async function main(argv: readonly string[]): Promise<number> {
   const rest = separator === -1 ? undefined : argv.slice(separator + 1);
   endQuietlyWithReader();
   let status: number = EXIT.ok;
+  let isRun = false;
   const program = buildProgram(rest, (exitStatus) => {
     status = exitStatus;
   });
+  program.hook('preSubcommand', (_program, command) => {
+    isRun = command.name() === 'run';
+  });
+  const failWith = async (ordinary: number): Promise<number> => {
+    if (!isRun) return ordinary;
+    const { failureStatus } = await import('./results/bisect.ts');
+    return failureStatus(ordinary, own.includes('--bisect'));
+  };
   try {
     await program.parseAsync(own, { from: 'user' });
     return status;
   } catch (error) {
-    if (error instanceof CommanderError) return error.exitCode === 0 ? EXIT.ok : EXIT.usage;
+    if (error instanceof CommanderError) {
+      return error.exitCode === 0 ? EXIT.ok : failWith(EXIT.usage);
+    }
     const { reportError } = await import('./ui/report-error.ts');
     const explained = explainSystemError(error);
     reportError(explained, process.stderr, VERSION);
-    return explained instanceof UserError ? explained.exitCode : EXIT.failed;
+    return failWith(explained instanceof UserError ? explained.exitCode : EXIT.bug);
   }
 }
 

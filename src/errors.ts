@@ -9,8 +9,8 @@ export interface UserErrorDetails {
   cause?: unknown;
 }
 
-/** Exit statuses of every command but `run`. */
-export const EXIT = { ok: 0, failed: 1, usage: 2 } as const;
+/** Exit statuses of every command but `run`; `bug` is EX_SOFTWARE of sysexits.h. */
+export const EXIT = { ok: 0, failed: 1, usage: 2, bug: 70 } as const;
 
 /**
  * A mistake that the user can mend: bad conf, a missing binary, a kernel that is not built.

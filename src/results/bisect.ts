@@ -1,8 +1,8 @@
-import type { Judgement } from './verdict.ts';
-import { RUN_EXIT } from './verdict.ts';
+import { EXIT } from '../errors.ts';
+import { type Judgement, RUN_EXIT } from './verdict.ts';
 
 /** What `git bisect run` takes for "stop, this makes no sense": any status above 127. */
-export const BISECT_STOP = 128;
+const BISECT_STOP = 128;
 
 /** What it takes for "this commit cannot be tested". */
 const BISECT_SKIP = 125;
@@ -30,4 +30,14 @@ export function bisectStatus({ verdict, status }: Judgement): number {
     case 'interrupted':
       return RUN_EXIT.interrupted;
   }
+}
+
+/**
+ * The exit status of a run that came to no verdict.
+ * @param ordinary what another command would exit with
+ */
+export function failureStatus(ordinary: number, isBisect: boolean): number {
+  if (!isBisect) return RUN_EXIT.error;
+  // Something that is missing may be there in the next commit; a mistake, or a bug of ours, stays.
+  return ordinary === EXIT.failed ? BISECT_SKIP : BISECT_STOP;
 }

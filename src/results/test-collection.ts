@@ -35,7 +35,10 @@ export function collectTests(
   return {
     push: (line) => parser.push(line),
     finish: () => {
-      const { found, problems } = parser.end();
+      const { found, problems, skipped } = parser.end();
+      if (skipped !== undefined && tests.length === 0) {
+        tests.push({ name: 'all tests', status: 'skip', message: skipped });
+      }
       if (found) return { tests, testProblems: problems };
       return { tests, testProblems: mustTellTests ? ['there is no KTAP in it'] : [] };
     },
