@@ -141,7 +141,7 @@ function traceFunctions(lines: readonly string[]): TraceFunction[] {
  * The name that stands in the source: without compilers' suffixes (`.isra.0`, `.cold`), ppc64's
  * leading dot, and the wrappers that system calls get per architecture.
  */
-export function bareName(symbol: string): string {
+function bareName(symbol: string): string {
   return symbol
     .replace(/^\./, '')
     .replace(/(?<=.)\..*$/, '')

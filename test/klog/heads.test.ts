@@ -1,0 +1,239 @@
+import { describe, expect, test } from 'vitest';
+import { hear, stamped, verdicts } from './scan.ts';
+
+const find = (...texts: string[]): string[] => verdicts(hear(stamped(texts)).splats);
+
+/** What file systems and others say in one line, in the words of kernels 5.10 to 6.12. */
+test.each([
+  [
+    'Kernel panic - not syncing: sysrq triggered crash',
+    'fatal panic: kernel panic: sysrq triggered crash',
+  ],
+  [
+    'EXT4-fs error (device vda): ext4_lookup:1705: inode #2: comm ls: deleted inode referenced: 12',
+    'error filesystem: EXT4-fs error in ext4_lookup',
+  ],
+  [
+    'XFS (vda): Corruption of in-memory data (0x8) detected at xfs_defer_finish_noroll+0x2a/0x60 (fs/xfs/libxfs/xfs_defer.c:573).  Shutting down filesystem.',
+    'error filesystem: XFS: Corruption of in-memory data in xfs_defer_finish_noroll',
+  ],
+  [
+    'XFS (vda): Log I/O Error (0x2) detected at xlog_ioend_work+0x6a/0x70 [xfs] (fs/xfs/xfs_log.c:1378).  Shutting down filesystem.',
+    'error filesystem: XFS: Log I/O Error in xlog_ioend_work',
+  ],
+  [
+    'XFS (vda): Metadata corruption detected at xfs_dir3_block_read_verify+0x9e/0xc0 [xfs], xfs_dir3_block block 0x86f58',
+    'error filesystem: XFS: Metadata corruption in xfs_dir3_block_read_verify',
+  ],
+  [
+    'XFS (vda): Internal error i != 0 at line 2040 of file fs/xfs/libxfs/xfs_alloc.c.  Caller xfs_free_ag_extent+0x3f1/0x7c0 [xfs]',
+    'error filesystem: XFS: Internal error in xfs_free_ag_extent',
+  ],
+  [
+    'XFS: Assertion failed: ip->i_nblocks == 0, file: fs/xfs/xfs_inode.c, line: 1749',
+    'error filesystem: XFS: assertion failed: ip->i_nblocks == N in fs/xfs/xfs_inode.c',
+  ],
+  [
+    'BTRFS: Transaction aborted (error -28)',
+    'error filesystem: BTRFS: transaction aborted (error -28)',
+  ],
+  [
+    'BTRFS: error (device vda: state A) in btrfs_run_delayed_refs:2151: errno=-28 No space left',
+    'error filesystem: BTRFS: error in btrfs_run_delayed_refs: errno=-28 No space left',
+  ],
+  [
+    'BTRFS critical (device vda): corrupt leaf: root=5 block=30408704 slot=6, bad key order',
+    'error filesystem: BTRFS: corrupt leaf',
+  ],
+  [
+    'F2FS-fs (vda): inconsistent node block, nid:4, run fsck to fix.',
+    'error filesystem: F2FS: inconsistent node block, nid:N, run fsck to fix.',
+  ],
+  [
+    'FAT-fs (vda): error, invalid access to FAT (entry 0x00000f01)',
+    'error filesystem: FAT-fs error: , invalid access to FAT (entry N)',
+  ],
+  [
+    'VFS: Busy inodes after unmount of vda (xfs)',
+    'error filesystem: VFS: Busy inodes after unmount',
+  ],
+  [
+    'Initramfs unpacking failed: invalid magic at start of compressed archive',
+    'error boot: initramfs unpacking failed: invalid magic at start of compressed archive',
+  ],
+  [
+    'BUG: Bad rss-counter state mm:ffff888012345678 type:MM_ANONPAGES val:2',
+    'error memory: BUG: Bad rss-counter state',
+  ],
+  [
+    'BUG: workqueue lockup - pool cpus=0 node=0 flags=0x0 nice=0 stuck for 35s!',
+    'error workqueue: BUG: workqueue lockup',
+  ],
+  ['irq 17: nobody cared (try booting with the "irqpoll" option)', 'error irq: irq: nobody cared'],
+  [
+    'unregister_netdevice: waiting for lo to become free. Usage count = 2',
+    'error netdev: unregister_netdevice: waiting for a device to become free',
+  ],
+  [
+    'kmemleak: 3 new suspected memory leaks (see /sys/kernel/debug/kmemleak)',
+    'error memory-leak: kmemleak: suspected memory leaks',
+  ],
+  [
+    'Out of memory: Killed process 321 (eater) total-vm:1234kB, anon-rss:1kB',
+    'error oom: OOM kill of eater',
+  ],
+  [
+    'Memory cgroup out of memory: Killed process 321 (eater) total-vm:1234kB',
+    'error oom: memory cgroup OOM kill of eater',
+  ],
+  [
+    'DMA-API: e1000 0000:00:03.0: device driver frees DMA memory with wrong function [device address=0x1] [size=2 bytes]',
+    'error dma: DMA-API: device driver frees DMA memory with wrong function',
+  ],
+  [
+    'rcu: INFO: rcu_preempt detected expedited stalls on CPUs/tasks: { 1-...D } 26 jiffies s: 1 root: 0x2/.',
+    'error rcu-stall: rcu stall',
+  ],
+  ['watchdog: Watchdog detected hard LOCKUP on cpu 3', 'error hard-lockup: hard lockup'],
+  [
+    'WARNING: fs/foo.c:12 at foo_bar+0x1f/0x40 [foo], CPU#1: bash/123',
+    'error warning: WARNING in foo_bar',
+  ],
+  [
+    'CFI failure at do_one_initcall+0x5a/0x2e0 (target: foo_init+0x0/0x10 [foo]; expected type: 0x12345678)',
+    'error cfi: CFI failure in do_one_initcall',
+  ],
+])('%s', (line, verdict) => {
+  expect(find(line)).toEqual([verdict]);
+});
+
+describe('worth telling, but no failure', () => {
+  test.each([
+    ['XFS (vda): User initiated shutdown received.', 'note notice: XFS: user initiated shutdown'],
+    [
+      'segv[107]: segfault at 0 ip 000055d0 sp 00007ffd error 6 in segv[55d0+1000]',
+      'note user-fault: segfault of segv',
+    ],
+    [
+      'traps: gpf[108] general protection fault ip:401000 sp:7ffd error:0 in gpf[401000+1000]',
+      'note user-fault: general protection fault in user program gpf',
+    ],
+    [
+      'I/O error, dev vda, sector 128 op 0x0:(READ) flags 0x0 phys_seg 1 prio class 2',
+      'note io-error: I/O error on vda',
+    ],
+    [
+      'Buffer I/O error on dev dm-0, logical block 12, async page read',
+      'note io-error: I/O error on dm-0',
+    ],
+    [
+      'foo: loading out-of-tree module taints kernel.',
+      'note taint: foo: loading out-of-tree module taints kernel',
+    ],
+    [
+      'Future hung task reports are suppressed, see sysctl kernel.hung_task_warnings',
+      'note notice: further hung tasks are not reported',
+    ],
+    [
+      "clocksource: timekeeping watchdog on CPU0: Marking clocksource 'tsc' as unstable because the skew is too large:",
+      'note clock: clocksource tsc is unstable',
+    ],
+    ['sysrq: Emergency Remount R/O', 'note notice: emergency remount'],
+  ])('%s', (line, verdict) => {
+    expect(find(line)).toEqual([verdict]);
+  });
+
+  test('a stack trace that nobody announced', () => {
+    expect(find('Call Trace:', ' dump_stack_lvl+0x44/0x5c', ' foo_init+0x10/0x20 [foo]')).toEqual([
+      'note trace: stack trace in foo_init',
+    ]);
+  });
+
+  test('an injected failure, with its stack trace', () => {
+    expect(
+      find(
+        'FAULT_INJECTION: forcing a failure.',
+        'name failslab, interval 1, probability 0, space 0, times 0',
+        'CPU: 0 PID: 1 Comm: a',
+        'Call Trace:',
+        ' dump_stack_lvl+0x44/0x5c',
+        ' should_fail_ex+0x1/0x2',
+        ' foo_alloc+0x10/0x20',
+      ),
+    ).toEqual(['note fault-injection: injected failure in foo_alloc']);
+  });
+});
+
+describe('false friends', () => {
+  test.each([
+    'Command line: console=ttyS0 oops=panic panic=-1 panic_on_warn=1',
+    'Kernel command line: panic=-1 Kernel panic - not syncing',
+    'Warning: unable to open an initial console.',
+    'WARNING: Support for the frobnicator is deprecated and will be removed',
+    'WARNING: the mand mount option is being deprecated and',
+    'Spectre V2 : WARNING: Unprivileged eBPF is enabled with eIBRS on, data leaks possible via Spectre v2 BHB attacks!',
+    'XFS (loop4): WARNING: Reset corrupted AGFL on AG 0. 1 blocks leaked. Please unmount and run xfs_repair.',
+    'INFO: lockdep is turned off.',
+    'INFO: Stall ended before state dump start',
+    'INFO: NMI handler (perf_event_nmi_handler) took too long to run: 2.277 msecs',
+    'EXT4-fs (loop1): INFO: recovery required on readonly filesystem',
+    'acpi PNP0A03:00: ignoring unsafe software power cap',
+    'x86/fpu: x87 FPU will use FXSAVE',
+    'rcu: \tRCU CPU stall warnings timeout set to 21 (rcu_cpu_stall_timeout).',
+    'rcu: \tRCU lockdep checking is enabled.',
+    'kasan: KernelAddressSanitizer initialized (generic)',
+    'kfence: initialized - using 2097152 bytes for 255 objects at 0x(____ptrval____)-0x(____ptrval____)',
+    'Running RCU self tests',
+    'DMA-API: preallocated 65536 debug entries',
+    'DMA-API: debugging enabled by kernel config',
+    'ODEBUG: selftest passed',
+    'ODEBUG: Out of memory. ODEBUG disabled',
+    'foo: module verification failed: signature and/or required key missing - tainting kernel',
+    'lkdtm: Performing direct entry BUG',
+    'lkdtm: attempting bad rodata write at 000000001234',
+    '# Subtest: kasan',
+    '    # foo_test: EXPECTATION FAILED at lib/foo_test.c:12',
+    '    not ok 1 BUG: foo',
+    'nouveau 0000:01:00.0: Out of memory for the ring',
+    'BTRFS error (device vda): open_ctree failed: -22',
+    'BTRFS error (device zram0): bdev /dev/zram0 errs',
+    'softdog: initialized. soft_noboot=0 soft_margin=60 sec soft_panic=0 (nowayout=0)',
+    'fstests: BUG: not the kernel but a mark in its log',
+    'ALSA: seq fatal error: cannot create timer (-22)',
+    'BUG UNIX (Not tainted): kasan: bad access detected',
+  ])('%s', (line) => {
+    expect(find(line)).toEqual([]);
+  });
+
+  test.each(['w', 't', 'l'])('what sysrq-%s shows, stack traces and all', (key) => {
+    const what = {
+      w: 'Show Blocked State',
+      t: 'Show State',
+      l: 'Show backtrace of all active CPUs',
+    }[key];
+    expect(
+      find(
+        `sysrq: ${what}`,
+        'task:bash state:D stack:0 pid:1',
+        'Call Trace:',
+        ' <TASK>',
+        ' foo+0x1/0x2',
+        ' </TASK>',
+        'task:cat state:D',
+        'Call Trace:',
+        ' foo+0x1/0x2',
+      ),
+    ).toEqual([]);
+  });
+
+  test.each([
+    'BUG: foo',
+    'WARNING: CPU: 0 PID: 1 at fs/foo.c:12 foo+0x1/0x2',
+    'Call Trace:',
+    '[1.5] BUG: foo',
+    '2026-11-23 10:00:00 [12.345678] BUG: foo',
+    'the test greps for "Kernel panic - not syncing"',
+  ])('a user program that prints %s', (line) => {
+    expect(hear([line]).splats).toEqual([]);
+  });
+});

@@ -1,0 +1,265 @@
+import fc from 'fast-check';
+import { describe, expect, test } from 'vitest';
+import { MAX_SPLAT_CHARACTERS, MAX_SPLAT_LINES } from '../../src/klog/capture.ts';
+import { createSplatScanner } from '../../src/klog/scanner.ts';
+import { isSameSplat, keyOf } from '../../src/klog/splat.ts';
+import { hear, stamped, verdicts } from './scan.ts';
+
+const warning = (name: string): string[] => [
+  '------------[ cut here ]------------',
+  `WARNING: CPU: 0 PID: 107 at fs/foo.c:12 ${name}+0x1f/0x40 [foo]`,
+  'Modules linked in: foo(OE)',
+  'CPU: 0 PID: 107 Comm: bash Tainted: G           OE      6.1.0 #1',
+  `RIP: 0010:${name}+0x1f/0x40 [foo]`,
+  'Call Trace:',
+  ' <TASK>',
+  ' ksys_write+0x6f/0xf0',
+  ' </TASK>',
+  '---[ end trace 0000000000000000 ]---',
+];
+
+const oops = (name: string): string[] => [
+  'BUG: kernel NULL pointer dereference, address: 0000000000000008',
+  '#PF: supervisor write access in kernel mode',
+  'Oops: 0002 [#1] PREEMPT SMP NOPTI',
+  'CPU: 1 PID: 108 Comm: cat Not tainted 6.1.0 #1',
+  `RIP: 0010:${name}+0x1f/0x40`,
+  'Call Trace:',
+  ' ksys_read+0x6f/0xf0',
+  '---[ end trace 0000000000000000 ]---',
+];
+
+describe('what a listener hears, and when', () => {
+  test('the first line that tells the kind is told at once, and the better title at the end', () => {
+    const heard: string[] = [];
+    const scanner = createSplatScanner({
+      onBegin: ({ title }) => heard.push(`begin ${title}`),
+      onFatal: ({ title }) => heard.push(`fatal ${title}`),
+      onEnd: ({ title }) => heard.push(`end ${title}`),
+    });
+    const [first = '', ...rest] = stamped(oops('do_null'));
+    scanner.push(first);
+    expect(heard).toEqual([
+      'begin BUG: kernel NULL pointer dereference',
+      'fatal BUG: kernel NULL pointer dereference',
+    ]);
+    for (const line of rest) scanner.push(line);
+    scanner.end();
+    expect(heard.slice(2)).toEqual(['end BUG: kernel NULL pointer dereference in do_null']);
+  });
+
+  test('a warning under panic_on_warn becomes fatal when the panic comes, and stays one splat', () => {
+    const heard = hear(
+      stamped([
+        ...warning('foo'),
+        'Kernel panic - not syncing: kernel: panic_on_warn set ...',
+        'Rebooting in 1 seconds..',
+      ]),
+    );
+    expect(verdicts(heard.begun)).toEqual(['error warning: WARNING in foo']);
+    expect(verdicts(heard.fatal)).toEqual(['fatal warning: WARNING in foo']);
+    expect(verdicts(heard.splats)).toEqual(['fatal warning: WARNING in foo']);
+    expect(heard.splats[0]?.text).toMatch(/Rebooting in 1 seconds\.\.$/);
+  });
+
+  test('an oops that a panic follows is one fatal splat of the first kind', () => {
+    const lines = stamped([
+      ...oops('do_null'),
+      'RIP: 0010:do_null+0x1f/0x40',
+      'Kernel panic - not syncing: Fatal exception',
+    ]);
+    expect(verdicts(hear(lines).splats)).toEqual([
+      'fatal oops: BUG: kernel NULL pointer dereference in do_null',
+    ]);
+    expect(hear(lines).fatal).toHaveLength(1);
+  });
+
+  test('a panic that has nothing to do with the warning before it is a splat of its own', () => {
+    const lines = stamped([
+      ...warning('foo'),
+      'Kernel panic - not syncing: VFS: Unable to mount root fs on unknown-block(0,0)',
+    ]);
+    expect(verdicts(hear(lines).splats)).toEqual([
+      'error warning: WARNING in foo',
+      'fatal panic: kernel panic: VFS: Unable to mount root fs on unknown-block(N,N)',
+    ]);
+  });
+
+  test('a panic long after a warning is a splat of its own', () => {
+    const lines = [
+      ...stamped(warning('foo')),
+      ...stamped(['Kernel panic - not syncing: panic_on_warn set'], 20),
+    ];
+    expect(hear(lines).splats).toHaveLength(2);
+  });
+
+  test('what a kernel says after its panic is no new splat', () => {
+    const lines = stamped([
+      ...oops('do_null'),
+      'Kernel panic - not syncing: Fatal exception',
+      ...warning('native_smp_send_reschedule'),
+    ]);
+    expect(hear(lines).splats).toHaveLength(1);
+  });
+
+  test('an oops is an error where the kernel is let go on after one, until it panics', () => {
+    const lines = stamped(oops('do_null'));
+    expect(verdicts(hear(lines, { oopsIsFatal: false }).splats)).toEqual([
+      'error oops: BUG: kernel NULL pointer dereference in do_null',
+    ]);
+    expect(hear(lines, { oopsIsFatal: false }).fatal).toEqual([]);
+    const panicked = stamped([...oops('do_null'), 'Kernel panic - not syncing: Fatal exception']);
+    expect(hear(panicked, { oopsIsFatal: false }).fatal).toHaveLength(1);
+  });
+
+  test('a warning may be ignored, with all its lines', () => {
+    expect(hear(stamped(warning('foo')), { ignore: [/ foo\+/] }).begun).toEqual([]);
+    expect(hear(stamped(warning('bar')), { ignore: [/ foo\+/] }).begun).toHaveLength(1);
+  });
+});
+
+describe('what belongs to a splat', () => {
+  test('all of it, as it was on the console, without colours and carriage returns', () => {
+    const lines = stamped(warning('foo'));
+    const painted = lines.map((line) => `\u001b[1m${line}\u001b[0m\r`);
+    const [splat] = hear(['hello', ...painted, ...stamped(['foo: loaded'], 10.5)]).splats;
+    expect(splat?.text).toBe(lines.join('\n'));
+    expect(splat?.time).toBe(10);
+  });
+
+  test('lines of user programs among it are left out, also in front of the kernel on one line', () => {
+    const lines = stamped(warning('foo'));
+    const mixed = lines.flatMap((line, index) =>
+      index === 1 ? [`ok 3 - x${line}`] : [line, '1..4'],
+    );
+    const [splat] = hear(mixed).splats;
+    expect(splat?.title).toBe('WARNING in foo');
+    expect(splat?.text.split('\n')).toHaveLength(lines.length);
+  });
+
+  test('dmesg in the guest shows it again: it counts once', () => {
+    const lines = stamped(oops('do_null'));
+    const boot = stamped(['Linux version 6.1.0'], 0);
+    expect(hear([...lines, ...boot, ...lines, ...boot]).splats).toHaveLength(1);
+  });
+
+  test('a CPU that was stuck has old time stamps, and still belongs to the stall', () => {
+    const lines = [
+      ...stamped(
+        [
+          'rcu: INFO: rcu_preempt detected stalls on CPUs/tasks:',
+          'Sending NMI from CPU 1 to CPUs 0:',
+        ],
+        32,
+      ),
+      ...stamped(
+        [
+          'NMI backtrace for cpu 0',
+          'CPU: 0 PID: 94 Comm: bash',
+          'RIP: 0010:delay_tsc+0x33/0xa0',
+          'Call Trace:',
+          ' foo_spin+0x1/0x2',
+        ],
+        28,
+      ),
+    ];
+    expect(verdicts(hear(lines).splats)).toEqual(['error rcu-stall: rcu stall in foo_spin']);
+  });
+
+  test('a panic counts even where time stamps are off', () => {
+    expect(verdicts(hear(['Kernel panic - not syncing: No working init found.']).splats)).toEqual([
+      'fatal panic: kernel panic: No working init found.',
+    ]);
+  });
+
+  test('`cut here` and silence is a splat too', () => {
+    expect(
+      verdicts(hear(stamped(['------------[ cut here ]------------', 'foo: id 12 is bad'])).splats),
+    ).toEqual(['error warning: report cut short: foo: id N is bad']);
+  });
+});
+
+test('a splat seen twice gives two with the same key', () => {
+  const [first, second] = hear([
+    ...stamped(warning('foo'), 10),
+    ...stamped(warning('foo'), 50),
+  ]).splats;
+  expect(first && keyOf(first)).toBe('warning: WARNING in foo');
+  expect(first && second && isSameSplat(first, second)).toBe(true);
+});
+
+/** The lines of both, each in its own order, mixed as the choices say. */
+function interleave(
+  a: readonly string[],
+  b: readonly string[],
+  choices: readonly boolean[],
+): string[] {
+  const left = [...a];
+  const right = [...b];
+  const mixed: string[] = [];
+  for (let turn = 0; left.length + right.length > 0; turn++) {
+    const from =
+      right.length === 0 || (left.length > 0 && choices[turn % choices.length]) ? left : right;
+    mixed.push(from.shift() ?? '');
+  }
+  return mixed;
+}
+
+test('two CPUs that complain at once give the same two splats, however their lines are mixed', () => {
+  const a = stamped(warning('foo'), 10, 'T107');
+  const b = stamped(oops('bar'), 10, 'C1');
+  fc.assert(
+    fc.property(fc.array(fc.boolean(), { minLength: 1, maxLength: 20 }), (choices) => {
+      const { splats } = hear(interleave(a, b, choices));
+      expect(verdicts(splats).sort()).toEqual([
+        'error warning: WARNING in foo',
+        'fatal oops: BUG: kernel NULL pointer dereference in bar',
+      ]);
+      expect(splats.map(({ text }) => text).sort()).toEqual([a.join('\n'), b.join('\n')].sort());
+    }),
+    { numRuns: 200 },
+  );
+});
+
+test('whatever is on the console, nothing is thrown and no splat is too long', () => {
+  const words = fc.constantFrom(
+    ...warning('foo'),
+    ...oops('bar'),
+    '==========================',
+    'BUG: KASAN: x in y',
+    '\u001b[',
+    '\r',
+    '\0',
+    '[   12.345678]',
+    '[    0.000001][    T1] ',
+    'Kernel panic - not syncing: panic_on_warn',
+    'INFO: task a:1 blocked for more than 1 seconds.',
+  );
+  const line = fc
+    .array(fc.oneof(words, fc.string({ unit: 'binary', maxLength: 20 })), { maxLength: 5 })
+    .map((parts) => parts.join(''));
+  fc.assert(
+    fc.property(fc.array(line, { maxLength: 60 }), fc.nat(100), (lines, start) => {
+      const { begun, splats } = hear([...stamped(lines, start), ...lines]);
+      expect(begun).toHaveLength(splats.length);
+    }),
+    { numRuns: 300 },
+  );
+});
+
+test('a flood within a splat is cut short, and says so', () => {
+  const flood = Array.from({ length: 5000 }, () => ` ${'x'.repeat(60_000)}`);
+  const [head = ''] = oops('foo');
+  const [splat] = hear([
+    ...stamped([head]),
+    ...flood.map((text) => `[   10.000001] ${text}`),
+  ]).splats;
+  const short = hear(
+    stamped([head, ...Array.from({ length: 5000 }, () => ' frame+0x1/0x2')], 10).map((line) =>
+      line.replace(/\[.*?\]/, '[   10.000000]'),
+    ),
+  ).splats[0];
+  expect(splat?.text.length).toBeLessThan(MAX_SPLAT_CHARACTERS + MAX_SPLAT_LINES + 100);
+  expect(short?.text.split('\n')).toHaveLength(MAX_SPLAT_LINES + 1);
+  expect(short?.text).toMatch(/\n\[cut short: 3501 more lines\]$/);
+});
