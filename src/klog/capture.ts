@@ -1,5 +1,6 @@
-import { CUT_HERE, type Rule } from './kinds.ts';
 import type { KernelLine } from './line.ts';
+import { CUT_HERE } from './rules/general.ts';
+import type { Rule } from './rules/rule.ts';
 import type { Severity, Splat, SplatHead } from './splat.ts';
 
 /** What one splat may hold; the longest real ones (OOM with many tasks) stay well below. */

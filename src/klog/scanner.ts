@@ -7,8 +7,12 @@ import {
   isUndecided,
   splatOf,
 } from './capture.ts';
-import { CUT_HERE, HEADLESS, PANIC_CAUSES, RULES, type Rule, SHOWN_TASK } from './kinds.ts';
 import { type KernelLine, parseKernelLine } from './line.ts';
+import { CUT_HERE } from './rules/general.ts';
+import { RULES } from './rules/index.ts';
+import { HEADLESS, SHOWN_TASK } from './rules/notes.ts';
+import { PANIC_CAUSES } from './rules/panics.ts';
+import type { Rule } from './rules/rule.ts';
 import type { Severity, Splat, SplatHead } from './splat.ts';
 
 /** Hears of splats as the lines come. Calls come from within `push` and `end`. */

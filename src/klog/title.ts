@@ -23,7 +23,7 @@ const MACHINERY = names([
   String.raw`assfail|xfs_(?:corruption_error|error_report|do_force_shutdown|asserts?_\w+|buf_corruption_error)`,
   String.raw`\w*assertfail|slab_\w+|_*mod_timer|add_timer\w*|del_timer\w*|timer_delete\w*|init_timer_key|usercopy_\w+`,
   String.raw`__check_(?:heap_object|object_size)|__?fortify_(?:panic|report)|__copy_overflow|cache_from_obj|dma_map_\w+|check_unmap|err_printk`,
-  String.raw`__schedule_bug|schedule_debug|bust_spinlocks|spin_(?:bug|dump)|rwlock_bug|bad_irq|__report_bad_irq`,
+  '__schedule_bug|schedule_debug|bust_spinlocks|spin_(?:bug|dump)|rwlock_bug|bad_irq|__report_bad_irq',
   String.raw`note_interrupt|should_fail\w*|should_failslab|fail_dump|__should_fail\w*`,
   // Lockdep and the locks themselves.
   String.raw`lock_(?:acquire|release|is_held\w*)|__lock_\w+|lockdep_\w+|mark_(?:lock|usage|held)\w*`,
@@ -34,7 +34,7 @@ const MACHINERY = names([
   String.raw`debug_(?:lockdep|check_no_lock)\w*|reacquire_held_locks|_*x86_indirect_\w+|_*(?:rb|__rb)_\w+`,
   String.raw`do_tag_\w+|write_comp_data|__sanitizer_cov\w*|__read_once\w*|panic_bad_stack|_*atomic_dec_and_\w+|_*test_and_\w+_bit\w*|hex_dump_to_buffer|\w*__seqprop\w*`,
   String.raw`perf_trace_\w+|trace_event_\w+|(?:timer|work)_is_static_object|read_word_at_a_time|kfree_skb\w*`,
-  String.raw`_*(?:raw_)?(?:read|write)[bwlq]|finish_wait|(?:add|remove)_wait_queue|hex_string|object_err|print_trailer`,
+  '_*(?:raw_)?(?:read|write)[bwlq]|finish_wait|(?:add|remove)_wait_queue|hex_string|object_err|print_trailer',
   String.raw`kmemleak_\w+|create_object|nmi_cpu_backtrace|nmi_trigger_\w+|__flush_work|_*down|_*up`,
   // Allocation and copying.
   String.raw`_*k[vmz]*(?:m|z|c)?alloc\w*|_*kmalloc\w*|krealloc\w*|kvm?alloc\w*|_*kmem_cache_\w+|_*k?v?free(?:_sensitive)?`,

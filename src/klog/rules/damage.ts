@@ -1,0 +1,141 @@
+import { blamedFunction } from '../title.ts';
+import { END, inFunction, plain, type Rule, suffix } from './rule.ts';
+
+export const DAMAGE: readonly Rule[] = [
+  {
+    kind: 'refcount',
+    severity: 'error',
+    clue: 'refcount_t: ',
+    head: /^refcount_t: (.*?)\.?$/,
+    title: inFunction('refcount_t: $1'),
+    until: END,
+  },
+  {
+    kind: 'list-corruption',
+    severity: 'error',
+    clue: ['corruption', 'double add'],
+    head: /^(list_(?:add|del)|slist_\w+|llist_\w+)(?: double \w+| corruption)/,
+    title: inFunction('$1 corruption', 'frames', /^__?list_/),
+    until: END,
+  },
+  {
+    kind: 'slab',
+    severity: 'error',
+    clue: 'BUG ',
+    // The state of taint may itself hold brackets and colons.
+    head: /^BUG (\S+(?: \S+)*?) \((?:Not tainted|Tainted[^)]*)\): (?!kasan: bad access detected)(.*)/,
+    title: plain('slab $1: $2'),
+  },
+  {
+    kind: 'slab',
+    severity: 'error',
+    clue: 'Slab cache still has objects',
+    head: /^kmem_cache_destroy (\S+): Slab cache still has objects/,
+    title: plain('slab $1: objects remain in a destroyed cache'),
+  },
+  {
+    kind: 'memory-leak',
+    severity: 'error',
+    clue: 'new suspected memory leaks',
+    head: /^kmemleak: \d+ new suspected memory leaks/,
+    title: plain('kmemleak: suspected memory leaks'),
+    until: 'line',
+  },
+  {
+    kind: 'memory-leak',
+    severity: 'error',
+    clue: 'unreferenced object 0x',
+    head: /^(?:kmemleak: )?unreferenced object 0x/,
+    title: (_, lines) =>
+      `memory leak${suffix(
+        blamedFunction(
+          lines.map((line) => line.replace(/^kmemleak: /, '')),
+          'frames',
+        ),
+      )}`,
+  },
+  {
+    kind: 'memory',
+    severity: 'error',
+    clue: 'BUG: Bad ',
+    head: /^BUG: Bad (rss-counter state|page table|page map|page cache|page state|swap \w+)/,
+    title: inFunction(
+      'BUG: Bad $1',
+      'frames',
+      /^(?:free|bad|prep|rmqueue|__free)_?\w*(?:page|unref|pcp|bulk)\w*$/,
+    ),
+  },
+  {
+    kind: 'memory',
+    severity: 'error',
+    clue: 'BUG: non-zero ',
+    head: /^BUG: non-zero (\w+) on freeing mm/,
+    title: plain('BUG: non-zero $1 on freeing mm'),
+  },
+  {
+    kind: 'memory',
+    severity: 'error',
+    clue: 'pagealloc: ',
+    head: /^pagealloc: (memory corruption|single bit error)/,
+    title: inFunction('pagealloc: $1', 'frames'),
+  },
+  {
+    kind: 'odebug',
+    severity: 'error',
+    clue: 'ODEBUG: ',
+    head: /^ODEBUG: (\w+) (.*?)(?: \(active state .*?)? object(?: type)?: (?:\S+ object type: )?(\w+)/,
+    title: inFunction('ODEBUG: $1 $2 $3'),
+    until: END,
+  },
+  {
+    kind: 'dma',
+    severity: 'error',
+    clue: 'DMA-API: ',
+    head: /^DMA-API: (?:\S+ )+?(?=device driver |cacheline tracking|cpu touching|mapping |exceeded )(.*?)(?: \[|$)/,
+    title: inFunction('DMA-API: $1'),
+    until: END,
+  },
+  {
+    kind: 'irq',
+    severity: 'error',
+    clue: 'nobody cared',
+    head: /^irq \d+: nobody cared/,
+    title: plain('irq: nobody cared'),
+  },
+  {
+    kind: 'irq',
+    severity: 'error',
+    clue: 'genirq: Flags mismatch',
+    head: /^genirq: Flags mismatch irq/,
+    title: inFunction('genirq: Flags mismatch', 'frames', /irq/),
+  },
+  {
+    kind: 'netdev',
+    severity: 'error',
+    clue: 'unregister_netdevice: waiting',
+    head: /^unregister_netdevice: waiting for \S+ to become free/,
+    title: plain('unregister_netdevice: waiting for a device to become free'),
+    until: 'line',
+  },
+  {
+    kind: 'netdev',
+    severity: 'error',
+    clue: 'ref_tracker: ',
+    head: /^ref_tracker: (?:\w+@\S+ has \d+\/\d+ users at|.*leaked reference)/,
+    title: (head, lines) => {
+      const after = lines.slice(lines.indexOf(head.input) + 1);
+      return `ref_tracker: reference leaked${suffix(blamedFunction(after, 'frames', /ref_tracker|netdev_hold|dev_hold/))}`;
+    },
+  },
+  {
+    kind: 'warning',
+    severity: 'error',
+    clue: 'sysfs: cannot create duplicate',
+    head: /^sysfs: cannot create duplicate filename/,
+    title: inFunction(
+      'sysfs: cannot create duplicate filename',
+      'frames',
+      /sysfs|kobject|internal_create|device_add/,
+    ),
+  },
+];

@@ -1,0 +1,28 @@
+import { DAMAGE } from './damage.ts';
+import { FAULTS } from './faults.ts';
+import { FILESYSTEMS } from './filesystems.ts';
+import { CUT_HERE, GENERAL } from './general.ts';
+import { LOCKING } from './locking.ts';
+import { MEMORY_SHORTAGE } from './memory-shortage.ts';
+import { HEADLESS, NOTES, SHOWN_TASK } from './notes.ts';
+import { PANICS } from './panics.ts';
+import type { Rule } from './rule.ts';
+import { SANITIZERS } from './sanitizers.ts';
+import { STALLS } from './stalls.ts';
+
+/** Every rule, the particular before the general: the first one that matches counts. */
+export const RULES: readonly Rule[] = [
+  ...PANICS,
+  ...FAULTS,
+  ...SANITIZERS,
+  ...LOCKING,
+  ...STALLS,
+  ...DAMAGE,
+  ...FILESYSTEMS,
+  ...MEMORY_SHORTAGE,
+  ...GENERAL,
+  ...NOTES,
+  SHOWN_TASK,
+  HEADLESS,
+  CUT_HERE,
+];

@@ -1,0 +1,156 @@
+import { inFunction, plain, type Rule } from './rule.ts';
+
+export const NOTES: readonly Rule[] = [
+  {
+    kind: 'user-fault',
+    severity: 'note',
+    clue: ']: segfault ',
+    head: /^(?:show_signal_msg: \d+ callbacks suppressed)?(\S.*?)\[\d+\]: segfault (?:at|\()/,
+    title: plain('segfault of $1'),
+  },
+  {
+    kind: 'user-fault',
+    severity: 'note',
+    clue: 'traps: ',
+    head: /^traps: (.*?)\[\d+\] (general protection(?: fault)?|trap [\w -]+?|\w[\w -]*?) ip:/,
+    title: (head) => `${head[2]?.replace(/^trap /, '')} in user program ${head[1]}`,
+  },
+  {
+    kind: 'user-fault',
+    severity: 'note',
+    clue: ']: unhandled ',
+    head: /^(\S.*?)\[\d+\]: unhandled (exception|signal|trap)/,
+    title: plain('unhandled $2 in user program $1'),
+  },
+  {
+    kind: 'user-fault',
+    severity: 'note',
+    clue: 'potentially unexpected fatal signal',
+    head: /^(?:(\S+)\/\d+: )?potentially unexpected fatal signal (\d+)/,
+    title: (head) => `fatal signal ${head[2]} in a user program`,
+  },
+  {
+    kind: 'user-fault',
+    severity: 'note',
+    clue: 'User process fault',
+    head: /^User process fault: interruption code/,
+    title: plain('fault in a user program'),
+  },
+  {
+    kind: 'io-error',
+    severity: 'note',
+    clue: 'I/O error',
+    head: /^(?:blk_update_request: |print_req_error: |Buffer )?I\/O error,? (?:on )?dev ([\w!/-]+)/,
+    title: (head) => `I/O error on ${head[1]}`,
+    until: 'line',
+  },
+  {
+    kind: 'io-error',
+    severity: 'note',
+    clue: 'metadata I/O error',
+    head: /^XFS \((\S+)\): metadata I\/O error/,
+    title: (head) => `XFS: metadata I/O error on ${head[1]}`,
+    until: 'line',
+  },
+  {
+    kind: 'io-error',
+    severity: 'note',
+    clue: ' errs: wr ',
+    head: /^BTRFS (?:error|warning|info) \([^)]*\): bdev (\S+) errs: wr/,
+    title: (head) => `BTRFS: errors on ${head[1]}`,
+    until: 'line',
+  },
+  {
+    kind: 'io-error',
+    severity: 'note',
+    clue: 'csum failed',
+    head: /^BTRFS (?:error|warning) \(device ([^)]*)\): csum failed/,
+    title: (head) => `BTRFS: checksum error on ${head[1]}`,
+    until: 'line',
+  },
+  {
+    kind: 'taint',
+    severity: 'note',
+    clue: 'taints kernel',
+    head: /^(\S+): (loading out-of-tree module|module license .*|module) taints kernel/,
+    title: plain('$1: $2 taints kernel'),
+    until: 'line',
+  },
+  {
+    kind: 'notice',
+    severity: 'note',
+    clue: 'hung task reports are suppressed',
+    head: /^Future hung task reports are suppressed/,
+    title: plain('further hung tasks are not reported'),
+    until: 'line',
+  },
+  {
+    kind: 'clock',
+    severity: 'note',
+    clue: ' as unstable',
+    head: /^(?:clocksource: )?.*Marking clocksource '?(\S+?)'? as unstable/,
+    title: (head) => `clocksource ${head[1]} is unstable`,
+    until: 'line',
+  },
+  {
+    kind: 'notice',
+    severity: 'note',
+    clue: 'Emergency Remount',
+    head: /^(?:sysrq: )?Emergency Remount/,
+    title: plain('emergency remount'),
+    until: 'line',
+  },
+  {
+    kind: 'hardware',
+    severity: 'note',
+    clue: 'unchecked MSR access',
+    head: /^unchecked MSR access error: (\w+).*\(([\w.]+)\+0x/,
+    title: (head) => `unchecked MSR access (${head[1]}) in ${head[2]}`,
+  },
+  {
+    kind: 'hardware',
+    severity: 'note',
+    clue: '[Hardware Error]: ',
+    head: /^(?:mce: )?\[Hardware Error\]: (?:Machine check|CPU \d+: Machine Check)/i,
+    title: plain('machine check'),
+  },
+  {
+    kind: 'fault-injection',
+    severity: 'note',
+    clue: 'FAULT_INJECTION: ',
+    head: /^FAULT_INJECTION: forcing a failure/,
+    title: inFunction('injected failure', 'frames'),
+  },
+  {
+    kind: 'trace',
+    severity: 'silent',
+    clue: 'ysRq',
+    head: /^SysRq ?: (?!Emergency)/,
+    title: plain('SysRq'),
+  },
+  {
+    kind: 'trace',
+    severity: 'silent',
+    clue: 'ysrq: ',
+    head: /^sysrq: (?!Emergency)/,
+    title: plain('SysRq'),
+  },
+];
+
+/** A stack trace that belongs to nothing: `dump_stack()`. Only where no splat is open. */
+export const HEADLESS: Rule = {
+  kind: 'trace',
+  severity: 'note',
+  clue: 'Call ',
+  head: /^\s*Call [Tt]race:/,
+  title: inFunction('stack trace', 'frames'),
+};
+
+/** A task as sched_show_task() shows it: within a splat, or because somebody wanted to see it. */
+export const SHOWN_TASK: Rule = {
+  kind: 'trace',
+  severity: 'silent',
+  clue: 'task:',
+  head: /^task:\S.* state:/,
+  title: plain('a task'),
+};

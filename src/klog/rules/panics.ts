@@ -1,0 +1,65 @@
+import type { SplatKind } from '../splat.ts';
+import { blamedFunction, SLEEPING } from '../title.ts';
+import { inFunction, plain, type Rule } from './rule.ts';
+
+export const PANICS: readonly Rule[] = [
+  {
+    kind: 'stack',
+    severity: 'fatal',
+    clue: 'Kernel panic - not syncing',
+    head: /^Kernel panic - not syncing: stack-protector: Kernel stack is corrupted in: (\S+)/,
+    title: ([, where = ''], lines) =>
+      `kernel stack is corrupted in ${blamedFunction([` ${where}`], 'frames') ?? blamedFunction(lines, 'frames') ?? 'an unknown function'}`,
+    until: /^---\[ end Kernel panic/,
+  },
+  {
+    kind: 'stack',
+    severity: 'fatal',
+    clue: 'Kernel panic - not syncing',
+    head: /^Kernel panic - not syncing: (corrupted stack end|kernel stack overflow)/i,
+    title: inFunction('$1', 'frames', SLEEPING),
+    until: /^---\[ end Kernel panic/,
+  },
+  {
+    kind: 'panic',
+    severity: 'fatal',
+    clue: 'Kernel panic - not syncing',
+    head: /^Kernel panic - not syncing(?:: (.*))?/,
+    title: plain('kernel panic: $1'),
+    until: /^---\[ end Kernel panic/,
+  },
+];
+
+/** What the last words of a kernel tell of the splat that made it stop. */
+export const PANIC_CAUSES: readonly [lastWords: RegExp, kinds: readonly SplatKind[] | 'any'][] = [
+  [/hung_task/, ['hung-task']],
+  [/softlockup/, ['soft-lockup']],
+  [/hard lockup/i, ['hard-lockup']],
+  [/rcu.stall/i, ['rcu-stall']],
+  [/panic_on_warn/, 'any'],
+  [/kasan|kfence|kmsan|kcsan|ubsan/i, ['kasan', 'kfence', 'kmsan', 'kcsan', 'ubsan']],
+  [/out of memory|panic_on_oom|deadlocked on memory/i, ['oom']],
+  [/panic forced after error/, ['filesystem']],
+  [/machine halted|double fault/i, ['double-fault', 'stack', 'oops']],
+  [/stack overflow/, ['stack']],
+  [/bad_page|bad page/i, ['memory']],
+  [/while atomic/, ['atomic']],
+  [
+    /fatal exception|panic_on_oops|attempted to kill|aiee|oops|unrecoverable|sysrq triggered|BUG!|SError|bad mode/i,
+    [
+      'oops',
+      'gpf',
+      'bug',
+      'double-fault',
+      'stack',
+      'cfi',
+      'fortify',
+      'list-corruption',
+      'lock',
+      'filesystem',
+      'refcount',
+      'atomic',
+      'memory',
+    ],
+  ],
+];

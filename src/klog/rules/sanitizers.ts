@@ -1,0 +1,61 @@
+import { blamedFunction, treePath } from '../title.ts';
+import { END, plain, type Rule, suffix, type TitleOf } from './rule.ts';
+
+/** Sanitizers name the function in the head line; that may be a memcpy, whose caller is to blame. */
+function sanitizer(name: string): TitleOf {
+  return ([, what = '', where = ''], lines) => {
+    const access = lines
+      .map((line) => /^(Read|Write) (?:of size|at addr)/.exec(line)?.[1])
+      .find(Boolean);
+    const title = `${name}: ${what.trim()}${access === undefined ? '' : ` ${access}`}`;
+    const told = blamedFunction([` ${where}`], 'frames');
+    return title + suffix(told ?? blamedFunction(lines, 'frames'));
+  };
+}
+
+export const SANITIZERS: readonly Rule[] = [
+  {
+    kind: 'kasan',
+    severity: 'error',
+    clue: 'BUG: KASAN',
+    head: /^BUG: KASAN: (.*?)(?: in (\S+)(?: \[\w+\])?| on address.*)?(?: at addr [0-9a-f]+)?$/,
+    title: sanitizer('KASAN'),
+    until: /^={20,}$/,
+  },
+  {
+    kind: 'kmsan',
+    severity: 'error',
+    clue: 'BUG: KMSAN',
+    head: /^BUG: KMSAN: (.*?)(?: in (\S+))?$/,
+    title: sanitizer('KMSAN'),
+    until: /^={5,}$/,
+  },
+  {
+    kind: 'kfence',
+    severity: 'error',
+    clue: 'BUG: KFENCE',
+    head: /^BUG: KFENCE: (.*?)(?: in (\S+))?$/,
+    title: sanitizer('KFENCE'),
+    until: /^={20,}$/,
+  },
+  {
+    // Both functions of a race are in the head line, in alphabetic order.
+    kind: 'kcsan',
+    severity: 'error',
+    clue: 'BUG: KCSAN',
+    head: /^BUG: KCSAN: (.*)/,
+    title: plain('KCSAN: $1'),
+    until: /^={20,}$/,
+  },
+  {
+    kind: 'ubsan',
+    severity: 'error',
+    clue: 'UBSAN: ',
+    head: /^UBSAN: (.*?) in (\S+?)(?::\d+)*$/,
+    title: ([, what = '', file = ''], lines) => {
+      const name = blamedFunction(lines, 'frames');
+      return `UBSAN: ${what} in ${name ?? treePath(file)}`;
+    },
+    until: END,
+  },
+];

@@ -1,0 +1,65 @@
+import { SLEEPING, WATCHING } from '../title.ts';
+import { inFunction, plain, type Rule, suffix } from './rule.ts';
+
+export const STALLS: readonly Rule[] = [
+  {
+    kind: 'rcu-stall',
+    severity: 'error',
+    clue: ['detected stall', 'detected expedited stall'],
+    head: /^(?:rcu: )?INFO: \w+ (?:self-)?detected (?:expedited )?stalls? on/,
+    title: inFunction('rcu stall', 'pc', WATCHING),
+  },
+  {
+    kind: 'rcu-stall',
+    severity: 'error',
+    clue: 'kthread starved for',
+    head: /^(?:rcu: )?\w+ kthread starved for \d+ jiffies/,
+    title: plain('rcu stall: grace-period kthread starved'),
+    joins: true,
+  },
+  {
+    kind: 'soft-lockup',
+    severity: 'error',
+    clue: 'BUG: soft lockup',
+    head: /^(?:NMI )?(?:watchdog: )?BUG: soft lockup/,
+    title: inFunction('soft lockup', 'pc', WATCHING),
+  },
+  {
+    kind: 'hard-lockup',
+    severity: 'error',
+    clue: 'ard LOCKUP',
+    head: /^(?:NMI )?(?:watchdog: )?(?:Watchdog detected hard LOCKUP|Watchdog CPU:\d+ Hard LOCKUP|CPU \d+ (?:self-)?detected hard LOCKUP)/i,
+    title: inFunction('hard lockup', 'pc', WATCHING),
+  },
+  {
+    kind: 'hard-lockup',
+    severity: 'error',
+    clue: 'non-responsive CSD lock',
+    head: /^smp: csd: Detected non-responsive CSD lock/,
+    title: plain('CPU does not respond to an IPI (CSD lock)'),
+  },
+  {
+    kind: 'hung-task',
+    severity: 'error',
+    clue: 'INFO: task ',
+    head: /^INFO: task .+ (?:blocked|can't die) (?:in I\/O wait )?for more than \d+ seconds/,
+    title: inFunction('INFO: task hung', 'frames', SLEEPING),
+  },
+  {
+    kind: 'workqueue',
+    severity: 'error',
+    clue: 'BUG: workqueue lockup',
+    head: /^BUG: workqueue lockup/,
+    title: plain('BUG: workqueue lockup'),
+  },
+  {
+    kind: 'workqueue',
+    severity: 'error',
+    clue: 'BUG: workqueue leaked',
+    head: /^BUG: workqueue leaked/,
+    title: (_, lines) => {
+      const last = lines.map((line) => /last function: (\S+)/.exec(line)?.[1]).find(Boolean);
+      return `BUG: workqueue leaked lock or atomic${suffix(last)}`;
+    },
+  },
+];
