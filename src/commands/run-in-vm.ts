@@ -23,7 +23,11 @@ export async function runInVm(
   const header = readImageHeader(path);
   const stdin = openGuestInput();
   const hasInput = stdin !== undefined && result.command !== undefined;
-  result.notes.push(...lostChannels(header, hasInput));
+  if (hasInput && header.image.channel === 'serial') {
+    result.notes.push(
+      'the kernel has no virtio console (CONFIG_VIRTIO_CONSOLE): the input is not passed on',
+    );
+  }
   const sources: VmSources = {
     ...{ path, header, kernel, conf: job.conf, options: job.options, context: job.context },
     qemuArguments: [],
@@ -45,20 +49,6 @@ export async function runInVm(
     if (job.context.debug) job.context.ui.note(formatCommandLine(result.vm.qemu));
     await watchSession({ job, plan, header, stdin, result, onStart });
   });
-}
-
-/** What this kernel has no way for. */
-function lostChannels({ image }: ImageHeader, hasInput: boolean): string[] {
-  return [
-    ...(hasInput && image.channel === 'serial'
-      ? ['the kernel has no virtio console (CONFIG_VIRTIO_CONSOLE): the input is not passed on']
-      : []),
-    ...(image.sharesResults
-      ? []
-      : [
-          'the kernel has no 9p over virtio (CONFIG_9P_FS, CONFIG_NET_9P_VIRTIO): what the guest leaves in /rapido/results stays there',
-        ]),
-  ];
 }
 
 /** The host's side of /rapido/results. */
@@ -143,6 +133,21 @@ async function watchSession(session: Session): Promise<void> {
     );
   }
   Object.assign(result.times, phasesOf(record.times));
+}
+
+function describeStrangeness(lines: number): string[] {
+  return lines === 0
+    ? []
+    : [`${lines} lines on the control channel were not from rapido's session`];
+}
+
+/** What the guest left where the host cannot get it. */
+function describeLosses(events: readonly GuestEvent[]): string[] {
+  const left = events.find((event) => event.event === 'power-off')?.left ?? 0;
+  if (left === 0) return [];
+  return [
+    `what was left in /rapido/results is lost: the kernel could not mount the host's directory (CONFIG_9P_FS, CONFIG_NET_9P_VIRTIO)`,
+  ];
 }
 
 /** How long a kernel may take to its init, in milliseconds: emulation is slow, neighbours are busy. */

@@ -70,9 +70,9 @@ const REPORT_LINE = new RegExp(
     String.raw`pc : |lr : |sp : |pstate|x\d+ ?: |PC is at|LR is at|NIP|LR |GPR\d|CFAR|XER|MSR|Krnl|epc|ra :|gp :|status: |[ats]\d+ ?: `,
     String.raw`\[<?[0-9a-f]{8,16}|PGD |PKRU|#PF|Oops|Mem abort|Data abort|swapper pgtable|user pgtable|ESR|FAR|Faulting|Failing|Fault in`,
     String.raw`NMI backtrace|Sending NMI|task:|rcu: |Showing |\d+ locks? held|no locks held|INFO: lockdep is turned off|irq event stamp`,
-    String.raw`hardirqs last|softirqs last|FIX |Object |Redzone|Padding|Bytes b4|Slab |Allocated |Freed |page:|raw: |flags: |The buggy`,
-    String.raw`Memory state|Last (?:potentially|breaking)|Reported by|value changed|read |write |handlers:|Disabling |Kernel Offset`,
-    String.raw`Rebooting|note: |Dumping ftrace|Kernel panic|Mem-Info|Stack:|Exception |Process |Insn|BUG: Bad rss`,
+    'hardirqs last|softirqs last|FIX |Object |Redzone|Padding|Bytes b4|Slab |Allocated |Freed |page:|raw: |flags: |The buggy',
+    'Memory state|Last (?:potentially|breaking)|Reported by|value changed|read |write |handlers:|Disabling |Kernel Offset',
+    'Rebooting|note: |Dumping ftrace|Kernel panic|Mem-Info|Stack:|Exception |Process |Insn|BUG: Bad rss',
   ]
     .map((words) => `(?:${words})`)
     .join('|')

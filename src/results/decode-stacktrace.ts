@@ -44,7 +44,9 @@ async function decode(
 ): Promise<string | undefined> {
   try {
     const purpose = 'decoding a stack trace';
-    return await runTool(['bash', ...argv], { purpose, input, timeout: PATIENCE });
+    const decoded = await runTool(['bash', ...argv], { purpose, input, timeout: PATIENCE });
+    // Without debug information there is no line, and less than before.
+    return /\(\S+\.\w+:\d+/.test(decoded) ? decoded : undefined;
   } catch (error) {
     // What cannot be decoded is still there as it was.
     if (error instanceof UserError) return undefined;

@@ -11,8 +11,11 @@ export type GuestEvent =
   | { event: 'command-end'; status: number }
   /** A shell stands at the prompt. */
   | { event: 'prompt' }
-  /** The session is over; the guest is about to power off. `taint`: /proc/sys/kernel/tainted. */
-  | { event: 'power-off'; taint: number };
+  /**
+   * The session is over; the guest is about to power off. `taint`: /proc/sys/kernel/tainted. `left`:
+   * how many files and directories are in a /rapido/results that is not the host's.
+   */
+  | { event: 'power-off'; taint: number; left: number };
 
 export interface GuestMessage {
   /** The key that rapido gave to the session; empty before that. */
@@ -38,7 +41,7 @@ export function parseGuestMessage(line: string): GuestMessage | undefined {
 }
 
 function parseEvent(fields: Record<string, unknown>): GuestEvent | undefined {
-  const { event, uptime, taint, script, status } = fields;
+  const { event, uptime, taint, left, script, status } = fields;
   switch (event) {
     case 'init':
       return isDecimal(uptime) ? { event, uptime: Number(uptime) } : undefined;
@@ -51,7 +54,9 @@ function parseEvent(fields: Record<string, unknown>): GuestEvent | undefined {
     case 'command-end':
       return isExitStatus(status) ? { event, status: Number(status) } : undefined;
     case 'power-off':
-      return isDecimal(taint) ? { event, taint: Number(taint) } : undefined;
+      return isDecimal(taint) && isDecimal(left)
+        ? { event, taint: Number(taint), left: Number(left) }
+        : undefined;
     case 'no-directory':
     case 'command-start':
     case 'prompt':
