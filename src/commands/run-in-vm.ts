@@ -110,6 +110,8 @@ async function watchSession(session: Session): Promise<void> {
       showProgress(job, `${why}: ending the VM`);
     },
   });
+  echo.stdout.close();
+  echo.stderr.close();
   const findings = recorder.finish();
   const { events, strangeLines } = record;
   Object.assign(
@@ -127,11 +129,7 @@ async function watchSession(session: Session): Promise<void> {
   result.tests = findings.tests;
   result.splats = findings.splats;
   result.notes.push(...findings.unwritten, ...findings.testProblems);
-  if (strangeLines > 0) {
-    result.notes.push(
-      `${strangeLines} lines on the control channel were not from rapido's session`,
-    );
-  }
+  result.notes.push(...describeStrangeness(strangeLines), ...describeLosses(events));
   Object.assign(result.times, phasesOf(record.times));
 }
 

@@ -1,4 +1,4 @@
-import { fstatSync, statSync, write } from 'node:fs';
+import { closeSync, constants, fstatSync, openSync, statSync, write } from 'node:fs';
 import type { Readable } from 'node:stream';
 import { setTimeout as sleep } from 'node:timers/promises';
 import { promisify } from 'node:util';
@@ -10,24 +10,35 @@ const writeTo = promisify(write);
 export interface GuestOutput {
   /** Resolves when the next part may come: the reader sets the pace. */
   write: (chunk: Buffer) => Promise<void>;
+  /** Drops what has not been written: nobody waits for the reader any more. */
+  close: () => void;
 }
+
+/** How long to wait for a reader that is behind, in milliseconds: at first, and in the end. */
+const WAIT = { first: 1, longest: 50 } as const;
 
 /**
  * Writes to rapido's own stdout (1) or stderr (2). Not by process.stdout, whose writes to a pipe
  * block everything: a reader that pauses must stop neither timers nor Ctrl-C.
  */
-export function createGuestOutput(fd: 1 | 2): GuestOutput {
+export function createGuestOutput(standardFd: 1 | 2): GuestOutput {
+  const own = openWithoutBlocking(standardFd);
   let hasReader = true;
   let previous = Promise.resolve();
   const writeAll = async (chunk: Buffer): Promise<void> => {
+    let wait: number = WAIT.first;
     for (let done = 0; hasReader && done < chunk.length; ) {
       try {
-        done += (await writeTo(fd, chunk, done)).bytesWritten;
+        done += (await writeTo(own ?? standardFd, chunk, done)).bytesWritten;
+        wait = WAIT.first;
       } catch (error) {
         // A reader that has gone, as `head` does, needs no more, and is no reason to stop.
         if (errorCode(error) === 'EPIPE') hasReader = false;
-        else if (errorCode(error) === 'EAGAIN') await sleep(5);
-        else throw error;
+        else if (errorCode(error) !== 'EAGAIN') throw error;
+        else {
+          await sleep(wait);
+          wait = Math.min(wait * 2, WAIT.longest);
+        }
       }
     }
   };
@@ -36,7 +47,26 @@ export function createGuestOutput(fd: 1 | 2): GuestOutput {
       previous = previous.then(() => writeAll(chunk));
       return previous;
     },
+    close: () => {
+      hasReader = false;
+      previous.finally(() => own !== undefined && closeSync(own)).catch(() => {});
+    },
   };
+}
+
+/**
+ * A pipe or terminal opened a second time, as proc(5) allows: that end alone does not block, whoever
+ * else has the first. A write that waits in a thread could not be given up.
+ */
+function openWithoutBlocking(fd: number): number | undefined {
+  try {
+    const stats = fstatSync(fd);
+    if (!stats.isFIFO() && !stats.isCharacterDevice()) return undefined;
+    const { O_WRONLY, O_NONBLOCK, O_NOCTTY } = constants;
+    return openSync(`/proc/self/fd/${fd}`, O_WRONLY | O_NONBLOCK | O_NOCTTY);
+  } catch {
+    return undefined;
+  }
 }
 
 /** rapido's own input where it is meant for the guest: no terminal, not closed, not /dev/null. */

@@ -115,11 +115,12 @@ export async function runSession(plan: VmPlan, watch: SessionWatch): Promise<Ses
     };
     feedInput(qemu.channel('stdin'), watch.stdin);
     const heard = Promise.all([hearConsole(), hearOutput('stdout'), hearOutput('stderr')]);
-    const exit = await qemu.exited;
+    // Where hearing fails, the VM is of no use any more.
+    const exit = await Promise.race([qemu.exited, heard.then(() => qemu.exited)]);
     times.end = since();
     limits.stop();
-    const [, ...areWhole] = await heard;
     await Promise.all([qemu.qmp.closed, control.closed]);
+    const [, ...areWhole] = await ender.unlessInterrupted(heard, [undefined, false, false]);
     return {
       exit,
       qemuSaid: await qemu.said,
@@ -199,6 +200,8 @@ interface Ender {
   crashed: () => void;
   interruptedBy: () => EndingSignal | undefined;
   timedOut: () => keyof SessionLimits | undefined;
+  /** What `work` comes to; who interrupts does not wait for a reader that has stopped reading. */
+  unlessInterrupted: <Result>(work: Promise<Result>, otherwise: Result) => Promise<Result>;
   stop: () => void;
 }
 
@@ -214,7 +217,12 @@ function createEnder(qemu: QemuProcess, watch: SessionWatch, lastSign: () => num
     watch.onEnding(why);
     return true;
   };
+  let giveUp = (): void => {};
+  const interrupted = new Promise<void>((resolve) => {
+    giveUp = resolve;
+  });
   const signals = listenToSignals((signal) => {
+    setTimeout(giveUp, LAST_WORDS).unref();
     if (interruptedBy !== undefined) return qemu.kill('SIGKILL');
     interruptedBy = signal;
     if (begin(`got ${signal}`)) quit(qemu);
@@ -233,12 +241,16 @@ function createEnder(qemu: QemuProcess, watch: SessionWatch, lastSign: () => num
     },
     interruptedBy: () => interruptedBy,
     timedOut: () => timedOut,
+    unlessInterrupted: (work, otherwise) => Promise.race([work, interrupted.then(() => otherwise)]),
     stop: () => {
       clearTimeout(panicking);
       signals.stop();
     },
   };
 }
+
+/** How long the last output may take after an interruption, in milliseconds. */
+const LAST_WORDS = 2000;
 
 /** Ends QEMU in order: it closes its disks. One that does not answer is killed. */
 async function quit(qemu: QemuProcess): Promise<void> {
