@@ -24,9 +24,10 @@ export async function runInVm(
   const stdin = openGuestInput();
   const hasInput = stdin !== undefined && result.command !== undefined;
   if (hasInput && header.image.channel === 'serial') {
-    result.notes.push(
-      'the kernel has no virtio console (CONFIG_VIRTIO_CONSOLE): the input is not passed on',
-    );
+    const loss =
+      'the kernel has no virtio console (CONFIG_VIRTIO_CONSOLE): the input is not passed on';
+    result.notes.push(loss);
+    job.context.ui.warn(loss);
   }
   const sources: VmSources = {
     ...{ path, header, kernel, conf: job.conf, options: job.options, context: job.context },
@@ -113,7 +114,7 @@ async function watchSession(session: Session): Promise<void> {
   echo.stdout.close();
   echo.stderr.close();
   const findings = recorder.finish();
-  const { events, strangeLines } = record;
+  const { events, strangeLines, qemuSaid } = record;
   Object.assign(
     result,
     judgeRun({
@@ -129,7 +130,11 @@ async function watchSession(session: Session): Promise<void> {
   result.tests = findings.tests;
   result.splats = findings.splats;
   result.notes.push(...findings.unwritten, ...findings.testProblems);
-  result.notes.push(...describeStrangeness(strangeLines), ...describeLosses(events));
+  result.notes.push(
+    ...describeStrangeness(strangeLines),
+    ...describeLosses(events),
+    ...wordsOf(qemuSaid),
+  );
   Object.assign(result.times, phasesOf(record.times));
 }
 
@@ -137,6 +142,15 @@ function describeStrangeness(lines: number): string[] {
   return lines === 0
     ? []
     : [`${lines} lines on the control channel were not from rapido's session`];
+}
+
+/** What QEMU said: warnings, mostly. */
+function wordsOf(qemuSaid: string): string[] {
+  return qemuSaid
+    .split('\n')
+    .filter(Boolean)
+    .slice(-5)
+    .map((line) => `QEMU: ${line}`);
 }
 
 /** What the guest left where the host cannot get it. */

@@ -156,5 +156,7 @@ function writeResults(run: RunDirectory, result: RunResult, { settings }: Job): 
 function report(run: RunDirectory, result: RunResult, { options, context: { ui } }: Job): void {
   if (options.json === true) ui.result(JSON.stringify(result, null, 2));
   if (options.quiet === true) return;
-  for (const line of formatSummary(result, run.path, ui.paintError)) ui.note(line);
+  const consoleTail = (readTextIfReachable(run.file('console.log')) ?? '').slice(-8192);
+  const files = { directory: run.path, consoleTail };
+  for (const line of formatSummary(result, files, ui.paintError)) ui.note(line);
 }

@@ -1,5 +1,5 @@
 import { formatCommandLine } from '../sys/command-line.ts';
-import { formatBytes, formatSeconds } from '../ui/format.ts';
+import { formatBytes, formatSeconds, toPlainText } from '../ui/format.ts';
 import {
   type ComparedRun,
   type ComparedSplat,
@@ -102,12 +102,12 @@ function describeRow(
     return {
       when: formatWhen(new Date(result.started), now, timeZone),
       run: id,
-      cut: toPlain(result.cut),
+      cut: toPlainText(result.cut),
       verdict: result.verdict,
       tests: result.tests.length === 0 ? '-' : formatCounts(result.tests),
       splats: formatCount(result.splats.filter(({ excused }) => excused === undefined).length),
       time: formatDuration(result.times.total),
-      kernel: toPlain(nameKernel(result.kernel)),
+      kernel: toPlainText(nameKernel(result.kernel)),
     };
   }
   const { started, cut } = parseId(run.id) ?? { started: now, cut: '' };
@@ -193,17 +193,17 @@ export function formatRun(run: ShownRun, { paint, now, timeZone }: Surroundings)
     ['tests', result.tests.length === 0 ? undefined : formatSummary(result.tests)],
   ];
   return [
-    `${paintVerdict(result.verdict, paint)}: ${toPlain(result.reason)}`,
+    `${paintVerdict(result.verdict, paint)}: ${toPlainText(result.reason)}`,
     ...facts
       .filter(([, text]) => text !== undefined)
-      .map(([name, text]) => `  ${name.padEnd(8)} ${toPlain(text ?? '')}`),
+      .map(([name, text]) => `  ${name.padEnd(8)} ${toPlainText(text ?? '')}`),
     ...formatFailedTests(result.tests, paint),
     ...section(
       'splats',
       result.splats.flatMap((splat, index) => formatSplat(splat, index, run, paint)),
       paint,
     ),
-    ...section('notes', result.notes.map(toPlain), paint),
+    ...section('notes', result.notes.map(toPlainText), paint),
     ...section(
       'files',
       run.files.map(({ path }) => path),
@@ -255,8 +255,8 @@ function formatFailedTests(tests: readonly TestResult[], paint: Paint): string[]
   const lines = failed.slice(0, LONGEST_LIST).flatMap(({ name, duration, message }) => {
     const notes = duration === undefined ? [] : [formatDuration(duration)];
     return [
-      [paint.red(toPlain(name)), ...notes].join(GAP),
-      ...(message === undefined ? [] : [`  ${toPlain(message)}`]),
+      [paint.red(toPlainText(name)), ...notes].join(GAP),
+      ...(message === undefined ? [] : [`  ${toPlainText(message)}`]),
     ];
   });
   return section('failed tests', [...lines, ...andMore(failed)], paint);
@@ -281,7 +281,7 @@ function formatSplat(splat: RunSplat, index: number, run: ShownRun, paint: Paint
 }
 
 function formatSplatLine(splat: ComparedSplat, paint: Paint): string {
-  const title = toPlain(`${splat.kind}: ${splat.title}`);
+  const title = toPlainText(`${splat.kind}: ${splat.title}`);
   const details = [
     splat.severity,
     splat.count === 1 ? 'once' : `${splat.count} times`,
@@ -289,7 +289,7 @@ function formatSplatLine(splat: ComparedSplat, paint: Paint): string {
     ...(splat.excused === undefined ? [] : [`excused: ${splat.excused}`]),
   ];
   const isHarmless = splat.excused !== undefined || splat.severity === 'note';
-  return `${isHarmless ? title : paint.red(title)}  ${paint.dim(toPlain(`(${details.join(', ')})`))}`;
+  return `${isHarmless ? title : paint.red(title)}  ${paint.dim(toPlainText(`(${details.join(', ')})`))}`;
 }
 
 /**
@@ -335,7 +335,7 @@ export function formatComparison(
     );
   return [
     worse.length === 0 ? paint.green('B is not worse than A') : paint.red('B is worse than A'),
-    ...worse.map((reason) => `  - ${toPlain(reason)}`),
+    ...worse.map((reason) => `  - ${toPlainText(reason)}`),
     ...formatSides(a, b, paint),
     ...list('newly failing', tests.newlyFailing),
     ...list('newly passing', tests.newlyPassing),
@@ -360,18 +360,18 @@ function formatSides(a: ComparedRun, b: ComparedRun, paint: Paint): string[] {
   ];
   const lines = sides.map(
     ([name, { id, verdict, reason, kernel }]) =>
-      `  ${name}  ${id}  ${toPlain(nameKernel(kernel))}  ` +
-      `${paintVerdict(verdict, paint)}: ${toPlain(reason)}`,
+      `  ${name}  ${id}  ${toPlainText(nameKernel(kernel))}  ` +
+      `${paintVerdict(verdict, paint)}: ${toPlainText(reason)}`,
   );
-  const note = `  these are runs of different cuts: ${toPlain(`${a.cut}, ${b.cut}`)}`;
+  const note = `  these are runs of different cuts: ${toPlainText(`${a.cut}, ${b.cut}`)}`;
   return a.cut === b.cut ? lines : [...lines, paint.yellow(note)];
 }
 
 function formatChange({ name, a, b, message }: TestChange): string[] {
   const both = a !== undefined && b !== undefined && a !== b ? `${a} → ${b}` : (b ?? a);
   return [
-    `${toPlain(name)}  (${a === undefined ? `${b}, not in A` : both})`,
-    ...(message === undefined ? [] : [`  ${toPlain(message)}`]),
+    `${toPlainText(name)}  (${a === undefined ? `${b}, not in A` : both})`,
+    ...(message === undefined ? [] : [`  ${toPlainText(message)}`]),
   ];
 }
 
@@ -442,12 +442,4 @@ export function formatWhen(when: Date, now: Date, timeZone: string | undefined):
   const { year, month, day, hour, minute } = partsOf(when);
   const time = year === partsOf(now).year ? `${hour}:${minute}` : ` ${year}`;
   return `${month} ${day} ${time}`;
-}
-
-/** One line without control characters: what a guest said must not drive the terminal. */
-function toPlain(text: string): string {
-  return text
-    .replace(/\x1b\[[0-?]*[ -/]*[@-~]/g, '')
-    .replace(/[\x00-\x1f\x7f-\x9f]+/g, ' ')
-    .trim();
 }

@@ -1,4 +1,4 @@
-import { formatSeconds } from '../ui/format.ts';
+import { formatSeconds, toPlainText } from '../ui/format.ts';
 import { isFailure } from './compare.ts';
 import type { RunResult, RunSplat, TestResult, Verdict } from './run-result.ts';
 import type { Paint } from './show.ts';
@@ -14,19 +14,31 @@ const WORDS: Readonly<Record<Verdict, string>> = {
 };
 
 /** How much of a list is shown: the rest is in the files. */
-const MOST = { tests: 10, splats: 5, trace: 24 } as const;
+const MOST = { tests: 10, splats: 5, trace: 24, console: 16 } as const;
 
-/** How a run ended, in a few lines for a person. @param directory where its files are */
-export function formatSummary(result: RunResult, directory: string, paint: Paint): string[] {
+export interface SummaryFiles {
+  /** The run's directory. */
+  directory: string;
+  /** The end of console.log. */
+  consoleTail: string;
+}
+
+/** How a run ended, in a few lines for a person. */
+export function formatSummary(
+  result: RunResult,
+  { directory, consoleTail }: SummaryFiles,
+  paint: Paint,
+): string[] {
   const { verdict, cut, reason, times, tests, splats, notes } = result;
   const colour = verdict === 'pass' ? paint.green : paint.red;
   const failed = tests.filter(isFailure);
   return [
-    `${colour(paint.bold(WORDS[verdict]))} ${cut}: ${reason} ${paint.dim(`(${formatTimes(times)})`)}`,
+    `${colour(paint.bold(WORDS[verdict]))} ${cut}: ${toPlainText(reason)} ${paint.dim(`(${formatTimes(times)})`)}`,
     ...shorten(failed.map(describeTest), MOST.tests),
     ...shorten(splats.map(describeSplat), MOST.splats),
     ...traceOf(splats).map((line) => `  ${paint.dim(line)}`),
-    ...notes.map((note) => paint.dim(`  note: ${note}`)),
+    ...lastWords(result, consoleTail).map((line) => `  ${paint.dim(line)}`),
+    ...notes.map((note) => paint.dim(`  note: ${toPlainText(note)}`)),
     ...(verdict === 'pass' ? [] : [`  results: ${directory}`]),
   ];
 }
@@ -46,14 +58,14 @@ function formatTimes(times: RunResult['times']): string {
 }
 
 function describeTest({ name, message }: TestResult): string {
-  return `  failed: ${name}${message === undefined ? '' : `: ${message}`}`;
+  return `  failed: ${toPlainText(name)}${message === undefined ? '' : `: ${toPlainText(message)}`}`;
 }
 
 function describeSplat({ title, severity, count, during, excused }: RunSplat): string {
   const times = count === 1 ? '' : `, ${count} times`;
   const where = during === undefined ? '' : `, during ${during}`;
   const excuse = excused === undefined ? '' : `; expected: ${excused}`;
-  return `  kernel ${severity}: ${title}${times}${where}${excuse}`;
+  return `  kernel ${severity}: ${toPlainText(title)}${times}${where}${excuse}`;
 }
 
 /** The trace of what ended the run or failed it. */
@@ -62,7 +74,19 @@ function traceOf(splats: readonly RunSplat[]): string[] {
     splats.find(({ severity }) => severity === 'fatal') ??
     splats.find(({ severity, excused }) => severity === 'error' && excused === undefined);
   if (worst === undefined) return [];
-  return shorten((worst.decoded ?? worst.text).split('\n'), MOST.trace);
+  return shorten((worst.decoded ?? worst.text).split('\n').map(toPlainText), MOST.trace);
+}
+
+/** Where no trace tells why and the command never ended, the end of the console may. */
+function lastWords({ verdict, commandStatus, splats }: RunResult, consoleTail: string): string[] {
+  const isExplained = splats.some(({ severity }) => severity === 'fatal');
+  if (!['fail', 'crash', 'error'].includes(verdict) || commandStatus !== undefined) return [];
+  if (isExplained) return [];
+  const lines = consoleTail
+    .split('\n')
+    .map(toPlainText)
+    .filter((line) => line !== '');
+  return lines.length === 0 ? [] : ['the console ended with:', ...lines.slice(-MOST.console)];
 }
 
 function shorten(lines: readonly string[], most: number): string[] {

@@ -14,3 +14,11 @@ export function formatBytes(bytes: number): string {
 export function formatSeconds(ms: number): string {
   return `${(ms / 1000).toFixed(ms < 10_000 ? 2 : 1)} s`;
 }
+
+/** One line without control characters: what a guest said must not drive the terminal. */
+export function toPlainText(text: string): string {
+  return text
+    .replace(/\x1b\[[0-?]*[ -/]*[@-~]/g, '')
+    .replace(/[\x00-\x1f\x7f-\x9f]+/g, ' ')
+    .trimEnd();
+}

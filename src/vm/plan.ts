@@ -160,7 +160,7 @@ function kernelParameters(request: VmRequest, hostname: string): string[] {
     // init runs, everything is shown: in a session, even if the user wants less.
     ...(ownLogLevel ? [] : ['loglevel=5']),
     ...(!ownLogLevel || mustBeLouder ? ['rapido.loglevel=7'] : []),
-    ...(session === undefined ? [] : sessionParameters(session)),
+    ...(session === undefined ? [] : sessionParameters(session, architecture)),
     `rapido.vm_num=${request.number}`,
     `rapido.hostname=${hostname}`,
     ...(request.channel === 'serial' ? [`rapido.channel=${architecture.secondSerial}`] : []),
@@ -178,9 +178,13 @@ function kernelParameters(request: VmRequest, hostname: string): string[] {
  * Sets the guest up for truth. What the kernel says is judged by its timestamps; after an oops nothing
  * that follows can be trusted; and a guest that hangs must answer to sysrq, or at least to an NMI.
  */
-function sessionParameters({ stdin, results, survivesOops }: SessionPlan): string[] {
+function sessionParameters(
+  { stdin, results, survivesOops }: SessionPlan,
+  { name }: Architecture,
+): string[] {
   return [
-    ...['printk.time=1', 'sysrq_always_enabled', 'unknown_nmi_panic'],
+    ...['printk.time=1', 'sysrq_always_enabled'],
+    ...(name === 'x86_64' ? ['unknown_nmi_panic'] : []),
     ...(survivesOops ? [] : ['oops=panic']),
     'rapido.run=1',
     ...(stdin ? ['rapido.stdin=1'] : []),
