@@ -130,6 +130,9 @@ async function watchSession(session: Session): Promise<void> {
   result.tests = findings.tests;
   result.splats = findings.splats;
   result.notes.push(...findings.unwritten, ...findings.testProblems);
+  if (findings.testsDropped > 0) {
+    result.notes.push(`${findings.testsDropped} more tests are not listed`);
+  }
   result.notes.push(
     ...describeStrangeness(strangeLines),
     ...describeLosses(events),

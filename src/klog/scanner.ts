@@ -16,9 +16,12 @@ import type { Rule } from './rules/rule.ts';
 import type { Severity, Splat, SplatHead } from './splat.ts';
 
 /** Hears of splats as the lines come. Calls come from within `push` and `end`. */
-export interface SplatListener {
-  /** The first line that tells the kind has come; the title may still get better. */
-  onBegin(head: SplatHead): void;
+export interface SplatListener<Context> {
+  /**
+   * The first line that tells the kind has come; the title may still get better. What this returns,
+   * what was going on at that time say, comes back with the splat.
+   */
+  onBegin(head: SplatHead): Context;
   /**
    * The kernel cannot go on. Comes once for each fatal splat: right after `onBegin`, or later for
    * one that began as less, such as a warning under panic_on_warn. The console may be dead after it.
@@ -28,7 +31,7 @@ export interface SplatListener {
    * All of it has been seen, and it has waited a second of the kernel's time for a panic that it may
    * be the cause of: title and severity of this call count. It comes with a later line or with `end`.
    */
-  onEnd(splat: Splat): void;
+  onEnd(splat: Splat, context: Context): void;
 }
 
 export interface ScannerOptions {
@@ -81,13 +84,14 @@ const REPORT_LINE = new RegExp(
 );
 
 /** Watches a console for splats. All state is bounded, however long and wild the console is. */
-export function createSplatScanner(
-  listener: SplatListener,
+export function createSplatScanner<Context>(
+  listener: SplatListener<Context>,
   options: ScannerOptions = {},
 ): SplatScanner {
   const { oopsIsFatal = true, ignore = [] } = options;
   /** What is open or waits for a panic, the oldest first. */
   let captures: Capture[] = [];
+  const contexts = new Map<Capture, Context>();
   let lastBar: KernelLine | undefined;
   const seen = new Set<string>();
 
@@ -100,7 +104,7 @@ export function createSplatScanner(
   function announce(capture: Capture): void {
     if (!isTold(capture) || capture.isAnnounced) return;
     capture.isAnnounced = true;
-    listener.onBegin(headOf(capture));
+    contexts.set(capture, listener.onBegin(headOf(capture)));
     if (capture.severity === 'fatal') listener.onFatal(headOf(capture));
   }
 
@@ -114,7 +118,9 @@ export function createSplatScanner(
   function finish(capture: Capture): void {
     captures = captures.filter((other) => other !== capture);
     announce(capture);
-    if (isTold(capture)) listener.onEnd(splatOf(capture));
+    const context = contexts.get(capture) as Context;
+    contexts.delete(capture);
+    if (isTold(capture)) listener.onEnd(splatOf(capture), context);
   }
 
   /** Nothing more belongs to it; it waits for the panic that may follow, if one may. */

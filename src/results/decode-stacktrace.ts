@@ -27,13 +27,16 @@ export async function decodeSplats(
     .find(isFile);
   const vmlinux = join(tree, 'vmlinux');
   if (script === undefined || !isFile(vmlinux)) return [...splats];
+  const worthIt = splats
+    .filter(({ severity, text }) => severity !== 'note' && text.includes('\n'))
+    .slice(0, MOST);
   const decoded: RunSplat[] = [];
-  for (const [index, splat] of splats.entries()) {
-    const worthIt = index < MOST && splat.severity !== 'note' && splat.text.includes('\n');
-    const lines = worthIt
-      ? await decode([script, vmlinux, tree, modules ?? tree], splat.text)
-      : undefined;
-    decoded.push({ ...splat, decoded: lines });
+  for (const splat of splats) {
+    decoded.push(
+      worthIt.includes(splat)
+        ? { ...splat, decoded: await decode([script, vmlinux, tree, modules ?? tree], splat.text) }
+        : splat,
+    );
   }
   return decoded;
 }
@@ -44,7 +47,11 @@ async function decode(
 ): Promise<string | undefined> {
   try {
     const purpose = 'decoding a stack trace';
-    const decoded = await runTool(['bash', ...argv], { purpose, input, timeout: PATIENCE });
+    const decoded = await runTool(['bash', ...argv], {
+      ...{ purpose, input },
+      timeout: PATIENCE,
+      returns: 'stdout',
+    });
     // Without debug information there is no line, and less than before.
     return /\(\S+\.\w+:\d+/.test(decoded) ? decoded : undefined;
   } catch (error) {

@@ -1,9 +1,9 @@
 import { StringDecoder } from 'node:string_decoder';
 import type { GuestEvent } from '../vm/guest-events.ts';
 import { openLogFile } from './log-file.ts';
-import type { RunSplat, TestResult } from './run-result.ts';
+import type { RunSplat } from './run-result.ts';
 import { collectSplats, type SplatOptions } from './splat-collection.ts';
-import { collectTests, type TestOptions } from './test-collection.ts';
+import { collectTests, type FoundTests, type TestOptions } from './test-collection.ts';
 
 export interface RecorderOptions extends SplatOptions, TestOptions {
   files: { console: string; stdout: string; stderr: string };
@@ -21,9 +21,7 @@ export interface Recorder {
   finish: () => Findings;
 }
 
-export interface Findings {
-  tests: TestResult[];
-  testProblems: string[];
+export interface Findings extends FoundTests {
   splats: RunSplat[];
   /** Files that are incomplete, with the reason. */
   unwritten: string[];

@@ -1,12 +1,12 @@
 import { type ExpectedSplat, excuse } from '../klog/expected.ts';
 import { createSplatScanner } from '../klog/scanner.ts';
-import type { Splat } from '../klog/splat.ts';
+import { keyOf, type Splat, type SplatKind } from '../klog/splat.ts';
 import type { GuestEvent } from '../vm/guest-events.ts';
 import type { RunSplat } from './run-result.ts';
 import { nameOfScript } from './verdict.ts';
 
-/** How many different splats are kept; a kernel that has more than that says nothing new. */
-const MOST_SPLATS = 200;
+/** How many different splats of one severity are kept: those of another are never hidden by them. */
+const MOST_SPLATS = 100;
 
 export interface SplatOptions {
   expected: readonly ExpectedSplat[];
@@ -26,92 +26,129 @@ export interface SplatCollection {
 }
 
 export function collectSplats({ expected, survivesOops }: SplatOptions): SplatCollection {
-  const splats = new Map<string, RunSplat>();
-  let during = 'boot';
+  const splats = new Map<string, KeptSplat>();
+  const counts = new Map<string, number>();
+  let moment: Moment = { name: 'boot' };
   let isCrashed = false;
-  let sinceLastTest: RunSplat[] = [];
-  let begun: string | undefined;
+  let isOver = false;
   let taint = 0;
-  const keep = (splat: Splat): void => {
-    const { kind, severity, title, text } = splat;
-    const key = `${kind}: ${title}`;
-    const known = splats.get(key);
+  const keep = (splat: Splat, when: Moment): void => {
+    // The end of a kernel without a power-off of its own; see guest/power-off.
+    if (isOver && splat.title.includes('Attempted to kill init!')) return;
+    const known = splats.get(keyOf(splat));
     if (known !== undefined) {
       known.count++;
+      if (splat.severity === 'fatal') Object.assign(known, splat);
       return;
     }
-    if (splats.size >= MOST_SPLATS) return;
-    const excused = excuse(splat, expected);
-    const kept = { kind, severity, title, count: 1, text, during: begun ?? during, excused };
-    splats.set(key, kept);
-    sinceLastTest.push(kept);
+    const kept = { ...splat, count: 1, when, excused: excuse(splat, expected) };
+    const group = `${kept.severity} ${kept.excused === undefined}`;
+    const count = (counts.get(group) ?? 0) + 1;
+    if (count > MOST_SPLATS) return;
+    counts.set(group, count);
+    splats.set(keyOf(splat), kept);
   };
-  const scanner = createSplatScanner(
+  const scanner = createSplatScanner<Moment>(
     {
-      onBegin: () => {
-        begun = during;
-      },
+      onBegin: () => moment,
       onFatal: () => {
         isCrashed = true;
       },
-      onEnd: (splat) => {
-        keep(splat);
-        begun = undefined;
-      },
+      onEnd: keep,
     },
     { oopsIsFatal: !survivesOops },
   );
   return {
     push: (line) => scanner.push(line),
     enter: (event) => {
-      during = phaseAfter(event, during);
-      if (event.event === 'command-start') sinceLastTest = [];
-      if (event.event === 'power-off') taint = event.taint;
+      const phase = phaseAfter(event);
+      if (phase !== undefined) moment = { name: phase };
+      if (event.event !== 'power-off') return;
+      isOver = true;
+      taint = event.taint;
     },
     testEnded: (name) => {
-      for (const splat of sinceLastTest) splat.during = name;
-      sinceLastTest = [];
+      moment.name = name;
+      moment = { name: 'the command' };
     },
     isCrashed: () => isCrashed,
     finish: () => {
       scanner.end();
-      const seen = [...splats.values()];
-      const unexplained = seen.some(({ severity }) => severity !== 'note')
-        ? undefined
-        : explainTaint(taint, expected);
-      return unexplained === undefined ? seen : [...seen, unexplained];
+      const seen = [...splats.values()].map(describeSplat);
+      return [...seen, ...explainTaint(taint, seen, expected)];
     },
   };
 }
 
-/**
- * Bits of /proc/sys/kernel/tainted that a kernel gets by a complaint
- * (Documentation/admin-guide/tainted-kernels.rst).
- */
-const COMPLAINT_TAINTS = [
-  [4, 'M, a machine check'],
-  [5, 'B, a bad page'],
-  [7, 'D, an oops or BUG'],
-  [9, 'W, a warning'],
-  [14, 'L, a soft lockup'],
-] as const;
-
-/** A test may have turned the console down (`dmesg -n 1`): the kernel still knows that it complained. */
-function explainTaint(taint: number, expected: readonly ExpectedSplat[]): RunSplat | undefined {
-  const reasons = COMPLAINT_TAINTS.filter(([bit]) => (taint & (1 << bit)) !== 0);
-  if (reasons.length === 0) return undefined;
-  const title = `kernel tainted: ${reasons.map(([, reason]) => reason).join('; ')}`;
-  const head = { kind: 'taint', severity: 'error', title } as const;
-  return {
-    ...head,
-    count: 1,
-    text: `/proc/sys/kernel/tainted is ${taint}, and the console did not show why`,
-    during: undefined,
-    excused: excuse(head, expected),
-  };
+/** What was going on; a test is known by name only when its result comes. */
+interface Moment {
+  name: string;
 }
 
-function phaseAfter(event: GuestEvent, before: string): string {
+interface KeptSplat extends Splat {
+  count: number;
+  when: Moment;
+  excused: string | undefined;
+}
+
+function describeSplat({ kind, severity, title, count, text, when, excused }: KeptSplat): RunSplat {
+  return { kind, severity, title, count, text, during: when.name, excused };
+}
+
+/** Kinds by which a kernel gets the taint D (`die()`), and not W. */
+const OOPSES: readonly SplatKind[] = [
+  'oops',
+  'gpf',
+  'double-fault',
+  'bug',
+  'stack',
+  'cfi',
+  'panic',
+];
+
+/**
+ * Bits of /proc/sys/kernel/tainted that a kernel gets by a complaint
+ * (Documentation/admin-guide/tainted-kernels.rst), and what kinds of splats explain them.
+ */
+const COMPLAINT_TAINTS: readonly [number, string, (kind: string) => boolean][] = [
+  [4, 'M, a machine check', (kind) => kind === 'hardware'],
+  [5, 'B, a bad page', (kind) => ['memory', 'slab', 'kasan', 'kfence'].includes(kind)],
+  [7, 'D, an oops or BUG', (kind) => isOops(kind) || ['fortify', 'list-corruption'].includes(kind)],
+  [9, 'W, a warning', (kind) => !isOops(kind)],
+  [14, 'L, a soft lockup', (kind) => kind === 'soft-lockup'],
+];
+
+function isOops(kind: string): boolean {
+  return OOPSES.some((oops) => oops === kind);
+}
+
+/** A test may have turned the console down (`dmesg -n 1`): the kernel still knows that it complained. */
+function explainTaint(
+  taint: number,
+  seen: readonly RunSplat[],
+  expected: readonly ExpectedSplat[],
+): RunSplat[] {
+  const complaints = seen.filter(({ severity }) => severity !== 'note');
+  const reasons = COMPLAINT_TAINTS.filter(
+    ([bit, , explains]) =>
+      (taint & (1 << bit)) !== 0 && !complaints.some(({ kind }) => explains(kind)),
+  );
+  if (reasons.length === 0) return [];
+  const title = `kernel tainted: ${reasons.map(([, reason]) => reason).join('; ')}`;
+  const head = { kind: 'taint', severity: 'error', title } as const;
+  return [
+    {
+      ...head,
+      count: 1,
+      text: `/proc/sys/kernel/tainted is ${taint}, and the console did not show why`,
+      during: undefined,
+      excused: excuse(head, expected),
+    },
+  ];
+}
+
+/** @returns undefined for an event that begins nothing */
+function phaseAfter(event: GuestEvent): string | undefined {
   switch (event.event) {
     case 'init':
       return 'init';
@@ -123,6 +160,6 @@ function phaseAfter(event: GuestEvent, before: string): string {
     case 'power-off':
       return 'the end';
     default:
-      return before;
+      return undefined;
   }
 }

@@ -2,7 +2,7 @@ import type { OutputFormat } from '../cut/cut.ts';
 import { createKtapParser } from '../ktap/ktap.ts';
 import type { TestResult } from './run-result.ts';
 
-/** How many tests are kept. */
+/** How many tests are kept, and how many failures beside them. */
 const MOST_TESTS = 100_000;
 
 export interface TestOptions {
@@ -16,7 +16,15 @@ export interface TestOptions {
 export interface TestCollection {
   /** Takes a line of stdout. */
   push: (line: string) => void;
-  finish: () => { tests: TestResult[]; testProblems: string[] };
+  finish: () => FoundTests;
+}
+
+export interface FoundTests {
+  tests: TestResult[];
+  /** Why the tests cannot be taken for whole. */
+  testProblems: string[];
+  /** How many are not kept; none of them failed, unless there were too many of those. */
+  testsDropped: number;
 }
 
 export function collectTests(
@@ -24,13 +32,18 @@ export function collectTests(
   onTest: (name: string) => void,
 ): TestCollection {
   const tests: TestResult[] = [];
+  let failures = 0;
+  let testsDropped = 0;
   if (format === undefined) {
-    return { push: () => {}, finish: () => ({ tests, testProblems: [] }) };
+    return { push: () => {}, finish: () => ({ tests, testProblems: [], testsDropped }) };
   }
   const parser = createKtapParser(({ path, status, message, output }) => {
     const name = path.join('/');
     onTest(name);
-    if (tests.length < MOST_TESTS) tests.push({ name, status, message, output });
+    if (status === 'fail') failures++;
+    const isKept = tests.length < MOST_TESTS || (status === 'fail' && failures <= MOST_TESTS);
+    if (isKept) tests.push({ name, status, message, output });
+    else testsDropped++;
   });
   return {
     push: (line) => parser.push(line),
@@ -39,8 +52,8 @@ export function collectTests(
       if (skipped !== undefined && tests.length === 0) {
         tests.push({ name: 'all tests', status: 'skip', message: skipped });
       }
-      if (found) return { tests, testProblems: problems };
-      return { tests, testProblems: mustTellTests ? ['there is no KTAP in it'] : [] };
+      const none = mustTellTests ? ['there is no KTAP in it'] : [];
+      return { tests, testProblems: found ? problems : none, testsDropped };
     },
   };
 }

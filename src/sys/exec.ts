@@ -7,6 +7,8 @@ export interface ToolRun {
   env?: Record<string, string>;
   /** Called with each line of the tool's stdout and stderr as it comes. */
   onLine?: (line: string) => void;
+  /** What is returned: both streams (the default), or stdout without what it complains of. */
+  returns?: 'all' | 'stdout';
   /** Text for its stdin, which is empty otherwise. */
   input?: string;
   /** Milliseconds after which it is ended. */
@@ -43,7 +45,7 @@ export async function runTool(argv: readonly [string, ...string[]], run: ToolRun
     for await (const line of subprocess.iterable({ from: 'all' })) run.onLine(line);
   }
   const result = await subprocess;
-  if (!result.failed) return result.all ?? '';
+  if (!result.failed) return (run.returns === 'stdout' ? result.stdout : result.all) ?? '';
   if (result.exitCode === undefined && result.signal === undefined) {
     throw new UserError(`${run.purpose}: setpriv cannot be executed`, {
       problems: [`command: ${formatCommandLine([file, ...args])}`, result.originalMessage ?? ''],
