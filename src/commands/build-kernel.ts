@@ -1,9 +1,10 @@
-import { appendFileSync, readFileSync } from 'node:fs';
+import { appendFileSync } from 'node:fs';
 import { join } from 'node:path';
 import type { Conf } from '../conf/conf.ts';
-import { UsageError } from '../errors.ts';
+import { UsageError, UserError } from '../errors.ts';
 import { runTool } from '../sys/exec.ts';
 import { cleaningUpOnSignals } from '../sys/signals.ts';
+import { readTextIfReachable } from '../sys/stat.ts';
 
 /**
  * Builds the kernel of KERNEL_SRC and installs its modules where rapido looks for them.
@@ -32,5 +33,9 @@ export async function buildKernel(
 }
 
 function hasModules(tree: string): boolean {
-  return /^CONFIG_MODULES=y$/m.test(readFileSync(join(tree, '.config'), 'utf8'));
+  const config = readTextIfReachable(join(tree, '.config'));
+  if (config !== undefined) return /^CONFIG_MODULES=y$/m.test(config);
+  throw new UserError(`KERNEL_SRC: there is no .config in ${tree}, so it is not configured`, {
+    hint: 'make defconfig kvm_guest.config',
+  });
 }

@@ -88,8 +88,8 @@ function readExpected(file: string, cwd: string): ExpectedSplat[] {
   return parseExpectedSplats(text, path);
 }
 
-/** Words that only a shell understands. */
-const SHELL_WORDS = new Set(['&&', '||', ';', '|', '&']);
+/** Words that only a shell understands: operators, redirections, substitutions. */
+const SHELL_WORD = /^(&&|\|\||[;|&])$|;$|^\d*[<>]|\$\(|`/;
 
 function splitBuild(text: string): [string, ...string[]] {
   const [program, ...args] = splitArguments(text) ?? [];
@@ -98,7 +98,7 @@ function splitBuild(text: string): [string, ...string[]] {
       hint: '--build "make -j8"',
     });
   }
-  const shellWord = args.find((word) => SHELL_WORDS.has(word));
+  const shellWord = args.find((word) => SHELL_WORD.test(word));
   if (shellWord === undefined) return [program, ...args];
   throw new UsageError(`--build: "${shellWord}" is for a shell, and none is used`, {
     hint: 'give one command, or a script; the modules are installed without being asked for',

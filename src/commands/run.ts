@@ -1,6 +1,6 @@
 import { dirname, resolve } from 'node:path';
 import type { Conf } from '../conf/conf.ts';
-import { EXIT, UsageError, UserError } from '../errors.ts';
+import { EXIT, explainSystemError, UsageError, UserError } from '../errors.ts';
 import { describeSource } from '../host/git-describe.ts';
 import { describePlan } from '../image/describe-plan.ts';
 import { bisectStatus } from '../results/bisect.ts';
@@ -55,10 +55,11 @@ export async function runRun(name: string, options: RunOptions, ui: Ui): Promise
   try {
     await perform({ ...job, run }, result);
   } catch (error) {
-    if (!(error instanceof UserError)) throw error;
-    result.reason = error.message;
+    const explained = explainSystemError(error);
+    if (!(explained instanceof UserError)) throw error;
+    result.reason = explained.message;
     finish();
-    throw error;
+    throw explained;
   }
   finish();
   report(run, result, job);

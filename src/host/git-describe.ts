@@ -1,12 +1,27 @@
+import { realpathSync } from 'node:fs';
+import { dirname, join } from 'node:path';
 import { UserError } from '../errors.ts';
 import { runTool } from '../sys/exec.ts';
+import { isDirectory } from '../sys/stat.ts';
 
-/** `git describe` of a source tree: `v6.12-rc3-14-gdeadbeef-dirty`; undefined where there is no git. */
+/**
+ * `git describe` of a kernel tree: `v6.12-rc3-14-gdeadbeef-dirty`; undefined where there is no git.
+ * @param tree a source tree, or an O= build directory, whose link `source` leads to one
+ */
 export async function describeSource(tree: string): Promise<string | undefined> {
+  if (!isDirectory(tree)) return undefined;
+  const linked = join(tree, 'source');
   try {
+    const source = realpathSync(isDirectory(linked) ? linked : tree);
     const described = await runTool(
-      ['git', '-C', tree, 'describe', '--always', '--tags', '--dirty'],
-      { purpose: 'asking git for the version of the kernel', timeout: 30_000 },
+      ['git', '-C', source, 'describe', '--always', '--tags', '--dirty'],
+      {
+        purpose: 'asking git for the version of the kernel',
+        returns: 'stdout',
+        timeout: 30_000,
+        // A repository that the tree merely lies in is not the kernel's.
+        env: { GIT_CEILING_DIRECTORIES: dirname(source) },
+      },
     );
     return described.trim();
   } catch (error) {

@@ -27,16 +27,15 @@ export async function decodeSplats(
     .find(isFile);
   const vmlinux = join(tree, 'vmlinux');
   if (script === undefined || !isFile(vmlinux)) return [...splats];
-  const worthIt = splats
-    .filter(({ severity, text }) => severity !== 'note' && text.includes('\n'))
-    .slice(0, MOST);
+  let left = MOST;
   const decoded: RunSplat[] = [];
   for (const splat of splats) {
-    decoded.push(
-      worthIt.includes(splat)
-        ? { ...splat, decoded: await decode([script, vmlinux, tree, modules ?? tree], splat.text) }
-        : splat,
-    );
+    const isWorthIt = left > 0 && splat.severity !== 'note' && splat.text.includes('\n');
+    if (isWorthIt) left--;
+    const lines = isWorthIt
+      ? await decode([script, vmlinux, tree, modules ?? tree], splat.text)
+      : undefined;
+    decoded.push({ ...splat, decoded: lines });
   }
   return decoded;
 }

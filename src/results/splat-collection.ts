@@ -29,6 +29,8 @@ export function collectSplats({ expected, survivesOops }: SplatOptions): SplatCo
   const splats = new Map<string, KeptSplat>();
   const counts = new Map<string, number>();
   let moment: Moment = { name: 'boot' };
+  /** That of the test whose result comes next. */
+  let testMoment: Moment = moment;
   let isCrashed = false;
   let isOver = false;
   let taint = 0;
@@ -63,13 +65,17 @@ export function collectSplats({ expected, survivesOops }: SplatOptions): SplatCo
     enter: (event) => {
       const phase = phaseAfter(event);
       if (phase !== undefined) moment = { name: phase };
+      if (event.event === 'command-start') testMoment = moment;
       if (event.event !== 'power-off') return;
       isOver = true;
       taint = event.taint;
     },
     testEnded: (name) => {
-      moment.name = name;
-      moment = { name: 'the command' };
+      testMoment.name = name;
+      const next = { name: 'the command' };
+      // The end of the command may be heard before its last result is.
+      if (moment === testMoment) moment = next;
+      testMoment = next;
     },
     isCrashed: () => isCrashed,
     finish: () => {

@@ -63,7 +63,7 @@ function describeTest({ name, message }: TestResult): string {
 
 function describeSplat({ title, severity, count, during, excused }: RunSplat): string {
   const times = count === 1 ? '' : `, ${count} times`;
-  const where = during === undefined ? '' : `, during ${during}`;
+  const where = during === undefined ? '' : `, during ${toPlainText(during)}`;
   const excuse = excused === undefined ? '' : `; expected: ${excused}`;
   return `  kernel ${severity}: ${toPlainText(title)}${times}${where}${excuse}`;
 }

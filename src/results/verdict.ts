@@ -69,13 +69,14 @@ function judgeEnd({ record, limits, splats }: RunFacts): Judgement | undefined {
     return verdictOf('crash', `the kernel crashed ${during}: ${crash.title}`);
   }
   if (record.timedOut !== undefined) {
-    return verdictOf('timeout', `${describeLimit(record.timedOut, limits)} ${during}`);
+    const where = record.timedOut === 'boot' ? '' : ` ${during}`;
+    return verdictOf('timeout', `${describeLimit(record.timedOut, limits)}${where}`);
   }
   switch (ending.kind) {
     case 'powered-off':
       return undefined;
     case 'not-started': {
-      const words = record.qemuSaid.trim().split('\n').at(-1) ?? '';
+      const words = record.qemuSaid.trim().split('\n').at(-1) || 'it did not say why';
       const hint = hintFor(record.qemuSaid);
       const why = hint === undefined ? words : `${words} (${hint})`;
       return verdictOf('error', `QEMU did not start the VM: ${why}`);
@@ -112,6 +113,8 @@ function describePhase(events: readonly GuestEvent[]): string {
       return 'before init';
     case 'autorun-start':
       return `in autorun script ${nameOfScript(last.script)}`;
+    case 'autorun-end':
+      return `after autorun script ${nameOfScript(last.script)}`;
     case 'command-start':
       return 'in the command';
     case 'command-end':
@@ -201,7 +204,7 @@ function describePass({ hasCommand, tests, autorun }: RunFacts): string {
   const passed = tests.filter(({ status }) => status === 'pass').length;
   if (tests.length > 0) {
     const others = tests.length - passed;
-    return `${passed} tests passed${others === 0 ? '' : `, ${others} skipped or expected to fail`}`;
+    return `${passed === 1 ? '1 test' : `${passed} tests`} passed${others === 0 ? '' : `, ${others} skipped or expected to fail`}`;
   }
   if (hasCommand) return 'the command succeeded';
   if (autorun === 0) return 'the VM came up and powered off; there was nothing to run';

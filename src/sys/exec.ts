@@ -1,5 +1,5 @@
 import { type ChildProcess, type StdioOptions, spawn } from 'node:child_process';
-import { UserError } from '../errors.ts';
+import { errorCode, UserError } from '../errors.ts';
 import { formatCommandLine } from './command-line.ts';
 
 export interface ToolRun {
@@ -11,7 +11,7 @@ export interface ToolRun {
   returns?: 'all' | 'stdout';
   /** Text for its stdin, which is empty otherwise. */
   input?: string;
-  /** Milliseconds after which it is ended. */
+  /** Milliseconds after which it and all that it has started are ended. */
   timeout?: number;
   /** What the failure message says that the tool was doing. */
   purpose: string;
@@ -34,13 +34,24 @@ export async function runTool(argv: readonly [string, ...string[]], run: ToolRun
     cwd: run.cwd ?? process.cwd(),
     env: { LC_ALL: 'C.UTF-8', ...run.env },
     ...(run.input === undefined ? { stdin: 'ignore' as const } : { input: run.input }),
-    ...(run.timeout !== undefined && { timeout: run.timeout }),
+    // A group of its own can be ended as a whole.
+    detached: run.timeout !== undefined,
     reject: false,
     maxBuffer: 64 * 1024 * 1024,
   });
-  const tool = { end: () => subprocess.kill('SIGTERM'), ended: subprocess.then(() => {}) };
+  const end = (): void => {
+    if (run.timeout === undefined) subprocess.kill('SIGTERM');
+    else endGroup(subprocess.pid);
+  };
+  const tool = { end, ended: subprocess.then(() => {}) };
   running.add(tool);
   tool.ended.finally(() => running.delete(tool));
+  let isLate = false;
+  const timer = setTimeout(() => {
+    isLate = true;
+    end();
+  }, run.timeout ?? NEVER);
+  tool.ended.finally(() => clearTimeout(timer));
   if (run.onLine !== undefined) {
     for await (const line of subprocess.iterable({ from: 'all' })) run.onLine(line);
   }
@@ -54,19 +65,32 @@ export async function runTool(argv: readonly [string, ...string[]], run: ToolRun
   }
   // What setpriv and shells exit with for a program that may not be executed, or does not exist.
   const missing = result.exitCode === 126 || result.exitCode === 127;
-  const how = missing
-    ? 'it cannot be executed'
-    : result.signal !== undefined
-      ? `it was killed by ${result.signal}`
-      : `it exited with status ${result.exitCode}`;
+  const how = isLate
+    ? `it took longer than ${(run.timeout ?? 0) / 1000} s`
+    : missing
+      ? 'it cannot be executed'
+      : result.signal !== undefined
+        ? `it was killed by ${result.signal}`
+        : `it exited with status ${result.exitCode}`;
   throw new UserError(`${run.purpose}: ${argv[0]} failed: ${how}`, {
     problems: [`command: ${formatCommandLine(argv)}`, ...lastLines(result.all ?? '', 12)],
     ...(missing && run.installHint !== undefined ? { hint: run.installHint } : {}),
   });
 }
 
+/** The longest that setTimeout takes, 24 days. */
+const NEVER = 2 ** 31 - 1;
+
+function endGroup(leader: number | undefined): void {
+  try {
+    if (leader !== undefined) process.kill(-leader, 'SIGTERM');
+  } catch (error) {
+    if (errorCode(error) !== 'ESRCH') throw error;
+  }
+}
+
 /** What `runTool` has running. */
-const running = new Set<{ end: () => boolean; ended: Promise<void> }>();
+const running = new Set<{ end: () => void; ended: Promise<void> }>();
 
 /** Ends every program that `runTool` has running, and waits until they are gone. */
 export async function endTools(): Promise<void> {

@@ -10,7 +10,7 @@ import { CONSOLE_ID } from './qemu-arguments.ts';
 import { listenToSignals, type QemuProcess, startQemu } from './qemu-process.ts';
 import { untilEndMark } from './until-end-mark.ts';
 
-/** Milliseconds; undefined: no limit. */
+/** Milliseconds, 2^31 - 1 at most; undefined: no limit. */
 export interface SessionLimits {
   /** For the whole session, from the start of QEMU. */
   total: number | undefined;
@@ -172,16 +172,14 @@ function startLimits(
   silentFor: () => number,
 ): { booted: () => void; stop: () => void } {
   const after = (limit: keyof SessionLimits): NodeJS.Timeout | undefined =>
-    limits[limit] === undefined
-      ? undefined
-      : setTimeout(() => expire(limit), Math.min(limits[limit], LONGEST_TIMER));
+    limits[limit] === undefined ? undefined : setTimeout(() => expire(limit), limits[limit]);
   const total = after('total');
   const boot = after('boot');
   let silence: NodeJS.Timeout | undefined;
   const watchSilence = (limit: number): void => {
     const left = limit - silentFor();
     if (left <= 0) expire('silence');
-    else silence = setTimeout(() => watchSilence(limit), Math.min(left, LONGEST_TIMER));
+    else silence = setTimeout(() => watchSilence(limit), left);
   };
   if (limits.silence !== undefined) watchSilence(limits.silence);
   return {
@@ -191,9 +189,6 @@ function startLimits(
     },
   };
 }
-
-/** What setTimeout takes, 24 days. */
-const LONGEST_TIMER = 2 ** 31 - 1;
 
 interface Ender {
   expire: (limit: keyof SessionLimits) => void;
@@ -278,7 +273,7 @@ async function askForBacktraces(qemu: QemuProcess, lastSign: () => number): Prom
     const isBroken = await qemu.qmp.execute('chardev-send-break', {
       arguments: { id: CONSOLE_ID },
     });
-    if (!isBroken) return;
+    if (!isBroken) break;
     qemu.channel('console').write(key);
     if (!(await hearAnswer(asked, lastSign))) break;
     if (key === BACKTRACE_KEYS.at(-1)) return;

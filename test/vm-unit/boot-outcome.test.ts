@@ -8,7 +8,7 @@ const START: GuestEvent = { event: 'autorun-start', script: 'a.sh' };
 const END: GuestEvent = { event: 'autorun-end', script: 'a.sh', status: 0 };
 const FAILED: GuestEvent = { event: 'autorun-end', script: 'a.sh', status: 3 };
 const PROMPT: GuestEvent = { event: 'prompt' };
-const POWER_OFF: GuestEvent = { event: 'power-off', taint: 0 };
+const POWER_OFF: GuestEvent = { event: 'power-off', taint: 0, left: 0 };
 
 /** A VM that nobody watched and that did all it should, with changes. */
 function makeRecord(changes: Partial<VmRecord> = {}): VmRecord {

@@ -32,7 +32,7 @@ test('autorun scripts that failed, in order, with their status', () => {
     failedAutoruns([
       { event: 'autorun-end', script: 'a.sh', status: 0 },
       { event: 'autorun-end', script: 'b.sh', status: 1 },
-      { event: 'power-off', taint: 0 },
+      { event: 'power-off', taint: 0, left: 0 },
       { event: 'autorun-end', script: 'c.sh', status: 127 },
     ]).map(({ script, status }) => `${script} ${status}`),
   ).toEqual(['b.sh 1', 'c.sh 127']);

@@ -1,0 +1,156 @@
+import { describe, expect, test } from 'vitest';
+import { type RunOptions, readRunOptions } from '../../src/commands/run-options.ts';
+import { UsageError } from '../../src/errors.ts';
+import { complaintOf } from '../support/complaint.ts';
+import { makeTemporaryDirectory, writeFiles } from '../support/temporary-directory.ts';
+
+const words = (...texts: string[]): Buffer[] => texts.map((text) => Buffer.from(text));
+
+const read = (options: Partial<RunOptions> = {}, cwd = '/here') =>
+  readRunOptions({ command: undefined, ...options }, cwd);
+
+describe('what is read', () => {
+  test('nothing is given: the cut’s own command, no limits, nothing expected', () => {
+    expect(read()).toEqual({
+      command: undefined,
+      limits: { total: undefined, boot: undefined, silence: undefined },
+      expected: [],
+      build: undefined,
+      junit: undefined,
+    });
+  });
+
+  test.each([
+    [{ command: words('./check', '-g', '') }, { arguments: words('./check', '-g', '') }],
+    [{ exec: 'echo $HOME | wc' }, { shell: 'echo $HOME | wc' }],
+    [{ file: './my tests.sh' }, { script: './my tests.sh' }],
+  ])('a command: %j', (options, command) => {
+    expect(read(options).command).toEqual(command);
+  });
+
+  test('limits in milliseconds', () => {
+    expect(read({ timeout: '10m', bootTimeout: '90', silence: '1.5s' }).limits).toEqual({
+      ...{ total: 600_000, boot: 90_000, silence: 1500 },
+    });
+  });
+
+  test('a build is split as a shell would, and none is used', () => {
+    expect(read({ build: 'make -j8 "LOCALVERSION=-my tree" CC=$CC' }).build).toEqual([
+      ...['make', '-j8', 'LOCALVERSION=-my tree', 'CC=$CC'],
+    ]);
+  });
+
+  test('paths are those of the current directory', () => {
+    expect(read({ junit: 'out/junit.xml' }).junit).toBe('/here/out/junit.xml');
+    expect(read({ junit: '/abs.xml' }).junit).toBe('/abs.xml');
+  });
+
+  test('expected splats, from a file', () => {
+    const cwd = makeTemporaryDirectory();
+    writeFiles(cwd, { known: '# ours\nwarning: WARNING in foo # fixed in 6.19\n' });
+    expect(read({ expected: 'known' }, cwd).expected).toMatchObject([
+      { pattern: /warning: WARNING in foo/, reason: 'fixed in 6.19', where: `${cwd}/known:2` },
+    ]);
+  });
+});
+
+describe('mistakes', () => {
+  const mistakes: Record<string, Partial<RunOptions>> = {
+    'two commands': { command: words('ls'), exec: 'ls' },
+    'two commands of another kind': { exec: 'ls', file: 'ls.sh' },
+    'nothing after --': { command: [] },
+    'an empty word after --': { command: words('', '-l') },
+    'a limit that is no duration': { timeout: 'soon' },
+    'a limit of nothing': { bootTimeout: '0' },
+    'a limit with a strange unit': { silence: '5min' },
+    'no CPU': { cpus: '0' },
+    'CPUs that are no number': { cpus: 'two' },
+    'more CPUs than a PC has': { cpus: '256' },
+    'memory that is no size': { memory: 'lots' },
+    'memory in which nothing boots': { memory: '8M' },
+    'a build of nothing': { build: ' ' },
+    'a build with a quote that is not closed': { build: 'make "-j8' },
+    'a build for a shell': { build: 'make -j8 && make modules' },
+    'a build into a pipe': { build: 'make | tee log' },
+    'expected splats that are not there': { expected: 'nowhere' },
+    'expected splats in a directory': { expected: '.' },
+    'expected splats without a reason, or not an expression': { expected: 'broken' },
+  };
+
+  test('each is refused with what and how to mend it', async () => {
+    const cwd = makeTemporaryDirectory();
+    writeFiles(cwd, { broken: 'WARNING in foo\n(unclosed # because\n' });
+    const lines: string[] = [];
+    for (const [name, options] of Object.entries(mistakes)) {
+      lines.push(`${name}:`);
+      lines.push(await complaintOf(() => read(options, cwd), { HERE: cwd }));
+    }
+    expect(lines.join('\n')).toMatchInlineSnapshot(`
+      "two commands:
+      rapido: error: there can be one command only: -x, -f, or what follows \`--\`
+      two commands of another kind:
+      rapido: error: there can be one command only: -x, -f, or what follows \`--\`
+      nothing after --:
+      rapido: error: there is no command after \`--\`
+        hint: rapido run NAME -- ls -l /dev
+      an empty word after --:
+      rapido: error: there is no command after \`--\`
+        hint: rapido run NAME -- ls -l /dev
+      a limit that is no duration:
+      rapido: error: --timeout: "soon" is not a duration
+        hint: a number above 0 with s, m, h or d, 24d at most: --timeout 90s, --timeout 10m
+      a limit of nothing:
+      rapido: error: --boot-timeout: "0" is not a duration
+        hint: a number above 0 with s, m, h or d, 24d at most: --boot-timeout 90s, --boot-timeout 10m
+      a limit with a strange unit:
+      rapido: error: --silence: "5min" is not a duration
+        hint: a number above 0 with s, m, h or d, 24d at most: --silence 90s, --silence 10m
+      no CPU:
+      rapido: error: --cpus: "0" is not a number from 1 to 255
+      CPUs that are no number:
+      rapido: error: --cpus: "two" is not a number from 1 to 255
+      more CPUs than a PC has:
+      rapido: error: --cpus: "256" is not a number from 1 to 255
+      memory that is no size:
+      rapido: error: --memory: "lots" is not an amount of memory that a VM can have
+        hint: a number with a unit, 16M at least: --memory 2G
+      memory in which nothing boots:
+      rapido: error: --memory: "8M" is not an amount of memory that a VM can have
+        hint: a number with a unit, 16M at least: --memory 2G
+      a build of nothing:
+      rapido: error: --build: " " is no command, or a quote in it is not closed
+        hint: --build "make -j8"
+      a build with a quote that is not closed:
+      rapido: error: --build: "make "-j8" is no command, or a quote in it is not closed
+        hint: --build "make -j8"
+      a build for a shell:
+      rapido: error: --build: "&&" is for a shell, and none is used
+        hint: give one command, or a script; the modules are installed without being asked for
+      a build into a pipe:
+      rapido: error: --build: "|" is for a shell, and none is used
+        hint: give one command, or a script; the modules are installed without being asked for
+      expected splats that are not there:
+      rapido: error: --expected: HERE/nowhere cannot be read (ENOENT)
+      expected splats in a directory:
+      rapido: error: --expected: HERE cannot be read (EISDIR)
+      expected splats without a reason, or not an expression:
+      rapido: error: HERE/broken: not a list of expected splats
+        - HERE/broken:1: no reason is given: WARNING in foo
+        - HERE/broken:2: Invalid regular expression: /(unclosed/: Unterminated group
+        hint: write one a line: PATTERN # REASON, such as \`warning: WARNING in foo # fixed in 6.13\`"
+    `);
+  });
+
+  test.each(Object.entries(mistakes))('%s is a mistake in the command line', (_, options) => {
+    const cwd = makeTemporaryDirectory();
+    writeFiles(cwd, { broken: 'WARNING in foo\n' });
+    expect(() => read(options, cwd)).toThrow(UsageError);
+  });
+
+  test.each(['make ; make', 'make || true', 'make | tee log', 'make & make'])(
+    'a build that only a shell understands: %s',
+    (build) => {
+      expect(() => read({ build })).toThrow(/is for a shell/);
+    },
+  );
+});

@@ -1,0 +1,119 @@
+import { readdirSync } from 'node:fs';
+import { join } from 'node:path';
+import { describe, expect, it } from 'vitest';
+import { createWorkspace, type Finished, type RunOptions } from '../support/workspace.ts';
+
+/** What a user reads after `rapido run`, with the home directory shown as ~. */
+async function rapidoRun(
+  args: readonly string[],
+  files: Readonly<Record<string, string>> = {},
+  options: RunOptions = {},
+): Promise<Pick<Finished, 'status' | 'stdout' | 'stderr'> & { left: string[] }> {
+  const home = createWorkspace();
+  for (const [name, content] of Object.entries(files)) home.write(name, content);
+  const { status, stdout, stderr } = await home.rapido(['run', ...args], options);
+  const left = readdirSync(home.directory, { recursive: true, encoding: 'utf8' }).filter((name) =>
+    /\.img$|result\.json$/.test(name),
+  );
+  return { status, stdout, stderr: stderr.replaceAll(home.directory, '~'), left };
+}
+
+/** Mistakes, each found before anything is done. */
+const MISTAKES: Readonly<Record<string, readonly string[]>> = {
+  'no target': [],
+  'a target that does not exist': ['simple-exmaple'],
+  'an option that does not exist': ['--no-such', 'simple-example'],
+  'a command without `--`': ['simple-example', 'ls'],
+  'two commands': ['-x', 'ls', 'simple-example', '--', 'ls'],
+  'nothing after `--`': ['simple-example', '--'],
+  'a limit that is none': ['--timeout', 'soon', 'simple-example', '--', 'true'],
+  'a junit file in no directory': ['--junit', 'out/junit.xml', 'simple-example', '--', 'true'],
+  'a conf that does not exist': ['--conf', 'nowhere', 'simple-example', '--', 'true'],
+};
+
+describe('mistakes', () => {
+  it('each is told, with the status that no command’s own end is taken for: 125', async () => {
+    const told: string[] = [];
+    for (const [name, args] of Object.entries(MISTAKES)) {
+      const { status, stdout, stderr, left } = await rapidoRun(args);
+      expect({ stdout, left }).toEqual({ stdout: '', left: [] });
+      told.push(`${name}: ${status}\n${stderr}`);
+    }
+    expect(told.join('')).toMatchInlineSnapshot(`
+      "no target: 125
+      rapido: error: missing required argument 'name'
+        hint: the command goes after \`--\`; \`rapido run --help\` shows examples
+      a target that does not exist: 125
+      rapido: error: there is no cut called simple-exmaple
+        hint: did you mean simple-example? \`rapido list\` shows all
+      an option that does not exist: 125
+      rapido: error: unknown option '--no-such'
+        hint: the command goes after \`--\`; \`rapido run --help\` shows examples
+      a command without \`--\`: 125
+      rapido: error: too many arguments for 'run'. Expected 1 argument but got 2.
+        hint: the command goes after \`--\`; \`rapido run --help\` shows examples
+      two commands: 125
+      rapido: error: there can be one command only: -x, -f, or what follows \`--\`
+      nothing after \`--\`: 125
+      rapido: error: there is no command after \`--\`
+        hint: rapido run NAME -- ls -l /dev
+      a limit that is none: 125
+      rapido: error: --timeout: "soon" is not a duration
+        hint: a number above 0 with s, m, h or d, 24d at most: --timeout 90s, --timeout 10m
+      a junit file in no directory: 125
+      rapido: error: --junit: there is no directory ~/out
+      a conf that does not exist: 125
+      rapido: error: conf file nowhere, named by --conf, does not exist
+        hint: Name a file that can be read, or leave --conf out.
+      "
+    `);
+  });
+
+  it('stop a bisection: they would be the same with every commit', async () => {
+    const { status } = await rapidoRun(['--bisect', 'simple-exmaple', '--', 'true']);
+    expect(status).toBe(128);
+    const { status: unknown } = await rapidoRun(['--bisect', '--no-such', 'simple-example']);
+    expect(unknown).toBe(128);
+  });
+
+  it('`--bisect` after `--` belongs to the command', async () => {
+    const { status } = await rapidoRun(['simple-exmaple', '--', 'git', '--bisect']);
+    expect(status).toBe(125);
+  });
+
+  it('the help is no mistake', async () => {
+    const { status, stdout } = await rapidoRun(['--help']);
+    expect(status).toBe(0);
+    expect(stdout).toContain('--keep-going');
+  });
+});
+
+describe('a kernel that does not build', () => {
+  const files = {
+    'linux/.config': 'CONFIG_MODULES=y\n',
+    'rapido.conf': 'KERNEL_SRC="${HOME}/linux"\n',
+  };
+
+  it('is told with the last lines of the build; the run is kept with all of them', async () => {
+    const home = createWorkspace();
+    for (const [name, content] of Object.entries(files)) home.write(name, content);
+    home.write('build', '#!/bin/sh\necho "fs/foo.c:1: error: expected ;" >&2\nexit 2\n', 0o755);
+    const build = ['--build', join(home.directory, 'build').replaceAll(' ', '\\ ')];
+    const args = ['run', '--results', 'runs', ...build, 'simple-example', '--', 'true'];
+    const { status, stdout, stderr } = await home.rapido(args);
+    expect({ status, stdout }).toEqual({ status: 125, stdout: '' });
+    expect(stderr).toContain('fs/foo.c:1: error: expected ;');
+    const shown = await home.rapido(['results', '--results', 'runs', '--json', 'latest']);
+    expect(JSON.parse(shown.stdout)).toMatchObject({
+      verdict: 'error',
+      status: 125,
+      reason: expect.stringContaining('building the kernel'),
+      command: { arguments: ['true'] },
+    });
+  });
+
+  it('cannot be tested, says a bisection: another commit may build', async () => {
+    const args = ['--bisect', '--build', 'false', 'simple-example', '--', 'true'];
+    expect((await rapidoRun(args, files)).status).toBe(125);
+  });
+});

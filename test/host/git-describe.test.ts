@@ -1,0 +1,70 @@
+import { execFileSync } from 'node:child_process';
+import { mkdirSync, renameSync } from 'node:fs';
+import { join } from 'node:path';
+import { beforeEach, expect, test } from 'vitest';
+import { describeSource } from '../../src/host/git-describe.ts';
+import { makeTemporaryDirectory, writeFiles } from '../support/temporary-directory.ts';
+
+let tree: string;
+beforeEach(() => {
+  tree = makeTemporaryDirectory();
+});
+
+function git(...args: string[]): void {
+  const author = { NAME: 'A', EMAIL: 'a@example.org' };
+  execFileSync('git', ['-C', tree, ...args], {
+    stdio: 'ignore',
+    env: {
+      ...{ PATH: process.env.PATH, HOME: tree, GIT_CONFIG_NOSYSTEM: '1' },
+      ...{ GIT_AUTHOR_NAME: author.NAME, GIT_AUTHOR_EMAIL: author.EMAIL },
+      ...{ GIT_COMMITTER_NAME: author.NAME, GIT_COMMITTER_EMAIL: author.EMAIL },
+    },
+  });
+}
+
+function commit(): void {
+  writeFiles(tree, { Makefile: 'VERSION = 6\n' });
+  git('init', '--quiet');
+  git('add', 'Makefile');
+  git('commit', '--quiet', '-m', 'Linux 6.18');
+}
+
+test('a tag, with how far it is from there and whether anything was changed', async () => {
+  commit();
+  git('tag', '-a', '-m', 'Linux 6.18', 'v6.18');
+  expect(await describeSource(tree)).toBe('v6.18');
+  writeFiles(tree, { Makefile: 'VERSION = 7\n' });
+  expect(await describeSource(tree)).toBe('v6.18-dirty');
+  git('commit', '--quiet', '-a', '-m', 'a change');
+  expect(await describeSource(tree)).toMatch(/^v6\.18-1-g[0-9a-f]{7,}$/);
+});
+
+test('without a tag, the commit', async () => {
+  commit();
+  expect(await describeSource(tree)).toMatch(/^[0-9a-f]{7,}$/);
+});
+
+test('a tree without git, or none at all, has no version', async () => {
+  expect(await describeSource(tree)).toBeUndefined();
+  expect(await describeSource(join(tree, 'nowhere'))).toBeUndefined();
+});
+
+test('a repository without a commit has none', async () => {
+  git('init', '--quiet');
+  expect(await describeSource(tree)).toBeUndefined();
+});
+
+test('what git warns of is no part of the version', async () => {
+  commit();
+  git('tag', '-a', '-m', 'Linux 6.18', 'v6.18');
+  // A tag that was renamed by hand: git says so on stderr.
+  renameSync(join(tree, '.git/refs/tags/v6.18'), join(tree, '.git/refs/tags/mine'));
+  expect(await describeSource(tree)).toMatch(/^[\w.-]+$/);
+});
+
+test('a tree that merely lies in a repository of something else has no version of its own', async () => {
+  commit();
+  const linux = join(tree, 'linux-6.18');
+  mkdirSync(linux);
+  expect(await describeSource(linux)).toBeUndefined();
+});

@@ -1,0 +1,130 @@
+import { readFileSync } from 'node:fs';
+import { join } from 'node:path';
+import { expect, test } from 'vitest';
+import { createRecorder, type Recorder, type RecorderOptions } from '../../src/results/recorder.ts';
+import { judgeRun } from '../../src/results/verdict.ts';
+import { makeTemporaryDirectory } from '../support/temporary-directory.ts';
+
+interface Recorded {
+  recorder: Recorder;
+  read: (name: keyof RecorderOptions['files']) => string;
+}
+
+function record(changes: Partial<RecorderOptions> = {}): Recorded {
+  const directory = makeTemporaryDirectory();
+  const files = {
+    console: join(directory, 'console.log'),
+    stdout: join(directory, 'stdout.log'),
+    stderr: join(directory, 'stderr.log'),
+  };
+  const recorder = createRecorder({
+    ...{ files, expected: [], survivesOops: false, format: undefined, mustTellTests: false },
+    ...changes,
+  });
+  return { recorder, read: (name) => readFileSync(files[name], 'latin1') };
+}
+
+test('console, stdout and stderr are on disk as they came, while the VM still runs', () => {
+  const { recorder, read } = record();
+  recorder.onConsole(Buffer.from('[    1.000000] Linux\r\n[ 2'));
+  recorder.onOutput('stdout', Buffer.from([0, 0xff, 0x0a]));
+  recorder.onOutput('stderr', Buffer.from('no line end'));
+  expect([read('console'), read('stdout'), read('stderr')]).toEqual([
+    ...['[    1.000000] Linux\r\n[ 2', '\0\xff\n', 'no line end'],
+  ]);
+});
+
+test('remarks of rapido stand on lines of their own in the console’s log, and are judged by nobody', () => {
+  const { recorder, read } = record();
+  recorder.onConsole(Buffer.from('login: '));
+  recorder.remark('BUG: kernel NULL pointer dereference; the VM is ended');
+  expect(read('console')).toBe(
+    'login: \r\nrapido: BUG: kernel NULL pointer dereference; the VM is ended\r\n',
+  );
+  expect(recorder.finish().splats).toEqual([]);
+});
+
+test('a panic is known as soon as its line is whole, in however many pieces it comes', () => {
+  const { recorder } = record();
+  const line = '[    3.141592] Kernel panic - not syncing: Fatal exception\r\n';
+  const states = [...line].map((letter) => recorder.onConsole(Buffer.from(letter)));
+  expect(states.indexOf('crashed')).toBe(line.length - 1);
+  expect(recorder.onConsole(Buffer.from('more'))).toBe('crashed');
+  expect(recorder.finish().splats).toMatchObject([{ severity: 'fatal' }]);
+});
+
+test('a panic on a last line that has no end counts', () => {
+  const { recorder } = record();
+  recorder.onConsole(Buffer.from('[    3.100000] Kernel panic - not syncing: Fatal exception'));
+  expect(recorder.finish().splats).toMatchObject([{ severity: 'fatal' }]);
+});
+
+test('tests are read from stdout only, across pieces, letters of several bytes included', () => {
+  const { recorder } = record({ format: 'ktap' });
+  const stdout = Buffer.from('TAP version 13\n1..1\nnot ok 1 größe');
+  for (const byte of stdout) recorder.onOutput('stdout', Buffer.from([byte]));
+  recorder.onOutput('stderr', Buffer.from('ok 1 fake\n'));
+  recorder.onConsole(Buffer.from('ok 1 fake\n'));
+  expect(recorder.finish()).toMatchObject({
+    tests: [{ name: 'größe', status: 'fail' }],
+    testProblems: [],
+  });
+});
+
+test('a line without an end fills no memory, and hides nothing after it', () => {
+  const { recorder } = record({ format: 'ktap' });
+  const megabyte = Buffer.alloc(1 << 20, 'x');
+  for (let count = 0; count < 8; count++) {
+    recorder.onConsole(megabyte);
+    recorder.onOutput('stdout', megabyte);
+  }
+  recorder.onConsole(Buffer.from('\n[    3.100000] Kernel panic - not syncing: x\n'));
+  recorder.onOutput('stdout', Buffer.from('\nTAP version 13\n1..1\nok 1 a\n'));
+  expect(recorder.finish()).toMatchObject({
+    splats: [{ severity: 'fatal' }],
+    tests: [{ name: 'a', status: 'pass' }],
+  });
+});
+
+test('a file that cannot be written is named, and what came is judged all the same', () => {
+  const gone = join(makeTemporaryDirectory(), 'gone', 'console.log');
+  const directory = makeTemporaryDirectory();
+  const { recorder } = record({
+    files: {
+      console: gone,
+      stdout: join(directory, 'stdout.log'),
+      stderr: join(directory, 'stderr.log'),
+    },
+  });
+  expect(recorder.onConsole(Buffer.from('[    1.000000] Kernel panic - not syncing: x\n'))).toBe(
+    'crashed',
+  );
+  const { unwritten, splats } = recorder.finish();
+  expect(unwritten).toEqual([expect.stringMatching(/^console\.log: /)]);
+  expect(splats).toHaveLength(1);
+});
+
+test('a kernel that cannot power off, and ends with init once all is said, passes', () => {
+  const { recorder } = record();
+  const events = [
+    { event: 'init', uptime: 1 },
+    { event: 'command-start' },
+    { event: 'command-end', status: 0 },
+    { event: 'power-off', taint: 0, left: 0 },
+  ] as const;
+  for (const event of events) recorder.onEvent(event);
+  const consoleTail =
+    '[    9.100000] Kernel panic - not syncing: Attempted to kill init! exitcode=0x00000000\r\n';
+  recorder.onConsole(Buffer.from(consoleTail));
+  const { verdict } = judgeRun({
+    record: {
+      ...{ exit: { status: 0 }, qemuSaid: '', shutdown: 'guest-reset', events, consoleTail },
+      ...{ interruptedBy: undefined, timedOut: undefined, isOutputWhole: true, strangeLines: 0 },
+      times: { init: 1, autorunEnd: undefined, commandStart: 2, commandEnd: 3, end: 4 },
+    },
+    limits: { total: undefined, boot: undefined, silence: undefined },
+    ...{ autorun: 0, hasCommand: true },
+    ...recorder.finish(),
+  });
+  expect(verdict).toBe('pass');
+});

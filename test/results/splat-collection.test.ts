@@ -1,0 +1,245 @@
+import { describe, expect, test } from 'vitest';
+import { parseExpectedSplats } from '../../src/klog/expected.ts';
+import type { RunSplat } from '../../src/results/run-result.ts';
+import {
+  collectSplats,
+  type SplatCollection,
+  type SplatOptions,
+} from '../../src/results/splat-collection.ts';
+
+let seconds = 10;
+
+/** Lines of the kernel's, each with a time stamp a millisecond after the one before. */
+function say(splats: SplatCollection, ...texts: string[]): void {
+  for (const text of texts) {
+    seconds += 0.001;
+    splats.push(`[${seconds.toFixed(6).padStart(12)}] ${text}\r`);
+  }
+}
+
+const warning = (name: string): string[] => [
+  '------------[ cut here ]------------',
+  `WARNING: CPU: 0 PID: 45 at fs/${name}.c:151 ${name}+0x1aa/0x1785`,
+  'CPU: 0 PID: 45 Comm: sh Not tainted 6.18.0 #1',
+  'Call Trace:',
+  ` ${name}+0x1aa/0x1785`,
+  '---[ end trace 0000000000000000 ]---',
+];
+
+const OOPS = [
+  'BUG: kernel NULL pointer dereference, address: 0000000000000000',
+  '#PF: supervisor write access in kernel mode',
+  'Oops: 0002 [#1] PREEMPT SMP',
+  'RIP: 0010:foo+0x1/0x2',
+  '---[ end trace 0000000000000000 ]---',
+];
+
+const HUNG_TASK = [
+  'INFO: task sync:77 blocked for more than 120 seconds.',
+  '      Not tainted 6.18.0 #1',
+  '"echo 0 > /proc/sys/kernel/hung_task_timeout_secs" disables this message.',
+  'task:sync            state:D stack:0     pid:77    ppid:1      flags:0x00000002',
+  'Call Trace:',
+  ' schedule+0x1/0x2',
+];
+
+const collect = (changes: Partial<SplatOptions> = {}): SplatCollection =>
+  collectSplats({ expected: [], survivesOops: false, ...changes });
+
+const expecting = (text: string) => parseExpectedSplats(text, 'expected');
+
+const brief = (splats: readonly RunSplat[]): string[] =>
+  splats.map(
+    ({ severity, title, count, during, excused }) =>
+      `${severity} ${title} x${count} in ${during}${excused === undefined ? '' : `: ${excused}`}`,
+  );
+
+describe('where a complaint came', () => {
+  test('in the boot, in init, in an autorun script, in the command, at the end', () => {
+    const splats = collect();
+    say(splats, ...warning('boot'));
+    splats.enter({ event: 'init', uptime: 1 });
+    say(splats, ...warning('init'));
+    splats.enter({ event: 'autorun-start', script: '00-mkfs.sh' });
+    say(splats, ...warning('mkfs'));
+    splats.enter({ event: 'autorun-end', script: '00-mkfs.sh', status: 0 });
+    splats.enter({ event: 'command-start' });
+    say(splats, ...warning('command'));
+    splats.enter({ event: 'command-end', status: 0 });
+    say(splats, ...warning('late'));
+    splats.enter({ event: 'power-off', taint: 512, left: 0 });
+    expect(brief(splats.finish())).toEqual([
+      'error WARNING in boot x1 in boot',
+      'error WARNING in init x1 in init',
+      'error WARNING in mkfs x1 in autorun script mkfs.sh',
+      'error WARNING in command x1 in the command',
+      'error WARNING in late x1 in the end',
+    ]);
+  });
+
+  test('in the test whose result comes next', () => {
+    const splats = collect();
+    say(splats, ...warning('before'));
+    splats.enter({ event: 'command-start' });
+    say(splats, ...warning('one'));
+    splats.testEnded('first');
+    say(splats, ...warning('two'), ...warning('three'));
+    splats.testEnded('second');
+    splats.testEnded('third');
+    say(splats, ...warning('four'));
+    expect(brief(splats.finish())).toEqual([
+      'error WARNING in before x1 in boot',
+      'error WARNING in one x1 in first',
+      'error WARNING in two x1 in second',
+      'error WARNING in three x1 in second',
+      'error WARNING in four x1 in the command',
+    ]);
+  });
+
+  test('in the phase in which it began, even if its end comes later', () => {
+    const splats = collect();
+    splats.enter({ event: 'command-start' });
+    say(splats, ...warning('foo').slice(0, 3));
+    splats.enter({ event: 'command-end', status: 0 });
+    say(splats, ...warning('foo').slice(3));
+    expect(brief(splats.finish())).toEqual(['error WARNING in foo x1 in the command']);
+  });
+
+  test('in the test in which it began, even if only silence tells that it is over', () => {
+    const splats = collect();
+    splats.enter({ event: 'command-start' });
+    say(splats, ...HUNG_TASK);
+    splats.testEnded('the one that hung');
+    seconds += 5;
+    say(splats, 'EXT4-fs (vda): mounted filesystem');
+    splats.testEnded('an innocent one');
+    expect(brief(splats.finish())[0]).toContain('in the one that hung');
+  });
+});
+
+test('the same complaint is one, counted; its text is the first', () => {
+  const splats = collect();
+  say(splats, ...warning('foo'), ...warning('bar'), ...warning('foo'));
+  const found = splats.finish();
+  expect(brief(found)).toEqual([
+    'error WARNING in foo x2 in boot',
+    'error WARNING in bar x1 in boot',
+  ]);
+  expect(found[0]?.text.split('\n')[0]).toContain('cut here');
+  expect(found[0]?.text).toContain('end trace');
+});
+
+describe('a crash', () => {
+  test('is known with the line that tells, not with its end', () => {
+    const splats = collect();
+    say(splats, 'all is well');
+    expect(splats.isCrashed()).toBe(false);
+    say(splats, OOPS[0] ?? '');
+    expect(splats.isCrashed()).toBe(true);
+    expect(splats.finish()).toMatchObject([{ severity: 'fatal' }]);
+  });
+
+  test('is none where the kernel was told to go on after an oops', () => {
+    const splats = collect({ survivesOops: true });
+    say(splats, ...OOPS);
+    expect(splats.isCrashed()).toBe(false);
+    expect(splats.finish()).toMatchObject([{ severity: 'error' }]);
+  });
+
+  test('is a panic in any case', () => {
+    const splats = collect({ survivesOops: true });
+    say(splats, 'Kernel panic - not syncing: sysrq triggered crash');
+    expect(splats.isCrashed()).toBe(true);
+  });
+});
+
+test('what is expected is excused, in the words of who expects it, and nothing else', () => {
+  const splats = collect({ expected: expecting('warning: WARNING in foo$ # fixed in 6.19') });
+  say(splats, ...warning('foo'), ...warning('foobar'));
+  expect(brief(splats.finish())).toEqual([
+    'error WARNING in foo x1 in boot: fixed in 6.19',
+    'error WARNING in foobar x1 in boot',
+  ]);
+});
+
+describe('a kernel that is tainted at the end', () => {
+  const taintedBy = (taint: number, options: Partial<SplatOptions> = {}, ...lines: string[]) => {
+    const splats = collect(options);
+    say(splats, ...lines);
+    splats.enter({ event: 'power-off', taint, left: 0 });
+    return brief(splats.finish());
+  };
+
+  // Bits of Documentation/admin-guide/tainted-kernels.rst.
+  test.each([
+    [1 << 4, 'a machine check'],
+    [1 << 5, 'a bad page'],
+    [1 << 7, 'an oops or BUG'],
+    [1 << 9, 'a warning'],
+    [1 << 14, 'a soft lockup'],
+  ])('by a complaint that the console did not show (%i)', (taint, words) => {
+    expect(taintedBy(taint)).toEqual([
+      expect.stringMatching(`^error kernel tainted: ., ${words} x1`),
+    ]);
+  });
+
+  test('by several', () => {
+    expect(taintedBy((1 << 7) | (1 << 9))).toEqual([
+      'error kernel tainted: D, an oops or BUG; W, a warning x1 in undefined',
+    ]);
+  });
+
+  test.each([0, 1 << 0, 1 << 12, 1 << 13, 1 << 15, 1 << 18])(
+    'by a module or nothing: no complaint (%i)',
+    (taint) => expect(taintedBy(taint)).toEqual([]),
+  );
+
+  test('by a complaint that was seen: it is not told twice', () => {
+    expect(taintedBy(1 << 9, {}, ...warning('foo'))).toEqual(['error WARNING in foo x1 in boot']);
+  });
+
+  test('may be expected, too', () => {
+    expect(taintedBy(1 << 9, { expected: expecting('taint: .*W, a warning # known') })).toEqual([
+      'error kernel tainted: W, a warning x1 in undefined: known',
+    ]);
+  });
+
+  test('by an oops that the console did not show, while an excused warning was seen', () => {
+    const expected = expecting('WARNING in foo # fixed in 6.19');
+    expect(taintedBy((1 << 7) | (1 << 9), { expected }, ...warning('foo'))).toContainEqual(
+      expect.stringContaining('an oops or BUG'),
+    );
+  });
+});
+
+describe('a kernel that complains without end', () => {
+  /** So many names that differ in letters: a title is without numbers. */
+  const names = Array.from({ length: 300 }, (_, index) =>
+    [...String(index)].map((digit) => 'abcdefghij'[Number(digit)]).join(''),
+  );
+
+  test('fills no memory', () => {
+    const splats = collect();
+    for (const name of names) say(splats, ...warning(name));
+    expect(splats.finish().length).toBeLessThanOrEqual(201);
+  });
+
+  test('hides no error behind its notes', () => {
+    const splats = collect();
+    for (const name of names) {
+      say(
+        splats,
+        `${name}[123]: segfault at 0 ip 0000000000401136 sp 00007ffd2d9f6d50 error 6 in x`,
+      );
+    }
+    say(splats, ...HUNG_TASK);
+    expect(splats.finish().filter(({ severity }) => severity !== 'note')).toHaveLength(1);
+  });
+
+  test('hides no crash behind excused errors', () => {
+    const splats = collect({ expected: expecting('^warning: # all known') });
+    for (const name of names) say(splats, ...warning(name));
+    say(splats, ...OOPS);
+    expect(splats.finish().filter(({ excused }) => excused === undefined)).toHaveLength(1);
+  });
+});

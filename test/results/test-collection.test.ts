@@ -1,0 +1,61 @@
+import { expect, test } from 'vitest';
+import { collectTests, type TestOptions } from '../../src/results/test-collection.ts';
+
+function collect(lines: readonly string[], changes: Partial<TestOptions> = {}) {
+  const ended: string[] = [];
+  const tests = collectTests({ format: 'ktap', mustTellTests: true, ...changes }, (name) => {
+    ended.push(name);
+  });
+  for (const line of lines) tests.push(line);
+  const { tests: results, testProblems } = tests.finish();
+  return { results: results.map(({ name, status }) => `${status} ${name}`), testProblems, ended };
+}
+
+const KTAP = ['TAP version 13', '1..2', 'ok 1 first', 'not ok 2 second'];
+
+test('each test by its name, in the order in which they ended', () => {
+  expect(collect(KTAP)).toEqual({
+    results: ['pass first', 'fail second'],
+    testProblems: [],
+    ended: ['first', 'second'],
+  });
+});
+
+test('nested tests have the names of those around them', () => {
+  const { results } = collect([
+    ...['KTAP version 1', '1..1', '    KTAP version 1', '    1..2', '    ok 1 open'],
+    ...['    not ok 2 close', 'not ok 1 net'],
+  ]);
+  expect(results).toContain('pass net/open');
+  expect(results).toContain('fail net/close');
+});
+
+test('a test that never reports is a problem', () => {
+  expect(collect(KTAP.slice(0, 3)).testProblems).toHaveLength(1);
+});
+
+test('output without KTAP is a problem where the cut promises some', () => {
+  expect(collect(['hello']).testProblems).toEqual(['there is no KTAP in it']);
+  expect(collect([]).testProblems).toEqual(['there is no KTAP in it']);
+});
+
+test('and none where a command of the user’s own takes its place', () => {
+  expect(collect(['hello'], { mustTellTests: false }).testProblems).toEqual([]);
+  expect(collect(KTAP, { mustTellTests: false }).results).toHaveLength(2);
+});
+
+test('output that nobody calls KTAP is not read', () => {
+  expect(collect(KTAP, { format: undefined })).toEqual({
+    results: [],
+    testProblems: [],
+    ended: [],
+  });
+});
+
+test('a failure after a hundred thousand tests is not lost', () => {
+  const passing = Array.from({ length: 100_000 }, (_, index) => `ok ${index + 1} test-${index}`);
+  const { results, testProblems } = collect([
+    ...['TAP version 13', '1..100001', ...passing, 'not ok 100001 last'],
+  ]);
+  expect(testProblems.length > 0 || results.includes('fail last')).toBe(true);
+});

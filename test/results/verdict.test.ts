@@ -1,0 +1,657 @@
+import fc from 'fast-check';
+import { describe, expect, test } from 'vitest';
+import type { RunSplat, TestResult } from '../../src/results/run-result.ts';
+import { judgeRun, nameOfScript, RUN_EXIT, type RunFacts } from '../../src/results/verdict.ts';
+import type { GuestEvent } from '../../src/vm/guest-events.ts';
+import type { SessionRecord } from '../../src/vm/session.ts';
+import { aSplat, tests } from './a-result.ts';
+
+const INIT: GuestEvent = { event: 'init', uptime: 2 };
+const START: GuestEvent = { event: 'autorun-start', script: '00-mkfs.sh' };
+const END: GuestEvent = { event: 'autorun-end', script: '00-mkfs.sh', status: 0 };
+const FAILED: GuestEvent = { event: 'autorun-end', script: '00-mkfs.sh', status: 3 };
+const COMMAND: GuestEvent = { event: 'command-start' };
+const DONE: GuestEvent = { event: 'command-end', status: 0 };
+const POWER_OFF: GuestEvent = { event: 'power-off', taint: 0, left: 0 };
+const NO_DIRECTORY: GuestEvent = { event: 'no-directory' };
+
+const doneWith = (status: number): GuestEvent => ({ event: 'command-end', status });
+
+const WHOLE = [INIT, START, END, COMMAND, DONE, POWER_OFF];
+
+function makeRecord(changes: Partial<SessionRecord> = {}): SessionRecord {
+  return {
+    exit: { status: 0 },
+    qemuSaid: '',
+    shutdown: 'guest-shutdown',
+    events: WHOLE,
+    consoleTail: '[    0.000000] Linux version 6.18.0\r\n',
+    interruptedBy: undefined,
+    timedOut: undefined,
+    isOutputWhole: true,
+    strangeLines: 0,
+    times: {
+      ...{ init: 900, autorunEnd: 1000, commandStart: 1001, commandEnd: 2000 },
+      end: 2100,
+    },
+    ...changes,
+  };
+}
+
+/** A run of one autorun script and a command in which all went well, with changes. */
+function makeFacts(
+  record: Partial<SessionRecord> = {},
+  changes: Partial<Omit<RunFacts, 'record'>> = {},
+): RunFacts {
+  return {
+    record: makeRecord(record),
+    limits: { total: 600_000, boot: 60_000, silence: 1500 },
+    autorun: 1,
+    hasCommand: true,
+    tests: [],
+    testProblems: [],
+    splats: [],
+    unwritten: [],
+    ...changes,
+  };
+}
+
+const PANIC = '[    3.1] Kernel panic - not syncing: Fatal exception\r\n[    3.2] CPU: 0\r\n';
+const KILLED_INIT =
+  '[    9.1] Kernel panic - not syncing: Attempted to kill init! exitcode=0x00000000\r\n';
+const NOT_STARTED = {
+  ...{ exit: { status: 1 }, shutdown: undefined, events: [], consoleTail: '' },
+  qemuSaid: 'qemu-system-x86_64: warning: old\nqemu-system-x86_64: -nosuch: invalid option\n',
+};
+
+const OOPS = aSplat({ kind: 'oops', severity: 'fatal', title: 'NULL dereference in foo' });
+const WARNING = aSplat({ kind: 'warning', title: 'WARNING in foo' });
+const EXCUSED = aSplat({ ...WARNING, excused: 'fixed in 6.19' });
+const NOTE = aSplat({ kind: 'user-fault', severity: 'note', title: 'segfault in a.out' });
+
+const describeFacts = (facts: RunFacts): string => {
+  const { verdict, status, reason } = judgeRun(facts);
+  return `${verdict} ${status}: ${reason}`;
+};
+
+const table = (cases: Readonly<Record<string, RunFacts>>): string =>
+  Object.entries(cases)
+    .map(([name, facts]) => `${name}\n  ${describeFacts(facts)}`)
+    .join('\n');
+
+/** How a VM may end, each with nothing else wrong. */
+const ENDINGS: Readonly<Record<string, Partial<SessionRecord>>> = {
+  'it powers off in order': {},
+  'the kernel panics': { shutdown: 'guest-reset', consoleTail: PANIC },
+  'the kernel panics and has pvpanic': { shutdown: 'guest-panic', consoleTail: PANIC },
+  'the kernel cannot power off, and ends with init': {
+    ...{ shutdown: 'guest-reset', consoleTail: KILLED_INIT },
+  },
+  'it resets without a word': { shutdown: 'guest-reset' },
+  'somebody quits QEMU': { shutdown: 'host-qmp-quit' },
+  'somebody ends QEMU by a signal': { shutdown: 'host-signal' },
+  'somebody kills QEMU': { exit: { signal: 'SIGKILL' }, shutdown: undefined },
+  'QEMU crashes': { exit: { signal: 'SIGSEGV' }, shutdown: undefined },
+  'QEMU fails': { exit: { status: 1 }, shutdown: undefined },
+  'QEMU ends without saying why': { shutdown: undefined },
+  'QEMU names a reason that rapido does not know': { shutdown: 'snapshot-load' },
+  'rapido is interrupted': { interruptedBy: 'SIGINT', shutdown: 'host-qmp-quit' },
+  'rapido is interrupted, and QEMU has to be killed': {
+    ...{ interruptedBy: 'SIGTERM', exit: { signal: 'SIGKILL' }, shutdown: undefined },
+  },
+  'it takes too long': { timedOut: 'total', shutdown: 'host-qmp-quit' },
+  'it takes too long, and QEMU has to be killed': {
+    ...{ timedOut: 'total', exit: { signal: 'SIGKILL' }, shutdown: undefined },
+  },
+  'it takes too long, and panics when it is asked why': {
+    ...{ timedOut: 'total', shutdown: 'guest-reset', consoleTail: PANIC },
+  },
+  'it takes too long, and powers off while it is asked why': { timedOut: 'total' },
+  'it is silent': { timedOut: 'silence', shutdown: 'host-qmp-quit' },
+  'it is silent, and rapido is interrupted while it asks why': {
+    ...{ timedOut: 'silence', interruptedBy: 'SIGINT', shutdown: 'host-qmp-quit' },
+  },
+};
+
+test('how a VM ends in the command, of which nothing more was heard', () => {
+  const events = [INIT, START, END, COMMAND];
+  const cases = Object.entries(ENDINGS).map(([name, record]) => [
+    name,
+    makeFacts({ events, isOutputWhole: false, ...record }),
+  ]);
+  expect(table(Object.fromEntries(cases))).toMatchInlineSnapshot(`
+    "it powers off in order
+      crash 120: the VM powered off before the command was heard to end
+    the kernel panics
+      crash 120: the kernel panicked in the command: Fatal exception
+    the kernel panics and has pvpanic
+      crash 120: the kernel panicked in the command: Fatal exception
+    the kernel cannot power off, and ends with init
+      crash 120: the kernel panicked in the command: Attempted to kill init! exitcode=0x00000000
+    it resets without a word
+      crash 120: the VM reset in the command: a triple fault, or a reboot around rapido
+    somebody quits QEMU
+      crash 120: QEMU was told to quit in the command
+    somebody ends QEMU by a signal
+      crash 120: the VM was lost in the command: QEMU was asked to end by a signal
+    somebody kills QEMU
+      crash 120: the VM was lost in the command: QEMU was killed by SIGKILL
+    QEMU crashes
+      crash 120: the VM was lost in the command: QEMU was killed by SIGSEGV
+    QEMU fails
+      crash 120: the VM was lost in the command: QEMU failed with status 1
+    QEMU ends without saying why
+      crash 120: the VM was lost in the command: QEMU ended without saying why
+    QEMU names a reason that rapido does not know
+      crash 120: the VM was lost in the command: QEMU ended: snapshot-load
+    rapido is interrupted
+      interrupted 130: interrupted by SIGINT in the command
+    rapido is interrupted, and QEMU has to be killed
+      interrupted 130: interrupted by SIGTERM in the command
+    it takes too long
+      timeout 124: it took longer than 600 s in the command
+    it takes too long, and QEMU has to be killed
+      timeout 124: it took longer than 600 s in the command
+    it takes too long, and panics when it is asked why
+      timeout 124: it took longer than 600 s in the command
+    it takes too long, and powers off while it is asked why
+      timeout 124: it took longer than 600 s in the command
+    it is silent
+      timeout 124: there was no output for 1.5 s in the command
+    it is silent, and rapido is interrupted while it asks why
+      interrupted 130: interrupted by SIGINT in the command"
+  `);
+});
+
+test('how a VM ends once its session is over', () => {
+  const cases = Object.entries(ENDINGS).map(([name, record]) => [name, makeFacts(record)]);
+  expect(table(Object.fromEntries(cases))).toMatchInlineSnapshot(`
+    "it powers off in order
+      pass 0: the command succeeded
+    the kernel panics
+      crash 120: the kernel panicked after the end of the command: Fatal exception
+    the kernel panics and has pvpanic
+      crash 120: the kernel panicked after the end of the command: Fatal exception
+    the kernel cannot power off, and ends with init
+      pass 0: the command succeeded
+    it resets without a word
+      crash 120: the VM reset after the end of the command: a triple fault, or a reboot around rapido
+    somebody quits QEMU
+      crash 120: QEMU was told to quit after the end of the command
+    somebody ends QEMU by a signal
+      crash 120: the VM was lost after the end of the command: QEMU was asked to end by a signal
+    somebody kills QEMU
+      crash 120: the VM was lost after the end of the command: QEMU was killed by SIGKILL
+    QEMU crashes
+      crash 120: the VM was lost after the end of the command: QEMU was killed by SIGSEGV
+    QEMU fails
+      crash 120: the VM was lost after the end of the command: QEMU failed with status 1
+    QEMU ends without saying why
+      crash 120: the VM was lost after the end of the command: QEMU ended without saying why
+    QEMU names a reason that rapido does not know
+      crash 120: the VM was lost after the end of the command: QEMU ended: snapshot-load
+    rapido is interrupted
+      interrupted 130: interrupted by SIGINT after the end of the command
+    rapido is interrupted, and QEMU has to be killed
+      interrupted 130: interrupted by SIGTERM after the end of the command
+    it takes too long
+      timeout 124: it took longer than 600 s after the end of the command
+    it takes too long, and QEMU has to be killed
+      timeout 124: it took longer than 600 s after the end of the command
+    it takes too long, and panics when it is asked why
+      timeout 124: it took longer than 600 s after the end of the command
+    it takes too long, and powers off while it is asked why
+      timeout 124: it took longer than 600 s after the end of the command
+    it is silent
+      timeout 124: there was no output for 1.5 s after the end of the command
+    it is silent, and rapido is interrupted while it asks why
+      interrupted 130: interrupted by SIGINT after the end of the command"
+  `);
+});
+
+test('how a VM ends after the kernel crashed on its console', () => {
+  const cases = Object.entries(ENDINGS).map(([name, record]) => [
+    name,
+    makeFacts({ events: [INIT, START, END, COMMAND], ...record }, { splats: [WARNING, OOPS] }),
+  ]);
+  expect(table(Object.fromEntries(cases))).toMatchInlineSnapshot(`
+    "it powers off in order
+      crash 120: the VM powered off before the command was heard to end
+    the kernel panics
+      crash 120: the kernel crashed in the command: NULL dereference in foo
+    the kernel panics and has pvpanic
+      crash 120: the kernel crashed in the command: NULL dereference in foo
+    the kernel cannot power off, and ends with init
+      crash 120: the kernel crashed in the command: NULL dereference in foo
+    it resets without a word
+      crash 120: the kernel crashed in the command: NULL dereference in foo
+    somebody quits QEMU
+      crash 120: the kernel crashed in the command: NULL dereference in foo
+    somebody ends QEMU by a signal
+      crash 120: the kernel crashed in the command: NULL dereference in foo
+    somebody kills QEMU
+      crash 120: the kernel crashed in the command: NULL dereference in foo
+    QEMU crashes
+      crash 120: the kernel crashed in the command: NULL dereference in foo
+    QEMU fails
+      crash 120: the kernel crashed in the command: NULL dereference in foo
+    QEMU ends without saying why
+      crash 120: the kernel crashed in the command: NULL dereference in foo
+    QEMU names a reason that rapido does not know
+      crash 120: the kernel crashed in the command: NULL dereference in foo
+    rapido is interrupted
+      interrupted 130: interrupted by SIGINT in the command
+    rapido is interrupted, and QEMU has to be killed
+      interrupted 130: interrupted by SIGTERM in the command
+    it takes too long
+      crash 120: the kernel crashed in the command: NULL dereference in foo
+    it takes too long, and QEMU has to be killed
+      crash 120: the kernel crashed in the command: NULL dereference in foo
+    it takes too long, and panics when it is asked why
+      crash 120: the kernel crashed in the command: NULL dereference in foo
+    it takes too long, and powers off while it is asked why
+      timeout 124: it took longer than 600 s in the command
+    it is silent
+      crash 120: the kernel crashed in the command: NULL dereference in foo
+    it is silent, and rapido is interrupted while it asks why
+      interrupted 130: interrupted by SIGINT in the command"
+  `);
+});
+
+test('a VM that does not come to its command', () => {
+  const before = { total: 600_000, boot: 60_000, silence: undefined };
+  expect(
+    table({
+      'QEMU does not start': makeFacts(NOT_STARTED),
+      'QEMU does not start, for a reason that rapido does not know': makeFacts({
+        ...NOT_STARTED,
+        qemuSaid: 'qemu-system-x86_64: the moon is full\n',
+      }),
+      'QEMU does not start, and is silent': makeFacts({ ...NOT_STARTED, qemuSaid: '' }),
+      'nothing is heard of init': makeFacts(
+        { events: [], timedOut: 'boot', shutdown: 'host-qmp-quit' },
+        { limits: before },
+      ),
+      'the kernel panics before init': makeFacts({
+        ...{ events: [], shutdown: 'guest-reset' },
+        consoleTail: '[    1.0] Kernel panic - not syncing: VFS: Unable to mount root fs\r\n',
+      }),
+      'the kernel panics in init': makeFacts({
+        ...{ events: [INIT], shutdown: 'guest-reset', consoleTail: PANIC },
+      }),
+      'the kernel panics in an autorun script': makeFacts({
+        ...{ events: [INIT, START], shutdown: 'guest-reset', consoleTail: PANIC },
+      }),
+      'the kernel panics between autorun script and command': makeFacts({
+        ...{ events: [INIT, START, END], shutdown: 'guest-reset', consoleTail: PANIC },
+      }),
+      'the kernel panics with no message': makeFacts({
+        ...{ events: [INIT], shutdown: 'guest-reset' },
+        consoleTail: 'Kernel panic - not syncing:',
+      }),
+      'it powers off without a word of init': makeFacts({ events: [] }),
+      'an autorun script fails': makeFacts({
+        ...{ events: [INIT, START, FAILED, POWER_OFF], isOutputWhole: false },
+      }),
+      'an autorun script powers it off': makeFacts({ events: [INIT, START] }),
+      'an autorun script hangs': makeFacts({
+        ...{ events: [INIT, START], timedOut: 'silence', shutdown: 'host-qmp-quit' },
+      }),
+      'the second of two autorun scripts powers it off': makeFacts(
+        { events: [INIT, START, END, { event: 'autorun-start', script: '01-fsck.sh' }] },
+        { autorun: 2 },
+      ),
+      'the directory of the cut is not there': makeFacts({
+        events: [INIT, NO_DIRECTORY, START, FAILED, POWER_OFF],
+      }),
+    }),
+  ).toMatchInlineSnapshot(`
+    "QEMU does not start
+      error 125: QEMU did not start the VM: qemu-system-x86_64: -nosuch: invalid option (look at QEMU_EXTRA_ARGS and at what follows \`--\`)
+    QEMU does not start, for a reason that rapido does not know
+      error 125: QEMU did not start the VM: qemu-system-x86_64: the moon is full
+    QEMU does not start, and is silent
+      error 125: QEMU did not start the VM: it did not say why
+    nothing is heard of init
+      timeout 124: nothing was heard of the guest's init for 60 s
+    the kernel panics before init
+      crash 120: the kernel panicked before init: VFS: Unable to mount root fs
+    the kernel panics in init
+      crash 120: the kernel panicked in init: Fatal exception
+    the kernel panics in an autorun script
+      crash 120: the kernel panicked in autorun script mkfs.sh: Fatal exception
+    the kernel panics between autorun script and command
+      crash 120: the kernel panicked after autorun script mkfs.sh: Fatal exception
+    the kernel panics with no message
+      crash 120: the kernel panicked in init: no message
+    it powers off without a word of init
+      crash 120: the VM powered off before init: 0 of 1 autorun scripts were heard to end
+    an autorun script fails
+      fail 1: autorun script mkfs.sh failed with status 3
+    an autorun script powers it off
+      crash 120: the VM powered off in autorun script mkfs.sh: 0 of 1 autorun scripts were heard to end
+    an autorun script hangs
+      timeout 124: there was no output for 1.5 s in autorun script mkfs.sh
+    the second of two autorun scripts powers it off
+      crash 120: the VM powered off in autorun script fsck.sh: 1 of 2 autorun scripts were heard to end
+    the directory of the cut is not there
+      error 125: the directory that the cut names is not in the image"
+  `);
+});
+
+test('the command, in a VM that powers off in order', () => {
+  const events = (last: GuestEvent): GuestEvent[] => [INIT, START, END, COMMAND, last, POWER_OFF];
+  expect(
+    table({
+      'it succeeds': makeFacts(),
+      'it fails': makeFacts({ events: events(doneWith(1)) }),
+      'it exits as rapido itself does for a crash': makeFacts({ events: events(doneWith(120)) }),
+      'it exits with 125': makeFacts({ events: events(doneWith(125)) }),
+      'it cannot be executed': makeFacts({ events: events(doneWith(126)) }),
+      'there is no such program': makeFacts({ events: events(doneWith(127)) }),
+      'it ends with 128': makeFacts({ events: events(doneWith(128)) }),
+      'it is killed by SIGKILL': makeFacts({ events: events(doneWith(137)) }),
+      'it is killed by the last of the signals': makeFacts({ events: events(doneWith(192)) }),
+      'it ends with 255': makeFacts({ events: events(doneWith(255)) }),
+      'it powers the VM off': makeFacts({ events: [INIT, START, END, COMMAND] }),
+      'it powers the VM off in order, and never ends': makeFacts({
+        events: [INIT, START, END, COMMAND, POWER_OFF],
+      }),
+      'it leaves a process behind that powers the VM off': makeFacts({
+        events: [INIT, START, END, COMMAND, DONE],
+      }),
+      'its output is not whole': makeFacts({ isOutputWhole: false }),
+      'it fails, and its output is not whole': makeFacts({
+        ...{ events: events(doneWith(2)), isOutputWhole: false },
+      }),
+      'a file of the run cannot be written': makeFacts(
+        {},
+        { unwritten: ['stdout.log: no space left on the device (write)', 'console.log: it, too'] },
+      ),
+      'lines on the control channel that are not the session’s': makeFacts({ strangeLines: 3 }),
+    }),
+  ).toMatchInlineSnapshot(`
+    "it succeeds
+      pass 0: the command succeeded
+    it fails
+      fail 1: the command ended with status 1
+    it exits as rapido itself does for a crash
+      fail 120: the command ended with status 120
+    it exits with 125
+      fail 125: the command ended with status 125
+    it cannot be executed
+      fail 126: the command could not be executed (status 126)
+    there is no such program
+      fail 127: there is no such program in the image, nor on this host (status 127)
+    it ends with 128
+      fail 128: the command ended with status 128
+    it is killed by SIGKILL
+      fail 137: the command ended with status 137: signal 9, if it was killed by one
+    it is killed by the last of the signals
+      fail 192: the command ended with status 192: signal 64, if it was killed by one
+    it ends with 255
+      fail 255: the command ended with status 255
+    it powers the VM off
+      crash 120: the VM powered off before the command was heard to end
+    it powers the VM off in order, and never ends
+      crash 120: the VM powered off before the command was heard to end
+    it leaves a process behind that powers the VM off
+      crash 120: the VM powered off by itself after the end of the command
+    its output is not whole
+      error 125: the command's output was not received whole
+    it fails, and its output is not whole
+      fail 2: the command ended with status 2
+    a file of the run cannot be written
+      error 125: results are incomplete: stdout.log: no space left on the device (write)
+    lines on the control channel that are not the session’s
+      pass 0: the command succeeded"
+  `);
+});
+
+test('what the kernel said while the command succeeded', () => {
+  expect(
+    table({
+      nothing: makeFacts(),
+      'a warning': makeFacts({}, { splats: [WARNING] }),
+      'a warning and a KASAN report': makeFacts({}, { splats: [WARNING, aSplat()] }),
+      'an excused warning': makeFacts({}, { splats: [EXCUSED] }),
+      'an excused warning and another': makeFacts({}, { splats: [EXCUSED, aSplat()] }),
+      'a note': makeFacts({}, { splats: [NOTE] }),
+      'an oops that it survived': makeFacts({}, { splats: [OOPS] }),
+      'a warning, and the command failed': makeFacts(
+        { events: [INIT, START, END, COMMAND, doneWith(4), POWER_OFF] },
+        { splats: [WARNING] },
+      ),
+      'a warning, and the output is not whole': makeFacts(
+        { isOutputWhole: false },
+        { splats: [WARNING] },
+      ),
+    }),
+  ).toMatchInlineSnapshot(`
+    "nothing
+      pass 0: the command succeeded
+    a warning
+      splat 121: the kernel complained: WARNING in foo
+    a warning and a KASAN report
+      splat 121: the kernel complained: WARNING in foo and 1 more
+    an excused warning
+      pass 0: the command succeeded
+    an excused warning and another
+      splat 121: the kernel complained: slab-use-after-free in foo_release
+    a note
+      pass 0: the command succeeded
+    an oops that it survived
+      splat 121: the kernel complained: NULL dereference in foo
+    a warning, and the command failed
+      fail 4: the command ended with status 4
+    a warning, and the output is not whole
+      splat 121: the kernel complained: WARNING in foo"
+  `);
+});
+
+test('what the output says of single tests', () => {
+  const withTests = (
+    results: TestResult[],
+    testProblems: string[] = [],
+    record: Partial<SessionRecord> = {},
+  ): RunFacts => makeFacts(record, { tests: results, testProblems });
+  expect(
+    table({
+      'all pass': withTests(tests({ a: 'pass', b: 'pass' })),
+      'some are skipped, or fail as expected': withTests(
+        tests({ a: 'pass', b: 'skip', c: 'xfail' }),
+      ),
+      'one fails': withTests(tests({ a: 'pass', b: 'fail', c: 'skip' })),
+      'two fail': withTests(tests({ a: 'fail', b: 'pass', c: 'fail' })),
+      'one passes that may fail': withTests(tests({ a: 'pass', b: 'xpass' })),
+      'one never reports': withTests(tests({ a: 'pass' }), ['planned 2 tests, 1 reported', 'x']),
+      'one fails, and one never reports': withTests(tests({ a: 'fail' }), ['planned 2 tests']),
+      'there is no test in it at all': withTests([], ['there is no KTAP in it']),
+      'one fails, and so does the command': withTests(tests({ a: 'fail' }), [], {
+        events: [INIT, START, END, COMMAND, doneWith(1), POWER_OFF],
+      }),
+    }),
+  ).toMatchInlineSnapshot(`
+    "all pass
+      pass 0: 2 tests passed
+    some are skipped, or fail as expected
+      pass 0: 1 test passed, 2 skipped or expected to fail
+    one fails
+      fail 1: b failed
+    two fail
+      fail 1: 2 of 3 tests failed
+    one passes that may fail
+      pass 0: 1 test passed, 1 skipped or expected to fail
+    one never reports
+      fail 1: the test output: planned 2 tests, 1 reported
+    one fails, and one never reports
+      fail 1: a failed
+    there is no test in it at all
+      fail 1: the test output: there is no KTAP in it
+    one fails, and so does the command
+      fail 1: the command ended with status 1"
+  `);
+});
+
+test('a run without a command', () => {
+  const alone = (changes: Partial<Omit<RunFacts, 'record'>>, events: GuestEvent[]): RunFacts =>
+    makeFacts({ events, isOutputWhole: false }, { hasCommand: false, ...changes });
+  expect(
+    table({
+      'no autorun script either': alone({ autorun: 0 }, [INIT, POWER_OFF]),
+      'one autorun script': alone({}, [INIT, START, END, POWER_OFF]),
+      three: alone({ autorun: 3 }, [INIT, START, END, START, END, START, END, POWER_OFF]),
+      'three, of which two were heard': alone({ autorun: 3 }, [
+        ...[INIT, START, END, START, END, POWER_OFF],
+      ]),
+      'the second of three fails': alone({ autorun: 3 }, [
+        ...[INIT, START, END],
+        ...[START, { event: 'autorun-end', script: '01-fsck.sh', status: 8 } as const],
+        ...[START, END, POWER_OFF],
+      ]),
+      'powered off before the end': alone({}, [INIT, START, END]),
+    }),
+  ).toMatchInlineSnapshot(`
+    "no autorun script either
+      pass 0: the VM came up and powered off; there was nothing to run
+    one autorun script
+      pass 0: the autorun script succeeded
+    three
+      pass 0: all 3 autorun scripts succeeded
+    three, of which two were heard
+      crash 120: the VM powered off after the end of the command: 2 of 3 autorun scripts were heard to end
+    the second of three fails
+      fail 1: autorun script fsck.sh failed with status 8
+    powered off before the end
+      crash 120: the VM powered off by itself after autorun script mkfs.sh"
+  `);
+});
+
+test('scripts are called by their names, without the number that keeps their order', () => {
+  expect(['00-mkfs.sh', '12-3-4.sh', 'plain.sh', '7up'].map(nameOfScript)).toEqual([
+    'mkfs.sh',
+    '3-4.sh',
+    'plain.sh',
+    '7up',
+  ]);
+});
+
+describe('over any run', () => {
+  const status = fc.oneof(
+    { weight: 3, arbitrary: fc.constant(0) },
+    fc.integer({ max: 255, min: 1 }),
+  );
+  const script = fc.constantFrom('00-a.sh', '01-b.sh');
+  const event: fc.Arbitrary<GuestEvent> = fc.oneof(
+    fc.constantFrom<GuestEvent>(INIT, COMMAND, POWER_OFF, NO_DIRECTORY, { event: 'prompt' }),
+    fc.record({ event: fc.constant('autorun-start' as const), script }),
+    fc.record({ event: fc.constant('autorun-end' as const), script, status }),
+    fc.record({ event: fc.constant('command-end' as const), status }),
+  );
+  /** As a guest would say it, and anything. */
+  const events = fc.oneof(
+    fc.constant<GuestEvent[]>(WHOLE),
+    fc.subarray<GuestEvent>(WHOLE),
+    fc.array(event, { maxLength: 8 }),
+    status.map((ended): GuestEvent[] => [INIT, START, END, COMMAND, doneWith(ended), POWER_OFF]),
+  );
+  const mostly = <T>(usual: T, ...others: T[]): fc.Arbitrary<T> =>
+    fc.oneof({ weight: 6, arbitrary: fc.constant(usual) }, fc.constantFrom(...others));
+  const record: fc.Arbitrary<SessionRecord> = fc.record({
+    exit: mostly<SessionRecord['exit']>({ status: 0 }, { status: 1 }, { signal: 'SIGKILL' }),
+    qemuSaid: mostly('', 'qemu: invalid option'),
+    shutdown: mostly<string | undefined>(
+      'guest-shutdown',
+      ...['guest-reset', 'guest-panic', 'host-qmp-quit', 'host-signal', 'other', undefined],
+    ),
+    events,
+    consoleTail: mostly('', PANIC, KILLED_INIT),
+    interruptedBy: mostly<SessionRecord['interruptedBy']>(undefined, 'SIGINT', 'SIGTERM', 'SIGHUP'),
+    timedOut: mostly<SessionRecord['timedOut']>(undefined, 'total', 'boot', 'silence'),
+    isOutputWhole: mostly(true, false),
+    strangeLines: fc.nat(3),
+    times: fc.constant(makeRecord().times),
+  });
+  const splat: fc.Arbitrary<RunSplat> = fc
+    .record({
+      severity: fc.constantFrom('note' as const, 'error' as const, 'fatal' as const),
+      excused: fc.constantFrom(undefined, 'known'),
+    })
+    .map(aSplat);
+  const testResult: fc.Arbitrary<TestResult> = fc.record({
+    name: fc.constantFrom('a', 'b'),
+    status: mostly<TestResult['status']>('pass', 'fail', 'skip', 'xfail', 'xpass'),
+  });
+  const mostlyEmpty = <T>(item: fc.Arbitrary<T>): fc.Arbitrary<T[]> =>
+    fc.oneof({ weight: 4, arbitrary: fc.constant<T[]>([]) }, fc.array(item, { maxLength: 3 }));
+  const facts: fc.Arbitrary<RunFacts> = fc.record({
+    record,
+    limits: fc.constant({ total: 1000, boot: undefined, silence: 500 }),
+    autorun: mostly(1, 0, 2),
+    hasCommand: mostly(true, false),
+    tests: mostlyEmpty(testResult),
+    testProblems: mostlyEmpty(fc.constant('planned 2 tests')),
+    splats: mostlyEmpty(splat),
+    unwritten: mostlyEmpty(fc.constant('stdout.log: no space left on the device')),
+  });
+
+  /** All that a pass must have: written down once more, the other way round. */
+  function whatIsMissing(all: RunFacts): string[] {
+    const { record: seen } = all;
+    const heard = (name: GuestEvent['event']) => seen.events.filter((e) => e.event === name);
+    const ended = seen.events.filter((e) => e.event === 'autorun-end');
+    const commandEnd = seen.events.find((e) => e.event === 'command-end');
+    const poweredOffByPanic =
+      /^guest-(reset|panic)$/.test(seen.shutdown ?? '') && seen.consoleTail === KILLED_INIT;
+    const conditions: Record<string, boolean> = {
+      'QEMU ends by itself': !('signal' in seen.exit),
+      'it powers off in order': seen.shutdown === 'guest-shutdown' || poweredOffByPanic,
+      'nobody interrupts': seen.interruptedBy === undefined,
+      'no limit runs out': seen.timedOut === undefined,
+      'power-off is heard last': seen.events.at(-1)?.event === 'power-off',
+      'the directory is there': heard('no-directory').length === 0,
+      'all autorun scripts end': ended.length === all.autorun,
+      'with 0': ended.every((e) => e.status === 0),
+      'the command ends with 0': !all.hasCommand || commandEnd?.status === 0,
+      'its output is whole': !all.hasCommand || seen.isOutputWhole,
+      'no test fails': all.tests.every((t) => t.status !== 'fail'),
+      'no test is missing': all.testProblems.length === 0,
+      'no complaint': all.splats.every((s) => s.severity === 'note' || s.excused !== undefined),
+      'all is written down': all.unwritten.length === 0,
+    };
+    return Object.entries(conditions)
+      .filter(([, isMet]) => !isMet)
+      .map(([name]) => name);
+  }
+
+  test('it passes exactly if all that belongs to a pass was seen', () => {
+    let passes = 0;
+    fc.assert(
+      fc.property(facts, (all) => {
+        const passed = judgeRun(all).verdict === 'pass';
+        if (passed) passes++;
+        expect({ passed, missing: whatIsMissing(all) }).toEqual(
+          passed
+            ? { passed, missing: [] }
+            : { passed, missing: expect.arrayContaining([expect.any(String)]) },
+        );
+      }),
+      { numRuns: 3000 },
+    );
+    expect(passes).toBeGreaterThan(20);
+  });
+
+  test('the status is 0 for a pass and nothing else, and the command’s own only when that failed', () => {
+    fc.assert(
+      fc.property(facts, (all) => {
+        const { verdict, status: exit, reason } = judgeRun(all);
+        const commandEnd = all.record.events.find((e) => e.event === 'command-end');
+        expect(exit === 0).toBe(verdict === 'pass');
+        expect(reason).toMatch(/^.+$/);
+        if (verdict !== 'fail') expect(exit).toBe(RUN_EXIT[verdict]);
+        else expect([RUN_EXIT.fail, commandEnd?.status]).toContain(exit);
+      }),
+      { numRuns: 2000 },
+    );
+  });
+});

@@ -1,0 +1,63 @@
+import { spawn } from 'node:child_process';
+import { expect, test } from 'vitest';
+import { readRawArguments } from '../../src/sys/raw-arguments.ts';
+import { makeTemporaryDirectory } from '../support/temporary-directory.ts';
+import { compileScript } from '../support/typescript-process.ts';
+
+/**
+ * What a process of its own gets when a shell gives it `words`, as hexadecimal digits. Node itself can
+ * pass on no bytes that are not UTF-8.
+ * @param words in the notation of printf's %b
+ * @param count how many of the last are asked for
+ */
+async function readThroughShell(words: readonly string[], count = words.length): Promise<string[]> {
+  const script = compileScript(
+    makeTemporaryDirectory(),
+    'arguments',
+    `import { readRawArguments } from './sys/raw-arguments.ts';
+     const count = Number(process.env.COUNT);
+     const words = readRawArguments(count === 0 ? [] : process.argv.slice(-count));
+     console.log(JSON.stringify(words.map((word) => word.toString('hex'))));`,
+  );
+  const quoted = words.map((word) => `"$(printf %b '${word}')"`).join(' ');
+  const child = spawn('bash', ['-c', `exec "$0" "$1" own ${quoted}`, process.execPath, script], {
+    stdio: ['ignore', 'pipe', 'inherit'],
+    env: { PATH: process.env.PATH, COUNT: String(count) },
+  });
+  return JSON.parse(Buffer.concat(await child.stdout.toArray()).toString());
+}
+
+const hex = (...words: string[]): string[] =>
+  words.map((word) => Buffer.from(word).toString('hex'));
+
+test('ordinary words are as they are', async () => {
+  expect(await readThroughShell(['ls', '-l', 'a b', ''])).toEqual(hex('ls', '-l', 'a b', ''));
+});
+
+test('UTF-8 stays what it is', async () => {
+  expect(await readThroughShell(['gr\\xc3\\xbc\\xc3\\x9fe', '\\xf0\\x9f\\x90\\xa7'])).toEqual(
+    hex('grüße', '🐧'),
+  );
+});
+
+test('bytes that are not UTF-8 are not lost', async () => {
+  expect(await readThroughShell(['cat', 'caf\\xe9', '\\xff\\xfe', 'plain', ''])).toEqual([
+    ...hex('cat'),
+    ...['636166e9', 'fffe'],
+    ...hex('plain', ''),
+  ]);
+});
+
+test('a replacement character that was typed is one', async () => {
+  expect(await readThroughShell(['\\xef\\xbf\\xbd'])).toEqual(['efbfbd']);
+});
+
+test('only the words that are asked for: those after `--`, not those before', async () => {
+  expect(await readThroughShell(['\\xfa', '--', '\\xfb', '\\xfc'], 2)).toEqual(['fb', 'fc']);
+  expect(await readThroughShell(['\\xfa'], 0)).toEqual([]);
+});
+
+test('words of somebody else, as in a test of the command line, are taken as they are', () => {
+  const words = ['not', 'of \ufffd this', 'process'];
+  expect(readRawArguments(words).map(String)).toEqual(words);
+});

@@ -1,0 +1,140 @@
+import { afterEach, expect, test, vi } from 'vitest';
+import { openQmp, type Qmp } from '../../src/vm/qmp.ts';
+import { makeSocketPair } from '../support/socket-pair.ts';
+
+afterEach(() => vi.restoreAllMocks());
+
+interface Command {
+  execute: string;
+  id: number;
+  arguments?: unknown;
+}
+
+interface Monitor {
+  qmp: Qmp;
+  commands: Command[];
+  /** Writes a line as QEMU does. */
+  say: (message: unknown) => void;
+  write: (text: string) => void;
+  leave: () => void;
+}
+
+/** QEMU's end of a monitor. @param answer what it says to a command; undefined: nothing */
+async function openMonitor(answer: (command: Command) => unknown): Promise<Monitor> {
+  const [ours, end] = await makeSocketPair();
+  const commands: Command[] = [];
+  const write = (text: string): void => {
+    end.write(text);
+  };
+  const say = (message: unknown): void => write(`${JSON.stringify(message)}\r\n`);
+  let rest = '';
+  end.setEncoding('utf8').on('data', (text: string) => {
+    const lines = (rest + text).split('\n');
+    rest = lines.pop() ?? '';
+    for (const command of lines.map((line) => JSON.parse(line) as Command)) {
+      commands.push(command);
+      const message = answer(command);
+      if (message !== undefined) say(message);
+    }
+  });
+  say({ QMP: { version: { qemu: { major: 7, minor: 2, micro: 0 } }, capabilities: [] } });
+  return { qmp: openQmp(ours), commands, say, write, leave: () => end.destroy() };
+}
+
+const agree = ({ id }: Command): unknown => ({ return: {}, id });
+
+test('it leaves the negotiation first, and hands on commands with their arguments', async () => {
+  const { qmp, commands } = await openMonitor(agree);
+  expect(await qmp.execute('chardev-send-break', { arguments: { id: 'console' } })).toBe(true);
+  expect(commands).toEqual([
+    { execute: 'qmp_capabilities', id: 1 },
+    { execute: 'chardev-send-break', id: 2, arguments: { id: 'console' } },
+  ]);
+});
+
+test('a command that QEMU refuses is not done', async () => {
+  const { qmp } = await openMonitor(({ id, execute }) =>
+    execute === 'inject-nmi'
+      ? { id, error: { class: 'GenericError', desc: 'not supported' } }
+      : { id, return: {} },
+  );
+  expect(await qmp.execute('inject-nmi')).toBe(false);
+  expect(await qmp.execute('stop')).toBe(true);
+});
+
+test('answers belong to their commands, in whatever order they come', async () => {
+  const waiting: Command[] = [];
+  const { qmp, say } = await openMonitor((command) => {
+    if (command.execute === 'qmp_capabilities') return agree(command);
+    waiting.push(command);
+    return undefined;
+  });
+  const first = qmp.execute('first');
+  const second = qmp.execute('second');
+  await vi.waitFor(() => expect(waiting).toHaveLength(2));
+  say({ id: waiting[1]?.id, error: {} });
+  expect(await second).toBe(false);
+  say({ id: waiting[0]?.id, return: {} });
+  expect(await first).toBe(true);
+});
+
+test('a QEMU that does not answer in time has not done it; a late answer hurts nobody', async () => {
+  let late: Command | undefined;
+  const { qmp, say } = await openMonitor((command) => {
+    if (command.execute !== 'quit') return agree(command);
+    late = command;
+    return undefined;
+  });
+  const started = performance.now();
+  expect(await qmp.execute('quit', { timeout: 60 })).toBe(false);
+  expect(performance.now() - started).toBeGreaterThan(50);
+  say({ id: late?.id, return: {} });
+  expect(await qmp.execute('stop')).toBe(true);
+});
+
+test('a QEMU that goes away has not done it, and nobody waits for the answer', async () => {
+  const { qmp, leave, commands } = await openMonitor(() => undefined);
+  const answer = qmp.execute('quit', { timeout: 60_000 });
+  await vi.waitFor(() => expect(commands).toHaveLength(2));
+  leave();
+  expect(await answer).toBe(false);
+  await qmp.closed;
+});
+
+test('a command for a QEMU that has gone is not done, at once and without an error', async () => {
+  const { qmp, leave } = await openMonitor(agree);
+  leave();
+  await qmp.closed;
+  expect(await qmp.execute('quit', { timeout: 60_000 })).toBe(false);
+});
+
+test('why the VM ended is what QEMU said first', async () => {
+  const { qmp, say, leave } = await openMonitor(agree);
+  expect(qmp.shutdown()).toBeUndefined();
+  const timestamp = { seconds: 1, microseconds: 0 };
+  say({ event: 'RESET', data: { guest: true, reason: 'guest-reset' }, timestamp });
+  say({ event: 'SHUTDOWN', data: { guest: true, reason: 'guest-shutdown' }, timestamp });
+  say({ event: 'SHUTDOWN', data: { guest: false, reason: 'host-qmp-quit' }, timestamp });
+  leave();
+  await qmp.closed;
+  expect(qmp.shutdown()).toBe('guest-shutdown');
+});
+
+test('the reason counts even if QEMU has gone right after it', async () => {
+  const { qmp, write, leave } = await openMonitor(() => undefined);
+  write('{"event": "SHUTDOWN", "data": {"guest": true, "reason": "guest-panic"}}');
+  setTimeout(leave, 20);
+  await qmp.closed;
+  expect(qmp.shutdown()).toBe('guest-panic');
+});
+
+test('lines that are not of the protocol are passed over', async () => {
+  const { qmp, write, say, leave } = await openMonitor(agree);
+  write('garbage\n{"half": \n\n[]\nnull\n5\n"text"\n{}\n\xff\0\n');
+  say({ id: 99, return: {} });
+  say({ event: 'SHUTDOWN' });
+  expect(await qmp.execute('stop')).toBe(true);
+  expect(qmp.shutdown()).toBeUndefined();
+  leave();
+  await qmp.closed;
+});

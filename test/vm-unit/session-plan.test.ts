@@ -1,0 +1,157 @@
+import { describe, expect, test } from 'vitest';
+import { planVm, type SessionPlan, type VmRequest } from '../../src/vm/plan.ts';
+import { qemuCommandLine } from '../../src/vm/qemu-arguments.ts';
+import { makeRequest } from './vm-request.ts';
+
+const SESSION: SessionPlan = { stdin: false, results: undefined, survivesOops: false };
+
+/** A VM of `rapido run`, with changes. */
+const plan = (session: Partial<SessionPlan> = {}, changes: Partial<VmRequest> = {}) =>
+  planVm(makeRequest({ terminal: undefined, session: { ...SESSION, ...session }, ...changes }));
+
+const parameters = (session: Partial<SessionPlan> = {}, extraParameters?: string): string[] =>
+  plan(session, { extraParameters }).parameters;
+
+/** Options of QEMU with their values, one a line. */
+const commandLine = (...changes: Parameters<typeof plan>): string[] =>
+  qemuCommandLine(plan(...changes))
+    .map((argument) => (argument.startsWith('-') ? `\n${argument}` : ` ${argument}`))
+    .join('')
+    .split('\n')
+    .filter((line) => !line.startsWith('-append'));
+
+const channelsOf = (lines: readonly string[]): string[] =>
+  lines.filter((line) => /^-(chardev|serial|device|mon|virtfs)/.test(line));
+
+describe('what the kernel is told for a run', () => {
+  test('to end at the first oops, to stamp every line, and to answer to sysrq and NMI', () => {
+    expect(parameters()).toMatchInlineSnapshot(`
+      [
+        "console=ttyS0",
+        "rdinit=/init",
+        "panic=-1",
+        "loglevel=5",
+        "rapido.loglevel=7",
+        "printk.time=1",
+        "sysrq_always_enabled",
+        "unknown_nmi_panic",
+        "oops=panic",
+        "rapido.run=1",
+        "rapido.vm_num=1",
+        "rapido.hostname=rapido1",
+      ]
+    `);
+  });
+
+  test('with --keep-going it goes on after an oops; a panic still ends the VM', () => {
+    const survivor = parameters({ survivesOops: true });
+    expect(parameters().filter((parameter) => !survivor.includes(parameter))).toEqual([
+      'oops=panic',
+    ]);
+    expect(survivor).toContain('panic=-1');
+  });
+
+  test('whether there is an input, and a directory for results', () => {
+    const whole = parameters({ stdin: true, results: '/runs/1/guest' });
+    expect(whole.filter((parameter) => !parameters().includes(parameter))).toEqual([
+      ...['rapido.stdin=1', 'rapido.results=results0'],
+    ]);
+  });
+
+  test('nothing of a terminal', () => {
+    expect(parameters().join(' ')).not.toMatch(/rapido\.(interactive|tty|term)/);
+  });
+
+  test.each(['quiet', 'loglevel=3', 'loglevel=0', 'x quiet y', 'loglevel=6 nokaslr'])(
+    'who wants a quiet kernel (%s) has one until init: then complaints must be seen',
+    (extra) => {
+      expect(parameters({}, extra)).not.toContain('loglevel=5');
+      expect(parameters({}, extra)).toContain('rapido.loglevel=7');
+      expect(parameters({}, extra).at(-1)).toBe(extra);
+    },
+  );
+
+  test.each(['debug', 'ignore_loglevel', 'loglevel=8'])(
+    'who wants a loud kernel (%s) has one: it is not turned down',
+    (extra) => {
+      const all = parameters({}, extra).join(' ');
+      expect(all).not.toContain('rapido.loglevel');
+      expect(all).not.toContain('loglevel=5');
+    },
+  );
+
+  test('a quiet kernel at somebody’s prompt is their own affair', () => {
+    const watched = planVm(makeRequest({ extraParameters: 'quiet' }));
+    expect(watched.parameters.join(' ')).not.toContain('rapido.loglevel');
+  });
+
+  test('what the user adds comes last: of two for the same thing, the kernel takes the later', () => {
+    expect(parameters({}, 'oops=continue panic=0').at(-1)).toBe('oops=continue panic=0');
+  });
+});
+
+describe('what QEMU has beside the console', () => {
+  test('control, stdout and stderr as virtio ports; the console goes through rapido', () => {
+    expect(channelsOf(commandLine())).toMatchInlineSnapshot(`
+      [
+        "-chardev socket,id=console,fd=5",
+        "-serial chardev:console",
+        "-chardev socket,id=events,fd=3",
+        "-mon chardev=events,mode=control",
+        "-device virtio-serial-pci",
+        "-chardev socket,id=control,fd=4",
+        "-device virtserialport,chardev=control,name=org.rapido.control",
+        "-chardev socket,id=stdout,fd=6",
+        "-device virtserialport,chardev=stdout,name=org.rapido.stdout",
+        "-chardev socket,id=stderr,fd=7",
+        "-device virtserialport,chardev=stderr,name=org.rapido.stderr",
+      ]
+    `);
+  });
+
+  test('an input has a port, too', () => {
+    const lines = commandLine({ stdin: true });
+    expect(lines.filter((line) => !commandLine().includes(line))).toEqual([
+      '-chardev socket,id=stdin,fd=8',
+      '-device virtserialport,chardev=stdin,name=org.rapido.stdin',
+    ]);
+  });
+
+  test('a kernel without virtio has serial ports in a fixed order, and none left for an input', () => {
+    expect(channelsOf(commandLine({ stdin: true }, { channel: 'serial' }))).toMatchInlineSnapshot(`
+      [
+        "-chardev socket,id=console,fd=5",
+        "-serial chardev:console",
+        "-chardev socket,id=events,fd=3",
+        "-mon chardev=events,mode=control",
+        "-chardev socket,id=control,fd=4",
+        "-serial chardev:control",
+        "-chardev socket,id=stdout,fd=6",
+        "-serial chardev:stdout",
+        "-chardev socket,id=stderr,fd=7",
+        "-serial chardev:stderr",
+      ]
+    `);
+  });
+
+  test('the directory for results is shared over 9p, commas in its path doubled', () => {
+    const lines = commandLine({ results: '/runs/a,b/guest' });
+    expect(lines.filter((line) => !commandLine().includes(line))).toEqual([
+      '-virtfs local,path=/runs/a,,b/guest,mount_tag=results0,security_model=none,multidevs=remap',
+    ]);
+  });
+
+  test('both directories, each by its tag', () => {
+    const lines = commandLine({ results: '/runs/1/guest' }, { sharedDirectory: '/home/me' });
+    const shares = lines.filter((line) => line.startsWith('-virtfs'));
+    expect(shares.map((line) => line.replace(/,security_model=.*/, ''))).toEqual([
+      '-virtfs local,path=/home/me,mount_tag=host0',
+      '-virtfs local,path=/runs/1/guest,mount_tag=results0',
+    ]);
+  });
+
+  test('QEMU itself writes no log: rapido does, which judges every line', () => {
+    expect(commandLine().join('\n')).not.toContain('logfile');
+    expect(commandLine().join('\n')).not.toContain('stdio');
+  });
+});

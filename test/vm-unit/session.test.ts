@@ -1,0 +1,536 @@
+import { Readable } from 'node:stream';
+import { afterEach, describe, expect, test, vi } from 'vitest';
+import { identifyProcess } from '../../src/sys/process-identity.ts';
+import type { EndingSignal } from '../../src/sys/signals.ts';
+import type { GuestEvent } from '../../src/vm/guest-events.ts';
+import { planVm } from '../../src/vm/plan.ts';
+import { runSession, type SessionRecord, type SessionWatch } from '../../src/vm/session.ts';
+import { complaintOf } from '../support/complaint.ts';
+import { installFakeQemu } from '../support/fake-qemu.ts';
+import { makeTemporaryDirectory } from '../support/temporary-directory.ts';
+import { makeRequest } from './vm-request.ts';
+
+afterEach(() => {
+  vi.unstubAllEnvs();
+  vi.useRealTimers();
+});
+
+const NO_LIMITS = { total: undefined, boot: undefined, silence: undefined };
+
+const PLAN = planVm(
+  makeRequest({
+    terminal: undefined,
+    session: { stdin: true, results: undefined, survivesOops: false },
+  }),
+);
+
+interface Watched {
+  record: SessionRecord;
+  stdout: string;
+  stderr: string;
+  console: string;
+  endings: string[];
+  events: GuestEvent[];
+}
+
+/** What somebody who watches a session gets of it. */
+async function watch(changes: Partial<SessionWatch> = {}): Promise<Watched> {
+  const seen = { stdout: '', stderr: '', console: '', endings: [] as string[] };
+  const events: GuestEvent[] = [];
+  const record = await runSession(PLAN, {
+    limits: NO_LIMITS,
+    stdin: undefined,
+    onStart: () => {},
+    onEvent: (event) => {
+      events.push(event);
+    },
+    onConsole: async (chunk) => {
+      seen.console += chunk;
+      return undefined;
+    },
+    onOutput: async (name, chunk) => {
+      seen[name] += chunk;
+    },
+    onEnding: (why) => {
+      seen.endings.push(why);
+    },
+    ...changes,
+  });
+  return { record, ...seen, events };
+}
+
+/** As if this process had got it. */
+function getSignal(signal: EndingSignal): void {
+  process.emit(signal, signal);
+}
+
+/** Sends a signal as soon as the guest has said a word. */
+const onWord = (word: GuestEvent['event'], act: () => void): Pick<SessionWatch, 'onEvent'> => ({
+  onEvent: ({ event }) => {
+    if (event === word) act();
+  },
+});
+
+describe('a session that goes well', () => {
+  test('its events, its console, its output without the mark, and how it ended', async () => {
+    const qemu = installFakeQemu(async (vm) => {
+      await vm.write('console', 'Linux version 6.18\r\n');
+      await vm.init();
+      await vm.tell('autorun-start', { script: '00-a.sh' });
+      await vm.tell('autorun-end', { script: '00-a.sh', status: '0' });
+      await vm.tell('command-start');
+      await vm.write('stdout', 'to stdout\n\0binary');
+      await vm.write('stderr', 'to stderr');
+      await vm.endOutput('stdout');
+      await vm.endOutput('stderr');
+      await vm.tell('command-end', { status: '0' });
+      await vm.received();
+      await vm.tell('power-off', { taint: '0', left: '0' });
+      await vm.shutDown('guest-shutdown');
+    });
+    const { record, stdout, stderr, console, endings, events } = await watch();
+    expect({ stdout, stderr, console, endings }).toEqual({
+      stdout: 'to stdout\n\0binary',
+      stderr: 'to stderr',
+      console: 'Linux version 6.18\r\n',
+      endings: [],
+    });
+    const { times, ...rest } = record;
+    expect(rest).toEqual({
+      exit: { status: 0 },
+      qemuSaid: '',
+      shutdown: 'guest-shutdown',
+      events,
+      consoleTail: 'Linux version 6.18\r\n',
+      interruptedBy: undefined,
+      timedOut: undefined,
+      isOutputWhole: true,
+      strangeLines: 0,
+    });
+    expect(events.map(({ event }) => event)).toEqual([
+      ...['init', 'autorun-start', 'autorun-end', 'command-start', 'command-end', 'power-off'],
+    ]);
+    const order = [times.init, times.autorunEnd, times.commandStart, times.commandEnd, times.end];
+    expect(order).toEqual(order.toSorted((a, b) => (a ?? 0) - (b ?? 0)));
+    expect(order).not.toContain(undefined);
+    expect(qemu.notes()).toEqual(['control received']);
+  });
+
+  test('the pid of QEMU is told, and is gone afterwards', async () => {
+    installFakeQemu((vm) => vm.shutDown('guest-shutdown'));
+    let pid = 0;
+    let wasAlive = false;
+    const onStart: SessionWatch['onStart'] = (started) => {
+      pid = started;
+      wasAlive = identifyProcess(started) !== undefined;
+    };
+    await watch({ onStart });
+    expect(wasAlive).toBe(true);
+    expect(identifyProcess(pid)).toBeUndefined();
+  });
+
+  test('the command gets the input to its end', async () => {
+    installFakeQemu(async (vm) => {
+      const input = await vm.readAll('stdin');
+      await vm.write('stdout', `got ${input.length}: ${input.slice(-4)}`);
+      await vm.shutDown('guest-shutdown');
+    });
+    const stdin = Readable.from([Buffer.alloc(300_000, 'a'), Buffer.from('last')]);
+    expect((await watch({ stdin })).stdout).toBe('got 300004: last');
+  });
+
+  test('without an input it finds the end at once', async () => {
+    installFakeQemu(async (vm) => {
+      await vm.write('stdout', `got ${(await vm.readAll('stdin')).length}`);
+      await vm.shutDown('guest-shutdown');
+    });
+    expect((await watch()).stdout).toBe('got 0');
+  });
+
+  test('an input that nobody reads keeps nothing waiting', async () => {
+    installFakeQemu((vm) => vm.shutDown('guest-shutdown'));
+    const endless = new Readable({
+      read() {
+        this.push(Buffer.alloc(65_536));
+      },
+    });
+    expect((await watch({ stdin: endless })).record.shutdown).toBe('guest-shutdown');
+    expect(endless.destroyed).toBe(true);
+  });
+
+  test('the last of the output is there although the VM has gone', async () => {
+    installFakeQemu(async (vm) => {
+      await vm.write('stdout', 'x'.repeat(1_000_000));
+      await vm.shutDown('guest-shutdown');
+    });
+    const late: SessionWatch['onOutput'] = async (_, chunk) => {
+      await new Promise((next) => setTimeout(next, 2));
+      size += chunk.length;
+    };
+    let size = 0;
+    await watch({ onOutput: late });
+    expect(size).toBe(1_000_000);
+  });
+});
+
+describe('output that is not whole', () => {
+  test('a mark on one stream only: what came is there, and nothing is confirmed', async () => {
+    const qemu = installFakeQemu(async (vm) => {
+      await vm.init();
+      await vm.write('stdout', 'all of it');
+      await vm.endOutput('stdout');
+      await vm.write('stderr', 'a part');
+      vm.received();
+      await vm.sleep(100);
+      await vm.shutDown('guest-shutdown');
+    });
+    const { record, stdout, stderr } = await watch();
+    expect(record.isOutputWhole).toBe(false);
+    expect({ stdout, stderr }).toEqual({ stdout: 'all of it', stderr: 'a part' });
+    expect(qemu.notes()).toEqual([]);
+  });
+
+  test('a mark with another key is output like any other', async () => {
+    installFakeQemu(async (vm) => {
+      await vm.init();
+      await vm.write('stdout', `\0rapido-end:${'0'.repeat(32)}\0`);
+      await vm.endOutput('stderr');
+      await vm.shutDown('guest-shutdown');
+    });
+    const { record, stdout } = await watch();
+    expect(record.isOutputWhole).toBe(false);
+    expect(stdout).toBe(`\0rapido-end:${'0'.repeat(32)}\0`);
+  });
+
+  test('a beginning of the mark at the very end is delivered', async () => {
+    installFakeQemu(async (vm) => {
+      await vm.write('stdout', 'text\0rapido-');
+      await vm.shutDown('guest-shutdown');
+    });
+    expect((await watch()).stdout).toBe('text\0rapido-');
+  });
+});
+
+test('strange lines on the control channel are counted', async () => {
+  installFakeQemu(async (vm) => {
+    await vm.init();
+    await vm.write('control', '{"key":"","event":"command-end","status":"0"}\n');
+    await vm.shutDown('guest-shutdown');
+  });
+  const { record } = await watch();
+  expect(record.strangeLines).toBe(1);
+  expect(record.events.map(({ event }) => event)).toEqual(['init']);
+});
+
+describe('a QEMU that does not do its work', () => {
+  test('it does not exist: what setpriv says of it', async () => {
+    const missing = { ...PLAN, qemu: 'qemu-system-nowhere' };
+    const ended = await runSession(missing, {
+      ...{ limits: NO_LIMITS, stdin: undefined, onStart: () => {}, onEvent: () => {} },
+      ...{ onConsole: async () => undefined, onOutput: async () => {}, onEnding: () => {} },
+    });
+    expect(ended.exit).toEqual({ status: 127 });
+    expect(ended.qemuSaid).toContain('setpriv: failed to execute qemu-system-nowhere');
+  });
+
+  test('setpriv itself does not exist: a mistake that can be mended', async () => {
+    vi.stubEnv('PATH', makeTemporaryDirectory());
+    expect(await complaintOf(() => watch())).toMatchInlineSnapshot(`
+      "rapido: error: qemu-system-x86_64 cannot be executed
+        hint: run \`rapido doctor\` to see what is missing"
+    `);
+  });
+
+  test('it refuses its arguments: its own words', async () => {
+    installFakeQemu(async (vm) => vm.exit(1, 'qemu-system-x86_64: -nosuch: invalid option\n'));
+    const { record } = await watch();
+    expect(record).toMatchObject({
+      exit: { status: 1 },
+      qemuSaid: 'qemu-system-x86_64: -nosuch: invalid option\n',
+      shutdown: undefined,
+      events: [],
+    });
+  });
+
+  test('it crashes', async () => {
+    installFakeQemu(async (vm) => {
+      await vm.init();
+      process.kill(process.pid, 'SIGSEGV');
+    });
+    expect((await watch()).record).toMatchObject({
+      exit: { signal: 'SIGSEGV' },
+      shutdown: undefined,
+    });
+  });
+});
+
+describe('limits', () => {
+  test('a VM that takes too long is asked what it is doing, and told to quit', async () => {
+    const qemu = installFakeQemu(async (vm) => {
+      vm.onKey((key) => {
+        vm.note(`key ${key}`);
+        vm.write('console', `sysrq: ${key}\r\n`);
+      });
+      await vm.init();
+      await vm.tell('command-start');
+    });
+    const { record, console, endings } = await watch({ limits: { ...NO_LIMITS, total: 500 } });
+    expect(endings).toEqual(['the time is over (total)']);
+    expect(record).toMatchObject({
+      timedOut: 'total',
+      shutdown: 'host-qmp-quit',
+      exit: { status: 0 },
+      interruptedBy: undefined,
+    });
+    expect(qemu.notes()).toEqual([
+      ...['w', 'l', 't'].flatMap((key) => ['qmp chardev-send-break', `key ${key}`]),
+      'qmp quit',
+    ]);
+    expect(console).toBe('sysrq: w\r\nsysrq: l\r\nsysrq: t\r\n');
+  });
+
+  test('one that does not answer to sysrq gets an NMI, and its panic is heard', async () => {
+    const qemu = installFakeQemu(async (vm) => {
+      vm.onCommand('inject-nmi', () => {
+        vm.write('console', 'Kernel panic - not syncing: NMI\r\n').then(() =>
+          vm.shutDown('guest-reset'),
+        );
+      });
+    });
+    const { record } = await watch({ limits: { ...NO_LIMITS, total: 300 } });
+    expect(qemu.notes()).toEqual(['qmp chardev-send-break', 'qmp inject-nmi']);
+    expect(record).toMatchObject({
+      timedOut: 'total',
+      shutdown: 'guest-reset',
+      consoleTail: 'Kernel panic - not syncing: NMI\r\n',
+    });
+  });
+
+  test('a guest of which nothing is heard in time did not boot', async () => {
+    installFakeQemu(async (vm) => {
+      vm.onCommand('chardev-send-break', 'refuse');
+      for (;;) {
+        await vm.write('console', 'still decompressing\r\n');
+        await vm.sleep(50);
+      }
+    });
+    const { record, endings } = await watch({ limits: { ...NO_LIMITS, boot: 500 } });
+    expect(endings).toEqual(['the time is over (boot)']);
+    expect(record).toMatchObject({ timedOut: 'boot', events: [] });
+    expect(record.times.init).toBeUndefined();
+  });
+
+  test('the limit of the boot ends with the first word of init', async () => {
+    installFakeQemu(async (vm) => {
+      await vm.init();
+      await vm.sleep(1500);
+      await vm.shutDown('guest-shutdown');
+    });
+    const { record } = await watch({ limits: { ...NO_LIMITS, boot: 1200 } });
+    expect(record).toMatchObject({ timedOut: undefined, shutdown: 'guest-shutdown' });
+  });
+
+  test.each(['console', 'stdout', 'stderr', 'control'] as const)(
+    'a sign of life on %s breaks the silence',
+    async (channel) => {
+      installFakeQemu(
+        // The source text is handed over, the channel with it.
+        Object.assign(async () => {}, {
+          toString: () => `async (vm) => {
+            for (let count = 0; count < 8; count++) {
+              await vm.sleep(200);
+              if ('${channel}' === 'control') await (count === 0 ? vm.init() : vm.tell('command-start'));
+              else await vm.write('${channel}', '.');
+            }
+            await vm.shutDown('guest-shutdown');
+          }`,
+        }),
+      );
+      const { record } = await watch({ limits: { ...NO_LIMITS, silence: 1000 } });
+      expect(record).toMatchObject({ timedOut: undefined, shutdown: 'guest-shutdown' });
+    },
+  );
+
+  test('silence ends a VM, however long it talked before', async () => {
+    installFakeQemu(async (vm) => {
+      vm.onCommand('chardev-send-break', 'refuse');
+      await vm.init();
+      for (let count = 0; count < 5; count++) {
+        await vm.write('stdout', '.');
+        await vm.sleep(100);
+      }
+    });
+    const { record, endings, stdout } = await watch({ limits: { ...NO_LIMITS, silence: 700 } });
+    expect(endings).toEqual(['the time is over (silence)']);
+    expect(record.timedOut).toBe('silence');
+    expect(stdout).toBe('.....');
+    expect(record.times.end).toBeGreaterThan(1000);
+  });
+
+  test('only the first limit that runs out counts', async () => {
+    installFakeQemu(async (vm) => {
+      vm.onCommand('chardev-send-break', 'refuse');
+      vm.onCommand('quit', () => {
+        vm.sleep(400).then(() => vm.shutDown('host-qmp-quit'));
+      });
+    });
+    const { record, endings } = await watch({ limits: { total: 300, boot: 500, silence: 600 } });
+    expect(record.timedOut).toBe('total');
+    expect(endings).toEqual(['the time is over (total)']);
+  });
+});
+
+describe('interruption', () => {
+  test.each(['SIGINT', 'SIGTERM', 'SIGHUP'] as const)('%s: QEMU quits in order', async (signal) => {
+    const qemu = installFakeQemu(async (vm) => {
+      await vm.init();
+    });
+    const { record, endings } = await watch(onWord('init', () => getSignal(signal)));
+    expect(endings).toEqual([`got ${signal}`]);
+    expect(record).toMatchObject({
+      interruptedBy: signal,
+      timedOut: undefined,
+      shutdown: 'host-qmp-quit',
+    });
+    expect(qemu.notes()).toEqual(['qmp quit']);
+  });
+
+  test('twice: QEMU is killed at once, and the first signal counts', async () => {
+    installFakeQemu(async (vm) => {
+      vm.onCommand('quit', 'ignore');
+      await vm.init();
+    });
+    const { record } = await watch(
+      onWord('init', () => {
+        getSignal('SIGINT');
+        setTimeout(() => getSignal('SIGTERM'), 50);
+      }),
+    );
+    expect(record).toMatchObject({ interruptedBy: 'SIGINT', exit: { signal: 'SIGKILL' } });
+    expect(record.times.end - (record.times.init ?? 0)).toBeLessThan(2000);
+  });
+
+  test('once, and QEMU does not answer: it is killed after some seconds', async () => {
+    installFakeQemu(async (vm) => {
+      vm.onCommand('quit', 'ignore');
+      await vm.init();
+    });
+    const { record } = await watch(onWord('init', () => getSignal('SIGTERM')));
+    expect(record).toMatchObject({ interruptedBy: 'SIGTERM', exit: { signal: 'SIGKILL' } });
+  });
+
+  test('afterwards signals are nobody’s any more', async () => {
+    const before = process.listenerCount('SIGINT');
+    installFakeQemu((vm) => vm.shutDown('guest-shutdown'));
+    await watch();
+    expect(process.listenerCount('SIGINT')).toBe(before);
+  });
+
+  test('a reader who has stopped reading does not keep an interrupted session from ending', async () => {
+    installFakeQemu(async (vm) => {
+      await vm.init();
+      await vm.write('stdout', 'nobody reads this');
+    });
+    const stalled = new Promise<void>(() => {});
+    const session = watch({
+      onOutput: () => {
+        getSignal('SIGINT');
+        return stalled;
+      },
+    });
+    const patience = new Promise((next) => setTimeout(next, 5000, 'it still waits for the reader'));
+    const ended = session.then(({ record }) => record.interruptedBy);
+    expect(await Promise.race([ended, patience])).toBe('SIGINT');
+  });
+});
+
+describe('a kernel that is known to be lost', () => {
+  const crashed: SessionWatch['onConsole'] = async (chunk) =>
+    chunk.includes('Kernel panic') ? 'crashed' : undefined;
+
+  test('it may end the VM by itself', async () => {
+    const qemu = installFakeQemu(async (vm) => {
+      await vm.write('console', 'Kernel panic - not syncing: x\r\n');
+      await vm.sleep(100);
+      await vm.write('console', 'Rebooting\r\n');
+      await vm.shutDown('guest-reset');
+    });
+    const { record, endings } = await watch({ onConsole: crashed });
+    expect(endings).toEqual([]);
+    expect(record.shutdown).toBe('guest-reset');
+    expect(record.consoleTail).toBe('Kernel panic - not syncing: x\r\nRebooting\r\n');
+    expect(qemu.notes()).toEqual([]);
+  });
+
+  test('if it does not in 15 seconds, whatever it still says, the VM is ended', async () => {
+    vi.useFakeTimers({ toFake: ['setTimeout', 'clearTimeout'] });
+    const qemu = installFakeQemu(async (vm) => {
+      await vm.write('console', 'Kernel panic - not syncing: x\r\n');
+      for (let count = 0; count < 3; count++) {
+        await vm.sleep(50);
+        await vm.write('console', 'Kernel panic - not syncing: again\r\n');
+      }
+    });
+    let lines = 0;
+    const session = watch({
+      onConsole: async (chunk) => {
+        lines += String(chunk).split('\n').length - 1;
+        if (lines === 4) {
+          vi.advanceTimersByTime(14_999);
+          setImmediate(() => vi.advanceTimersByTime(1));
+        }
+        return 'crashed';
+      },
+    });
+    const { record, endings } = await session;
+    expect(endings).toEqual(['the kernel crashed and did not end the VM']);
+    expect(record).toMatchObject({ shutdown: 'host-qmp-quit', timedOut: undefined });
+    expect(qemu.notes()).toEqual(['qmp quit']);
+  });
+});
+
+describe('something of ours fails', () => {
+  test.each(['onOutput', 'onConsole'] as const)(
+    'in %s: the VM does not go on without us, and the failure is told',
+    async (place) => {
+      installFakeQemu(async (vm) => {
+        await vm.write('console', 'text');
+        await vm.write('stdout', 'text');
+        await vm.init();
+      });
+      const loose: unknown[] = [];
+      const catchLoose = (error: unknown): void => {
+        loose.push(error);
+      };
+      const others = process.listeners('unhandledRejection');
+      const strays = process.listeners('uncaughtException');
+      process.removeAllListeners('unhandledRejection').on('unhandledRejection', catchLoose);
+      process.removeAllListeners('uncaughtException').on('uncaughtException', catchLoose);
+      let pid = 0;
+      const failing = (): never => {
+        throw new Error('no space left on the device');
+      };
+      const session = watch({
+        [place]: async () => failing(),
+        onStart: (started) => {
+          pid = started;
+        },
+      });
+      const patience = new Promise((next) => setTimeout(next, 3000, 'it still runs'));
+      try {
+        const ended = session.then(
+          () => 'no failure',
+          (error) => error.message,
+        );
+        expect(await Promise.race([ended, patience])).toBe('no space left on the device');
+        expect(loose).toEqual([]);
+      } finally {
+        if (pid !== 0 && identifyProcess(pid) !== undefined) process.kill(pid, 'SIGKILL');
+        await session.catch(() => {});
+        process.removeAllListeners('unhandledRejection').removeAllListeners('uncaughtException');
+        for (const listener of others) process.on('unhandledRejection', listener);
+        for (const listener of strays) process.on('uncaughtException', listener);
+      }
+    },
+  );
+});

@@ -1,0 +1,158 @@
+import fc from 'fast-check';
+import { expect, test } from 'vitest';
+import { untilEndMark } from '../../src/vm/until-end-mark.ts';
+
+const MARK = Buffer.from(`\0rapido-end:${'0123456789abcdef'.repeat(2)}\0`);
+
+async function* each(chunks: readonly Buffer[]): AsyncGenerator<Buffer> {
+  yield* chunks;
+}
+
+interface Heard {
+  hasCome: boolean;
+  output: Buffer;
+  /** What had been delivered when each chunk was asked for, and in the end. */
+  deliveredBefore: number[];
+  marks: number;
+}
+
+async function hear(chunks: readonly Buffer[]): Promise<Heard> {
+  const delivered: Buffer[] = [];
+  const deliveredBefore: number[] = [];
+  const size = (): number => delivered.reduce((sum, chunk) => sum + chunk.length, 0);
+  let marks = 0;
+  async function* watched(): AsyncGenerator<Buffer> {
+    for (const chunk of chunks) {
+      deliveredBefore.push(size());
+      yield chunk;
+    }
+    deliveredBefore.push(size());
+  }
+  const hasCome = await untilEndMark(
+    watched(),
+    MARK,
+    async (chunk) => {
+      delivered.push(Buffer.from(chunk));
+    },
+    () => {
+      marks++;
+    },
+  );
+  return { hasCome, output: Buffer.concat(delivered), deliveredBefore, marks };
+}
+
+/** Any bytes, with many beginnings of the mark and near misses among them. */
+const output = fc
+  .array(
+    fc.oneof(
+      fc.uint8Array({ maxLength: 20 }).map((bytes) => Buffer.from(bytes)),
+      fc.nat(MARK.length - 1).map((size) => MARK.subarray(0, size)),
+      fc.nat(MARK.length - 1).map((size) => MARK.subarray(size + 1)),
+      fc
+        .constantFrom('\0', '\0\0\0', '\0rapido-end:', 'rapido-end:')
+        .map((text) => Buffer.from(text)),
+    ),
+    { maxLength: 8 },
+  )
+  .map((parts) => Buffer.concat(parts))
+  .filter((bytes) => !bytes.includes(MARK));
+
+/** Cut anywhere, down to single bytes and empty chunks. */
+function cut(data: Buffer, places: readonly number[]): Buffer[] {
+  const sorted = places.map((place) => place % (data.length + 1)).sort((a, b) => a - b);
+  const ends = [...sorted, data.length];
+  return ends.map((end, index) => data.subarray(index === 0 ? 0 : ends[index - 1], end));
+}
+
+const places = fc.oneof(
+  fc.array(fc.nat(500), { maxLength: 10 }),
+  fc.constant(Array.from({ length: 500 }, (_, index) => index)),
+);
+
+test('however it is cut, all before the first mark is the output, and nothing after it', async () => {
+  await fc.assert(
+    fc.asyncProperty(output, output, places, async (before, after, cuts) => {
+      const data = Buffer.concat([before, MARK, after]);
+      fc.pre(data.indexOf(MARK) === before.length);
+      const heard = await hear(cut(data, cuts));
+      expect(heard.output.equals(before)).toBe(true);
+      expect(heard).toMatchObject({ hasCome: true, marks: 1 });
+    }),
+    { numRuns: 400 },
+  );
+});
+
+test('without a mark, everything is output, and it is known not to be whole', async () => {
+  await fc.assert(
+    fc.asyncProperty(output, places, async (bytes, cuts) => {
+      const heard = await hear(cut(bytes, cuts));
+      expect(heard.output.equals(bytes)).toBe(true);
+      expect(heard).toMatchObject({ hasCome: false, marks: 0 });
+    }),
+    { numRuns: 400 },
+  );
+});
+
+test('nothing is held back but what may be the beginning of the mark', async () => {
+  await fc.assert(
+    fc.asyncProperty(output, places, async (bytes, cuts) => {
+      const chunks = cut(bytes, cuts);
+      const { deliveredBefore } = await hear(chunks);
+      let come = 0;
+      for (const [index, chunk] of chunks.entries()) {
+        come += chunk.length;
+        const held = bytes.subarray(deliveredBefore[index + 1], come);
+        if (index < chunks.length - 1)
+          expect(MARK.subarray(0, held.length).equals(held)).toBe(true);
+      }
+    }),
+    { numRuns: 300 },
+  );
+});
+
+test('a prompt without a line feed is there at once', async () => {
+  const { deliveredBefore } = await hear([Buffer.from('login: '), Buffer.from('more')]);
+  expect(deliveredBefore).toEqual([0, 7, 11]);
+});
+
+test('no chunk is asked for before the one before is dealt with', async () => {
+  const order: string[] = [];
+  async function* chunks(): AsyncGenerator<Buffer> {
+    for (const text of ['one', 'two']) {
+      order.push(`asked for ${text}`);
+      yield Buffer.from(text);
+    }
+  }
+  const deliver = async (chunk: Buffer): Promise<void> => {
+    await new Promise((next) => setTimeout(next, 10));
+    order.push(`dealt with ${chunk}`);
+  };
+  await untilEndMark(chunks(), MARK, deliver, () => {});
+  expect(order).toEqual(['asked for one', 'dealt with one', 'asked for two', 'dealt with two']);
+});
+
+test('the mark is told only after all before it was dealt with', async () => {
+  const order: string[] = [];
+  const deliver = async (chunk: Buffer): Promise<void> => {
+    await new Promise((next) => setTimeout(next, 10));
+    order.push(String(chunk));
+  };
+  await untilEndMark(each([Buffer.concat([Buffer.from('last'), MARK])]), MARK, deliver, () => {
+    order.push('mark');
+  });
+  expect(order).toEqual(['last', 'mark']);
+});
+
+test('who writes on after the mark is read to the end, so that nobody is held up', async () => {
+  let asked = 0;
+  async function* chunks(): AsyncGenerator<Buffer> {
+    for (const chunk of [MARK, Buffer.from('a'), MARK, Buffer.from('b')]) {
+      asked++;
+      yield chunk;
+    }
+  }
+  let marks = 0;
+  const deliver = async (): Promise<void> => expect.unreachable();
+  expect(await untilEndMark(chunks(), MARK, deliver, () => marks++)).toBe(true);
+  expect([asked, marks]).toEqual([4, 1]);
+});

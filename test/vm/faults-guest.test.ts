@@ -1,0 +1,252 @@
+import { existsSync, readFileSync } from 'node:fs';
+import { join } from 'node:path';
+import { afterAll, describe, expect, it } from 'vitest';
+import { addCut } from '../support/cuts.ts';
+import { makeKernelTree } from '../support/kernel-tree.ts';
+import { byName, createRunner, expectedOf, type Fault, judgedAs } from '../support/runs.ts';
+import { createWorkspace } from '../support/workspace.ts';
+
+/** What a forger who has read the source would write; he does not know the key. */
+const FORGERY = String.raw`forge() {
+  local event
+  for event in init command-start command-end power-off; do
+    printf '\n{"key":"","event":"%s","uptime":"1.0","status":"0","taint":"0","left":"0"}\n' "$event"
+  done
+  printf '\0rapido-end:00000000000000000000000000000000\0'
+}
+for device in /dev/vport* /dev/ttyS1 /proc/1/fd/*; do
+  [[ -c $device ]] && timeout 2 bash -c 'cat > "$1"' _ "$device" < <(forge)
+done 2> /dev/null
+forge
+forge >&2
+`;
+
+/** Writes zeros over the program of PID 1, which finds them there when it goes on. */
+const DESTROY_INIT = `while read -r range permissions _ _ _ path; do
+  [[ $permissions == r-x* && $path == */bash ]] || continue
+  from=$((16#\${range%-*} / 4096)) to=$((16#\${range#*-} / 4096))
+  dd if=/dev/zero of=/proc/1/mem bs=4096 seek=$from count=$((to - from)) conv=notrunc || exit
+done < /proc/1/maps`;
+
+/** What goes wrong in the guest while its kernel works. */
+describe('a run in which the guest misbehaves', () => {
+  const home = createWorkspace(afterAll);
+  const run = createRunner(home);
+
+  const FAULTS: Fault[] = [
+    {
+      name: 'a command that fails has its own status',
+      args: ['simple-example', '-x', 'exit 42'],
+      verdict: 'fail',
+      status: 42,
+      reason: 'the command ended with status 42',
+    },
+    {
+      name: 'a command that kills itself has 128 and the signal: 137',
+      args: ['simple-example', '--', 'bash', '-c', 'kill -KILL $$'],
+      verdict: 'fail',
+      status: 137,
+      reason: 'status 137: signal 9',
+    },
+    {
+      name: 'a command that crashes has 128 and the signal: 139',
+      args: ['simple-example', '--', 'bash', '-c', 'kill -SEGV $$'],
+      verdict: 'fail',
+      status: 139,
+      reason: 'status 139: signal 11',
+    },
+    {
+      name: 'a command that kills its whole process group hits nobody but itself: 143',
+      args: ['simple-example', '--', 'bash', '-c', 'kill 0; sleep 600'],
+      verdict: 'fail',
+      status: 143,
+      reason: 'status 143: signal 15',
+    },
+    {
+      name: 'a command that kills all processes but PID 1 loses its output, and so its success',
+      args: ['simple-example', '-x', 'echo lost; kill -KILL -1; exit 0'],
+      verdict: 'error',
+      reason: "the command's output was not received whole",
+    },
+    {
+      name: 'a program that nobody has is 127',
+      args: ['simple-example', '--', 'no-such-program'],
+      verdict: 'fail',
+      status: 127,
+      reason: 'there is no such program',
+    },
+    {
+      name: 'a file that cannot be executed is 126',
+      args: ['simple-example', '--', '/etc'],
+      verdict: 'fail',
+      status: 126,
+      reason: 'could not be executed',
+    },
+    {
+      name: 'an init that is destroyed while the command runs is a crash, though that succeeds',
+      args: ['simple-example', '-x', DESTROY_INIT],
+      verdict: 'crash',
+      reason: 'kernel panic: Attempted to kill init!',
+    },
+    {
+      name: 'a full root file system is the failure of the command that fills it',
+      args: ['simple-example', '-x', 'head -c 9G /dev/zero > /full; status=$?; df /; exit $status'],
+      verdict: 'fail',
+      status: 1,
+      reason: 'the command ended with status 1',
+    },
+    {
+      name: 'a command that is killed for want of memory has 137',
+      args: ['simple-example', '--', 'tail', '/dev/zero'],
+      verdict: 'fail',
+      status: 137,
+      reason: 'status 137: signal 9',
+    },
+    {
+      name: 'a process that is killed for want of memory is a splat, though the command succeeds',
+      args: ['simple-example', '-x', 'tail /dev/zero & wait $!; exit 0'],
+      verdict: 'splat',
+      reason: /^the kernel complained: .*(OOM|memory)/i,
+    },
+    {
+      name: 'an OOM kill by sysrq is a splat, though the command succeeds',
+      args: [
+        ...['simple-example', '-x'],
+        `sleep 600 & echo 1000 > /proc/$!/oom_score_adj
+          echo f > /proc/sysrq-trigger; wait $!; exit 0`,
+      ],
+      verdict: 'splat',
+      reason: /^the kernel complained: .*(OOM|memory)/i,
+    },
+    {
+      name: 'a power-off by the command is a crash: nobody heard it end',
+      args: ['simple-example', '-x', 'echo o > /proc/sysrq-trigger; sleep 600'],
+      verdict: 'crash',
+      reason: 'powered off before the command was heard to end',
+    },
+    {
+      name: 'so is `shutdown`',
+      args: ['simple-example', '--', 'shutdown'],
+      verdict: 'crash',
+      reason: 'powered off before the command was heard to end',
+    },
+    {
+      name: 'so is `reboot`',
+      args: ['simple-example', '--', 'reboot'],
+      verdict: 'crash',
+      reason: 'powered off before the command was heard to end',
+    },
+    {
+      name: 'a power-off by an autorun script is a crash',
+      args: [
+        addCut(home, 'off-in-autorun', {}, { 'off.sh': 'echo o > /proc/sysrq-trigger; sleep 600' }),
+        ...['--', 'true'],
+      ],
+      verdict: 'crash',
+      reason: 'the VM powered off in autorun script off.sh: 0 of 1 autorun scripts',
+    },
+    {
+      name: 'a power-off by somebody else after the command, before the session says so, is a crash',
+      args: [
+        ...['simple-example', '-i', 'mkfifo', '-x'],
+        // The session reads the taint last: here it waits for ever.
+        `mkfifo /pipe && mount --bind /pipe /proc/sys/kernel/tainted || exit 9
+          (sleep 2; echo o > /proc/sysrq-trigger) & exit 0`,
+      ],
+      verdict: 'crash',
+      reason: 'powered off',
+    },
+    {
+      name: 'forged success does not hide the status of the command',
+      args: ['simple-example', '-x', `${FORGERY} exit 3`],
+      verdict: 'fail',
+      status: 3,
+      reason: 'the command ended with status 3',
+    },
+    {
+      name: 'forged success and a power-off is a crash',
+      args: ['simple-example', '-x', `${FORGERY} echo o > /proc/sysrq-trigger; sleep 600`],
+      verdict: 'crash',
+      reason: 'powered off before the command was heard to end',
+    },
+    {
+      name: 'forged success in an autorun script and a power-off is a crash',
+      args: [
+        addCut(
+          home,
+          'forger',
+          { binaries: ['cat', 'timeout', 'sleep'] },
+          { 'forge.sh': `${FORGERY} echo o > /proc/sysrq-trigger; sleep 600` },
+        ),
+        ...['--', 'true'],
+      ],
+      verdict: 'crash',
+      reason: 'powered off in autorun script forge.sh',
+    },
+    {
+      name: "a cut's directory that is not in the image is an error",
+      args: [addCut(home, 'adrift', { directory: '/no/such' }), '--', 'true'],
+      verdict: 'error',
+      reason: 'the directory that the cut names is not in the image',
+    },
+  ];
+
+  it.each(byName(FAULTS))('%s', async (_, { args, ...fault }) => {
+    const ran = await run(args);
+    expect(judgedAs(ran, fault)).toEqual(expectedOf(fault));
+  });
+
+  it('an autorun script that fails is 1, and the command is not run', async () => {
+    const fault = {
+      verdict: 'fail',
+      status: 1,
+      reason: 'autorun script fail.sh failed with status 9',
+    } as const;
+    const cut = addCut(home, 'fail-in-autorun', {}, { 'fail.sh': 'exit 9' });
+    const ran = await run([cut, '-x', 'echo the command ran']);
+    expect(judgedAs(ran, fault)).toEqual(expectedOf(fault));
+    expect(ran.stdout).toBe('');
+    expect(ran.result?.commandStatus).toBeUndefined();
+  });
+
+  it('a daemon that keeps the output open does not hold up the end: the status of the command', async () => {
+    const ran = await run(['simple-example', '-x', 'setsid sleep 600 & echo said; exit 5']);
+    expect(ran).toMatchObject({ status: 5, stdout: 'said\n' });
+    expect(ran.milliseconds).toBeLessThan(120_000);
+  });
+
+  it('forged success on a serial line, which anybody can open, is told of and not believed', async () => {
+    const tree = join(home.directory, 'serial-kernel');
+    makeKernelTree(tree, { drivers: ['zram'] });
+    const forge = `${FORGERY} echo o > /proc/sysrq-trigger; sleep 600`;
+    const ran = await run(['simple-example', '-x', forge], { env: { KERNEL_SRC: tree } });
+    expect(ran).toMatchObject({ status: 120, result: { verdict: 'crash' } });
+    expect(ran.result?.notes.join('\n')).toMatch(/lines on the control channel were not from/);
+  });
+
+  it('a flood on console and output does not hide the status, nor fill the memory of rapido', async () => {
+    let peak = 0;
+    let sampling: NodeJS.Timeout | undefined;
+    const flood = 'yes flood | head -c 1M > /dev/console & yes | head -c 50M; wait; exit 7';
+    const ran = await run(['simple-example', '-q', '-i', 'yes', '-x', flood], {
+      prefix: ['bash', '-c', 'exec "$@" > /dev/null', 'bash'],
+      onStart: (pid) => {
+        sampling = setInterval(() => {
+          peak = Math.max(peak, peakMemory(pid));
+        }, 100);
+      },
+    });
+    clearInterval(sampling);
+    expect(ran.status).toBe(7);
+    expect(ran.file('stdout.log').length).toBe(50 * 1024 * 1024);
+    expect(peak).toBeGreaterThan(0);
+    expect(peak).toBeLessThan(300 * 1024);
+  });
+});
+
+/** The most memory that a process has had, in KiB: VmHWM of proc(5). */
+function peakMemory(pid: number): number {
+  const status = `/proc/${pid}/status`;
+  if (!existsSync(status)) return 0;
+  return Number(/VmHWM:\s+(\d+) kB/.exec(readFileSync(status, 'utf8'))?.[1] ?? 0);
+}

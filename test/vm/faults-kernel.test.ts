@@ -1,0 +1,208 @@
+import { afterAll, describe, expect, it } from 'vitest';
+import { breakModule, type Defect } from '../support/broken-module.ts';
+import { addCut } from '../support/cuts.ts';
+import { byName, createRunner, expectedOf, type Fault, judgedAs } from '../support/runs.ts';
+import { createWorkspace } from '../support/workspace.ts';
+
+const PANIC = 'echo c > /proc/sysrq-trigger';
+
+/** Ends when the session has become rapido's power-off script, its last word said. */
+const UNTIL_POWER_OFF = 'until grep -q power-off /proc/1/cmdline; do sleep 0.1; done';
+const SLOW_POWER_OFF = "printf '#!/bin/bash\\nsleep 600\\n' > /rapido/power-off";
+const AFTER_THE_END = `${SLOW_POWER_OFF}; (${UNTIL_POWER_OFF}; sleep 0.5;`;
+
+/** What goes wrong in the kernel, in every phase of a run. */
+describe('a run in which the kernel fails', () => {
+  const home = createWorkspace(afterAll);
+  const run = createRunner(home);
+
+  const withParameters = (parameters: string) => ({
+    env: { QEMU_EXTRA_KERNEL_PARAMS: parameters },
+  });
+  /** Options that put a module with a defect into the guest as /broken.ko. */
+  const include = (defect: Defect): string[] => [
+    '--include',
+    `${home.write(`${defect.replaceAll(' ', '-')}.ko`, breakModule(defect))}:/broken.ko`,
+  ];
+
+  const PANICS: (Fault & { parameters?: string })[] = [
+    {
+      name: 'no init at all is a crash before init',
+      parameters: 'rdinit=/nosuch',
+      args: ['simple-example', '--', 'true'],
+      verdict: 'crash',
+      reason: /^the kernel crashed before init: kernel panic: VFS: Unable to mount root fs/,
+    },
+    {
+      name: 'an init that ends at once is a crash before init',
+      parameters: 'rdinit=/usr/bin/false',
+      args: ['simple-example', '--', 'true'],
+      verdict: 'crash',
+      reason: 'the kernel crashed before init: kernel panic: Attempted to kill init!',
+    },
+    {
+      name: 'a panic while init loads modules is a crash',
+      args: [
+        addCut(home, 'panic-in-init', {
+          contents: { '/etc/modprobe.d/panic.conf': `install virtio_console ${PANIC}\n` },
+        }),
+        ...['--', 'true'],
+      ],
+      verdict: 'crash',
+      reason: 'the kernel crashed before init: kernel panic: sysrq triggered crash',
+    },
+    {
+      name: 'a panic in an autorun script is a crash',
+      args: [addCut(home, 'panic-in-autorun', {}, { 'panic.sh': PANIC }), ...['--', 'true']],
+      verdict: 'crash',
+      reason: 'the kernel crashed in autorun script panic.sh: kernel panic: sysrq triggered crash',
+    },
+    {
+      name: 'a panic in the command is a crash',
+      args: ['simple-example', '-x', PANIC],
+      verdict: 'crash',
+      reason: 'the kernel crashed in the command: kernel panic: sysrq triggered crash',
+    },
+    {
+      name: 'a panic between the end of the command and power-off is a crash',
+      args: ['simple-example', '-x', `${AFTER_THE_END} ${PANIC}) & exit 0`],
+      verdict: 'crash',
+      reason: 'the kernel crashed after the end of the command: kernel panic: sysrq',
+    },
+    {
+      name: 'a panic after which the kernel stays is a crash all the same',
+      parameters: 'panic=0',
+      args: ['simple-example', '-x', PANIC],
+      verdict: 'crash',
+      reason: 'the kernel crashed in the command: kernel panic: sysrq triggered crash',
+    },
+    {
+      name: 'a reset is a crash',
+      args: ['simple-example', '-x', 'echo b > /proc/sysrq-trigger; sleep 600'],
+      verdict: 'crash',
+      reason: 'the VM reset in the command',
+    },
+  ];
+
+  it.each(byName(PANICS))('%s', async (_, { args, parameters, ...fault }) => {
+    const ran = await run(args, parameters === undefined ? {} : withParameters(parameters));
+    expect(judgedAs(ran, fault)).toEqual(expectedOf(fault));
+  });
+
+  /** Machine code for one architecture stands in for drivers with bugs. */
+  describe.skipIf(process.arch !== 'x64')('by a driver with a bug', () => {
+    const INSERT = 'insmod /broken.ko';
+    const DEFECTS: (Omit<Fault, 'args'> & { defect: Defect; options?: string[]; text: string })[] =
+      [
+        {
+          name: 'an oops is a crash, because nothing after it can be trusted',
+          defect: 'reads through a null pointer',
+          text: `${INSERT}; exit 0`,
+          verdict: 'crash',
+          reason: /^the kernel crashed in the command: .*NULL pointer dereference/,
+        },
+        {
+          name: 'an oops that the kernel survives under --keep-going is a splat, though the command succeeds',
+          defect: 'reads through a null pointer',
+          options: ['--keep-going'],
+          text: `${INSERT}; exit 0`,
+          verdict: 'splat',
+          reason: /^the kernel complained: .*NULL pointer dereference/,
+        },
+        {
+          name: 'an oops after which the command fails under --keep-going has its status',
+          defect: 'reads through a null pointer',
+          options: ['--keep-going'],
+          text: `${INSERT}; exit 7`,
+          verdict: 'fail',
+          status: 7,
+          reason: 'the command ended with status 7',
+        },
+        {
+          name: 'a warning is a splat, though the command succeeds',
+          defect: 'cannot be traced',
+          text: INSERT,
+          verdict: 'splat',
+          reason: 'the kernel complained: WARNING in ftrace_',
+        },
+        {
+          name: 'a warning that the console did not show is a splat',
+          defect: 'cannot be traced',
+          text: `dmesg -n 1; ${INSERT}`,
+          verdict: 'splat',
+          reason: 'the kernel complained: kernel tainted: W, a warning',
+        },
+        {
+          name: 'a warning after the end of the command is a splat',
+          defect: 'cannot be traced',
+          text: `${AFTER_THE_END} ${INSERT}; echo o > /proc/sysrq-trigger) & exit 0`,
+          verdict: 'splat',
+          reason: 'the kernel complained: WARNING in ftrace_',
+        },
+        {
+          name: 'a warning in the middle of a flooded console is a splat',
+          defect: 'cannot be traced',
+          text: `yes flood | head -c 1M > /dev/console & ${INSERT}; wait`,
+          options: ['-i', 'yes'],
+          verdict: 'splat',
+          reason: 'the kernel complained: WARNING in ftrace_',
+        },
+        {
+          name: 'a soft lockup is a splat, though the command succeeds',
+          defect: 'spins forever',
+          options: ['-i', 'taskset', '--cpus', '2'],
+          text: `echo 1 > /proc/sys/kernel/watchdog_thresh
+          taskset -c 1 ${INSERT} &
+          until dmesg | grep -q 'soft lockup'; do sleep 0.5; done`,
+          verdict: 'splat',
+          reason: /^the kernel complained: .*soft lockup/,
+        },
+      ];
+
+    it.each(byName(DEFECTS))('%s', async (_, { defect, options = [], text, ...fault }) => {
+      const ran = await run(['simple-example', ...include(defect), ...options, '-x', text]);
+      expect(judgedAs(ran, fault)).toEqual(expectedOf(fault));
+    });
+
+    it('a warning under panic_on_warn is a crash', async () => {
+      const fault = { verdict: 'crash', reason: /^the kernel crashed in the command: / } as const;
+      const ran = await run(
+        ['simple-example', ...include('cannot be traced'), '-x', INSERT],
+        withParameters('panic_on_warn=1'),
+      );
+      expect(judgedAs(ran, fault)).toEqual(expectedOf(fault));
+    });
+  });
+
+  it('a taint by a warning that nobody saw is a splat', async () => {
+    const fault = {
+      verdict: 'splat',
+      reason: 'the kernel complained: kernel tainted: W, a warning',
+    } as const;
+    const ran = await run(['simple-example', '-x', 'echo 512 > /proc/sys/kernel/tainted']);
+    expect(judgedAs(ran, fault)).toEqual(expectedOf(fault));
+  });
+
+  it('a hung task is a splat, though the command succeeds', async () => {
+    const fault = {
+      verdict: 'splat',
+      reason: /^the kernel complained: .*(hung|blocked)/,
+    } as const;
+    const text = `set -e; modprobe zram
+      echo 64M > /sys/block/zram0/disksize
+      mkfs.ext4 -q /dev/zram0
+      mkdir /mnt/frozen
+      mount /dev/zram0 /mnt/frozen
+      echo 1 > /proc/sys/kernel/hung_task_timeout_secs
+      fsfreeze --freeze /mnt/frozen
+      touch /mnt/frozen/file &
+      until dmesg | grep -q 'blocked for more than'; do sleep 0.5; done
+      fsfreeze --unfreeze /mnt/frozen
+      wait`;
+    const ran = await run([
+      ...['simple-example', '--driver', 'zram', '--driver', 'ext4'],
+      ...['-i', 'mkfs.ext4', '-i', 'fsfreeze', '-x', text],
+    ]);
+    expect(judgedAs(ran, fault)).toEqual(expectedOf(fault));
+  });
+});

@@ -1,0 +1,120 @@
+import { afterAll, describe, expect, it } from 'vitest';
+import { breakModule } from '../support/broken-module.ts';
+import { addCut } from '../support/cuts.ts';
+import { tellQemu } from '../support/monitor.ts';
+import {
+  byName,
+  createRunner,
+  expectedOf,
+  type Fault,
+  judgedAs,
+  type RunnerOptions,
+} from '../support/runs.ts';
+import { createWorkspace } from '../support/workspace.ts';
+
+/** Longer than a boot on a busy machine. */
+const LIMIT = '40s';
+
+/** What does not come to its end by itself. */
+describe('a run that hangs', () => {
+  const home = createWorkspace(afterAll);
+  const run = createRunner(home);
+  const sleeper = home.write('sleeper', '#!/bin/bash\nsleep 6000\nexit\n', 0o755);
+
+  const HANGS: (Fault & { options?: RunnerOptions })[] = [
+    {
+      name: 'before init ends by --boot-timeout',
+      args: [
+        ...['simple-example', '--include', `${sleeper}:/sleeper`],
+        ...['--boot-timeout', '15s', '--', 'true'],
+      ],
+      options: { env: { QEMU_EXTRA_KERNEL_PARAMS: 'rdinit=/sleeper' } },
+      verdict: 'timeout',
+      reason: "nothing was heard of the guest's init for 15 s",
+    },
+    {
+      name: 'in an autorun script ends by --timeout',
+      args: [
+        addCut(home, 'sleep-in-autorun', { binaries: ['sleep'] }, { 'hang.sh': 'sleep 6000' }),
+        ...['--timeout', LIMIT, '--', 'true'],
+      ],
+      verdict: 'timeout',
+      reason: 'it took longer than 40 s in autorun script hang.sh',
+    },
+    {
+      name: 'in the command ends by --timeout',
+      args: ['simple-example', '--timeout', LIMIT, '--', 'sleep', '6000'],
+      verdict: 'timeout',
+      reason: 'it took longer than 40 s in the command',
+    },
+    {
+      name: 'in the command ends by --timeout, whatever it does to the clock',
+      args: ['simple-example', '--timeout', LIMIT, '-x', 'date -s 1990-01-01; sleep 6000'],
+      verdict: 'timeout',
+      reason: 'it took longer than 40 s in the command',
+    },
+    {
+      name: 'in the command without a word ends by --silence',
+      args: ['simple-example', '--silence', '20s', '-x', 'echo the last word; sleep 6000'],
+      verdict: 'timeout',
+      reason: 'there was no output for 20 s in the command',
+    },
+    {
+      name: 'at power-off ends by --timeout, though the command has succeeded',
+      args: [
+        ...['simple-example', '--timeout', LIMIT, '-x'],
+        "printf '#!/bin/bash\\nsleep 6000\\n' > /rapido/power-off",
+      ],
+      verdict: 'timeout',
+      reason: 'it took longer than 40 s after the end of the command',
+    },
+    {
+      name: 'because its CPUs were stopped ends by --timeout',
+      args: ['simple-example', '--timeout', LIMIT, '-x', 'echo READY; sleep 6000'],
+      options: { whenReady: ({ monitor }) => tellQemu(monitor, 'stop') },
+      verdict: 'timeout',
+      reason: 'it took longer than 40 s in the command',
+    },
+    {
+      name: 'because QEMU was stopped ends by --timeout, and QEMU with it',
+      args: ['simple-example', '--timeout', LIMIT, '-x', 'echo READY; sleep 6000'],
+      options: {
+        whenReady: ({ qemu }) => {
+          process.kill(qemu, 'SIGSTOP');
+        },
+      },
+      verdict: 'timeout',
+      reason: 'it took longer than 40 s in the command',
+    },
+  ];
+
+  it.each(byName(HANGS))('%s', async (_, { args, options, ...fault }) => {
+    const ran = await run(args, options);
+    expect(judgedAs(ran, fault)).toEqual(expectedOf(fault));
+  });
+
+  it.skipIf(process.arch !== 'x64')(
+    'with interrupts off ends by --timeout, and the console shows where it hung',
+    async () => {
+      const module = home.write('hang.ko', breakModule('spins with interrupts off'));
+      const ran = await run([
+        ...['simple-example', '--cpus', '1', '--include', `${module}:/hang.ko`],
+        ...['--timeout', LIMIT, '--', 'insmod', '/hang.ko'],
+      ]);
+      expect(ran).toMatchObject({ status: 124, result: { verdict: 'timeout' } });
+      expect(ran.file('console.log').toString('latin1')).toMatch(/RIP: 0010:\w*init/);
+    },
+  );
+
+  it('shows what each task was waiting for', async () => {
+    const ran = await run(['simple-example', '--timeout', LIMIT, '--', 'sleep', '6000']);
+    expect(ran.status).toBe(124);
+    expect(ran.file('console.log').toString('latin1')).toMatch(/sysrq: Show Blocked State/);
+  });
+
+  it('but not one that keeps talking for longer than --silence', async () => {
+    const talk = 'for i in $(seq 30); do echo $i; sleep 1; done';
+    const ran = await run(['simple-example', '--silence', '20s', '-x', talk]);
+    expect(ran).toMatchObject({ status: 0, result: { verdict: 'pass' } });
+  });
+});

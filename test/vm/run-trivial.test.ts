@@ -1,0 +1,25 @@
+import { afterAll, describe, expect, it } from 'vitest';
+import { createRunner } from '../support/runs.ts';
+import { createWorkspace } from '../support/workspace.ts';
+
+/** A verdict that changes from run to run is none: RAPIDO_TRIVIAL_RUNS sets how often to look. */
+const RUNS = Number(process.env.RAPIDO_TRIVIAL_RUNS ?? (process.env.CI === undefined ? 10 : 50));
+
+describe('rapido run, again and again', () => {
+  const home = createWorkspace(afterAll);
+  const run = createRunner(home);
+
+  it(`passes ${RUNS} times of ${RUNS}, two at a time`, { timeout: RUNS * 60_000 }, async () => {
+    const failures: string[] = [];
+    const numbers = Array.from({ length: RUNS }, (_, index) => index);
+    const work = async (): Promise<void> => {
+      for (let number = numbers.shift(); number !== undefined; number = numbers.shift()) {
+        const { status, stdout, stderr } = await run(['simple-example', '--', 'echo', 'fine']);
+        if (status !== 0 || stdout !== 'fine\n')
+          failures.push(`run ${number}: ${status} ${stderr}`);
+      }
+    };
+    await Promise.all([work(), work()]);
+    expect(failures).toEqual([]);
+  });
+});

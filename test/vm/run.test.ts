@@ -1,0 +1,310 @@
+import { createHash } from 'node:crypto';
+import {
+  closeSync,
+  mkdtempSync,
+  openSync,
+  readdirSync,
+  readFileSync,
+  rmSync,
+  writeFileSync,
+} from 'node:fs';
+import { join } from 'node:path';
+import { afterAll, describe, expect, it, onTestFinished } from 'vitest';
+import { addCut } from '../support/cuts.ts';
+import { makeKernelTree } from '../support/kernel-tree.ts';
+import { createRunner } from '../support/runs.ts';
+import { createWorkspace } from '../support/workspace.ts';
+
+/** Runs that succeed, and what they give. */
+describe('rapido run', () => {
+  const home = createWorkspace(afterAll);
+  const run = createRunner(home);
+
+  /** Prefix that runs rapido with a file, or a command of bash, as its stdin and stdout. */
+  const inBash = (command: string): string[] => ['bash', '-c', command, 'bash'];
+  const sha256 = (data: string | Buffer): string => createHash('sha256').update(data).digest('hex');
+
+  it('passes with what the command says, and nothing else on stdout', async () => {
+    const ran = await run(['simple-example', '--', 'echo', 'hello']);
+    expect(ran).toMatchObject({
+      status: 0,
+      stdout: 'hello\n',
+      result: { verdict: 'pass', status: 0, commandStatus: 0, cut: 'simple-example', splats: [] },
+    });
+    expect(ran.stderr).toContain('PASS simple-example: the command succeeded');
+  });
+
+  it.each([0, 1, 42, 255])('ends with the status of the command: %i', async (status) => {
+    const ran = await run(['simple-example', '-x', `exit ${status}`]);
+    expect(ran.status).toBe(status);
+    expect(ran.result).toMatchObject({ status, commandStatus: status });
+  });
+
+  it('gives the command its arguments byte for byte', async () => {
+    const words = [
+      'two words',
+      `"double" 'single' \`back\` $HOME $(id) \\ * ? ~ ! # ; & |`,
+      'line\nfeed\n',
+      '\ttab\r',
+      'ünïcödé ☃',
+      '',
+      '-n',
+      '--help',
+      '-',
+      'x'.repeat(100_000),
+      '',
+    ];
+    const ran = await run(['simple-example', '-q', '--', 'printf', '%s\\0', ...words], {
+      // What is not UTF-8 cannot come from Node.
+      prefix: inBash(`exec "$@" $'\\xff\\xfe\\x80 \\x01'`),
+    });
+    expect(ran.status).toBe(0);
+    const strange = Buffer.from([0xff, 0xfe, 0x80, 0x20, 0x01, 0]);
+    const expected = Buffer.concat([
+      Buffer.from(words.map((word) => `${word}\0`).join('')),
+      strange,
+    ]);
+    expect(ran.file('stdout.log').equals(expected)).toBe(true);
+  });
+
+  it('keeps stdout and stderr apart, whole, and free of kernel messages that come meanwhile', async () => {
+    const text = `for i in $(seq 200); do
+        echo "out $i"; echo "err $i" >&2; echo "kernel $i" > /dev/kmsg
+      done`;
+    const ran = await run(['simple-example', '-q', '-x', text]);
+    expect(ran.status).toBe(0);
+    const lines = (word: string): string =>
+      Array.from({ length: 200 }, (_, index) => `${word} ${index + 1}\n`).join('');
+    expect(ran.stdout).toBe(lines('out'));
+    expect(ran.stderr).toBe(lines('err'));
+    expect(ran.file('stdout.log').toString()).toBe(lines('out'));
+    expect(ran.file('stderr.log').toString()).toBe(lines('err'));
+  });
+
+  it('lets the command open /dev/stdout and /dev/stderr again', async () => {
+    const text = 'echo out > /dev/stdout; echo err > /dev/stderr; echo more | tee /dev/stderr';
+    const ran = await run(['simple-example', '-q', '-x', text]);
+    expect(ran).toMatchObject({ status: 0, stdout: 'out\nmore\n', stderr: 'err\nmore\n' });
+  });
+
+  it('shows output while the command still runs', async () => {
+    let sawItRunning = false;
+    const text = 'echo READY; read -r word; echo "got $word"';
+    // The input ends only after READY was seen: were it held back, this would wait for ever.
+    const fifo = join(home.directory, 'fifo');
+    const ran = await run(['simple-example', '--timeout', '120s', '-x', text], {
+      prefix: inBash(`mkfifo '${fifo}' && exec "$@" <> '${fifo}'`),
+      whenReady: () => {
+        sawItRunning = true;
+        writeFileSync(fifo, 'an answer\n');
+      },
+    });
+    expect(sawItRunning).toBe(true);
+    expect(ran).toMatchObject({ status: 0, stdout: 'READY\ngot an answer\n' });
+  });
+
+  it('loses nothing of 50 MB', async () => {
+    const ran = await run(['simple-example', '-q', '--', 'seq', '1', '6500000']);
+    expect(ran.status).toBe(0);
+    const expected = createHash('sha256');
+    for (let first = 1; first <= 6_500_000; first += 100_000) {
+      let part = '';
+      for (let number = first; number < first + 100_000; number++) part += `${number}\n`;
+      expected.update(part);
+    }
+    expect(ran.stdout.length).toBeGreaterThan(50_000_000);
+    expect(sha256(ran.stdout)).toBe(expected.digest('hex'));
+  });
+
+  describe('passes its stdin on', () => {
+    it('to the end: 10 MB', async () => {
+      const input = 'all work and no play\n'.repeat(500_000);
+      const ran = await run(['simple-example', '--', 'sha256sum'], { input });
+      expect(ran).toMatchObject({ status: 0, stdout: `${sha256(input)}  -\n` });
+    });
+
+    it('also where it is empty', async () => {
+      const ran = await run(['simple-example', '--', 'wc', '-c'], { input: '' });
+      expect(ran).toMatchObject({ status: 0, stdout: '0\n' });
+    });
+
+    it('also where it is /dev/null', async () => {
+      const ran = await run(['simple-example', '--', 'wc', '-c']);
+      expect(ran).toMatchObject({ status: 0, stdout: '0\n' });
+    });
+
+    it('to a command that does not read it, which ends all the same', async () => {
+      const ran = await run(['simple-example', '--', 'true'], {
+        prefix: inBash('yes | head -c 5M | "$@"; exit "${PIPESTATUS[2]}"'),
+      });
+      expect(ran.status).toBe(0);
+    });
+  });
+
+  it('runs text with bash: -x', async () => {
+    const ran = await run(['simple-example', '-x', 'a=(1 2 3); echo "${#a[@]} $PWD"']);
+    expect(ran).toMatchObject({ status: 0, stdout: '3 /root\n' });
+    expect(ran.result?.command).toEqual({ shell: 'a=(1 2 3); echo "${#a[@]} $PWD"' });
+  });
+
+  it('runs a script of the host by its shebang, or with bash where it has none: -f', async () => {
+    const sed = home.write('a script.sed', '#!/usr/bin/sed -nf\ns/.*rapido\\.run=1.*/by sed/p\n');
+    const bare = home.write('bare', 'echo "bash ${BASH_VERSINFO[0]}"\n');
+    const [bySed, byBash] = [
+      await run(['simple-example', '-f', sed], { input: 'rapido.run=1\n' }),
+      await run(['simple-example', '-f', bare]),
+    ];
+    expect(bySed).toMatchObject({ status: 0, stdout: 'by sed\n' });
+    expect(byBash).toMatchObject({ status: 0, stdout: expect.stringMatching(/^bash \d+\n$/) });
+  });
+
+  it('brings along a program that this host has and the image lacks', async () => {
+    const inPath = await run(['simple-example', '--', 'expr', '6', '*', '7']);
+    expect(inPath).toMatchObject({ status: 0, stdout: '42\n' });
+    // Below /tmp, where the guest has a tmpfs.
+    const cwd = mkdtempSync('/tmp/rapido-program-');
+    onTestFinished(() => rmSync(cwd, { recursive: true, force: true }));
+    writeFileSync(join(cwd, 'prog'), '#!/bin/bash\necho "$0: $1"\n', { mode: 0o755 });
+    const relative = await run(['simple-example', '--', './prog', 'argument'], { cwd });
+    expect(relative).toMatchObject({ status: 0, stdout: `${cwd}/prog: argument\n` });
+  });
+
+  it("runs the cut's own test command after its autorun scripts", async () => {
+    const cut = addCut(
+      home,
+      'tested',
+      { binaries: ['cat'], test: { command: ['cat', '/tmp/prepared'] } },
+      { 'prepare.sh': 'echo prepared > /tmp/prepared' },
+    );
+    const ran = await run([cut]);
+    expect(ran).toMatchObject({
+      status: 0,
+      stdout: 'prepared\n',
+      result: {
+        command: { arguments: ['cat', '/tmp/prepared'] },
+        autorun: [{ script: '00-prepare.sh', status: 0 }],
+      },
+    });
+  });
+
+  it('passes a cut whose autorun scripts are all there is', async () => {
+    const cut = addCut(home, 'scripts-only', {}, { 'one.sh': 'true', 'two.sh': 'true' });
+    const ran = await run([cut]);
+    expect(ran).toMatchObject({
+      status: 0,
+      result: { verdict: 'pass', reason: 'all 2 autorun scripts succeeded' },
+    });
+    expect(ran.result?.command).toBeUndefined();
+  });
+
+  it('sets clocks wrong without harm', async () => {
+    const text = 'date -s 2037-01-01; sleep 1; date -s 1990-01-01';
+    const ran = await run(['simple-example', '--timeout', '120s', '-x', text]);
+    expect(ran).toMatchObject({ status: 0, result: { verdict: 'pass' } });
+  });
+
+  describe('brings what the guest leaves in /rapido/results', () => {
+    it("to the run's directory guest/", async () => {
+      const text = 'mkdir /rapido/results/sub; seq 100000 > "/rapido/results/sub/a file"';
+      const ran = await run(['simple-example', '-x', text]);
+      expect(ran.status).toBe(0);
+      const numbers = Array.from({ length: 100_000 }, (_, index) => `${index + 1}\n`).join('');
+      expect(ran.file('guest/sub/a file').toString()).toBe(numbers);
+    });
+
+    it('even when the kernel crashes right after', async () => {
+      const text = 'echo evidence > /rapido/results/file; echo c > /proc/sysrq-trigger';
+      const ran = await run(['simple-example', '-x', text]);
+      expect(ran.status).toBe(120);
+      expect(ran.file('guest/file').toString()).toBe('evidence\n');
+    });
+  });
+
+  describe('on a kernel without a virtio console', () => {
+    const environment = (): Record<string, string> => {
+      const tree = join(home.directory, 'serial-kernel');
+      rmSync(tree, { recursive: true, force: true });
+      makeKernelTree(tree, { drivers: ['zram'] });
+      return { KERNEL_SRC: tree };
+    };
+
+    it('uses serial ports: stdout, stderr and status arrive', async () => {
+      const text = 'seq 20000; echo err >&2; exit 42';
+      const ran = await run(['simple-example', '-q', '-x', text], { env: environment() });
+      const numbers = Array.from({ length: 20_000 }, (_, index) => `${index + 1}\n`).join('');
+      expect(ran).toMatchObject({ status: 42, stdout: numbers, stderr: 'err\n' });
+    });
+
+    it('says that input and /rapido/results do not get through', async () => {
+      const ran = await run(['simple-example', '-x', 'wc -c; echo lost > /rapido/results/file'], {
+        env: environment(),
+        input: 'unheard',
+      });
+      expect(ran).toMatchObject({ status: 0, stdout: '0\n' });
+      const notes = ran.result?.notes.join('\n');
+      expect(notes).toMatch(/no virtio console .*: the input is not passed on/);
+      expect(notes).toMatch(/what was left in \/rapido\/results is lost/);
+    });
+  });
+
+  it('writes down what happened: result.json, junit.xml, the console, and a link to the latest', async () => {
+    const junit = join(home.directory, 'copy.xml');
+    const ran = await run([
+      ...['simple-example', '--cpus', '1', '--memory', '300M', '--junit', junit],
+      ...['--', 'echo', 'a <word>'],
+    ]);
+    expect(ran.result).toMatchObject({
+      version: 1,
+      verdict: 'pass',
+      command: { arguments: ['echo', 'a <word>'] },
+      commandStatus: 0,
+      autorun: [{ script: '00-simple-example.sh', status: 0 }],
+      vm: { cpus: 1, memory: 300 * 1024 * 1024 },
+      tests: [],
+    });
+    expect(ran.file('junit.xml').toString()).toMatch(/<testsuites?[^>]* failures="0"/);
+    expect(readFileSync(junit, 'utf8')).toBe(ran.file('junit.xml').toString());
+    expect(ran.file('console.log').toString('latin1')).toMatch(/Linux \S+ was up in/);
+    const latest = readFileSync(join(ran.results, 'latest/result.json'), 'utf8');
+    expect(JSON.parse(latest)).toEqual(ran.result);
+    expect(readdirSync(ran.results)).toHaveLength(2);
+  });
+
+  it('prints the result as JSON, and nothing else: --json', async () => {
+    const ran = await run(['simple-example', '--json', '-x', 'echo unseen; exit 3']);
+    expect(ran.status).toBe(3);
+    expect(JSON.parse(ran.stdout)).toEqual(ran.result);
+    expect(ran.file('stdout.log').toString()).toBe('unseen\n');
+  });
+
+  it('is found by `rapido results` afterwards', async () => {
+    const ran = await home.rapido(['run', 'simple-example', '--', 'true']);
+    expect(ran.status).toBe(0);
+    const shown = await home.rapido(['results', 'latest', '--json']);
+    expect(JSON.parse(shown.stdout)).toMatchObject({ verdict: 'pass', cut: 'simple-example' });
+  });
+
+  it('goes on when its reader has gone: the status stays that of the command', async () => {
+    const pipe = '"$@" | head -1; exit "${PIPESTATUS[0]}"';
+    const ran = await run(['simple-example', '-x', 'seq 300000; exit 9'], { prefix: inBash(pipe) });
+    expect(ran).toMatchObject({ status: 9, stdout: '1\n' });
+    expect(ran.file('stdout.log').toString()).toMatch(/\n300000\n$/);
+  });
+
+  it('needs no stdin at all', async () => {
+    const ran = await run(['simple-example', '--', 'wc', '-c'], {
+      prefix: inBash('exec "$@" <&-'),
+    });
+    expect(ran).toMatchObject({ status: 0, stdout: '0\n' });
+  });
+
+  it('does not care for a stdout that is a file', async () => {
+    const path = join(home.directory, 'said');
+    closeSync(openSync(path, 'w'));
+    const ran = await run(['simple-example', '--', 'echo', 'to a file'], {
+      prefix: inBash(`exec "$@" > '${path}'`),
+    });
+    expect(ran.status).toBe(0);
+    expect(readFileSync(path, 'utf8')).toBe('to a file\n');
+  });
+});
