@@ -6,5 +6,6 @@ try {
 } catch (error) {
   if (error.code !== 'ERR_MODULE_NOT_FOUND' || !error.message.includes('dist/cli.js')) throw error;
   console.error('rapido: error: this checkout is not built\n  hint: npm run build');
-  process.exitCode = 2;
+  // git bisect must not take this for a bad commit.
+  process.exitCode = process.argv.includes('--bisect') ? 128 : 2;
 }

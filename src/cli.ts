@@ -21,9 +21,11 @@ export async function main(argv: readonly string[]): Promise<number> {
     isRun = command.name() === 'run';
   });
   const failWith = async (ordinary: number): Promise<number> => {
-    if (!isRun) return ordinary;
+    // Whatever is wrong with the command line, git must not take it for a bad commit.
+    const isBisect = own.includes('--bisect');
+    if (!isRun && !isBisect) return ordinary;
     const { failureStatus } = await import('./results/bisect.ts');
-    return failureStatus(ordinary, own.includes('--bisect'));
+    return failureStatus(ordinary, isBisect);
   };
   try {
     await program.parseAsync(own, { from: 'user' });

@@ -105,7 +105,7 @@ function describeRow(
       cut: toPlainText(result.cut),
       verdict: result.verdict,
       tests: result.tests.length === 0 ? '-' : formatCounts(result.tests),
-      splats: formatCount(result.splats.filter(({ excused }) => excused === undefined).length),
+      splats: formatCount(result.splats.filter(isComplaint).length),
       time: formatDuration(result.times.total),
       kernel: toPlainText(nameKernel(result.kernel)),
     };
@@ -347,6 +347,11 @@ export function formatComparison(
     ...complaints('splats gone', splats.gone),
     ...(tests.unchanged === 0 ? [] : ['', `tests unchanged: ${tests.unchanged}`]),
   ];
+}
+
+/** What takes a pass away, unlike a note or what is excused. */
+function isComplaint({ severity, excused }: RunSplat): boolean {
+  return severity !== 'note' && excused === undefined;
 }
 
 function nameKernel(kernel: RunKernel | undefined): string {

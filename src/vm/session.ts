@@ -16,7 +16,7 @@ export interface SessionLimits {
   total: number | undefined;
   /** Until the first word of the guest's init. */
   boot: number | undefined;
-  /** Without any output: console, command and control channel. */
+  /** Without any output, console included, once init has been heard: a boot is quiet. */
   silence: number | undefined;
 }
 
@@ -181,9 +181,11 @@ function startLimits(
     if (left <= 0) expire('silence');
     else silence = setTimeout(() => watchSilence(limit), left);
   };
-  if (limits.silence !== undefined) watchSilence(limits.silence);
   return {
-    booted: () => clearTimeout(boot),
+    booted: () => {
+      clearTimeout(boot);
+      if (limits.silence !== undefined) watchSilence(limits.silence);
+    },
     stop: () => {
       for (const timer of [total, boot, silence]) clearTimeout(timer);
     },

@@ -8,7 +8,7 @@ import type { VmEntry } from '../../src/vm/registry.ts';
 import type { Finished, RunOptions, Workspace } from './workspace.ts';
 
 /** One `rapido run` that has ended. */
-export interface Ran extends Finished {
+interface Ran extends Finished {
   /** What result.json says; undefined: there is none. */
   result: RunResult | undefined;
   /** The directory that `--results` named; it holds this run alone. */
@@ -31,7 +31,7 @@ export interface RunningVm {
   monitor: string;
 }
 
-export type Runner = (args: readonly string[], options?: RunnerOptions) => Promise<Ran>;
+type Runner = (args: readonly string[], options?: RunnerOptions) => Promise<Ran>;
 
 /** Makes a `rapido run` whose results are kept in a directory of their own. */
 export function createRunner(home: Workspace): Runner {
