@@ -107,7 +107,7 @@ async function watchSession(session: Session): Promise<void> {
       await echo[name].write(chunk);
     },
     onEnding: (why) => {
-      recorder.remark(`${why}; the VM is ended`);
+      recorder.onEnding(why);
       showProgress(job, `${why}: ending the VM`);
     },
   });

@@ -15,8 +15,8 @@ export interface Recorder {
   /** @returns 'crashed' once the kernel cannot go on */
   onConsole: (chunk: Buffer) => 'crashed' | undefined;
   onOutput: (name: 'stdout' | 'stderr', chunk: Buffer) => void;
-  /** Adds a line of our own to the console's log. */
-  remark: (line: string) => void;
+  /** rapido ends the VM: what the kernel says after that does not count. */
+  onEnding: (why: string) => void;
   /** Closes the files. */
   finish: () => Findings;
 }
@@ -49,7 +49,10 @@ export function createRecorder(options: RecorderOptions): Recorder {
       logs[name].write(chunk);
       if (name === 'stdout' && options.format !== undefined) stdoutLines.push(chunk);
     },
-    remark: (line) => logs.console.write(Buffer.from(`\r\nrapido: ${line}\r\n`)),
+    onEnding: (why) => {
+      splats.stop();
+      logs.console.write(Buffer.from(`\r\nrapido: ${why}; the VM is ended\r\n`));
+    },
     finish: () => {
       consoleLines.end();
       stdoutLines.end();

@@ -22,6 +22,8 @@ export interface SplatCollection {
   /** A test's result has come: what the kernel complained of since the one before was in it. */
   testEnded: (name: string) => void;
   isCrashed: () => boolean;
+  /** What comes from now on is rapido's own doing: the backtraces that it asks for. */
+  stop: () => void;
   finish: () => RunSplat[];
 }
 
@@ -60,8 +62,15 @@ export function collectSplats({ expected, survivesOops }: SplatOptions): SplatCo
     },
     { oopsIsFatal: !survivesOops },
   );
+  let isStopped = false;
   return {
-    push: (line) => scanner.push(line),
+    push: (line) => {
+      if (!isStopped) scanner.push(line);
+    },
+    stop: () => {
+      isStopped = true;
+      scanner.end();
+    },
     enter: (event) => {
       const phase = phaseAfter(event);
       if (phase !== undefined) moment = { name: phase };

@@ -37,7 +37,7 @@ test('console, stdout and stderr are on disk as they came, while the VM still ru
 test('remarks of rapido stand on lines of their own in the console’s log, and are judged by nobody', () => {
   const { recorder, read } = record();
   recorder.onConsole(Buffer.from('login: '));
-  recorder.remark('BUG: kernel NULL pointer dereference; the VM is ended');
+  recorder.onEnding('BUG: kernel NULL pointer dereference');
   expect(read('console')).toBe(
     'login: \r\nrapido: BUG: kernel NULL pointer dereference; the VM is ended\r\n',
   );
