@@ -18,7 +18,7 @@ const LAYERS = [
   'kmod',
   'elf',
   'klog',
-  'ktap',
+  'suites',
   'sys',
   'errors.ts',
 ];

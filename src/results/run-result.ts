@@ -1,4 +1,7 @@
 import type { Severity } from '../klog/splat.ts';
+import type { TestStatus } from '../suites/suite.ts';
+
+export type { TestStatus } from '../suites/suite.ts';
 
 /**
  * What came of a run, as `result.json` holds it; docs/results.md describes every field.
@@ -93,9 +96,6 @@ export interface TestResult {
   /** What it printed, where that is known; shortened. */
   output?: string | undefined;
 }
-
-/** `xfail`: it failed as it was expected to. `xpass`: it should have failed and did not. */
-export type TestStatus = 'pass' | 'fail' | 'skip' | 'xfail' | 'xpass';
 
 export interface RunSplat {
   /** `warning`, `kasan`, `panic` …: a `SplatKind` of src/klog. */

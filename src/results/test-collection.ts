@@ -1,5 +1,6 @@
 import type { OutputFormat } from '../cut/cut.ts';
-import { createKtapParser } from '../ktap/ktap.ts';
+import { createKtapParser } from '../suites/ktap/ktap.ts';
+import type { SuiteListener, SuiteParser } from '../suites/suite.ts';
 import type { TestResult } from './run-result.ts';
 
 /** How many tests are kept, and how many failures beside them. */
@@ -27,6 +28,11 @@ export interface FoundTests {
   testsDropped: number;
 }
 
+/** How each format is read. */
+const PARSERS: Readonly<Record<OutputFormat, (listener: SuiteListener) => SuiteParser>> = {
+  ktap: ({ onTest }) => createKtapParser(onTest),
+};
+
 export function collectTests(
   { format, mustTellTests }: TestOptions,
   onTest: (name: string) => void,
@@ -37,22 +43,32 @@ export function collectTests(
   if (format === undefined) {
     return { push: () => {}, finish: () => ({ tests, testProblems: [], testsDropped }) };
   }
-  const parser = createKtapParser(({ path, status, message, output }) => {
-    const name = path.join('/');
-    onTest(name);
-    if (status === 'fail') failures++;
-    const isKept = tests.length < MOST_TESTS || (status === 'fail' && failures <= MOST_TESTS);
-    if (isKept) tests.push({ name, status, message, output });
-    else testsDropped++;
+  /** Tests that have begun and have no result. */
+  const inFlight = new Set<string>();
+  const parser = PARSERS[format]({
+    onStart: (path) => inFlight.add(path.join('/')),
+    onTest: ({ path, ...result }) => {
+      const name = path.join('/');
+      inFlight.delete(name);
+      onTest(name);
+      if (result.status === 'fail') failures++;
+      const isKept =
+        tests.length < MOST_TESTS || (result.status === 'fail' && failures <= MOST_TESTS);
+      if (isKept) tests.push({ name, ...result });
+      else testsDropped++;
+    },
   });
   return {
     push: (line) => parser.push(line),
     finish: () => {
       const { found, problems, skipped } = parser.end();
+      for (const name of inFlight) {
+        tests.push({ name, status: 'fail', message: 'it was running when the output ended' });
+      }
       if (skipped !== undefined && tests.length === 0) {
         tests.push({ name: 'all tests', status: 'skip', message: skipped });
       }
-      const none = mustTellTests ? ['there is no KTAP in it'] : [];
+      const none = mustTellTests ? [`there is no ${format} in it`] : [];
       return { tests, testProblems: found ? problems : none, testsDropped };
     },
   };

@@ -35,8 +35,8 @@ test('a test that never reports is a problem', () => {
 });
 
 test('output without KTAP is a problem where the cut promises some', () => {
-  expect(collect(['hello']).testProblems).toEqual(['there is no KTAP in it']);
-  expect(collect([]).testProblems).toEqual(['there is no KTAP in it']);
+  expect(collect(['hello']).testProblems).toEqual(['there is no ktap in it']);
+  expect(collect([]).testProblems).toEqual(['there is no ktap in it']);
 });
 
 test('and none where a command of the user’s own takes its place', () => {

@@ -13,7 +13,10 @@ test.each<[string, GuestEvent]>([
   ['{"event":"command-start"}', { event: 'command-start' }],
   ['{"event":"command-end","status":"3"}', { event: 'command-end', status: 3 }],
   ['{"event":"prompt"}', { event: 'prompt' }],
-  ['  {"event":"power-off","taint":"512","left":"0"}\r', { event: 'power-off', taint: 512, left: 0 }],
+  [
+    '  {"event":"power-off","taint":"512","left":"0"}\r',
+    { event: 'power-off', taint: 512, left: 0 },
+  ],
 ])('%s is an event, with the key that came along', (line, event) => {
   const keyed = line.replace('{', '{"key":"0f",');
   expect(parseGuestMessage(keyed)).toEqual({ key: '0f', event });

@@ -7,8 +7,8 @@ import {
   type KtapOutcome,
   type KtapStatus,
   type KtapTest,
-} from '../../src/ktap/ktap.ts';
-import { CHECKOUT } from '../support/workspace.ts';
+} from '../../../src/suites/ktap/ktap.ts';
+import { CHECKOUT } from '../../support/workspace.ts';
 
 function parse(text: string): KtapOutcome & { tests: KtapTest[] } {
   const tests: KtapTest[] = [];
@@ -33,7 +33,7 @@ function summarize(text: string): string {
 }
 
 function readSample(name: string): string {
-  const text = readFileSync(join(CHECKOUT, 'test/ktap/samples', `${name}.txt`), 'utf8');
+  const text = readFileSync(join(CHECKOUT, 'test/suites/ktap/samples', `${name}.txt`), 'utf8');
   return text.replace(/^# source: .*\n/, '').trimEnd();
 }
 
