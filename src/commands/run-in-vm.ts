@@ -1,6 +1,7 @@
 import { mkdirSync } from 'node:fs';
 import type { Kernel } from '../host/kernel.ts';
 import { type ImageHeader, readImageHeader } from '../image/image-header.ts';
+import { isOwnTest } from '../image/resolve-command.ts';
 import { createRecorder } from '../results/recorder.ts';
 import type { RunResult, RunTimes } from '../results/run-result.ts';
 import { judgeRun } from '../results/verdict.ts';
@@ -81,7 +82,7 @@ async function watchSession(session: Session): Promise<void> {
     expected: settings.expected,
     survivesOops: options.keepGoing === true,
     format: options.ktap === true ? 'ktap' : cut.cut.test?.output,
-    mustTellTests: options.ktap === true || settings.command === undefined,
+    mustTellTests: options.ktap === true || isOwnTest(settings.command),
   });
   const echo = { stdout: createGuestOutput(1), stderr: createGuestOutput(2) };
   const limits = withBootLimit(settings.limits, plan.accelerator);

@@ -3,6 +3,7 @@ import type { Conf } from '../conf/conf.ts';
 import { EXIT, explainSystemError, UsageError, UserError } from '../errors.ts';
 import { describeSource } from '../host/git-describe.ts';
 import { describePlan } from '../image/describe-plan.ts';
+import { isOwnTest } from '../image/resolve-command.ts';
 import { bisectStatus } from '../results/bisect.ts';
 import { decodeSplats } from '../results/decode-stacktrace.ts';
 import { formatJunit } from '../results/junit.ts';
@@ -103,13 +104,11 @@ function beginResult({ id }: RunDirectory, job: Job, started: Date): RunResult {
 }
 
 function describeCommand({ settings: { command }, cut }: Job): RunCommand | undefined {
-  if (command === undefined) {
-    const own = cut.cut.test?.command;
-    return own === undefined ? undefined : { arguments: [...own] };
-  }
-  return 'arguments' in command
-    ? { arguments: command.arguments.map((word) => word.toString()) }
-    : command;
+  if (command !== undefined && !('arguments' in command)) return command;
+  const given = (command?.arguments ?? []).map((word) => word.toString());
+  const own = isOwnTest(command) ? cut.cut.test?.command : undefined;
+  const words = [...(own ?? []), ...given];
+  return words.length === 0 ? undefined : { arguments: words };
 }
 
 /** Builds, cuts and runs; `result` is filled in on the way. */

@@ -5,7 +5,7 @@ import { errorCode } from '../errors.ts';
 import { isExecutableFile } from '../sys/stat.ts';
 import { requireKeys } from './expand-keys.ts';
 import { COMMAND_DIRECTORY, type GuestCommand } from './overlay.ts';
-import type { Problem, ResolveRequest } from './resolve-request.ts';
+import type { CommandRequest, Problem, ResolveRequest } from './resolve-request.ts';
 import type { PlannedTree } from './trees-layer.ts';
 
 export interface ResolvedCommand extends GuestCommand {
@@ -27,18 +27,29 @@ export function resolveCommand(
   const { run, cut, conf, cwd } = request;
   if (run === undefined) return undefined;
   const { command } = run;
-  if (command === undefined) {
-    const own = cut.cut.test?.command?.map((word) =>
-      Buffer.from(requireKeys(word, 'test.command', conf, problems) ?? ''),
-    );
-    return own === undefined ? undefined : locate(own, { directory, trees, cwd });
-  }
-  if ('shell' in command) {
+  if (command !== undefined && 'shell' in command) {
     const words = ['bash', '-c', command.shell, 'rapido'].map((word) => Buffer.from(word));
     return { words, program: undefined, script: undefined };
   }
-  if ('script' in command) return readScript(resolve(cwd, command.script), problems);
-  return locate(command.arguments, { directory, trees, cwd });
+  if (command !== undefined && 'script' in command) {
+    return readScript(resolve(cwd, command.script), problems);
+  }
+  const given = command?.arguments ?? [];
+  if (!isOwnTest(command)) return locate(given, { directory, trees, cwd });
+  const own = cut.cut.test?.command?.map((word) =>
+    Buffer.from(requireKeys(word, 'test.command', conf, problems) ?? ''),
+  );
+  if (own !== undefined) return locate([...own, ...given], { directory, trees, cwd });
+  if (given.length > 0) {
+    problems.push({ message: `${given[0]}: ${cut.name} has no command that takes options` });
+  }
+  return undefined;
+}
+
+/** Whether the cut's own test command runs: nothing else was said, or only options for it (`-- -g quick`). */
+export function isOwnTest(command: CommandRequest | undefined): boolean {
+  if (command === undefined) return true;
+  return 'arguments' in command && command.arguments[0]?.toString().startsWith('-') === true;
 }
 
 interface GuestView {
