@@ -53,6 +53,31 @@ test('an image that is not for a run has no command', () => {
   expect(resolveCommand(request, undefined, [], [])).toBeUndefined();
 });
 
+describe("the cut's own test command", () => {
+  const check = { command: ['./check', '-d'] };
+  const own = { directory: '/tests', trees: { '/tests': '/nowhere' }, test: check };
+
+  test('runs where nothing else is said', () => {
+    expect(resolve(undefined, own)).toMatchObject({ words: ['./check', '-d'], problems: [] });
+  });
+
+  test('gets the options that follow `--`', () => {
+    expect(resolve(args('-g', 'quick'), own)).toMatchObject({
+      ...{ words: ['./check', '-d', '-g', 'quick'], problems: [] },
+    });
+  });
+
+  test('gives way to any other command', () => {
+    expect(resolve(args('uname', '-r'), own)).toMatchObject({ words: ['uname', '-r'] });
+  });
+
+  test('is missed where there are options for it', () => {
+    expect(resolve(args('-g', 'quick')).problems).toEqual([
+      expect.stringContaining('no command that takes options'),
+    ]);
+  });
+});
+
 describe('program and arguments', () => {
   test('a name is taken along from the host', () => {
     expect(resolve(args('ls', '-l', ''))).toEqual({
