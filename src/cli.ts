@@ -1,6 +1,6 @@
 import { Command, CommanderError } from '@commander-js/extra-typings';
 import type { GlobalOptions } from './commands/context.ts';
-import { EXIT, errorCode, explainSystemError, UserError } from './errors.ts';
+import { EXIT, errorCode, explainSystemError, HostError, UsageError, UserError } from './errors.ts';
 import type { CutExtras } from './image/resolve-request.ts';
 
 declare const __RAPIDO_VERSION__: string;
@@ -20,12 +20,12 @@ export async function main(argv: readonly string[]): Promise<number> {
   program.hook('preSubcommand', (_program, command) => {
     isRun = command.name() === 'run';
   });
-  const failWith = async (ordinary: number): Promise<number> => {
+  const failWith = async (ordinary: number, isForGood = true): Promise<number> => {
     // Whatever is wrong with the command line, git must not take it for a bad commit.
     const isBisect = own.includes('--bisect');
     if (!isRun && !isBisect) return ordinary;
     const { failureStatus } = await import('./results/bisect.ts');
-    return failureStatus(ordinary, isBisect);
+    return failureStatus(isForGood, isBisect);
   };
   try {
     await program.parseAsync(own, { from: 'user' });
@@ -37,7 +37,9 @@ export async function main(argv: readonly string[]): Promise<number> {
     const { reportError } = await import('./ui/report-error.ts');
     const explained = explainSystemError(error);
     reportError(explained, process.stderr, VERSION);
-    return failWith(explained instanceof UserError ? explained.exitCode : EXIT.bug);
+    if (!(explained instanceof UserError)) return failWith(EXIT.bug);
+    const isForGood = explained instanceof UsageError || explained instanceof HostError;
+    return failWith(explained.exitCode, isForGood);
   }
 }
 
@@ -112,6 +114,11 @@ function buildProgram(rest: readonly string[] | undefined, done: (status: number
     .argument('[name]', 'a target, or the path of an image')
     .option('--cpus <count>', 'virtual CPUs')
     .option('--memory <size>', 'memory, for example 2G')
+    .option(
+      '--disk <disk>',
+      'a disk: FILE, /dev/NAME or size:10G, with options (repeatable)',
+      collect,
+    )
     .option('--dry-run', 'print the QEMU command line, and stop')
     .usage('[options] [name] [-- QEMU arguments]')
     .showHelpAfterError('  hint: QEMU arguments go after `--`; `rapido boot --help` shows examples')
@@ -134,6 +141,11 @@ function buildProgram(rest: readonly string[] | undefined, done: (status: number
     .option('--driver <module>', 'add a kernel module (repeatable)', collect)
     .option('--cpus <count>', 'virtual CPUs')
     .option('--memory <size>', 'memory, for example 2G')
+    .option(
+      '--disk <disk>',
+      'a disk: FILE, /dev/NAME or size:10G, with options (repeatable)',
+      collect,
+    )
     .option('--timeout <duration>', 'longest time for the VM, for example 90s, 10m (default: none)')
     .option(
       '--boot-timeout <duration>',
@@ -203,6 +215,31 @@ function buildProgram(rest: readonly string[] | undefined, done: (status: number
     });
 
   program
+    .command('setup-ramdisk')
+    .description('mount a compressed ramdisk at the image directory (root)')
+    .option('--size <size>', 'how much it can hold (default: 2G)')
+    .option('--dry-run', 'print what would be done, and stop')
+    .showHelpAfterError('  hint: `rapido setup-ramdisk --help` shows examples')
+    .addHelpText('after', EXAMPLES.setupRamdisk)
+    .action(async (_options, command) => {
+      refuseRest(rest, command);
+      const { runSetupRamdisk } = await import('./commands/ramdisk.ts');
+      done(await runSetupRamdisk(command.optsWithGlobals(), await ui()));
+    });
+
+  program
+    .command('teardown-ramdisk')
+    .description('take that ramdisk away, with all that is on it (root)')
+    .option('--dry-run', 'print what would be done, and stop')
+    .showHelpAfterError('  hint: `rapido teardown-ramdisk --help` shows examples')
+    .addHelpText('after', EXAMPLES.teardownRamdisk)
+    .action(async (_options, command) => {
+      refuseRest(rest, command);
+      const { runTeardownRamdisk } = await import('./commands/ramdisk.ts');
+      done(await runTeardownRamdisk(command.optsWithGlobals(), await ui()));
+    });
+
+  program
     .command('doctor')
     .description('show what this host has and lacks')
     .showHelpAfterError('  hint: `rapido doctor --help` shows examples')
@@ -251,6 +288,7 @@ Examples:
 Examples:
   rapido boot                        the image that was cut last
   rapido boot simple-example --cpus 4 --memory 2G
+  rapido boot --disk test.qcow2,serial=TEST_DEV --disk size:10G,serial=SCRATCH_DEV
   rapido boot -- -gdb tcp:127.0.0.1:1234 -S    QEMU waits for gdb
   rapido boot --dry-run              the QEMU command line
 At the prompt: shutdown or exit ends the VM; Ctrl-a x kills it, Ctrl-a h shows more.`,
@@ -277,6 +315,14 @@ Examples:
   rapido conf
   rapido conf KERNEL_SRC IMAGE_DIR
   KERNEL_SRC=/other/linux rapido conf KERNEL_SRC`,
+  setupRamdisk: `
+Examples:
+  sudo rapido setup-ramdisk              for the user behind sudo
+  sudo rapido setup-ramdisk --size 8G
+It takes memory as it fills. Calling it again is no error.`,
+  teardownRamdisk: `
+Examples:
+  sudo rapido teardown-ramdisk`,
   doctor: `
 Examples:
   rapido doctor`,

@@ -37,6 +37,9 @@ export class UsageError extends UserError {
   }
 }
 
+/** Something that is wrong with this host: the next kernel, or another cut, will not mend it. */
+export class HostError extends UserError {}
+
 /** What the system may refuse by no fault of ours, in words. */
 const SYSTEM_ERRORS: Readonly<Record<string, string>> = {
   EACCES: 'permission denied',
@@ -67,13 +70,13 @@ export function explainSystemError(error: unknown): unknown {
   const meaning = SYSTEM_ERRORS[errorCode(error) ?? ''];
   if (!(error instanceof Error) || meaning === undefined || !('syscall' in error)) return error;
   if (error.syscall === 'uv_cwd') {
-    return new UserError('the current directory does not exist any more', {
+    return new HostError('the current directory does not exist any more', {
       cause: error,
       hint: 'cd to one that does',
     });
   }
   const path = 'path' in error && typeof error.path === 'string' ? `${error.path}: ` : '';
-  return new UserError(`${path}${meaning} (${error.syscall})`, { cause: error });
+  return new HostError(`${path}${meaning} (${error.syscall})`, { cause: error });
 }
 
 /** The `code` of a Node system error ("ENOENT"), or undefined for anything else. */

@@ -1,21 +1,21 @@
 import { appendFileSync } from 'node:fs';
 import { join } from 'node:path';
-import type { Conf } from '../conf/conf.ts';
 import { UsageError, UserError } from '../errors.ts';
 import { runTool } from '../sys/exec.ts';
 import { cleaningUpOnSignals } from '../sys/signals.ts';
 import { readTextIfReachable } from '../sys/stat.ts';
+import type { StartedJob } from './run-job.ts';
 
 /**
  * Builds the kernel of KERNEL_SRC and installs its modules where rapido looks for them.
- * @param log file that gets all that the build says
+ * All that the build says goes to build.log.
  * @throws UsageError without KERNEL_SRC; UserError with the last lines when the build fails
  */
 export async function buildKernel(
   command: readonly [string, ...string[]],
-  conf: Conf,
-  log: string,
+  { conf, run: { file }, onInterrupt }: Pick<StartedJob, 'conf' | 'run' | 'onInterrupt'>,
 ): Promise<void> {
+  const log = file('build.log');
   const tree = conf.get('KERNEL_SRC');
   if (tree === undefined) {
     throw new UsageError('--build: KERNEL_SRC is not set', {
@@ -24,12 +24,13 @@ export async function buildKernel(
   }
   const run = (argv: readonly [string, ...string[]], purpose: string): Promise<string> =>
     runTool(argv, { cwd: tree, purpose, onLine: (line) => appendFileSync(log, `${line}\n`) });
-  await cleaningUpOnSignals(async () => {
+  const work = async (): Promise<void> => {
     await run(command, 'building the kernel');
     if (!hasModules(tree)) return;
     const path = conf.get('KERNEL_INSTALL_MOD_PATH') ?? join(tree, 'mods');
     await run(['make', `INSTALL_MOD_PATH=${path}`, 'modules_install'], 'installing the modules');
-  });
+  };
+  await cleaningUpOnSignals(work, onInterrupt);
 }
 
 function hasModules(tree: string): boolean {

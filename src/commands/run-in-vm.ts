@@ -1,78 +1,86 @@
 import { mkdirSync } from 'node:fs';
+import type { Readable } from 'node:stream';
 import type { Kernel } from '../host/kernel.ts';
 import { type ImageHeader, readImageHeader } from '../image/image-header.ts';
 import { isOwnTest } from '../image/resolve-command.ts';
-import { createRecorder } from '../results/recorder.ts';
+import { createRecorder, type Findings } from '../results/recorder.ts';
 import type { RunResult, RunTimes } from '../results/run-result.ts';
-import { judgeRun } from '../results/verdict.ts';
+import { carryFile } from '../results/store.ts';
+import { type Blame, blameFor, judgeRun } from '../results/verdict.ts';
 import { formatCommandLine } from '../sys/command-line.ts';
 import { createGuestOutput, openGuestInput } from '../ui/guest-streams.ts';
 import type { GuestEvent } from '../vm/guest-events.ts';
 import type { Accelerator, VmPlan } from '../vm/plan.ts';
 import { qemuCommandLine } from '../vm/qemu-arguments.ts';
-import { runSession, type SessionLimits, type SessionTimes } from '../vm/session.ts';
+import { runSession, type SessionRecord, type SessionTimes } from '../vm/session.ts';
+import type { SessionLimits } from '../vm/session-watch.ts';
 import { type StartedJob, showProgress } from './run-job.ts';
 import { type VmSources, withVm } from './start-vm.ts';
 
-/** Boots the image of a run, and fills in what came of it. */
+/** Boots the image of a run, and fills in what came of it. @returns who is to blame for a crash */
 export async function runInVm(
   job: StartedJob,
   kernel: Kernel,
   path: string,
   result: RunResult,
-): Promise<void> {
+): Promise<Blame> {
   const header = readImageHeader(path);
-  const stdin = openGuestInput();
-  const hasInput = stdin !== undefined && result.command !== undefined;
-  if (hasInput && header.image.channel === 'serial') {
-    const loss =
-      'the kernel has no virtio console (CONFIG_VIRTIO_CONSOLE): the input is not passed on';
-    result.notes.push(loss);
-    job.context.ui.warn(loss);
-  }
+  const stdin = result.command === undefined ? undefined : openGuestInput();
+  const isSerial = header.image.channel === 'serial';
   const sources: VmSources = {
     ...{ path, header, kernel, conf: job.conf, options: job.options, context: job.context },
     qemuArguments: [],
     terminal: undefined,
     session: {
-      stdin: hasInput && header.image.channel === 'virtio',
+      stdin: stdin !== undefined && !isSerial,
       results: header.image.sharesResults ? makeGuestDirectory(job) : undefined,
       survivesOops: job.options.keepGoing === true,
     },
     consoleLog: () => job.run.file('console.log'),
   };
-  await withVm(sources, async (plan, onStart) => {
+  return withVm(sources, async (plan, onStart) => {
     result.vm = {
       accelerator: plan.accelerator.kind,
       cpus: plan.cpus,
       memory: plan.memory,
+      disks: plan.disks.map(({ path, serial, bus, format, readonly, scratch }) => ({
+        ...{ path, serial, bus, format, readonly, scratch },
+      })),
       qemu: qemuCommandLine(plan),
     };
     if (job.context.debug) job.context.ui.note(formatCommandLine(result.vm.qemu));
-    await watchSession({ job, plan, header, stdin, result, onStart });
+    showProgress(job, describeBoot(plan, header));
+    const session = await watchSession(job, plan, { stdin, onStart });
+    return fillIn(result, session, header);
   });
 }
 
 /** The host's side of /rapido/results. */
-function makeGuestDirectory({ run }: StartedJob): string {
+function makeGuestDirectory({ run, cut }: StartedJob): string {
   const directory = run.file('guest');
   mkdirSync(directory, { mode: 0o700 });
+  for (const name of cut.cut.test?.carry ?? []) carryFile(run, name);
   return directory;
 }
 
 interface Session {
-  job: StartedJob;
-  plan: VmPlan;
-  header: ImageHeader;
-  stdin: ReturnType<typeof openGuestInput>;
-  result: RunResult;
+  record: SessionRecord;
+  findings: Findings;
+  limits: SessionLimits;
+}
+
+interface SessionEnds {
+  stdin: Readable | undefined;
   onStart: (qemuPid: number) => void;
 }
 
-async function watchSession(session: Session): Promise<void> {
-  const { job, plan, header, stdin, result, onStart } = session;
+/** Runs the session: what comes out of it is written down, read, and shown. */
+async function watchSession(
+  job: StartedJob,
+  plan: VmPlan,
+  { stdin, onStart }: SessionEnds,
+): Promise<Session> {
   const { options, settings, cut, run } = job;
-  const { ui } = job.context;
   const recorder = createRecorder({
     files: {
       console: run.file('console.log'),
@@ -86,60 +94,89 @@ async function watchSession(session: Session): Promise<void> {
   });
   const echo = { stdout: createGuestOutput(1), stderr: createGuestOutput(2) };
   const limits = withBootLimit(settings.limits, plan.accelerator);
-  showProgress(job, describeBoot(plan, header));
-  const record = await runSession(plan, {
-    limits,
-    stdin: plan.session?.stdin === true ? stdin : undefined,
-    onStart,
-    onEvent: (event) => {
-      recorder.onEvent(event);
-      const step = describeStep(event);
-      if (step !== undefined) showProgress(job, step);
-    },
-    onConsole: async (chunk) => {
-      const state = recorder.onConsole(chunk);
-      if (options.console === true) await echo.stderr.write(chunk);
-      return state;
-    },
-    onOutput: async (name, chunk) => {
-      recorder.onOutput(name, chunk);
-      if (options.json === true) return;
-      ui.endProgress();
-      await echo[name].write(chunk);
-    },
-    onEnding: (why) => {
-      recorder.onEnding(why);
-      showProgress(job, `${why}: ending the VM`);
-    },
+  const lost = plan.session?.stdin === true ? undefined : watchLostInput(stdin);
+  try {
+    const record = await runSession(plan, {
+      limits,
+      stdin: plan.session?.stdin === true ? stdin : undefined,
+      onStart,
+      onEvent: (event) => {
+        recorder.onEvent(event);
+        const step = describeStep(event);
+        if (step !== undefined) showProgress(job, step);
+      },
+      onConsole: async (chunk) => {
+        const state = recorder.onConsole(chunk);
+        if (options.console === true) await echo.stderr.write(chunk);
+        return state;
+      },
+      onOutput: async (name, chunk) => {
+        recorder.onOutput(name, chunk);
+        if (options.json === true) return;
+        job.context.ui.endProgress();
+        await echo[name].write(chunk);
+      },
+      onEnding: (why) => {
+        recorder.onEnding(why);
+        showProgress(job, `${why}: ending the VM`);
+      },
+    });
+    const findings = recorder.finish();
+    if (lost?.isLost() === true) findings.unwritten.push(LOST_INPUT);
+    return { record, findings, limits };
+  } finally {
+    recorder.finish();
+    for (const output of Object.values(echo)) output.close();
+    lost?.stop();
+  }
+}
+
+const LOST_INPUT =
+  'the input was not passed on: the kernel has no virtio console (CONFIG_VIRTIO_CONSOLE)';
+
+/** Input that the guest has no way for matters if there is any; CI often leaves a silent pipe there. */
+function watchLostInput(
+  stdin: Readable | undefined,
+): { isLost: () => boolean; stop: () => void } | undefined {
+  if (stdin === undefined) return undefined;
+  let isLost = false;
+  stdin.once('data', () => {
+    isLost = true;
+    stdin.pause();
   });
-  echo.stdout.close();
-  echo.stderr.close();
-  const findings = recorder.finish();
+  return { isLost: () => isLost, stop: () => stdin.destroy() };
+}
+
+/** From what was recorded to the result. */
+function fillIn(
+  result: RunResult,
+  { record, findings, limits }: Session,
+  { image }: ImageHeader,
+): Blame {
   const { events, strangeLines, qemuSaid } = record;
-  Object.assign(
-    result,
-    judgeRun({
-      ...{ record, limits, ...findings },
-      autorun: header.image.autorun,
-      hasCommand: result.command !== undefined,
-    }),
-  );
+  const hasCommand = result.command !== undefined;
+  const facts = { record, limits, ...findings, autorun: image.autorun, hasCommand };
+  Object.assign(result, judgeRun(facts));
   result.commandStatus = events.find((event) => event.event === 'command-end')?.status;
   result.autorun = events
     .filter((event) => event.event === 'autorun-end')
     .map(({ script, status }) => ({ script, status }));
   result.tests = findings.tests;
   result.splats = findings.splats;
-  result.notes.push(...findings.unwritten, ...findings.testProblems);
-  if (findings.testsDropped > 0) {
-    result.notes.push(`${findings.testsDropped} more tests are not listed`);
-  }
   result.notes.push(
+    ...findings.unwritten,
+    ...findings.testProblems,
+    ...describeDropped(findings.testsDropped),
     ...describeStrangeness(strangeLines),
     ...describeLosses(events),
     ...wordsOf(qemuSaid),
   );
   Object.assign(result.times, phasesOf(record.times));
+  return blameFor(facts);
+}
+
+function describeDropped(tests: number): string[] {
+  return tests === 0 ? [] : [`${tests} more tests are not listed`];
 }
 
 function describeStrangeness(lines: number): string[] {

@@ -1,6 +1,7 @@
 import type { Conf } from '../conf/conf.ts';
 import type { LoadedCut } from '../cut/load.ts';
 import type { RunDirectory } from '../results/store.ts';
+import type { EndingSignal } from '../sys/signals.ts';
 import type { Context } from './context.ts';
 import type { RunOptions, RunSettings } from './run-options.ts';
 
@@ -16,6 +17,8 @@ export interface Job {
 export interface StartedJob extends Job {
   /** Where its results go. */
   run: RunDirectory;
+  /** Notes that a signal ended it, wherever it was. @returns the exit status */
+  onInterrupt: (signal: EndingSignal) => number;
 }
 
 /** Says on a terminal what is being done; elsewhere, stderr is the command's. */

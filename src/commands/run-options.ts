@@ -4,10 +4,11 @@ import { splitArguments } from '../conf/values.ts';
 import { errorCode, UsageError } from '../errors.ts';
 import type { CommandRequest } from '../image/resolve-request.ts';
 import { type ExpectedSplat, parseExpectedSplats } from '../klog/expected.ts';
-import type { SessionLimits } from '../vm/session.ts';
+import type { SessionLimits } from '../vm/session-watch.ts';
 import type { GlobalOptions } from './context.ts';
 import { parseDuration } from './duration.ts';
 import { checkVmOptions, type VmOptions } from './start-vm.ts';
+import { checkDiskOptions } from './vm-disks.ts';
 
 /** Options of `rapido run` as they are typed. */
 export interface RunOptions extends GlobalOptions, VmOptions {
@@ -47,6 +48,7 @@ export interface RunSettings {
 
 export function readRunOptions(options: RunOptions, cwd: string): RunSettings {
   checkVmOptions(options);
+  checkDiskOptions(options.disk, cwd, process.env);
   return {
     command: chooseCommand(options),
     limits: {
@@ -99,7 +101,8 @@ function splitBuild(text: string): [string, ...string[]] {
     });
   }
   const shellWord = args.find((word) => SHELL_WORD.test(word));
-  if (shellWord === undefined) return [program, ...args];
+  // Who names a shell gives it what is for a shell.
+  if (shellWord === undefined || /(^|\/)\w*sh$/.test(program)) return [program, ...args];
   throw new UsageError(`--build: "${shellWord}" is for a shell, and none is used`, {
     hint: 'give one command, or a script; the modules are installed without being asked for',
   });

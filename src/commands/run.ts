@@ -16,10 +16,13 @@ import {
   runsDirectory,
 } from '../results/store.ts';
 import { formatSummary } from '../results/summary.ts';
-import { RUN_EXIT } from '../results/verdict.ts';
-import { isDirectory, readTextIfReachable } from '../sys/stat.ts';
+import { type Blame, type Judgement, RUN_EXIT } from '../results/verdict.ts';
+import { readTail } from '../sys/read-tail.ts';
+import { cleaningUpOnSignals, type EndingSignal } from '../sys/signals.ts';
+import { isDirectory, lstatIfReachable } from '../sys/stat.ts';
 import { writeFileAtomic } from '../sys/temporary.ts';
 import type { Ui } from '../ui/terminal.ts';
+import { describeDisk } from '../vm/disks.ts';
 import { buildKernel } from './build-kernel.ts';
 import { chooseKernel, createContext, openCut } from './context.ts';
 import { cutRunImage, planRunImage } from './run-image.ts';
@@ -27,15 +30,14 @@ import { runInVm } from './run-in-vm.ts';
 import { type Job, type StartedJob, showProgress } from './run-job.ts';
 import { type RunOptions, readRunOptions } from './run-options.ts';
 import { requirePrograms } from './start-vm.ts';
+import { findDisks } from './vm-disks.ts';
 
 /** `rapido run NAME` @returns the exit status */
 export async function runRun(name: string, options: RunOptions, ui: Ui): Promise<number> {
   const startedMs = performance.now();
   const context = createContext(options, ui);
   const settings = readRunOptions(options, context.cwd);
-  if (settings.junit !== undefined && !isDirectory(dirname(settings.junit))) {
-    throw new UsageError(`--junit: there is no directory ${dirname(settings.junit)}`);
-  }
+  refuseStrangeTarget(settings.junit);
   const { cut, conf } = await openCut(context, name);
   requirePrograms(context);
   const job: Job = { options, settings, context, cut, conf };
@@ -47,24 +49,61 @@ export async function runRun(name: string, options: RunOptions, ui: Ui): Promise
   const started = new Date();
   const run = createRun(parent, cut.name, started);
   const result = beginResult(run, job, started);
-  const finish = (): void => {
+  const store = (): void => {
     result.times.total = performance.now() - startedMs;
     writeResults(run, result, job);
-    ui.endProgress();
-    pruneRuns(parent, conf.get('RESULTS_KEEP'));
   };
+  const onInterrupt = (signal: EndingSignal): number => {
+    Object.assign(result, interruptedBy(signal));
+    store();
+    return RUN_EXIT.interrupted;
+  };
+  let blames: Blame = 'host';
+  const failure = await catchUserError(async () => {
+    blames = await perform({ ...job, run, onInterrupt }, result);
+  });
+  if (failure !== undefined) result.reason = failure.message;
+  const unwritten = await catchUserError(store);
+  if (failure === undefined && unwritten === undefined) {
+    await catchUserError(() => addDecodedTraces(result, job, store));
+  }
+  ui.endProgress();
+  pruneRuns(parent, conf.get('RESULTS_KEEP'));
+  report(run, result, job);
+  if (failure !== undefined || unwritten !== undefined) throw failure ?? unwritten;
+  return options.bisect === true ? bisectStatus(result, blames) : result.status;
+}
+
+/** @returns the mistake, or what the system refused; anything else is thrown */
+async function catchUserError(work: () => Promise<void> | void): Promise<UserError | undefined> {
   try {
-    await perform({ ...job, run }, result);
+    await work();
+    return undefined;
   } catch (error) {
     const explained = explainSystemError(error);
-    if (!(explained instanceof UserError)) throw error;
-    result.reason = explained.message;
-    finish();
-    throw explained;
+    if (explained instanceof UserError) return explained;
+    throw error;
   }
-  finish();
-  report(run, result, job);
-  return options.bisect === true ? bisectStatus(result) : result.status;
+}
+
+/** What is there and is no file must not be replaced: /dev/stdout, a directory. */
+function refuseStrangeTarget(junit: string | undefined): void {
+  if (junit === undefined) return;
+  if (!isDirectory(dirname(junit))) {
+    throw new UsageError(`--junit: there is no directory ${dirname(junit)}`);
+  }
+  const stats = lstatIfReachable(junit);
+  if (stats !== undefined && !stats.isFile()) {
+    throw new UsageError(`--junit: ${junit} is there, and is no regular file`);
+  }
+}
+
+function interruptedBy(signal: EndingSignal): Judgement {
+  return {
+    verdict: 'interrupted',
+    status: RUN_EXIT.interrupted,
+    reason: `interrupted by ${signal} before the VM was started`,
+  };
 }
 
 /** Prints what would be done, and does nothing. */
@@ -73,6 +112,7 @@ function dryRun(job: Job): number {
   const kernel = chooseKernel(job.conf);
   const { plan } = planRunImage(job, kernel);
   for (const line of describePlan(plan, kernel)) ui.result(line);
+  for (const disk of findDisks(1, job, true)) ui.result(`# disk: ${describeDisk(disk)}`);
   ui.result('# then QEMU, whose command line `rapido boot --dry-run` shows but for the channels');
   return EXIT.ok;
 }
@@ -103,32 +143,51 @@ function beginResult({ id }: RunDirectory, job: Job, started: Date): RunResult {
   };
 }
 
-function describeCommand({ settings: { command }, cut }: Job): RunCommand | undefined {
-  if (command !== undefined && !('arguments' in command)) return command;
-  const given = (command?.arguments ?? []).map((word) => word.toString());
-  const own = isOwnTest(command) ? cut.cut.test?.command : undefined;
-  const words = [...(own ?? []), ...given];
-  return words.length === 0 ? undefined : { arguments: words };
+/** What the user asks for; the cut's own command is known when its words have been expanded. */
+function describeCommand({ settings: { command } }: Job): RunCommand | undefined {
+  if (isOwnTest(command) || command === undefined) return undefined;
+  return 'arguments' in command ? describeWords(command.arguments) : command;
+}
+
+function describeWords(words: readonly Buffer[]): RunCommand {
+  return { arguments: words.map((word) => word.toString()) };
 }
 
 /** Builds, cuts and runs; `result` is filled in on the way. */
-async function perform(job: StartedJob, result: RunResult): Promise<void> {
-  const { settings, conf, run } = job;
+async function perform(job: StartedJob, result: RunResult): Promise<Blame> {
+  const { settings, conf } = job;
   const { build } = settings;
   if (build !== undefined) {
     showProgress(job, 'building the kernel');
-    result.times.build = await timed(() => buildKernel(build, conf, run.file('build.log')));
+    result.times.build = await timed(() => buildKernel(build, job));
   }
   const kernel = chooseKernel(conf);
   const git = describeKernel(conf);
   result.kernel = { release: kernel.release, image: kernel.image, git: undefined };
   let path = '';
   result.times.cut = await timed(async () => {
-    path = await cutRunImage(job, kernel);
+    const resolved = planRunImage(job, kernel);
+    if (resolved.command !== undefined) result.command ??= describeWords(resolved.command.words);
+    path = (await cutRunImage(job, resolved)).path;
   });
-  await runInVm(job, kernel, path, result);
+  const blames = await runInVm(job, kernel, path, result);
   result.kernel.git = await git;
-  result.splats = await decodeSplats(result.splats, conf.get('KERNEL_SRC'), kernel.modules);
+  return blames;
+}
+
+/** Decoding takes seconds: the results are safe already, and who interrupts this keeps them. */
+async function addDecodedTraces(result: RunResult, job: Job, store: () => void): Promise<void> {
+  const { conf } = job;
+  if (result.verdict === 'interrupted' || result.splats.length === 0) return;
+  const { modules } = chooseKernel(conf);
+  showProgress(job, 'decoding the traces');
+  const decoded = await cleaningUpOnSignals(
+    () => decodeSplats(result.splats, conf.get('KERNEL_SRC'), modules),
+    () => result.status,
+  );
+  if (decoded.every(({ decoded }) => decoded === undefined)) return;
+  result.splats = decoded;
+  store();
 }
 
 /** @returns milliseconds */
@@ -143,20 +202,26 @@ async function describeKernel(conf: Conf): Promise<string | undefined> {
   return tree === undefined ? undefined : describeSource(tree);
 }
 
-/** Writes result.json and junit.xml. A pass that cannot be written down is none. */
+/** Writes result.json, then junit.xml. A pass that cannot be written down is none. */
 function writeResults(run: RunDirectory, result: RunResult, { settings }: Job): void {
-  const read = (name: 'stdout.log' | 'stderr.log'): string =>
-    readTextIfReachable(run.file(name)) ?? '';
-  const junit = formatJunit(result, { stdout: read('stdout.log'), stderr: read('stderr.log') });
+  finishRun(run, result);
+  const [stdout, stderr] = [run.file('stdout.log'), run.file('stderr.log')];
+  const junit = formatJunit(result, {
+    stdout: readTail(stdout, OUTPUT),
+    stderr: readTail(stderr, OUTPUT),
+  });
   writeFileAtomic(run.file('junit.xml'), junit);
   if (settings.junit !== undefined) writeFileAtomic(settings.junit, junit, 0o644);
-  finishRun(run, result);
 }
+
+/** How much of the output goes into junit.xml, and of the console to the user, in bytes. */
+const OUTPUT = 128 * 1024;
+const CONSOLE = 8192;
 
 function report(run: RunDirectory, result: RunResult, { options, context: { ui } }: Job): void {
   if (options.json === true) ui.result(JSON.stringify(result, null, 2));
-  if (options.quiet === true) return;
-  const consoleTail = (readTextIfReachable(run.file('console.log')) ?? '').slice(-8192);
-  const files = { directory: run.path, consoleTail };
+  // A run that never got to a VM ends in an error, which says it all.
+  if (options.quiet === true || result.vm === undefined) return;
+  const files = { directory: run.path, consoleTail: readTail(run.file('console.log'), CONSOLE) };
   for (const line of formatSummary(result, files, ui.paintError)) ui.note(line);
 }

@@ -1,7 +1,7 @@
 import { statSync } from 'node:fs';
 import type { Conf } from '../conf/conf.ts';
 import { parseSize } from '../conf/values.ts';
-import { UsageError, UserError } from '../errors.ts';
+import { HostError, UsageError, UserError } from '../errors.ts';
 import { architectureOf } from '../host/architecture.ts';
 import { ensureRuntimeDirectory } from '../host/directories.ts';
 import { suggestInstall } from '../host/distribution.ts';
@@ -10,9 +10,11 @@ import { probeKvm } from '../host/kvm.ts';
 import { findProgram, programSearchPath } from '../host/programs.ts';
 import type { ImageHeader } from '../image/image-header.ts';
 import { identifyProcess } from '../sys/process-identity.ts';
+import { type DiskPlan, noteDisks, refuseDisksInUse } from '../vm/disks.ts';
 import { planVm, type SessionPlan, type Terminal, type VmPlan } from '../vm/plan.ts';
 import {
   claimNumber,
+  listVms,
   releaseNumber,
   updateEntry,
   type VmEntry,
@@ -20,6 +22,7 @@ import {
   vmFiles,
 } from '../vm/registry.ts';
 import type { Context } from './context.ts';
+import { findDisks, makeScratchDisks } from './vm-disks.ts';
 
 const MIB = 1024 * 1024;
 
@@ -27,6 +30,8 @@ const MIB = 1024 * 1024;
 export interface VmOptions {
   cpus?: string | undefined;
   memory?: string | undefined;
+  /** Disks as they were typed. */
+  disk?: string[] | undefined;
 }
 
 /** All that decides about a VM but its number. */
@@ -49,7 +54,8 @@ export interface VmSources {
 
 /** What the first VM would be. Nothing is made or claimed. */
 export function planFirstVm(sources: VmSources): VmPlan {
-  return makePlan(sources, 1, vmFiles(registryDirectory(sources), 1));
+  const disks = chooseDisks(sources, 1, true);
+  return makePlan(sources, 1, vmFiles(registryDirectory(sources), 1), disks);
 }
 
 /**
@@ -64,15 +70,20 @@ export async function withVm<Result>(
   const directory = registryDirectory(sources);
   let plan: VmPlan | undefined;
   const entry = await claimNumber(directory, (number, files) => {
-    plan = makePlan(sources, number, files);
+    const disks = chooseDisks(sources, number, false);
+    refuseDisksInUse(disks, listVms(directory));
+    plan = makePlan(sources, number, files, disks);
     return describeEntry(plan, sources);
   });
   if (plan === undefined) throw new Error('a claim makes a plan');
+  let removeScratch = (): void => {};
   try {
+    removeScratch = makeScratchDisks(plan.disks, sources.context);
     return await use(plan, (qemuPid) => {
       updateEntry(directory, { ...entry, qemu: identifyProcess(qemuPid) });
     });
   } finally {
+    removeScratch();
     releaseNumber(directory, entry.number);
   }
 }
@@ -89,12 +100,27 @@ export function requirePrograms({ env }: Context): void {
     (name) => findProgram(name, searchPath) === undefined,
   );
   if (missing.length === 0) return;
-  throw new UserError(`there is no ${missing.join(' and no ')} on this host`, {
+  throw new HostError(`there is no ${missing.join(' and no ')} on this host`, {
     hint: suggestInstall(missing) ?? 'run `rapido doctor`',
   });
 }
 
-function makePlan(sources: VmSources, number: number, files: VmFiles): VmPlan {
+/** The disks of a VM, which its image must have a driver for. */
+function chooseDisks(sources: VmSources, number: number, forDryRun: boolean): DiskPlan[] {
+  const disks = findDisks(number, sources, forDryRun);
+  const { image } = sources.header;
+  const without = disks.find(({ bus }) => !image.diskBuses.includes(bus));
+  if (without === undefined) return disks;
+  const { bus, serial } = without;
+  const option = { virtio: 'CONFIG_VIRTIO_BLK', nvme: 'CONFIG_BLK_DEV_NVME' }[bus];
+  const [other] = image.diskBuses;
+  throw new UserError(
+    `the kernel ${image.kernelRelease} has no driver for disk ${serial} (${option})`,
+    { hint: other === undefined ? `set ${option} and build it` : `it has one for bus=${other}` },
+  );
+}
+
+function makePlan(sources: VmSources, number: number, files: VmFiles, disks: DiskPlan[]): VmPlan {
   const { path, header, kernel, conf, options, session } = sources;
   const { image } = header;
   const architecture = architectureOf(process.arch);
@@ -117,6 +143,7 @@ function makePlan(sources: VmSources, number: number, files: VmFiles): VmPlan {
     monitorSocket: files.monitorSocket,
     pidFile: files.pidFile,
     sharedDirectory: image.sharesDirectory ? conf.get('VIRTFS_SHARE_PATH') : undefined,
+    disks,
     channel: image.channel,
     extraArguments: [...conf.get('QEMU_EXTRA_ARGS'), ...sources.qemuArguments],
     extraParameters: conf.get('QEMU_EXTRA_KERNEL_PARAMS'),
@@ -168,7 +195,7 @@ const MINIMAL_MEMORY = 16 * MIB;
 
 function describeEntry(
   plan: VmPlan,
-  { header }: VmSources,
+  { header, path }: VmSources,
 ): Omit<VmEntry, 'version' | 'number' | 'owner'> {
   return {
     hostname: plan.hostname,
@@ -178,6 +205,8 @@ function describeEntry(
     consoleLog: plan.consoleLog,
     monitorSocket: plan.monitorSocket,
     pidFile: plan.pidFile,
+    image: path,
+    disks: noteDisks(plan.disks),
     since: new Date().toISOString(),
   };
 }

@@ -22,6 +22,8 @@ import { type TreesRecord, treesLayer } from './trees-layer.ts';
 import { canDracutInstall, type UserspaceRecord, userspaceLayer } from './userspace-layer.ts';
 
 export interface BuildOptions {
+  /** Where the image goes, if its place depends on what it is; else where the plan says. */
+  placeFor?: (header: ImageHeader) => string;
   /** rapido's cache directory. */
   cache: string;
   /** Makes every layer anew. */
@@ -64,7 +66,7 @@ export async function buildImage(plan: ImagePlan, options: BuildOptions): Promis
     return layer;
   };
   try {
-    return writeImage(plan, await obtainLayers(plan, options, obtain));
+    return writeImage(plan, await obtainLayers(plan, options, obtain), options);
   } catch (error) {
     if (!['ENOSPC', 'EDQUOT', 'EFBIG'].includes(errorCode(error) ?? '')) throw error;
     throw new UserError('no space left on the device', {
@@ -112,10 +114,10 @@ async function obtainLayers(
   }
 }
 
-function writeImage(plan: ImagePlan, layers: Layers): BuiltImage {
+function writeImage(plan: ImagePlan, layers: Layers, { placeFor }: BuildOptions): BuiltImage {
   const overlay = overlayMembers(plan.overlay, layers.userspace.record.provided, plan.links);
   const header: ImageHeader = {
-    version: 3,
+    version: 4,
     image: plan.image,
     parts: {
       userspace: layers.userspace.id,
@@ -128,14 +130,15 @@ function writeImage(plan: ImagePlan, layers: Layers): BuiltImage {
   const inOrder = [layers.userspace, layers.modules, layers.trees].filter(
     (layer) => layer !== undefined,
   );
-  const unchanged = isSameImage(plan.output, header);
+  const path = placeFor?.(header) ?? plan.output;
+  const unchanged = isSameImage(path, header);
   if (!unchanged) {
-    removeLitter(dirname(plan.output));
-    replaceFile(plan.output, (temporary) => writeParts(temporary, header, inOrder, overlay));
+    removeLitter(dirname(path));
+    replaceFile(path, (temporary) => writeParts(temporary, header, inOrder, overlay));
   }
   return {
-    path: plan.output,
-    bytes: statIfReachable(plan.output)?.size ?? 0,
+    path,
+    bytes: statIfReachable(path)?.size ?? 0,
     layers: inOrder.map(({ kind, bytes, madeBecause }) => ({ kind, bytes, madeBecause })),
     unchanged,
     warnings: warningsOf(layers, plan.links),

@@ -13,7 +13,7 @@ import type { ImageInfo } from './plan.ts';
 const HEADER_PATH = 'rapido/image.json';
 
 export interface ImageHeader {
-  version: 3;
+  version: 4;
   image: ImageInfo;
   /** Ids of the layers, and digest of the overlay: the same ones mean the same image. */
   parts: { userspace: string; modules: string; trees: string; overlay: string };
@@ -35,11 +35,12 @@ export function headerMembers(header: ImageHeader): CpioEntry[] {
 export function endMembers(header: ImageHeader): CpioEntry[] {
   return [
     { path: 'rapido', mode: constants.S_IFDIR | 0o755 },
-    { path: 'rapido/complete', mode: constants.S_IFREG | 0o644, data: digest(header) },
+    { path: 'rapido/complete', mode: constants.S_IFREG | 0o644, data: digestHeader(header) },
   ];
 }
 
-function digest(header: ImageHeader): string {
+/** What tells an image from every other: the hash of its header, which names all parts. */
+export function digestHeader(header: ImageHeader): string {
   return createHash('sha256').update(JSON.stringify(header)).digest('hex');
 }
 
@@ -50,7 +51,7 @@ function hasEnd(fd: number, header: ImageHeader): boolean {
   const { size } = fstatSync(fd);
   const buffer = Buffer.alloc(Math.min(END_BYTES, size));
   readSync(fd, buffer, 0, buffer.length, size - buffer.length);
-  return buffer.includes(digest(header));
+  return buffer.includes(digestHeader(header));
 }
 
 /**
@@ -81,7 +82,7 @@ function tryReadImageHeader(path: string): ImageHeader | 'incomplete' | undefine
       if (name === 'rapido') continue;
       if (name !== HEADER_PATH) return undefined;
       const header: ImageHeader = JSON.parse(readCpioData(fd, member).toString());
-      if (header.version !== 3) return undefined;
+      if (header.version !== 4) return undefined;
       return hasEnd(fd, header) ? header : 'incomplete';
     }
     return undefined;

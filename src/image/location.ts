@@ -44,12 +44,12 @@ function lastLink(conf: Conf): string {
 const RUN_IMAGES = 6;
 
 /**
- * Where the image of a run goes: one that is the same is there already, and a run of something else
- * at the same time has its own.
- * @param fingerprint of all that goes in, but for the content of host files
+ * Where the image of a run goes: one that is the same is there already, and no other run, of another
+ * command or another kernel tree, can put its own there.
+ * @param digest of the image's header
  */
-export function runImagePath(conf: Conf, cutName: string, fingerprint: string): string {
-  return join(conf.get('IMAGE_DIR') ?? '.', 'run', `${cutName}-${fingerprint.slice(0, 16)}.img`);
+export function runImagePath(conf: Conf, cutName: string, digest: string): string {
+  return join(conf.get('IMAGE_DIR') ?? '.', 'run', `${cutName}-${digest.slice(0, 16)}.img`);
 }
 
 /**
@@ -59,14 +59,21 @@ export function runImagePath(conf: Conf, cutName: string, fingerprint: string): 
 export function pruneRunImages(justMade: string): void {
   const directory = dirname(justMade);
   const now = new Date();
-  utimesSync(justMade, now, now);
+  ignoringErrors(() => utimesSync(justMade, now, now));
   const images = listIfReachable(directory)
     .filter((name) => name.endsWith('.img'))
     .map((name) => ({ path: join(directory, name), age: ageOf(join(directory, name), now) }))
     .sort((a, b) => a.age - b.age);
   for (const { path, age } of images.slice(RUN_IMAGES)) {
-    if (age > START_GRACE) rmSync(path, { force: true });
+    if (age > START_GRACE) ignoringErrors(() => rmSync(path, { force: true }));
   }
+}
+
+/** Clearing up is never worth a failure: what belongs to another user stays. */
+function ignoringErrors(work: () => void): void {
+  try {
+    work();
+  } catch {}
 }
 
 /** How long it may take until QEMU has read an image that was made or found, in milliseconds. */

@@ -13,6 +13,7 @@ import { canDracutInstall } from './userspace-layer.ts';
 const INIT_BINARIES = [
   'bash',
   'cat',
+  'dmesg',
   'mount',
   'umount',
   'modprobe',

@@ -7,7 +7,7 @@ import { suggestInstall } from '../host/distribution.ts';
 import type { ModuleTree } from '../kmod/modules.ts';
 import { requireKeys } from './expand-keys.ts';
 import { readDirectoryLinks } from './guest-path.ts';
-import { planOverlay } from './overlay.ts';
+import { type GuestCommand, planOverlay } from './overlay.ts';
 import type { ImagePlan } from './plan.ts';
 import { resolveCommand } from './resolve-command.ts';
 import { resolveAutorun, resolveTrees } from './resolve-files.ts';
@@ -19,6 +19,8 @@ import { readTerminfo } from './terminfo.ts';
 export interface ResolvedImage {
   plan: ImagePlan;
   moduleTree: ModuleTree | undefined;
+  /** What a run will run. */
+  command: GuestCommand | undefined;
   /** Names of optional binaries and drivers that are not here. */
   leftOut: string[];
   warnings: string[];
@@ -59,6 +61,7 @@ export function resolveImage(request: ResolveRequest): ResolvedImage {
       memory: resources.memory === undefined ? undefined : parseMemory(resources.memory),
       network: cut.cut.network ?? false,
       channel: modules.channel,
+      diskBuses: modules.diskBuses,
       sharesDirectory: modules.sharesDirectory,
       sharesResults: modules.sharesResults,
       autorun: autorun.length,
@@ -79,6 +82,7 @@ export function resolveImage(request: ResolveRequest): ResolvedImage {
       cut: cut.name,
       guestFiles: readGuestFiles(directories),
       loadModules: modules.load,
+      loadForDisks: modules.loadForDisks,
       autorun,
       directory,
       conf: settings,
@@ -96,6 +100,7 @@ export function resolveImage(request: ResolveRequest): ResolvedImage {
   return {
     plan,
     moduleTree: modules.tree,
+    command,
     leftOut: [...programs.leftOut, ...modules.leftOut],
     warnings: modules.warnings,
   };

@@ -26,8 +26,11 @@ const PREFIX = /\[([ \d]{4,10}\d\.\d{6})\](?: ?\[ *([TC]\d+)\])? ?/;
 const PREFIX_AT_START = new RegExp(`^(?:<\\d+>)?${PREFIX.source}`);
 const PREFIXES = new RegExp(PREFIX.source, 'g');
 
-/** The last words of a kernel: they count even where time stamps are off. */
-const LAST_WORDS = /^Kernel panic - not syncing/;
+/**
+ * What the console says without a time stamp: the last words of a kernel where those are off, and that
+ * it could not keep up.
+ */
+const UNSTAMPED = /^Kernel panic - not syncing|^\*\* \d+ printk messages dropped \*\*/;
 
 /**
  * Reads a console line. A user program may have written in front of the kernel's prefix, even a
@@ -44,7 +47,7 @@ export function parseKernelLine(line: string): KernelLine | undefined {
     const text = shown.slice(prefix.index + prefix[0].length);
     return { time, caller: prefix[2] ?? '', text, shown };
   }
-  return LAST_WORDS.test(shown) ? { time: undefined, caller: '', text: shown, shown } : undefined;
+  return UNSTAMPED.test(shown) ? { time: undefined, caller: '', text: shown, shown } : undefined;
 }
 
 /** A line as a terminal would show it, without colours, and not longer than any of the kernel's. */

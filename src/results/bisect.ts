@@ -1,5 +1,4 @@
-import { EXIT } from '../errors.ts';
-import { type Judgement, RUN_EXIT } from './verdict.ts';
+import { type Blame, type Judgement, RUN_EXIT } from './verdict.ts';
 
 /** What `git bisect run` takes for "stop, this makes no sense": any status above 127. */
 const BISECT_STOP = 128;
@@ -14,7 +13,7 @@ const NOT_EXECUTED = [126, 127];
  * The exit status by which `git bisect run` understands a verdict (git-bisect(1)): 0 good, 1 bad, 125
  * cannot be tested, from 128 on stop.
  */
-export function bisectStatus({ verdict, status }: Judgement): number {
+export function bisectStatus({ verdict, status }: Judgement, blames: Blame): number {
   switch (verdict) {
     case 'pass':
       return 0;
@@ -22,6 +21,8 @@ export function bisectStatus({ verdict, status }: Judgement): number {
       // A command that says 125 means it, and one that never ran has told nothing of the commit.
       return status === BISECT_SKIP || NOT_EXECUTED.includes(status) ? BISECT_SKIP : 1;
     case 'crash':
+      // A QEMU that somebody killed has told nothing of the commit.
+      return blames === 'guest' ? 1 : BISECT_SKIP;
     case 'splat':
     case 'timeout':
       return 1;
@@ -34,10 +35,9 @@ export function bisectStatus({ verdict, status }: Judgement): number {
 
 /**
  * The exit status of a run that came to no verdict.
- * @param ordinary what another command would exit with
+ * @param isForGood whether the next commit cannot mend it: a mistake, a full disk, a bug of ours
  */
-export function failureStatus(ordinary: number, isBisect: boolean): number {
+export function failureStatus(isForGood: boolean, isBisect: boolean): number {
   if (!isBisect) return RUN_EXIT.error;
-  // Something that is missing may be there in the next commit; a mistake, or a bug of ours, stays.
-  return ordinary === EXIT.failed ? BISECT_SKIP : BISECT_STOP;
+  return isForGood ? BISECT_STOP : BISECT_SKIP;
 }

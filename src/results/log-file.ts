@@ -13,14 +13,26 @@ export interface LogFile {
  */
 export function openLogFile(path: string, unwritten: string[]): LogFile {
   let fd: number | undefined;
+  const fail = (error: unknown): void => {
+    const { message } = explainSystemError(error) as Error;
+    unwritten.push(`${basename(path)}: ${message}`);
+  };
+  /** A network file system may refuse only now what it seemed to take. */
+  const close = (): void => {
+    const open = fd;
+    fd = undefined;
+    try {
+      if (open !== undefined) closeSync(open);
+    } catch (error) {
+      fail(error);
+    }
+  };
   const attempt = (work: () => void): void => {
     try {
       work();
     } catch (error) {
-      const { message } = explainSystemError(error) as Error;
-      unwritten.push(`${basename(path)}: ${message}`);
-      if (fd !== undefined) closeSync(fd);
-      fd = undefined;
+      fail(error);
+      close();
     }
   };
   attempt(() => {
@@ -34,11 +46,6 @@ export function openLogFile(path: string, unwritten: string[]): LogFile {
         }
       });
     },
-    close: () => {
-      attempt(() => {
-        if (fd !== undefined) closeSync(fd);
-        fd = undefined;
-      });
-    },
+    close,
   };
 }

@@ -1,4 +1,5 @@
 import { z } from 'zod';
+import type { ShownDisk } from '../vm/disks.ts';
 import type { RunResult, RunSplat, RunTimes, TestResult } from './run-result.ts';
 
 /** The version of result.json that this rapido writes and reads. */
@@ -29,6 +30,15 @@ const splat = {
   during: text.optional(),
   excused: text.optional(),
 } satisfies Fields<RunSplat>;
+
+const disk = {
+  path: text,
+  serial: text,
+  bus: z.enum(['virtio', 'nvme']),
+  format: text,
+  readonly: z.boolean(),
+  scratch: z.number().optional(),
+} satisfies Fields<ShownDisk>;
 
 const times = {
   build: milliseconds.optional(),
@@ -62,6 +72,7 @@ const fields = {
       accelerator: z.enum(['kvm', 'tcg']),
       cpus: z.int(),
       memory: z.number(),
+      disks: z.array(z.object(disk)).optional(),
       qemu: z.array(text),
     })
     .optional(),

@@ -17,7 +17,7 @@ export interface Recorder {
   onOutput: (name: 'stdout' | 'stderr', chunk: Buffer) => void;
   /** rapido ends the VM: what the kernel says after that does not count. */
   onEnding: (why: string) => void;
-  /** Closes the files. */
+  /** Closes the files; a second time it does nothing more. */
   finish: () => Findings;
 }
 
@@ -37,7 +37,8 @@ export function createRecorder(options: RecorderOptions): Recorder {
   const splats = collectSplats(options);
   const tests = collectTests(options, splats.testEnded);
   const consoleLines = splitLines(splats.push);
-  const stdoutLines = splitLines(tests.push);
+  const stdoutLines = splitLines(tests.push, tests.partial);
+  let findings: Findings | undefined;
   return {
     onEvent: (event) => splats.enter(event),
     onConsole: (chunk) => {
@@ -54,11 +55,13 @@ export function createRecorder(options: RecorderOptions): Recorder {
       logs.console.write(Buffer.from(`\r\nrapido: ${why}; the VM is ended\r\n`));
     },
     finish: () => {
+      if (findings !== undefined) return findings;
       consoleLines.end();
       stdoutLines.end();
       for (const log of Object.values(logs)) log.close();
       const found = tests.finish();
-      return { ...found, splats: splats.finish(), unwritten };
+      findings = { ...found, splats: splats.finish(), unwritten };
+      return findings;
     },
   };
 }
@@ -66,7 +69,11 @@ export function createRecorder(options: RecorderOptions): Recorder {
 /** Longest line that is read as one, in characters: whoever writes it cannot fill our memory. */
 const LONGEST_LINE = 64 * 1024;
 
-function splitLines(onLine: (line: string) => void): {
+/** @param onRest gets what there is of a line that has not ended */
+function splitLines(
+  onLine: (line: string) => void,
+  onRest?: (text: string) => void,
+): {
   push: (chunk: Buffer) => void;
   end: () => void;
 } {
@@ -81,6 +88,7 @@ function splitLines(onLine: (line: string) => void): {
         onLine(rest);
         rest = '';
       }
+      if (rest !== '') onRest?.(rest);
     },
     end: () => {
       if (rest !== '') onLine(rest);

@@ -1,5 +1,6 @@
 import type { Severity } from '../klog/splat.ts';
 import type { TestStatus } from '../suites/suite.ts';
+import type { ShownDisk } from '../vm/disks.ts';
 
 export type { TestStatus } from '../suites/suite.ts';
 
@@ -51,6 +52,8 @@ export interface RunVm {
   cpus: number;
   /** Bytes. */
   memory: number;
+  /** Disks that it was given; `scratch`: bytes of one that was made for it. */
+  disks?: ShownDisk[] | undefined;
   /** The QEMU command line, program first. */
   qemu: string[];
 }

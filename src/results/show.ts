@@ -1,5 +1,6 @@
 import { formatCommandLine } from '../sys/command-line.ts';
 import { formatBytes, formatSeconds, toPlainText } from '../ui/format.ts';
+import { describeDisk } from '../vm/disks.ts';
 import {
   type ComparedRun,
   type ComparedSplat,
@@ -189,6 +190,7 @@ export function formatRun(run: ShownRun, { paint, now, timeZone }: Surroundings)
       vm &&
         `${vm.accelerator}, ${vm.cpus} CPU${vm.cpus === 1 ? '' : 's'}, ${formatBytes(vm.memory)}`,
     ],
+    ['disks', vm?.disks?.map(describeDisk).join('; ') || undefined],
     ['times', formatTimes(times)],
     ['tests', result.tests.length === 0 ? undefined : formatSummary(result.tests)],
   ];

@@ -1,5 +1,6 @@
 import { randomBytes } from 'node:crypto';
 import {
+  copyFileSync,
   existsSync,
   mkdirSync,
   readFileSync,
@@ -181,6 +182,24 @@ function isMakerAlive(path: string): boolean {
   } catch {
     return false; // It is written before it gets its name: a broken one was not left by a live maker.
   }
+}
+
+/**
+ * Copies into a run's `guest` what the newest earlier run of the same cut left there under that name.
+ * Where none did, or it cannot be read, there is nothing to carry.
+ */
+export function carryFile(run: RunDirectory, name: string): void {
+  const parent = dirname(run.path);
+  const cut = parseId(run.id)?.cut;
+  const found = runIds(parent)
+    .filter((id) => id !== run.id && parseId(id)?.cut === cut)
+    .map((id) => join(parent, id, 'guest', name))
+    // A guest may have made anything: what a link leads to is not its own.
+    .find((path) => lstatIfReachable(path)?.isFile() === true);
+  if (found === undefined) return;
+  try {
+    copyFileSync(found, join(run.file('guest'), name));
+  } catch {} // It was removed just now, or the guest took away its permissions.
 }
 
 /**

@@ -1,5 +1,8 @@
 import type { OutputFormat } from '../cut/cut.ts';
+import { createBlktestsParser } from '../suites/blktests.ts';
+import { createFstestsParser } from '../suites/fstests.ts';
 import { createKtapParser } from '../suites/ktap/ktap.ts';
+import { createLtpParser } from '../suites/ltp.ts';
 import type { SuiteListener, SuiteParser } from '../suites/suite.ts';
 import type { TestResult } from './run-result.ts';
 
@@ -17,6 +20,8 @@ export interface TestOptions {
 export interface TestCollection {
   /** Takes a line of stdout. */
   push: (line: string) => void;
+  /** Takes the beginning of a line that has not ended. */
+  partial: (text: string) => void;
   finish: () => FoundTests;
 }
 
@@ -31,6 +36,9 @@ export interface FoundTests {
 /** How each format is read. */
 const PARSERS: Readonly<Record<OutputFormat, (listener: SuiteListener) => SuiteParser>> = {
   ktap: ({ onTest }) => createKtapParser(onTest),
+  fstests: createFstestsParser,
+  blktests: createBlktestsParser,
+  ltp: createLtpParser,
 };
 
 export function collectTests(
@@ -41,7 +49,11 @@ export function collectTests(
   let failures = 0;
   let testsDropped = 0;
   if (format === undefined) {
-    return { push: () => {}, finish: () => ({ tests, testProblems: [], testsDropped }) };
+    return {
+      push: () => {},
+      partial: () => {},
+      finish: () => ({ tests, testProblems: [], testsDropped }),
+    };
   }
   /** Tests that have begun and have no result. */
   const inFlight = new Set<string>();
@@ -60,14 +72,18 @@ export function collectTests(
   });
   return {
     push: (line) => parser.push(line),
+    partial: (text) => parser.partial?.(text),
     finish: () => {
       const { found, problems, skipped } = parser.end();
       for (const name of inFlight) {
+        onTest(name);
         tests.push({ name, status: 'fail', message: 'it was running when the output ended' });
       }
       if (skipped !== undefined && tests.length === 0) {
         tests.push({ name: 'all tests', status: 'skip', message: skipped });
       }
+      if (found && tests.length === 0 && problems.length === 0)
+        problems.push('it tells of no test');
       const none = mustTellTests ? [`there is no ${format} in it`] : [];
       return { tests, testProblems: found ? problems : none, testsDropped };
     },

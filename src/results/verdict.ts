@@ -1,6 +1,7 @@
 import { failedAutoruns, hintFor, judgeEnding } from '../vm/ending.ts';
 import type { GuestEvent } from '../vm/guest-events.ts';
-import type { SessionLimits, SessionRecord } from '../vm/session.ts';
+import type { SessionRecord } from '../vm/session.ts';
+import type { SessionLimits } from '../vm/session-watch.ts';
 import { isFailure } from './compare.ts';
 import type { RunSplat, TestResult, Verdict } from './run-result.ts';
 
@@ -20,11 +21,21 @@ export interface RunFacts {
   unwritten: readonly string[];
 }
 
+/** Whether a verdict that is no pass tells anything of the kernel and its test. */
+export type Blame = 'guest' | 'host';
+
 export interface Judgement {
   verdict: Verdict;
   status: number;
   /** One line. */
   reason: string;
+}
+
+/** Who ended a VM that did not end by itself: somebody on the host, or a host that ran out of something. */
+export function blameFor({ record, splats }: Pick<RunFacts, 'record' | 'splats'>): Blame {
+  if (splats.some(({ severity }) => severity === 'fatal')) return 'guest';
+  const { kind } = judgeEnding(record);
+  return kind === 'quit' || kind === 'lost' || kind === 'not-started' ? 'host' : 'guest';
 }
 
 /** Exit statuses of `rapido run`, beside the command's own. */
@@ -131,6 +142,9 @@ export function nameOfScript(script: string): string {
 }
 
 function judgeScripts({ record: { events }, autorun }: RunFacts): Judgement | undefined {
+  if (events.some(({ event }) => event === 'no-channel')) {
+    return verdictOf('error', 'a channel for input or output was not there in the guest');
+  }
   if (events.some(({ event }) => event === 'no-directory')) {
     return verdictOf('error', 'the directory that the cut names is not in the image');
   }
@@ -178,7 +192,17 @@ function judgeTests({ tests, testProblems }: RunFacts): Judgement | undefined {
     return verdictOf('fail', `${what} failed`);
   }
   const [problem] = testProblems;
-  return problem === undefined ? undefined : verdictOf('fail', `the test output: ${problem}`);
+  if (problem !== undefined) return verdictOf('fail', `the test output: ${problem}`);
+  if (tests.length === 0 || tests.some(({ status }) => status !== 'skip')) return undefined;
+  return verdictOf('error', `nothing was tested: ${describeSkipped(tests)}`);
+}
+
+function describeSkipped(tests: readonly TestResult[]): string {
+  const [first] = tests;
+  const why = first?.message === undefined ? '' : `: ${first.message}`;
+  return tests.length === 1
+    ? `the test was skipped${why}`
+    : `all ${tests.length} tests were skipped`;
 }
 
 /** What takes a pass away although everything went well. */

@@ -1,4 +1,5 @@
 import { type ChildProcess, type StdioOptions, spawn } from 'node:child_process';
+import { once } from 'node:events';
 import { errorCode, UserError } from '../errors.ts';
 import { formatCommandLine } from './command-line.ts';
 
@@ -7,7 +8,10 @@ export interface ToolRun {
   env?: Record<string, string>;
   /** Called with each line of the tool's stdout and stderr as it comes. */
   onLine?: (line: string) => void;
-  /** What is returned: both streams (the default), or stdout without what it complains of. */
+  /**
+   * What is returned: both streams (the default), or stdout without what it complains of. With
+   * `onLine`, only the last lines.
+   */
   returns?: 'all' | 'stdout';
   /** Text for its stdin, which is empty otherwise. */
   input?: string;
@@ -35,15 +39,19 @@ export async function runTool(argv: readonly [string, ...string[]], run: ToolRun
     env: { LC_ALL: 'C.UTF-8', ...run.env },
     ...(run.input === undefined ? { stdin: 'ignore' as const } : { input: run.input }),
     // A group of its own can be ended as a whole.
-    detached: run.timeout !== undefined,
+    detached: true,
     reject: false,
     maxBuffer: 64 * 1024 * 1024,
+    buffer: run.onLine === undefined,
   });
-  const end = (): void => {
-    if (run.timeout === undefined) subprocess.kill('SIGTERM');
-    else endGroup(subprocess.pid);
+  const end = (): void => endGroup(subprocess.pid);
+  const tool = {
+    end,
+    ended: once(subprocess, 'exit').then(
+      () => {},
+      () => {},
+    ),
   };
-  const tool = { end, ended: subprocess.then(() => {}) };
   running.add(tool);
   tool.ended.finally(() => running.delete(tool));
   let isLate = false;
@@ -52,11 +60,17 @@ export async function runTool(argv: readonly [string, ...string[]], run: ToolRun
     end();
   }, run.timeout ?? NEVER);
   tool.ended.finally(() => clearTimeout(timer));
+  const heard: string[] = [];
   if (run.onLine !== undefined) {
-    for await (const line of subprocess.iterable({ from: 'all' })) run.onLine(line);
+    for await (const line of subprocess.iterable({ from: 'all' })) {
+      run.onLine(line);
+      heard.push(line);
+      if (heard.length > 2 * LAST_LINES) heard.splice(0, LAST_LINES);
+    }
   }
   const result = await subprocess;
-  if (!result.failed) return (run.returns === 'stdout' ? result.stdout : result.all) ?? '';
+  const said = run.onLine === undefined ? (result.all ?? '') : heard.join('\n');
+  if (!result.failed) return (run.returns === 'stdout' ? result.stdout : said) ?? '';
   if (result.exitCode === undefined && result.signal === undefined) {
     throw new UserError(`${run.purpose}: setpriv cannot be executed`, {
       problems: [`command: ${formatCommandLine([file, ...args])}`, result.originalMessage ?? ''],
@@ -73,10 +87,13 @@ export async function runTool(argv: readonly [string, ...string[]], run: ToolRun
         ? `it was killed by ${result.signal}`
         : `it exited with status ${result.exitCode}`;
   throw new UserError(`${run.purpose}: ${argv[0]} failed: ${how}`, {
-    problems: [`command: ${formatCommandLine(argv)}`, ...lastLines(result.all ?? '', 12)],
+    problems: [`command: ${formatCommandLine(argv)}`, ...lastLines(said, 12)],
     ...(missing && run.installHint !== undefined ? { hint: run.installHint } : {}),
   });
 }
+
+/** How many lines are kept, at least, of a tool that is heard line by line: a build prints many. */
+const LAST_LINES = 2000;
 
 /** The longest that setTimeout takes, 24 days. */
 const NEVER = 2 ** 31 - 1;

@@ -12,8 +12,14 @@ export function signalStatus(signal: EndingSignal): number {
   return 128 + constants.signals[signal];
 }
 
-/** Does `work`; if a signal ends the process meanwhile, nothing half-written stays behind. */
-export async function cleaningUpOnSignals<T>(work: () => Promise<T>): Promise<T> {
+/**
+ * Does `work`; if a signal ends the process meanwhile, nothing half-written stays behind.
+ * @param onSignal what else is to be done then, and the exit status; without it, that of a shell
+ */
+export async function cleaningUpOnSignals<T>(
+  work: () => Promise<T>,
+  onSignal: (signal: EndingSignal) => number = signalStatus,
+): Promise<T> {
   let isEnding = false;
   const end = async (signal: NodeJS.Signals): Promise<void> => {
     // What still runs would go on writing; a second signal does not wait for it.
@@ -22,7 +28,7 @@ export async function cleaningUpOnSignals<T>(work: () => Promise<T>): Promise<T>
       await endTools();
     }
     removeOwnTemporaries();
-    process.exit(signalStatus(signal as EndingSignal));
+    process.exit(onSignal(signal as EndingSignal));
   };
   for (const signal of ENDING_SIGNALS) process.on(signal, end);
   try {

@@ -2,6 +2,8 @@
 export type GuestEvent =
   /** PID 1 runs; `uptime` in seconds since the kernel started. */
   | { event: 'init'; uptime: number }
+  /** A channel of the session, input or output of its command, is not there. */
+  | { event: 'no-channel' }
   /** The directory that the cut names does not exist. */
   | { event: 'no-directory' }
   | { event: 'autorun-start'; script: string }
@@ -57,6 +59,7 @@ function parseEvent(fields: Record<string, unknown>): GuestEvent | undefined {
       return isDecimal(taint) && isDecimal(left)
         ? { event, taint: Number(taint), left: Number(left) }
         : undefined;
+    case 'no-channel':
     case 'no-directory':
     case 'command-start':
     case 'prompt':

@@ -1,4 +1,4 @@
-import { closeSync, fstatSync, openSync, readSync } from 'node:fs';
+import { readTail } from '../sys/read-tail.ts';
 import type { EndingSignal } from '../sys/signals.ts';
 import { saveTerminal } from '../sys/terminal-mode.ts';
 import { openControlChannel } from './control-channel.ts';
@@ -44,22 +44,5 @@ export async function runVm(plan: VmPlan, onStart: (qemuPid: number) => void): P
     qemu.kill('SIGKILL');
     signals.stop();
     restoreTerminal();
-  }
-}
-
-function readTail(path: string, bytes: number): string {
-  let fd: number;
-  try {
-    fd = openSync(path, 'r');
-  } catch {
-    return '';
-  }
-  try {
-    const { size } = fstatSync(fd);
-    const buffer = Buffer.alloc(Math.min(size, bytes));
-    const length = readSync(fd, buffer, 0, buffer.length, size - buffer.length);
-    return buffer.toString('utf8', 0, length);
-  } finally {
-    closeSync(fd);
   }
 }

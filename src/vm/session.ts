@@ -1,39 +1,13 @@
 import type { Duplex, Readable } from 'node:stream';
-import { setTimeout as sleep } from 'node:timers/promises';
 import { errorCode } from '../errors.ts';
-import type { EndingSignal } from '../sys/signals.ts';
-import { openControlChannel } from './control-channel.ts';
+import { type ControlChannel, openControlChannel } from './control-channel.ts';
 import type { VmRecord } from './ending.ts';
 import type { GuestEvent } from './guest-events.ts';
 import type { VmPlan } from './plan.ts';
-import { CONSOLE_ID } from './qemu-arguments.ts';
-import { listenToSignals, type QemuProcess, startQemu } from './qemu-process.ts';
+import { type QemuProcess, startQemu } from './qemu-process.ts';
+import { createEnder } from './session-ender.ts';
+import type { SessionLimits, SessionWatch } from './session-watch.ts';
 import { untilEndMark } from './until-end-mark.ts';
-
-/** Milliseconds, 2^31 - 1 at most; undefined: no limit. */
-export interface SessionLimits {
-  /** For the whole session, from the start of QEMU. */
-  total: number | undefined;
-  /** Until the first word of the guest's init. */
-  boot: number | undefined;
-  /** Without any output, console included, once init has been heard: a boot is quiet. */
-  silence: number | undefined;
-}
-
-/** Who hears of what goes on in the VM, as it happens. */
-export interface SessionWatch {
-  limits: SessionLimits;
-  /** What the command reads; undefined: nothing. */
-  stdin: Readable | undefined;
-  onStart: (qemuPid: number) => void;
-  onEvent: (event: GuestEvent) => void;
-  /** A part of the serial console. @returns 'crashed' once the kernel is known to be lost */
-  onConsole: (chunk: Buffer) => Promise<'crashed' | undefined>;
-  /** A part of the command's output; the next one waits until this is dealt with. */
-  onOutput: (name: 'stdout' | 'stderr', chunk: Buffer) => Promise<void>;
-  /** Why rapido has begun to end the VM. */
-  onEnding: (why: string) => void;
-}
 
 export interface SessionRecord extends VmRecord {
   /** The limit that ran out. */
@@ -57,70 +31,35 @@ export interface SessionTimes {
 /** How much of the console's end is kept for judging how the VM ended, in characters. */
 const CONSOLE_TAIL = 64 * 1024;
 
-/** How long a kernel that panics may take to end the VM by itself, in milliseconds. */
-const PANIC_GRACE = 15_000;
-
-/** How long QEMU may take to end when it is told to. */
-const QUIT_GRACE = 3000;
-
 /**
  * Starts QEMU for a command with nobody watching, and stays until it is gone.
  * @throws UserError when QEMU cannot be executed
  */
 export async function runSession(plan: VmPlan, watch: SessionWatch): Promise<SessionRecord> {
-  const started = performance.now();
-  const since = (): number => performance.now() - started;
-  const times: SessionTimes = {
-    ...{ init: undefined, autorunEnd: undefined, commandStart: undefined, commandEnd: undefined },
-    end: 0,
-  };
-  const events: GuestEvent[] = [];
-  let consoleTail = '';
-  let lastSign = started;
+  const timeline = startTimeline();
   const qemu = startQemu(plan, () => {});
-  const ender = createEnder(qemu, watch, () => lastSign);
+  const ender = createEnder(qemu, watch, timeline.lastSign);
+  const limits = startLimits(watch.limits, ender.expire, timeline.silentFor);
   try {
     if (qemu.pid !== undefined) watch.onStart(qemu.pid);
-    const limits = startLimits(watch.limits, ender.expire, () => performance.now() - lastSign);
+    const events: GuestEvent[] = [];
     const control = openControlChannel(qemu.channel('control'), (event) => {
-      lastSign = performance.now();
       events.push(event);
-      if (event.event === 'init') {
-        times.init = since();
-        limits.booted();
-      }
-      if (event.event === 'autorun-end') times.autorunEnd = since();
-      if (event.event === 'command-start') times.commandStart = since();
-      if (event.event === 'command-end') times.commandEnd = since();
+      timeline.enter(event);
+      if (event.event === 'init') limits.booted();
       watch.onEvent(event);
     });
-    const hearConsole = async (): Promise<void> => {
-      for await (const chunk of chunksOf(qemu.channel('console'))) {
-        lastSign = performance.now();
-        consoleTail = (consoleTail + chunk.toString('latin1')).slice(-CONSOLE_TAIL);
-        if ((await watch.onConsole(chunk)) === 'crashed') ender.crashed();
-      }
-    };
-    let unfinished = 2;
-    const confirmWhenWhole = (): void => {
-      if (--unfinished === 0) control.confirmOutput();
-    };
-    const hearOutput = (name: 'stdout' | 'stderr'): Promise<boolean> => {
-      const deliver = (chunk: Buffer): Promise<void> => {
-        lastSign = performance.now();
-        return watch.onOutput(name, chunk);
-      };
-      const source = chunksOf(qemu.channel(name));
-      return untilEndMark(source, control.outputEnd, deliver, confirmWhenWhole);
-    };
     feedInput(qemu.channel('stdin'), watch.stdin);
-    const heard = Promise.all([hearConsole(), hearOutput('stdout'), hearOutput('stderr')]);
+    const heard = hear({ qemu, watch, control, timeline, onCrash: ender.crashed });
     // Where hearing fails, the VM is of no use any more.
     const exit = await Promise.race([qemu.exited, heard.then(() => qemu.exited)]);
-    times.end = since();
+    timeline.end();
     limits.stop();
     await Promise.all([qemu.qmp.closed, control.closed]);
-    const [, ...areWhole] = await ender.unlessInterrupted(heard, [undefined, false, false]);
+    const { isOutputWhole, consoleTail } = await ender.lastWords(heard, {
+      isOutputWhole: false,
+      consoleTail: '',
+    });
     return {
       exit,
       qemuSaid: await qemu.said,
@@ -129,16 +68,106 @@ export async function runSession(plan: VmPlan, watch: SessionWatch): Promise<Ses
       consoleTail,
       interruptedBy: ender.interruptedBy(),
       timedOut: ender.timedOut(),
-      isOutputWhole: areWhole.every(Boolean),
+      isOutputWhole,
       strangeLines: control.strangeLines(),
-      times,
+      times: timeline.times,
     };
   } finally {
     // Something of ours failed: the VM must not go on without us.
     qemu.kill('SIGKILL');
+    limits.stop();
     ender.stop();
     watch.stdin?.destroy();
   }
+}
+
+/** When what happened, in milliseconds since the start. */
+interface Timeline {
+  times: SessionTimes;
+  enter: (event: GuestEvent) => void;
+  /** Something has come out of the VM, which waits while `work` deals with it: that is no silence. */
+  during: <Result>(work: Promise<Result>) => Promise<Result>;
+  /** When that was last, of performance.now(). */
+  lastSign: () => number;
+  silentFor: () => number;
+  end: () => void;
+}
+
+function startTimeline(): Timeline {
+  const started = performance.now();
+  let last = started;
+  let pending = 0;
+  const times: SessionTimes = {
+    ...{ init: undefined, autorunEnd: undefined, commandStart: undefined, commandEnd: undefined },
+    end: 0,
+  };
+  const points: Partial<Record<GuestEvent['event'], Exclude<keyof SessionTimes, 'end'>>> = {
+    init: 'init',
+    'autorun-end': 'autorunEnd',
+    'command-start': 'commandStart',
+    'command-end': 'commandEnd',
+  };
+  return {
+    times,
+    enter: ({ event }) => {
+      last = performance.now();
+      const point = points[event];
+      if (point !== undefined) times[point] = last - started;
+    },
+    during: async (work) => {
+      last = performance.now();
+      pending++;
+      try {
+        return await work;
+      } finally {
+        pending--;
+        last = performance.now();
+      }
+    },
+    lastSign: () => last,
+    silentFor: () => (pending > 0 ? 0 : performance.now() - last),
+    end: () => {
+      times.end = performance.now() - started;
+    },
+  };
+}
+
+interface Hearing {
+  qemu: QemuProcess;
+  watch: SessionWatch;
+  control: ControlChannel;
+  timeline: Timeline;
+  onCrash: () => void;
+}
+
+/** Hears the console and the command's output to their ends. */
+async function hear({ qemu, watch, control, timeline, onCrash }: Hearing): Promise<{
+  isOutputWhole: boolean;
+  consoleTail: string;
+}> {
+  let consoleTail = '';
+  const hearConsole = async (): Promise<void> => {
+    for await (const chunk of chunksOf(qemu.channel('console'))) {
+      consoleTail += chunk.toString('latin1');
+      if (consoleTail.length > 2 * CONSOLE_TAIL) consoleTail = consoleTail.slice(-CONSOLE_TAIL);
+      if ((await timeline.during(watch.onConsole(chunk))) === 'crashed') onCrash();
+    }
+  };
+  let unfinished = 2;
+  const confirmWhenWhole = (): void => {
+    if (--unfinished === 0) control.confirmOutput();
+  };
+  const hearOutput = (name: 'stdout' | 'stderr'): Promise<boolean> => {
+    const deliver = (chunk: Buffer): Promise<void> => timeline.during(watch.onOutput(name, chunk));
+    const source = chunksOf(qemu.channel(name));
+    return untilEndMark(source, control.outputEnd, deliver, confirmWhenWhole);
+  };
+  const [stdout, stderr] = await Promise.all([
+    hearOutput('stdout'),
+    hearOutput('stderr'),
+    hearConsole(),
+  ]);
+  return { isOutputWhole: stdout && stderr, consoleTail };
 }
 
 /** The chunks of a socket until its other end has gone, whichever way it went. */
@@ -190,107 +219,4 @@ function startLimits(
       for (const timer of [total, boot, silence]) clearTimeout(timer);
     },
   };
-}
-
-interface Ender {
-  expire: (limit: keyof SessionLimits) => void;
-  crashed: () => void;
-  interruptedBy: () => EndingSignal | undefined;
-  timedOut: () => keyof SessionLimits | undefined;
-  /** What `work` comes to; who interrupts does not wait for a reader that has stopped reading. */
-  unlessInterrupted: <Result>(work: Promise<Result>, otherwise: Result) => Promise<Result>;
-  stop: () => void;
-}
-
-/** Ends the VM, for one reason only: a limit, a crash that does not come to its end, or a signal. */
-function createEnder(qemu: QemuProcess, watch: SessionWatch, lastSign: () => number): Ender {
-  let interruptedBy: EndingSignal | undefined;
-  let timedOut: keyof SessionLimits | undefined;
-  let panicking: NodeJS.Timeout | undefined;
-  let isEnding = false;
-  const begin = (why: string): boolean => {
-    if (isEnding) return false;
-    isEnding = true;
-    watch.onEnding(why);
-    return true;
-  };
-  let giveUp = (): void => {};
-  const interrupted = new Promise<void>((resolve) => {
-    giveUp = resolve;
-  });
-  const signals = listenToSignals((signal) => {
-    setTimeout(giveUp, LAST_WORDS).unref();
-    if (interruptedBy !== undefined) return qemu.kill('SIGKILL');
-    interruptedBy = signal;
-    if (begin(`got ${signal}`)) quit(qemu);
-  });
-  return {
-    expire: async (limit) => {
-      if (!begin(`the time is over (${limit})`)) return;
-      timedOut = limit;
-      await askForBacktraces(qemu, lastSign);
-      await quit(qemu);
-    },
-    crashed: () => {
-      panicking ??= setTimeout(() => {
-        if (begin('the kernel crashed and did not end the VM')) quit(qemu);
-      }, PANIC_GRACE);
-    },
-    interruptedBy: () => interruptedBy,
-    timedOut: () => timedOut,
-    unlessInterrupted: (work, otherwise) => Promise.race([work, interrupted.then(() => otherwise)]),
-    stop: () => {
-      clearTimeout(panicking);
-      signals.stop();
-    },
-  };
-}
-
-/** How long the last output may take after an interruption, in milliseconds. */
-const LAST_WORDS = 2000;
-
-/** Ends QEMU in order: it closes its disks. One that does not answer is killed. */
-async function quit(qemu: QemuProcess): Promise<void> {
-  await qemu.qmp.execute('quit', { timeout: QUIT_GRACE });
-  const patience = new AbortController();
-  const late = sleep(QUIT_GRACE, undefined, { signal: patience.signal }).catch(() => {});
-  await Promise.race([qemu.exited, late]);
-  patience.abort();
-  qemu.kill('SIGKILL');
-}
-
-/** Keys of sysrq (Documentation/admin-guide/sysrq.rst): blocked tasks, backtraces of CPUs, all tasks. */
-const BACKTRACE_KEYS = ['w', 'l', 't'];
-
-/** How long the console must be quiet for an answer to be over, and how long it may take. */
-const ANSWER = { quiet: 700, longest: 8000 };
-
-/**
- * Asks the kernel what it is doing, for the console log: by sysrq over the serial line, and, where
- * nothing hears that any more, by an NMI, on which it panics with a backtrace.
- */
-async function askForBacktraces(qemu: QemuProcess, lastSign: () => number): Promise<void> {
-  for (const key of BACKTRACE_KEYS) {
-    const asked = performance.now();
-    const isBroken = await qemu.qmp.execute('chardev-send-break', {
-      arguments: { id: CONSOLE_ID },
-    });
-    if (!isBroken) break;
-    qemu.channel('console').write(key);
-    if (!(await hearAnswer(asked, lastSign))) break;
-    if (key === BACKTRACE_KEYS.at(-1)) return;
-  }
-  const asked = performance.now();
-  if (await qemu.qmp.execute('inject-nmi')) await hearAnswer(asked, lastSign);
-}
-
-/** @returns whether anything came */
-async function hearAnswer(asked: number, lastSign: () => number): Promise<boolean> {
-  const isOver = (): boolean => {
-    const now = performance.now();
-    const quiet = now - Math.max(lastSign(), asked);
-    return now - asked > ANSWER.longest || quiet > (lastSign() > asked ? ANSWER.quiet : 3000);
-  };
-  while (!isOver()) await sleep(100);
-  return lastSign() > asked;
 }

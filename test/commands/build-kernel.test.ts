@@ -1,7 +1,8 @@
 import { chmodSync, existsSync, readFileSync, writeFileSync } from 'node:fs';
-import { join } from 'node:path';
+import { dirname, join } from 'node:path';
 import { afterEach, beforeEach, expect, test, vi } from 'vitest';
 import { buildKernel } from '../../src/commands/build-kernel.ts';
+import type { Conf } from '../../src/conf/conf.ts';
 import { readConf } from '../conf/read-conf.ts';
 import { complaintOf } from '../support/complaint.ts';
 import { makeTemporaryDirectory, writeFiles } from '../support/temporary-directory.ts';
@@ -25,12 +26,19 @@ function installMake(script = ''): () => string {
   return () => (existsSync(notes) ? readFileSync(notes, 'utf8').replaceAll(tree, 'TREE') : '');
 }
 
+/** What the build needs of a run. */
+const job = (ofConf: Conf) => ({
+  conf: ofConf,
+  run: { id: '', path: dirname(log), file: () => log },
+  onInterrupt: () => 130,
+});
+
 const conf = (more = '') => readConf(`KERNEL_SRC="${tree}"\n${more}`);
 
 test('the kernel is built in its tree, and the modules go where rapido looks for them', async () => {
   const calls = installMake();
   writeFiles(tree, { '.config': 'CONFIG_64BIT=y\nCONFIG_MODULES=y\n' });
-  await buildKernel(['make', '-j2', 'LOCALVERSION=-my tree'], conf(), log);
+  await buildKernel(['make', '-j2', 'LOCALVERSION=-my tree'], job(conf()));
   expect(calls()).toBe(
     'in TREE: make -j2 LOCALVERSION=-my tree\n' +
       'in TREE: make INSTALL_MOD_PATH=TREE/mods modules_install\n',
@@ -40,27 +48,27 @@ test('the kernel is built in its tree, and the modules go where rapido looks for
 test('or where rapido.conf says', async () => {
   const calls = installMake();
   writeFiles(tree, { '.config': 'CONFIG_MODULES=y\n' });
-  await buildKernel(['make'], conf('KERNEL_INSTALL_MOD_PATH="/my/mods"\n'), log);
+  await buildKernel(['make'], job(conf('KERNEL_INSTALL_MOD_PATH="/my/mods"\n')));
   expect(calls()).toContain('make INSTALL_MOD_PATH=/my/mods modules_install');
 });
 
 test('a kernel without modules has none to install', async () => {
   const calls = installMake();
   writeFiles(tree, { '.config': '# CONFIG_MODULES is not set\n' });
-  await buildKernel(['make'], conf(), log);
+  await buildKernel(['make'], job(conf()));
   expect(calls()).toBe('in TREE: make \n');
 });
 
 test('the configuration may be made by the build', async () => {
   const calls = installMake('echo CONFIG_MODULES=y > .config');
-  await buildKernel(['make', 'defconfig', 'bzImage'], conf(), log);
+  await buildKernel(['make', 'defconfig', 'bzImage'], job(conf()));
   expect(calls()).toContain('modules_install');
 });
 
 test('all that it says is in the log, stdout and stderr', async () => {
   installMake('echo "  CC $1"; echo "warning: $1" >&2');
   writeFiles(tree, { '.config': 'CONFIG_MODULES=y\n' });
-  await buildKernel(['make', 'all'], conf(), log);
+  await buildKernel(['make', 'all'], job(conf()));
   const lines = readFileSync(log, 'utf8').split('\n');
   expect(lines).toEqual(expect.arrayContaining(['  CC all', 'warning: all']));
   expect(lines.filter((line) => line.includes('INSTALL_MOD_PATH'))).toHaveLength(2);
@@ -70,7 +78,7 @@ test('a build that fails: its last lines, no modules', async () => {
   const calls = installMake('echo "fs/foo.c:1: error: expected ;" >&2; exit 2');
   writeFiles(tree, { '.config': 'CONFIG_MODULES=y\n' });
   expect(
-    await complaintOf(() => buildKernel(['make', '-j2'], conf(), log), { TREE: tree }),
+    await complaintOf(() => buildKernel(['make', '-j2'], job(conf())), { TREE: tree }),
   ).toMatchInlineSnapshot(`
     "rapido: error: building the kernel: make failed: it exited with status 2
       - command: make -j2
@@ -84,7 +92,7 @@ test('modules that cannot be installed', async () => {
   installMake('[[ $* == *modules_install* ]] && { echo "no depmod"; exit 1; }; exit 0');
   writeFiles(tree, { '.config': 'CONFIG_MODULES=y\n' });
   expect(
-    await complaintOf(() => buildKernel(['make'], conf(), log), { TREE: tree }),
+    await complaintOf(() => buildKernel(['make'], job(conf())), { TREE: tree }),
   ).toMatchInlineSnapshot(`
     "rapido: error: installing the modules: make failed: it exited with status 1
       - command: make 'INSTALL_MOD_PATH=TREE/mods' modules_install
@@ -93,7 +101,7 @@ test('modules that cannot be installed', async () => {
 });
 
 test('a build without a tree is a mistake', async () => {
-  expect(await complaintOf(() => buildKernel(['make'], readConf(''), log))).toMatchInlineSnapshot(`
+  expect(await complaintOf(() => buildKernel(['make'], job(readConf(''))))).toMatchInlineSnapshot(`
     "rapido: error: --build: KERNEL_SRC is not set
       hint: KERNEL_SRC="/path/to/linux" in rapido.conf"
   `);
@@ -101,7 +109,7 @@ test('a build without a tree is a mistake', async () => {
 
 test('a build that leaves no configuration is a mistake that is explained', async () => {
   installMake();
-  expect(await complaintOf(() => buildKernel(['make'], conf(), log), { TREE: tree })).toContain(
+  expect(await complaintOf(() => buildKernel(['make'], job(conf())), { TREE: tree })).toContain(
     '.config',
   );
 });

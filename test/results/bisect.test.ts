@@ -18,18 +18,20 @@ test.each([
   ['error', 125, 'skip'],
   ['interrupted', 130, 'stop'],
 ] as const)('%s with status %i is %s', (verdict, status, meaning) => {
-  const exit = bisectStatus({ verdict, status, reason: '' });
+  const exit = bisectStatus({ verdict, status, reason: '' }, 'guest');
   const words = exit === 0 ? 'good' : exit === 125 ? 'skip' : exit < 128 ? 'bad' : 'stop';
   expect(words).toBe(meaning);
 });
 
-// A run that came to no verdict: 1 is what another command would exit with for something that cannot
-// be done now, 2 for a mistake of the user's, 70 for a bug of ours.
+test('a VM that was lost on the host has told nothing of the commit', () => {
+  expect(bisectStatus({ verdict: 'crash', status: 120, reason: '' }, 'host')).toBe(125);
+});
+
+// A run that came to no verdict: whether the next commit may mend what is wrong.
 test.each([
-  [1, 125, 125],
-  [2, 125, 128],
-  [70, 125, 128],
-])('no verdict, elsewhere status %i: %i, under bisection %i', (ordinary, usual, bisecting) => {
-  expect(failureStatus(ordinary, false)).toBe(usual);
-  expect(failureStatus(ordinary, true)).toBe(bisecting);
+  [false, 125, 125],
+  [true, 125, 128],
+])('no verdict, for good: %s: %i, under bisection %i', (isForGood, usual, bisecting) => {
+  expect(failureStatus(isForGood, false)).toBe(usual);
+  expect(failureStatus(isForGood, true)).toBe(bisecting);
 });

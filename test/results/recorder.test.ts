@@ -128,3 +128,17 @@ test('a kernel that cannot power off, and ends with init once all is said, passe
   });
   expect(verdict).toBe('pass');
 });
+
+test('a test that xfstests has only named was running when the kernel crashed', () => {
+  const { recorder } = record({ format: 'fstests', mustTellTests: true });
+  recorder.onEvent({ event: 'command-start' });
+  recorder.onOutput('stdout', Buffer.from('generic/001        2s\ngeneric/0'));
+  recorder.onOutput('stdout', Buffer.from('02        '));
+  recorder.onConsole(Buffer.from('[    3.100000] Kernel panic - not syncing: Fatal exception\r\n'));
+  const { tests, splats } = recorder.finish();
+  expect(tests).toEqual([
+    { name: 'generic/001', status: 'pass', duration: 2000 },
+    { name: 'generic/002', status: 'fail', message: 'it was running when the output ended' },
+  ]);
+  expect(splats).toMatchObject([{ severity: 'fatal', during: 'generic/002' }]);
+});

@@ -616,6 +616,8 @@ describe('over any run', () => {
       'its output is whole': !all.hasCommand || seen.isOutputWhole,
       'no test fails': all.tests.every((t) => t.status !== 'fail'),
       'no test is missing': all.testProblems.length === 0,
+      'something is tested': all.tests.length === 0 || all.tests.some((t) => t.status !== 'skip'),
+      'every channel is there': heard('no-channel').length === 0,
       'no complaint': all.splats.every((s) => s.severity === 'note' || s.excused !== undefined),
       'all is written down': all.unwritten.length === 0,
     };

@@ -2,6 +2,14 @@ import { inFunction, plain, type Rule } from './rule.ts';
 
 export const NOTES: readonly Rule[] = [
   {
+    kind: 'notice',
+    severity: 'note',
+    clue: ' printk messages dropped',
+    head: /^\*\* \d+ printk messages dropped \*\*/,
+    title: plain('the console could not keep up: printk messages dropped'),
+    until: 'line',
+  },
+  {
     kind: 'user-fault',
     severity: 'note',
     clue: ']: segfault ',

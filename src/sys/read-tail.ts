@@ -1,0 +1,19 @@
+import { closeSync, fstatSync, openSync, readSync } from 'node:fs';
+
+/** The end of a text file: `bytes` at most, and nothing of a file that cannot be read. */
+export function readTail(path: string, bytes: number): string {
+  let fd: number;
+  try {
+    fd = openSync(path, 'r');
+  } catch {
+    return '';
+  }
+  try {
+    const { size } = fstatSync(fd);
+    const buffer = Buffer.alloc(Math.min(size, bytes));
+    const length = readSync(fd, buffer, 0, buffer.length, size - buffer.length);
+    return buffer.toString('utf8', 0, length);
+  } finally {
+    closeSync(fd);
+  }
+}

@@ -1,0 +1,132 @@
+import { setTimeout as sleep } from 'node:timers/promises';
+import type { EndingSignal } from '../sys/signals.ts';
+import { CONSOLE_ID } from './qemu-arguments.ts';
+import { listenToSignals, type QemuProcess } from './qemu-process.ts';
+import type { SessionLimits, SessionWatch } from './session-watch.ts';
+
+/** How long QEMU may take to end when it is told to. */
+const QUIT_GRACE = 3000;
+
+/**
+ * How long a kernel that has crashed may be quiet before the VM is ended, and how long it may talk
+ * (`ftrace_dump_on_oops` on a serial line), in milliseconds.
+ */
+const PANIC_GRACE = { quiet: 15_000, longest: 180_000 } as const;
+
+/** What ends a VM before its time. */
+export interface Ender {
+  expire: (limit: keyof SessionLimits) => void;
+  crashed: () => void;
+  interruptedBy: () => EndingSignal | undefined;
+  timedOut: () => keyof SessionLimits | undefined;
+  /**
+   * What `work`, which hears the last of a VM that is gone, comes to. Where the VM was ended before
+   * its time, that does not wait long for a reader who has stopped reading.
+   */
+  lastWords: <Result>(work: Promise<Result>, otherwise: Result) => Promise<Result>;
+  stop: () => void;
+}
+
+/** Ends the VM, for one reason only: a limit, a crash that does not come to its end, or a signal. */
+export function createEnder(qemu: QemuProcess, watch: SessionWatch, lastSign: () => number): Ender {
+  let interruptedBy: EndingSignal | undefined;
+  let timedOut: keyof SessionLimits | undefined;
+  let panicking: NodeJS.Timeout | undefined;
+  let isEnding = false;
+  const begin = (why: string): boolean => {
+    if (isEnding) return false;
+    isEnding = true;
+    watch.onEnding(why);
+    return true;
+  };
+  let giveUp = (): void => {};
+  const patience = new Promise<void>((resolve) => {
+    giveUp = resolve;
+  });
+  const signals = listenToSignals((signal) => {
+    setTimeout(giveUp, LAST_WORDS).unref();
+    if (interruptedBy !== undefined) return qemu.kill('SIGKILL');
+    interruptedBy = signal;
+    if (begin(`got ${signal}`)) quit(qemu);
+  });
+  return {
+    expire: async (limit) => {
+      if (!begin(`the time is over (${limit})`)) return;
+      timedOut = limit;
+      await askForBacktraces(qemu, lastSign);
+      await quit(qemu);
+    },
+    crashed: () => {
+      const crashed = performance.now();
+      const look = (): void => {
+        const now = performance.now();
+        const left = Math.min(
+          Math.max(lastSign(), crashed) + PANIC_GRACE.quiet - now,
+          crashed + PANIC_GRACE.longest - now,
+        );
+        if (left > 0) panicking = setTimeout(look, left);
+        else if (begin('the kernel crashed and did not end the VM')) quit(qemu);
+      };
+      if (panicking === undefined) look();
+    },
+    interruptedBy: () => interruptedBy,
+    timedOut: () => timedOut,
+    lastWords: (work, otherwise) => {
+      if (isEnding) setTimeout(giveUp, LAST_WORDS).unref();
+      return Promise.race([work, patience.then(() => otherwise)]);
+    },
+    stop: () => {
+      clearTimeout(panicking);
+      signals.stop();
+    },
+  };
+}
+
+/** How long the last output may take after an interruption or a limit, in milliseconds. */
+const LAST_WORDS = 2000;
+
+/** Ends QEMU in order: it closes its disks. One that does not answer is killed. */
+async function quit(qemu: QemuProcess): Promise<void> {
+  await qemu.qmp.execute('quit', { timeout: QUIT_GRACE });
+  const patience = new AbortController();
+  const late = sleep(QUIT_GRACE, undefined, { signal: patience.signal }).catch(() => {});
+  await Promise.race([qemu.exited, late]);
+  patience.abort();
+  qemu.kill('SIGKILL');
+}
+
+/** Keys of sysrq (Documentation/admin-guide/sysrq.rst): blocked tasks, backtraces of CPUs, all tasks. */
+const BACKTRACE_KEYS = ['w', 'l', 't'];
+
+/** How long the console must be quiet for an answer to be over, and how long it may take. */
+const ANSWER = { quiet: 700, longest: 8000 };
+
+/**
+ * Asks the kernel what it is doing, for the console log: by sysrq over the serial line, and, where
+ * nothing hears that any more, by an NMI, on which it panics with a backtrace.
+ */
+async function askForBacktraces(qemu: QemuProcess, lastSign: () => number): Promise<void> {
+  for (const key of BACKTRACE_KEYS) {
+    const asked = performance.now();
+    const isBroken = await qemu.qmp.execute('chardev-send-break', {
+      arguments: { id: CONSOLE_ID },
+    });
+    if (!isBroken) break;
+    qemu.channel('console').write(key);
+    if (!(await hearAnswer(asked, lastSign))) break;
+    if (key === BACKTRACE_KEYS.at(-1)) return;
+  }
+  const asked = performance.now();
+  if (await qemu.qmp.execute('inject-nmi')) await hearAnswer(asked, lastSign);
+}
+
+/** @returns whether anything came */
+async function hearAnswer(asked: number, lastSign: () => number): Promise<boolean> {
+  const isOver = (): boolean => {
+    const now = performance.now();
+    const quiet = now - Math.max(lastSign(), asked);
+    return now - asked > ANSWER.longest || quiet > (lastSign() > asked ? ANSWER.quiet : 3000);
+  };
+  while (!isOver()) await sleep(100);
+  return lastSign() > asked;
+}

@@ -1,0 +1,27 @@
+import type { Readable } from 'node:stream';
+import type { GuestEvent } from './guest-events.ts';
+
+/** Milliseconds, 2^31 - 1 at most; undefined: no limit. */
+export interface SessionLimits {
+  /** For the whole session, from the start of QEMU. */
+  total: number | undefined;
+  /** Until the first word of the guest's init. */
+  boot: number | undefined;
+  /** Without any output, console included, once init has been heard: a boot is quiet. */
+  silence: number | undefined;
+}
+
+/** Who hears of what goes on in the VM, as it happens. */
+export interface SessionWatch {
+  limits: SessionLimits;
+  /** What the command reads; undefined: nothing. */
+  stdin: Readable | undefined;
+  onStart: (qemuPid: number) => void;
+  onEvent: (event: GuestEvent) => void;
+  /** A part of the serial console. @returns 'crashed' once the kernel is known to be lost */
+  onConsole: (chunk: Buffer) => Promise<'crashed' | undefined>;
+  /** A part of the command's output; the next one waits until this is dealt with. */
+  onOutput: (name: 'stdout' | 'stderr', chunk: Buffer) => Promise<void>;
+  /** Why rapido has begun to end the VM. */
+  onEnding: (why: string) => void;
+}
