@@ -11,6 +11,7 @@ import { formatCommandLine } from '../sys/command-line.ts';
 import { findChangedFile, knownSignatures } from '../sys/file-signature.ts';
 import type { Ui } from '../ui/terminal.ts';
 import { judgeBoot } from '../vm/boot-outcome.ts';
+import { describeDisk } from '../vm/disks.ts';
 import type { Terminal, VmPlan } from '../vm/plan.ts';
 import { qemuCommandLine } from '../vm/qemu-arguments.ts';
 import { runVm } from '../vm/run.ts';
@@ -103,8 +104,10 @@ export async function bootImage(
   };
   if (options.dryRun === true) {
     requirePrograms(context);
+    const plan = planFirstVm(sources);
+    for (const disk of plan.disks) ui.note(`# disk: ${describeDisk(disk)}`);
     ui.note('# rapido holds the other ends of fd 3 (QMP) and fd 4 (guest events)');
-    ui.result(formatCommandLine(qemuCommandLine(planFirstVm(sources))));
+    ui.result(formatCommandLine(qemuCommandLine(plan)));
     return EXIT.ok;
   }
   return withVm(sources, (plan, onStart) => watchVm(plan, header.image, onStart, context));
@@ -141,6 +144,7 @@ async function watchVm(
   const { interactive } = plan;
   if (debug) ui.note(formatCommandLine(qemuCommandLine(plan)));
   ui.note(announce(plan, image));
+  for (const disk of plan.disks) ui.note(`disk: ${describeDisk(disk)}`);
   const record = await runVm(plan, onStart);
   const outcome = judgeBoot(record, { interactive, autorun: image.autorun });
   for (const line of outcome.lines) ui.note(`rapido: ${line}`);

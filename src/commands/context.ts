@@ -37,8 +37,12 @@ export interface Context {
   cuts: CutFile[];
 }
 
-export function createContext(options: GlobalOptions, ui: Ui): Context {
-  const { env } = process;
+/** @param env of the user, who is not always the one that this process runs as */
+export function createContext(
+  options: GlobalOptions,
+  ui: Ui,
+  env: Context['env'] = process.env,
+): Context {
   const cwd = process.cwd();
   const directories = locateDirectories(env);
   const conf = loadConf({ confFile: options.conf, rapidoDir: directories.root, env, cwd });

@@ -202,6 +202,38 @@ export const CONF_KEYS = {
     default: '1G',
     example: '2G',
   },
+  FSTESTS_FSTYP: {
+    group: 'xfstests (fstests-*)',
+    type: 'enum',
+    values: ['xfs', 'ext4', 'btrfs'],
+    meaning: 'The filesystem that fstests-local tests; each has a cut of its own, too.',
+    default: 'xfs',
+  },
+  FSTESTS_OPTIONS: {
+    group: 'xfstests (fstests-*)',
+    type: 'words',
+    meaning: 'Options that `check` gets before those of the command line.',
+    example: '-x dangerous',
+  },
+  FSTESTS_EXPUNGE: {
+    group: 'xfstests (fstests-*)',
+    type: 'path',
+    meaning:
+      'A list of tests that are not run, one a line, with a reason behind a #: generic/019 # hangs here',
+    example: '~/fstests.expunge',
+  },
+  MKFS_OPTIONS: {
+    group: 'xfstests (fstests-*)',
+    type: 'string',
+    meaning: 'What the filesystems of xfstests are made with.',
+    example: '-m reflink=0',
+  },
+  MOUNT_OPTIONS: {
+    group: 'xfstests (fstests-*)',
+    type: 'string',
+    meaning: 'What the filesystems of xfstests are mounted with, -o included.',
+    example: '-o discard',
+  },
   FSTESTS_AUTORUN_CMD: {
     group: 'xfstests (fstests-*)',
     type: 'string',
@@ -573,6 +605,12 @@ export const VM_KEYS = {
     minimum: 16 * MIB,
     meaning: 'Memory, in place of VM_MEMORY.',
     example: '2G',
+  },
+  DISKS: {
+    type: 'string',
+    meaning:
+      'Its disks, separated by a comma and a blank: an image file, a block device, or size:10G for an empty one that is gone with the VM; then options: serial=NAME, readonly, format=qcow2, cache=none, discard, bus=nvme.',
+    example: 'test.qcow2,serial=TEST_DEV, size:10G,serial=SCRATCH_DEV',
   },
 } as const satisfies ConfKeyTable;
 

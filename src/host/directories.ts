@@ -81,6 +81,15 @@ export function ensureRuntimeDirectory(env: Environment): string {
   return directory;
 }
 
+/** Where `ensureRuntimeDirectory` may have made that of any user, whether it is there or not. */
+export function runtimeDirectories(env: Environment, uid: number): string[] {
+  return [
+    ...(env.XDG_RUNTIME_DIR?.startsWith('/') ? [join(env.XDG_RUNTIME_DIR, 'rapido')] : []),
+    `/run/user/${uid}/rapido`,
+    join(tmpdir(), `rapido-${uid}`),
+  ];
+}
+
 /** A directory, not a link to one, that only this user may write: nobody else can put files there. */
 function isOwnDirectory(path: string, uid: number): boolean {
   const stats = lstatSync(path, { throwIfNoEntry: false });

@@ -23,6 +23,8 @@ export interface OverlayRequest {
   guestFiles: Readonly<Record<'init' | 'session' | 'power-off' | 'bashrc', Buffer>>;
   /** Modules that init loads. */
   loadModules: readonly string[];
+  /** Modules that init loads where the VM has a disk on a bus, by the bus. */
+  loadForDisks: Readonly<Record<string, readonly string[]>>;
   autorun: readonly AutorunScript[];
   /** Where autorun scripts and the prompt start. */
   directory: string | undefined;
@@ -62,6 +64,7 @@ export function planOverlay(request: OverlayRequest): OverlayEntry[] {
     { path: '/rapido/bashrc', mode: 0o644, data: guestFiles.bashrc },
     { path: '/rapido/fstab', mode: 0o644, data: formatFstab(request.occupied) },
     { path: '/rapido/boot.sh', mode: 0o600, data: formatBootScript(request) },
+    { path: '/rapido/disks.sh', mode: 0o644, data: 'declare -A RAPIDO_DISKS=()\n' },
     ...DEVICE_LINKS.map(([name, target]) => ({ path: `/rapido/dev/${name}`, target })),
     ...['shutdown', 'poweroff', 'halt', 'reboot'].map((name) => ({
       path: `/usr/sbin/${name}`,
@@ -190,6 +193,9 @@ function formatBootScript(request: OverlayRequest): string {
   return [
     `RAPIDO_CUT=${quoteForShell(request.cut)}`,
     `RAPIDO_MODULES=${quoteForShell(request.loadModules.join(' '))}`,
+    ...Object.entries(request.loadForDisks).map(
+      ([bus, names]) => `RAPIDO_MODULES_${bus}=${quoteForShell(names.join(' '))}`,
+    ),
     `RAPIDO_AUTORUN=(${autorun})`,
     `RAPIDO_DIRECTORY=${quoteForShell(request.directory ?? '')}`,
     ...Object.entries(request.conf).map(([key, value]) => `export ${key}=${quoteForShell(value)}`),

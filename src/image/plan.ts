@@ -35,6 +35,8 @@ export interface ImageInfo {
   network: boolean;
   /** How its init reaches rapido beside the console. */
   channel: ControlChannel;
+  /** How it can have disks. */
+  diskBuses: ('virtio' | 'nvme')[];
   /** Whether it can mount VIRTFS_SHARE_PATH. */
   sharesDirectory: boolean;
   /** Whether it is for `rapido run` and can mount the host's directory for results. */

@@ -24,7 +24,10 @@ export function resolveTrees(request: ResolveRequest, problems: Problem[]): Plan
     const source = requireKeys(tree.source, 'trees', conf, problems);
     const target = requireKeys(tree.target ?? tree.source, 'trees', conf, problems);
     if (source === undefined || target === undefined) continue;
-    if (!isDirectory(source)) problems.push({ message: `trees: ${source} is not a directory` });
+    if (!isDirectory(source)) {
+      const meaning = explainKeys(tree.source, conf);
+      problems.push({ message: `trees: ${source} is not a directory${meaning}` });
+    }
     add(source, target, tree.exclude);
   }
   for (const file of cut.cut.files ?? []) {
@@ -46,6 +49,12 @@ export function resolveTrees(request: ResolveRequest, problems: Problem[]): Plan
     add(source, target);
   }
   return trees;
+}
+
+/** What the conf keys in a text are for: whoever has not made that directory learns how. */
+function explainKeys(text: string, conf: Conf): string {
+  const names = [...text.matchAll(/\$\{(\w+)\}/g)].map(([, name = '']) => name);
+  return names.map((name) => ` (${name}: ${conf.entry(name)?.key.meaning})`).join('');
 }
 
 function isThere(source: string, conf: Conf): boolean {

@@ -9,6 +9,7 @@ import {
 } from '../kmod/modules.ts';
 import { selectAvailable } from '../kmod/resolve.ts';
 import { statIfReachable } from '../sys/stat.ts';
+import { requireKeys } from './expand-keys.ts';
 import type { ImagePlan } from './plan.ts';
 import type { Problem, ResolveRequest } from './resolve-request.ts';
 
@@ -18,11 +19,23 @@ const CHANNEL_DRIVERS = ['virtio_pci', 'virtio_console'];
 /** Modules for VIRTFS_SHARE_PATH and for the results of a run. */
 const SHARE_DRIVERS = ['9pnet_virtio', '9p'];
 
+/** Modules for disks that a VM may be given (`--disk`), by the bus; init loads them where it has one. */
+const DISK_DRIVERS = {
+  virtio: ['virtio_pci', 'virtio_blk'],
+  nvme: ['nvme'],
+} as const;
+
+const BUSES = ['virtio', 'nvme'] as const;
+
 export interface ResolvedModules {
   tree: ModuleTree | undefined;
   plan: ImagePlan['modules'];
   /** What init loads. */
   load: string[];
+  /** The buses on which it can have disks. */
+  diskBuses: (typeof BUSES)[number][];
+  /** What init loads for a disk on each; a bus that the kernel has no driver for is missing. */
+  loadForDisks: Partial<Record<keyof typeof DISK_DRIVERS, string[]>>;
   channel: ImagePlan['image']['channel'];
   sharesDirectory: boolean;
   sharesResults: boolean;
@@ -55,18 +68,29 @@ export function resolveModules(request: ResolveRequest, problems: Problem[]): Re
     ...(wantsRandom ? available(['virtio_rng']) : []),
   ];
   const optional = cut.cut.optionalDrivers ?? [];
-  const wanted = [...(cut.cut.drivers ?? []), ...extras.drivers];
-  const plan = planModules(tree, [...new Set([...own, ...wanted, ...available(optional)])]);
+  const required = (cut.cut.drivers ?? []).map((name) =>
+    requireKeys(name, 'drivers', conf, problems),
+  );
+  const wanted = [...required.filter((name) => name !== undefined), ...extras.drivers];
+  const buses = BUSES.filter((bus) => hasAll(DISK_DRIVERS[bus]));
+  const forDisks = buses.flatMap((bus) => DISK_DRIVERS[bus]);
+  const plan = planModules(tree, [
+    ...new Set([...own, ...forDisks, ...wanted, ...available(optional)]),
+  ]);
   for (const { name, suggestion } of plan.missing) {
     const meant = suggestion === undefined ? '' : `; did you mean ${suggestion}?`;
     problems.push({
       message: `the kernel ${kernel.release} has no driver ${name}: not configured, or its modules not installed${meant}`,
     });
   }
+  const loadable = (names: readonly string[]): string[] =>
+    names.filter((name) => !plan.builtin.includes(name));
   return {
     tree: kernel.modules === undefined ? undefined : tree,
     plan: kernel.modules === undefined ? undefined : plan,
-    load: [...new Set(own)].filter((name) => !plan.builtin.includes(name)),
+    load: loadable([...new Set(own)]),
+    diskBuses: buses,
+    loadForDisks: Object.fromEntries(buses.map((bus) => [bus, loadable(DISK_DRIVERS[bus])])),
     channel,
     sharesDirectory: share,
     sharesResults,

@@ -2,6 +2,7 @@ import { UsageError } from '../errors.ts';
 import type { Architecture } from '../host/architecture.ts';
 import type { KvmState } from '../host/kvm.ts';
 import type { ControlChannel } from '../image/plan.ts';
+import { type DiskPlan, disksParameter } from './disks.ts';
 
 /** Everything about a VM that is about to start, as plain data. */
 export interface VmPlan {
@@ -32,6 +33,7 @@ export interface VmPlan {
   pidFile: string;
   /** Host directory to share over 9p, mounted at /host. */
   sharedDirectory: string | undefined;
+  disks: DiskPlan[];
   /** How the guest talks to rapido beside the console. */
   channel: ControlChannel;
   extraArguments: string[];
@@ -69,6 +71,7 @@ export interface VmRequest {
   monitorSocket: string;
   pidFile: string;
   sharedDirectory: string | undefined;
+  disks: readonly DiskPlan[];
   channel: ControlChannel;
   /** QEMU_EXTRA_ARGS and what follows `--`. */
   extraArguments: readonly string[];
@@ -91,7 +94,7 @@ export function planVm(request: VmRequest): VmPlan {
   const { architecture } = request;
   const accelerator = chooseAccelerator(request.accelerator, request.kvm);
   const hostname = request.hostname ?? `rapido${request.number}`;
-  const parameters = kernelParameters(request, hostname);
+  const parameters = kernelParameters(request, hostname, accelerator);
   refuseTooLong(parameters);
   return {
     version: 1,
@@ -112,6 +115,7 @@ export function planVm(request: VmRequest): VmPlan {
     monitorSocket: request.monitorSocket,
     pidFile: request.pidFile,
     sharedDirectory: request.sharedDirectory,
+    disks: [...request.disks],
     channel: request.channel,
     extraArguments: [...request.extraArguments],
   };
@@ -146,10 +150,15 @@ const LOG_LEVEL_PARAMETERS = /(^|\s)(loglevel=|quiet(\s|$)|debug(\s|$)|ignore_lo
 /** Those with which complaints of the kernel would not be seen. */
 const SILENCING_PARAMETERS = /(^|\s)(loglevel=[0-6]|quiet)(\s|$)/;
 
-function kernelParameters(request: VmRequest, hostname: string): string[] {
+function kernelParameters(
+  request: VmRequest,
+  hostname: string,
+  accelerator: Accelerator,
+): string[] {
   const { architecture, terminal, dynamicDebug, extraParameters } = request;
   const { session } = request;
   const ownLogLevel = LOG_LEVEL_PARAMETERS.test(extraParameters ?? '');
+  const disks = disksParameter(request.disks, request.extraArguments);
   const mustBeLouder = session !== undefined && SILENCING_PARAMETERS.test(extraParameters ?? '');
   return [
     `console=${architecture.console}`,
@@ -163,9 +172,12 @@ function kernelParameters(request: VmRequest, hostname: string): string[] {
     ...(session === undefined ? [] : sessionParameters(session, architecture)),
     `rapido.vm_num=${request.number}`,
     `rapido.hostname=${hostname}`,
+    // Suites lengthen their time limits.
+    ...(accelerator.kind === 'tcg' ? ['rapido.emulated=1'] : []),
     ...(request.channel === 'serial' ? [`rapido.channel=${architecture.secondSerial}`] : []),
     ...(terminal === undefined ? [] : terminalParameters(terminal)),
     ...(request.sharedDirectory === undefined ? [] : [`rapido.virtfs=${MOUNT_TAG.share}`]),
+    ...(disks === undefined ? [] : [`rapido.disks=${disks}`]),
     ...dynamicDebug.modules.map((name) => `${name}.dyndbg=+pf`),
     ...(dynamicDebug.files.length === 0
       ? []

@@ -1,3 +1,4 @@
+import type { DiskPlan } from './disks.ts';
 import { MOUNT_TAG, type VmPlan } from './plan.ts';
 
 /**
@@ -36,6 +37,7 @@ export function qemuCommandLine(plan: VmPlan): [string, ...string[]] {
     ...channels(plan),
     ...sharedDirectory(MOUNT_TAG.share, plan.sharedDirectory),
     ...sharedDirectory(MOUNT_TAG.results, plan.session?.results),
+    ...plan.disks.flatMap(disk),
     ...['-pidfile', plan.pidFile],
     ...plan.extraArguments,
     ...quietFirmware(plan),
@@ -111,6 +113,21 @@ function sharedDirectory(tag: string, directory: string | undefined): string[] {
   if (directory === undefined) return [];
   const path = escapeComma(directory);
   return ['-virtfs', `local,path=${path},mount_tag=${tag},security_model=none,multidevs=remap`];
+}
+
+/**
+ * A drive and the device that the guest has it as. The format is always said: QEMU would believe what
+ * a guest wrote there. A host that is full is an error of the disk: QEMU's own way is to stop the VM.
+ */
+function disk(plan: DiskPlan, index: number): string[] {
+  const id = `rapido-disk${index + 1}`;
+  const options = [
+    `file=${escapeComma(plan.path)},if=none,id=${id},format=${plan.format}`,
+    `cache=${plan.cache},discard=${plan.discard ? 'unmap' : 'ignore'}`,
+    `readonly=${plan.readonly ? 'on' : 'off'},rerror=report,werror=report`,
+  ];
+  const device = { virtio: 'virtio-blk-pci', nvme: 'nvme' }[plan.bus];
+  return ['-drive', options.join(','), '-device', `${device},drive=${id},serial=${plan.serial}`];
 }
 
 /** QEMU's key=value syntax separates by commas; a doubled one stands for itself. */

@@ -5,6 +5,7 @@ import { withLock } from '../sys/lock.ts';
 import { identifySelf, isAlive, type ProcessIdentity } from '../sys/process-identity.ts';
 import { listIfReachable } from '../sys/stat.ts';
 import { writeFileAtomic } from '../sys/temporary.ts';
+import type { VmDisk } from './disks.ts';
 
 /** A running VM, as other processes see it. */
 export interface VmEntry {
@@ -20,6 +21,9 @@ export interface VmEntry {
   consoleLog: string;
   monitorSocket: string;
   pidFile: string;
+  /** Path of the image that it booted. */
+  image: string;
+  disks: VmDisk[];
   /** ISO 8601. */
   since: string;
 }
@@ -126,7 +130,8 @@ function entriesIn(directory: string): number[] {
 function readEntry(path: string): VmEntry | undefined {
   try {
     const entry: VmEntry = JSON.parse(readFileSync(path, 'utf8'));
-    return entry.version === 1 ? entry : undefined;
+    // A rapido before this one, still running, knew nothing of the first two.
+    return entry.version === 1 ? { ...{ image: '', disks: [] }, ...entry } : undefined;
   } catch {
     return undefined;
   }

@@ -26,6 +26,7 @@ test('with nothing set, keys have their defaults', () => {
       "CEPH_RBD_IMAGE_MB": 4096,
       "CEPH_RBD_POOL": "rbd",
       "CEPH_USER": "admin",
+      "FSTESTS_FSTYP": "xfs",
       "FSTESTS_ZRAM_SIZE": 1073741824,
       "IMAGE_DIR": "/home/me/.cache/rapido/images",
       "INITIATOR_IQNS": [

@@ -91,7 +91,7 @@ describe('refused in a section:', () => {
     expect(refusal('[vm1]\nADRESS=dhcp\nKERNEL_SRC=/a\nCOLOUR=red')).toMatchInlineSnapshot(`
       "rapido.conf:2: unknown key ADRESS in [vm1]. Did you mean ADDRESS?
       rapido.conf:3: KERNEL_SRC is no key of [vm1]: it holds for all VMs. Move it above the first section
-      rapido.conf:4: unknown key COLOUR in [vm1]. Its keys are ADDRESS, GATEWAY, DNS, MAC, HOSTNAME, TAP, CPUS, MEMORY"
+      rapido.conf:4: unknown key COLOUR in [vm1]. Its keys are ADDRESS, GATEWAY, DNS, MAC, HOSTNAME, TAP, CPUS, MEMORY, DISKS"
     `);
   });
 

@@ -8,7 +8,14 @@ function overlay(command: GuestCommand | undefined): OverlayEntry[] {
   return planOverlay({
     cut: 'small',
     guestFiles: { init: guestFile, session: guestFile, 'power-off': guestFile, bashrc: guestFile },
-    ...{ loadModules: [], autorun: [], directory: undefined, conf: {}, occupied: [] },
+    ...{
+      loadModules: [],
+      loadForDisks: {},
+      autorun: [],
+      directory: undefined,
+      conf: {},
+      occupied: [],
+    },
     ...{ contents: {}, programs: [], terminfo: {}, command },
   });
 }

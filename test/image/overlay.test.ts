@@ -19,6 +19,7 @@ const nothing: OverlayRequest = {
     bashrc: Buffer.from('bashrc'),
   },
   loadModules: [],
+  loadForDisks: {},
   autorun: [],
   directory: undefined,
   conf: {},
@@ -38,6 +39,7 @@ describe('planOverlay', () => {
   it('tells init what to load, run and export, as shell words', () => {
     const request = {
       loadModules: ['virtio_pci', '9p'],
+      loadForDisks: { virtio: ['virtio_pci', 'virtio_blk'], nvme: [] },
       autorun: [
         { name: 'simple-example.sh', content: Buffer.from('') },
         { name: 'it is mine;$(x)', content: Buffer.from('') },
@@ -48,6 +50,8 @@ describe('planOverlay', () => {
     expect(textOf(request, '/rapido/boot.sh')).toMatchInlineSnapshot(`
       "RAPIDO_CUT='small'
       RAPIDO_MODULES='virtio_pci 9p'
+      RAPIDO_MODULES_virtio='virtio_pci virtio_blk'
+      RAPIDO_MODULES_nvme=''
       RAPIDO_AUTORUN=('00-simple-example.sh' '01-it_is_mine_x_')
       RAPIDO_DIRECTORY='/home/me/my tests'
       export TEXT='it'\\''s "quoted" $HOME

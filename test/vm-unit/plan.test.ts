@@ -24,6 +24,7 @@ test('a plan is plain data that says all about the VM', () => {
       "consoleLog": "/state/vm1/console.log",
       "cpu": "host",
       "cpus": 2,
+      "disks": [],
       "extraArguments": [],
       "hostname": "rapido1",
       "initramfs": "/cache/images/simple-example.img",
@@ -107,6 +108,12 @@ describe('kernel parameters', () => {
       expect(parameters({ extraParameters: own })).toContain('loglevel=5 rapido.loglevel=7');
     },
   );
+
+  test('an emulated guest knows that it is, and can lengthen the time limits of tests', () => {
+    const parameters = (accelerator: 'kvm' | 'tcg') =>
+      JSON.stringify(plan({ accelerator })).includes('rapido.emulated=1');
+    expect({ kvm: parameters('kvm'), tcg: parameters('tcg') }).toEqual({ kvm: false, tcg: true });
+  });
 
   test("the user's come last, as they are, so that they win", () => {
     const own = 'panic=0 dyndbg="file drivers/usb/* +p"';

@@ -71,6 +71,7 @@ test('emulated, with nobody watching', () => {
       "-   rapido.term=xterm-256color",
       "+ -accel tcg",
       "+ -cpu max",
+      "+   rapido.emulated=1",
     ]
   `);
 });

@@ -29,6 +29,8 @@ const claim = (): Promise<VmEntry> =>
     consoleLog: `/state/vm${number}/console.log`,
     monitorSocket,
     pidFile,
+    image: '/cache/images/simple-example.img',
+    disks: [],
     since: '2026-01-01T00:00:00.000Z',
   }));
 

@@ -18,6 +18,7 @@ export function makeRequest(changes: Partial<VmRequest> = {}): VmRequest {
     monitorSocket: '/run/vm1.qmp',
     pidFile: '/run/rapido_vm1.pid',
     sharedDirectory: undefined,
+    disks: [],
     channel: 'virtio',
     extraArguments: [],
     extraParameters: undefined,

@@ -1,0 +1,100 @@
+import { closeSync, constants, openSync, readSync, type Stats } from 'node:fs';
+import { errorCode } from '../errors.ts';
+import { listIfReachable, readTextIfReachable, statIfReachable } from '../sys/stat.ts';
+import { findMounts } from './mounts.ts';
+
+/** An existing file or block device, as a disk of a VM. */
+export interface DiskFile {
+  /** The same for every name of it: `8:16` of a block device, `file 2049:1234` (device:inode). */
+  identity: string;
+  isBlockDevice: boolean;
+  /** Its first bytes. */
+  head: Buffer;
+}
+
+/**
+ * Looks at what is to be a disk of a VM, and changes nothing.
+ *
+ * It is opened as QEMU will open it. A block device is opened with O_EXCL: Linux then refuses one
+ * that it uses itself (mounted, swap, a part of LVM or RAID), or of which it uses a partition.
+ * @param headBytes how many of its first bytes are wanted
+ * @returns what is wrong with it, in words, where it cannot be used
+ */
+export function probeDiskFile(
+  path: string,
+  { readonly, headBytes }: { readonly: boolean; headBytes: number },
+): DiskFile | string {
+  const stats = statIfReachable(path);
+  if (stats === undefined) return 'there is no such file';
+  const isBlockDevice = stats.isBlockDevice();
+  if (stats.isDirectory()) return 'it is a directory, not a disk';
+  if (!isBlockDevice && !stats.isFile()) return 'it is neither a file nor a block device';
+  if (stats.isFile() && stats.size === 0) {
+    return 'it is empty: a disk needs a size (truncate -s 10G FILE)';
+  }
+  const loop = isBlockDevice ? undefined : findLoopDevice(stats);
+  if (loop !== undefined) return `this host has it as ${loop}: losetup --detach ${loop}`;
+  const mode = readonly ? constants.O_RDONLY : constants.O_RDWR;
+  let fd: number;
+  try {
+    fd = openSync(path, mode | (isBlockDevice ? constants.O_EXCL : 0));
+  } catch (error) {
+    return explainRefusal(errorCode(error), stats, readonly);
+  }
+  try {
+    const head = Buffer.alloc(headBytes);
+    const length = readSync(fd, head, 0, headBytes, 0);
+    const identity = isBlockDevice
+      ? deviceNumber(stats.rdev)
+      : `file ${deviceNumber(stats.dev)}:${stats.ino}`;
+    return { identity, isBlockDevice, head: head.subarray(0, length) };
+  } catch (error) {
+    return `it cannot be read (${errorCode(error)})`;
+  } finally {
+    closeSync(fd);
+  }
+}
+
+function explainRefusal(code: string | undefined, stats: Stats, readonly: boolean): string {
+  const what = readonly ? 'read' : 'written';
+  const remedy = readonly ? '' : ', or add readonly';
+  switch (code) {
+    case 'EBUSY': {
+      const where = findMounts().find(
+        ({ device }) => device === deviceNumber(stats.rdev),
+      )?.directory;
+      return where === undefined
+        ? 'this host uses it, or a part of it (swap, LVM, RAID, a mounted partition): lsblk shows how'
+        : `it is mounted on this host at ${where}: umount ${where}`;
+    }
+    case 'EACCES':
+    case 'EPERM':
+      return stats.isBlockDevice()
+        ? `this user may not have it ${what}: join the group of the device (ls -l), or ask root${remedy}`
+        : `it cannot be ${what} by this user: chmod${remedy}`;
+    case 'EROFS':
+      return `it is on a file system that is read-only${remedy}`;
+    default:
+      return `it cannot be ${what} (${code})${remedy}`;
+  }
+}
+
+/** Device numbers as /proc and /sys have them, `8:16`: the encoding of gnu_dev_major(3). */
+function deviceNumber(device: number): string {
+  const wide = BigInt(device);
+  const major = ((wide >> 8n) & 0xfffn) | ((wide >> 32n) & ~0xfffn);
+  const minor = (wide & 0xffn) | ((wide >> 12n) & ~0xffn & 0xffffffffn);
+  return `${major}:${minor}`;
+}
+
+/** The loop device through which the host uses a file. */
+function findLoopDevice(file: Stats): string | undefined {
+  return listIfReachable('/sys/block')
+    .filter((name) => name.startsWith('loop'))
+    .find((name) => {
+      const backing = readTextIfReachable(`/sys/block/${name}/loop/backing_file`)?.trimEnd();
+      const stats = backing === undefined ? undefined : statIfReachable(backing);
+      return stats !== undefined && stats.dev === file.dev && stats.ino === file.ino;
+    })
+    ?.replace(/^/, '/dev/');
+}

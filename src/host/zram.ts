@@ -1,0 +1,54 @@
+import { closeSync, existsSync, openSync, readFileSync, readSync, writeFileSync } from 'node:fs';
+import { setTimeout as sleep } from 'node:timers/promises';
+import { errorCode } from '../errors.ts';
+
+/** Directory of zram's hot_add and hot_remove: Documentation/admin-guide/blockdev/zram.rst of Linux. */
+export const ZRAM_CONTROL = '/sys/class/zram-control';
+
+/** Makes a zram device; the read does it. @returns its number, or undefined where there is no zram */
+export function addZram(): number | undefined {
+  try {
+    return Number(readFileSync(`${ZRAM_CONTROL}/hot_add`, 'utf8'));
+  } catch {
+    return undefined;
+  }
+}
+
+/** Gives it a size in bytes, and waits for its node. */
+export async function sizeZram(number: number, bytes: number): Promise<void> {
+  writeFileSync(`/sys/block/zram${number}/disksize`, String(bytes));
+  for (let tries = 0; !existsSync(`/dev/zram${number}`) && tries < 100; tries++) await sleep(20);
+}
+
+/** Removes it and all that is on it. Whoever looks at new devices (udev) may hold it for a moment. */
+export async function removeZram(number: number): Promise<void> {
+  for (let tries = 0; ; tries++) {
+    try {
+      writeFileSync(`${ZRAM_CONTROL}/hot_remove`, String(number));
+      return;
+    } catch (error) {
+      if (errorCode(error) !== 'EBUSY' || tries === 100) throw error;
+    }
+    await sleep(20);
+  }
+}
+
+/** Where the volume name of ext4 is, in bytes, and how long: s_volume_name of its superblock. */
+const LABEL = { offset: 1024 + 0x78, bytes: 16 } as const;
+
+/** The label of the ext4 filesystem on a device. @returns undefined where it cannot be read */
+export function readExt4Label(device: string): string | undefined {
+  let fd: number;
+  try {
+    fd = openSync(device, 'r');
+  } catch {
+    return undefined;
+  }
+  try {
+    const buffer = Buffer.alloc(LABEL.bytes);
+    readSync(fd, buffer, 0, LABEL.bytes, LABEL.offset);
+    return buffer.toString('latin1').replace(/\0.*$/s, '');
+  } finally {
+    closeSync(fd);
+  }
+}

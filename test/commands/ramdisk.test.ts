@@ -1,0 +1,175 @@
+import { execFileSync, spawnSync } from 'node:child_process';
+import { chmodSync, chownSync, existsSync, mkdirSync, readdirSync } from 'node:fs';
+import { dirname, join } from 'node:path';
+import { beforeEach, describe, expect, test } from 'vitest';
+import { identifySelf } from '../../src/sys/process-identity.ts';
+import type { VmEntry } from '../../src/vm/registry.ts';
+import { createWorkspace, RAPIDO, run, type Workspace } from '../support/workspace.ts';
+
+let home: Workspace;
+beforeEach(() => {
+  home = createWorkspace();
+});
+
+/** What it prints, with the workspace's directory as HOME. */
+const inHome = (text: string): string => text.replaceAll(home.directory, 'HOME');
+
+test('--dry-run prints every command line, and needs no root', async () => {
+  const prefix = process.getuid?.() === 0 ? ['setpriv', '--reuid=65534', '--clear-groups'] : [];
+  chmodSync(home.directory, 0o755);
+  const { status, stdout } = await home.rapido(['setup-ramdisk', '--size', '4G', '--dry-run'], {
+    prefix,
+  });
+  const lines = inHome(stdout)
+    .replace(/[ur]id=\d+|root_owner=\d+:\d+/g, (text) => text.replace(/\d+/g, 'ID'))
+    .replace(/gid=\d+/g, 'gid=ID')
+    .split('\n')
+    .filter((line) => !line.startsWith('modprobe'));
+  expect({ status, lines }).toMatchInlineSnapshot(`
+    {
+      "lines": [
+        "mkdir --parents -- 'HOME/.cache/rapido/images'",
+        "# N is what /sys/class/zram-control/hot_add says; 4294967296 goes into /sys/block/zramN/disksize",
+        "mkfs.ext4 -q -L rapido-ramdisk -O \\^has_journal -m 0 -E nodiscard,root_owner=ID:ID /dev/zramN",
+        "mount -t ext4 -o discard,noatime,nosuid,nodev /dev/zramN 'HOME/.cache/rapido/images'",
+        "# where there is no zram:",
+        "mount -t tmpfs -o size=4294967296,mode=0755,uid=ID,gid=ID,noatime,nosuid,nodev rapido-ramdisk 'HOME/.cache/rapido/images'",
+        "",
+      ],
+      "status": 0,
+    }
+  `);
+});
+
+test('a size that makes no sense is refused', async () => {
+  const { status, stderr } = await home.rapido(['setup-ramdisk', '--size', '4', '--dry-run']);
+  expect(status).toBe(2);
+  expect(stderr).toContain('--size: "4" is not a size that a ramdisk can have');
+});
+
+test('without root it says what to type', async () => {
+  chmodSync(home.directory, 0o755);
+  const prefix = process.getuid?.() === 0 ? ['setpriv', '--reuid=65534', '--clear-groups'] : [];
+  const { status, stderr } = await home.rapido(['setup-ramdisk'], { prefix });
+  expect(status).toBe(1);
+  expect(stderr).toContain('sudo rapido setup-ramdisk');
+});
+
+/** Whether mounts can be made that are gone with the process. */
+const canMount = process.getuid?.() === 0 && spawnSync('unshare', ['--mount', 'true']).status === 0;
+const hasZram =
+  existsSync('/sys/class/zram-control') && spawnSync('mkfs.ext4', ['-V']).status === 0;
+
+const zramDevices = (): string[] =>
+  readdirSync('/sys/block').filter((name) => name.startsWith('zram'));
+
+describe.runIf(canMount)('as root', () => {
+  /** Runs a script in which `rapido` is ours, among mounts of its own. */
+  const inNamespace = (script: string, env: Record<string, string> = {}) =>
+    run(['unshare', '--mount', 'bash', '-c', `rapido() { ${quote(RAPIDO)} "$@"; }\n${script}`], {
+      cwd: home.directory,
+      env: { ...home.env, NODE: process.execPath, ...env },
+    });
+  const quote = (path: string): string => `"$NODE" '${path}'`;
+
+  test.runIf(hasZram)(
+    'zram: set up once, again without harm, written by its user, taken away with its device',
+    async () => {
+      const before = zramDevices();
+      const images = join(home.directory, 'user/images');
+      mkdirSync(dirname(images));
+      chmodSync(home.directory, 0o755);
+      chownSync(dirname(images), 65534, 65534);
+      const { stdout, stderr } = await inNamespace(
+        `rapido setup-ramdisk --size 64M && rapido setup-ramdisk
+         stat --format '%U %F' "$IMAGE_DIR"
+         setpriv --reuid=65534 --clear-groups touch "$IMAGE_DIR/written" && echo written
+         findmnt --noheadings --output FSTYPE,SOURCE --mountpoint "$IMAGE_DIR"
+         rapido teardown-ramdisk && rapido teardown-ramdisk
+         findmnt --mountpoint "$IMAGE_DIR" || echo unmounted`,
+        { IMAGE_DIR: images, SUDO_UID: '65534', SUDO_GID: '65534' },
+      );
+      expect(stdout.replace(/zram\d+/, 'zramN').replace(/ +/g, ' ')).toBe(
+        'nobody directory\nwritten\next4 /dev/zramN\nunmounted\n',
+      );
+      expect(inHome(stderr)).toMatchInlineSnapshot(`
+        "a ramdisk of up to 64M is at HOME/user/images; what is on it is gone with it
+        HOME/user/images is a ramdisk already
+        the ramdisk at HOME/user/images is gone
+        there is no ramdisk at HOME/user/images
+        "
+      `);
+      expect(zramDevices()).toEqual(before);
+    },
+  );
+
+  test.runIf(hasZram)(
+    'when the filesystem cannot be made, the device is removed again',
+    async () => {
+      const before = zramDevices();
+      const program = home.write('bin/mkfs.ext4', '#!/bin/sh\necho no luck\nexit 1\n', 0o755);
+      const { status, stderr } = await run([process.execPath, RAPIDO, 'setup-ramdisk'], {
+        cwd: home.directory,
+        env: { ...home.env, PATH: `${dirname(program)}:${home.env.PATH}` },
+      });
+      expect(status).toBe(1);
+      expect(stderr).toContain('no luck');
+      expect(zramDevices()).toEqual(before);
+    },
+  );
+
+  test('what others have mounted there is left alone', async () => {
+    const { stdout, stderr } = await inNamespace(
+      `mkdir -p "$IMAGE_DIR" && mount -t tmpfs theirs "$IMAGE_DIR"
+       rapido setup-ramdisk || echo "refused with $?"
+       rapido teardown-ramdisk || echo "refused with $?"
+       findmnt --noheadings --output SOURCE --mountpoint "$IMAGE_DIR"`,
+      { IMAGE_DIR: join(home.directory, 'images') },
+    );
+    expect(stdout).toBe('refused with 1\nrefused with 1\ntheirs\n');
+    expect(inHome(stderr)).toContain('HOME/images (IMAGE_DIR) is a mount point already: theirs');
+  });
+
+  test('it stays while a VM runs from it', async () => {
+    const images = join(home.directory, 'images');
+    const entry: VmEntry = {
+      version: 1,
+      number: 1,
+      hostname: 'rapido1',
+      cut: 'simple-example',
+      kernelRelease: '6.10.0',
+      owner: identifySelf(),
+      qemu: undefined,
+      consoleLog: '',
+      monitorSocket: '',
+      pidFile: '',
+      image: join(images, 'simple-example.img'),
+      disks: [],
+      since: '2026-01-01T00:00:00.000Z',
+    };
+    home.write('run/rapido/vm1.json', JSON.stringify(entry));
+    const { stdout, stderr } = await inNamespace(
+      `mkdir -p "$IMAGE_DIR" && mount -t tmpfs rapido-ramdisk "$IMAGE_DIR"
+       rapido teardown-ramdisk || echo "refused with $?"
+       rm "$XDG_RUNTIME_DIR/rapido/vm1.json"
+       rapido teardown-ramdisk && echo gone`,
+      { IMAGE_DIR: images },
+    );
+    expect(stdout).toBe('refused with 1\ngone\n');
+    expect(stderr).toContain('VM 1 (rapido1) runs simple-example from it');
+  });
+
+  test('where there is no mkfs.ext4, it is a tmpfs', async () => {
+    // Only what is in PATH and in the system directories is found: those are hidden by a mount.
+    const mkfs = execFileSync('which', ['mkfs.ext4'], { encoding: 'utf8' }).trim();
+    const { stdout, stderr } = await inNamespace(
+      `mount --bind /dev/null ${mkfs}
+       rapido setup-ramdisk --size 64M
+       findmnt --noheadings --output FSTYPE,SOURCE --mountpoint "$IMAGE_DIR"
+       rapido teardown-ramdisk; findmnt --mountpoint "$IMAGE_DIR" || echo unmounted`,
+      { IMAGE_DIR: join(home.directory, 'images') },
+    );
+    expect(stdout.replace(/ +/g, ' ')).toBe('tmpfs rapido-ramdisk\nunmounted\n');
+    expect(stderr).toContain('there is no mkfs.ext4: the ramdisk is a tmpfs');
+  });
+});

@@ -1,0 +1,52 @@
+import { join } from 'node:path';
+import { describe, expect, test } from 'vitest';
+import { createWorkspace } from '../support/workspace.ts';
+import { makeXfstestsTree } from '../support/xfstests-tree.ts';
+
+/** What `rapido cut --dry-run` says of a cut, with a made-up tree. */
+async function planCut(name: string, env: Record<string, string> = {}) {
+  const home = createWorkspace();
+  const tree = makeXfstestsTree(join(home.directory, 'tree'), [
+    { name: 'generic/001', script: 'true' },
+  ]);
+  const { status, stdout, stderr } = await home.rapido(['cut', name, '--dry-run'], {
+    env: { FSTESTS_SRC: tree, ...env },
+  });
+  const modules = /^# modules layer, from [^:]+: (.*)$/m.exec(stdout)?.[1]?.split(' ') ?? [];
+  return { status, stdout, stderr, modules, tree };
+}
+
+test('fstests-local takes XFS, its programs and its module, with FSTESTS_SRC alone', async () => {
+  const { status, stdout, modules, tree } = await planCut('fstests-local');
+  expect(status).toBe(0);
+  expect(modules).toEqual(expect.arrayContaining(['zram', 'xfs']));
+  expect(stdout).toMatch(/\/mkfs\.xfs\b/);
+  expect(stdout).toContain(`# trees layer: ${tree}\n`);
+});
+
+test('fstests-local takes what FSTESTS_FSTYP names', async () => {
+  const { status, stdout, modules } = await planCut('fstests-local', { FSTESTS_FSTYP: 'ext4' });
+  expect(status).toBe(0);
+  expect(modules).toContain('ext4');
+  expect(modules).not.toContain('xfs');
+  expect(stdout).toMatch(/\/mkfs\.ext4\b/);
+});
+
+test('fstests-ovl-xfs takes overlayfs and what is below it', async () => {
+  const { modules } = await planCut('fstests-ovl-xfs');
+  expect(modules).toEqual(expect.arrayContaining(['overlay', 'xfs']));
+});
+
+describe('is refused before anything is made', () => {
+  test('without FSTESTS_SRC, with what that is', async () => {
+    const { status, stderr } = await planCut('fstests-xfs', { FSTESTS_SRC: '' });
+    expect(status).toBe(1);
+    expect(stderr).toContain('FSTESTS_SRC is not set in rapido.conf: A built tree of ');
+  });
+
+  test('for a filesystem that fstests-local does not know', async () => {
+    const { status, stderr } = await planCut('fstests-local', { FSTESTS_FSTYP: 'zfs' });
+    expect(status).not.toBe(0);
+    expect(stderr).toContain('FSTESTS_FSTYP: "zfs"');
+  });
+});

@@ -1,0 +1,278 @@
+import { resolve } from 'node:path';
+import fc from 'fast-check';
+import { describe, expect, test } from 'vitest';
+import type { RecognisedFormat } from '../../src/vm/disk-format.ts';
+import {
+  type DiskFacts,
+  type DiskRequest,
+  describeDisk,
+  disksParameter,
+  mergeDisks,
+  noteDisks,
+  parseDisk,
+  parseDisks,
+  planDisks,
+  refuseDisksInUse,
+} from '../../src/vm/disks.ts';
+import { planVm } from '../../src/vm/plan.ts';
+import { qemuCommandLine } from '../../src/vm/qemu-arguments.ts';
+import { complaintOf } from '../support/complaint.ts';
+import { makeRequest } from './vm-request.ts';
+
+const PLACE = { where: '--disk', base: '/work', home: '/home/me' };
+const GIB = 1024 ** 3;
+
+const read = (...texts: string[]): DiskRequest[] => texts.map((text) => parseDisk(text, PLACE));
+
+const RAW: RecognisedFormat = { format: 'raw', leadsElsewhere: undefined };
+
+/** Plans disks whose files are all there, by default raw and each its own. */
+function plan(requests: readonly DiskRequest[], facts: Record<string, Partial<DiskFacts>> = {}) {
+  const all = new Map(
+    requests.flatMap(({ source }) =>
+      'path' in source
+        ? [
+            [
+              source.path,
+              { identity: `file ${source.path}`, recognised: RAW, ...facts[source.path] },
+            ],
+          ]
+        : [],
+    ) as [string, DiskFacts][],
+  );
+  return planDisks(requests, all, (position) => `/cache/scratch/disk${position}`);
+}
+
+/** What a VM's command line has for disks. */
+function diskArguments(...texts: string[]): string[] {
+  const disks = plan(read(...texts));
+  const argv = qemuCommandLine(planVm(makeRequest({ disks })));
+  const own = argv.slice(argv.indexOf('-drive'), argv.indexOf('-pidfile'));
+  return own.flatMap((word, index) => (index % 2 === 0 ? [`${word} ${own[index + 1]}`] : []));
+}
+
+describe('what QEMU is told', () => {
+  test('a file: its format is always said, and a full host is an error in the guest', () => {
+    expect(diskArguments('disk.img')).toMatchInlineSnapshot(`
+      [
+        "-drive file=/work/disk.img,if=none,id=rapido-disk1,format=raw,cache=writeback,discard=ignore,readonly=off,rerror=report,werror=report",
+        "-device virtio-blk-pci,drive=rapido-disk1,serial=disk1",
+      ]
+    `);
+  });
+
+  test('a block device, read-only, by its serial', () => {
+    expect(diskArguments('/dev/sdb,readonly,serial=TEST_DEV')).toMatchInlineSnapshot(`
+      [
+        "-drive file=/dev/sdb,if=none,id=rapido-disk1,format=raw,cache=writeback,discard=ignore,readonly=on,rerror=report,werror=report",
+        "-device virtio-blk-pci,drive=rapido-disk1,serial=TEST_DEV",
+      ]
+    `);
+  });
+
+  test('a scratch disk: nothing is flushed, what is freed is given back', () => {
+    expect(diskArguments('size:10G,serial=SCRATCH_DEV')).toMatchInlineSnapshot(`
+      [
+        "-drive file=/cache/scratch/disk1,if=none,id=rapido-disk1,format=raw,cache=unsafe,discard=unmap,readonly=off,rerror=report,werror=report",
+        "-device virtio-blk-pci,drive=rapido-disk1,serial=SCRATCH_DEV",
+      ]
+    `);
+  });
+
+  test('every option', () => {
+    expect(
+      diskArguments('~/a.qcow2,format=qcow2,cache=none,discard,bus=nvme,serial=LOG'),
+    ).toMatchInlineSnapshot(`
+      [
+        "-drive file=/home/me/a.qcow2,if=none,id=rapido-disk1,format=qcow2,cache=none,discard=unmap,readonly=off,rerror=report,werror=report",
+        "-device nvme,drive=rapido-disk1,serial=LOG",
+      ]
+    `);
+  });
+
+  test('several, in order; a comma in a path is doubled on both sides', () => {
+    expect(diskArguments('a,,b c.img', 'size:1G,bus=nvme')).toMatchInlineSnapshot(`
+      [
+        "-drive file=/work/a,,b c.img,if=none,id=rapido-disk1,format=raw,cache=writeback,discard=ignore,readonly=off,rerror=report,werror=report",
+        "-device virtio-blk-pci,drive=rapido-disk1,serial=disk1",
+        "-drive file=/cache/scratch/disk2,if=none,id=rapido-disk2,format=raw,cache=unsafe,discard=unmap,readonly=off,rerror=report,werror=report",
+        "-device nvme,drive=rapido-disk2,serial=disk2",
+      ]
+    `);
+  });
+
+  test('the guest hears of buses and serials', () => {
+    const disks = plan(read('a.img,serial=TEST_DEV', 'size:1G,bus=nvme'));
+    const { parameters } = planVm(makeRequest({ disks }));
+    expect(parameters.filter((word) => word.startsWith('rapido.disks='))).toEqual([
+      'rapido.disks=virtio/TEST_DEV,nvme/disk2',
+    ]);
+  });
+
+  test('the guest hears of disks among QEMU arguments of the user, whose serials are not known', () => {
+    const given = ['-drive', 'file=a,if=none,id=a', '-device', 'virtio-blk-pci,drive=a,serial=X'];
+    expect(disksParameter([], given)).toBe('virtio/');
+    expect(disksParameter([], ['-drive', 'file=a,if=virtio'])).toBe('virtio/');
+    expect(disksParameter([], ['-device', 'nvme,drive=b,serial=Y'])).toBe('nvme/');
+    expect(disksParameter([], ['-device', 'virtio-rng-pci', '-nographic'])).toBeUndefined();
+  });
+});
+
+describe('DISKS of the conf', () => {
+  test('disks have a comma and a blank between them; relative paths start at the conf', () => {
+    const disks = parseDisks('test disk.qcow2,serial=TEST_DEV, size:10G,serial=SCRATCH_DEV', PLACE);
+    expect(disks.map(({ source, serial }) => ({ source, serial }))).toEqual([
+      { source: { path: '/work/test disk.qcow2' }, serial: 'TEST_DEV' },
+      { source: { bytes: 10 * GIB }, serial: 'SCRATCH_DEV' },
+    ]);
+  });
+
+  test('all mistakes are told at once, each with what was meant', async () => {
+    const text = 'a,seral=X, b,format=qcow3,cache=nono, size:10GB, size:512, c,serial=a b,bus=scsi';
+    expect(await complaintOf(() => parseDisks(text, PLACE))).toMatchInlineSnapshot(`
+      "rapido: error: 7 mistakes in the disks of a VM
+        - --disk: a,seral=X: there is no option seral; did you mean serial?
+        - --disk: b,format=qcow3,cache=nono: format=qcow3: it can be raw, qcow2, qcow, qed, vmdk, vdi, vhdx, vpc, parallels; did you mean format=qcow2?
+        - --disk: b,format=qcow3,cache=nono: cache=nono: it can be none, writeback, writethrough, directsync, unsafe; did you mean cache=none?
+        - --disk: size:10GB: "10GB" is no size: a number with a unit, 512M, 10G, 1T
+        - --disk: size:512: 512 is less than 1M; did you mean 512G?
+        - --disk: c,serial=a b,bus=scsi: serial=a b: a serial has 1 to 20 letters, digits, "_", "-" or "."
+        - --disk: c,serial=a b,bus=scsi: bus=scsi: it can be virtio, nvme
+        hint: FILE, /dev/NAME or size:10G, then options with commas and no blanks: disk.qcow2,serial=TEST_DEV,readonly; in DISKS, a comma and a blank between disks"
+    `);
+  });
+
+  test('a blank that was forgotten', async () => {
+    const text = 'a.img,serial=A,size:1G';
+    expect(await complaintOf(() => parseDisks(text, PLACE))).toContain(
+      'a comma and a blank go before',
+    );
+  });
+
+  test.each([
+    ['serial=', 'a serial has 1 to 20'],
+    ['serial=123456789012345678901', 'a serial has 1 to 20'],
+    ['readonly=yes', 'it takes no value'],
+    ['readonly,readonly', 'readonly is given twice'],
+    ['file=/etc/shadow', 'there is no option file'],
+  ])('%s is refused', async (option, why) => {
+    expect(await complaintOf(() => parseDisk(`a.img,${option}`, PLACE))).toContain(why);
+  });
+
+  test.each([
+    ['size:1G,readonly', 'is empty'],
+    ['size:1G,format=qcow2', 'is raw'],
+    ['size:1048577', 'multiple of 512'],
+    ['', 'neither a path nor a size'],
+  ])('"%s" is refused', async (text, why) => {
+    expect(await complaintOf(() => parseDisk(text, PLACE))).toContain(why);
+  });
+
+  test('a path is handed on as it is, whatever is in it, and never becomes another option of QEMU', () => {
+    fc.assert(
+      fc.property(fc.string(), (name) => {
+        const [drive = ''] = diskArguments(`x${name.replaceAll(',', ',,')},readonly`);
+        // QEMU's own reading: a comma ends a value, two are one.
+        const value = /^-drive file=((?:[^,]|,,)*)/.exec(drive)?.[1];
+        expect(value?.replaceAll(',,', ',')).toBe(resolve('/work', `x${name}`));
+        expect(drive).toContain(',readonly=on,');
+      }),
+    );
+  });
+
+  test('a serial is refused or one word of the kernel and of QEMU', () => {
+    fc.assert(
+      fc.property(fc.string({ maxLength: 25 }), (serial) => {
+        const text = `a.img,serial=${serial}`;
+        let drive: string[];
+        try {
+          drive = diskArguments(text);
+        } catch (error) {
+          expect(error).toMatchObject({ exitCode: 2 });
+          return;
+        }
+        expect(drive.at(-1)).toMatch(
+          /^-device virtio-blk-pci,drive=rapido-disk1,serial=[\w.-]{1,20}$/,
+        );
+      }),
+    );
+  });
+});
+
+test('a disk of the command line takes the place of that of the conf with its serial', () => {
+  const merged = mergeDisks(
+    read('a.img,serial=TEST_DEV', 'size:1G', 'b.img,serial=LOG'),
+    read('other.img,serial=TEST_DEV', 'size:2G'),
+  );
+  expect(plan(merged).map(describeDisk)).toMatchInlineSnapshot(`
+    [
+      "a scratch disk of 1G (virtio, serial disk1)",
+      "/work/b.img (raw, virtio, serial LOG)",
+      "/work/other.img (raw, virtio, serial TEST_DEV)",
+      "a scratch disk of 2G (virtio, serial disk4)",
+    ]
+  `);
+});
+
+describe('which format a disk has', () => {
+  const formatOf = (text: string, recognised: RecognisedFormat) =>
+    plan(read(text), { '/work/d': { recognised } })[0]?.format;
+  const backed: RecognisedFormat = { format: 'qcow2', leadsElsewhere: 'it names a backing file' };
+
+  test('the one that was recognised, unless the user says another', () => {
+    expect(formatOf('d', { format: 'vhdx', leadsElsewhere: undefined })).toBe('vhdx');
+    expect(formatOf('d,format=raw', { format: 'vhdx', leadsElsewhere: undefined })).toBe('raw');
+  });
+
+  test('an image that leads to other files must be asked for: a guest can write such a header', async () => {
+    expect(await complaintOf(() => formatOf('d', backed))).toMatchInlineSnapshot(`
+      "rapido: error: the VM cannot have these disks
+        - --disk: /work/d: it looks like qcow2, and it names a backing file, which a guest could have written there: add format=qcow2 if it is one, else format=raw"
+    `);
+    expect(formatOf('d,format=qcow2', backed)).toBe('qcow2');
+    expect(formatOf('d,format=raw', backed)).toBe('raw');
+  });
+});
+
+describe('refused together:', () => {
+  test('one file twice, also under two names', async () => {
+    const same = { '/work/a': { identity: '8:16' }, '/work/b': { identity: '8:16' } };
+    expect(await complaintOf(() => plan(read('a', 'a')))).toContain('/work/a: it is given twice');
+    expect(await complaintOf(() => plan(read('a', 'b'), same))).toContain(
+      '/work/b: it is the same as /work/a',
+    );
+  });
+
+  test('one serial twice, also where one was given by position', async () => {
+    expect(await complaintOf(() => plan(read('a,serial=X', 'b,serial=X')))).toContain(
+      'another disk has the serial X',
+    );
+    expect(await complaintOf(() => plan(read('a,serial=disk2', 'b')))).toContain('serial disk2');
+  });
+
+  test('more than fit on the bus', async () => {
+    const many = Array.from({ length: 21 }, (_, index) => `disk ${index}`);
+    expect(await complaintOf(() => plan(read(...many)))).toContain('a VM can have 20 at most');
+  });
+});
+
+describe('a disk that another VM has', () => {
+  const running = (...texts: string[]) => [
+    { number: 2, hostname: 'server', disks: noteDisks(plan(read(...texts))) },
+  ];
+
+  test('is refused, and the VM is named', async () => {
+    const refused = () => refuseDisksInUse(plan(read('a', 'b')), running('b,readonly'));
+    expect(await complaintOf(refused)).toMatchInlineSnapshot(`
+      "rapido: error: a disk is in use
+        - /work/b: the running VM 2 (server) has it
+        hint: end that VM first; disks can be shared where each VM has them with readonly"
+    `);
+  });
+
+  test('can be shared where both only read', () => {
+    expect(() =>
+      refuseDisksInUse(plan(read('a,readonly')), running('a,readonly', 'b')),
+    ).not.toThrow();
+  });
+});
