@@ -16,7 +16,10 @@ export interface Cut {
   /** Directories searched for binaries before PATH; one whose `${KEY}` is unset is left out. */
   searchPath?: readonly string[];
 
-  /** Kernel modules that must be loadable in the guest; one built into the kernel counts. */
+  /**
+   * Kernel modules that must be loadable in the guest (`${KEY}` expanded); one built into the kernel
+   * counts.
+   */
   drivers?: readonly string[];
   /** Kernel modules to take along where the kernel has them. */
   optionalDrivers?: readonly string[];
@@ -50,6 +53,8 @@ export interface Cut {
     command?: readonly string[];
     /** Where single results are told; without it, the exit status is all there is. */
     output?: OutputFormat;
+    /** Files below /rapido/results that the next run of the cut finds there: `check.time`. */
+    carry?: readonly string[];
   };
 
   resources?: {
@@ -71,8 +76,13 @@ export interface Cut {
   };
 }
 
-/** `ktap`: https://docs.kernel.org/dev-tools/ktap.html, as kselftest and kunit print it. */
-export type OutputFormat = 'ktap';
+/**
+ * - `ktap`: https://docs.kernel.org/dev-tools/ktap.html, as kselftest and kunit print it.
+ * - `fstests`: what `check` of xfstests prints.
+ * - `blktests`: what `check` of blktests prints.
+ * - `ltp`: what runltp, or the runner of the cut `ltp`, prints.
+ */
+export type OutputFormat = 'ktap' | 'fstests' | 'blktests' | 'ltp';
 
 export interface Tree {
   /** Host directory (`${KEY}` expanded). */

@@ -23,7 +23,12 @@ const CONF_TYPES: Readonly<Record<ConfType, true>> = {
 };
 
 /** As above. */
-const OUTPUT_FORMATS: Readonly<Record<OutputFormat, OutputFormat>> = { ktap: 'ktap' };
+const OUTPUT_FORMATS: Readonly<Record<OutputFormat, OutputFormat>> = {
+  ktap: 'ktap',
+  fstests: 'fstests',
+  blktests: 'blktests',
+  ltp: 'ltp',
+};
 
 const names = z.array(z.string().min(1));
 
@@ -60,6 +65,9 @@ const schema = z.strictObject({
     .strictObject({
       command: names.min(1).optional(),
       output: z.enum(OUTPUT_FORMATS).optional(),
+      carry: z
+        .array(z.string().regex(/^[\w.-]*[\w-][\w.-]*$/, 'must be the name of a file, no path'))
+        .optional(),
     })
     .optional(),
   resources: z
@@ -173,6 +181,7 @@ const FIELDS = [
   ...[
     'command',
     'output',
+    'carry',
     'needs',
     'uses',
     'defines',

@@ -2,6 +2,8 @@
 export interface SuiteParser {
   /** Takes the next line of the command's stdout, without its line feed. Never throws. */
   push: (line: string) => void;
+  /** What there is so far of the line that comes next; for suites that print a name before its test. */
+  partial?: (text: string) => void;
   /** The output is over. */
   end: () => SuiteOutcome;
 }

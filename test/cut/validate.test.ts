@@ -17,6 +17,7 @@ const FULL: Cut = {
   dracut: { modules: ['network'], args: ['--no-early-microcode'] },
   autorun: ['zram.sh', 'xfs.sh'],
   directory: '/xfstests',
+  test: { command: ['./check', '-g', 'quick'], output: 'fstests', carry: ['check.time'] },
   resources: { cpus: 255, memory: '512M' },
   network: true,
   conf: {
@@ -67,6 +68,8 @@ describe('refused, naming the file and the field', () => {
     { dracut: ['network'] },
     { autorun: 'x.sh' },
     { directory: '' },
+    { test: { carry: ['../check.time'] } },
+    { test: { carry: ['..'] } },
     { resources: { cpus: 0 } },
     { resources: { cpus: 1.5 } },
     { resources: { memory: 512 } },
@@ -126,6 +129,10 @@ describe('refused, naming the file and the field', () => {
           autorun: must be a list, not a string
       {"directory":""}
           directory: must not be empty
+      {"test":{"carry":["../check.time"]}}
+          test.carry[0]: must be the name of a file, no path
+      {"test":{"carry":[".."]}}
+          test.carry[0]: must be the name of a file, no path
       {"resources":{"cpus":0}}
           resources.cpus: Too small: expected number to be >=1
       {"resources":{"cpus":1.5}}

@@ -1,0 +1,155 @@
+#!/bin/bash
+# Makes a VM ready for xfstests: devices, the test filesystem, a configuration in the tree, and the
+# command fstests-check. /etc/fstests/choice says which filesystem; the conf keys are in the environment.
+set -eu
+
+die() {
+	echo "fstests: $*" >&2
+	exit 1
+}
+
+# shellcheck source=/dev/null
+. /etc/fstests/choice
+: "${FSTYP:?}" "${OVERLAY:?}" "${FSTESTS_SRC:?}" "${FSTESTS_ZRAM_SIZE:=1G}"
+[[ -x $FSTESTS_SRC/check ]] || die "$FSTESTS_SRC has no program check: is it a tree of xfstests?"
+[[ -x $FSTESTS_SRC/ltp/fsstress ]] || die "$FSTESTS_SRC is not built: make -C $FSTESTS_SRC"
+[[ -z ${FSTESTS_EXPUNGE-} || -f /etc/fstests/expunge ]] ||
+	die "FSTESTS_EXPUNGE: there was no file $FSTESTS_EXPUNGE when the image was cut"
+
+# The configuration that is being made; check reads it from the tree.
+config=local.config
+declare -A device=([TEST_DEV]='' [SCRATCH_DEV]='' [SCRATCH_LOGDEV]='' [SCRATCH_RTDEV]='')
+pool=()
+
+# Disks of the user's own, by their serial number. Without udev nobody links them by it. On btrfs a
+# scratch device is one of the pool, of which check takes the first.
+find_disks() {
+	local path serial pool_serial='SCRATCH_DEV_POOL*'
+	[[ $FSTYP != btrfs ]] || pool_serial='SCRATCH_DEV*'
+	for path in /sys/block/*; do
+		serial=
+		{ read -r serial < "$path/serial" || read -r serial < "$path/device/serial"; } 2> /dev/null || :
+		[[ -n $serial ]] || continue
+		# shellcheck disable=SC2053 # a pattern
+		if [[ $serial == $pool_serial ]]; then
+			pool+=("/dev/${path##*/}")
+		elif [[ -v device[$serial] ]]; then
+			device[$serial]=/dev/${path##*/}
+		fi
+	done
+}
+
+# Sets $zram to a new device.
+add_zram() {
+	local number
+	[[ $FSTESTS_ZRAM_SIZE != 0 ]] ||
+		die "there is no disk with the serial number $1, and FSTESTS_ZRAM_SIZE is 0"
+	read -r number < /sys/class/zram-control/hot_add
+	zram=/dev/zram$number
+	echo "$FSTESTS_ZRAM_SIZE" > "/sys/block/zram$number/disksize"
+}
+
+provide_devices() {
+	modprobe --quiet --all virtio_blk nvme loop || :
+	modprobe zram num_devices=0 || die 'there is no zram in this kernel (CONFIG_ZRAM)'
+	find_disks
+	if [[ -z ${device[TEST_DEV]} ]]; then
+		add_zram TEST_DEV
+		device[TEST_DEV]=$zram
+	fi
+	if [[ $FSTYP == btrfs ]] && ((${#pool[@]} == 0)); then
+		for _ in 1 2 3 4 5; do
+			add_zram SCRATCH_DEV_POOL
+			pool+=("$zram")
+		done
+	fi
+	if ((${#pool[@]} == 0)) && [[ -z ${device[SCRATCH_DEV]} ]]; then
+		add_zram SCRATCH_DEV
+		device[SCRATCH_DEV]=$zram
+	fi
+}
+
+make_filesystem() {
+	local -A force=([xfs]=-f [ext4]=-F [btrfs]=-f [f2fs]=-f)
+	local mkfs=mkfs.$FSTYP options=()
+	read -r -a options <<< "${MKFS_OPTIONS-}"
+	if [[ $FSTYP == udf ]]; then
+		mkfs=mkudffs
+		((${#options[@]} > 0)) || options=(--utf8 --blocksize=4096 --media-type=hd)
+	fi
+	[[ -z ${force[$FSTYP]-} ]] || options+=("${force[$FSTYP]}")
+	"$mkfs" "${options[@]}" "$1" > /dev/null || die "$mkfs ${options[*]} $1 failed"
+}
+
+mount_test_filesystem() {
+	local options=()
+	read -r -a options <<< "${MOUNT_OPTIONS-}"
+	mount -t "$FSTYP" "${options[@]}" "${device[TEST_DEV]}" /mnt/test ||
+		die "$FSTYP on ${device[TEST_DEV]} could not be mounted"
+}
+
+write_config() {
+	local name
+	echo "FSTYP=$FSTYP"
+	echo 'TEST_DIR=/mnt/test'
+	echo 'SCRATCH_MNT=/mnt/scratch'
+	for name in "${!device[@]}"; do
+		[[ -z ${device[$name]} ]] || echo "export $name=${device[$name]}"
+	done
+	[[ -z ${device[SCRATCH_LOGDEV]}${device[SCRATCH_RTDEV]} ]] || echo 'export USE_EXTERNAL=yes'
+	((${#pool[@]} == 0)) || printf 'export SCRATCH_DEV_POOL="%s"\n' "${pool[*]}"
+	[[ -z ${MKFS_OPTIONS-} ]] || printf 'export MKFS_OPTIONS=%q\n' "$MKFS_OPTIONS"
+	[[ -z ${MOUNT_OPTIONS-} ]] ||
+		printf 'export MOUNT_OPTIONS=%q TEST_FS_MOUNT_OPTS=%q\n' "$MOUNT_OPTIONS" "$MOUNT_OPTIONS"
+	[[ $FSTYP != udf || -f src/udf_test ]] || echo 'export DISABLE_UDF_TEST=1'
+	# shellcheck disable=SC2154 # guest/init exports it
+	# What check writes is the host's at once: a crash of the kernel loses none of it.
+	[[ $rapido_run != 1 ]] || echo 'export RESULT_BASE=/rapido/results'
+}
+
+# FSTESTS_OPTIONS, the list of what is not to be run, and an overlay, before what the user says: check
+# wants its options before the names of tests.
+write_command() {
+	cat > /usr/local/bin/fstests-check <<-'END'
+		#!/bin/bash
+		. /etc/fstests/choice
+		cd "$FSTESTS_SRC" || exit
+		read -r -a options <<< "${FSTESTS_OPTIONS-}"
+		[[ $OVERLAY == 1 ]] && options=(-overlay "${options[@]}")
+		[[ -f /etc/fstests/expunge ]] && options+=(-E /etc/fstests/expunge)
+		exec ./check "${options[@]}" "$@"
+	END
+	chmod +x /usr/local/bin/fstests-check
+}
+
+read -r hostname < /proc/sys/kernel/hostname
+if [[ $hostname == '(none)' ]]; then
+	hostname=rapido
+	echo "$hostname" > /proc/sys/kernel/hostname
+fi
+printf '127.0.0.1 localhost %s\n::1 localhost\n' "$hostname" > /etc/hosts
+ln -sf /proc/self/mounts /etc/mtab
+ip link set dev lo up
+mkdir -p /mnt/test /mnt/scratch /usr/local/bin /home/fsgqa
+chown fsgqa: /home/fsgqa
+cd "$FSTESTS_SRC"
+
+if [[ $FSTYP == tmpfs ]]; then
+	device[TEST_DEV]=tmpfs_test
+	device[SCRATCH_DEV]=tmpfs_scratch
+else
+	modprobe "$FSTYP" || die "there is no $FSTYP in this kernel"
+	provide_devices
+	make_filesystem "${device[TEST_DEV]}"
+	# An overlay's scratch filesystem is mounted as it is; check makes the others itself.
+	[[ $OVERLAY == 0 ]] || make_filesystem "${device[SCRATCH_DEV]}"
+fi
+mount_test_filesystem
+write_config > "$config"
+write_command
+
+findmnt --noheadings --output SOURCE,FSTYPE,TARGET /mnt/test
+[[ ! -t 0 ]] || echo "Ready in $PWD: fstests-check -g quick, or ./check generic/001"
+if [[ -n ${FSTESTS_AUTORUN_CMD-} && $rapido_run != 1 ]]; then
+	bash -c "$FSTESTS_AUTORUN_CMD"
+fi

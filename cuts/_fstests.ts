@@ -1,0 +1,235 @@
+import { type Cut, defineCut } from 'rapido';
+
+/** Filesystem programs: what a test of it cannot do without, and what some tests look for. */
+const PROGRAMS = {
+  xfs: {
+    needs: ['mkfs.xfs', 'xfs_repair', 'xfs_db'],
+    wants: [
+      ...['xfs_admin', 'xfs_bmap', 'xfs_copy', 'xfs_freeze', 'xfs_fsr', 'xfs_growfs', 'xfs_info'],
+      ...['xfs_logprint', 'xfs_mdrestore', 'xfs_metadump', 'xfs_mkfile', 'xfs_ncheck'],
+      ...['xfs_property', 'xfs_protofile', 'xfs_quota', 'xfs_rtcp', 'xfs_scrub', 'xfs_spaceman'],
+      ...['xfsdump', 'xfsrestore', 'xfsinvutil', 'fsck.xfs'],
+    ],
+  },
+  ext4: {
+    needs: ['mkfs.ext4', 'e2fsck', 'fsck.ext4', 'tune2fs', 'dumpe2fs'],
+    wants: ['resize2fs', 'debugfs', 'e2image', 'e2fuzz', 'e4defrag', 'filefrag', 'dump', 'restore'],
+  },
+  btrfs: {
+    needs: ['mkfs.btrfs', 'btrfs', 'btrfstune'],
+    wants: [
+      ...['btrfs-convert', 'btrfs-corrupt-block', 'btrfs-image', 'btrfs-map-logical'],
+      ...['btrfs-find-root', 'duperemove', 'fsck.btrfs', 'mkfs.ext4', 'e2fsck'],
+    ],
+  },
+  exfat: {
+    needs: ['mkfs.exfat', 'fsck.exfat', 'tune.exfat'],
+    wants: ['dump.exfat', 'exfatlabel', 'exfat2img'],
+  },
+  f2fs: {
+    needs: ['mkfs.f2fs', 'fsck.f2fs'],
+    wants: ['dump.f2fs', 'f2fs_io', 'inject.f2fs', 'resize.f2fs', 'defrag.f2fs'],
+  },
+  udf: { needs: ['mkudffs'], wants: ['udfinfo', 'udflabel', 'wrudf'] },
+  tmpfs: { needs: [], wants: [] },
+} as const;
+
+type Filesystem = keyof typeof PROGRAMS;
+
+/** What `check` stops without (common/config of xfstests), and what nearly every test runs. */
+const NEEDED = [
+  ...['sh', 'mkfs', 'mount', 'umount', 'perl', 'awk', 'sed', 'bc', 'df', 'xfs_io', 'hostname'],
+  ...['ls', 'cat', 'cp', 'mv', 'ln', 'rm', 'mkdir', 'rmdir', 'touch', 'stat', 'du', 'dd', 'od'],
+  ...['id', 'uname', 'date', 'env', 'kill', 'seq', 'expr', 'grep', 'head', 'tail', 'wc', 'sort'],
+  ...['uniq', 'cut', 'tr', 'tee', 'tac', 'sleep', 'true', 'false', 'test', 'diff', 'cmp', 'comm'],
+  ...['sync', 'md5sum', 'sha256sum', 'find', 'xargs', 'chmod', 'chown', 'chgrp', 'truncate'],
+  ...['mktemp', 'mkfifo', 'mknod', 'basename', 'dirname', 'readlink', 'realpath', 'link', 'unlink'],
+  ...['nproc', 'getconf', 'yes', 'paste', 'fold', 'printf', 'echo', 'egrep', 'fgrep', 'timeout'],
+  ...['ps', 'pgrep', 'pkill', 'dmesg', 'findmnt', 'mountpoint', 'losetup', 'blkid', 'blockdev'],
+  ...['mkswap', 'swapon', 'swapoff', 'sysctl', 'lsmod', 'rmmod', 'insmod', 'modinfo', 'ip', 'su'],
+] as const;
+
+/**
+ * What single tests look for: they are "not run" without it. Not here, for their size: fio (45 MB with
+ * its libraries on Debian), dbench (26 MB of data), python3 and a compiler. `-i fio` adds one.
+ */
+const WANTED = [
+  ...['getfattr', 'setfattr', 'attr', 'getfacl', 'setfacl', 'chacl', 'lsattr', 'chattr'],
+  ...['setcap', 'getcap', 'capsh', 'keyctl', 'getent', 'setpriv', 'unshare', 'which', 'free'],
+  ...['quota', 'repquota', 'setquota', 'quotacheck', 'quotaon', 'quotaoff', 'edquota'],
+  ...['dmsetup', 'lvm', 'pvcreate', 'pvremove', 'vgcreate', 'vgremove', 'lvcreate', 'lvremove'],
+  ...['fstrim', 'blkdiscard', 'blkzone', 'wipefs', 'parted', 'lsblk', 'fsck', 'resize', 'partx'],
+  ...['thin_check', 'fallocate', 'filefrag', 'flock', 'hexdump', 'xxd', 'column', 'rev'],
+  ...[
+    'killall',
+    'ipcmk',
+    'logger',
+    'uuidgen',
+    'shuf',
+    'tar',
+    'gzip',
+    'xz',
+    'lz4',
+    'zcat',
+    'strace',
+  ],
+  ...['fsverity', 'fscryptctl', 'openssl', 'sqlite3', 'indent', 'accton', 'e2image'],
+  ...['mkfs.ext4', 'mkfs.vfat', 'nohup', 'sum', 'cksum', 'split', 'install', 'shred', 'chroot'],
+  ...['less', 'lsof', 'fuser', 'ldd', 'gawk', 'clear', 'tput', 'nl', 'sha1sum', 'base64'],
+] as const;
+
+const DRIVERS = [
+  ...['zram', 'lzo', 'lzo-rle', 'lz4', 'zstd', 'virtio_blk', 'nvme', 'brd', 'loop', 'scsi_debug'],
+  ...['sd_mod', 'dm-mod', 'dm-flakey', 'dm-snapshot', 'dm-log-writes', 'dm-thin-pool', 'dm-delay'],
+  ...['dm-zero', 'dm-crypt', 'dm-verity', 'overlay', 'quota_v2', 'crc32c', 'xxhash_generic'],
+  ...['blake2b_generic', 'sha256', 'nls_utf8', 'nls_iso8859-1', 'libcrc32c', 'raid6_pq', 'fuse'],
+] as const;
+
+/** What the tree was built from and by, and what a user's own runs left in it. */
+const LEFTOVERS = [
+  ...[
+    '.git',
+    '*.c',
+    '*.h',
+    '*.o',
+    '*.lo',
+    '*.la',
+    '*.a',
+    '*.Po',
+    '.dep',
+    '.ltdep',
+    '.libs',
+    'autom4te.cache',
+  ],
+  ...[
+    '/libtool',
+    '/ltmain.sh',
+    '/configure',
+    '/aclocal.m4',
+    '/config.log',
+    '/config.status',
+    '/m4',
+  ],
+  ...['/doc', '/LICENSES', '/debian', '/lsqa.pl', '/results', '/local.config', '/install-sh'],
+  ...['/config.guess', '/config.sub', '/build'],
+] as const;
+
+/** The users that tests look for (README of xfstests), and those whose names they must not find. */
+const USERS = ['fsgqa', 'fsgqa2', '123456-fsgqa'].map((name, index) => ({
+  name,
+  id: 2000 + index,
+}));
+
+const PASSWD = [
+  'root:x:0:0:root:/root:/bin/bash',
+  'daemon:x:1:1:daemon:/:/bin/false',
+  'bin:x:2:2:bin:/:/bin/false',
+  'nobody:x:65534:65534:nobody:/:/bin/false',
+  ...USERS.map(({ name, id }) => `${name}:x:${id}:${id}::/home/${name}:/bin/bash`),
+];
+
+const GROUP = [
+  ...['root:x:0:', 'daemon:x:1:', 'bin:x:2:', 'sys:x:3:', 'tty:x:5:', 'nogroup:x:65534:'],
+  ...USERS.map(({ name, id }) => `${name}:x:${id}:`),
+];
+
+/** root may become anybody, as tests with `su` do; nobody else may. */
+const PAM =
+  'auth sufficient pam_rootok.so\naccount sufficient pam_permit.so\nsession sufficient pam_permit.so\n';
+
+/** Directories of PAM's modules, of glibc's and of perl's, as Debian, Fedora and openSUSE have them. */
+const PAM_DIRECTORIES = [
+  ...['/usr/lib/x86_64-linux-gnu/security', '/usr/lib/aarch64-linux-gnu/security'],
+  ...['/usr/lib64/security', '/usr/lib/security'],
+];
+const PERL_DIRECTORIES = [
+  '/usr/lib/x86_64-linux-gnu/perl-base',
+  '/usr/lib/aarch64-linux-gnu/perl-base',
+];
+
+export interface FstestsOptions {
+  /** What is behind the filesystem under test, or under an overlay. */
+  filesystem: Filesystem;
+  summary: string;
+  /** The base of an overlay is tested through it. */
+  overlay?: true;
+  searchPath?: readonly string[];
+}
+
+/** xfstests on one filesystem. What differs between filesystems in the guest is in fstests.sh. */
+export function defineFstests(options: FstestsOptions): Cut {
+  const { filesystem, overlay, summary, searchPath } = options;
+  const { needs, wants } = PROGRAMS[filesystem];
+  return defineCut({
+    ...common(`FSTYP=${filesystem}\nOVERLAY=${overlay === true ? 1 : 0}\n`),
+    summary,
+    // What full zram devices of the default size take, if nothing in them compresses: six, or two.
+    resources: { cpus: 2, memory: filesystem === 'btrfs' ? '8G' : '4G' },
+    ...(searchPath === undefined ? {} : { searchPath }),
+    binaries: [...NEEDED, ...needs],
+    optionalBinaries: [...new Set([...WANTED, ...wants])],
+    // tmpfs is in every kernel, as no module.
+    drivers: [
+      'zram',
+      ...(filesystem === 'tmpfs' ? [] : [filesystem]),
+      ...(overlay === true ? ['overlay'] : []),
+    ],
+  });
+}
+
+/** The same on the filesystem that FSTESTS_FSTYP names. */
+export function defineFstestsLocal(summary: string): Cut {
+  const choices = ['xfs', 'ext4', 'btrfs'] as const;
+  return defineCut({
+    ...common('FSTYP=$FSTESTS_FSTYP\nOVERLAY=0\n', ['FSTESTS_FSTYP']),
+    summary,
+    searchPath: ['${BTRFS_PROGS_SRC}'],
+    binaries: [...NEEDED, 'mkfs.${FSTESTS_FSTYP}', 'fsck.${FSTESTS_FSTYP}'],
+    optionalBinaries: [
+      ...new Set([
+        ...WANTED,
+        ...choices.flatMap((choice) => [...PROGRAMS[choice].needs, ...PROGRAMS[choice].wants]),
+      ]),
+    ],
+    drivers: ['zram', '${FSTESTS_FSTYP}'],
+  });
+}
+
+/** @param choice what fstests.sh reads: lines of a shell script */
+function common(choice: string, keys: readonly string[] = []): Omit<Cut, 'summary'> {
+  return {
+    optionalDrivers: DRIVERS,
+    trees: [{ source: '${FSTESTS_SRC}', exclude: LEFTOVERS }],
+    files: [
+      { source: '${FSTESTS_EXPUNGE}', target: '/etc/fstests/expunge', optional: true },
+      ...PAM_DIRECTORIES.flatMap((directory) =>
+        ['pam_rootok.so', 'pam_permit.so'].map((name) => ({
+          source: `${directory}/${name}`,
+          optional: true,
+        })),
+      ),
+      ...PERL_DIRECTORIES.map((source) => ({ source, optional: true })),
+    ],
+    contents: {
+      '/etc/fstests/choice': choice,
+      '/etc/passwd': `${PASSWD.join('\n')}\n`,
+      '/etc/group': `${GROUP.join('\n')}\n`,
+      '/etc/nsswitch.conf': 'passwd: files\ngroup: files\nhosts: files\n',
+      '/etc/pam.d/su': PAM,
+      '/etc/pam.d/su-l': PAM,
+      '/etc/login.defs': '',
+      '/etc/mtab': '',
+    },
+    autorun: ['fstests.sh'],
+    directory: '${FSTESTS_SRC}',
+    test: { command: ['fstests-check'], output: 'fstests', carry: ['check.time'] },
+    resources: { cpus: 2, memory: '4G' },
+    conf: {
+      needs: ['FSTESTS_SRC'],
+      uses: [
+        ...['FSTESTS_ZRAM_SIZE', 'FSTESTS_OPTIONS', 'FSTESTS_EXPUNGE', 'FSTESTS_AUTORUN_CMD'],
+        ...['MKFS_OPTIONS', 'MOUNT_OPTIONS', ...keys],
+      ],
+    },
+  };
+}

@@ -1,0 +1,7 @@
+import { defineFstests } from './_fstests.ts';
+
+export default defineFstests({
+  filesystem: 'btrfs',
+  searchPath: ['${BTRFS_PROGS_SRC}'],
+  summary: 'The filesystem tests xfstests on Btrfs, with a pool of devices',
+});

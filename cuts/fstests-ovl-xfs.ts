@@ -1,0 +1,7 @@
+import { defineFstests } from './_fstests.ts';
+
+export default defineFstests({
+  filesystem: 'xfs',
+  overlay: true,
+  summary: 'The filesystem tests xfstests on overlayfs over XFS',
+});

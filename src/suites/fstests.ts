@@ -1,0 +1,292 @@
+import type { SuiteListener, SuiteOutcome, SuiteParser, SuiteTest, TestStatus } from './suite.ts';
+
+/** How much of what `check` says of one test is kept. */
+const MOST_LINES = 100;
+const MOST_CHARACTERS = 16 * 1024;
+/** A tree that is not what we take it for cannot fill our memory. */
+const MOST_PROBLEMS = 100;
+
+/** A test whose name is on the terminal and whose result may not be. */
+interface OpenTest {
+  name: string;
+  path: string[];
+  /** What stands behind the name; undefined while that line has not ended. */
+  head: string | undefined;
+  lines: string[];
+}
+
+/** What `check` sums up: once for each section of its configuration and each iteration. */
+interface Summary {
+  ran: string[] | undefined;
+  notRun: string[] | undefined;
+  failed: string[];
+  isInterrupted: boolean;
+}
+
+interface Parser {
+  listener: SuiteListener;
+  outcome: SuiteOutcome;
+  section: string | undefined;
+  open: OpenTest | undefined;
+  /** First result of each test since the last summary; undefined: its line tells none. */
+  seen: Map<string, { status: TestStatus | undefined; expunged: boolean; path: string[] }>;
+  /** How often each path has come: with -i and -L tests run again. */
+  counts: Map<string, number>;
+  summary: Summary;
+  summaries: number;
+  /** With sections, all summaries are printed again at the end. */
+  isRepeating: boolean;
+}
+
+/**
+ * Reads what `check` of xfstests prints on stdout (https://git.kernel.org/pub/scm/fs/xfs/xfstests-dev.git,
+ * `check`, `run_section` and `_wrapup`): a line for each test that begins with its name and the time it
+ * took before, and ends with its result; lines about a failure below it; and a summary, which is checked
+ * against the lines.
+ */
+export function createFstestsParser(listener: SuiteListener): SuiteParser {
+  const parser: Parser = {
+    listener,
+    outcome: { found: false, problems: [] },
+    ...{ section: undefined, open: undefined, seen: new Map(), counts: new Map() },
+    ...{ summary: emptySummary(), summaries: 0, isRepeating: false },
+  };
+  return {
+    push: (line) => takeLine(parser, line),
+    partial: (text) => takePartial(parser, text),
+    end: () => finish(parser),
+  };
+}
+
+/** `generic/001`, `xfs/1212`, `shared/032-with-a-name`; then blanks, or the end of the line. */
+const HEADER = /^([\w-]+\/\d{3,}(?:-[A-Za-z0-9-]+)?)(?:\s+(.*))?$/;
+
+function takePartial(parser: Parser, text: string): void {
+  if (parser.isRepeating) return;
+  // The blank tells that the name has come whole.
+  const [, name] = /^(\S+)\s/.exec(text) ?? [];
+  if (name === undefined || !HEADER.test(name) || isAside(text)) return;
+  if (parser.open?.name === name && parser.open.head === undefined) return;
+  openTest(parser, name);
+}
+
+function takeLine(parser: Parser, line: string): void {
+  if (parser.isRepeating) return;
+  if (/^={10,}$/.test(line)) {
+    parser.isRepeating = true;
+    return;
+  }
+  const [, name, head = ''] = HEADER.exec(line) ?? [];
+  if (name !== undefined && !isAside(line)) takeHeader(parser, name, head.trimEnd());
+  else if (takeSummary(parser, line) || takeHeading(parser, line)) return;
+  else if (parser.open !== undefined && parser.open.lines.length < MOST_LINES) {
+    parser.open.lines.push(line);
+  }
+}
+
+/** Lines that begin with the name of a test and are not the test's. */
+function isAside(line: string): boolean {
+  return / - unknown test, ignored$| aggregate results across \d+ runs: /.test(line);
+}
+
+function takeHeader(parser: Parser, name: string, head: string): void {
+  const [, summary] =
+    /^((?:Ran|Not run|Failures): .*|Interrupted!)$/.exec(head.replace(PRELUDE, '')) ?? [];
+  if (summary !== undefined) {
+    abandonTest(parser, name);
+    takeSummary(parser, summary);
+    return;
+  }
+  const isSame = parser.open?.name === name && parser.open.head === undefined;
+  const open = isSame ? parser.open! : openTest(parser, name);
+  open.head = head;
+  const result = readHead(head);
+  if (result === undefined) return;
+  parser.open = undefined;
+  report(parser, open, result);
+}
+
+/** `check` was interrupted in a test, and sums up on that test's line: it has no result. */
+function abandonTest(parser: Parser, name: string): void {
+  const open = parser.open?.name === name ? parser.open : openTest(parser, name);
+  parser.open = undefined;
+  report(parser, open, undefined);
+}
+
+function openTest(parser: Parser, name: string): OpenTest {
+  closeTest(parser);
+  parser.outcome.found = true;
+  const path = numberAgain(parser, [
+    ...(parser.section === undefined ? [] : [parser.section]),
+    ...name.split('/'),
+  ]);
+  parser.open = { name, path, head: undefined, lines: [] };
+  parser.listener.onStart(path);
+  return parser.open;
+}
+
+function numberAgain(parser: Parser, path: readonly string[]): string[] {
+  const key = path.join('/');
+  const count = (parser.counts.get(key) ?? 0) + 1;
+  parser.counts.set(key, count);
+  return count === 1 ? [...path] : [...path.slice(0, -1), `${path.at(-1)} #${count}`];
+}
+
+type Result = Pick<SuiteTest, 'status' | 'message' | 'duration' | 'output'> & {
+  expunged?: boolean;
+};
+
+/** How long it took before, and what -T adds: `12s ... `, ` [03:44:03]`. */
+const PRELUDE = /^(?:\d+s \.\.\.)?\s*(?:\[\d\d:\d\d:\d\d\]\s*)*/;
+
+/** What stands behind a name, where that alone tells the result. */
+function readHead(head: string): Result | undefined {
+  const text = head.replace(PRELUDE, '');
+  const [, seconds] = /^(\d+)s$/.exec(text) ?? [];
+  if (seconds !== undefined) return { status: 'pass', duration: Number(seconds) * 1000 };
+  if (text === '[expunged]') return { status: 'skip', message: 'expunged', expunged: true };
+  const [, reason] = /^\[not run\] (.+)$/.exec(text) ?? [];
+  if (reason !== undefined) return { status: 'skip', message: reason.trim() };
+  if (text === '- no such test?') return { status: 'fail', message: 'no such test' };
+  return undefined;
+}
+
+/** The next test has begun, or there is none: what came since is all there is to know of this one. */
+function closeTest(parser: Parser): void {
+  const { open } = parser;
+  if (open === undefined) return;
+  parser.open = undefined;
+  const head = (open.head ?? '').replace(PRELUDE, '');
+  const lines = [head, ...open.lines].filter((line) => line.trim() !== '');
+  report(parser, open, readLines(open.name, lines));
+}
+
+/** @returns undefined where nothing was said: `check -n` lists names alone */
+function readLines(name: string, lines: readonly string[]): Result | undefined {
+  const [first, second] = lines;
+  if (first === undefined) return undefined;
+  const last = lines.at(-1)!.replace(PRELUDE, '').trim();
+  // With -d the output of the test stands between its name and its result.
+  const [, seconds] = /^(\d+)s$/.exec(last) ?? [];
+  if (seconds !== undefined) return { status: 'pass', duration: Number(seconds) * 1000 };
+  if (first === '[not run]') {
+    return { status: 'skip', message: second?.trim().replace(`${name} -- `, '') };
+  }
+  const output = lines.slice(1).join('\n').slice(0, MOST_CHARACTERS);
+  const message = first.trim().replace(/^- /, '').replace(/\]- /, '] ');
+  return { status: 'fail', message, ...(output === '' ? {} : { output }) };
+}
+
+function report(parser: Parser, open: OpenTest, result: Result | undefined): void {
+  const { expunged = false, ...test } = result ?? { status: undefined };
+  if (!parser.seen.has(open.name)) {
+    parser.seen.set(open.name, { status: test.status, expunged, path: open.path });
+  }
+  if (test.status !== undefined) {
+    parser.listener.onTest({ path: open.path, ...test, status: test.status });
+  }
+}
+
+function takeHeading(parser: Parser, line: string): boolean {
+  const [, key, value] = /^(SECTION|FSTYP|PLATFORM|MKFS_OPTIONS|MOUNT_OPTIONS) +-- (.*)$/.exec(
+    line,
+  ) ?? [undefined, undefined, ''];
+  if (key === undefined) return false;
+  closeTest(parser);
+  parser.outcome.found = true;
+  if (key === 'SECTION') parser.section = value!.trim();
+  return true;
+}
+
+function takeSummary(parser: Parser, line: string): boolean {
+  const { summary } = parser;
+  const [, unknown] = /^(\S+) - unknown test, ignored$/.exec(line) ?? [];
+  if (unknown !== undefined) {
+    complain(parser, `there is no test ${unknown}`);
+    return true;
+  }
+  const [, key, names = ''] = /^(Ran|Not run|Failures): (.*)$/.exec(line) ?? [];
+  const [, failed = '0', tried] = /^(?:Failed (\d+) of|Passed all) (\d+) tests$/.exec(line) ?? [];
+  const isInterrupted = line === 'Interrupted!';
+  if (key === undefined && tried === undefined && !isInterrupted) return false;
+  closeTest(parser);
+  const list = names.split(' ').filter(Boolean);
+  if (key === 'Ran') summary.ran = list;
+  if (key === 'Not run') summary.notRun = list;
+  if (key === 'Failures') summary.failed = list;
+  if (isInterrupted) summary.isInterrupted = true;
+  if (tried !== undefined) endSummary(parser, Number(failed), Number(tried));
+  return true;
+}
+
+/** Compares what `check` counted with what its lines said. */
+function endSummary(parser: Parser, failed: number, tried: number): void {
+  const { summary, seen } = parser;
+  parser.outcome.found = true;
+  parser.summaries++;
+  decideByCount(parser);
+  if (summary.isInterrupted) complain(parser, 'check was interrupted');
+  const having = (wanted: TestStatus): string[] =>
+    [...seen].flatMap(([name, { status, expunged }]) =>
+      status === wanted && !expunged ? [name] : [],
+    );
+  compare(parser, 'failed', summary.failed, having('fail'));
+  if (summary.notRun !== undefined) compare(parser, 'not run', summary.notRun, having('skip'));
+  if (failed !== summary.failed.length) {
+    complain(parser, `check counts ${failed} failures and names ${summary.failed.length}`);
+  }
+  const unheard = (summary.ran ?? []).filter((name) => !seen.has(name));
+  for (const name of unheard) complain(parser, `no result of ${name}`);
+  const results = [...seen.values()].filter(({ expunged }) => !expunged).length;
+  // What is only listed (-n) is counted nowhere.
+  if (tried !== 0 && tried !== results) {
+    complain(parser, `check ran ${tried} tests, ${results} were seen`);
+  }
+  if (seen.size === 0) complain(parser, 'check ran no test');
+  parser.seen = new Map();
+  parser.summary = emptySummary();
+}
+
+/** Tests whose lines tell nothing: the summary does. */
+function decideByCount({ seen, summary, listener }: Parser): void {
+  for (const [name, test] of seen) {
+    if (test.status !== undefined) continue;
+    const isFailed = summary.failed.includes(name);
+    if (!isFailed && summary.notRun?.includes(name) !== true) continue;
+    test.status = isFailed ? 'fail' : 'skip';
+    const message = isFailed ? 'check counts it as failed' : 'not run';
+    listener.onTest({ path: test.path, status: test.status, message });
+  }
+}
+
+function compare(
+  parser: Parser,
+  what: string,
+  counted: readonly string[],
+  seen: readonly string[],
+): void {
+  for (const name of counted.filter((other) => !seen.includes(other))) {
+    complain(parser, `check counts ${name} as ${what}, its line does not say so`);
+  }
+  for (const name of seen.filter((other) => !counted.includes(other))) {
+    complain(parser, `${name}: ${what} by its line, and check does not count it`);
+  }
+}
+
+function finish(parser: Parser): SuiteOutcome {
+  const { open, outcome } = parser;
+  // A test of which nothing was said is still running, as far as anybody knows.
+  if (open?.head !== undefined) closeTest(parser);
+  if (outcome.found && (parser.summaries === 0 || parser.seen.size > 0)) {
+    complain(parser, 'check did not come to its summary');
+  }
+  return outcome;
+}
+
+function complain({ outcome: { problems } }: Parser, problem: string): void {
+  if (problems.length < MOST_PROBLEMS) problems.push(problem);
+}
+
+function emptySummary(): Summary {
+  return { ran: undefined, notRun: undefined, failed: [], isInterrupted: false };
+}

@@ -1,0 +1,104 @@
+import { truncateSync } from 'node:fs';
+import { join } from 'node:path';
+import { afterAll, describe, expect, test } from 'vitest';
+import { createRunner } from '../support/runs.ts';
+import { createWorkspace } from '../support/workspace.ts';
+import { makeXfstestsTree } from '../support/xfstests-tree.ts';
+
+/** `rapido run fstests-xfs` with a tree of our own in the layout of xfstests. */
+describe('rapido run fstests-xfs', () => {
+  const home = createWorkspace(afterAll);
+  const run = createRunner(home);
+  const tree = makeXfstestsTree(join(home.directory, 'xfs tests'), [
+    {
+      name: 'generic/001',
+      script: `findmnt -n -o SOURCE,FSTYPE /mnt/test
+        . ./local.config && mkfs.xfs -f -q "$SCRATCH_DEV" && mount "$SCRATCH_DEV" "$SCRATCH_MNT" &&
+        echo data > "$SCRATCH_MNT/file" && umount "$SCRATCH_MNT" && ls "$SCRATCH_MNT"`,
+      expected: '/dev/zram0 xfs\n',
+    },
+    { name: 'generic/002', script: 'echo wrong', expected: 'right\n' },
+    { name: 'generic/003', script: "notrun 'this test requires a moon base'" },
+    { name: 'generic/004', script: 'touch /rapido/results/it-ran' },
+    { name: 'generic/005', script: 'su fsgqa -c "id -un"', expected: 'fsgqa\n' },
+    { name: 'xfs/001', script: 'echo "$MKFS_OPTIONS"', expected: '-m reflink=0\n' },
+    {
+      name: 'xfs/020',
+      groups: ['again'],
+      script: 'findmnt -n -o SOURCE /mnt/test; grep -h "_DEV=" local.config | sort',
+      expected: '/dev/vda\nexport SCRATCH_DEV=/dev/vdb\nexport TEST_DEV=/dev/vda\n',
+    },
+    { name: 'xfs/010', groups: ['hangs'], script: 'sleep 1000' },
+    { name: 'xfs/011', groups: ['crashes'], script: 'echo c > /proc/sysrq-trigger' },
+    { name: 'xfs/012', groups: ['crashes'], script: 'true' },
+  ]);
+  const expunged = home.write('expunged', '# not here\ngeneric/004 # it eats the disk\n');
+  const env = { FSTESTS_SRC: tree, FSTESTS_ZRAM_SIZE: '512M' };
+  const byName = (tests: readonly { name: string }[] | undefined) =>
+    Object.fromEntries((tests ?? []).map(({ name, ...test }) => [name, test]));
+
+  test('tells each test: passed with its time, failed with its diff, not run with its reason', async () => {
+    const { status, result, file } = await run(['fstests-xfs', '--', '-g', 'quick'], {
+      env: { ...env, FSTESTS_EXPUNGE: expunged, MKFS_OPTIONS: '-m reflink=0' },
+    });
+    expect({ status, verdict: result?.verdict }).toEqual({ status: 1, verdict: 'fail' });
+    expect(byName(result?.tests)).toEqual({
+      'generic/001': { status: 'pass', duration: expect.any(Number) },
+      'generic/002': {
+        status: 'fail',
+        message: 'output mismatch (see /rapido/results/generic/002.out.bad)',
+        output: expect.stringContaining('    -right\n    +wrong'),
+      },
+      'generic/003': { status: 'skip', message: 'this test requires a moon base' },
+      'generic/004': { status: 'skip', message: 'expunged' },
+      'generic/005': { status: 'pass', duration: expect.any(Number) },
+      'xfs/001': { status: 'pass', duration: expect.any(Number) },
+    });
+    expect(file('guest/generic/002.out.bad').toString()).toContain('wrong');
+    expect(file('stdout.log').toString()).toContain('Failed 1 of 5 tests');
+  });
+
+  test('takes disks by their serial numbers, and carries check.time from run to run', async () => {
+    const disks = ['TEST_DEV', 'SCRATCH_DEV'].map((serial) => {
+      const path = home.write(`${serial}.img`, '');
+      truncateSync(path, 512 * 1024 * 1024);
+      return `-drive 'if=none,format=raw,id=${serial},file=${path}' -device virtio-blk-pci,drive=${serial},serial=${serial}`;
+    });
+    const results = join(home.directory, 'carried');
+    const once = () =>
+      home.rapido(['run', 'fstests-xfs', '--results', results, '--', '-g', 'again'], {
+        env: { ...env, FSTESTS_ZRAM_SIZE: '0', QEMU_EXTRA_ARGS: `-nographic ${disks.join(' ')}` },
+      });
+    const first = await once();
+    expect(first.stdout).toMatch(/^xfs\/020 {4} {7} \d+s$/m);
+    const second = await once();
+    expect(second.stdout).toMatch(/^xfs\/020 {4} \d+s \.\.\. {2}\d+s$/m);
+  });
+
+  test('names the test that was running when the kernel crashed', async () => {
+    const { status, result, file } = await run(['fstests-xfs', '--', '-g', 'crashes'], { env });
+    expect({ status, verdict: result?.verdict }).toEqual({ status: 120, verdict: 'crash' });
+    expect(byName(result?.tests)).toEqual({
+      'xfs/011': { status: 'fail', message: 'it was running when the output ended' },
+    });
+    expect(file('guest/check.time').toString()).toBe('');
+  });
+
+  test('names the test that hangs when the time is over', async () => {
+    const { status, result } = await run(['fstests-xfs', '--silence', '15s', '--', '-g', 'hangs'], {
+      env,
+    });
+    expect({ status, verdict: result?.verdict }).toEqual({ status: 124, verdict: 'timeout' });
+    expect(Object.keys(byName(result?.tests))).toEqual(['xfs/010']);
+  });
+
+  test('does not pass when it is asked for a test that there is not', async () => {
+    const { status, result } = await run(['fstests-xfs', '--', 'fstests-check', 'generic/999'], {
+      env,
+    });
+    expect({ status, reason: result?.reason }).toEqual({
+      status: 1,
+      reason: 'the test output: there is no test generic/999',
+    });
+  });
+});
