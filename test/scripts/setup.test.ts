@@ -42,6 +42,9 @@ const DEBIAN: Readonly<Record<string, readonly string[]>> = {
   'libarchive-tools': ['bsdcpio'],
   'libxml2-utils': ['xmllint'],
   'vim-tiny': ['vi'],
+  bc: ['bc'],
+  xfsprogs: ['mkfs.xfs'],
+  rsync: ['rsync'],
 };
 const NEEDED = Object.values(DEBIAN).flat();
 
@@ -82,6 +85,7 @@ function describeMachine(description: Description = {}): string {
   program(machine, 'uname', `echo ${architecture}`);
   program(machine, 'id', `case $1 in -u) echo ${root ? 0 : 1000} ;; *) echo me ;; esac`);
   program(machine, 'npm', FAKE_NPM);
+  if (!lacks.includes('kernel-source')) write(machine, 'usr/src/linux-source-6.1.tar.xz', '');
   for (const name of NEEDED) if (!lacks.includes(name)) program(machine, name);
   if (kernel) installKernel(machine);
   makeCheckout(machine, ready);
@@ -241,6 +245,16 @@ describe('scripts/setup where all is there', () => {
 });
 
 describe('scripts/setup --dry-run', () => {
+  it("wants the source of Debian's kernel for the tests alone, and only on Debian", async () => {
+    const asked = async (osRelease: string, ...options: string[]) => {
+      const machine = describeMachine({ osRelease, lacks: ['kernel-source'] });
+      return (await setup(machine, ['--dry-run', ...options])).stdout.includes('linux-source');
+    };
+    expect(await asked('ID=debian', '--dev')).toBe(true);
+    expect(await asked('ID=debian')).toBe(false);
+    expect(await asked('ID=fedora', '--dev')).toBe(false);
+  });
+
   it('says what it would install on a bare Debian, and why', async () => {
     const machine = describeMachine({ lacks: NEEDED, kernel: false, ready: false });
     const outcome = await setup(machine, ['--dry-run']);
@@ -283,16 +297,16 @@ describe('scripts/setup --dry-run', () => {
     };
     const suse = 'ID="opensuse-tumbleweed"\nID_LIKE="opensuse suse"';
     expect(await commandFor('ID=ubuntu\nID_LIKE=debian', 'x86_64')).toMatchInlineSnapshot(
-      `"apt-get update && apt-get install -y --no-install-recommends qemu-system-x86 dracut-core kmod util-linux mount procps cpio xz-utils zstd bash iproute2 linux-image-generic bsdutils shellcheck build-essential libarchive-tools libxml2-utils vim-tiny"`,
+      `"apt-get update && apt-get install -y --no-install-recommends qemu-system-x86 dracut-core kmod util-linux mount procps cpio xz-utils zstd bash iproute2 linux-image-generic bsdutils shellcheck build-essential libarchive-tools libxml2-utils vim-tiny bc xfsprogs rsync"`,
     );
     expect(await commandFor('ID=debian', 'aarch64')).toMatchInlineSnapshot(
-      `"apt-get update && apt-get install -y --no-install-recommends qemu-system-arm dracut-core kmod util-linux mount procps cpio xz-utils zstd bash iproute2 linux-image-arm64 bsdutils shellcheck build-essential libarchive-tools libxml2-utils vim-tiny"`,
+      `"apt-get update && apt-get install -y --no-install-recommends qemu-system-arm dracut-core kmod util-linux mount procps cpio xz-utils zstd bash iproute2 linux-image-arm64 bsdutils shellcheck build-essential libarchive-tools libxml2-utils vim-tiny bc xfsprogs rsync"`,
     );
     expect(await commandFor('ID=fedora', 'x86_64')).toMatchInlineSnapshot(
-      `"dnf install -y --setopt=install_weak_deps=False qemu-system-x86-core dracut kmod util-linux procps-ng cpio xz zstd bash iproute kernel-core kernel-modules ShellCheck gcc bsdcpio libxml2 vim-minimal"`,
+      `"dnf install -y --setopt=install_weak_deps=False qemu-system-x86-core dracut kmod util-linux procps-ng cpio xz zstd bash iproute kernel-core kernel-modules ShellCheck gcc bsdcpio libxml2 vim-minimal bc xfsprogs rsync"`,
     );
     expect(await commandFor(suse, 'aarch64')).toMatchInlineSnapshot(
-      `"zypper --non-interactive install --no-recommends qemu-arm dracut kmod util-linux procps cpio xz zstd bash iproute2 kernel-default ShellCheck gcc bsdtar libxml2-tools vim-small"`,
+      `"zypper --non-interactive install --no-recommends qemu-arm dracut kmod util-linux procps cpio xz zstd bash iproute2 kernel-default ShellCheck gcc bsdtar libxml2-tools vim-small bc xfsprogs rsync"`,
     );
   });
 

@@ -64,6 +64,8 @@ interface Block {
   numbers: NumberRanges;
   last: number;
   results: number;
+  /** Its program only counts, and prints no results: the totals and the plan agree, none failed. */
+  isCounted: boolean;
   /** Results that no suite of kunit came with. */
   ownResults: number;
   counts: Record<KtapStatus, number>;
@@ -393,6 +395,10 @@ function checkTotals(parser: Parser, block: Block, text: string): boolean {
   const said = new Map(
     [...text.matchAll(/(\w+):(\d+)/g)].map(([, key, value]) => [key!, Number(value)]),
   );
+  if (isCounted(block, said)) {
+    block.isCounted = true;
+    return true;
+  }
   const suite = parser.stack[parser.stack.indexOf(block) + 1] ?? block.orphans.at(-1);
   const { pass, fail, skip, xfail, xpass } =
     (said.has('total') ? suite?.leaves : undefined) ?? block.counts;
@@ -414,6 +420,22 @@ function checkTotals(parser: Parser, block: Block, text: string): boolean {
   return true;
 }
 
+/**
+ * kcmp_test and others of kselftest count what passed (`ksft_inc_pass_cnt`) and print no result of it.
+ * Theirs is that of the program.
+ */
+function isCounted(block: Block, said: ReadonlyMap<string, number>): boolean {
+  const sum = [...said.values()].reduce((total, count) => total + count, 0);
+  const failed = (said.get('fail') ?? 0) + (said.get('error') ?? 0);
+  return (
+    block.parent !== undefined &&
+    block.results === 0 &&
+    sum === block.plan &&
+    sum > 0 &&
+    failed === 0
+  );
+}
+
 /** A block is over: says what its plan had and it had not. */
 function finish(parser: Parser, block: Block, isExcused: boolean): void {
   const begun =
@@ -421,7 +443,7 @@ function finish(parser: Parser, block: Block, isExcused: boolean): void {
   const orphans = block.orphans.flatMap((child) => (child.name === undefined ? [] : [child.name]));
   const isUnheardOf = begun.length > 0 && block.orphans.length === 0;
   for (const child of block.orphans.splice(0)) finishOrphan(parser, child);
-  if (isExcused) return;
+  if (isExcused || block.isCounted) return;
   const missing = missingNumbers(block.numbers, block.plan ?? block.last);
   const numbers = firstNumbers(missing);
   const isWhole = block.plan !== undefined && missing.length === 0;
@@ -490,6 +512,7 @@ function createBlock(parent: Block | undefined, margin: Margin, name: string[] |
     numbers: [],
     last: 0,
     results: 0,
+    isCounted: false,
     ownResults: 0,
     counts: { ...noCounts },
     leaves: { ...noCounts },

@@ -429,6 +429,16 @@ describe('what is wrong is said', () => {
     expect(parse(text).problems).toEqual(problems);
   });
 
+  test('a program of kselftest that only counts what passed has the result of the whole', () => {
+    const program = (totals: string) =>
+      `TAP version 13\n1..1\n# selftests: kcmp: kcmp_test\n# TAP version 13\n# 1..3\n# # Totals: ${totals} xfail:0 xpass:0 skip:0 error:0\nok 1 selftests: kcmp: kcmp_test`;
+    expect(summarize(program('pass:3 fail:0'))).toBe('pass 1 kcmp/kcmp_test');
+    expect(summarize(program('pass:2 fail:1'))).toContain(
+      'its totals say fail:1, its lines fail:0',
+    );
+    expect(summarize(program('pass:2 fail:0'))).toContain('no result of test 1-3');
+  });
+
   test('errors are in the totals of kselftest what failures are in its lines', () => {
     const totals = '# Totals: pass:0 fail:0 xfail:0 xpass:0 skip:0 error:1';
     expect(summarize(`1..1\nnot ok 1 # error a\n${totals}`)).toBe('fail 1 a: ERROR a');

@@ -1,0 +1,103 @@
+#!/bin/bash
+# Makes a VM ready for the Linux Test Project, and is the command run-ltp there:
+#
+#   run-ltp [-f FILE[,FILE]…] [-s PATTERN] [-c COMMAND]…
+#
+# runs what files of runtest/ name (`syscalls` unless something is said), or of that the tests whose
+# names an extended regular expression matches; or commands. What it prints has the form of ltp-pan:
+# https://github.com/linux-test-project/ltp. Exit status: 0, or 1 where a test failed.
+set -u
+
+die() {
+	echo "ltp: $*" >&2
+	exit 2
+}
+
+set_up() {
+	[[ -d runtest ]] || die "$PWD has no directory runtest: is it the Linux Test Project?"
+	compgen -G 'testcases/*' > /dev/null || die "$PWD has no tests: make install"
+	ip link set dev lo up 2> /dev/null
+	# Tests that need a block device make one.
+	modprobe --quiet loop
+	mkdir -p /usr/local/bin
+	ln -sf "$0" /usr/local/bin/run-ltp
+	[[ ! -t 0 ]] || echo "Ready in $PWD: run-ltp -f math, or run-ltp -c getpid01"
+	# shellcheck disable=SC2154 # guest/init exports it
+	if [[ -n ${LTP_AUTORUN_CMD-} && ${rapido_run-} != 1 ]]; then
+		set_environment
+		bash -c "$LTP_AUTORUN_CMD"
+	fi
+}
+
+set_environment() {
+	local directory config
+	export LTPROOT=$LTP_DIR TMPDIR=/tmp LTP_COLORIZE_OUTPUT=n
+	# Tests limit their own time.
+	[[ ${RAPIDO_EMULATED-} != 1 ]] || export LTP_TIMEOUT_MUL=${LTP_TIMEOUT_MUL:-10}
+	for config in /.config "/boot/config-$(uname -r)"; do
+		[[ ! -r $config ]] || export KCONFIG_PATH=${KCONFIG_PATH:-$config}
+	done
+	if [[ -d testcases/bin ]]; then
+		PATH=$PWD/testcases/bin:$PATH
+	else
+		# A tree that was built and not installed.
+		while read -r directory; do
+			PATH=$directory:$PATH
+		done < <(find "$PWD/testcases" -type f -perm -u+x -printf '%h\n' | sort -u)
+	fi
+	export PATH=$PWD/bin:$PATH
+}
+
+# Adds the tests of a runtest file to `tags` and `commands`.
+read_runtest() {
+	local file=$1 tag command
+	[[ $file == */* ]] || file=runtest/$file
+	[[ -r $file ]] || die "there is no $file in $PWD"
+	while read -r tag command || [[ -n $tag ]]; do
+		[[ -n $tag && $tag != '#'* ]] || continue
+		[[ $tag =~ $pattern ]] || continue
+		tags+=("$tag")
+		commands+=("$command")
+	done < "$file"
+}
+
+# A test gets a group of processes of its own, and no input.
+run_test() {
+	local tag=$1 command=$2 begun=$SECONDS status type=exited
+	printf '<<<test_start>>>\ntag=%s stime=%(%s)T\ncmdline="%s"\ncontacts=""\nanalysis=exit\n<<<test_output>>>\n' \
+		"$tag" -1 "$command"
+	echo "run-ltp: $tag" > /dev/kmsg
+	setsid --wait bash -c "$command" < /dev/null 2>&1
+	status=$?
+	# 32: the test cannot be run here (TCONF).
+	((status == 0 || status == 32)) || failed=1
+	# How a shell tells of a signal.
+	((status <= 128)) || { type=signaled status=$((status - 128)); }
+	printf '\n<<<execution_status>>>\ninitiation_status="ok"\nduration=%d termination_type=%s termination_id=%d corefile=no\n<<<test_end>>>\n' \
+		$((SECONDS - begun)) "$type" "$status"
+}
+
+run_ltp() {
+	local option files=() tags=() commands=() pattern='' failed=0 i
+	while getopts f:s:c: option; do
+		case $option in
+		f) IFS=, read -r -a option <<< "$OPTARG" && files+=("${option[@]}") ;;
+		s) pattern=$OPTARG ;;
+		c) read -r option _ <<< "$OPTARG" && tags+=("${option##*/}") && commands+=("$OPTARG") ;;
+		*) die 'usage: run-ltp [-f FILE[,FILE]...] [-s PATTERN] [-c COMMAND]...' ;;
+		esac
+	done
+	((OPTIND > $#)) || die "${*:OPTIND:1}: no such option; a command goes behind -c"
+	cd "$LTP_DIR" || die "there is no $LTP_DIR"
+	((${#files[@]} + ${#tags[@]} > 0)) || files=(syscalls)
+	for i in "${files[@]}"; do read_runtest "$i"; done
+	((${#tags[@]} > 0)) || die "no test in ${files[*]} matches $pattern"
+	set_environment
+	for i in "${!tags[@]}"; do run_test "${tags[i]}" "${commands[i]}"; done
+	return "$failed"
+}
+
+case ${0##*/} in
+run-ltp) run_ltp "$@" ;;
+*) set_up ;;
+esac

@@ -1,0 +1,73 @@
+import { defineCut } from 'rapido';
+
+/**
+ * blktests. Tests that want a device run on a zram device and on a loop device; others make null_blk,
+ * loop, scsi_debug or NVMe devices of their own. `rapido run blktests-zram -- -q 60 block loop/001`:
+ * options are those of `check`; name tests behind one.
+ */
+export default defineCut({
+  summary: 'Block layer tests: blktests (BLKTESTS_SRC) on zram, null_blk and loop devices',
+
+  // What check stops without, and what most tests call.
+  binaries: [
+    ...['sh', 'awk', 'basename', 'blockdev', 'cat', 'chmod', 'column', 'cp', 'cut', 'date', 'dd'],
+    ...['df', 'diff', 'dirname', 'dmesg', 'expr', 'find', 'findmnt', 'getconf', 'getopt', 'grep'],
+    ...[
+      'head',
+      'id',
+      'kill',
+      'ln',
+      'losetup',
+      'ls',
+      'lsblk',
+      'lsmod',
+      'mkdir',
+      'mktemp',
+      'mknod',
+      'mkfifo',
+    ],
+    ...['modinfo', 'modprobe', 'mount', 'mv', 'nproc', 'ps', 'readlink', 'realpath', 'rm', 'rmdir'],
+    ...['rmmod', 'sed', 'seq', 'sleep', 'sort', 'stat', 'stty', 'sync', 'tac', 'tail', 'tee'],
+    ...['timeout', 'touch', 'tr', 'truncate', 'tput', 'umount', 'uname', 'uniq', 'wc', 'xargs'],
+    ...['true', 'false', 'taskset', 'md5sum'],
+  ],
+  optionalBinaries: [
+    ...['bc', 'blkdiscard', 'blkparse', 'blktrace', 'blkzone', 'cmp', 'cryptsetup', 'dmsetup'],
+    ...['ethtool', 'fio', 'hexdump', 'ip', 'killall', 'lsscsi', 'lvm', 'mdadm', 'mkfs.btrfs'],
+    ...['mkfs.ext2', 'mkfs.ext4', 'mkfs.f2fs', 'mkfs.vfat', 'mkfs.xfs', 'nbd-client', 'nbd-server'],
+    ...['nvme', 'od', 'parted', 'partprobe', 'partx', 'pgrep', 'pkill', 'setpci', 'setpriv'],
+    ...['sfdisk', 'sg_raw', 'sha256sum', 'strace', 'su', 'sysctl', 'udevadm', 'vgcreate', 'which'],
+    ...['xfs_io', 'egrep', 'perl'],
+  ],
+
+  drivers: ['zram', 'loop'],
+  optionalDrivers: [
+    ...['null_blk', 'scsi_debug', 'sd_mod', 'sg', 'lzo', 'lzo_rle', 'brd', 'nbd', 'ublk_drv'],
+    ...['nvme', 'nvme-loop', 'nvme-tcp', 'nvmet', 'nvmet-tcp', 'dm-mod', 'dm-crypt', 'dm-flakey'],
+    ...['dm-delay', 'dm-multipath', 'dm-zero', 'dm-error', 'raid0', 'raid1', 'bcache'],
+    ...['bfq', 'kyber-iosched', 'mq-deadline', 'ext4', 'xfs', 'btrfs', 'f2fs', 'vfat', 'configfs'],
+  ],
+
+  trees: [{ source: '${BLKTESTS_SRC}', exclude: ['.git', '*.o', '/results', '/config'] }],
+  files: [{ source: '${KERNEL_SRC}/.config', target: '/.config', optional: true }],
+  contents: {
+    '/etc/passwd': 'root:x:0:0:root:/root:/bin/bash\nnobody:x:65534:65534:nobody:/:/bin/false\n',
+    '/etc/group': 'root:x:0:\nnogroup:x:65534:\n',
+  },
+  directory: '${BLKTESTS_SRC}',
+  autorun: ['blktests.sh'],
+
+  test: { command: ['./check'], output: 'blktests' },
+  resources: { cpus: 2, memory: '2G' },
+  conf: {
+    needs: ['BLKTESTS_SRC'],
+    uses: ['BLKTESTS_AUTORUN_CMD'],
+    defines: {
+      BLKTESTS_ZRAM_SIZE: {
+        type: 'size',
+        meaning: 'Size of each of the two devices that blktests-zram tests.',
+        default: '1G',
+      },
+    },
+  },
+});

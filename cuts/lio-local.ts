@@ -1,0 +1,24 @@
+import { defineCut } from 'rapido';
+
+/** A SCSI disk that the kernel serves to itself: LIO with its loopback fabric, on zram. */
+export default defineCut({
+  summary: 'A SCSI disk over LIO and its loopback fabric, backed by zram',
+  binaries: [
+    ...['sh', 'cat', 'ls', 'mkdir', 'rmdir', 'ln', 'rm', 'mount', 'umount', 'findmnt', 'dmesg'],
+    ...['dd', 'cmp', 'blockdev', 'sync', 'sleep', 'ps', 'grep', 'find', 'df', 'sha256sum', 'head'],
+    ...['lsblk', 'modprobe', 'rmmod', 'lsmod', 'tail', 'stty'],
+  ],
+  optionalBinaries: ['sg_inq', 'lsscsi', 'mkfs.xfs', 'mkfs.ext4', 'fio', 'strace', 'vi', 'less'],
+  drivers: ['zram', 'target_core_mod', 'target_core_iblock', 'tcm_loop', 'sd_mod'],
+  optionalDrivers: ['lzo', 'lzo_rle', 'configfs', 'sg', 'target_core_file', 'xfs', 'ext4'],
+  autorun: ['lio-local.sh'],
+  conf: {
+    defines: {
+      LIO_LOCAL_SIZE: {
+        type: 'size',
+        meaning: 'Size of the disk of lio-local.',
+        default: '1G',
+      },
+    },
+  },
+});

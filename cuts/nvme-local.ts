@@ -1,0 +1,36 @@
+import { defineCut } from 'rapido';
+
+/**
+ * An NVMe device that the kernel serves to itself, on zram: nvmet over its loop transport, or where a
+ * kernel has none (Debian's) over TCP on the loopback interface.
+ */
+export default defineCut({
+  summary: 'An NVMe device over nvmet (loop, or TCP to itself), backed by zram',
+  binaries: [
+    ...['sh', 'cat', 'ls', 'mkdir', 'rmdir', 'ln', 'rm', 'mount', 'umount', 'findmnt', 'dmesg'],
+    ...['dd', 'cmp', 'blockdev', 'sync', 'sleep', 'ps', 'grep', 'find', 'df', 'sha256sum', 'head'],
+    ...['lsblk', 'modprobe', 'rmmod', 'lsmod', 'tail', 'stty', 'ip'],
+  ],
+  optionalBinaries: ['nvme', 'mkfs.xfs', 'mkfs.ext4', 'fio', 'strace', 'vi', 'less'],
+  drivers: ['zram', 'nvmet', 'nvme-fabrics'],
+  optionalDrivers: [
+    'nvme-loop',
+    'nvmet-tcp',
+    'nvme-tcp',
+    'lzo',
+    'lzo_rle',
+    'configfs',
+    'xfs',
+    'ext4',
+  ],
+  autorun: ['nvme-local.sh'],
+  conf: {
+    defines: {
+      NVME_LOCAL_SIZE: {
+        type: 'size',
+        meaning: 'Size of the device of nvme-local.',
+        default: '1G',
+      },
+    },
+  },
+});

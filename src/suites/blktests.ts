@@ -1,0 +1,120 @@
+import type { SuiteListener, SuiteOutcome, SuiteParser, TestStatus } from './suite.ts';
+
+/** How much of what `check` says below a test is kept. */
+const MOST_LINES = 100;
+const MOST_CHARACTERS = 16 * 1024;
+
+/** A test whose result may have come, and what stands below it. */
+interface OpenTest {
+  path: string[];
+  status: TestStatus | undefined;
+  lines: string[];
+  characters: number;
+  duration: number | undefined;
+}
+
+interface Parser {
+  listener: SuiteListener;
+  outcome: SuiteOutcome;
+  open: OpenTest | undefined;
+}
+
+const STATUSES: Readonly<Record<string, TestStatus>> = {
+  passed: 'pass',
+  failed: 'fail',
+  'not run': 'skip',
+};
+
+/**
+ * Reads what `check` of blktests prints where no terminal is (https://github.com/linux-blktests/blktests,
+ * `check`, `_output_status` to `_output_test_run`): a line with the name of the test that begins, the
+ * same with its result, and indented lines: measured values, reasons, a diff. A test that runs on
+ * several devices or under several conditions has a result for each:
+ *
+ *     block/005 => zram0 (switch schedulers while doing IO)        [passed]
+ *         runtime    ...  1.226s
+ */
+export function createBlktestsParser(listener: SuiteListener): SuiteParser {
+  const parser: Parser = { listener, outcome: { found: false, problems: [] }, open: undefined };
+  return {
+    push: (line) => takeLine(parser, line),
+    end: () => {
+      closeTest(parser);
+      return parser.outcome;
+    },
+  };
+}
+
+function takeLine(parser: Parser, line: string): void {
+  const header = parseHeader(line);
+  if (header === undefined) {
+    addDetail(parser, line);
+    return;
+  }
+  parser.outcome.found = true;
+  const path = header.path;
+  // The line of the beginning, and the one with the result.
+  const isSame = parser.open?.status === undefined && isEqual(parser.open?.path, path);
+  if (!isSame) {
+    closeTest(parser);
+    parser.open = { path, status: undefined, lines: [], characters: 0, duration: undefined };
+    if (header.status === undefined) parser.listener.onStart(path);
+  }
+  if (header.status !== undefined) {
+    // What stood between the two is how the last run went.
+    Object.assign(parser.open!, { status: header.status, lines: [], characters: 0 });
+  }
+}
+
+/** Group and number (`***`: a whole group that is not run), ` => ` and devices, conditions (`tr=loop`) and a description in parentheses. */
+const HEADER =
+  /^([\w-]+\/(?:\d{3,}|\*{3}))(?: => (\S[^()]*?))?(?: \(([^()=]+=[^()]*)\)(?= \())?(?: \(.*\))? *(?:\[(passed|failed|not run)\])?$/;
+
+function parseHeader(line: string): { path: string[]; status: TestStatus | undefined } | undefined {
+  const [, name, devices, conditions, status] = HEADER.exec(line) ?? [];
+  if (name === undefined) return undefined;
+  // `check` fills the name up with blanks to 60 characters, whatever follows.
+  if (status === undefined && line.length < 60) return undefined;
+  const path = [...name.split('/'), devices, conditions].filter((part) => part !== undefined);
+  return { path, status: status === undefined ? undefined : STATUSES[status] };
+}
+
+function addDetail({ open }: Parser, line: string): void {
+  if (open?.status === undefined) return;
+  const [, seconds] = /^ {4}runtime +(?:\S+ +)?\.\.\. +(\d+(?:\.\d+)?)s$/.exec(line) ?? [];
+  if (seconds !== undefined && open.duration === undefined) {
+    open.duration = Math.round(Number(seconds) * 1000);
+  }
+  // Values that were measured are `name  before  ...  now`; what they were before may be missing.
+  if (/^ {4}\S.* \.\.\.( |$)/.test(line)) return;
+  if (open.lines.length >= MOST_LINES || open.characters + line.length > MOST_CHARACTERS) return;
+  open.lines.push(line.replace(/^ {4}/, ''));
+  open.characters += line.length;
+}
+
+function closeTest(parser: Parser): void {
+  const { open, listener } = parser;
+  parser.open = undefined;
+  // Of a test without a result whoever listens knows that it began.
+  if (open?.status === undefined) return;
+  const { path, status, lines, duration } = open;
+  const text = lines.join('\n').trimEnd();
+  listener.onTest({
+    path,
+    status,
+    ...(status !== 'pass' && text !== '' && { message: summarize(lines) }),
+    ...(status === 'fail' && text !== '' && { output: text }),
+    ...(duration !== undefined && { duration }),
+  });
+}
+
+/** Reasons for not running stand one below the other; a diff is named by its file. */
+function summarize(lines: readonly string[]): string {
+  const [first = ''] = lines;
+  const isDiff = first.startsWith('--- ');
+  return isDiff ? 'the output is not as expected' : lines.filter((line) => line !== '')[0]!.trim();
+}
+
+function isEqual(a: readonly string[] | undefined, b: readonly string[]): boolean {
+  return a?.length === b.length && a.every((part, index) => part === b[index]);
+}

@@ -1,0 +1,108 @@
+import { afterAll, describe, expect, test } from 'vitest';
+import { createRunner } from '../support/runs.ts';
+import { createWorkspace } from '../support/workspace.ts';
+
+/**
+ * A `check` of our own that prints as the one of blktests does. A test is a file tests/GROUP/NUMBER with
+ * a shell function `test`, or `test_device` for each of TEST_DEVS, and its output in NUMBER.out.
+ */
+const CHECK = `#!/bin/bash
+. ./config
+say() {
+	printf '%-60s' "$1 (\${DESCRIPTION-})"
+	[[ -z \${2-} ]] && echo || echo " [$2]"
+}
+one() {
+	local bad=$OUTPUT/$1.out.bad seconds status=passed
+	SKIP_REASON=
+	mkdir -p "\${bad%/*}"
+	say "$2"
+	TIMEFORMAT=%R
+	seconds=$({ time "$3" > "$bad" 2>&1; } 2>&1)
+	[[ -e /tmp/skip ]] && { say "$2" 'not run'; echo "    $(< /tmp/skip)"; rm /tmp/skip; return; }
+	cmp -s "tests/$1.out" "$bad" || status=failed
+	say "$2" "$status"
+	echo "    runtime    ...  \${seconds}s"
+	[[ $status == passed ]] && return
+	diff -u "tests/$1.out" "$bad" | while IFS= read -r line; do echo "    $line"; done
+	failed=1
+}
+failed=0
+for name; do
+	unset -f test_device run_test
+	. "tests/$name"
+	if declare -fF test_device > /dev/null; then
+		for TEST_DEV in "\${TEST_DEVS[@]}"; do
+			one "$name" "$name => \${TEST_DEV##*/}" test_device
+		done
+	else
+		one "$name" "$name" run_test
+	fi
+done
+exit $failed
+`;
+
+describe('rapido run blktests-zram, with a tree of our own in the layout of blktests', () => {
+  const home = createWorkspace(afterAll);
+  const run = createRunner(home);
+  const path = home.write('blk tests/check', CHECK, 0o755);
+  const tree = path.replace(/\/check$/, '');
+  const add = (name: string, script: string, expected = '') => {
+    home.write(`blk tests/tests/${name}`, script);
+    home.write(`blk tests/tests/${name}.out`, expected);
+  };
+  add(
+    'block/001',
+    `DESCRIPTION='what is written is there'
+    test_device() {
+      dd if=/dev/urandom of=/tmp/data bs=64k count=4 status=none
+      dd if=/tmp/data of="$TEST_DEV" oflag=direct bs=64k status=none
+      dd if="$TEST_DEV" iflag=direct bs=64k count=4 status=none | cmp - /tmp/data && echo same
+    }`,
+    'same\n',
+  );
+  add(
+    'block/002',
+    `DESCRIPTION='null_blk through configfs'
+    run_test() {
+      modprobe null_blk nr_devices=0 && mkdir /sys/kernel/config/nullb/mine &&
+        echo 1 > /sys/kernel/config/nullb/mine/power && ls /sys/kernel/config/nullb
+    }`,
+    'features\nmine\n',
+  );
+  add('block/003', "DESCRIPTION='wrong'; run_test() { echo wrong; }", 'right\n');
+  add('loop/001', "DESCRIPTION='elsewhere'; run_test() { echo 'no moon base' > /tmp/skip; }");
+  add('loop/002', "DESCRIPTION='the end'; run_test() { echo c > /proc/sysrq-trigger; }");
+  const env = { BLKTESTS_SRC: tree, BLKTESTS_ZRAM_SIZE: '64M' };
+
+  test('tells each test on each device, and keeps the output that was not expected', async () => {
+    const { status, result, file } = await run(
+      ['blktests-zram', '--', './check', 'block/001', 'block/002', 'block/003', 'loop/001'],
+      { env },
+    );
+    expect({ status, verdict: result?.verdict }).toEqual({ status: 1, verdict: 'fail' });
+    const duration = expect.any(Number);
+    expect(result?.tests).toEqual([
+      { name: 'block/001/zram0', status: 'pass', duration },
+      { name: 'block/001/loop0', status: 'pass', duration },
+      { name: 'block/002', status: 'pass', duration },
+      {
+        name: 'block/003',
+        status: 'fail',
+        duration,
+        message: 'the output is not as expected',
+        output: expect.stringContaining('-right\n+wrong'),
+      },
+      { name: 'loop/001', status: 'skip', message: 'no moon base' },
+    ]);
+    expect(file('guest/blktests/block/003.out.bad').toString()).toBe('wrong\n');
+  });
+
+  test('names the test that was running when the kernel crashed', async () => {
+    const { status, result } = await run(['blktests-zram', '--', './check', 'loop/002'], { env });
+    expect({ status, verdict: result?.verdict }).toEqual({ status: 120, verdict: 'crash' });
+    expect(result?.tests).toEqual([
+      { name: 'loop/002', status: 'fail', message: 'it was running when the output ended' },
+    ]);
+  });
+});

@@ -1,0 +1,86 @@
+import { execFileSync } from 'node:child_process';
+import { existsSync, readdirSync, rmSync } from 'node:fs';
+import { join } from 'node:path';
+import { afterAll, beforeAll, describe, expect, test } from 'vitest';
+import { createRunner } from '../support/runs.ts';
+import { createWorkspace } from '../support/workspace.ts';
+
+/** Debian's package linux-source-… , which `scripts/setup --dev` installs. */
+function findKernelSource(): string | undefined {
+  if (!existsSync('/usr/src')) return undefined;
+  const name = readdirSync('/usr/src').find((file) => /^linux-source-[\d.]+\.tar\.xz$/.test(file));
+  return name === undefined ? undefined : join('/usr/src', name);
+}
+
+const source = findKernelSource();
+const COLLECTIONS = ['size', 'kcmp', 'clone3', 'sync'];
+
+/** Real collections, built from the kernel's source. Skipped where there is no linux-source package. */
+describe.skipIf(source === undefined)('rapido run kselftest', () => {
+  const home = createWorkspace(afterAll);
+  const run = createRunner(home);
+  // make cannot do with the blank in the path of a workspace.
+  let directory = '';
+  let installed = '';
+
+  beforeAll(() => {
+    directory = execFileSync('mktemp', ['-d', '/var/tmp/rapido-kselftest-XXXXXX'], {
+      encoding: 'utf8',
+    }).trim();
+    const name = source!.replace(/^.*\/|\.tar\.xz$/g, '');
+    const parts = ['tools/testing/selftests', 'tools/include', 'scripts', 'arch/x86/include'];
+    execFileSync('tar', [
+      ...['-xJf', source!, '-C', directory],
+      ...parts.map((part) => `${name}/${part}`),
+    ]);
+    installed = join(directory, 'installed');
+    execFileSync(
+      'make',
+      [
+        ...['-s', '-C', join(directory, name, 'tools/testing/selftests')],
+        ...[`TARGETS=${COLLECTIONS.join(' ')}`, `INSTALL_PATH=${installed}`, 'install'],
+      ],
+      { stdio: 'pipe' },
+    );
+  }, 300_000);
+  afterAll(() => rmSync(directory, { recursive: true, force: true }));
+
+  test('runs the collections that were asked for, and tells each test', async () => {
+    const options = COLLECTIONS.flatMap((collection) => ['-c', collection]);
+    const { result, file } = await run(['kselftest', '--', ...options], {
+      env: { KSELFTEST_DIR: installed },
+    });
+    const tests = Object.fromEntries(
+      (result?.tests ?? []).map(({ name, status }) => [name, status]),
+    );
+    expect(tests).toMatchObject({
+      'size/get_size/get runtime memory use': 'pass',
+      'kcmp/kcmp_test': 'pass',
+      'sync/sync_test': 'skip',
+    });
+    expect(Object.keys(tests).filter((name) => name.startsWith('clone3/'))).not.toEqual([]);
+    expect(result?.notes).not.toContainEqual(expect.stringContaining('kcmp'));
+    expect(file('stdout.log').toString()).toContain('# selftests: kcmp: kcmp_test');
+  });
+
+  test('gives every test the time that KSELFTEST_TIMEOUT_FACTOR says', async () => {
+    const { stdout } = await run(
+      ['kselftest', '-x', 'for name in */settings; do echo "$name $(< $name)"; done'],
+      { env: { KSELFTEST_DIR: installed, KSELFTEST_TIMEOUT_FACTOR: '3' } },
+    );
+    expect(stdout.trim().split('\n')).toEqual(
+      [...COLLECTIONS].sort().map((name) => `${name}/settings timeout=135`),
+    );
+  });
+});
+
+test('refuses a kselftest that is not there, and says how to make one', async () => {
+  const home = createWorkspace();
+  const { status, stderr } = await home.rapido(['cut', 'kselftest'], {
+    env: { KSELFTEST_DIR: '/nowhere' },
+  });
+  expect(status).toBe(1);
+  expect(stderr).toContain(
+    "trees: /nowhere is not a directory (KSELFTEST_DIR: Where the kernel's own tests were put by `make kselftest-install`.)",
+  );
+});

@@ -1,0 +1,54 @@
+import { dirname } from 'node:path';
+import { afterAll, describe, expect, test } from 'vitest';
+import { createRunner } from '../support/runs.ts';
+import { createWorkspace } from '../support/workspace.ts';
+
+describe('rapido run ltp, with a tree of our own in the layout of the Linux Test Project', () => {
+  const home = createWorkspace(afterAll);
+  const run = createRunner(home);
+  const runtest = home.write(
+    'l t p/runtest/ours',
+    `#DESCRIPTION: ours
+good good01
+
+bad bad01 "two words"
+elsewhere elsewhere01
+killed kill -SEGV $$
+gone gone01
+`,
+  );
+  home.write('l t p/runtest/others', 'other good01\n');
+  const tool = (name: string, script: string) =>
+    home.write(`l t p/testcases/bin/${name}`, `#!/bin/sh\n${script}\n`, 0o755);
+  tool('good01', 'echo "good01.c:1: TPASS: it is good, $LTPROOT"');
+  tool('bad01', 'echo "bad01.c:2: TPASS: so far"; echo "bad01.c:3: TFAIL: not $1"; exit 1');
+  tool('elsewhere01', 'echo "elsewhere01    1  TCONF  :  elsewhere01.c:9: no moon base"; exit 32');
+  const env = { LTP_DIR: dirname(dirname(runtest)) };
+
+  test('tells each test of a runtest file, and commands', async () => {
+    const { status, result, file } = await run(
+      ['ltp', '--', '-f', 'ours', '-c', 'bad01 "one word"'],
+      { env },
+    );
+    expect({ status, verdict: result?.verdict }).toEqual({ status: 1, verdict: 'fail' });
+    const duration = expect.any(Number);
+    expect(result?.tests).toMatchObject([
+      { name: 'bad01', status: 'fail', message: 'TFAIL: not one word', duration },
+      { name: 'good', status: 'pass', duration },
+      { name: 'bad', status: 'fail', message: 'TFAIL: not two words' },
+      { name: 'elsewhere', status: 'skip', message: 'TCONF: elsewhere01.c:9: no moon base' },
+      { name: 'killed', status: 'fail', message: 'killed by signal 11' },
+      { name: 'gone', status: 'fail', message: 'exit status 127' },
+    ]);
+    expect(file('stdout.log').toString()).toContain(`it is good, ${env.LTP_DIR}`);
+  });
+
+  test('passes when all that a pattern chooses pass or cannot be run here', async () => {
+    const { status, result } = await run(
+      ['ltp', '--', '-f', 'ours,others', '-s', '^(good|other|elsewhere)$'],
+      { env },
+    );
+    expect({ status, verdict: result?.verdict }).toEqual({ status: 0, verdict: 'pass' });
+    expect(result?.tests?.map(({ name }) => name)).toEqual(['good', 'elsewhere', 'other']);
+  });
+});
