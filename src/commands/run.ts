@@ -68,7 +68,8 @@ export async function runRun(name: string, options: RunOptions, ui: Ui): Promise
     await catchUserError(() => addDecodedTraces(result, job, store));
   }
   ui.endProgress();
-  pruneRuns(parent, conf.get('RESULTS_KEEP'));
+  // Old runs that cannot be removed are nothing against this one.
+  await catchUserError(() => void pruneRuns(parent, conf.get('RESULTS_KEEP')));
   report(run, result, job);
   if (failure !== undefined || unwritten !== undefined) throw failure ?? unwritten;
   return options.bisect === true ? bisectStatus(result, blames) : result.status;

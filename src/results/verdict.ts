@@ -161,14 +161,15 @@ function judgeScripts({ record: { events }, autorun }: RunFacts): Judgement | un
   );
 }
 
-function judgeCommand({ record, hasCommand }: RunFacts): Judgement | undefined {
+function judgeCommand({ record, hasCommand, tests }: RunFacts): Judgement | undefined {
   if (!hasCommand) return undefined;
   const end = record.events.find((event) => event.event === 'command-end');
   if (end === undefined) {
     return verdictOf('crash', 'the VM powered off before the command was heard to end');
   }
   if (end.status === 0) return undefined;
-  return { verdict: 'fail', status: end.status, reason: describeStatus(end.status) };
+  const reason = describeFailures(tests) ?? describeStatus(end.status);
+  return { verdict: 'fail', status: end.status, reason };
 }
 
 /** Status of a program that a shell cannot find, or cannot execute. */
@@ -185,16 +186,21 @@ function describeStatus(status: number): string {
 }
 
 function judgeTests({ tests, testProblems }: RunFacts): Judgement | undefined {
-  const failed = tests.filter(isFailure);
-  const [first] = failed;
-  if (first !== undefined) {
-    const what = failed.length === 1 ? first.name : `${failed.length} of ${tests.length} tests`;
-    return verdictOf('fail', `${what} failed`);
-  }
+  const failures = describeFailures(tests);
+  if (failures !== undefined) return verdictOf('fail', failures);
   const [problem] = testProblems;
   if (problem !== undefined) return verdictOf('fail', `the test output: ${problem}`);
   if (tests.length === 0 || tests.some(({ status }) => status !== 'skip')) return undefined;
   return verdictOf('error', `nothing was tested: ${describeSkipped(tests)}`);
+}
+
+function describeFailures(tests: readonly TestResult[]): string | undefined {
+  const failed = tests.filter(isFailure);
+  const [first] = failed;
+  if (first === undefined) return undefined;
+  return failed.length === 1
+    ? `${first.name} failed`
+    : `${failed.length} of ${tests.length} tests failed`;
 }
 
 function describeSkipped(tests: readonly TestResult[]): string {

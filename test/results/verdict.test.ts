@@ -489,7 +489,7 @@ test('what the output says of single tests', () => {
     there is no test in it at all
       fail 1: the test output: there is no KTAP in it
     one fails, and so does the command
-      fail 1: the command ended with status 1"
+      fail 1: a failed"
   `);
 });
 
