@@ -134,8 +134,8 @@ function buildProgram(rest: readonly string[] | undefined, done: (status: number
     .description('cut, boot, run a command with nobody watching, and judge how it went')
     .argument('<name>', 'a target of `rapido list`')
     .usage('[options] <name> [-- command and arguments]')
-    .option('-x, --exec <text>', 'run this text with a shell')
-    .option('-f, --file <script>', 'run this script of the host')
+    .option('-x, --exec <text>', 'run this text with a shell', once('-x'))
+    .option('-f, --file <script>', 'run this script of the host', once('-f'))
     .option('-i, --install <program>', 'add a program with its libraries (repeatable)', collect)
     .option('--include <src[:dst]>', 'add a file or directory (repeatable)', collect)
     .option('--driver <module>', 'add a kernel module (repeatable)', collect)
@@ -260,6 +260,16 @@ async function ui() {
 
 function collect(value: string, previous: string[] | undefined): string[] {
   return [...(previous ?? []), value];
+}
+
+/** For an option whose second value must not quietly replace the first. */
+function once(option: string) {
+  return (value: string, previous: string | undefined): string => {
+    if (previous === undefined) return value;
+    throw new UsageError(`${option} was given twice: there can be one command only`, {
+      hint: 'put both into one: -x "first && second", or a script',
+    });
+  };
 }
 
 function refuseRest(rest: readonly string[] | undefined, command: { name(): string }): void {

@@ -69,7 +69,13 @@ function chooseCommand({ command, exec, file }: RunOptions): CommandRequest | un
     ...(file === undefined ? [] : [{ script: file }]),
   ];
   if (given.length > 1) {
-    throw new UsageError('there can be one command only: -x, -f, or what follows `--`');
+    throw new UsageError('there can be one command only: -x, -f, or what follows `--`', {
+      hint:
+        file === undefined ? 'take one of them away' : 'a script with arguments: -- ./script a b',
+    });
+  }
+  if (exec?.trim() === '') {
+    throw new UsageError('-x: there is no command in it', { hint: "-x 'uname -a'" });
   }
   if (command?.length === 0 || command?.[0]?.length === 0) {
     throw new UsageError('there is no command after `--`', {

@@ -4,6 +4,7 @@ import { EXIT, explainSystemError, UsageError, UserError } from '../errors.ts';
 import { describeSource } from '../host/git-describe.ts';
 import { describePlan } from '../image/describe-plan.ts';
 import { isOwnTest } from '../image/resolve-command.ts';
+import type { CommandRequest } from '../image/resolve-request.ts';
 import { bisectStatus } from '../results/bisect.ts';
 import { decodeSplats } from '../results/decode-stacktrace.ts';
 import { formatJunit } from '../results/junit.ts';
@@ -19,7 +20,7 @@ import { formatSummary } from '../results/summary.ts';
 import { type Blame, type Judgement, RUN_EXIT } from '../results/verdict.ts';
 import { readTail } from '../sys/read-tail.ts';
 import { cleaningUpOnSignals, type EndingSignal } from '../sys/signals.ts';
-import { isDirectory, lstatIfReachable } from '../sys/stat.ts';
+import { isDirectory, isReadable, isWritable, lstatIfReachable } from '../sys/stat.ts';
 import { writeFileAtomic } from '../sys/temporary.ts';
 import type { Ui } from '../ui/terminal.ts';
 import { describeDisk } from '../vm/disks.ts';
@@ -38,6 +39,7 @@ export async function runRun(name: string, options: RunOptions, ui: Ui): Promise
   const context = createContext(options, ui);
   const settings = readRunOptions(options, context.cwd);
   refuseStrangeTarget(settings.junit);
+  refuseMissingScript(settings.command, context.cwd);
   const { cut, conf } = await openCut(context, name);
   requirePrograms(context);
   const job: Job = { options, settings, context, cut, conf };
@@ -62,7 +64,10 @@ export async function runRun(name: string, options: RunOptions, ui: Ui): Promise
   const failure = await catchUserError(async () => {
     blames = await perform({ ...job, run, onInterrupt }, result);
   });
-  if (failure !== undefined) result.reason = failure.message;
+  if (failure !== undefined) {
+    result.reason = failure.message;
+    result.notes.push(...failure.problems);
+  }
   const unwritten = await catchUserError(store);
   if (failure === undefined && unwritten === undefined) {
     await catchUserError(() => addDecodedTraces(result, job, store));
@@ -87,11 +92,21 @@ async function catchUserError(work: () => Promise<void> | void): Promise<UserErr
   }
 }
 
+/** A misspelt script is a mistake of the command line: no other commit will have it. */
+function refuseMissingScript(command: CommandRequest | undefined, cwd: string): void {
+  if (command === undefined || !('script' in command)) return;
+  const path = resolve(cwd, command.script);
+  if (!isReadable(path)) throw new UsageError(`-f: ${path} cannot be read`);
+}
+
 /** What is there and is no file must not be replaced: /dev/stdout, a directory. */
 function refuseStrangeTarget(junit: string | undefined): void {
   if (junit === undefined) return;
   if (!isDirectory(dirname(junit))) {
     throw new UsageError(`--junit: there is no directory ${dirname(junit)}`);
+  }
+  if (!isWritable(dirname(junit))) {
+    throw new UsageError(`--junit: ${dirname(junit)} cannot be written by this user`);
   }
   const stats = lstatIfReachable(junit);
   if (stats !== undefined && !stats.isFile()) {

@@ -58,8 +58,9 @@ export type ComparedSplat = Pick<
 
 /**
  * Compares run `b` with run `a`, the one before. B is worse if a test newly fails, if it has a splat
- * of severity `error` or `fatal` that A has not and nothing excuses, if A passed and B did not, or if
- * B did not get to its end (`crash`, `timeout`) and A did.
+ * of severity `error` or `fatal` that A has not and nothing excuses, if A passed and B did not, if the
+ * command succeeded in A alone, if B has no test at all and A had, or if B did not get to its end
+ * (`crash`, `timeout`, `error`, `interrupted`) and A did.
  */
 export function compareRuns(a: RunResult, b: RunResult): RunComparison {
   const tests = compareTests(a.tests, b.tests);
@@ -72,6 +73,7 @@ export function compareRuns(a: RunResult, b: RunResult): RunComparison {
     splats,
     worse: [
       ...explainVerdict(a.verdict, b.verdict),
+      ...explainVanished(a.tests, b.tests),
       ...explainTests(tests.newlyFailing),
       ...splats.new
         .filter(({ severity, excused }) => severity !== 'note' && excused === undefined)
@@ -166,11 +168,20 @@ function splatsOnlyIn(run: RunResult, other: RunResult): ComparedSplat[] {
     }));
 }
 
-const CUT_SHORT: readonly Verdict[] = ['crash', 'timeout'];
+/** It did not come to its end, whatever its tests say. */
+const CUT_SHORT: readonly Verdict[] = ['crash', 'timeout', 'error', 'interrupted'];
 const COMPLETE: readonly Verdict[] = ['pass', 'fail', 'splat'];
 
+/** A suite that dies before its first test has no test that newly fails. */
+function explainVanished(a: readonly TestResult[], b: readonly TestResult[]): string[] {
+  return a.length > 0 && b.length === 0 ? [`none of its ${a.length} tests ran`] : [];
+}
+
 function explainVerdict(a: Verdict, b: Verdict): string[] {
-  const isWorse = (a === 'pass' && b !== 'pass') || (COMPLETE.includes(a) && CUT_SHORT.includes(b));
+  const isWorse =
+    (a === 'pass' && b !== 'pass') ||
+    (a === 'splat' && b === 'fail') ||
+    (COMPLETE.includes(a) && CUT_SHORT.includes(b));
   return isWorse ? [`the verdict was ${a} and is ${b}`] : [];
 }
 

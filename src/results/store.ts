@@ -211,14 +211,22 @@ export function pruneRuns(parent: string, keep: number): string[] {
   removeLitter(parent);
   const latest = latestTarget(parent);
   const ended = listRuns(parent).filter(({ state }) => state !== 'running');
-  const surplus = [
-    ...ended.filter(({ id }) => id === latest),
-    ...ended.filter(({ id }) => id !== latest),
-  ].slice(keep);
+  const [others, misses] = [ended.filter(hadVm), ended.filter((run) => !hadVm(run))];
+  const isLatest = ({ id }: StoredRun): boolean => id === latest;
+  const byWorth = [
+    ...ended.filter(isLatest),
+    ...[...others, ...misses].filter((run) => !isLatest(run)),
+  ];
+  const surplus = byWorth.slice(keep);
   return surplus
     .filter(({ id }) => id !== latest)
     .filter(({ path }) => removeRun(path))
     .map(({ id }) => id);
+}
+
+/** A run that was refused, for a misspelt driver say, goes before one that tells something. */
+function hadVm(run: StoredRun): boolean {
+  return run.state !== 'finished' || run.result.vm !== undefined;
 }
 
 /** Renamed first: a removal that is cut short leaves litter, not half a run. */

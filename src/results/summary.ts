@@ -68,13 +68,21 @@ function describeSplat({ title, severity, count, during, excused }: RunSplat): s
   return `  kernel ${severity}: ${toPlainText(title)}${times}${where}${excuse}`;
 }
 
+/** What a trace is longest of, and what says the least: registers, code bytes, lists of modules. */
+const REGISTERS =
+  /\] (?:R[A-Z0-9]{2}:|RSP:|EFLAGS|FS: |CS: |CR2|DR[0-9]|PKRU|Code: |Modules linked in|Hardware name|---\[ end trace)/;
+
 /** The trace of what ended the run or failed it. */
 function traceOf(splats: readonly RunSplat[]): string[] {
   const worst =
     splats.find(({ severity }) => severity === 'fatal') ??
     splats.find(({ severity, excused }) => severity === 'error' && excused === undefined);
   if (worst === undefined) return [];
-  return shorten((worst.decoded ?? worst.text).split('\n').map(toPlainText), MOST.trace);
+  const lines = (worst.decoded ?? worst.text).split('\n').map(toPlainText);
+  return shorten(
+    lines.filter((line) => !REGISTERS.test(line)),
+    MOST.trace,
+  );
 }
 
 /** Where no trace tells why and the command never ended, the end of the console may. */

@@ -84,7 +84,7 @@ export function collectTests(
       }
       if (found && tests.length === 0 && problems.length === 0)
         problems.push('it tells of no test');
-      const none = mustTellTests ? [`there is no ${format} in it`] : [];
+      const none = mustTellTests ? [`it holds no results in the form ${format}`] : [];
       return { tests, testProblems: found ? problems : none, testsDropped };
     },
   };

@@ -174,8 +174,8 @@ function judgeCommand({ record, hasCommand, tests }: RunFacts): Judgement | unde
 
 /** Status of a program that a shell cannot find, or cannot execute. */
 const NOT_EXECUTED: Readonly<Record<number, string>> = {
-  126: 'the command could not be executed (status 126)',
-  127: 'there is no such program in the image, nor on this host (status 127)',
+  126: 'the command ended with status 126, as one does that cannot be executed',
+  127: 'the command ended with status 127, as one does that is not there',
 };
 
 function describeStatus(status: number): string {

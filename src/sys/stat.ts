@@ -39,6 +39,10 @@ export function isReadable(path: string): boolean {
   return canAccess(path, constants.R_OK);
 }
 
+export function isWritable(path: string): boolean {
+  return canAccess(path, constants.W_OK);
+}
+
 export function isExecutableFile(path: string): boolean {
   return isFile(path) && canAccess(path, constants.X_OK);
 }

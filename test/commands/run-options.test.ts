@@ -88,8 +88,10 @@ describe('mistakes', () => {
     expect(lines.join('\n')).toMatchInlineSnapshot(`
       "two commands:
       rapido: error: there can be one command only: -x, -f, or what follows \`--\`
+        hint: take one of them away
       two commands of another kind:
       rapido: error: there can be one command only: -x, -f, or what follows \`--\`
+        hint: a script with arguments: -- ./script a b
       nothing after --:
       rapido: error: there is no command after \`--\`
         hint: rapido run NAME -- ls -l /dev

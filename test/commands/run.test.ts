@@ -54,6 +54,7 @@ describe('mistakes', () => {
         hint: the command goes after \`--\`; \`rapido run --help\` shows examples
       two commands: 125
       rapido: error: there can be one command only: -x, -f, or what follows \`--\`
+        hint: take one of them away
       nothing after \`--\`: 125
       rapido: error: there is no command after \`--\`
         hint: rapido run NAME -- ls -l /dev

@@ -139,10 +139,10 @@ test('B is worse when A passed and B did not, or when A came to its end and B di
     {
       "crash": "",
       "error": "",
-      "fail": "crash timeout",
+      "fail": "crash timeout interrupted error",
       "interrupted": "",
       "pass": "fail splat crash timeout interrupted error",
-      "splat": "crash timeout",
+      "splat": "fail crash timeout interrupted error",
       "timeout": "",
     }
   `);

@@ -35,8 +35,8 @@ test('a test that never reports is a problem', () => {
 });
 
 test('output without KTAP is a problem where the cut promises some', () => {
-  expect(collect(['hello']).testProblems).toEqual(['there is no ktap in it']);
-  expect(collect([]).testProblems).toEqual(['there is no ktap in it']);
+  expect(collect(['hello']).testProblems).toEqual(['it holds no results in the form ktap']);
+  expect(collect([]).testProblems).toEqual(['it holds no results in the form ktap']);
 });
 
 test('and none where a command of the user’s own takes its place', () => {

@@ -380,9 +380,9 @@ test('the command, in a VM that powers off in order', () => {
     it exits with 125
       fail 125: the command ended with status 125
     it cannot be executed
-      fail 126: the command could not be executed (status 126)
+      fail 126: the command ended with status 126, as one does that cannot be executed
     there is no such program
-      fail 127: there is no such program in the image, nor on this host (status 127)
+      fail 127: the command ended with status 127, as one does that is not there
     it ends with 128
       fail 128: the command ended with status 128
     it is killed by SIGKILL

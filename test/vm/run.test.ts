@@ -235,14 +235,14 @@ describe('rapido run', () => {
       expect(ran).toMatchObject({ status: 42, stdout: numbers, stderr: 'err\n' });
     });
 
-    it('says that input and /rapido/results do not get through', async () => {
+    it('is an error where there was input, and says what of /rapido/results is lost', async () => {
       const ran = await run(['simple-example', '-x', 'wc -c; echo lost > /rapido/results/file'], {
         env: environment(),
         input: 'unheard',
       });
-      expect(ran).toMatchObject({ status: 0, stdout: '0\n' });
+      expect(ran).toMatchObject({ status: 125, stdout: '0\n' });
       const notes = ran.result?.notes.join('\n');
-      expect(notes).toMatch(/no virtio console .*: the input is not passed on/);
+      expect(notes).toMatch(/the input was not passed on: the kernel has no virtio console/);
       expect(notes).toMatch(/what was left in \/rapido\/results is lost/);
     });
   });
