@@ -130,7 +130,7 @@ describe('a run in which the kernel fails', () => {
           defect: 'cannot be traced',
           text: `dmesg -n 1; ${INSERT}`,
           verdict: 'splat',
-          reason: 'the kernel complained: kernel tainted: W, a warning',
+          reason: 'the kernel complained: WARNING in ftrace_',
         },
         {
           name: 'a warning after the end of the command is a splat',
