@@ -19,7 +19,7 @@ import { qemuCommandLine } from '../../src/vm/qemu-arguments.ts';
 import { complaintOf } from '../support/complaint.ts';
 import { makeRequest } from './vm-request.ts';
 
-const PLACE = { where: '--disk', base: '/work', home: '/home/me' };
+const PLACE = { where: '--disk', base: '/disks', home: '/home/me' };
 const GIB = 1024 ** 3;
 
 const read = (...texts: string[]): DiskRequest[] => texts.map((text) => parseDisk(text, PLACE));
@@ -55,7 +55,7 @@ describe('what QEMU is told', () => {
   test('a file: its format is always said, and a full host is an error in the guest', () => {
     expect(diskArguments('disk.img')).toMatchInlineSnapshot(`
       [
-        "-drive file=/work/disk.img,if=none,id=rapido-disk1,format=raw,cache=writeback,discard=ignore,readonly=off,rerror=report,werror=report",
+        "-drive file=/disks/disk.img,if=none,id=rapido-disk1,format=raw,cache=writeback,discard=ignore,readonly=off,rerror=report,werror=report",
         "-device virtio-blk-pci,drive=rapido-disk1,serial=disk1",
       ]
     `);
@@ -93,7 +93,7 @@ describe('what QEMU is told', () => {
   test('several, in order; a comma in a path is doubled on both sides', () => {
     expect(diskArguments('a,,b c.img', 'size:1G,bus=nvme')).toMatchInlineSnapshot(`
       [
-        "-drive file=/work/a,,b c.img,if=none,id=rapido-disk1,format=raw,cache=writeback,discard=ignore,readonly=off,rerror=report,werror=report",
+        "-drive file=/disks/a,,b c.img,if=none,id=rapido-disk1,format=raw,cache=writeback,discard=ignore,readonly=off,rerror=report,werror=report",
         "-device virtio-blk-pci,drive=rapido-disk1,serial=disk1",
         "-drive file=/cache/scratch/disk2,if=none,id=rapido-disk2,format=raw,cache=unsafe,discard=unmap,readonly=off,rerror=report,werror=report",
         "-device nvme,drive=rapido-disk2,serial=disk2",
@@ -122,7 +122,7 @@ describe('DISKS of the conf', () => {
   test('disks have a comma and a blank between them; relative paths start at the conf', () => {
     const disks = parseDisks('test disk.qcow2,serial=TEST_DEV, size:10G,serial=SCRATCH_DEV', PLACE);
     expect(disks.map(({ source, serial }) => ({ source, serial }))).toEqual([
-      { source: { path: '/work/test disk.qcow2' }, serial: 'TEST_DEV' },
+      { source: { path: '/disks/test disk.qcow2' }, serial: 'TEST_DEV' },
       { source: { bytes: 10 * GIB }, serial: 'SCRATCH_DEV' },
     ]);
   });
@@ -174,7 +174,7 @@ describe('DISKS of the conf', () => {
         const [drive = ''] = diskArguments(`x${name.replaceAll(',', ',,')},readonly`);
         // QEMU's own reading: a comma ends a value, two are one.
         const value = /^-drive file=((?:[^,]|,,)*)/.exec(drive)?.[1];
-        expect(value?.replaceAll(',,', ',')).toBe(resolve('/work', `x${name}`));
+        expect(value?.replaceAll(',,', ',')).toBe(resolve('/disks', `x${name}`));
         expect(drive).toContain(',readonly=on,');
       }),
     );
@@ -207,8 +207,8 @@ test('a disk of the command line takes the place of that of the conf with its se
   expect(plan(merged).map(describeDisk)).toMatchInlineSnapshot(`
     [
       "a scratch disk of 1G (virtio, serial disk1)",
-      "/work/b.img (raw, virtio, serial LOG)",
-      "/work/other.img (raw, virtio, serial TEST_DEV)",
+      "/disks/b.img (raw, virtio, serial LOG)",
+      "/disks/other.img (raw, virtio, serial TEST_DEV)",
       "a scratch disk of 2G (virtio, serial disk4)",
     ]
   `);
@@ -216,7 +216,7 @@ test('a disk of the command line takes the place of that of the conf with its se
 
 describe('which format a disk has', () => {
   const formatOf = (text: string, recognised: RecognisedFormat) =>
-    plan(read(text), { '/work/d': { recognised } })[0]?.format;
+    plan(read(text), { '/disks/d': { recognised } })[0]?.format;
   const backed: RecognisedFormat = { format: 'qcow2', leadsElsewhere: 'it names a backing file' };
 
   test('the one that was recognised, unless the user says another', () => {
@@ -227,7 +227,7 @@ describe('which format a disk has', () => {
   test('an image that leads to other files must be asked for: a guest can write such a header', async () => {
     expect(await complaintOf(() => formatOf('d', backed))).toMatchInlineSnapshot(`
       "rapido: error: the VM cannot have these disks
-        - --disk: /work/d: it looks like qcow2, and it names a backing file, which a guest could have written there: add format=qcow2 if it is one, else format=raw"
+        - --disk: /disks/d: it looks like qcow2, and it names a backing file, which a guest could have written there: add format=qcow2 if it is one, else format=raw"
     `);
     expect(formatOf('d,format=qcow2', backed)).toBe('qcow2');
     expect(formatOf('d,format=raw', backed)).toBe('raw');
@@ -236,10 +236,10 @@ describe('which format a disk has', () => {
 
 describe('refused together:', () => {
   test('one file twice, also under two names', async () => {
-    const same = { '/work/a': { identity: '8:16' }, '/work/b': { identity: '8:16' } };
-    expect(await complaintOf(() => plan(read('a', 'a')))).toContain('/work/a: it is given twice');
+    const same = { '/disks/a': { identity: '8:16' }, '/disks/b': { identity: '8:16' } };
+    expect(await complaintOf(() => plan(read('a', 'a')))).toContain('/disks/a: it is given twice');
     expect(await complaintOf(() => plan(read('a', 'b'), same))).toContain(
-      '/work/b: it is the same as /work/a',
+      '/disks/b: it is the same as /disks/a',
     );
   });
 
@@ -265,7 +265,7 @@ describe('a disk that another VM has', () => {
     const refused = () => refuseDisksInUse(plan(read('a', 'b')), running('b,readonly'));
     expect(await complaintOf(refused)).toMatchInlineSnapshot(`
       "rapido: error: a disk is in use
-        - /work/b: the running VM 2 (server) has it
+        - /disks/b: the running VM 2 (server) has it
         hint: end that VM first; disks can be shared where each VM has them with readonly"
     `);
   });
