@@ -2,6 +2,7 @@ import { dirname, resolve } from 'node:path';
 import type { Conf } from '../conf/conf.ts';
 import { EXIT, explainSystemError, UsageError, UserError } from '../errors.ts';
 import { describeSource } from '../host/git-describe.ts';
+import type { Kernel } from '../host/kernel.ts';
 import { describePlan } from '../image/describe-plan.ts';
 import { isOwnTest } from '../image/resolve-command.ts';
 import type { CommandRequest } from '../image/resolve-request.ts';
@@ -61,8 +62,9 @@ export async function runRun(name: string, options: RunOptions, ui: Ui): Promise
     return RUN_EXIT.interrupted;
   };
   let blames: Blame = 'host';
+  let kernel: Kernel | undefined;
   const failure = await catchUserError(async () => {
-    blames = await perform({ ...job, run, onInterrupt }, result);
+    ({ blames, kernel } = await perform({ ...job, run, onInterrupt }, result));
   });
   if (failure !== undefined) {
     result.reason = failure.message;
@@ -70,7 +72,7 @@ export async function runRun(name: string, options: RunOptions, ui: Ui): Promise
   }
   const unwritten = await catchUserError(store);
   if (failure === undefined && unwritten === undefined) {
-    await catchUserError(() => addDecodedTraces(result, job, store));
+    await catchUserError(() => addDecodedTraces(result, job, kernel?.modules, store));
   }
   ui.endProgress();
   // Old runs that cannot be removed are nothing against this one.
@@ -170,7 +172,10 @@ function describeWords(words: readonly Buffer[]): RunCommand {
 }
 
 /** Builds, cuts and runs; `result` is filled in on the way. */
-async function perform(job: StartedJob, result: RunResult): Promise<Blame> {
+async function perform(
+  job: StartedJob,
+  result: RunResult,
+): Promise<{ blames: Blame; kernel: Kernel }> {
   const { settings, conf } = job;
   const { build } = settings;
   if (build !== undefined) {
@@ -188,14 +193,18 @@ async function perform(job: StartedJob, result: RunResult): Promise<Blame> {
   });
   const blames = await runInVm(job, kernel, path, result);
   result.kernel.git = await git;
-  return blames;
+  return { blames, kernel };
 }
 
 /** Decoding takes seconds: the results are safe already, and who interrupts this keeps them. */
-async function addDecodedTraces(result: RunResult, job: Job, store: () => void): Promise<void> {
+async function addDecodedTraces(
+  result: RunResult,
+  job: Job,
+  modules: string | undefined,
+  store: () => void,
+): Promise<void> {
   const { conf } = job;
   if (result.verdict === 'interrupted' || result.splats.length === 0) return;
-  const { modules } = chooseKernel(conf);
   showProgress(job, 'decoding the traces');
   const decoded = await cleaningUpOnSignals(
     () => decodeSplats(result.splats, conf.get('KERNEL_SRC'), modules),
