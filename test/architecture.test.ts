@@ -15,6 +15,7 @@ const LAYERS = [
   'host',
   'ui',
   'cpio',
+  'bzimage',
   'kmod',
   'elf',
   'klog',

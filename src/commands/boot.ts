@@ -22,6 +22,7 @@ import {
   type GlobalOptions,
   refuseStrangeKeys,
 } from './context.ts';
+import { prepareKernelImage } from './kernel-image.ts';
 import {
   checkVmOptions,
   describeAccelerator,
@@ -110,7 +111,13 @@ export async function bootImage(
     ui.result(formatCommandLine(qemuCommandLine(plan)));
     return EXIT.ok;
   }
-  return withVm(sources, (plan, onStart) => watchVm(plan, header.image, onStart, context));
+  const kernelImage = await prepareKernelImage(sources, {
+    onUnpack: () => ui.progress('unpacking the kernel'),
+  });
+  ui.endProgress();
+  return withVm(sources, kernelImage, (plan, onStart) =>
+    watchVm(plan, header.image, onStart, context),
+  );
 }
 
 /** The modules in an image are for one kernel; another would refuse to load them. */

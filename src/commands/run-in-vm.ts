@@ -17,11 +17,19 @@ import type { SessionLimits } from '../vm/session-watch.ts';
 import { type StartedJob, showProgress } from './run-job.ts';
 import { type VmSources, withVm } from './start-vm.ts';
 
+/** What is booted. */
+export interface BootParts {
+  kernel: Kernel;
+  /** The file of it that QEMU boots. */
+  kernelImage: string;
+  /** Path of the image. */
+  path: string;
+}
+
 /** Boots the image of a run, and fills in what came of it. @returns who is to blame for a crash */
 export async function runInVm(
   job: StartedJob,
-  kernel: Kernel,
-  path: string,
+  { kernel, kernelImage, path }: BootParts,
   result: RunResult,
 ): Promise<Blame> {
   const header = readImageHeader(path);
@@ -38,7 +46,7 @@ export async function runInVm(
     },
     consoleLog: () => job.run.file('console.log'),
   };
-  return withVm(sources, async (plan, onStart) => {
+  return withVm(sources, kernelImage, async (plan, onStart) => {
     result.vm = {
       accelerator: plan.accelerator.kind,
       cpus: plan.cpus,

@@ -27,6 +27,7 @@ import type { Ui } from '../ui/terminal.ts';
 import { describeDisk } from '../vm/disks.ts';
 import { buildKernel } from './build-kernel.ts';
 import { chooseKernel, createContext, openCut } from './context.ts';
+import { prepareKernelImage } from './kernel-image.ts';
 import { cutRunImage, planRunImage } from './run-image.ts';
 import { runInVm } from './run-in-vm.ts';
 import { type Job, type StartedJob, showProgress } from './run-job.ts';
@@ -185,13 +186,22 @@ async function perform(
   const kernel = chooseKernel(conf);
   const git = describeKernel(conf);
   result.kernel = { release: kernel.release, image: kernel.image, git: undefined };
+  // Done while the image is cut.
+  const preparing = prepareKernelImage(
+    { ...job, kernel, qemuArguments: [] },
+    {
+      onUnpack: () => showProgress(job, 'unpacking the kernel'),
+      onSignal: job.onInterrupt,
+    },
+  );
+  preparing.catch(() => {}); // Where cutting fails, nobody waits for it.
   let path = '';
   result.times.cut = await timed(async () => {
     const resolved = planRunImage(job, kernel);
     if (resolved.command !== undefined) result.command ??= describeWords(resolved.command.words);
     path = (await cutRunImage(job, resolved)).path;
   });
-  const blames = await runInVm(job, kernel, path, result);
+  const blames = await runInVm(job, { kernel, kernelImage: await preparing, path }, result);
   result.kernel.git = await git;
   return { blames, kernel };
 }

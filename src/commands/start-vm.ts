@@ -22,6 +22,7 @@ import {
   vmFiles,
 } from '../vm/registry.ts';
 import type { Context } from './context.ts';
+import { foreseeKernelImage } from './kernel-image.ts';
 import { findDisks, makeScratchDisks } from './vm-disks.ts';
 
 const MIB = 1024 * 1024;
@@ -55,15 +56,17 @@ export interface VmSources {
 /** What the first VM would be. Nothing is made or claimed. */
 export function planFirstVm(sources: VmSources): VmPlan {
   const disks = chooseDisks(sources, 1, true);
-  return makePlan(sources, 1, vmFiles(registryDirectory(sources), 1), disks);
+  const files = vmFiles(registryDirectory(sources), 1);
+  return makePlan(sources, { number: 1, files, disks, kernelImage: foreseeKernelImage(sources) });
 }
 
 /**
- * Registers a VM and gives its plan to `use`, which starts QEMU and says its pid. When that is
+ * Registers a VM that boots `kernelImage` (`prepareKernelImage`), and gives its plan to `use`, which starts QEMU and says its pid. When that is
  * over, the number is free again.
  */
 export async function withVm<Result>(
   sources: VmSources,
+  kernelImage: string,
   use: (plan: VmPlan, onStart: (qemuPid: number) => void) => Promise<Result>,
 ): Promise<Result> {
   requirePrograms(sources.context);
@@ -72,7 +75,7 @@ export async function withVm<Result>(
   const entry = await claimNumber(directory, (number, files) => {
     const disks = chooseDisks(sources, number, false);
     refuseDisksInUse(disks, listVms(directory));
-    plan = makePlan(sources, number, files, disks);
+    plan = makePlan(sources, { number, files, disks, kernelImage });
     return describeEntry(plan, sources);
   });
   if (plan === undefined) throw new Error('a claim makes a plan');
@@ -120,8 +123,17 @@ function chooseDisks(sources: VmSources, number: number, forDryRun: boolean): Di
   );
 }
 
-function makePlan(sources: VmSources, number: number, files: VmFiles, disks: DiskPlan[]): VmPlan {
-  const { path, header, kernel, conf, options, session } = sources;
+/** What a VM has of its own. */
+interface VmParts {
+  number: number;
+  files: VmFiles;
+  disks: DiskPlan[];
+  /** What QEMU boots. */
+  kernelImage: string;
+}
+
+function makePlan(sources: VmSources, { number, files, disks, kernelImage }: VmParts): VmPlan {
+  const { path, header, conf, options, session } = sources;
   const { image } = header;
   const architecture = architectureOf(process.arch);
   const own = conf.vm(number);
@@ -137,7 +149,7 @@ function makePlan(sources: VmSources, number: number, files: VmFiles, disks: Dis
       parseMemory(options.memory) ??
       own.MEMORY ??
       Math.max(conf.get('VM_MEMORY'), image.memory ?? 0, memoryToUnpack(path)),
-    kernel: kernel.image,
+    kernel: kernelImage,
     initramfs: path,
     consoleLog: sources.consoleLog(number),
     monitorSocket: files.monitorSocket,

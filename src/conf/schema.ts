@@ -8,8 +8,8 @@ const CUT_WITH_COMMAND = 'Give the command to `rapido cut` with -x or -f instead
 
 /**
  * Every key of rapido.conf, in the order of the example file. The names are those of the original
- * tool, so that its users' files work; the ones it did not have are VM_ACCEL, VM_CPU, VM_CPUS,
- * VM_MEMORY, CUT_DIR, IMAGE_DIR and RESULTS_KEEP.
+ * tool, so that its users' files work; the ones it did not have are KERNEL_FORMAT, VM_ACCEL,
+ * VM_CPU, VM_CPUS, VM_MEMORY, CUT_DIR, IMAGE_DIR and RESULTS_KEEP.
  */
 export const CONF_KEYS = {
   KERNEL_SRC: {
@@ -32,6 +32,15 @@ export const CONF_KEYS = {
     meaning:
       'Where `make modules_install` was told to put the modules (INSTALL_MOD_PATH). Without it: the directory mods of KERNEL_SRC if there is one, else /lib/modules.',
     example: '${KERNEL_SRC}/mods',
+  },
+  KERNEL_FORMAT: {
+    group: 'Kernel',
+    type: 'enum',
+    values: ['auto', 'bzImage', 'vmlinux'],
+    meaning:
+      'What QEMU boots (x86): the bzImage, which unpacks itself in the guest, or the vmlinux that rapido unpacks from it once, which is faster, but has no KASLR and needs CONFIG_PVH. auto: vmlinux where the VM is emulated, as unpacking takes seconds there, else bzImage.',
+    default: 'auto',
+    example: 'vmlinux',
   },
 
   VM_ACCEL: {

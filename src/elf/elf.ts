@@ -1,3 +1,16 @@
+import {
+  type ElfHeader,
+  fieldsOf,
+  MalformedElf,
+  parseHeader,
+  parseProgramHeaders,
+  type ReadBytes,
+  readElf,
+  readExactly,
+  readSome,
+  type Segment,
+} from './headers.ts';
+
 /**
  * What of an ELF file matters to the dynamic linker. Formats and constants: System V gABI chapters
  * 4 and 5, elf(5).
@@ -21,13 +34,10 @@ export interface ElfFile {
   noDefaultLibraries: boolean;
 }
 
-/** Gives the bytes at an offset; fewer than `length` at the end of the file, none beyond it. */
-export type ReadBytes = (offset: number, length: number) => Buffer;
-
 /** The longest path or name that is looked for. */
 const STRING_MAX = 4096;
-/** More program headers or dynamic entries than any real file has. */
-const ENTRIES_MAX = 16384;
+/** More dynamic entries than any real file has. */
+const DYNAMIC_MAX = 16384;
 
 const PT_LOAD = 1;
 const PT_DYNAMIC = 2;
@@ -45,30 +55,12 @@ const DT = {
 
 const DF_1_NODEFLIB = 0x800;
 
-/** Thrown and caught in this file only: the headers lead out of the file, or make no sense. */
-class MalformedElf extends Error {}
-
 /**
  * Reads the headers and the dynamic section, in a few bounded reads.
  * @returns undefined for what is not an ELF file, or one that is cut off before what its headers name
  */
 export function parseElf(source: Buffer | ReadBytes): ElfFile | undefined {
-  const read = Buffer.isBuffer(source) ? readFrom(source) : source;
-  if (!isElf(read(0, 4))) return undefined;
-  try {
-    return parseElfParts(read);
-  } catch (error) {
-    if (error instanceof MalformedElf) return undefined;
-    throw error;
-  }
-}
-
-export function isElf(head: Buffer): boolean {
-  return head.length >= 4 && head.readUInt32BE(0) === 0x7f454c46;
-}
-
-function readFrom(buffer: Buffer): ReadBytes {
-  return (offset, length) => buffer.subarray(offset, offset + length);
+  return readElf(source, parseElfParts);
 }
 
 function parseElfParts(read: ReadBytes): ElfFile {
@@ -96,60 +88,6 @@ function parseElfParts(read: ReadBytes): ElfFile {
   };
 }
 
-interface Header {
-  class: 32 | 64;
-  endian: 'little' | 'big';
-  machine: number;
-  type: number;
-  /** Where the program headers are, how many, and the size of one. */
-  segments: { offset: number; count: number; size: number };
-}
-
-function parseHeader(read: ReadBytes): Header {
-  const ident = readExactly(read, 0, 16);
-  const elfClass = ident[4] === 1 ? 32 : ident[4] === 2 ? 64 : undefined;
-  const endian = ident[5] === 1 ? 'little' : ident[5] === 2 ? 'big' : undefined;
-  if (elfClass === undefined || endian === undefined) throw new MalformedElf();
-  const wide = elfClass === 64;
-  const fields = fieldsOf(readExactly(read, 0, wide ? 64 : 52), endian, wide);
-  return {
-    class: elfClass,
-    endian,
-    type: fields.half(16),
-    machine: fields.half(18),
-    segments: {
-      offset: fields.address(wide ? 32 : 28),
-      size: fields.half(wide ? 54 : 42),
-      count: fields.half(wide ? 56 : 44),
-    },
-  };
-}
-
-interface Segment {
-  type: number;
-  offset: number;
-  /** Virtual address. */
-  address: number;
-  fileSize: number;
-}
-
-function parseProgramHeaders(read: ReadBytes, header: Header): Segment[] {
-  const { offset, count, size } = header.segments;
-  if (count === 0) return [];
-  const wide = header.class === 64;
-  if (count > ENTRIES_MAX || size < (wide ? 56 : 32)) throw new MalformedElf();
-  const table = readExactly(read, offset, count * size);
-  return Array.from({ length: count }, (_, at) => {
-    const fields = fieldsOf(table.subarray(at * size), header.endian, wide);
-    return {
-      type: fields.word(0),
-      offset: fields.address(wide ? 8 : 4),
-      address: fields.address(wide ? 16 : 8),
-      fileSize: fields.address(wide ? 32 : 16),
-    };
-  });
-}
-
 interface DynamicEntry {
   tag: number;
   value: number;
@@ -157,14 +95,14 @@ interface DynamicEntry {
 
 function parseDynamic(
   read: ReadBytes,
-  header: Header,
+  header: ElfHeader,
   segments: readonly Segment[],
 ): DynamicEntry[] {
   const segment = segments.find(({ type }) => type === PT_DYNAMIC);
   if (segment === undefined) return [];
   const wide = header.class === 64;
   const size = wide ? 16 : 8;
-  const count = Math.min(Math.floor(segment.fileSize / size), ENTRIES_MAX);
+  const count = Math.min(Math.floor(segment.fileSize / size), DYNAMIC_MAX);
   const fields = fieldsOf(readExactly(read, segment.offset, count * size), header.endian, wide);
   const entries: DynamicEntry[] = [];
   for (let at = 0; at < count; at += 1) {
@@ -200,35 +138,6 @@ function readString(read: ReadBytes, offset: number): string {
     if (end !== -1) return bytes.toString('utf8', 0, end);
   }
   throw new MalformedElf();
-}
-
-function readExactly(read: ReadBytes, offset: number, length: number): Buffer {
-  const bytes = readSome(read, offset, length);
-  if (bytes.length !== length) throw new MalformedElf();
-  return bytes;
-}
-
-/** Numbers in a file may be anything up to 2^64. */
-function readSome(read: ReadBytes, offset: number, length: number): Buffer {
-  if (!Number.isSafeInteger(offset + length)) throw new MalformedElf();
-  return read(offset, length);
-}
-
-/** Unsigned numbers at byte offsets; an address is a word, or a double word in a 64-bit file. */
-interface Fields {
-  half: (at: number) => number;
-  word: (at: number) => number;
-  address: (at: number) => number;
-}
-
-/** @param bytes at least as long as what is read of it */
-function fieldsOf(bytes: Buffer, endian: 'little' | 'big', wide: boolean): Fields {
-  const little = endian === 'little';
-  const half = (at: number): number => (little ? bytes.readUInt16LE(at) : bytes.readUInt16BE(at));
-  const word = (at: number): number => (little ? bytes.readUInt32LE(at) : bytes.readUInt32BE(at));
-  const double = (at: number): number =>
-    word(little ? at + 4 : at) * 0x1_0000_0000 + word(little ? at : at + 4);
-  return { half, word, address: wide ? double : word };
 }
 
 /** The first line of a script. */

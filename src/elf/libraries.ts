@@ -8,7 +8,8 @@ import {
   realpathSync,
 } from 'node:fs';
 import { basename, dirname, join } from 'node:path';
-import { type ElfFile, isElf, parseElf, parseShebang, SHEBANG_MAX, type Shebang } from './elf.ts';
+import { type ElfFile, parseElf, parseShebang, SHEBANG_MAX, type Shebang } from './elf.ts';
+import { isElf } from './headers.ts';
 import { parseLdSoCache } from './ld-so-cache.ts';
 
 /** What files need to run that is not among them. */

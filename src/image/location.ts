@@ -1,15 +1,7 @@
-import {
-  lstatSync,
-  mkdirSync,
-  readlinkSync,
-  renameSync,
-  rmSync,
-  symlinkSync,
-  utimesSync,
-} from 'node:fs';
+import { lstatSync, mkdirSync, readlinkSync, renameSync, symlinkSync } from 'node:fs';
 import { dirname, join, resolve } from 'node:path';
 import type { Conf } from '../conf/conf.ts';
-import { listIfReachable, statIfReachable } from '../sys/stat.ts';
+import { keepNewest, markUsed } from '../sys/keep-newest.ts';
 import { temporaryNameFor } from '../sys/temporary.ts';
 
 const LAST = 'last';
@@ -57,28 +49,9 @@ export function runImagePath(conf: Conf, cutName: string, digest: string): strin
  * was just made must stay.
  */
 export function pruneRunImages(justMade: string): void {
-  const directory = dirname(justMade);
-  const now = new Date();
-  ignoringErrors(() => utimesSync(justMade, now, now));
-  const images = listIfReachable(directory)
-    .filter((name) => name.endsWith('.img'))
-    .map((name) => ({ path: join(directory, name), age: ageOf(join(directory, name), now) }))
-    .sort((a, b) => a.age - b.age);
-  for (const { path, age } of images.slice(RUN_IMAGES)) {
-    if (age > START_GRACE) ignoringErrors(() => rmSync(path, { force: true }));
-  }
-}
-
-/** Clearing up is never worth a failure: what belongs to another user stays. */
-function ignoringErrors(work: () => void): void {
-  try {
-    work();
-  } catch {}
+  markUsed(justMade);
+  keepNewest(dirname(justMade), { suffix: '.img', count: RUN_IMAGES, grace: START_GRACE });
 }
 
 /** How long it may take until QEMU has read an image that was made or found, in milliseconds. */
 const START_GRACE = 60_000;
-
-function ageOf(path: string, now: Date): number {
-  return now.getTime() - (statIfReachable(path)?.mtimeMs ?? 0);
-}

@@ -133,7 +133,8 @@ function refuseTooLong(parameters: readonly string[]): void {
   );
 }
 
-function chooseAccelerator(wanted: VmRequest['accelerator'], kvm: KvmState): Accelerator {
+/** @throws UsageError where KVM is asked for and cannot be opened */
+export function chooseAccelerator(wanted: VmRequest['accelerator'], kvm: KvmState): Accelerator {
   if (wanted === 'tcg') return { kind: 'tcg', reason: undefined };
   if (kvm.usable) return { kind: 'kvm', reason: undefined };
   if (wanted === 'auto') return { kind: 'tcg', reason: kvm.reason };

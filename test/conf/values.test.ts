@@ -33,6 +33,7 @@ test('with nothing set, keys have their defaults', () => {
         "iqn.2007-10.com.github:sahlberg:libiscsi:iscsi-test",
         "iqn.2007-10.com.github:sahlberg:libiscsi:iscsi-test-2",
       ],
+      "KERNEL_FORMAT": "auto",
       "LTP_DIR": "/opt/ltp",
       "QEMU_EXTRA_ARGS": [
         "-nographic",

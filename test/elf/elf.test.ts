@@ -1,7 +1,8 @@
 import { readFileSync } from 'node:fs';
 import fc from 'fast-check';
 import { describe, expect, test } from 'vitest';
-import { isElf, parseElf, parseShebang } from '../../src/elf/elf.ts';
+import { parseElf, parseShebang } from '../../src/elf/elf.ts';
+import { isElf } from '../../src/elf/headers.ts';
 import { buildElf } from './elf-builder.ts';
 
 const name = fc.string({ unit: fc.constantFrom(...'abc.+-/$'), minLength: 1, maxLength: 40 });

@@ -108,6 +108,18 @@ describe('rapido boot without a terminal', () => {
     expect(kib).toBeLessThan(400 * 1024);
   });
 
+  /** The protocol of a bzImage's setup header; the kernel's PVH entry calls itself 2.12. */
+  it.each([
+    ['the vmlinux unpacked from the kernel where it is emulated', 'auto', /^0x020c\r?$/m],
+    ['the bzImage where that is asked for', 'bzImage', /^0x020[d-f]\r?$/m],
+  ])('boots %s', async (_, format, protocol) => {
+    const env = { KERNEL_FORMAT: format, VM_ACCEL: 'tcg' };
+    await home.rapido(['cut', 'simple-example', '-x', 'cat /sys/kernel/boot_params/version']);
+    const result = await home.rapido(['boot'], { env });
+    expect(result).toMatchObject({ status: 0 });
+    expect(result.stdout).toMatch(protocol);
+  });
+
   it("prints QEMU's own words and a hint when QEMU refuses to start", async () => {
     await home.rapido(['cut', 'simple-example']);
     const result = await home.rapido(['boot', '--', '-device', 'no-such-device']);

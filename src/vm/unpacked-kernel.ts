@@ -1,0 +1,184 @@
+import { createHash } from 'node:crypto';
+import { once } from 'node:events';
+import {
+  closeSync,
+  createReadStream,
+  createWriteStream,
+  fstatSync,
+  ftruncateSync,
+  openSync,
+  readSync,
+  renameSync,
+  rmSync,
+} from 'node:fs';
+import { mkdir } from 'node:fs/promises';
+import { join } from 'node:path';
+import type { Readable } from 'node:stream';
+import { pipeline } from 'node:stream/promises';
+import { createGunzip } from 'node:zlib';
+import { type KernelCompression, type KernelPayload, readPayload } from '../bzimage/bzimage.ts';
+import { findElfNote } from '../elf/notes.ts';
+import { startTool } from '../sys/exec.ts';
+import { signatureOf } from '../sys/file-signature.ts';
+import { keepNewest, markUsed } from '../sys/keep-newest.ts';
+import { statIfReachable } from '../sys/stat.ts';
+import { removeLitter, temporaryNameFor } from '../sys/temporary.ts';
+
+/**
+ * A kernel that QEMU can enter directly, or why there is none, in half a sentence.
+ *
+ * A bzImage unpacks itself in the guest, which takes an emulated CPU seconds. QEMU can start the
+ * vmlinux in it just as well, where that has an entry for it (CONFIG_PVH).
+ */
+export type UnpackedKernel = { path: string } | { reason: string };
+
+/** How many unpacked kernels are kept; each takes some 60 MB. */
+const KEPT = 4;
+
+/** How long QEMU may take to open a kernel that was found for it, in milliseconds. */
+const START_GRACE = 60_000;
+
+/** Programs that unpack from stdin to stdout; gzip is done here. */
+const UNPACKERS: Readonly<Partial<Record<KernelCompression, [string, ...string[]]>>> = {
+  bzip2: ['bzip2', '-dc'],
+  lzma: ['xz', '--format=lzma', '-dc'],
+  xz: ['xz', '-dc'],
+  lzo: ['lzop', '-dc'],
+  lz4: ['lz4', '-dc'],
+  zstd: ['zstd', '-dc'],
+};
+
+/** Where the unpacked kernel of an image is, or would be. */
+export function unpackedKernelPath(image: string, cache: string): string | undefined {
+  const stats = statIfReachable(image);
+  if (stats === undefined) return undefined;
+  const digest = createHash('sha256')
+    .update(`${image}\0${signatureOf(stats)}`)
+    .digest('hex');
+  return join(cache, 'kernels', `${digest.slice(0, 24)}.vmlinux`);
+}
+
+/**
+ * Unpacks a kernel image once; later calls find it.
+ * @param image path of a bzImage
+ * @param cache rapido's cache directory
+ */
+export async function unpackKernel(image: string, cache: string): Promise<UnpackedKernel> {
+  const path = unpackedKernelPath(image, cache);
+  if (path === undefined) return { reason: `${image} cannot be read` };
+  const found = statIfReachable(path);
+  if (found !== undefined) markUsed(path);
+  else {
+    const failure = await makeUnpacked(image, path);
+    if (failure !== undefined) return { reason: failure };
+  }
+  // One that cannot be entered directly is kept empty: it need not be unpacked again to see that.
+  return statIfReachable(path)?.size === 0 ? { reason: NO_ENTRY } : { path };
+}
+
+const NO_ENTRY = 'the kernel has no PVH entry (CONFIG_PVH)';
+
+/** @returns why it could not be made */
+async function makeUnpacked(image: string, path: string): Promise<string | undefined> {
+  const directory = join(path, '..');
+  await mkdir(directory, { recursive: true, mode: 0o700 });
+  removeLitter(directory);
+  const payload = payloadOf(image);
+  if (payload === undefined) return `${image} does not say where its kernel is`;
+  const temporary = temporaryNameFor(path);
+  try {
+    const failure = await unpack(image, payload, temporary);
+    if (failure !== undefined) return failure;
+    // What was written meanwhile, by a build, is another kernel.
+    if (unpackedKernelPath(image, join(directory, '..')) !== path) return `${image} has changed`;
+    if (!hasPvhEntry(temporary)) emptyFile(temporary);
+    renameSync(temporary, path);
+  } finally {
+    rmSync(temporary, { force: true });
+  }
+  keepNewest(directory, { suffix: '.vmlinux', count: KEPT, grace: START_GRACE });
+  return undefined;
+}
+
+function payloadOf(image: string): KernelPayload | undefined {
+  return reading(image, readPayload);
+}
+
+/**
+ * Xen's note 18, XEN_ELFNOTE_PHYS32_ENTRY, by which QEMU knows a kernel that it can enter directly
+ * (https://xenbits.xen.org/docs/unstable/misc/pvh.html).
+ */
+function hasPvhEntry(path: string): boolean {
+  return reading(path, (read) => findElfNote(read, 'Xen', 18)) !== undefined;
+}
+
+/** Gives `use` what reads bytes of a file: fewer at its end. */
+function reading<Result>(
+  path: string,
+  use: (read: (offset: number, length: number) => Buffer) => Result,
+): Result {
+  const fd = openSync(path, 'r');
+  try {
+    return use((offset, length) => {
+      const buffer = Buffer.alloc(length);
+      return buffer.subarray(0, readSync(fd, buffer, 0, length, offset));
+    });
+  } finally {
+    closeSync(fd);
+  }
+}
+
+/** @returns why it failed */
+async function unpack(
+  image: string,
+  { offset, length, compression, unpackedSize }: KernelPayload,
+  target: string,
+): Promise<string | undefined> {
+  const packed = createReadStream(image, { start: offset, end: offset + length - 1 });
+  const unpacker = UNPACKERS[compression];
+  try {
+    if (compression === 'uncompressed') await pipeline(packed, createWriteStream(target, NEW));
+    else if (compression === 'gzip') {
+      await pipeline(packed, createGunzip(), createWriteStream(target, NEW));
+    } else if (unpacker !== undefined) await unpackWith(unpacker, packed, target);
+  } catch (error) {
+    return `it could not be unpacked: ${error instanceof Error ? error.message : error}`;
+  }
+  const size = statIfReachable(target)?.size;
+  return size === unpackedSize
+    ? undefined
+    : `it unpacked to ${size} bytes, not the ${unpackedSize} that it names`;
+}
+
+const NEW = { flags: 'wx', mode: 0o600 } as const;
+
+async function unpackWith(
+  argv: [string, ...string[]],
+  packed: Readable,
+  target: string,
+): Promise<void> {
+  const fd = openSync(target, NEW.flags, NEW.mode);
+  try {
+    const tool = startTool(argv, {
+      stdio: ['pipe', fd, 'ignore'],
+      deathSignal: 'KILL',
+      detached: false,
+    });
+    const exited = once(tool, 'exit');
+    // One that ends early, or never starts, closes its input: its status tells.
+    if (tool.stdin !== null) await pipeline(packed, tool.stdin).catch(() => {});
+    const [status] = await exited;
+    if (status !== 0) throw new Error(`${argv[0]} failed with status ${status}`);
+  } finally {
+    closeSync(fd);
+  }
+}
+
+function emptyFile(path: string): void {
+  const fd = openSync(path, 'r+');
+  try {
+    if (fstatSync(fd).size > 0) ftruncateSync(fd, 0);
+  } finally {
+    closeSync(fd);
+  }
+}
