@@ -53,7 +53,7 @@ function quietFirmware(plan: VmPlan): string[] {
 }
 
 function accelerator(plan: VmPlan): string[] {
-  const machine = plan.architecture === 'aarch64' ? ['-machine', 'virt,gic-version=max'] : [];
+  const machine = plan.machine === undefined ? [] : ['-machine', plan.machine];
   return [...machine, ...(plan.accelerator.kind === 'kvm' ? ['-enable-kvm'] : ['-accel', 'tcg'])];
 }
 

@@ -30,6 +30,7 @@ test('a plan is plain data that says all about the VM', () => {
       "initramfs": "/cache/images/simple-example.img",
       "interactive": true,
       "kernel": "/linux/arch/x86/boot/bzImage",
+      "machine": undefined,
       "memory": 536870912,
       "monitorSocket": "/run/vm1.qmp",
       "number": 1,
@@ -143,3 +144,19 @@ test('a command line that the kernel could not take is refused, with what to sho
   expect(complaint).toContain('2047 are possible');
   expect(complaint).toContain('QEMU_EXTRA_KERNEL_PARAMS');
 });
+
+test.each([
+  ['emulated', { accelerator: 'tcg' }, 'q35'],
+  ['with KVM', { accelerator: 'kvm' }, undefined],
+  ['whose user names another', { accelerator: 'tcg', extraArguments: ['-M', 'pc'] }, undefined],
+  [
+    'with a device for the bus of the default one',
+    { accelerator: 'tcg', extraArguments: ['-device', 'e1000,bus=pci.0,addr=5'] },
+    undefined,
+  ],
+] satisfies [string, Partial<VmRequest>, string | undefined][])(
+  'the machine of a VM %s',
+  (_, changes, machine) => {
+    expect(planVm(makeRequest(changes)).machine).toBe(machine);
+  },
+);

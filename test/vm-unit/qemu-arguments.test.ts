@@ -69,6 +69,7 @@ test('emulated, with nobody watching', () => {
       "-   rapido.interactive=1",
       "-   rapido.tty=50x132",
       "-   rapido.term=xterm-256color",
+      "+ -machine q35",
       "+ -accel tcg",
       "+ -cpu max",
       "+   rapido.emulated=1",
