@@ -3,10 +3,8 @@
 # command fstests-check. /etc/fstests/choice says which filesystem; the conf keys are in the environment.
 set -eu
 
-die() {
-	echo "fstests: $*" >&2
-	exit 1
-}
+# shellcheck source=/dev/null
+. /rapido/lib.sh
 
 # shellcheck source=/dev/null
 . /etc/fstests/choice
@@ -20,6 +18,7 @@ die() {
 config=local.config
 declare -A device=([TEST_DEV]='' [SCRATCH_DEV]='' [SCRATCH_LOGDEV]='' [SCRATCH_RTDEV]='')
 pool=()
+zram=''
 
 # Disks of the user's own, by their serial number. Without udev nobody links them by it. On btrfs a
 # scratch device is one of the pool, of which check takes the first.
@@ -40,52 +39,43 @@ find_disks() {
 }
 
 # Sets $zram to a new device.
-add_zram() {
-	local number
+add_device() {
 	[[ $FSTESTS_ZRAM_SIZE != 0 ]] ||
 		die "there is no disk with the serial number $1, and FSTESTS_ZRAM_SIZE is 0"
-	read -r number < /sys/class/zram-control/hot_add
-	zram=/dev/zram$number
-	echo "$FSTESTS_ZRAM_SIZE" > "/sys/block/zram$number/disksize"
+	add_zram zram "$FSTESTS_ZRAM_SIZE"
 }
 
 provide_devices() {
 	modprobe --quiet --all virtio_blk nvme loop || :
-	modprobe zram num_devices=0 || die 'there is no zram in this kernel (CONFIG_ZRAM)'
 	find_disks
 	if [[ -z ${device[TEST_DEV]} ]]; then
-		add_zram TEST_DEV
+		add_device TEST_DEV
 		device[TEST_DEV]=$zram
 	fi
 	if [[ $FSTYP == btrfs ]] && ((${#pool[@]} == 0)); then
 		for _ in 1 2 3 4 5; do
-			add_zram SCRATCH_DEV_POOL
+			add_device SCRATCH_DEV_POOL
 			pool+=("$zram")
 		done
 	fi
 	if ((${#pool[@]} == 0)) && [[ -z ${device[SCRATCH_DEV]} ]]; then
-		add_zram SCRATCH_DEV
+		add_device SCRATCH_DEV
 		device[SCRATCH_DEV]=$zram
 	fi
 }
 
-make_filesystem() {
-	local -A force=([xfs]=-f [ext4]=-F [btrfs]=-f [f2fs]=-f)
-	local mkfs=mkfs.$FSTYP options=()
+make_filesystem_on() {
+	local options=()
 	read -r -a options <<< "${MKFS_OPTIONS-}"
-	if [[ $FSTYP == udf ]]; then
-		mkfs=mkudffs
-		((${#options[@]} > 0)) || options=(--utf8 --blocksize=4096 --media-type=hd)
-	fi
-	[[ -z ${force[$FSTYP]-} ]] || options+=("${force[$FSTYP]}")
-	"$mkfs" "${options[@]}" "$1" > /dev/null || die "$mkfs ${options[*]} $1 failed"
+	[[ $FSTYP != udf ]] || ((${#options[@]} > 0)) ||
+		options=(--utf8 --blocksize=4096 --media-type=hd)
+	make_filesystem "$FSTYP" "$1" "${options[@]}"
 }
 
 mount_test_filesystem() {
 	local options=()
 	read -r -a options <<< "${MOUNT_OPTIONS-}"
-	mount -t "$FSTYP" "${options[@]}" "${device[TEST_DEV]}" /mnt/test ||
-		die "$FSTYP on ${device[TEST_DEV]} could not be mounted"
+	mount_filesystem "$FSTYP" "${device[TEST_DEV]}" /mnt/test "${options[@]}"
 }
 
 write_config() {
@@ -138,11 +128,11 @@ if [[ $FSTYP == tmpfs ]]; then
 	device[TEST_DEV]=tmpfs_test
 	device[SCRATCH_DEV]=tmpfs_scratch
 else
-	modprobe "$FSTYP" || die "there is no $FSTYP in this kernel"
+	load_modules "$FSTYP=CONFIG_${FSTYP^^}_FS"
 	provide_devices
-	make_filesystem "${device[TEST_DEV]}"
+	make_filesystem_on "${device[TEST_DEV]}"
 	# An overlay's scratch filesystem is mounted as it is; check makes the others itself.
-	[[ $OVERLAY == 0 ]] || make_filesystem "${device[SCRATCH_DEV]}"
+	[[ $OVERLAY == 0 ]] || make_filesystem_on "${device[SCRATCH_DEV]}"
 fi
 mount_test_filesystem
 write_config > "$config"

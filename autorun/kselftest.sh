@@ -3,10 +3,8 @@
 # which collections there are.
 set -eu
 
-die() {
-	echo "kselftest: $*" >&2
-	exit 1
-}
+# shellcheck source=/dev/null
+. /rapido/lib.sh
 
 install='make -C tools/testing/selftests install (INSTALL_PATH=DIRECTORY)'
 [[ -x run_kselftest.sh && -r kselftest/runner.sh ]] ||

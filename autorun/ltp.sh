@@ -8,10 +8,8 @@
 # https://github.com/linux-test-project/ltp. Exit status: 0, or 1 where a test failed.
 set -u
 
-die() {
-	echo "ltp: $*" >&2
-	exit 2
-}
+# shellcheck source=/dev/null
+. /rapido/lib.sh
 
 set_up() {
 	[[ -d runtest ]] || die "$PWD has no directory runtest: is it the Linux Test Project?"
@@ -84,7 +82,7 @@ run_ltp() {
 		f) IFS=, read -r -a option <<< "$OPTARG" && files+=("${option[@]}") ;;
 		s) pattern=$OPTARG ;;
 		c) read -r option _ <<< "$OPTARG" && tags+=("${option##*/}") && commands+=("$OPTARG") ;;
-		*) die 'usage: run-ltp [-f FILE[,FILE]...] [-s PATTERN] [-c COMMAND]...' ;;
+		*) die 'usage: -f FILE[,FILE]... -s PATTERN -c COMMAND...' ;;
 		esac
 	done
 	((OPTIND > $#)) || die "${*:OPTIND:1}: no such option; a command goes behind -c"

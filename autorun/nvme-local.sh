@@ -4,21 +4,18 @@
 # none. Ends well only if the device is there and has the right size.
 set -eu
 
-die() {
-	echo "nvme-local: $*" >&2
-	exit 1
-}
+# shellcheck source=/dev/null
+. /rapido/lib.sh
 
-modprobe --quiet --all configfs lzo lzo_rle || :
-modprobe --all zram nvmet nvme-fabrics || die 'the kernel lacks nvmet, nvme-fabrics or zram'
+load_modules nvmet=CONFIG_NVME_TARGET nvme-fabrics=CONFIG_NVME_FABRICS
 transport=loop
 if ! modprobe --quiet nvme-loop; then
 	transport=tcp
-	modprobe --all nvmet-tcp nvme-tcp ||
-		die 'the kernel has neither nvme-loop nor nvmet-tcp and nvme-tcp (CONFIG_NVME_TARGET_LOOP)'
+	load_modules nvmet-tcp=CONFIG_NVME_TARGET_TCP nvme-tcp=CONFIG_NVME_TCP
 fi
-grep -q ' /sys/kernel/config ' /proc/mounts || mount -t configfs configfs /sys/kernel/config
-echo "${NVME_LOCAL_SIZE:-1G}" > /sys/block/zram0/disksize
+mount_once configfs /sys/kernel/config
+zram='' disk=''
+add_zram zram "${NVME_LOCAL_SIZE:-1G}"
 
 nqn=org.rapido:local
 target=/sys/kernel/config/nvmet
@@ -26,7 +23,7 @@ subsystem=$target/subsystems/$nqn
 mkdir "$subsystem"
 echo 1 > "$subsystem/attr_allow_any_host"
 mkdir "$subsystem/namespaces/1"
-echo -n /dev/zram0 > "$subsystem/namespaces/1/device_path"
+echo -n "$zram" > "$subsystem/namespaces/1/device_path"
 echo 1 > "$subsystem/namespaces/1/enable"
 mkdir "$target/ports/1"
 echo "$transport" > "$target/ports/1/addr_trtype"
@@ -43,17 +40,7 @@ ln -s "$subsystem" "$target/ports/1/subsystems/$nqn"
 # What nvme connect writes there.
 echo "$connection" > /dev/nvme-fabrics || die "no connection to $nqn"
 
-# The namespace is found by a worker of the kernel.
-device=
-for ((tries = 0; tries < 200; tries++)); do
-	for path in /sys/block/nvme*n*; do
-		[[ -b /dev/${path##*/} ]] && device=/dev/${path##*/}
-	done
-	[[ -z $device ]] || break
-	sleep 0.05
-done
-[[ -n $device ]] || die "there is no NVMe device on $nqn"
-[[ $(blockdev --getsize64 "$device") == $(blockdev --getsize64 /dev/zram0) ]] ||
-	die "$device is not /dev/zram0"
-lsblk --noheadings --output NAME,SIZE,TYPE "$device"
-echo "$device is /dev/zram0 over NVMe ($transport)"
+wait_for 10 "an NVMe disk on $nqn" find_disk disk device/subsysnqn "$nqn"
+[[ $(blockdev --getsize64 "$disk") == $(blockdev --getsize64 "$zram") ]] || die "$disk is not $zram"
+lsblk --noheadings --output NAME,SIZE,TYPE "$disk"
+echo "$disk is $zram over NVMe ($transport)"

@@ -20,7 +20,7 @@ export interface AutorunScript {
 export interface OverlayRequest {
   cut: string;
   /** Files of guest/, by name. */
-  guestFiles: Readonly<Record<'init' | 'session' | 'power-off' | 'bashrc', Buffer>>;
+  guestFiles: Readonly<Record<GuestFile, Buffer>>;
   /** Modules that init loads. */
   loadModules: readonly string[];
   /** Modules that init loads where the VM has a disk on a bus, by the bus. */
@@ -42,6 +42,10 @@ export interface OverlayRequest {
   command: GuestCommand | undefined;
 }
 
+export const GUEST_FILES = ['init', 'session', 'power-off', 'bashrc', 'lib.sh'] as const;
+
+export type GuestFile = (typeof GUEST_FILES)[number];
+
 /** The command that a guest runs with nobody watching. */
 export interface GuestCommand {
   /** Program and arguments, byte for byte: nothing but NUL is excluded. */
@@ -62,6 +66,7 @@ export function planOverlay(request: OverlayRequest): OverlayEntry[] {
     script('/rapido/session', guestFiles.session),
     script('/rapido/power-off', guestFiles['power-off']),
     { path: '/rapido/bashrc', mode: 0o644, data: guestFiles.bashrc },
+    { path: '/rapido/lib.sh', mode: 0o644, data: guestFiles['lib.sh'] },
     { path: '/rapido/fstab', mode: 0o644, data: formatFstab(request.occupied) },
     { path: '/rapido/boot.sh', mode: 0o600, data: formatBootScript(request) },
     { path: '/rapido/disks.sh', mode: 0o644, data: 'declare -A RAPIDO_DISKS=()\n' },

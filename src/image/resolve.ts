@@ -7,7 +7,7 @@ import { suggestInstall } from '../host/distribution.ts';
 import type { ModuleTree } from '../kmod/modules.ts';
 import { requireKeys } from './expand-keys.ts';
 import { readDirectoryLinks } from './guest-path.ts';
-import { type GuestCommand, planOverlay } from './overlay.ts';
+import { GUEST_FILES, type GuestCommand, type GuestFile, planOverlay } from './overlay.ts';
 import type { ImagePlan } from './plan.ts';
 import { resolveCommand } from './resolve-command.ts';
 import { resolveAutorun, resolveTrees } from './resolve-files.ts';
@@ -143,16 +143,12 @@ function declaredSettings(
   return settings;
 }
 
-function readGuestFiles({
-  root,
-}: Directories): Record<'init' | 'session' | 'power-off' | 'bashrc', Buffer> {
+function readGuestFiles({ root }: Directories): Record<GuestFile, Buffer> {
   const read = (name: string): Buffer => readFileSync(join(root, 'guest', name));
-  return {
-    init: read('init'),
-    session: read('session'),
-    'power-off': read('power-off'),
-    bashrc: read('bashrc'),
-  };
+  return Object.fromEntries(GUEST_FILES.map((name) => [name, read(name)])) as Record<
+    GuestFile,
+    Buffer
+  >;
 }
 
 /** Bytes of a cut's `memory`: `512M`, `2G`. */

@@ -1,13 +1,19 @@
 import { execFileSync } from 'node:child_process';
 import fc from 'fast-check';
 import { expect, test } from 'vitest';
-import { type GuestCommand, type OverlayEntry, planOverlay } from '../../src/image/overlay.ts';
+import {
+  GUEST_FILES,
+  type GuestCommand,
+  type GuestFile,
+  type OverlayEntry,
+  planOverlay,
+} from '../../src/image/overlay.ts';
 
 function overlay(command: GuestCommand | undefined): OverlayEntry[] {
-  const guestFile = Buffer.from('');
+  const guestFiles = GUEST_FILES.map((name): [GuestFile, Buffer] => [name, Buffer.from('')]);
   return planOverlay({
     cut: 'small',
-    guestFiles: { init: guestFile, session: guestFile, 'power-off': guestFile, bashrc: guestFile },
+    guestFiles: Object.fromEntries(guestFiles) as Record<GuestFile, Buffer>,
     ...{
       loadModules: [],
       loadForDisks: {},

@@ -17,6 +17,7 @@ const nothing: OverlayRequest = {
     session: Buffer.from('session'),
     'power-off': Buffer.from('power-off'),
     bashrc: Buffer.from('bashrc'),
+    'lib.sh': Buffer.from('lib'),
   },
   loadModules: [],
   loadForDisks: {},

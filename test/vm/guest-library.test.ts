@@ -1,0 +1,106 @@
+import { execFileSync } from 'node:child_process';
+import { join } from 'node:path';
+import { afterAll, describe, expect, it } from 'vitest';
+import { addCut } from '../support/cuts.ts';
+import { createRunner } from '../support/runs.ts';
+import { createWorkspace } from '../support/workspace.ts';
+
+/** Listens at a port: `listener PORT`, in the background where more follows. Port 0: fails. */
+const LISTENER = `
+#include <arpa/inet.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <unistd.h>
+int main(int argc, char **argv) {
+  struct sockaddr_in at = {.sin_family = AF_INET, .sin_port = htons(atoi(argv[1]))};
+  int s = socket(AF_INET, SOCK_STREAM, 0);
+  puts("listener begins");
+  fflush(stdout);
+  if (at.sin_port == 0) return 3;
+  if (argc > 2 && daemon(1, 1) != 0) return 4;
+  sleep(1);
+  if (bind(s, (struct sockaddr *)&at, sizeof at) != 0 || listen(s, 5) != 0) return 5;
+  pause();
+}
+`;
+
+/** Each line of what it prints tells what one function did, or said before it ended its subshell. */
+const SCRIPT = String.raw`#!/bin/bash
+set -eu
+. /rapido/lib.sh
+
+load_modules ext4=CONFIG_EXT4_FS loop
+(load_modules loop nosuch=CONFIG_NO_SUCH) 2>&1 || echo "status $?"
+(load_modules nosuch) 2>&1 || :
+is_mounted /sys && echo '/sys is mounted'
+is_mounted /nowhere || echo '/nowhere is not'
+mount_once configfs /sys/kernel/config
+mount_once configfs /sys/kernel/config
+is_mounted /sys/kernel/config && echo 'configfs is mounted'
+(mount_once nosuchfs /mnt) 2> /dev/null || echo 'nosuchfs is not'
+
+first='' second='' found=''
+add_zram first 128M
+add_zram second 64M
+echo "$first $second $(< /sys/block/zram1/size)"
+(add_zram found nonsense) 2>&1 || :
+find_disk found size 262144 && echo "of 128M is $found"
+find_disk found size '1 2*' || echo 'no other'
+make_filesystem ext4 "$first" -L label
+mount_filesystem ext4 "$first" '/mnt/a place' -o noatime
+is_mounted '/mnt/a place' && echo 'a place is mounted'
+make_filesystem ext4 "$second"
+(make_filesystem ext4 /dev/nothing) 2>&1 || :
+
+count=0
+third() { ((++count == 3)); }
+wait_for 10 'the third time' third && echo "called $count times"
+(RAPIDO_EMULATED=0; . /rapido/lib.sh; wait_for 1 'the moon' test -b /dev/moon) 2>&1 || :
+
+start_daemon tcp:2049 listener 2049
+start_daemon tcp:445 listener 445 background
+is_listening tcp:445 && is_listening tcp:2049 && echo 'both listen'
+is_listening tcp:80 || is_listening udp:2049 || echo 'nothing else does'
+(start_daemon tcp:80 listener 0) 2>&1 || :
+`;
+
+describe('the library of autorun scripts', () => {
+  const home = createWorkspace(afterAll);
+  const run = createRunner(home);
+
+  it('loads, mounts, makes devices and filesystems, waits, starts daemons, and says what it cannot', async () => {
+    const listener = join(home.directory, 'listener');
+    execFileSync('gcc', ['-x', 'c', '-o', listener, '-'], { input: LISTENER });
+    const cut = addCut(home, 'lib-user', {
+      binaries: ['mkfs.ext4', listener],
+      drivers: ['ext4', 'zram', 'loop'],
+      optionalDrivers: ['configfs', 'lzo', 'lzo_rle'],
+    });
+    const ran = await run([cut, '-f', home.write('lib-user.sh', SCRIPT)]);
+    expect(ran.stdout.split('\n')).toEqual([
+      "lib-user: the module nosuch is not in this kernel (CONFIG_NO_SUCH), or not among the cut's drivers",
+      'status 1',
+      "lib-user: the module nosuch is not in this kernel, or not among the cut's drivers",
+      '/sys is mounted',
+      '/nowhere is not',
+      'configfs is mounted',
+      'nosuchfs is not',
+      '/dev/zram0 /dev/zram1 131072',
+      "lib-user: no zram device of nonsense: is that a size, CONFIG_ZRAM in the kernel, zram among the cut's drivers?",
+      'of 128M is /dev/zram0',
+      'no other',
+      'a place is mounted',
+      'The file /dev/nothing does not exist and no size was specified.',
+      'lib-user: mkfs.ext4 /dev/nothing failed',
+      'called 3 times',
+      'lib-user: the moon: not there after 1 s',
+      'both listen',
+      'nothing else does',
+      'listener begins',
+      'lib-user: listener does not listen at tcp:80',
+      '',
+    ]);
+    expect({ status: ran.status, stderr: ran.stderr }).toMatchObject({ status: 0 });
+    expect(ran.file('guest/listener.log').toString()).toBe('listener begins\n');
+  });
+});
