@@ -9,6 +9,7 @@ import type { Kernel } from '../host/kernel.ts';
 import { probeKvm } from '../host/kvm.ts';
 import { findProgram, programSearchPath } from '../host/programs.ts';
 import type { ImageHeader } from '../image/image-header.ts';
+import type { VmNetwork } from '../net/vm-network.ts';
 import { identifyProcess } from '../sys/process-identity.ts';
 import { type DiskPlan, noteDisks, refuseDisksInUse } from '../vm/disks.ts';
 import { planVm, type SessionPlan, type Terminal, type VmPlan } from '../vm/plan.ts';
@@ -23,6 +24,13 @@ import {
 } from '../vm/registry.ts';
 import type { Context } from './context.ts';
 import { findDisks, makeScratchDisks } from './vm-disks.ts';
+import {
+  chooseNetwork,
+  parseNetworkKind,
+  readLinksFor,
+  refuseUnusableTaps,
+  tapsOf,
+} from './vm-network.ts';
 
 const MIB = 1024 * 1024;
 
@@ -32,6 +40,8 @@ export interface VmOptions {
   memory?: string | undefined;
   /** Disks as they were typed. */
   disk?: string[] | undefined;
+  /** `tap`, `user` or `none`. */
+  net?: string | undefined;
 }
 
 /** All that decides about a VM but its number. */
@@ -47,6 +57,8 @@ export interface VmSources {
   /** undefined: nobody watches. */
   terminal: Terminal | undefined;
   session: SessionPlan | undefined;
+  /** VMs that this one knows as rapido-server, rapido-server2 …; without it, VM 1. */
+  servers?: readonly number[];
   /** File for the console of a VM of that number. */
   consoleLog: (number: number) => string;
   context: Context;
@@ -54,8 +66,15 @@ export interface VmSources {
 
 /** What the first VM would be. Nothing is made or claimed. */
 export function planFirstVm(sources: VmSources): VmPlan {
-  const disks = chooseDisks(sources, 1, true);
-  return makePlan(sources, 1, vmFiles(registryDirectory(sources), 1), disks);
+  const network = chooseNetwork(sources, 1);
+  const parts = { disks: chooseDisks(sources, 1, true), network };
+  return makePlan(sources, 1, vmFiles(registryDirectory(sources), 1), parts);
+}
+
+/** What of a VM others must not have. */
+interface VmParts {
+  disks: DiskPlan[];
+  network: VmNetwork | undefined;
 }
 
 /**
@@ -68,11 +87,15 @@ export async function withVm<Result>(
 ): Promise<Result> {
   requirePrograms(sources.context);
   const directory = registryDirectory(sources);
+  const links = await readLinksFor(sources);
   let plan: VmPlan | undefined;
   const entry = await claimNumber(directory, (number, files) => {
     const disks = chooseDisks(sources, number, false);
-    refuseDisksInUse(disks, listVms(directory));
-    plan = makePlan(sources, number, files, disks);
+    const network = chooseNetwork(sources, number);
+    const vms = listVms(directory);
+    refuseDisksInUse(disks, vms);
+    refuseUnusableTaps(network, { number, links, vms });
+    plan = makePlan(sources, number, files, { disks, network });
     return describeEntry(plan, sources);
   });
   if (plan === undefined) throw new Error('a claim makes a plan');
@@ -120,7 +143,12 @@ function chooseDisks(sources: VmSources, number: number, forDryRun: boolean): Di
   );
 }
 
-function makePlan(sources: VmSources, number: number, files: VmFiles, disks: DiskPlan[]): VmPlan {
+function makePlan(
+  sources: VmSources,
+  number: number,
+  files: VmFiles,
+  { disks, network }: VmParts,
+): VmPlan {
   const { path, header, kernel, conf, options, session } = sources;
   const { image } = header;
   const architecture = architectureOf(process.arch);
@@ -144,6 +172,7 @@ function makePlan(sources: VmSources, number: number, files: VmFiles, disks: Dis
     pidFile: files.pidFile,
     sharedDirectory: image.sharesDirectory ? conf.get('VIRTFS_SHARE_PATH') : undefined,
     disks,
+    network,
     channel: image.channel,
     extraArguments: [...conf.get('QEMU_EXTRA_ARGS'), ...sources.qemuArguments],
     extraParameters: conf.get('QEMU_EXTRA_KERNEL_PARAMS'),
@@ -182,9 +211,10 @@ function parseMemory(text: string | undefined): number | undefined {
 }
 
 /** Refuses wrong options before any work is done. */
-export function checkVmOptions({ cpus, memory }: VmOptions): void {
+export function checkVmOptions({ cpus, memory, net }: VmOptions): void {
   parseCpus(cpus);
   parseMemory(memory);
+  parseNetworkKind(net);
 }
 
 /** QEMU's PC takes no more. */
@@ -207,6 +237,7 @@ function describeEntry(
     pidFile: plan.pidFile,
     image: path,
     disks: noteDisks(plan.disks),
+    taps: tapsOf(plan.network),
     since: new Date().toISOString(),
   };
 }

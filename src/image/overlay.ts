@@ -2,6 +2,7 @@ import { createHash } from 'node:crypto';
 import { constants } from 'node:fs';
 import { basename, join } from 'node:path/posix';
 import type { CpioEntry } from '../cpio/write.ts';
+import type { DhcpClient } from '../net/dhcp-client.ts';
 import { type DirectoryLinks, directoryMaker, parentMode, resolveGuestPath } from './guest-path.ts';
 
 /** A small file, link or directory made for the image. */
@@ -20,11 +21,15 @@ export interface AutorunScript {
 export interface OverlayRequest {
   cut: string;
   /** Files of guest/, by name. */
-  guestFiles: Readonly<Record<'init' | 'session' | 'power-off' | 'bashrc', Buffer>>;
+  guestFiles: Readonly<
+    Record<'init' | 'network' | 'dhcp-lease' | 'session' | 'power-off' | 'bashrc', Buffer>
+  >;
   /** Modules that init loads. */
   loadModules: readonly string[];
   /** Modules that init loads where the VM has a disk on a bus, by the bus. */
   loadForDisks: Readonly<Record<string, readonly string[]>>;
+  /** What its VM's network takes; undefined: it has none. */
+  network: { loadModules: readonly string[]; dhcpClient: DhcpClient | undefined } | undefined;
   autorun: readonly AutorunScript[];
   /** Where autorun scripts and the prompt start. */
   directory: string | undefined;
@@ -59,6 +64,10 @@ export function planOverlay(request: OverlayRequest): OverlayEntry[] {
     ...['/dev', '/proc', '/sys', '/run', '/tmp', '/root', '/mnt', '/host'].map(directory),
     directory('/rapido/results'),
     script('/init', guestFiles.init),
+    ...(request.network === undefined ? [] : [script('/rapido/network', guestFiles.network)]),
+    ...(request.network?.dhcpClient === undefined
+      ? []
+      : [script('/rapido/dhcp-lease', guestFiles['dhcp-lease'])]),
     script('/rapido/session', guestFiles.session),
     script('/rapido/power-off', guestFiles['power-off']),
     { path: '/rapido/bashrc', mode: 0o644, data: guestFiles.bashrc },
@@ -107,6 +116,11 @@ const DATABASES: readonly OverlayEntry[] = [
     path: '/etc/hosts',
     mode: 0o644,
     data: '127.0.0.1 localhost\n::1 localhost ip6-localhost\n',
+  },
+  {
+    path: '/etc/nsswitch.conf',
+    mode: 0o644,
+    data: 'passwd: files\ngroup: files\nhosts: files dns\n',
   },
 ];
 
@@ -196,6 +210,12 @@ function formatBootScript(request: OverlayRequest): string {
     ...Object.entries(request.loadForDisks).map(
       ([bus, names]) => `RAPIDO_MODULES_${bus}=${quoteForShell(names.join(' '))}`,
     ),
+    ...(request.network === undefined
+      ? []
+      : [`RAPIDO_MODULES_network=${quoteForShell(request.network.loadModules.join(' '))}`]),
+    ...(request.network?.dhcpClient === undefined
+      ? []
+      : [`RAPIDO_DHCP_CLIENT=${request.network.dhcpClient}`]),
     `RAPIDO_AUTORUN=(${autorun})`,
     `RAPIDO_DIRECTORY=${quoteForShell(request.directory ?? '')}`,
     ...Object.entries(request.conf).map(([key, value]) => `export ${key}=${quoteForShell(value)}`),

@@ -7,7 +7,15 @@ function overlay(command: GuestCommand | undefined): OverlayEntry[] {
   const guestFile = Buffer.from('');
   return planOverlay({
     cut: 'small',
-    guestFiles: { init: guestFile, session: guestFile, 'power-off': guestFile, bashrc: guestFile },
+    guestFiles: {
+      init: guestFile,
+      network: guestFile,
+      'dhcp-lease': guestFile,
+      session: guestFile,
+      'power-off': guestFile,
+      bashrc: guestFile,
+    },
+    network: undefined,
     ...{
       loadModules: [],
       loadForDisks: {},

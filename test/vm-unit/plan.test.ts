@@ -32,6 +32,7 @@ test('a plan is plain data that says all about the VM', () => {
       "kernel": "/linux/arch/x86/boot/bzImage",
       "memory": 536870912,
       "monitorSocket": "/run/vm1.qmp",
+      "network": undefined,
       "number": 1,
       "parameters": [
         "console=ttyS0",
