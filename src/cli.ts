@@ -95,6 +95,7 @@ function buildProgram(rest: readonly string[] | undefined, done: (status: number
     .option('-i, --install <program>', 'add a program with its libraries (repeatable)', collect)
     .option('--include <src[:dst]>', 'add a file or directory (repeatable)', collect)
     .option('--driver <module>', 'add a kernel module (repeatable)', collect)
+    .option('--net <kind>', 'add what a network takes; with -b, which one: tap, user or none')
     .option('-o, --output <file>', 'write the image there')
     .option('--dry-run', 'print what would be done, and stop')
     .option('--rebuild', 'make every layer anew')
@@ -119,6 +120,7 @@ function buildProgram(rest: readonly string[] | undefined, done: (status: number
       'a disk: FILE, /dev/NAME or size:10G, with options (repeatable)',
       collect,
     )
+    .option('--net <kind>', 'which network: tap, user or none')
     .option('--dry-run', 'print the QEMU command line, and stop')
     .usage('[options] [name] [-- QEMU arguments]')
     .showHelpAfterError('  hint: QEMU arguments go after `--`; `rapido boot --help` shows examples')
@@ -146,6 +148,7 @@ function buildProgram(rest: readonly string[] | undefined, done: (status: number
       'a disk: FILE, /dev/NAME or size:10G, with options (repeatable)',
       collect,
     )
+    .option('--net <kind>', 'which network: tap, user or none')
     .option('--timeout <duration>', 'longest time for the VM, for example 90s, 10m (default: none)')
     .option(
       '--boot-timeout <duration>',

@@ -11,6 +11,7 @@ const LAYERS = [
   'vm',
   'image',
   'cut',
+  'net',
   'conf',
   'host',
   'ui',

@@ -17,12 +17,14 @@ import {
   type GlobalOptions,
   openCut,
 } from './context.ts';
+import { parseNetworkKind } from './vm-network.ts';
 
 export interface CutOptions extends GlobalOptions {
   boot?: boolean | undefined;
   install?: string[] | undefined;
   include?: string[] | undefined;
   driver?: string[] | undefined;
+  net?: string | undefined;
   output?: string | undefined;
   dryRun?: boolean | undefined;
   rebuild?: boolean | undefined;
@@ -74,7 +76,7 @@ export async function runCut(name: string, options: CutOptions, ui: Ui): Promise
     return 0;
   }
   const { bootImage } = await import('./boot.ts');
-  return bootImage(image.path, conf, {}, context);
+  return bootImage(image.path, conf, { net: options.net }, context);
 }
 
 /** `-o` names a file in a directory that exists: a misspelt path must not make directories. */
@@ -97,6 +99,7 @@ function extrasOf(options: CutOptions): CutExtras {
     install: options.install ?? [],
     include: options.include ?? [],
     drivers: options.driver ?? [],
+    network: parseNetworkKind(options.net),
     commands: options.commands,
   };
 }

@@ -5,6 +5,7 @@ import { pruneRunImages, runImagePath } from '../image/location.ts';
 import { type ResolvedImage, resolveImage } from '../image/resolve.ts';
 import { cleaningUpOnSignals } from '../sys/signals.ts';
 import { type Job, type StartedJob, showProgress } from './run-job.ts';
+import { parseNetworkKind } from './vm-network.ts';
 
 /** Plans the image of a run, with its command in it. */
 export function planRunImage(job: Job, kernel: Kernel): ResolvedImage {
@@ -15,6 +16,7 @@ export function planRunImage(job: Job, kernel: Kernel): ResolvedImage {
       install: options.install ?? [],
       include: options.include ?? [],
       drivers: options.driver ?? [],
+      network: parseNetworkKind(options.net),
       commands: [],
     },
     run: { command: settings.command },

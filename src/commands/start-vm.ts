@@ -9,6 +9,7 @@ import type { Kernel } from '../host/kernel.ts';
 import { probeKvm } from '../host/kvm.ts';
 import { findProgram, programSearchPath } from '../host/programs.ts';
 import type { ImageHeader } from '../image/image-header.ts';
+import type { VmNetwork } from '../net/vm-network.ts';
 import { identifyProcess } from '../sys/process-identity.ts';
 import { type DiskPlan, noteDisks, refuseDisksInUse } from '../vm/disks.ts';
 import { planVm, type SessionPlan, type Terminal, type VmPlan } from '../vm/plan.ts';
@@ -24,6 +25,13 @@ import {
 import type { Context } from './context.ts';
 import { foreseeKernelImage } from './kernel-image.ts';
 import { findDisks, makeScratchDisks } from './vm-disks.ts';
+import {
+  chooseNetwork,
+  parseNetworkKind,
+  readLinksFor,
+  refuseUnusableTaps,
+  tapsOf,
+} from './vm-network.ts';
 
 const MIB = 1024 * 1024;
 
@@ -33,6 +41,8 @@ export interface VmOptions {
   memory?: string | undefined;
   /** Disks as they were typed. */
   disk?: string[] | undefined;
+  /** `tap`, `user` or `none`. */
+  net?: string | undefined;
 }
 
 /** All that decides about a VM but its number. */
@@ -48,6 +58,8 @@ export interface VmSources {
   /** undefined: nobody watches. */
   terminal: Terminal | undefined;
   session: SessionPlan | undefined;
+  /** VMs that this one knows as rapido-server, rapido-server2 …; without it, VM 1. */
+  servers?: readonly number[];
   /** File for the console of a VM of that number. */
   consoleLog: (number: number) => string;
   context: Context;
@@ -55,9 +67,14 @@ export interface VmSources {
 
 /** What the first VM would be. Nothing is made or claimed. */
 export function planFirstVm(sources: VmSources): VmPlan {
-  const disks = chooseDisks(sources, 1, true);
-  const files = vmFiles(registryDirectory(sources), 1);
-  return makePlan(sources, { number: 1, files, disks, kernelImage: foreseeKernelImage(sources) });
+  const parts = {
+    number: 1,
+    files: vmFiles(registryDirectory(sources), 1),
+    disks: chooseDisks(sources, 1, true),
+    network: chooseNetwork(sources, 1),
+    kernelImage: foreseeKernelImage(sources),
+  };
+  return makePlan(sources, parts);
 }
 
 /**
@@ -71,11 +88,15 @@ export async function withVm<Result>(
 ): Promise<Result> {
   requirePrograms(sources.context);
   const directory = registryDirectory(sources);
+  const links = await readLinksFor(sources);
   let plan: VmPlan | undefined;
   const entry = await claimNumber(directory, (number, files) => {
     const disks = chooseDisks(sources, number, false);
-    refuseDisksInUse(disks, listVms(directory));
-    plan = makePlan(sources, { number, files, disks, kernelImage });
+    const network = chooseNetwork(sources, number);
+    const vms = listVms(directory);
+    refuseDisksInUse(disks, vms);
+    refuseUnusableTaps(network, { number, links, vms });
+    plan = makePlan(sources, { number, files, disks, network, kernelImage });
     return describeEntry(plan, sources);
   });
   if (plan === undefined) throw new Error('a claim makes a plan');
@@ -128,11 +149,15 @@ interface VmParts {
   number: number;
   files: VmFiles;
   disks: DiskPlan[];
+  network: VmNetwork | undefined;
   /** What QEMU boots. */
   kernelImage: string;
 }
 
-function makePlan(sources: VmSources, { number, files, disks, kernelImage }: VmParts): VmPlan {
+function makePlan(
+  sources: VmSources,
+  { number, files, disks, network, kernelImage }: VmParts,
+): VmPlan {
   const { path, header, conf, options, session } = sources;
   const { image } = header;
   const architecture = architectureOf(process.arch);
@@ -156,6 +181,7 @@ function makePlan(sources: VmSources, { number, files, disks, kernelImage }: VmP
     pidFile: files.pidFile,
     sharedDirectory: image.sharesDirectory ? conf.get('VIRTFS_SHARE_PATH') : undefined,
     disks,
+    network,
     channel: image.channel,
     extraArguments: [...conf.get('QEMU_EXTRA_ARGS'), ...sources.qemuArguments],
     extraParameters: conf.get('QEMU_EXTRA_KERNEL_PARAMS'),
@@ -194,9 +220,10 @@ function parseMemory(text: string | undefined): number | undefined {
 }
 
 /** Refuses wrong options before any work is done. */
-export function checkVmOptions({ cpus, memory }: VmOptions): void {
+export function checkVmOptions({ cpus, memory, net }: VmOptions): void {
   parseCpus(cpus);
   parseMemory(memory);
+  parseNetworkKind(net);
 }
 
 /** QEMU's PC takes no more. */
@@ -219,6 +246,7 @@ function describeEntry(
     pidFile: plan.pidFile,
     image: path,
     disks: noteDisks(plan.disks),
+    taps: tapsOf(plan.network),
     since: new Date().toISOString(),
   };
 }

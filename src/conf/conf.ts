@@ -16,6 +16,7 @@ import {
 import { type LineProblem, scanConf } from './scan.ts';
 import { CONF_KEYS, type ConfKeyName, type Setting, VM_KEYS, type VmSettings } from './schema.ts';
 import { describeForm, exampleValue, formatSize, parseConfValue } from './values.ts';
+import { findVmConflicts } from './vm-conflicts.ts';
 
 export type Origin =
   | { from: 'default' }
@@ -83,7 +84,7 @@ export function buildConf(input: ConfInput): Conf {
   const file = source?.path ?? '';
   const entries = makeEntries(keys, resolved.top, surroundings, file, problems);
   const vms = makeVms(scanned.sections, resolved.sections, file, problems);
-  refuseSharedAddresses(vms, resolved.sections, problems);
+  problems.push(...findVmConflicts(vms));
   refuse(problems, source?.name);
 
   return {
@@ -242,34 +243,6 @@ function explainVmKey(name: string, section: string): string {
 
 function settingsOf(entries: readonly ConfEntry[] | undefined): VmSettings {
   return Object.fromEntries((entries ?? []).map(({ name, value }) => [name, value]));
-}
-
-/** Two VMs on one bridge with the same MAC, tap or address make failures that are hard to read. */
-function refuseSharedAddresses(
-  vms: ReadonlyMap<number, readonly ConfEntry[]>,
-  sections: ReadonlyMap<string, ReadonlyMap<string, Written>>,
-  problems: LineProblem[],
-): void {
-  const owners = new Map<string, number>();
-  for (const [number, entries] of vms) {
-    for (const { name, value } of entries) {
-      if (
-        !['ADDRESS', 'MAC', 'TAP', 'HOSTNAME'].includes(name) ||
-        value === 'dhcp' ||
-        value === undefined
-      )
-        continue;
-      for (const item of new Set(Array.isArray(value) ? value : [value])) {
-        const text = String(item).replace(/\/\d+$/, '');
-        const owner = owners.get(`${name} ${text}`);
-        owners.set(`${name} ${text}`, owner ?? number);
-        if (owner === undefined) continue;
-        const line = sections.get(`vm${number}`)?.get(name)?.line ?? 0;
-        const message = `${name} of [vm${number}]: ${text} is that of [vm${owner}] already. Give each VM its own`;
-        problems.push({ line, message });
-      }
-    }
-  }
 }
 
 /** Throws if there are problems, in the order of their lines; line 0 is the environment. */

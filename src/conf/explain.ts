@@ -86,8 +86,12 @@ function maskValue(entry: ConfEntry, mask: Mask): ConfValue | null {
   const { value } = entry;
   if (value === undefined) return null;
   if (typeof value === 'string') return mask(entry, value);
-  if (Array.isArray(value)) return value.map((item) => mask(entry, item));
+  if (isListOfTexts(value)) return value.map((item) => mask(entry, item));
   return entry.key.secret ? MASK : value;
+}
+
+function isListOfTexts(value: ConfValue): value is readonly string[] {
+  return Array.isArray(value) && value.every((item) => typeof item === 'string');
 }
 
 /**

@@ -3,6 +3,8 @@
  * cut adds. Plain data, so that the same row types a value, explains it and documents it.
  */
 
+import type { DhcpRange, PerTap, PortForward } from './network-values.ts';
+
 interface KeyBasics {
   /** Heading that the key stands under in `rapido.conf.example`. */
   group?: string;
@@ -64,14 +66,19 @@ interface ValueTypes {
   boolean: boolean;
   /** Name of a network interface. */
   interface: string;
-  /** One address with its prefix length: `192.168.155.1/24`. */
-  cidr: string;
-  /** Addresses with prefix lengths, or the word dhcp. */
-  addresses: 'dhcp' | readonly string[];
+  /** Names of network interfaces. */
+  interfaces: readonly string[];
+  /** Addresses with their prefix lengths: `192.168.155.1/24`. */
+  cidrs: readonly string[];
+  /** For each network card: addresses with prefix lengths, or the word dhcp. */
+  addresses: readonly PerTap[];
   /** Plain IPv4 or IPv6 addresses. */
   ips: readonly string[];
-  /** Six bytes in lower case with colons. */
-  mac: string;
+  /** For each network card: six bytes in lower case with colons. */
+  macs: readonly PerTap[];
+  dhcpRange: DhcpRange;
+  /** Ports of this host that lead to a VM. */
+  forwards: readonly PortForward[];
   hostname: string;
 }
 

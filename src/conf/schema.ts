@@ -6,10 +6,13 @@ const MIB = 1024 * 1024;
 
 const CUT_WITH_COMMAND = 'Give the command to `rapido cut` with -x or -f instead.';
 
+/** What a VM's network can be. */
+export const NETWORK_KINDS = ['tap', 'user', 'none'] as const;
+
 /**
  * Every key of rapido.conf, in the order of the example file. The names are those of the original
  * tool, so that its users' files work; the ones it did not have are KERNEL_FORMAT, VM_ACCEL,
- * VM_CPU, VM_CPUS, VM_MEMORY, CUT_DIR, IMAGE_DIR and RESULTS_KEEP.
+ * VM_CPU, VM_CPUS, VM_MEMORY, VM_NET, CUT_DIR, IMAGE_DIR and RESULTS_KEEP.
  */
 export const CONF_KEYS = {
   KERNEL_SRC: {
@@ -72,6 +75,14 @@ export const CONF_KEYS = {
     meaning: 'Memory of a VM. A cut may ask for more.',
     default: '512M',
     example: '2G',
+  },
+  VM_NET: {
+    group: 'Virtual machine',
+    type: 'enum',
+    values: NETWORK_KINDS,
+    meaning:
+      "Which network a VM gets where its cut wants one: tap, on the bridge of `rapido setup-network`; user, QEMU's own, which needs no root and in which VMs do not see each other; none. --net asks for one for any cut.",
+    default: 'tap',
   },
   QEMU_EXTRA_ARGS: {
     group: 'Virtual machine',
@@ -150,29 +161,32 @@ export const CONF_KEYS = {
   },
   BR_ADDR: {
     group: 'Network on the host',
-    type: 'cidr',
-    meaning: 'Address of the host on that bridge. Set to "", the bridge has none.',
+    type: 'cidrs',
+    meaning:
+      'Addresses of the host on that bridge, IPv4 and IPv6, separated by blanks or commas. VMs have theirs from the first network of each kind, unless their sections say otherwise. Set to "", the host has none there.',
     default: '192.168.155.1/24',
+    example: '192.168.155.1/24, fd00:155::1/64',
     emptyIsOff: true,
   },
   BR_IF: {
     group: 'Network on the host',
     type: 'interface',
     meaning:
-      'A physical interface to attach to the bridge, so that other machines reach the VMs. It loses its own address.',
+      'A physical interface to attach to the bridge, so that other machines reach the VMs. It loses its own addresses and routes, and gets them back with `rapido teardown-network`.',
     example: 'eth1',
   },
   BR_DHCP_SRV_RANGE: {
     group: 'Network on the host',
-    type: 'string',
+    type: 'dhcpRange',
     meaning:
-      'Run a DHCP server (dnsmasq) on the bridge with this range: first address, last address, lease time.',
+      'Run a DHCP server (dnsmasq) on the bridge with this range: first address, last address, lease time. VMs without ADDRESS then use it.',
     example: '192.168.155.10,192.168.155.20,12h',
   },
   TAP_USER: {
     group: 'Network on the host',
     type: 'string',
-    meaning: 'The user who may boot VMs on the tap devices. Without it, the one who called sudo.',
+    meaning:
+      'The user, by name or number, who may boot VMs on the tap devices. Without it, the one who called sudo.',
     example: 'me',
   },
   VM_NET_CONF: {
@@ -572,36 +586,51 @@ export const CONF_KEYS = {
 
 /** The keys of a section `[vmN]`: what VM number N has of its own. None is needed. */
 export const VM_KEYS = {
+  NET: {
+    type: 'enum',
+    values: NETWORK_KINDS,
+    meaning: 'Its network, in place of VM_NET: tap, user or none.',
+    example: 'tap',
+  },
   ADDRESS: {
     type: 'addresses',
     meaning:
-      'Its addresses with prefix lengths, IPv4 or IPv6, separated by blanks or commas; or dhcp.',
+      'Its addresses with prefix lengths, IPv4 or IPv6, or dhcp, separated by blanks or commas. Those of a tap that is not its first have @TAP after them: 10.0.0.11/24@lan1. Without it: dhcp where BR_DHCP_SRV_RANGE is set, else those whose last part is 10 more than its number, in the networks of BR_ADDR: 192.168.155.11 for VM 1.',
     example: '192.168.155.11/24',
   },
   GATEWAY: {
     type: 'ips',
-    meaning: 'Its default gateway, one for IPv4 and one for IPv6.',
+    meaning:
+      'Its default gateway, one for IPv4 and one for IPv6. Without it there is none, unless DHCP gives one.',
     example: '192.168.155.1',
   },
   DNS: {
     type: 'ips',
-    meaning: 'Its name servers.',
+    meaning: 'Its name servers. Without it there are none, unless DHCP gives some.',
     example: '192.168.155.1',
   },
   MAC: {
-    type: 'mac',
-    meaning: 'Hardware address of its network card. Without it, one made from the number.',
+    type: 'macs',
+    meaning:
+      'Hardware addresses of its network cards; that of a tap that is not its first has @TAP after it. Without it, made from this host and the number, always the same.',
     example: 'b8:ac:24:45:c5:01',
   },
   HOSTNAME: {
     type: 'hostname',
-    meaning: 'Its name. Without it, rapido1 for VM 1, and so on.',
+    meaning: 'Its name, by which the other VMs know it. Without it, rapido1 for VM 1, and so on.',
     example: 'server',
   },
   TAP: {
-    type: 'interface',
-    meaning: 'Its tap device on this host.',
-    example: 'rapido-tap1',
+    type: 'interfaces',
+    meaning:
+      'Its tap devices on this host, a network card for each, separated by blanks or commas. Without it, rapido-tap1 for VM 1, and so on.',
+    example: 'rapido-tap1, lan1',
+  },
+  FORWARD: {
+    type: 'forwards',
+    meaning:
+      'With NET=user: ports of 127.0.0.1 on this host that lead to ports of the VM, HOST:GUEST, for UDP with /udp after it.',
+    example: '2222:22, 8080:80',
   },
   CPUS: {
     type: 'integer',

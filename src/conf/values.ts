@@ -2,6 +2,16 @@ import { parse as parseShellWords } from 'shell-quote';
 // zod's tree-shakeable face: 15 kB in the bundle where the whole of zod is 440 kB.
 import * as z from 'zod/mini';
 import type { ConfKey, ConfType, ConfValue } from './key.ts';
+import {
+  INTERFACE_NAME,
+  parseAddresses,
+  parseCidrs,
+  parseDhcpRange,
+  parseForwards,
+  parseInterfaces,
+  parseIps,
+  parseMacs,
+} from './network-values.ts';
 
 const SIZE_UNITS = ['b', 'k', 'm', 'g', 't'];
 
@@ -53,11 +63,6 @@ export function splitArguments(text: string): string[] | undefined {
   );
 }
 
-const splitList = (text: string) => text.split(/[\s,]+/).filter((item) => item !== '');
-
-const cidr = () => z.union([z.cidrv4(), z.cidrv6()]);
-const ip = () => z.union([z.ipv4(), z.ipv6()]);
-
 /** `fail` is how a transform of ours says "not of this form" to zod. */
 function convert<Value>(parse: (text: string) => Value | undefined) {
   return z.transform((text: string, context) => {
@@ -98,28 +103,21 @@ function schemaOf(key: ConfKey): z.ZodMiniType<ConfValue> {
         convert((text) => BOOLEANS[text.toLowerCase()]),
       );
     case 'interface':
-      // IFNAMSIZ of linux/if.h is 16 with the closing zero byte.
-      return z.string().check(z.regex(/^(?!\.{1,2}$)[\w.@+-]{1,15}$/));
-    case 'cidr':
-      return cidr();
+      return z.string().check(z.regex(INTERFACE_NAME));
+    case 'interfaces':
+      return z.pipe(z.string(), convert(parseInterfaces));
+    case 'cidrs':
+      return z.pipe(z.string(), convert(parseCidrs));
     case 'addresses':
-      return z.pipe(
-        z.pipe(
-          z.string(),
-          convert((text) => (text.toLowerCase() === 'dhcp' ? ('dhcp' as const) : splitList(text))),
-        ),
-        z.union([z.literal('dhcp'), z.array(cidr()).check(z.minLength(1))]),
-      );
+      return z.pipe(z.string(), convert(parseAddresses));
     case 'ips':
-      return z.pipe(z.pipe(z.string(), convert(splitList)), z.array(ip()).check(z.minLength(1)));
-    case 'mac':
-      return z.pipe(
-        z.pipe(
-          z.string(),
-          convert((text) => text.toLowerCase()),
-        ),
-        z.mac().check(z.refine(isUnicastMac)),
-      );
+      return z.pipe(z.string(), convert(parseIps));
+    case 'macs':
+      return z.pipe(z.string(), convert(parseMacs));
+    case 'dhcpRange':
+      return z.pipe(z.string(), convert(parseDhcpRange));
+    case 'forwards':
+      return z.pipe(z.string(), convert(parseForwards));
     case 'hostname':
       // RFC 1123 labels; Linux allows 64 bytes (__NEW_UTS_LEN).
       return z
@@ -130,11 +128,6 @@ function schemaOf(key: ConfKey): z.ZodMiniType<ConfValue> {
           ),
         );
   }
-}
-
-/** The lowest bit of the first byte marks a group address (IEEE 802). */
-function isUnicastMac(mac: string): boolean {
-  return (Number.parseInt(mac.slice(0, 2), 16) & 1) === 0 && mac !== '00:00:00:00:00:00';
 }
 
 /** The typed value of a key's text, or undefined if the text has not the expected form. */
@@ -150,10 +143,15 @@ const FORMS: Readonly<Record<Exclude<ConfType, 'integer' | 'size' | 'enum'>, str
   arguments: 'arguments separated by blanks, with every quote closed',
   boolean: 'yes or no',
   interface: 'a network interface name of at most 15 letters, digits, ".", "_" or "-"',
-  cidr: 'an IP address with its prefix length',
-  addresses: 'dhcp, or IP addresses each with its prefix length',
+  interfaces:
+    'names of network interfaces, each once, of at most 15 letters, digits, ".", "_" or "-"',
+  cidrs: 'IP addresses each with its prefix length',
+  addresses:
+    'dhcp, or IP addresses each with its prefix length; those of a second tap with @TAP after them',
   ips: 'IP addresses without prefix length',
-  mac: 'a unicast MAC address: six bytes in hexadecimal, the first one even',
+  macs: 'a unicast MAC address: six bytes in hexadecimal, the first one even; that of a second tap with @TAP after it',
+  dhcpRange: 'first IPv4 address, last one, and lease time (30m, 12h, infinite), with commas',
+  forwards: 'HOST:GUEST ports, with /udp after one for UDP',
   hostname: 'a host name: letters, digits and "-", parts separated by "."',
 };
 
@@ -189,10 +187,12 @@ const EXAMPLES: Partial<Record<ConfType, string>> = {
   size: '512M',
   boolean: 'yes',
   interface: 'rapido-br',
-  cidr: '192.168.155.1/24',
+  interfaces: 'rapido-tap1',
+  cidrs: '192.168.155.1/24',
   addresses: 'dhcp',
   ips: '192.168.155.1',
-  mac: 'b8:ac:24:45:c5:01',
+  macs: 'b8:ac:24:45:c5:01',
+  forwards: '2222:22',
   hostname: 'rapido1',
   path: '/tmp/rapido',
 };

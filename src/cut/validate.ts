@@ -15,10 +15,13 @@ const CONF_TYPES: Readonly<Record<ConfType, true>> = {
   boolean: true,
   enum: true,
   interface: true,
-  cidr: true,
+  interfaces: true,
+  cidrs: true,
   addresses: true,
   ips: true,
-  mac: true,
+  macs: true,
+  dhcpRange: true,
+  forwards: true,
   hostname: true,
 };
 

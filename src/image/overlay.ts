@@ -2,6 +2,7 @@ import { createHash } from 'node:crypto';
 import { constants } from 'node:fs';
 import { basename, join } from 'node:path/posix';
 import type { CpioEntry } from '../cpio/write.ts';
+import type { DhcpClient } from '../net/dhcp-client.ts';
 import { type DirectoryLinks, directoryMaker, parentMode, resolveGuestPath } from './guest-path.ts';
 
 /** A small file, link or directory made for the image. */
@@ -25,6 +26,8 @@ export interface OverlayRequest {
   loadModules: readonly string[];
   /** Modules that init loads where the VM has a disk on a bus, by the bus. */
   loadForDisks: Readonly<Record<string, readonly string[]>>;
+  /** What its VM's network takes; undefined: it has none. */
+  network: { loadModules: readonly string[]; dhcpClient: DhcpClient | undefined } | undefined;
   autorun: readonly AutorunScript[];
   /** Where autorun scripts and the prompt start. */
   directory: string | undefined;
@@ -42,7 +45,15 @@ export interface OverlayRequest {
   command: GuestCommand | undefined;
 }
 
-export const GUEST_FILES = ['init', 'session', 'power-off', 'bashrc', 'lib.sh'] as const;
+export const GUEST_FILES = [
+  'init',
+  'network',
+  'dhcp-lease',
+  'session',
+  'power-off',
+  'bashrc',
+  'lib.sh',
+] as const;
 
 export type GuestFile = (typeof GUEST_FILES)[number];
 
@@ -63,6 +74,10 @@ export function planOverlay(request: OverlayRequest): OverlayEntry[] {
     ...['/dev', '/proc', '/sys', '/run', '/tmp', '/root', '/mnt', '/host'].map(directory),
     directory('/rapido/results'),
     script('/init', guestFiles.init),
+    ...(request.network === undefined ? [] : [script('/rapido/network', guestFiles.network)]),
+    ...(request.network?.dhcpClient === undefined
+      ? []
+      : [script('/rapido/dhcp-lease', guestFiles['dhcp-lease'])]),
     script('/rapido/session', guestFiles.session),
     script('/rapido/power-off', guestFiles['power-off']),
     { path: '/rapido/bashrc', mode: 0o644, data: guestFiles.bashrc },
@@ -112,6 +127,11 @@ const DATABASES: readonly OverlayEntry[] = [
     path: '/etc/hosts',
     mode: 0o644,
     data: '127.0.0.1 localhost\n::1 localhost ip6-localhost\n',
+  },
+  {
+    path: '/etc/nsswitch.conf',
+    mode: 0o644,
+    data: 'passwd: files\ngroup: files\nhosts: files dns\n',
   },
 ];
 
@@ -201,6 +221,12 @@ function formatBootScript(request: OverlayRequest): string {
     ...Object.entries(request.loadForDisks).map(
       ([bus, names]) => `RAPIDO_MODULES_${bus}=${quoteForShell(names.join(' '))}`,
     ),
+    ...(request.network === undefined
+      ? []
+      : [`RAPIDO_MODULES_network=${quoteForShell(request.network.loadModules.join(' '))}`]),
+    ...(request.network?.dhcpClient === undefined
+      ? []
+      : [`RAPIDO_DHCP_CLIENT=${request.network.dhcpClient}`]),
     `RAPIDO_AUTORUN=(${autorun})`,
     `RAPIDO_DIRECTORY=${quoteForShell(request.directory ?? '')}`,
     ...Object.entries(request.conf).map(([key, value]) => `export ${key}=${quoteForShell(value)}`),

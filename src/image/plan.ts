@@ -1,4 +1,5 @@
 import type { ModulesPlan } from '../kmod/modules.ts';
+import type { DhcpClient } from '../net/dhcp-client.ts';
 import type { DirectoryLinks } from './guest-path.ts';
 import type { OverlayEntry } from './overlay.ts';
 import type { PlannedTree } from './trees-layer.ts';
@@ -31,8 +32,10 @@ export interface ImageInfo {
   cpus: number | undefined;
   /** Bytes of memory that the cut asks for. */
   memory: number | undefined;
-  /** Whether it wants a network. */
+  /** Whether it wants a network, and so has what that takes. */
   network: boolean;
+  /** What gets it an address from a DHCP server; undefined: nothing. */
+  dhcpClient?: DhcpClient | undefined;
   /** How its init reaches rapido beside the console. */
   channel: ControlChannel;
   /** How it can have disks. */

@@ -11,6 +11,7 @@ import { selectAvailable } from '../kmod/resolve.ts';
 import { statIfReachable } from '../sys/stat.ts';
 import { requireKeys } from './expand-keys.ts';
 import type { ImagePlan } from './plan.ts';
+import type { ResolvedNetwork } from './resolve-network.ts';
 import type { Problem, ResolveRequest } from './resolve-request.ts';
 
 /** Modules that the control channel needs; a kernel without them uses the second serial port. */
@@ -25,6 +26,12 @@ const DISK_DRIVERS = {
   nvme: ['nvme'],
 } as const;
 
+/** Modules for a network. */
+const NETWORK_DRIVERS = ['virtio_pci', 'virtio_net'];
+
+/** Packet sockets are for DHCP clients. Nothing loads either by itself before somebody wants it. */
+const PROTOCOL_DRIVERS = ['af_packet', 'ipv6'];
+
 const BUSES = ['virtio', 'nvme'] as const;
 
 export interface ResolvedModules {
@@ -36,6 +43,8 @@ export interface ResolvedModules {
   diskBuses: (typeof BUSES)[number][];
   /** What init loads for a disk on each; a bus that the kernel has no driver for is missing. */
   loadForDisks: Partial<Record<keyof typeof DISK_DRIVERS, string[]>>;
+  /** What init loads where the VM has a network. */
+  loadForNetwork: string[];
   channel: ImagePlan['image']['channel'];
   sharesDirectory: boolean;
   sharesResults: boolean;
@@ -44,7 +53,11 @@ export interface ResolvedModules {
 }
 
 /** Chooses the kernel modules of a cut, and those that init needs to reach rapido. */
-export function resolveModules(request: ResolveRequest, problems: Problem[]): ResolvedModules {
+export function resolveModules(
+  request: ResolveRequest,
+  network: ResolvedNetwork,
+  problems: Problem[],
+): ResolvedModules {
   const { cut, conf, kernel, extras } = request;
   const tree =
     kernel.modules === undefined
@@ -74,8 +87,9 @@ export function resolveModules(request: ResolveRequest, problems: Problem[]): Re
   const wanted = [...required.filter((name) => name !== undefined), ...extras.drivers];
   const buses = BUSES.filter((bus) => hasAll(DISK_DRIVERS[bus]));
   const forDisks = buses.flatMap((bus) => DISK_DRIVERS[bus]);
+  const forNetwork = network.wanted ? [...NETWORK_DRIVERS, ...available(PROTOCOL_DRIVERS)] : [];
   const plan = planModules(tree, [
-    ...new Set([...own, ...forDisks, ...wanted, ...available(optional)]),
+    ...new Set([...own, ...forDisks, ...forNetwork, ...wanted, ...available(optional)]),
   ]);
   for (const { name, suggestion } of plan.missing) {
     const meant = suggestion === undefined ? '' : `; did you mean ${suggestion}?`;
@@ -91,6 +105,7 @@ export function resolveModules(request: ResolveRequest, problems: Problem[]): Re
     load: loadable([...new Set(own)]),
     diskBuses: buses,
     loadForDisks: Object.fromEntries(buses.map((bus) => [bus, loadable(DISK_DRIVERS[bus])])),
+    loadForNetwork: loadable(forNetwork),
     channel,
     sharesDirectory: share,
     sharesResults,

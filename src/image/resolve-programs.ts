@@ -6,6 +6,7 @@ import { isFile } from '../sys/stat.ts';
 import { expandKeys, requireKeys } from './expand-keys.ts';
 import type { AutorunScript } from './overlay.ts';
 import type { ResolvedCommand } from './resolve-command.ts';
+import type { ResolvedNetwork } from './resolve-network.ts';
 import type { Problem, ResolveRequest } from './resolve-request.ts';
 import { canDracutInstall } from './userspace-layer.ts';
 
@@ -34,11 +35,17 @@ export interface ResolvedPrograms {
   leftOut: string[];
 }
 
+/** What of an image is known to run programs. */
+interface WhatRuns {
+  autorun: readonly AutorunScript[];
+  command: ResolvedCommand | undefined;
+  network: ResolvedNetwork;
+}
+
 /** Finds the programs of a cut, and those that every image needs. */
 export function resolvePrograms(
   request: ResolveRequest,
-  scripts: readonly AutorunScript[],
-  command: ResolvedCommand | undefined,
+  { autorun: scripts, command, network }: WhatRuns,
   problems: Problem[],
 ): ResolvedPrograms {
   const { cut, conf, extras, env, cwd } = request;
@@ -53,7 +60,11 @@ export function resolvePrograms(
     if (path !== undefined) found.add(path);
     return path;
   };
-  for (const name of new Set([...INIT_BINARIES, ...(cut.cut.binaries ?? [])])) {
+  for (const name of new Set([
+    ...INIT_BINARIES,
+    ...network.binaries,
+    ...(cut.cut.binaries ?? []),
+  ])) {
     const expanded = requireKeys(name, 'binaries', conf, problems);
     if (expanded !== undefined && look(expanded) === undefined) {
       problems.push({ message: `no program ${expanded}`, program: basename(expanded) });

@@ -2,6 +2,7 @@ import type { Conf } from '../conf/conf.ts';
 import type { LoadedCut } from '../cut/load.ts';
 import type { Directories } from '../host/directories.ts';
 import type { Kernel } from '../host/kernel.ts';
+import type { NetworkKind } from '../net/vm-network.ts';
 
 /** What the command line adds to a cut, for an experiment. */
 export interface CutExtras {
@@ -11,6 +12,8 @@ export interface CutExtras {
   include: readonly string[];
   /** `--driver` */
   drivers: readonly string[];
+  /** `--net`: the image must have what that network takes. */
+  network: NetworkKind | undefined;
   /** `-x` and `-f`, in the order they were given. */
   commands: readonly ({ command: string } | { file: string })[];
 }

@@ -12,6 +12,7 @@ import type { ImagePlan } from './plan.ts';
 import { resolveCommand } from './resolve-command.ts';
 import { resolveAutorun, resolveTrees } from './resolve-files.ts';
 import { resolveModules } from './resolve-modules.ts';
+import { resolveNetwork } from './resolve-network.ts';
 import { resolveDracut, resolvePrograms } from './resolve-programs.ts';
 import type { Problem, ResolveRequest } from './resolve-request.ts';
 import { readTerminfo } from './terminfo.ts';
@@ -40,12 +41,10 @@ export function resolveImage(request: ResolveRequest): ResolvedImage {
       ? undefined
       : requireKeys(request.cut.cut.directory, 'directory', request.conf, problems);
   const command = resolveCommand(request, directory, trees, problems);
-  const programs = resolvePrograms(request, autorun, command, problems);
-  const modules = resolveModules(request, problems);
+  const network = resolveNetwork(request, problems);
+  const programs = resolvePrograms(request, { autorun, command, network }, problems);
+  const modules = resolveModules(request, network, problems);
   const dracut = resolveDracut(request.conf, problems);
-  if (request.cut.cut.network === true) {
-    problems.push({ message: 'it wants a network, which this version of rapido cannot give a VM' });
-  }
   refuse(request, problems);
 
   const { cut, conf, kernel, directories } = request;
@@ -59,7 +58,8 @@ export function resolveImage(request: ResolveRequest): ResolvedImage {
       kernelRelease: kernel.release,
       cpus: resources.cpus,
       memory: resources.memory === undefined ? undefined : parseMemory(resources.memory),
-      network: cut.cut.network ?? false,
+      network: network.wanted,
+      dhcpClient: network.dhcpClient,
       channel: modules.channel,
       diskBuses: modules.diskBuses,
       sharesDirectory: modules.sharesDirectory,
@@ -83,6 +83,9 @@ export function resolveImage(request: ResolveRequest): ResolvedImage {
       guestFiles: readGuestFiles(directories),
       loadModules: modules.load,
       loadForDisks: modules.loadForDisks,
+      network: network.wanted
+        ? { loadModules: modules.loadForNetwork, dhcpClient: network.dhcpClient }
+        : undefined,
       autorun,
       directory,
       conf: settings,

@@ -2,6 +2,7 @@ import { UsageError } from '../errors.ts';
 import type { Architecture } from '../host/architecture.ts';
 import type { KvmState } from '../host/kvm.ts';
 import type { ControlChannel } from '../image/plan.ts';
+import { networkParameters, type VmNetwork } from '../net/vm-network.ts';
 import { type DiskPlan, disksParameter } from './disks.ts';
 
 /** Everything about a VM that is about to start, as plain data. */
@@ -36,6 +37,8 @@ export interface VmPlan {
   /** Host directory to share over 9p, mounted at /host. */
   sharedDirectory: string | undefined;
   disks: DiskPlan[];
+  /** undefined: it has none. */
+  network: VmNetwork | undefined;
   /** How the guest talks to rapido beside the console. */
   channel: ControlChannel;
   extraArguments: string[];
@@ -74,6 +77,7 @@ export interface VmRequest {
   pidFile: string;
   sharedDirectory: string | undefined;
   disks: readonly DiskPlan[];
+  network: VmNetwork | undefined;
   channel: ControlChannel;
   /** QEMU_EXTRA_ARGS and what follows `--`. */
   extraArguments: readonly string[];
@@ -119,6 +123,7 @@ export function planVm(request: VmRequest): VmPlan {
     pidFile: request.pidFile,
     sharedDirectory: request.sharedDirectory,
     disks: [...request.disks],
+    network: request.network,
     channel: request.channel,
     extraArguments: [...request.extraArguments],
   };
@@ -132,7 +137,9 @@ function refuseTooLong(parameters: readonly string[]): void {
   if (bytes <= COMMAND_LINE_BYTES) return;
   throw new UsageError(
     `the kernel's command line would have ${bytes} bytes, ${COMMAND_LINE_BYTES} are possible`,
-    { hint: 'shorten QEMU_EXTRA_KERNEL_PARAMS, DYN_DEBUG_MODULES or DYN_DEBUG_FILES' },
+    {
+      hint: 'shorten QEMU_EXTRA_KERNEL_PARAMS, DYN_DEBUG_MODULES or DYN_DEBUG_FILES; have fewer sections [vmN], whose addresses each VM gets',
+    },
   );
 }
 
@@ -198,6 +205,7 @@ function kernelParameters(
     ...(terminal === undefined ? [] : terminalParameters(terminal)),
     ...(request.sharedDirectory === undefined ? [] : [`rapido.virtfs=${MOUNT_TAG.share}`]),
     ...(disks === undefined ? [] : [`rapido.disks=${disks}`]),
+    ...(request.network === undefined ? [] : networkParameters(request.network)),
     ...dynamicDebug.modules.map((name) => `${name}.dyndbg=+pf`),
     ...(dynamicDebug.files.length === 0
       ? []

@@ -1,3 +1,5 @@
+import type { PortForward } from '../conf/network-values.ts';
+import type { NicPlan } from '../net/vm-network.ts';
 import type { DiskPlan } from './disks.ts';
 import { MOUNT_TAG, type VmPlan } from './plan.ts';
 
@@ -38,6 +40,7 @@ export function qemuCommandLine(plan: VmPlan): [string, ...string[]] {
     ...sharedDirectory(MOUNT_TAG.share, plan.sharedDirectory),
     ...sharedDirectory(MOUNT_TAG.results, plan.session?.results),
     ...plan.disks.flatMap(disk),
+    ...networkCards(plan),
     ...['-pidfile', plan.pidFile],
     ...plan.extraArguments,
     ...quietFirmware(plan),
@@ -128,6 +131,35 @@ function disk(plan: DiskPlan, index: number): string[] {
   ];
   const device = { virtio: 'virtio-blk-pci', nvme: 'nvme' }[plan.bus];
   return ['-drive', options.join(','), '-device', `${device},drive=${id},serial=${plan.serial}`];
+}
+
+function networkCards({ network, accelerator }: VmPlan): string[] {
+  const withKvm = accelerator.kind === 'kvm';
+  return (network?.nics ?? []).flatMap((nic, index) => networkCard(nic, index, withKvm));
+}
+
+/**
+ * A network card and where it leads. Scripts of QEMU would set up the tap, which is there already; the
+ * card's own firmware is for booting from it, and takes time.
+ */
+function networkCard({ mac, backend }: NicPlan, index: number, withKvm: boolean): string[] {
+  const id = `rapido-net${index}`;
+  const options =
+    'tap' in backend
+      ? [
+          `tap,id=${id},ifname=${backend.tap},script=no,downscript=no`,
+          ...(backend.vhost && withKvm ? ['vhost=on'] : []),
+        ]
+      : [`user,id=${id}`, ...backend.forwards.map(forward)];
+  return [
+    ...['-netdev', options.join(',')],
+    ...['-device', `virtio-net-pci,netdev=${id},mac=${mac},romfile=`],
+  ];
+}
+
+/** Nobody but users of this host gets at the port. */
+function forward({ protocol, host, guest }: PortForward): string {
+  return `hostfwd=${protocol}:127.0.0.1:${host}-:${guest}`;
 }
 
 /** QEMU's key=value syntax separates by commas; a doubled one stands for itself. */

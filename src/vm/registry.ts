@@ -24,6 +24,8 @@ export interface VmEntry {
   /** Path of the image that it booted. */
   image: string;
   disks: VmDisk[];
+  /** Its tap devices, which no other VM can have. */
+  taps: string[];
   /** ISO 8601. */
   since: string;
 }
@@ -130,8 +132,8 @@ function entriesIn(directory: string): number[] {
 function readEntry(path: string): VmEntry | undefined {
   try {
     const entry: VmEntry = JSON.parse(readFileSync(path, 'utf8'));
-    // A rapido before this one, still running, knew nothing of the first two.
-    return entry.version === 1 ? { ...{ image: '', disks: [] }, ...entry } : undefined;
+    // A rapido before this one, still running, knew nothing of the first ones.
+    return entry.version === 1 ? { ...{ image: '', disks: [], taps: [] }, ...entry } : undefined;
   } catch {
     return undefined;
   }

@@ -154,6 +154,7 @@ describe.runIf(canMount)('as root', () => {
       pidFile: '',
       image: join(images, 'simple-example.img'),
       disks: [],
+      taps: [],
       since: '2026-01-01T00:00:00.000Z',
     };
     home.write('run/rapido/vm1.json', JSON.stringify(entry));

@@ -60,7 +60,9 @@ test('as JSON, values are typed and origins are data', () => {
     KERNEL_RELEASE: { value: null, origin: { from: 'default' } },
     QEMU_EXTRA_ARGS: { value: ['-nographic', '-device', 'virtio-rng-pci'] },
   });
-  expect(vms).toMatchObject({ '1': { ADDRESS: { value: 'dhcp' }, CPUS: { value: 4 } } });
+  expect(vms).toMatchObject({
+    '1': { ADDRESS: { value: [{ value: 'dhcp' }] }, CPUS: { value: 4 } },
+  });
   expect(warnings).toMatchInlineSnapshot(`
     [
       "rapido.conf:7: VM_NET_CONF has no effect. Write sections [vm1], [vm2] and so on in rapido.conf instead.",

@@ -120,9 +120,15 @@ test('a conf of the original tool that sets every one of its keys works', () => 
       "BCACHEFS_TOOLS_SRC": "/home/me/bcachefs-tools",
       "BLKTESTS_AUTORUN_CMD": "./check && shutdown",
       "BLKTESTS_SRC": "/home/me/blktests",
-      "BR_ADDR": "192.168.155.1/24",
+      "BR_ADDR": [
+        "192.168.155.1/24",
+      ],
       "BR_DEV": "br0",
-      "BR_DHCP_SRV_RANGE": "192.168.155.10,192.168.155.20,12h",
+      "BR_DHCP_SRV_RANGE": {
+        "first": "192.168.155.10",
+        "last": "192.168.155.20",
+        "lease": "12h",
+      },
       "BR_IF": "eth0",
       "BTRFS_PROGS_SRC": "/home/me/btrfs-progs",
       "CEPH_MON_NAME": "a",

@@ -164,7 +164,7 @@ describe('${NAME} stands for', () => {
 test('a key set twice: the last line counts, and a warning names both', () => {
   const conf = readConf('BR_DEV=a\nTAP_USER=me\nBR_DEV=b\n[vm1]\nTAP=a\nTAP=b\n');
   expect(conf.get('BR_DEV')).toBe('b');
-  expect(conf.vm(1).TAP).toBe('b');
+  expect(conf.vm(1).TAP).toEqual(['b']);
   expect(conf.warnings).toMatchInlineSnapshot(`
     [
       "rapido.conf:3: BR_DEV is set a second time: this line counts, line 1 does not",

@@ -1,6 +1,7 @@
 import { describe, expect, expectTypeOf, test } from 'vitest';
 import { findKeyProblems } from '../../src/conf/check-keys.ts';
 import type { ConfKey, ConfKeyTable } from '../../src/conf/key.ts';
+import type { PerTap } from '../../src/conf/network-values.ts';
 import { CONF_KEYS, VM_KEYS } from '../../src/conf/schema.ts';
 import {
   exampleValue,
@@ -19,7 +20,9 @@ test('with nothing set, keys have their defaults', () => {
     ),
   ).toMatchInlineSnapshot(`
     {
-      "BR_ADDR": "192.168.155.1/24",
+      "BR_ADDR": [
+        "192.168.155.1/24",
+      ],
       "BR_DEV": "rapido-br",
       "CEPH_MON_NAME": "a",
       "CEPH_RBD_IMAGE": "rapido_rbd",
@@ -45,6 +48,7 @@ test('with nothing set, keys have their defaults', () => {
       "VM_ACCEL": "auto",
       "VM_CPUS": 2,
       "VM_MEMORY": 536870912,
+      "VM_NET": "tap",
     }
   `);
   expect(conf.get('KERNEL_SRC')).toBeUndefined();
@@ -61,8 +65,8 @@ test('the types of values follow from the table', () => {
   expectTypeOf(conf.get('KERNEL_SRC')).toEqualTypeOf<string | undefined>();
   expectTypeOf(conf.get('KSELFTEST_DIR')).toEqualTypeOf<string | undefined>();
   expectTypeOf(conf.get('IMAGE_DIR')).toEqualTypeOf<string>();
-  expectTypeOf(conf.get('BR_ADDR')).toEqualTypeOf<string | undefined>();
-  expectTypeOf(conf.vm(1).ADDRESS).toEqualTypeOf<'dhcp' | readonly string[] | undefined>();
+  expectTypeOf(conf.get('BR_ADDR')).toEqualTypeOf<readonly string[] | undefined>();
+  expectTypeOf(conf.vm(1).ADDRESS).toEqualTypeOf<readonly PerTap[] | undefined>();
   expectTypeOf(conf.vm(1).CPUS).toEqualTypeOf<number | undefined>();
 });
 
@@ -195,7 +199,7 @@ test('a value of another type: file, line, key, value, what was expected and an 
     rapido.conf:1: VM_ACCEL: "fast": expected auto, kvm or tcg, for example VM_ACCEL="auto"
     rapido.conf:1: BR_DEV: "a-very-long-bridge-name": expected a network interface name of at most 15 letters, digits, ".", "_" or "-", for example BR_DEV="rapido-br"
     rapido.conf:1: BR_IF: "eth0/1": expected a network interface name of at most 15 letters, digits, ".", "_" or "-", for example BR_IF="eth1"
-    rapido.conf:1: BR_ADDR: "192.168.155.1": expected an IP address with its prefix length, for example BR_ADDR="192.168.155.1/24"
+    rapido.conf:1: BR_ADDR: "192.168.155.1": expected IP addresses each with its prefix length, for example BR_ADDR="192.168.155.1/24, fd00:155::1/64"
     rapido.conf:1: QEMU_EXTRA_ARGS: "-append 'a b": expected arguments separated by blanks, with every quote closed, for example QEMU_EXTRA_ARGS="-nographic -gdb tcp:127.0.0.1:1234"
     rapido.conf:1: CEPH_RBD_IMAGE_MB: "4G": expected a whole number (MiB), 1 or more, for example CEPH_RBD_IMAGE_MB="4096"
     rapido.conf:1: SAMBA_SRC: "~you/samba": only ~/ is expanded, not the home directory of another user. Write it out"

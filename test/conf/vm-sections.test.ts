@@ -20,8 +20,14 @@ HOSTNAME = ""
   expect(conf.vm(1)).toMatchInlineSnapshot(`
     {
       "ADDRESS": [
-        "192.168.155.11/24",
-        "fd00::11/64",
+        {
+          "tap": undefined,
+          "value": "192.168.155.11/24",
+        },
+        {
+          "tap": undefined,
+          "value": "fd00::11/64",
+        },
       ],
       "CPUS": 4,
       "DNS": [
@@ -32,12 +38,19 @@ HOSTNAME = ""
         "fd00::1",
       ],
       "HOSTNAME": "server.example",
-      "MAC": "b8:ac:24:45:c5:01",
+      "MAC": [
+        {
+          "tap": undefined,
+          "value": "b8:ac:24:45:c5:01",
+        },
+      ],
       "MEMORY": 2147483648,
-      "TAP": "rapido-tap1",
+      "TAP": [
+        "rapido-tap1",
+      ],
     }
   `);
-  expect(conf.vm(3)).toEqual({ ADDRESS: 'dhcp' });
+  expect(conf.vm(3)).toEqual({ ADDRESS: [{ value: 'dhcp', tap: undefined }] });
   expect(conf.vm(2)).toEqual({});
   expect(conf.vmNumbers).toEqual([1, 3]);
   expect(conf.vmEntries(3)).toMatchObject([
@@ -49,7 +62,7 @@ test('a section may be written in two places, and use keys from above', () => {
   const conf = readConf(
     'TAP_USER=me\n[vm1]\nTAP=${TAP_USER}-1\n[vm2]\nTAP=t2\n[vm1]\nHOSTNAME=${TAP}-host\n',
   );
-  expect(conf.vm(1)).toEqual({ TAP: 'me-1', HOSTNAME: 'me-1-host' });
+  expect(conf.vm(1)).toEqual({ TAP: ['me-1'], HOSTNAME: 'me-1-host' });
 });
 
 describe('refused in a section:', () => {
@@ -73,16 +86,15 @@ describe('refused in a section:', () => {
         ].join('\n'),
       ),
     ).toMatchInlineSnapshot(`
-      "rapido.conf:2: ADDRESS: "192.168.155.11": expected dhcp, or IP addresses each with its prefix length, for example ADDRESS="192.168.155.11/24"
+      "rapido.conf:2: ADDRESS: "192.168.155.11": expected dhcp, or IP addresses each with its prefix length; @TAP after one for another tap, for example ADDRESS="192.168.155.11/24"
       rapido.conf:3: GATEWAY: "192.168.155.1/24": expected IP addresses without prefix length, for example GATEWAY="192.168.155.1"
       rapido.conf:4: DNS: "ns.example": expected IP addresses without prefix length, for example DNS="192.168.155.1"
-      rapido.conf:5: MAC: "01:00:5e:00:00:01": expected a unicast MAC address: six bytes in hexadecimal, the first one even, for example MAC="b8:ac:24:45:c5:01"
+      rapido.conf:5: MAC: "01:00:5e:00:00:01": expected a unicast MAC address, six bytes in hexadecimal, the first one even; @TAP after one for another tap, for example MAC="b8:ac:24:45:c5:01"
       rapido.conf:6: HOSTNAME: "-bad_name": expected a host name: letters, digits and "-", parts separated by ".", for example HOSTNAME="server"
-      rapido.conf:7: TAP: "rapido-tap-number-1": expected a network interface name of at most 15 letters, digits, ".", "_" or "-", for example TAP="rapido-tap1"
+      rapido.conf:7: TAP: "rapido-tap-number-1": expected names of network interfaces, each once, of at most 15 letters, digits, ".", "_" or "-", for example TAP="rapido-tap1, lan1"
       rapido.conf:8: CPUS: "0": expected a whole number, 1 or more, for example CPUS="4"
       rapido.conf:9: MEMORY: "4k": expected a size in bytes or with a unit (64k, 512M, 2G, 1T), 16M or more, for example MEMORY="2G"
-      rapido.conf:11: ADDRESS: "dhcp 192.168.155.12/24": expected dhcp, or IP addresses each with its prefix length, for example ADDRESS="192.168.155.11/24"
-      rapido.conf:12: MAC: "00:00:00:00:00:00": expected a unicast MAC address: six bytes in hexadecimal, the first one even, for example MAC="b8:ac:24:45:c5:01"
+      rapido.conf:12: MAC: "00:00:00:00:00:00": expected a unicast MAC address, six bytes in hexadecimal, the first one even; @TAP after one for another tap, for example MAC="b8:ac:24:45:c5:01"
       rapido.conf:13: DNS: ",": expected IP addresses without prefix length, for example DNS="192.168.155.1""
     `);
   });
@@ -91,7 +103,7 @@ describe('refused in a section:', () => {
     expect(refusal('[vm1]\nADRESS=dhcp\nKERNEL_SRC=/a\nCOLOUR=red')).toMatchInlineSnapshot(`
       "rapido.conf:2: unknown key ADRESS in [vm1]. Did you mean ADDRESS?
       rapido.conf:3: KERNEL_SRC is no key of [vm1]: it holds for all VMs. Move it above the first section
-      rapido.conf:4: unknown key COLOUR in [vm1]. Its keys are ADDRESS, GATEWAY, DNS, MAC, HOSTNAME, TAP, CPUS, MEMORY, DISKS"
+      rapido.conf:4: unknown key COLOUR in [vm1]. Its keys are NET, ADDRESS, GATEWAY, DNS, MAC, HOSTNAME, TAP, FORWARD, CPUS, MEMORY, DISKS"
     `);
   });
 

@@ -14,6 +14,8 @@ const nothing: OverlayRequest = {
   cut: 'small',
   guestFiles: {
     init: Buffer.from('init'),
+    network: Buffer.from('network'),
+    'dhcp-lease': Buffer.from('dhcp-lease'),
     session: Buffer.from('session'),
     'power-off': Buffer.from('power-off'),
     bashrc: Buffer.from('bashrc'),
@@ -21,6 +23,7 @@ const nothing: OverlayRequest = {
   },
   loadModules: [],
   loadForDisks: {},
+  network: undefined,
   autorun: [],
   directory: undefined,
   conf: {},

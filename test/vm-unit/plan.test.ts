@@ -33,6 +33,7 @@ test('a plan is plain data that says all about the VM', () => {
       "machine": undefined,
       "memory": 536870912,
       "monitorSocket": "/run/vm1.qmp",
+      "network": undefined,
       "number": 1,
       "parameters": [
         "console=ttyS0",

@@ -31,6 +31,7 @@ const claim = (): Promise<VmEntry> =>
     pidFile,
     image: '/cache/images/simple-example.img',
     disks: [],
+    taps: [],
     since: '2026-01-01T00:00:00.000Z',
   }));
 

@@ -19,6 +19,7 @@ export function makeRequest(changes: Partial<VmRequest> = {}): VmRequest {
     pidFile: '/run/rapido_vm1.pid',
     sharedDirectory: undefined,
     disks: [],
+    network: undefined,
     channel: 'virtio',
     extraArguments: [],
     extraParameters: undefined,

@@ -1,0 +1,100 @@
+import { userInfo } from 'node:os';
+import type { Conf } from '../conf/conf.ts';
+import { NETWORK_KINDS } from '../conf/schema.ts';
+import { UsageError, UserError } from '../errors.ts';
+import { readHostId } from '../host/host-id.ts';
+import { canOpenTun, canUseVhostNet } from '../host/network-devices.ts';
+import type { ImageHeader } from '../image/image-header.ts';
+import { type Link, readLinks } from '../net/links.ts';
+import { findTapProblems } from '../net/taps.ts';
+import {
+  chooseNetworkKind,
+  type NetworkKind,
+  planVmNetwork,
+  type VmNetwork,
+} from '../net/vm-network.ts';
+import type { VmEntry } from '../vm/registry.ts';
+
+interface NetworkSources {
+  conf: Conf;
+  header: ImageHeader;
+  options: { net?: string | undefined };
+  servers?: readonly number[];
+}
+
+/** Reads `--net`. */
+export function parseNetworkKind(text: string | undefined): NetworkKind | undefined {
+  if (text === undefined) return undefined;
+  const kind = NETWORK_KINDS.find((known) => known === text);
+  if (kind !== undefined) return kind;
+  throw new UsageError(`--net: "${text}" is no network that a VM can have`, {
+    hint: `--net ${NETWORK_KINDS.join(', --net ')}`,
+  });
+}
+
+/**
+ * The network of VM `number`: what `--net` asks for; else, for a cut that wants one, what the conf
+ * says.
+ * @throws UserError when the image has not what that takes
+ */
+export function chooseNetwork(sources: NetworkSources, number: number): VmNetwork | undefined {
+  const { conf, options, header, servers = [1] } = sources;
+  const { image } = header;
+  const asked = parseNetworkKind(options.net);
+  if (!image.network) {
+    if (asked === undefined || asked === 'none') return undefined;
+    throw new UserError(`this image of ${image.cut} has nothing to set up a network with`, {
+      hint: `rapido cut ${image.cut} --net ${asked}`,
+    });
+  }
+  const network = planVmNetwork({
+    kind: chooseNetworkKind(conf, number, asked),
+    ...{ number, conf, servers },
+    hostId: readHostId(),
+    vhost: canUseVhostNet(),
+  });
+  if (network?.nics.some(({ dhcp }) => dhcp) && image.dhcpClient === undefined) {
+    throw new UserError(
+      `VM ${number} gets its address by DHCP, and this image of ${image.cut} has no client for that`,
+      { hint: `rapido cut ${image.cut}` },
+    );
+  }
+  return network;
+}
+
+export function tapsOf(network: VmNetwork | undefined): string[] {
+  return (network?.nics ?? []).flatMap(({ backend }) => ('tap' in backend ? [backend.tap] : []));
+}
+
+/** The interfaces of this host, if a VM of these sources may need one. */
+export async function readLinksFor({ header, options }: NetworkSources): Promise<Link[]> {
+  const asked = parseNetworkKind(options.net);
+  const isOff = !header.image.network || asked === 'user' || asked === 'none';
+  return isOff ? [] : readLinks();
+}
+
+interface TapSurroundings {
+  number: number;
+  links: readonly Link[];
+  /** VMs that run. */
+  vms: readonly VmEntry[];
+}
+
+/** @throws UserError with everything that keeps the VM from using its taps, and what to do about it */
+export function refuseUnusableTaps(
+  network: VmNetwork | undefined,
+  { number, links, vms }: TapSurroundings,
+): void {
+  const taps = tapsOf(network);
+  const problems = findTapProblems(taps, {
+    ...{ links, vms },
+    user: process.getuid?.() === 0 ? 'root' : userInfo().username,
+    isRoot: process.getuid?.() === 0,
+    canOpenTun: canOpenTun(),
+  });
+  if (problems.length === 0) return;
+  throw new UserError(`VM ${number} cannot have its network`, {
+    problems,
+    hint: "`sudo rapido setup-network` makes the bridge and its taps; --net user (VM_NET=user, NET=user in the VM's section) needs neither",
+  });
+}

@@ -1,0 +1,60 @@
+import { readFileSync } from 'node:fs';
+import type { Conf } from '../conf/conf.ts';
+import { findProgram, programSearchPath } from '../host/programs.ts';
+import { DHCP_CLIENTS, type DhcpClient } from '../net/dhcp-client.ts';
+import { bridgedVms, usesDhcp } from '../net/guest-network.ts';
+import { chooseNetworkKind, type NetworkKind } from '../net/vm-network.ts';
+import type { Problem, ResolveRequest } from './resolve-request.ts';
+
+/** What an image has so that its VM can be in a network. */
+export interface ResolvedNetwork {
+  wanted: boolean;
+  /** Programs, by name or path. */
+  binaries: string[];
+  /** undefined: no VM of the conf needs one. */
+  dhcpClient: DhcpClient | undefined;
+}
+
+/** Finds what guest/init sets up the network with. */
+export function resolveNetwork(request: ResolveRequest, problems: Problem[]): ResolvedNetwork {
+  const { cut, conf, extras, env } = request;
+  const asked = extras.network;
+  if (cut.cut.network !== true && (asked === undefined || asked === 'none')) {
+    return { wanted: false, binaries: [], dhcpClient: undefined };
+  }
+  const isDhcp = bootsWithDhcp(conf, asked);
+  const client = isDhcp ? findDhcpClient(env.PATH) : undefined;
+  if (isDhcp && client === undefined) {
+    problems.push({
+      message: `no DHCP client, which a VM of rapido.conf needs: none of ${DHCP_CLIENTS.join(', ')}`,
+      program: 'udhcpc',
+    });
+  }
+  return {
+    wanted: true,
+    binaries: ['ip', ...(client === undefined ? [] : [client.path])],
+    dhcpClient: client?.name,
+  };
+}
+
+/** Whether a VM that may boot the image asks a DHCP server for its address. */
+function bootsWithDhcp(conf: Conf, asked: NetworkKind | undefined): boolean {
+  return bridgedVms(conf).some(
+    (number) => chooseNetworkKind(conf, number, asked) === 'tap' && usesDhcp(conf, number),
+  );
+}
+
+function findDhcpClient(path: string | undefined): { name: DhcpClient; path: string } | undefined {
+  for (const name of DHCP_CLIENTS) {
+    const found = findProgram(name, programSearchPath(path));
+    if (found !== undefined && (name !== 'busybox' || hasUdhcpc(found))) {
+      return { name, path: found };
+    }
+  }
+  return undefined;
+}
+
+/** A busybox is built with whatever somebody chose. */
+function hasUdhcpc(busybox: string): boolean {
+  return readFileSync(busybox).includes('\0udhcpc\0');
+}
