@@ -13,17 +13,18 @@ export async function main(argv: readonly string[]): Promise<number> {
   const rest = separator === -1 ? undefined : argv.slice(separator + 1);
   endQuietlyWithReader();
   let status: number = EXIT.ok;
-  let isRun = false;
+  let isCommand = false;
   const program = buildProgram(rest, (exitStatus) => {
     status = exitStatus;
   });
   program.hook('preSubcommand', (_program, command) => {
-    isRun = command.name() === 'run';
+    // Their exit status is that of a command in the guest.
+    isCommand = command.name() === 'run' || command.name() === 'exec';
   });
   const failWith = async (ordinary: number, isForGood = true): Promise<number> => {
     // Whatever is wrong with the command line, git must not take it for a bad commit.
     const isBisect = own.includes('--bisect');
-    if (!isRun && !isBisect) return ordinary;
+    if (!isCommand && !isBisect) return ordinary;
     const { failureStatus } = await import('./results/bisect.ts');
     return failureStatus(isForGood, isBisect);
   };
@@ -121,6 +122,7 @@ function buildProgram(rest: readonly string[] | undefined, done: (status: number
       collect,
     )
     .option('--net <kind>', 'which network: tap, user or none')
+    .option('-d, --detach', 'leave it running once its autorun scripts have ended; see ps, stop')
     .option('--dry-run', 'print the QEMU command line, and stop')
     .usage('[options] [name] [-- QEMU arguments]')
     .showHelpAfterError('  hint: QEMU arguments go after `--`; `rapido boot --help` shows examples')
@@ -174,6 +176,57 @@ function buildProgram(rest: readonly string[] | undefined, done: (status: number
       const { readRawArguments } = await import('./sys/raw-arguments.ts');
       const words = rest === undefined ? undefined : readRawArguments(rest);
       done(await runRun(name, { ...options, command: words }, await ui()));
+    });
+
+  program
+    .command('ps')
+    .description('list the VMs that run')
+    .option('--json', 'as JSON')
+    .showHelpAfterError('  hint: `rapido ps --help` shows examples')
+    .addHelpText('after', EXAMPLES.ps)
+    .action(async (_options, command) => {
+      refuseRest(rest, command);
+      const { runPs } = await import('./commands/ps.ts');
+      done(await runPs(command.optsWithGlobals(), await ui()));
+    });
+
+  program
+    .command('exec')
+    .description('run a command in a VM that runs, with its output and exit status')
+    .argument('<vm>', 'number or name of a VM of `rapido ps`')
+    .usage('[options] <vm> -- command and arguments')
+    .showHelpAfterError('  hint: the command goes after `--`; `rapido exec --help` shows examples')
+    .addHelpText('after', EXAMPLES.exec)
+    .action(async (name, _options, command) => {
+      const { runExec } = await import('./commands/exec.ts');
+      const { readRawArguments } = await import('./sys/raw-arguments.ts');
+      const words = rest === undefined ? undefined : readRawArguments(rest);
+      done(await runExec(name, words, command.optsWithGlobals(), await ui()));
+    });
+
+  program
+    .command('console')
+    .description('show the console of a detached VM at this terminal; Ctrl-a d leaves it')
+    .argument('<vm>', 'number or name of a VM of `rapido ps`')
+    .showHelpAfterError('  hint: `rapido console --help` shows examples')
+    .addHelpText('after', EXAMPLES.console)
+    .action(async (name, _options, command) => {
+      refuseRest(rest, command);
+      const { runConsole } = await import('./commands/console.ts');
+      done(await runConsole(name, command.optsWithGlobals(), await ui()));
+    });
+
+  program
+    .command('stop')
+    .description('power off VMs in order, by force where that takes too long')
+    .argument('[vm...]', 'numbers or names of VMs of `rapido ps`')
+    .option('-a, --all', 'all that run')
+    .showHelpAfterError('  hint: `rapido stop --help` shows examples')
+    .addHelpText('after', EXAMPLES.stop)
+    .action(async (names, _options, command) => {
+      refuseRest(rest, command);
+      const { runStop } = await import('./commands/stop.ts');
+      done(await runStop(names, command.optsWithGlobals(), await ui()));
     });
 
   program
@@ -304,6 +357,7 @@ Examples:
   rapido boot --disk test.qcow2,serial=TEST_DEV --disk size:10G,serial=SCRATCH_DEV
   rapido boot -- -gdb tcp:127.0.0.1:1234 -S    QEMU waits for gdb
   rapido boot --dry-run              the QEMU command line
+  rapido boot --detach               in the background; prints its number
 At the prompt: shutdown or exit ends the VM; Ctrl-a x kills it, Ctrl-a h shows more.`,
   run: `
 Examples:
@@ -313,6 +367,22 @@ Examples:
   git bisect run rapido run simple-example --bisect --build 'make -j8' -- ./reproducer
 Exit status: the command's own; 120 the kernel crashed or the VM died; 121 the command succeeded but
 the kernel complained; 124 timed out; 125 rapido could not do it; 130 interrupted.`,
+  ps: `
+Examples:
+  rapido ps
+  rapido ps --json | jq -r '.[].number'`,
+  exec: `
+Examples:
+  rapido exec 1 -- dmesg
+  rapido exec server -- sh -c 'cat > /tmp/file' < file
+Exit status: the command's own; 120 the VM ended before it; 125 rapido could not do it.`,
+  console: `
+Examples:
+  rapido console 1`,
+  stop: `
+Examples:
+  rapido stop 1
+  rapido stop --all`,
   results: `
 Examples:
   rapido results                     the runs, newest first

@@ -15,6 +15,8 @@ import { describeDisk } from '../vm/disks.ts';
 import type { Terminal, VmPlan } from '../vm/plan.ts';
 import { qemuCommandLine } from '../vm/qemu-arguments.ts';
 import { runVm } from '../vm/run.ts';
+import { serveVm } from '../vm/serve-vm.ts';
+import type { BootJob } from './boot-job.ts';
 import {
   type Context,
   chooseKernel,
@@ -34,6 +36,7 @@ import {
 } from './start-vm.ts';
 
 export interface BootOptions extends GlobalOptions, VmOptions {
+  detach?: boolean | undefined;
   dryRun?: boolean | undefined;
   /** What follows `--`. */
   qemuArguments?: string[] | undefined;
@@ -46,6 +49,10 @@ export async function runBoot(
   ui: Ui,
 ): Promise<number> {
   checkVmOptions(options);
+  if (options.detach === true && options.dryRun !== true) {
+    const { isKeeper, bootWithKeeper } = await import('./keeper.ts');
+    if (!isKeeper()) return bootWithKeeper(ui);
+  }
   const context = createContext(options, ui);
   await refuseStrangeKeys(context, context.conf);
   return bootImage(chooseImage(name, context), context.conf, options, context);
@@ -99,7 +106,8 @@ export async function bootImage(
   const sources: VmSources = {
     ...{ path, header, kernel, conf, options, context },
     qemuArguments: options.qemuArguments ?? [],
-    terminal: currentTerminal(context.env.TERM),
+    terminal: options.detach === true ? DETACHED_TERMINAL : currentTerminal(context.env.TERM),
+    detached: options.detach === true,
     session: undefined,
     consoleLog: (number) => join(context.directories.state, `vm${number}`, 'console.log'),
   };
@@ -115,10 +123,18 @@ export async function bootImage(
     onUnpack: () => ui.progress('unpacking the kernel'),
   });
   ui.endProgress();
-  return withVm(sources, kernelImage, (plan, onStart) =>
-    watchVm(plan, header.image, onStart, context),
-  );
+  const keepVm = options.detach === true ? (await import('./keeper.ts')).keepVm : undefined;
+  return withVm(sources, kernelImage, (plan, registration) => {
+    if (context.debug) ui.note(formatCommandLine(qemuCommandLine(plan)));
+    ui.note(announce(plan, header.image));
+    for (const disk of plan.disks) ui.note(`disk: ${describeDisk(disk)}`);
+    const job: BootJob = { plan, image: header.image, registration, context };
+    return keepVm === undefined ? watchVm(job) : keepVm(job);
+  });
 }
+
+/** The terminal of a VM that nobody has come to yet; who does, tells its size. */
+const DETACHED_TERMINAL: Terminal = { rows: 24, columns: 80, type: undefined };
 
 /** The modules in an image are for one kernel; another would refuse to load them. */
 function refuseOtherKernel({ image }: ImageHeader, kernel: Kernel, path: string, conf: Conf): void {
@@ -142,24 +158,27 @@ function currentTerminal(type: string | undefined): Terminal | undefined {
   return { rows: rows || 24, columns: columns || 80, type };
 }
 
-async function watchVm(
-  plan: VmPlan,
-  image: ImageInfo,
-  onStart: (qemuPid: number) => void,
-  { ui, debug }: Context,
-): Promise<number> {
-  const { interactive } = plan;
-  if (debug) ui.note(formatCommandLine(qemuCommandLine(plan)));
-  ui.note(announce(plan, image));
-  for (const disk of plan.disks) ui.note(`disk: ${describeDisk(disk)}`);
-  const record = await runVm(plan, onStart);
-  const outcome = judgeBoot(record, { interactive, autorun: image.autorun });
+async function watchVm({ plan, image, registration, context }: BootJob): Promise<number> {
+  const { ui } = context;
+  let requests: ReturnType<typeof serveVm> | undefined;
+  const record = await runVm(plan, {
+    onStart: (vm) => {
+      if (vm.pid !== undefined) registration.onStart(vm.pid);
+      requests = serveVm(registration.files.requestSocket, vm, undefined);
+    },
+    onEvent: ({ event }) => {
+      if (event === 'prompt') registration.onState('ready');
+    },
+    onWords: ui.passOn,
+  });
+  await (await requests)?.close();
+  const outcome = judgeBoot(record, { interactive: plan.interactive, autorun: image.autorun });
   for (const line of outcome.lines) ui.note(`rapido: ${line}`);
   if (outcome.consoleTells) ui.note(`rapido: the console is in ${plan.consoleLog}`);
   return outcome.status;
 }
 
 function announce(plan: VmPlan, { cut, kernelRelease }: ImageInfo): string {
-  const leave = plan.interactive ? '; Ctrl-a x kills it' : '';
+  const leave = plan.interactive && plan.console === 'terminal' ? '; Ctrl-a x kills it' : '';
   return `booting ${cut} as ${plan.hostname} on Linux ${kernelRelease}, ${describeAccelerator(plan)}${leave}`;
 }

@@ -39,6 +39,7 @@ export async function runInVm(
     ...{ path, header, kernel, conf: job.conf, options: job.options, context: job.context },
     qemuArguments: [],
     terminal: undefined,
+    detached: false,
     session: {
       stdin: stdin !== undefined && !isSerial,
       results: header.image.sharesResults ? makeGuestDirectory(job) : undefined,
@@ -46,7 +47,7 @@ export async function runInVm(
     },
     consoleLog: () => job.run.file('console.log'),
   };
-  return withVm(sources, kernelImage, async (plan, onStart) => {
+  return withVm(sources, kernelImage, async (plan, { onStart }) => {
     result.vm = {
       accelerator: plan.accelerator.kind,
       cpus: plan.cpus,

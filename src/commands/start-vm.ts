@@ -20,12 +20,14 @@ import {
   updateEntry,
   type VmEntry,
   type VmFiles,
+  type VmState,
   vmFiles,
 } from '../vm/registry.ts';
 import type { Context } from './context.ts';
 import { foreseeKernelImage } from './kernel-image.ts';
 import { findDisks, makeScratchDisks } from './vm-disks.ts';
 import {
+  addressesOf,
   chooseNetwork,
   parseNetworkKind,
   readLinksFor,
@@ -57,6 +59,10 @@ export interface VmSources {
   qemuArguments: readonly string[];
   /** undefined: nobody watches. */
   terminal: Terminal | undefined;
+  /** Whether the console is shown to whoever comes later. */
+  detached: boolean;
+  /** The VM's number; undefined: the lowest that is free. */
+  number?: number | undefined;
   session: SessionPlan | undefined;
   /** VMs that this one knows as rapido-server, rapido-server2 …; without it, VM 1. */
   servers?: readonly number[];
@@ -69,7 +75,7 @@ export interface VmSources {
 export function planFirstVm(sources: VmSources): VmPlan {
   const parts = {
     number: 1,
-    files: vmFiles(registryDirectory(sources), 1),
+    files: vmFiles(registryDirectory(sources.conf, sources.context), 1),
     disks: chooseDisks(sources, 1, true),
     network: chooseNetwork(sources, 1),
     kernelImage: foreseeKernelImage(sources),
@@ -77,34 +83,54 @@ export function planFirstVm(sources: VmSources): VmPlan {
   return makePlan(sources, parts);
 }
 
+/** A VM in the registry, as long as it runs. */
+export interface Registration {
+  files: VmFiles;
+  /** QEMU runs. */
+  onStart: (qemuPid: number) => void;
+  onState: (state: VmState) => void;
+}
+
 /**
- * Registers a VM that boots `kernelImage` (`prepareKernelImage`), and gives its plan to `use`, which starts QEMU and says its pid. When that is
- * over, the number is free again.
+ * Registers a VM that boots `kernelImage` (`prepareKernelImage`), and gives its plan to `use`, which
+ * starts it. When that is over, the number is free again.
  */
 export async function withVm<Result>(
   sources: VmSources,
   kernelImage: string,
-  use: (plan: VmPlan, onStart: (qemuPid: number) => void) => Promise<Result>,
+  use: (plan: VmPlan, registration: Registration) => Promise<Result>,
 ): Promise<Result> {
   requirePrograms(sources.context);
-  const directory = registryDirectory(sources);
+  const directory = registryDirectory(sources.conf, sources.context);
   const links = await readLinksFor(sources);
-  let plan: VmPlan | undefined;
-  const entry = await claimNumber(directory, (number, files) => {
-    const disks = chooseDisks(sources, number, false);
-    const network = chooseNetwork(sources, number);
-    const vms = listVms(directory);
-    refuseDisksInUse(disks, vms);
-    refuseUnusableTaps(network, { number, links, vms });
-    plan = makePlan(sources, { number, files, disks, network, kernelImage });
-    return describeEntry(plan, sources);
-  });
-  if (plan === undefined) throw new Error('a claim makes a plan');
+  let made: { plan: VmPlan; files: VmFiles } | undefined;
+  let entry = await claimNumber(
+    directory,
+    (number, files) => {
+      const disks = chooseDisks(sources, number, false);
+      const network = chooseNetwork(sources, number);
+      const vms = listVms(directory);
+      refuseDisksInUse(disks, vms);
+      refuseUnusableTaps(network, { number, links, vms });
+      const plan = makePlan(sources, { number, files, disks, network, kernelImage });
+      made = { plan, files };
+      return describeEntry(plan, files, sources);
+    },
+    sources.number,
+  );
+  if (made === undefined) throw new Error('a claim makes a plan');
+  const { plan, files } = made;
+  const update = (changes: Partial<VmEntry>): void => {
+    entry = { ...entry, ...changes };
+    updateEntry(directory, entry);
+  };
   let removeScratch = (): void => {};
   try {
     removeScratch = makeScratchDisks(plan.disks, sources.context);
-    return await use(plan, (qemuPid) => {
-      updateEntry(directory, { ...entry, qemu: identifyProcess(qemuPid) });
+    return await use(plan, {
+      files,
+      onStart: (pid) => update({ qemu: identifyProcess(pid) }),
+      onState: (state) => update({ state }),
     });
   } finally {
     removeScratch();
@@ -112,8 +138,9 @@ export async function withVm<Result>(
   }
 }
 
-function registryDirectory({ conf, context }: VmSources): string {
-  return conf.get('QEMU_PID_DIR') ?? ensureRuntimeDirectory(context.env);
+/** Where running VMs are registered. */
+export function registryDirectory(conf: Conf, { env }: Context): string {
+  return conf.get('QEMU_PID_DIR') ?? ensureRuntimeDirectory(env);
 }
 
 /** Looks for what starting a VM takes, before anything is claimed. */
@@ -190,6 +217,7 @@ function makePlan(
       files: conf.get('DYN_DEBUG_FILES'),
     },
     terminal: sources.terminal,
+    detached: sources.detached,
     session,
   });
 }
@@ -234,6 +262,7 @@ const MINIMAL_MEMORY = 16 * MIB;
 
 function describeEntry(
   plan: VmPlan,
+  files: VmFiles,
   { header, path }: VmSources,
 ): Omit<VmEntry, 'version' | 'number' | 'owner'> {
   return {
@@ -244,6 +273,9 @@ function describeEntry(
     consoleLog: plan.consoleLog,
     monitorSocket: plan.monitorSocket,
     pidFile: plan.pidFile,
+    requestSocket: plan.session === undefined ? files.requestSocket : undefined,
+    state: plan.session === undefined ? 'starting' : 'testing',
+    addresses: addressesOf(plan.network),
     image: path,
     disks: noteDisks(plan.disks),
     taps: tapsOf(plan.network),

@@ -66,6 +66,13 @@ export function tapsOf(network: VmNetwork | undefined): string[] {
   return (network?.nics ?? []).flatMap(({ backend }) => ('tap' in backend ? [backend.tap] : []));
 }
 
+/** What others reach the VM by, without prefix lengths; a DHCP server's choice is not known here. */
+export function addressesOf(network: VmNetwork | undefined): string[] {
+  return (network?.nics ?? []).flatMap(({ addresses }) =>
+    addresses.map((cidr) => cidr.replace(/\/.*/, '')),
+  );
+}
+
 /** The interfaces of this host, if a VM of these sources may need one. */
 export async function readLinksFor({ header, options }: NetworkSources): Promise<Link[]> {
   const asked = parseNetworkKind(options.net);

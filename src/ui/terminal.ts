@@ -7,6 +7,8 @@ export interface Ui {
   /** A line about what is going on, to stderr. */
   note: (line: string) => void;
   warn: (line: string) => void;
+  /** What another program says, as it is, to stderr. */
+  passOn: (text: string) => void;
   /** Whether stderr is a terminal on which a line can be replaced. */
   isLive: boolean;
   /** Shows what is being done: a live line on a terminal, a plain line otherwise. */
@@ -49,6 +51,10 @@ export function createUi(
     },
     note,
     isLive,
+    passOn: (text) => {
+      clear();
+      stderr.write(text);
+    },
     warn: (line) => note(`${paintError.yellow('warning:')} ${line}`),
     progress: (step) => {
       if (step === shown) return;

@@ -9,6 +9,8 @@ export interface ControlChannel {
   outputEnd: Buffer;
   /** Tells the session that all output of its command has arrived. */
   confirmOutput: () => void;
+  /** Asks the session for something: one line, as `serve_host` in guest/session reads it. */
+  ask: (request: string) => void;
   /** Lines that did not come from the session. */
   strangeLines: () => number;
   /** Resolves when the guest has gone. */
@@ -45,6 +47,9 @@ export function openControlChannel(
     outputEnd: Buffer.from(`\0rapido-end:${key}\0`),
     confirmOutput: () => {
       channel.write('received\n');
+    },
+    ask: (request) => {
+      channel.write(`${request}\n`);
     },
     strangeLines: () => strange,
     closed,

@@ -11,6 +11,8 @@ export type GuestEvent =
   /** The command of `rapido run`; its status as a shell has it in $?. */
   | { event: 'command-start' }
   | { event: 'command-end'; status: number }
+  /** A command that the host asked for (`exec ID …`) has ended. */
+  | { event: 'exec-end'; id: string; status: number }
   /** A shell stands at the prompt. */
   | { event: 'prompt' }
   /**
@@ -43,7 +45,7 @@ export function parseGuestMessage(line: string): GuestMessage | undefined {
 }
 
 function parseEvent(fields: Record<string, unknown>): GuestEvent | undefined {
-  const { event, uptime, taint, left, script, status } = fields;
+  const { event, uptime, taint, left, script, status, id } = fields;
   switch (event) {
     case 'init':
       return isDecimal(uptime) ? { event, uptime: Number(uptime) } : undefined;
@@ -55,6 +57,10 @@ function parseEvent(fields: Record<string, unknown>): GuestEvent | undefined {
         : undefined;
     case 'command-end':
       return isExitStatus(status) ? { event, status: Number(status) } : undefined;
+    case 'exec-end':
+      return typeof id === 'string' && isExitStatus(status)
+        ? { event, id, status: Number(status) }
+        : undefined;
     case 'power-off':
       return isDecimal(taint) && isDecimal(left)
         ? { event, taint: Number(taint), left: Number(left) }

@@ -23,7 +23,9 @@ export interface VmPlan {
   memory: number;
   kernel: string;
   initramfs: string;
-  /** Somebody watches: the console is theirs, and a shell stands there at the end. */
+  /** Where the serial console leads: to the terminal that QEMU has, or to rapido. */
+  console: 'terminal' | 'rapido';
+  /** A shell stands at the console in the end. */
   interactive: boolean;
   /** A command runs there with nobody watching: `rapido run`. */
   session: SessionPlan | undefined;
@@ -86,6 +88,8 @@ export interface VmRequest {
   dynamicDebug: { modules: readonly string[]; files: readonly string[] };
   /** The terminal at the console; undefined when nobody is watching. */
   terminal: Terminal | undefined;
+  /** Whether the console is rapido's, and the terminal somebody's who may come later. */
+  detached: boolean;
   session: SessionPlan | undefined;
 }
 
@@ -115,6 +119,7 @@ export function planVm(request: VmRequest): VmPlan {
     memory: request.memory,
     kernel: request.kernel,
     initramfs: request.initramfs,
+    console: request.detached || request.session !== undefined ? 'rapido' : 'terminal',
     interactive: request.terminal !== undefined,
     session: request.session,
     parameters,

@@ -5,7 +5,7 @@ import { MOUNT_TAG, type VmPlan } from './plan.ts';
 
 /**
  * File descriptors that QEMU inherits: one end each of a socket pair whose other end rapido holds.
- * Only the VM of a session has those from `console` on.
+ * A VM has the first of them: `channelCount`.
  */
 export const QEMU_FD = {
   events: 3,
@@ -18,6 +18,15 @@ export const QEMU_FD = {
 
 /** Id of the console's chardev, for QMP. */
 export const CONSOLE_ID = 'console';
+
+/** The bus of the virtio ports, which may be added to while the VM runs. */
+export const PORTS_BUS = 'rapido-ports.0';
+
+/** How many of the file descriptors QEMU inherits. */
+export function channelCount({ console, session }: VmPlan): number {
+  if (session !== undefined) return Object.keys(QEMU_FD).length;
+  return console === 'rapido' ? 3 : 2;
+}
 
 const MIB = 1024 * 1024;
 
@@ -62,13 +71,17 @@ function accelerator(plan: VmPlan): string[] {
 
 /**
  * The first serial port is rapido's stdin and stdout, with QEMU's monitor behind Ctrl-a, and a file.
- * That of a session goes through rapido, which judges every line.
+ * Or it leads to rapido, which judges every line of a session, and shows it to whoever comes later.
  */
 function console(plan: VmPlan): string[] {
   if (plan.session !== undefined) {
     return [...socket(CONSOLE_ID, QEMU_FD.console), '-serial', `chardev:${CONSOLE_ID}`];
   }
   const logFile = escapeComma(plan.consoleLog);
+  if (plan.console === 'rapido') {
+    const [chardev, options] = socket(CONSOLE_ID, QEMU_FD.console);
+    return [chardev, `${options},logfile=${logFile}`, '-serial', `chardev:${CONSOLE_ID}`];
+  }
   return [
     ...['-chardev', `stdio,id=${CONSOLE_ID},mux=on,signal=off,logfile=${logFile}`],
     ...['-serial', `chardev:${CONSOLE_ID}`, '-mon', `chardev=${CONSOLE_ID},mode=readline`],
@@ -91,7 +104,7 @@ function channels(plan: VmPlan): string[] {
   const names = channelNames(plan);
   const isSerial = plan.channel === 'serial';
   return [
-    ...(isSerial ? [] : ['-device', 'virtio-serial-pci']),
+    ...(isSerial ? [] : ['-device', 'virtio-serial-pci,id=rapido-ports']),
     ...names.flatMap((name) => [
       ...socket(name, QEMU_FD[name]),
       ...(isSerial
@@ -108,7 +121,7 @@ function channelNames({ session, channel }: VmPlan): ('control' | 'stdout' | 'st
   return ['control', 'stdout', 'stderr', ...(hasInput ? (['stdin'] as const) : [])];
 }
 
-function socket(id: string, fd: number): string[] {
+function socket(id: string, fd: number): [string, string] {
   return ['-chardev', `socket,id=${id},fd=${fd}`];
 }
 

@@ -8,7 +8,7 @@ import { startTool } from '../sys/exec.ts';
 import { ENDING_SIGNALS, type EndingSignal } from '../sys/signals.ts';
 import type { VmRecord } from './ending.ts';
 import type { VmPlan } from './plan.ts';
-import { QEMU_FD, qemuCommandLine } from './qemu-arguments.ts';
+import { channelCount, QEMU_FD, qemuCommandLine } from './qemu-arguments.ts';
 import { openQmp, type Qmp } from './qmp.ts';
 
 /** A QEMU that runs. */
@@ -29,21 +29,18 @@ export interface QemuProcess {
  * @param onWords gets what QEMU says on stderr, as it comes
  */
 export function startQemu(plan: VmPlan, onWords: (text: string) => void): QemuProcess {
-  const { interactive, session } = plan;
-  const channels = Object.values(QEMU_FD)
-    .filter((fd) => fd < QEMU_FD.console || session !== undefined)
-    .map(() => 'pipe' as const);
+  const hasTerminal = plan.console === 'terminal';
   const stdio: StdioOptions = [
-    interactive ? 'inherit' : 'ignore',
-    session === undefined ? 'inherit' : 'ignore',
+    hasTerminal && plan.interactive ? 'inherit' : 'ignore',
+    hasTerminal ? 'inherit' : 'ignore',
     'pipe',
-    ...channels,
+    ...Array.from({ length: channelCount(plan) }, () => 'pipe' as const),
   ];
   const qemu = startTool(qemuCommandLine(plan), {
     stdio,
     // QEMU gives back the terminal on SIGTERM, but not when it is killed.
-    deathSignal: interactive ? 'TERM' : 'KILL',
-    detached: session !== undefined,
+    deathSignal: hasTerminal && plan.interactive ? 'TERM' : 'KILL',
+    detached: !hasTerminal,
   });
   const exited = waitForExit(qemu, plan.qemu);
   const ends: readonly unknown[] = qemu.stdio;

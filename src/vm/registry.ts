@@ -1,6 +1,6 @@
 import { mkdirSync, readFileSync, rmSync } from 'node:fs';
 import { join } from 'node:path';
-import { UsageError } from '../errors.ts';
+import { UsageError, UserError } from '../errors.ts';
 import { withLock } from '../sys/lock.ts';
 import { identifySelf, isAlive, type ProcessIdentity } from '../sys/process-identity.ts';
 import { listIfReachable } from '../sys/stat.ts';
@@ -21,6 +21,11 @@ export interface VmEntry {
   consoleLog: string;
   monitorSocket: string;
   pidFile: string;
+  /** Where its rapido does what others ask (`vm-requests.ts`); undefined: a VM of `rapido run`. */
+  requestSocket: string | undefined;
+  state: VmState;
+  /** Its addresses in the network. */
+  addresses: string[];
   /** Path of the image that it booted. */
   image: string;
   disks: VmDisk[];
@@ -30,10 +35,18 @@ export interface VmEntry {
   since: string;
 }
 
+/**
+ * - `starting`: its autorun scripts have not ended.
+ * - `ready`: they have, and a shell stands at its console.
+ * - `testing`: it belongs to a `rapido run`.
+ */
+export type VmState = 'starting' | 'ready' | 'testing';
+
 /** The files of VM `number` in the registry's directory. */
 export interface VmFiles {
   entry: string;
   monitorSocket: string;
+  requestSocket: string;
   /** The name that the original tool gives it. */
   pidFile: string;
 }
@@ -52,17 +65,20 @@ export function vmFiles(directory: string, number: number): VmFiles {
   return {
     entry: join(directory, `vm${number}.json`),
     monitorSocket,
+    requestSocket: join(directory, `vm${number}.ask`),
     pidFile: join(directory, `rapido_vm${number}.pid`),
   };
 }
 
 /**
- * Takes the lowest free VM number and enters what `describe` makes of it.
- * Entries of dead VMs are cleared away on the way.
+ * Takes a VM number, the lowest that is free unless one is `wanted`, and enters what `describe` makes of
+ * it. Entries of dead VMs are cleared away on the way.
+ * @throws UserError when the wanted one is taken
  */
 export async function claimNumber(
   directory: string,
   describe: (number: number, files: VmFiles) => Omit<VmEntry, 'version' | 'number' | 'owner'>,
+  wanted?: number,
 ): Promise<VmEntry> {
   mkdirSync(directory, { recursive: true, mode: 0o700 });
   return withLock(join(directory, 'lock'), () => {
@@ -71,7 +87,10 @@ export async function claimNumber(
       if (isProvablyDead(directory, known)) removeFiles(vmFiles(directory, known));
       else taken.add(known);
     }
-    let number = 1;
+    let number = wanted ?? 1;
+    if (wanted !== undefined && taken.has(wanted)) {
+      throw new UserError(`VM ${wanted} is running already`, { hint: `rapido stop ${wanted}` });
+    }
     while (taken.has(number)) number++;
     const files = vmFiles(directory, number);
     const entry: VmEntry = {
@@ -96,7 +115,7 @@ export function releaseNumber(directory: string, number: number): void {
 
 function removeFiles(files: VmFiles): void {
   // The entry last: without it the number is free, and the other files may be the next VM's.
-  for (const file of [files.monitorSocket, files.pidFile, files.entry]) {
+  for (const file of [files.monitorSocket, files.requestSocket, files.pidFile, files.entry]) {
     rmSync(file, { force: true });
   }
 }
@@ -128,12 +147,21 @@ function entriesIn(directory: string): number[] {
   });
 }
 
+const LATER_FIELDS = {
+  image: '',
+  disks: [],
+  taps: [],
+  addresses: [],
+  state: 'ready' as const,
+  requestSocket: undefined,
+};
+
 /** Entries are only ever written whole, by rapido itself; a version of the future is not ours. */
 function readEntry(path: string): VmEntry | undefined {
   try {
     const entry: VmEntry = JSON.parse(readFileSync(path, 'utf8'));
     // A rapido before this one, still running, knew nothing of the first ones.
-    return entry.version === 1 ? { ...{ image: '', disks: [], taps: [] }, ...entry } : undefined;
+    return entry.version === 1 ? { ...LATER_FIELDS, ...entry } : undefined;
   } catch {
     return undefined;
   }

@@ -1,41 +1,53 @@
+import { once } from 'node:events';
+import type { Duplex } from 'node:stream';
 import { readTail } from '../sys/read-tail.ts';
 import type { EndingSignal } from '../sys/signals.ts';
 import { saveTerminal } from '../sys/terminal-mode.ts';
-import { openControlChannel } from './control-channel.ts';
 import type { VmRecord } from './ending.ts';
 import type { GuestEvent } from './guest-events.ts';
+import { type LiveVm, openLiveVm } from './live-vm.ts';
 import type { VmPlan } from './plan.ts';
 import { keepPreviousLog, listenToSignals, startQemu } from './qemu-process.ts';
 
 /** How much of the console's end is kept for judging how the VM ended; a panic's trace fits. */
 const CONSOLE_TAIL_BYTES = 256 * 1024;
 
+/** Who hears of a VM. */
+export interface VmWatch {
+  onStart: (vm: LiveVm) => void;
+  onEvent: (event: GuestEvent) => void;
+  /** What QEMU itself says, as it comes. */
+  onWords: (text: string) => void;
+  /** Gets the console of a detached VM, as it comes. */
+  onConsole?: (chunk: Buffer) => void;
+}
+
 /**
- * Starts QEMU with the console on rapido's own stdin and stdout, and stays until it is gone. The
- * terminal is given back as it was, however QEMU ends.
+ * Starts QEMU and stays until it is gone. A plan whose console leads to the terminal has rapido's own
+ * stdin and stdout, and that terminal is given back as it was, however QEMU ends.
  * @throws UserError when QEMU cannot be executed
  */
-export async function runVm(plan: VmPlan, onStart: (qemuPid: number) => void): Promise<VmRecord> {
+export async function runVm(plan: VmPlan, watch: VmWatch): Promise<VmRecord> {
   keepPreviousLog(plan.consoleLog);
-  const restoreTerminal = plan.interactive ? saveTerminal() : () => {};
-  // QEMU's own words go to the user as they come.
-  const qemu = startQemu(plan, (words) => process.stderr.write(words));
+  const hasTerminal = plan.console === 'terminal';
+  const restoreTerminal = hasTerminal && plan.interactive ? saveTerminal() : () => {};
+  const qemu = startQemu(plan, watch.onWords);
   let interruptedBy: EndingSignal | undefined;
   const signals = listenToSignals((signal) => {
     qemu.kill(interruptedBy === undefined ? 'SIGTERM' : 'SIGKILL');
     interruptedBy = signal;
   });
   try {
-    if (qemu.pid !== undefined) onStart(qemu.pid);
-    const events: GuestEvent[] = [];
-    const control = openControlChannel(qemu.channel('control'), (event) => events.push(event));
+    const vm = openLiveVm(qemu, plan, watch.onEvent);
+    const console = hasTerminal ? undefined : hearConsole(qemu.channel('console'), watch);
+    watch.onStart(vm);
     const exit = await qemu.exited;
-    await Promise.all([qemu.qmp.closed, control.closed]);
+    await Promise.all([qemu.qmp.closed, vm.control.closed, console]);
     return {
       exit,
       qemuSaid: await qemu.said,
       shutdown: qemu.qmp.shutdown(),
-      events,
+      events: vm.events,
       consoleTail: readTail(plan.consoleLog, CONSOLE_TAIL_BYTES),
       interruptedBy,
     };
@@ -45,4 +57,11 @@ export async function runVm(plan: VmPlan, onStart: (qemuPid: number) => void): P
     signals.stop();
     restoreTerminal();
   }
+}
+
+/** Resolves when the console has come to its end, whichever way. */
+async function hearConsole(channel: Duplex, { onConsole }: VmWatch): Promise<void> {
+  channel.on('data', (chunk: Buffer) => onConsole?.(chunk));
+  channel.on('error', () => {}); // QEMU is gone, which its exit tells.
+  await once(channel, 'close');
 }

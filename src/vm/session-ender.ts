@@ -86,7 +86,7 @@ export function createEnder(qemu: QemuProcess, watch: SessionWatch, lastSign: ()
 const LAST_WORDS = 2000;
 
 /** Ends QEMU in order: it closes its disks. One that does not answer is killed. */
-async function quit(qemu: QemuProcess): Promise<void> {
+export async function quit(qemu: QemuProcess): Promise<void> {
   await qemu.qmp.execute('quit', { timeout: QUIT_GRACE });
   const patience = new AbortController();
   const late = sleep(QUIT_GRACE, undefined, { signal: patience.signal }).catch(() => {});

@@ -155,6 +155,9 @@ describe.runIf(canMount)('as root', () => {
       image: join(images, 'simple-example.img'),
       disks: [],
       taps: [],
+      addresses: [],
+      requestSocket: undefined,
+      state: 'ready',
       since: '2026-01-01T00:00:00.000Z',
     };
     home.write('run/rapido/vm1.json', JSON.stringify(entry));

@@ -21,6 +21,7 @@ test('a plan is plain data that says all about the VM', () => {
       },
       "architecture": "x86_64",
       "channel": "virtio",
+      "console": "terminal",
       "consoleLog": "/state/vm1/console.log",
       "cpu": "host",
       "cpus": 2,

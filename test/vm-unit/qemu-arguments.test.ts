@@ -53,7 +53,7 @@ test('at a terminal, with KVM', () => {
     -chardev socket,id=events,fd=3
     -mon chardev=events,mode=control
     -qmp unix:/run/vm1.qmp,server=on,wait=off
-    -device virtio-serial-pci
+    -device virtio-serial-pci,id=rapido-ports
     -chardev socket,id=control,fd=4
     -device virtserialport,chardev=control,name=org.rapido.control
     -pidfile /run/rapido_vm1.pid
@@ -80,7 +80,7 @@ test('emulated, with nobody watching', () => {
 test('a kernel without virtio-serial talks over the second serial port', () => {
   expect(difference({ channel: 'serial' })).toMatchInlineSnapshot(`
     [
-      "- -device virtio-serial-pci",
+      "- -device virtio-serial-pci,id=rapido-ports",
       "- -device virtserialport,chardev=control,name=org.rapido.control",
       "+   rapido.channel=ttyS1",
       "+ -serial chardev:control",
@@ -207,6 +207,6 @@ test('the guest looks for the very ports that QEMU gives it', () => {
   for (const port of ports) {
     const [, prefix, name] = /^(.*\.)(\w+)$/.exec(port) ?? [];
     expect(guest).toContain(`"${prefix}$1"`);
-    expect(guest).toMatch(new RegExp(`find_channel ${name}\\b`));
+    expect(guest).toMatch(new RegExp(`find_channel ("\\$\\{prefix\\})?${name}\\b`));
   }
 });

@@ -21,7 +21,7 @@ beforeEach(() => {
 });
 
 const claim = (): Promise<VmEntry> =>
-  claimNumber(directory, (number, { monitorSocket, pidFile }) => ({
+  claimNumber(directory, (number, { monitorSocket, requestSocket, pidFile }) => ({
     hostname: `rapido${number}`,
     cut: 'simple-example',
     kernelRelease: '6.10.0',
@@ -32,6 +32,9 @@ const claim = (): Promise<VmEntry> =>
     image: '/cache/images/simple-example.img',
     disks: [],
     taps: [],
+    addresses: [],
+    requestSocket,
+    state: 'starting',
     since: '2026-01-01T00:00:00.000Z',
   }));
 

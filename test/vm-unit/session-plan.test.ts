@@ -98,7 +98,7 @@ describe('what QEMU has beside the console', () => {
         "-serial chardev:console",
         "-chardev socket,id=events,fd=3",
         "-mon chardev=events,mode=control",
-        "-device virtio-serial-pci",
+        "-device virtio-serial-pci,id=rapido-ports",
         "-chardev socket,id=control,fd=4",
         "-device virtserialport,chardev=control,name=org.rapido.control",
         "-chardev socket,id=stdout,fd=6",

@@ -25,6 +25,7 @@ export function makeRequest(changes: Partial<VmRequest> = {}): VmRequest {
     extraParameters: undefined,
     dynamicDebug: { modules: [], files: [] },
     terminal: { rows: 50, columns: 132, type: 'xterm-256color' },
+    detached: false,
     session: undefined,
     ...changes,
   };

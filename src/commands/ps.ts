@@ -1,0 +1,55 @@
+import { EXIT } from '../errors.ts';
+import { formatDuration, formatTable } from '../ui/format.ts';
+import type { Ui } from '../ui/terminal.ts';
+import { type LastEnding, listEndings } from '../vm/last-endings.ts';
+import type { VmEntry } from '../vm/registry.ts';
+import type { GlobalOptions } from './context.ts';
+import { findRunningVms } from './running-vm.ts';
+
+export interface PsOptions extends GlobalOptions {
+  json?: boolean | undefined;
+}
+
+/** How long it is told how a VM ended that nobody was watching, in milliseconds. */
+const ENDINGS_FOR = 24 * 3600 * 1000;
+
+/** `rapido ps` */
+export async function runPs(options: PsOptions, ui: Ui): Promise<number> {
+  const { context, vms } = await findRunningVms(options, ui);
+  if (options.json === true) {
+    ui.result(JSON.stringify(vms.map(showVm), null, 2));
+    return EXIT.ok;
+  }
+  if (vms.length === 0) ui.note('no VM is running');
+  else for (const line of formatVms(vms, Date.now())) ui.result(line);
+  const endings = listEndings(context.directories.state).filter(
+    ({ number, ended }) =>
+      !vms.some((vm) => vm.number === number) && Date.now() - Date.parse(ended) < ENDINGS_FOR,
+  );
+  for (const ending of endings) ui.note(describeEnding(ending, Date.now()));
+  return EXIT.ok;
+}
+
+/** What scripts get of a VM. */
+function showVm(vm: VmEntry) {
+  const { number, hostname, cut, kernelRelease, state, since, addresses, consoleLog } = vm;
+  return {
+    ...{ number, hostname, cut, kernelRelease, state, since, addresses, consoleLog },
+    pid: vm.qemu?.pid,
+    rapidoPid: vm.owner.pid,
+  };
+}
+
+/** @param now of Date.now() */
+export function formatVms(vms: readonly VmEntry[], now: number): string[] {
+  const rows = vms.map(({ number, cut, kernelRelease, qemu, since, addresses, state }) => [
+    ...[String(number), cut, kernelRelease, String(qemu?.pid ?? '-')],
+    ...[formatDuration(now - Date.parse(since)), addresses.join(' ') || '-', state],
+  ]);
+  return formatTable([['vm', 'cut', 'kernel', 'pid', 'up', 'address', 'state'], ...rows]);
+}
+
+function describeEnding({ number, cut, ended, lines }: LastEnding, now: number): string {
+  const ago = formatDuration(now - Date.parse(ended));
+  return `VM ${number} (${cut}) ended ${ago} ago: ${lines.join('; ')}`;
+}

@@ -1,0 +1,14 @@
+import { type ChildProcess, spawn } from 'node:child_process';
+
+/**
+ * Starts this program once more with the same arguments, in a session of its own, where neither the
+ * terminal nor our end reaches it. Its stderr is a pipe, and so is file descriptor 3.
+ * @param env what it has beside our environment
+ */
+export function startSelfInBackground(env: Readonly<Record<string, string>>): ChildProcess {
+  return spawn(process.execPath, [...process.execArgv, ...process.argv.slice(1)], {
+    env: { ...process.env, ...env },
+    stdio: ['ignore', 'ignore', 'pipe', 'pipe'],
+    detached: true,
+  });
+}

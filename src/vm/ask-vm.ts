@@ -1,0 +1,92 @@
+import { createConnection, type Socket } from 'node:net';
+import { errorCode, UserError } from '../errors.ts';
+import type { VmEntry } from './registry.ts';
+import type { VmAnswer, VmRequest } from './vm-requests.ts';
+
+/** A connection to the rapido that watches a VM. */
+export interface Asked {
+  socket: Socket;
+  /**
+   * The next answer; undefined: it has gone.
+   * @throws UserError when it refuses
+   */
+  hear: () => Promise<VmAnswer | undefined>;
+  /** What has come behind the answers heard so far, which is read no further. */
+  rest: () => Buffer;
+}
+
+/**
+ * Asks the rapido that watches a VM for something.
+ * @throws UserError when it cannot be reached
+ */
+export async function askVm(vm: VmEntry, request: VmRequest): Promise<Asked> {
+  const path = vm.requestSocket;
+  if (path === undefined) {
+    throw new UserError(`VM ${vm.number} belongs to a test (rapido run), which has it for itself`, {
+      hint: `rapido stop ${vm.number} interrupts the test`,
+    });
+  }
+  const socket = createConnection({ path, allowHalfOpen: true });
+  await new Promise<void>((resolve, reject) => {
+    socket.once('connect', resolve);
+    socket.once('error', (cause) => reject(explain(vm, cause)));
+  });
+  socket.on('error', () => socket.destroy());
+  socket.write(`${JSON.stringify(request)}\n`);
+  return { socket, ...readAnswers(socket, vm) };
+}
+
+function explain({ number }: VmEntry, cause: Error): UserError {
+  const isGone = ['ENOENT', 'ECONNREFUSED'].includes(errorCode(cause) ?? '');
+  return new UserError(
+    isGone ? `VM ${number} does not listen (yet)` : `VM ${number} cannot be asked`,
+    { cause, hint: 'rapido ps shows what runs' },
+  );
+}
+
+/** Takes one line at a time, and leaves what follows. */
+function readAnswers(socket: Socket, vm: VmEntry): Omit<Asked, 'socket'> {
+  let held: Buffer = Buffer.alloc(0);
+  const nextLine = (): Promise<string | undefined> =>
+    new Promise((resolve) => {
+      const finish = (line: string | undefined): void => {
+        socket.off('data', onData);
+        socket.off('close', onClose);
+        socket.off('end', onClose);
+        socket.pause();
+        resolve(line);
+      };
+      const look = (): boolean => {
+        const end = held.indexOf(0x0a);
+        if (end === -1) return false;
+        const line = held.toString('utf8', 0, end);
+        held = held.subarray(end + 1);
+        finish(line);
+        return true;
+      };
+      const onData = (chunk: Buffer): void => {
+        held = Buffer.concat([held, chunk]);
+        look();
+      };
+      const onClose = (): void => finish(undefined);
+      if (look()) return;
+      socket.on('data', onData);
+      socket.on('close', onClose);
+      socket.on('end', onClose);
+      socket.resume();
+    });
+  return {
+    hear: async () => {
+      const line = await nextLine();
+      if (line === undefined) return undefined;
+      const answer: VmAnswer = JSON.parse(line);
+      if (answer.answer !== 'refused') return answer;
+      throw new UserError(`VM ${vm.number}: ${answer.reason}`, {
+        ...(answer.hint === undefined
+          ? {}
+          : { hint: answer.hint.replace(/\bN\b/, String(vm.number)) }),
+      });
+    },
+    rest: () => held,
+  };
+}

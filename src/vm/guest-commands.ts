@@ -1,0 +1,139 @@
+import { UserError } from '../errors.ts';
+import type { ControlChannel } from './control-channel.ts';
+import type { GuestEvent } from './guest-events.ts';
+import type { VmPlan } from './plan.ts';
+import { PORTS_BUS } from './qemu-arguments.ts';
+import type { QemuProcess } from './qemu-process.ts';
+
+/** Unix sockets on which somebody listens, one for each stream of a command. */
+export interface CommandSockets {
+  /** undefined: the command has no input. */
+  stdin?: string | undefined;
+  stdout: string;
+  stderr: string;
+}
+
+export interface RunningCommand {
+  /** Its exit status as a shell has it; undefined: the VM ended before it. */
+  ended: Promise<number | undefined>;
+  /** Sends a signal to all its processes: `INT`, `TERM`, `HUP`, `QUIT`, `KILL`. */
+  signal: (name: string) => void;
+  /** Takes its ports away: all of its output has been received, or nobody wants it any more. */
+  release: () => Promise<void>;
+}
+
+/** What the guest's session does when it is asked (`serve_host` in guest/session). */
+export interface GuestCommands {
+  /**
+   * Runs a program. Its streams go straight between QEMU and the sockets; its output ends with
+   * `outputEnd` of the control channel.
+   * @throws UserError where QEMU or the kernel has no way for it
+   */
+  run: (words: readonly Buffer[], sockets: CommandSockets) => Promise<RunningCommand>;
+  /** Tells the console's terminal its size. */
+  resize: (rows: number, columns: number) => void;
+  powerOff: () => void;
+  /** Hears what the session tells. */
+  onEvent: (event: GuestEvent) => void;
+  /** The VM is gone. */
+  end: () => void;
+}
+
+/** @param control of the guest's session, which must not be that of a `rapido run` */
+export function createGuestCommands(
+  qemu: Pick<QemuProcess, 'qmp'>,
+  control: Pick<ControlChannel, 'ask'>,
+  channel: VmPlan['channel'],
+): GuestCommands {
+  const running = new Map<string, (status: number | undefined) => void>();
+  let isListening = false;
+  let last = 0;
+  return {
+    run: async (words, sockets) => {
+      if (channel === 'serial') {
+        throw new UserError('the kernel of this VM has no virtio console', {
+          hint: 'build it with CONFIG_VIRTIO_CONSOLE, or use the console: rapido console N',
+        });
+      }
+      if (!isListening) throw new UserError('the VM has not come up yet');
+      const id = String(++last);
+      const ended = new Promise<number | undefined>((resolve) => running.set(id, resolve));
+      const unplug = await plugPorts(qemu, id, sockets);
+      const hasInput = sockets.stdin === undefined ? 0 : 1;
+      control.ask(`exec ${id} ${hasInput} ${words.map(quoteForLine).join(' ')}`);
+      return {
+        ended,
+        release: unplug,
+        signal: (name) => control.ask(`signal ${id} ${name}`),
+      };
+    },
+    resize: (rows, columns) => {
+      if (isListening) control.ask(`size ${rows} ${columns}`);
+    },
+    powerOff: () => control.ask('power-off'),
+    onEvent: (event) => {
+      if (event.event === 'init') isListening = true;
+      if (event.event !== 'exec-end') return;
+      running.get(event.id)?.(event.status);
+      running.delete(event.id);
+    },
+    end: () => {
+      for (const finish of running.values()) finish(undefined);
+      running.clear();
+    },
+  };
+}
+
+/**
+ * Gives the VM virtio ports `org.rapido.exec-ID-NAME` whose other ends QEMU connects to the sockets.
+ * @returns what takes them away again
+ */
+async function plugPorts(
+  { qmp }: Pick<QemuProcess, 'qmp'>,
+  id: string,
+  sockets: CommandSockets,
+): Promise<() => Promise<void>> {
+  const undo: [command: string, id: string][] = [];
+  const unplug = async (): Promise<void> => {
+    for (const [command, name] of undo.splice(0).reverse()) {
+      await qmp.execute(command, { arguments: { id: name } });
+    }
+  };
+  const perform = async (command: string, args: Record<string, unknown>): Promise<void> => {
+    if (await qmp.execute(command, { arguments: args, timeout: PATIENCE })) return;
+    await unplug();
+    throw new UserError('QEMU could not give the VM another port', {
+      hint: 'a VM has room for the ports of ten commands at a time',
+    });
+  };
+  for (const [stream, path] of Object.entries(sockets)) {
+    if (path === undefined) continue;
+    const name = `exec-${id}-${stream}`;
+    const address = { type: 'unix', data: { path } };
+    await perform('chardev-add', {
+      id: name,
+      backend: { type: 'socket', data: { addr: address, server: false } },
+    });
+    undo.push(['chardev-remove', name]);
+    await perform('device_add', {
+      ...{ driver: 'virtserialport', bus: PORTS_BUS, chardev: name },
+      ...{ name: `org.rapido.${name}`, id: `${name}-port` },
+    });
+    undo.push(['device_del', `${name}-port`]);
+  }
+  return unplug;
+}
+
+/** How long QEMU may take for a port, in milliseconds: an emulated one may be busy. */
+const PATIENCE = 10_000;
+
+/** A word for bash, without line feeds, whatever is in it. */
+export function quoteForLine(word: Buffer): string {
+  const text = word.toString('latin1');
+  if (/^[\w@%+=:,./-]+$/.test(text)) return text;
+  const escaped = text.replace(
+    /[^ -~]|['\\]/g,
+    (byte) => `\\x${byte.charCodeAt(0).toString(16).padStart(2, '0')}`,
+  );
+  return `$'${escaped}'`;
+}

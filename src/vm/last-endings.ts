@@ -1,0 +1,55 @@
+import { readFileSync, rmSync } from 'node:fs';
+import { join } from 'node:path';
+import { listIfReachable } from '../sys/stat.ts';
+import { writeFileAtomic } from '../sys/temporary.ts';
+import type { BootOutcome } from './boot-outcome.ts';
+
+/** How a VM ended that nobody was watching. */
+export interface LastEnding {
+  version: 1;
+  number: number;
+  cut: string;
+  /** ISO 8601. */
+  ended: string;
+  /** What went wrong. */
+  lines: string[];
+}
+
+const FILE = 'ended.json';
+
+/**
+ * Notes beside a VM's console log how it ended, if there is something to tell.
+ * @param directory `vmN` in rapido's state directory
+ */
+export function noteEnding(directory: string, { cut, lines }: BootOutcome & { cut: string }): void {
+  const path = join(directory, FILE);
+  if (lines.length === 0) return;
+  const number = Number(/(\d+)$/.exec(directory)?.[1]);
+  const ending: LastEnding = {
+    version: 1,
+    ...{ number, cut, lines, ended: new Date().toISOString() },
+  };
+  writeFileAtomic(path, JSON.stringify(ending));
+}
+
+/** A VM of that number starts: what is known of the one before it is over. */
+export function forgetEnding(directory: string): void {
+  rmSync(join(directory, FILE), { force: true });
+}
+
+/** What went wrong with detached VMs, by their numbers. */
+export function listEndings(stateDirectory: string): LastEnding[] {
+  return listIfReachable(stateDirectory)
+    .filter((name) => /^vm\d+$/.test(name))
+    .flatMap((name) => readEnding(join(stateDirectory, name, FILE)) ?? [])
+    .sort((a, b) => a.number - b.number);
+}
+
+function readEnding(path: string): LastEnding | undefined {
+  try {
+    const ending: LastEnding = JSON.parse(readFileSync(path, 'utf8'));
+    return ending.version === 1 ? ending : undefined;
+  } catch {
+    return undefined;
+  }
+}

@@ -1,0 +1,69 @@
+import { setTimeout as sleep } from 'node:timers/promises';
+import { type ControlChannel, openControlChannel } from './control-channel.ts';
+import { createGuestCommands, type GuestCommands } from './guest-commands.ts';
+import type { GuestEvent } from './guest-events.ts';
+import type { VmPlan } from './plan.ts';
+import type { QemuProcess } from './qemu-process.ts';
+import { quit } from './session-ender.ts';
+
+/** A VM that runs and has nothing better to do than what it is asked. */
+export interface LiveVm {
+  pid: number | undefined;
+  commands: GuestCommands;
+  /** What the guest's session has told so far. */
+  events: GuestEvent[];
+  control: ControlChannel;
+  /** What is typed at a console that leads to rapido. */
+  type: (keys: Buffer) => void;
+  /** Powers it off in order, and by force where that takes too long. */
+  stop: () => Promise<StopOutcome>;
+}
+
+export type StopOutcome = 'powered-off' | 'forced';
+
+/** How long a guest may take to power off, in milliseconds. */
+const POWER_OFF_GRACE = { kvm: 10_000, tcg: 30_000 } as const;
+
+/** Connects with the session of a QEMU that was just started. */
+export function openLiveVm(
+  qemu: QemuProcess,
+  plan: VmPlan,
+  onEvent: (event: GuestEvent) => void,
+): LiveVm {
+  const events: GuestEvent[] = [];
+  const control = openControlChannel(qemu.channel('control'), (event) => {
+    events.push(event);
+    commands.onEvent(event);
+    onEvent(event);
+  });
+  const commands = createGuestCommands(qemu, control, plan.channel);
+  control.closed.then(commands.end, commands.end);
+  let stopping: Promise<StopOutcome> | undefined;
+  const stop = async (): Promise<StopOutcome> => {
+    commands.powerOff();
+    const patience = new AbortController();
+    const late = sleep(POWER_OFF_GRACE[plan.accelerator.kind], 'late' as const, {
+      signal: patience.signal,
+    }).catch(() => 'late' as const);
+    // A guest that never came up does not hear us.
+    const outcome = events.length === 0 ? 'late' : await Promise.race([qemu.exited, late]);
+    patience.abort();
+    if (outcome !== 'late') return 'powered-off';
+    await quit(qemu);
+    await qemu.exited;
+    return 'forced';
+  };
+  return {
+    pid: qemu.pid,
+    commands,
+    events,
+    control,
+    type: (keys) => {
+      qemu.channel('console').write(keys);
+    },
+    stop: () => {
+      stopping ??= stop();
+      return stopping;
+    },
+  };
+}

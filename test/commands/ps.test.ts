@@ -1,0 +1,38 @@
+import { expect, test } from 'vitest';
+import { formatVms } from '../../src/commands/ps.ts';
+import type { VmEntry } from '../../src/vm/registry.ts';
+
+const NOW = Date.parse('2026-01-02T00:00:00.000Z');
+
+const server: VmEntry = {
+  version: 1,
+  number: 1,
+  hostname: 'server',
+  cut: 'nfsd-xfs',
+  kernelRelease: '6.12.9',
+  owner: { pid: 100, startTime: '1' },
+  qemu: { pid: 101, startTime: '1' },
+  consoleLog: '/state/vm1/console.log',
+  monitorSocket: '/run/vm1.qmp',
+  pidFile: '/run/rapido_vm1.pid',
+  requestSocket: '/run/vm1.ask',
+  state: 'ready',
+  addresses: ['192.168.155.11', 'fd00::11'],
+  image: '',
+  disks: [],
+  taps: [],
+  since: '2026-01-01T20:45:00.000Z',
+};
+
+test('a line for each VM that runs', () => {
+  const test: VmEntry = {
+    ...server,
+    ...{ number: 12, cut: 'nfs-client', state: 'testing', addresses: [], qemu: undefined },
+    since: '2026-01-01T23:59:42.000Z',
+  };
+  expect(formatVms([server, test], NOW).join('\n')).toMatchInlineSnapshot(`
+    "vm  cut         kernel  pid  up     address                  state
+    1   nfsd-xfs    6.12.9  101  3h15m  192.168.155.11 fd00::11  ready
+    12  nfs-client  6.12.9  -    18s    -                        testing"
+  `);
+});

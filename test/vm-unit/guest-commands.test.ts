@@ -1,0 +1,109 @@
+import { execFileSync } from 'node:child_process';
+import fc from 'fast-check';
+import { describe, expect, test } from 'vitest';
+import { createGuestCommands, quoteForLine } from '../../src/vm/guest-commands.ts';
+import { complaintOf } from '../support/complaint.ts';
+
+describe('words for the guest', () => {
+  test('are one line, and the same bytes again for the shell that reads it', () => {
+    const word = fc
+      .uint8Array({ min: 1, max: 255, maxLength: 30 })
+      .map((bytes) => Buffer.from(bytes));
+    fc.assert(
+      fc.property(fc.array(word, { minLength: 1, maxLength: 6 }), (words) => {
+        const line = words.map(quoteForLine).join(' ');
+        expect(line).toMatch(/^[ -~]*$/);
+        const script = 'IFS= read -r line; eval "words=($line)"; printf "%s\\0" "${words[@]}"';
+        const read = execFileSync('bash', ['-c', script], { input: `${line}\n` });
+        expect(read).toEqual(Buffer.concat(words.map((each) => Buffer.concat([each, ZERO]))));
+      }),
+      { numRuns: 50 },
+    );
+  });
+
+  test('stay readable where they can', () => {
+    expect(quoteForLine(Buffer.from('--file=/tmp/a'))).toBe('--file=/tmp/a');
+    expect(quoteForLine(Buffer.from("it's\n$HOME"))).toBe("$'it\\x27s\\x0a$HOME'");
+    expect(quoteForLine(Buffer.from(''))).toBe("$''");
+  });
+});
+
+const ZERO = Buffer.alloc(1);
+
+/** A QEMU that notes what it is told, and a session that notes what it is asked. */
+function setUp({ refuses }: { refuses?: string } = {}) {
+  const told: string[] = [];
+  const commands = createGuestCommands(
+    {
+      qmp: {
+        execute: async (command, { arguments: args = {} } = {}) => {
+          told.push(`${command} ${args.id}`);
+          return `${command} ${args.id}` !== refuses;
+        },
+        shutdown: () => undefined,
+        closed: new Promise(() => {}),
+      },
+    },
+    { ask: (request) => told.push(request) },
+    'virtio',
+  );
+  return { told, commands };
+}
+
+const SOCKETS = { stdin: undefined, stdout: '/out', stderr: '/err' };
+const INIT = { event: 'init', uptime: 1 } as const;
+
+describe('a command in a VM that runs', () => {
+  test('gets ports, is asked for, ends, and its ports go away', async () => {
+    const { told, commands } = setUp();
+    commands.onEvent(INIT);
+    const command = await commands.run([Buffer.from('ls')], SOCKETS);
+    command.signal('INT');
+    commands.onEvent({ event: 'exec-end', id: '2', status: 9 });
+    commands.onEvent({ event: 'exec-end', id: '1', status: 3 });
+    expect(await command.ended).toBe(3);
+    await command.release();
+    expect(told).toMatchInlineSnapshot(`
+      [
+        "chardev-add exec-1-stdout",
+        "device_add exec-1-stdout-port",
+        "chardev-add exec-1-stderr",
+        "device_add exec-1-stderr-port",
+        "exec 1 0 ls",
+        "signal 1 INT",
+        "device_del exec-1-stderr-port",
+        "chardev-remove exec-1-stderr",
+        "device_del exec-1-stdout-port",
+        "chardev-remove exec-1-stdout",
+      ]
+    `);
+  });
+
+  test('ends without a status when the VM does', async () => {
+    const { commands } = setUp();
+    commands.onEvent(INIT);
+    const command = await commands.run([Buffer.from('ls')], SOCKETS);
+    commands.end();
+    expect(await command.ended).toBeUndefined();
+  });
+
+  test('is refused where QEMU has no port left, and those it got are taken away', async () => {
+    const { told, commands } = setUp({ refuses: 'device_add exec-1-stderr-port' });
+    commands.onEvent(INIT);
+    expect(await complaintOf(() => commands.run([Buffer.from('ls')], SOCKETS))).toContain(
+      'QEMU could not give the VM another port',
+    );
+    expect(told.slice(-3)).toEqual([
+      'chardev-remove exec-1-stderr',
+      'device_del exec-1-stdout-port',
+      'chardev-remove exec-1-stdout',
+    ]);
+  });
+
+  test('is refused before init has been heard', async () => {
+    const { commands } = setUp();
+    expect(await complaintOf(() => commands.run([Buffer.from('ls')], SOCKETS))).toContain(
+      'the VM has not come up yet',
+    );
+  });
+});

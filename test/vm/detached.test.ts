@@ -1,0 +1,181 @@
+import { createHash } from 'node:crypto';
+import { readdirSync, readFileSync } from 'node:fs';
+import { join } from 'node:path';
+import { afterAll, beforeAll, describe, expect, it, vi } from 'vitest';
+import { isAlive } from '../../src/sys/process-identity.ts';
+import type { VmEntry } from '../../src/vm/registry.ts';
+import { openTerminal } from '../support/terminal.ts';
+import { createWorkspace, type Workspace } from '../support/workspace.ts';
+
+/** The registry's entry of a VM. */
+function entryOf(home: Workspace, number: number): VmEntry {
+  return JSON.parse(readFileSync(join(home.directory, `run/rapido/vm${number}.json`), 'utf8'));
+}
+
+describe('a VM in the background', () => {
+  const home = createWorkspace(afterAll);
+  /** Runs a command in it. */
+  const exec = (words: readonly string[], options = {}) =>
+    home.rapido(['exec', '1', '--', ...words], options);
+
+  beforeAll(async () => {
+    await home.rapido(['cut', 'simple-example', '-i', 'hostname']);
+    const booted = await home.rapido(['boot', '--detach']);
+    expect(booted).toMatchObject({ status: 0, stdout: '1\n' });
+    expect(booted.stderr).toMatch(/^booting simple-example as rapido1 on Linux/m);
+  });
+  afterAll(() => home.rapido(['stop', '--all']));
+
+  it('is listed, with what others need to know of it', async () => {
+    const { stdout } = await home.rapido(['ps']);
+    expect(stdout).toMatch(
+      /^vm +cut +kernel +pid +up +address +state\n1 +simple-example .* ready\n$/,
+    );
+    const [vm] = JSON.parse((await home.rapido(['ps', '--json'])).stdout);
+    expect(vm).toMatchObject({ number: 1, hostname: 'rapido1', pid: entryOf(home, 1).qemu?.pid });
+  });
+
+  it('runs a command: its output apart, its status, its input to the end', async () => {
+    const ran = await exec(['sh', '-c', 'echo out; echo err >&2; exit 7']);
+    expect(ran).toMatchObject({ status: 7, stdout: 'out\n', stderr: 'err\n' });
+    const counted = await exec(['sh', '-c', 'read -r line; echo "$line"; wc -c'], {
+      input: `first\n${'x'.repeat(100_000)}`,
+    });
+    expect(counted).toMatchObject({ status: 0, stdout: 'first\n100000\n' });
+  });
+
+  it('runs a program by its name in the registry, without a shell, word by word', async () => {
+    const words = ['a b', '$HOME', "it's", 'two\nlines', '', 'ä'];
+    const ran = await home.rapido(['exec', 'rapido1', '--', 'printf', '<%s>', ...words]);
+    expect(ran).toMatchObject({ status: 0, stdout: words.map((word) => `<${word}>`).join('') });
+  });
+
+  it('gives 3 MB byte for byte', async () => {
+    const script = 'seq 450000 > /tmp/x; md5sum < /tmp/x >&2; cat /tmp/x';
+    const { status, stdout, stderr } = await exec(['sh', '-c', script]);
+    expect(status).toBe(0);
+    expect(stdout.length).toBeGreaterThan(3_000_000);
+    expect(stderr).toBe(`${createHash('md5').update(stdout).digest('hex')}  -\n`);
+  });
+
+  it('runs several commands at once, and says what a program that is not there is', async () => {
+    const ran = await Promise.all([
+      ...['1', '2', '3'].map((name) => exec(['sh', '-c', `sleep 1; echo ${name}`])),
+      exec(['no-such-program']),
+    ]);
+    expect(ran.map(({ stdout }) => stdout)).toEqual(['1\n', '2\n', '3\n', '']);
+    expect(ran[3]).toMatchObject({ status: 127 });
+    expect(ran[3]?.stderr).toContain('no-such-program: command not found');
+  });
+
+  it('ends a command whose user presses Ctrl-C, with the status of the signal', async () => {
+    const ran = await exec(['sh', '-c', 'echo READY; exec sleep 100'], {
+      onStart: (pid: number) => setTimeout(() => process.kill(pid, 'SIGINT'), 4000),
+    });
+    expect(ran).toMatchObject({ status: 130, stdout: 'READY\n' });
+    expect((await exec(['ps', 'ax'])).stdout).not.toContain('sleep 100');
+  });
+
+  it('shows its console at a terminal of that size, which is left again', async () => {
+    const terminal = openTerminal(home, ['console', '1']);
+    await terminal.waitFor(/Ctrl-a d leaves it/);
+    await terminal.waitFor(/rapido1:~# /);
+    terminal.type('echo $((6*7)); stty size\r');
+    await terminal.waitFor(/^42\n37 111$/m);
+    terminal.type('\x01d');
+    await terminal.waitFor(/VM 1 goes on/);
+    expect(await terminal.ended).toBe(0);
+    expect((await home.rapido(['ps'])).stdout).toContain('ready');
+  });
+
+  it('has no second of its number, and mistakes are told', async () => {
+    const complaints = await Promise.all(
+      [['exec', '7', '--', 'true'], ['exec', '1'], ['console', 'no such'], ['stop']].map((args) =>
+        home.rapido(args),
+      ),
+    );
+    expect(complaints.map(({ status, stderr }) => `${status} ${stderr.split('\n')[0]}`)).toEqual([
+      '125 rapido: error: VM 7 is not running',
+      '125 rapido: error: there is no command after `--`',
+      '2 rapido: error: "no such" is neither number nor name of a VM',
+      '2 rapido: error: which VM?',
+    ]);
+  });
+
+  it('powers off when it is told to, and leaves nothing', async () => {
+    const { owner, qemu } = entryOf(home, 1);
+    const stopped = await home.rapido(['stop', '1']);
+    expect(stopped).toMatchObject({ status: 0, stdout: 'VM 1 (simple-example) has powered off\n' });
+    expect(isAlive(owner)).toBe(false);
+    expect(qemu === undefined || isAlive(qemu)).toBe(false);
+    expect(await home.rapido(['ps'])).toMatchObject({ stdout: '', stderr: 'no VM is running\n' });
+    expect(readdirSync(join(home.directory, 'run/rapido'))).toEqual(['lock']);
+  });
+});
+
+describe('a VM in the background that goes wrong', () => {
+  const home = createWorkspace(afterAll);
+
+  it('is ended where an autorun script fails, with the end of its console', async () => {
+    await home.rapido(['cut', 'simple-example', '-x', 'echo to be seen; exit 3']);
+    const booted = await home.rapido(['boot', '--detach']);
+    expect(booted).toMatchObject({ status: 1, stdout: '' });
+    expect(booted.stderr).toContain('  | to be seen\n');
+    expect(booted.stderr).toContain('autorun script echo_to_be_seen_exit_3 failed with status 3');
+    expect((await home.rapido(['ps'])).stderr).toContain('no VM is running');
+  });
+
+  it('is ended when nobody waits for it any more, or its rapido is killed', async () => {
+    await home.rapido(['cut', 'simple-example', '-x', 'sleep 1000']);
+    const interrupted = await home.rapido(['boot', '--detach'], {
+      onStart: (pid) => setTimeout(() => process.kill(pid, 'SIGINT'), 4000),
+    });
+    expect(interrupted).toMatchObject({ signal: 'SIGINT' });
+    expect((await home.rapido(['stop', '--all'])).status).toBe(0);
+    await home.rapido(['cut', 'simple-example']);
+    await home.rapido(['boot', '--detach']);
+    const { owner, qemu } = entryOf(home, 1);
+    process.kill(owner.pid, 'SIGKILL');
+    await vi.waitFor(() => expect(qemu !== undefined && isAlive(qemu)).toBe(false));
+    expect((await home.rapido(['ps'])).stderr).toContain('no VM is running');
+  });
+
+  it('is told of by ps when the kernel panics later', async () => {
+    await home.rapido(['cut', 'simple-example']);
+    await home.rapido(['boot', '--detach']);
+    const crashed = await home.rapido([
+      ...['exec', '1', '--', 'sh', '-c', 'echo c > /proc/sysrq-trigger'],
+    ]);
+    expect(crashed).toMatchObject({ status: 120 });
+    expect(crashed.stderr).toContain('VM 1 ended before the command did');
+    const { stderr } = await home.rapido(['ps']);
+    expect(stderr).toMatch(/VM 1 \(simple-example\) ended .* ago: the kernel panicked: sysrq/);
+    const log = join(home.directory, '.local/state/rapido/vm1/console.log');
+    expect(readFileSync(log, 'utf8')).toContain(
+      'Kernel panic - not syncing: sysrq triggered crash',
+    );
+  });
+});
+
+it('a test has its VM for itself; stop interrupts it, and its results are written', async () => {
+  const home = createWorkspace();
+  const results = join(home.directory, 'results');
+  const running = home.rapido([
+    'run',
+    'simple-example',
+    '--results',
+    results,
+    '--',
+    'sleep',
+    '1000',
+  ]);
+  let vm: { state: string } | undefined;
+  while (vm?.state !== 'testing') {
+    [vm] = JSON.parse((await home.rapido(['ps', '--json'])).stdout);
+  }
+  const refused = await home.rapido(['exec', '1', '--', 'true']);
+  expect(refused.stderr).toContain('VM 1 belongs to a test (rapido run)');
+  const stopped = await home.rapido(['stop', 'rapido1']);
+  expect(stopped.stdout).toBe('VM 1 (simple-example) was interrupted\n');
+  expect(await running).toMatchObject({ status: 130 });
+});
