@@ -26,6 +26,12 @@ loop=$(losetup --find --show "$behind_loop") || die 'no loop device could be set
 
 {
 	echo "TEST_DEVS=($zram $loop)"
+	# What an earlier boot of this run has told: GROUP/NUMBER, then the device.
+	if [[ -f /rapido/tests-done ]]; then
+		while IFS=/ read -r group number _; do
+			printf 'EXCLUDE+=(%q)\n' "$group/$number"
+		done < /rapido/tests-done
+	fi
 	# The host has the results at once: a crash of the kernel loses none.
 	# shellcheck disable=SC2154 # guest/init exports it
 	[[ ${rapido_run-} != 1 ]] || echo 'OUTPUT=/rapido/results/blktests'

@@ -107,6 +107,8 @@ write_command() {
 		read -r -a options <<< "${FSTESTS_OPTIONS-}"
 		[[ $OVERLAY == 1 ]] && options=(-overlay "${options[@]}")
 		[[ -f /etc/fstests/expunge ]] && options+=(-E /etc/fstests/expunge)
+		# What an earlier boot of this run has told.
+		[[ -f /rapido/tests-done ]] && options+=(-E /rapido/tests-done)
 		exec ./check "${options[@]}" "$@"
 	END
 	chmod +x /usr/local/bin/fstests-check

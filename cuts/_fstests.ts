@@ -222,7 +222,7 @@ function common(choice: string, keys: readonly string[] = []): Omit<Cut, 'summar
     },
     autorun: ['fstests.sh'],
     directory: '${FSTESTS_SRC}',
-    test: { command: ['fstests-check'], output: 'fstests', carry: ['check.time'] },
+    test: { command: ['fstests-check'], output: 'fstests', carry: ['check.time'], resumes: true },
     resources: { cpus: 2, memory: '4G' },
     conf: {
       needs: ['FSTESTS_SRC'],

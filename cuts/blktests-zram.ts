@@ -57,7 +57,7 @@ export default defineCut({
   directory: '${BLKTESTS_SRC}',
   autorun: ['blktests.sh'],
 
-  test: { command: ['./check'], output: 'blktests' },
+  test: { command: ['./check'], output: 'blktests', resumes: true },
   resources: { cpus: 2, memory: '2G' },
   conf: {
     needs: ['BLKTESTS_SRC'],

@@ -23,6 +23,19 @@ load_modules() {
 	done
 }
 
+# is_done TEST: whether an earlier boot of this run has told that test, or one in it (TEST/…).
+is_done() {
+	if [[ ! -v _tests_done[@] ]]; then
+		# Never empty: it is read once.
+		declare -gA _tests_done=([/]='')
+		local _name
+		while IFS= read -r _name; do
+			while _tests_done[$_name]='' && [[ $_name == */* ]]; do _name=${_name%/*}; done
+		done 2> /dev/null < /rapido/tests-done || :
+	fi
+	[[ -v _tests_done[$1] ]]
+}
+
 # is_mounted DIRECTORY
 is_mounted() {
 	local _where

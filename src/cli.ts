@@ -156,6 +156,7 @@ function buildProgram(rest: readonly string[] | undefined, done: (status: number
     )
     .option('--silence <duration>', 'longest time without any output (default: none)')
     .option('--keep-going', 'let the kernel go on after an oops; the run fails all the same')
+    .option('--resume-after-crash', 'boot again after a crash, and go on with the other tests')
     .option('--expected <file>', 'kernel complaints that are excused: PATTERN # REASON a line')
     .option('--ktap', 'read the output as KTAP, a result for each test')
     .option('--results <dir>', 'keep the results there, in a directory for each run')

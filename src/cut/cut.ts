@@ -55,6 +55,11 @@ export interface Cut {
     output?: OutputFormat;
     /** Files below /rapido/results that the next run of the cut finds there: `check.time`. */
     carry?: readonly string[];
+    /**
+     * Whether its scripts see to it that the tests of the file /rapido/tests-done are left out or
+     * skipped: a run can then go on after a crash.
+     */
+    resumes?: boolean;
   };
 
   resources?: {

@@ -71,6 +71,7 @@ const schema = z.strictObject({
       carry: z
         .array(z.string().regex(/^[\w.-]*[\w-][\w.-]*$/, 'must be the name of a file, no path'))
         .optional(),
+      resumes: z.boolean().optional(),
     })
     .optional(),
   resources: z
@@ -185,6 +186,7 @@ const FIELDS = [
     'command',
     'output',
     'carry',
+    'resumes',
     'needs',
     'uses',
     'defines',

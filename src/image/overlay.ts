@@ -43,6 +43,8 @@ export interface OverlayRequest {
   terminfo: Readonly<Record<string, Buffer>>;
   /** What `rapido run` runs. */
   command: GuestCommand | undefined;
+  /** Tests that an earlier boot of the run has told. */
+  done: readonly string[];
 }
 
 export const GUEST_FILES = [
@@ -66,6 +68,9 @@ export interface GuestCommand {
 }
 
 export const COMMAND_DIRECTORY = '/rapido/command';
+
+/** Names of tests, a line each, that scripts leave out or skip. */
+const DONE_FILE = '/rapido/tests-done';
 
 /** Plans the topmost layer: rapido's own part of the guest and what changes with every call. */
 export function planOverlay(request: OverlayRequest): OverlayEntry[] {
@@ -102,6 +107,9 @@ export function planOverlay(request: OverlayRequest): OverlayEntry[] {
             request.command.script.content,
           ),
         ]),
+    ...(request.done.length === 0
+      ? []
+      : [{ path: DONE_FILE, mode: 0o644, data: `${request.done.join('\n')}\n` }]),
     ...request.programs.map((path) => ({
       path: `/usr/local/bin/${basename(path)}`,
       target: path,

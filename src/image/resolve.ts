@@ -98,6 +98,7 @@ export function resolveImage(request: ResolveRequest): ResolvedImage {
       programs: programs.outside,
       terminfo: readTerminfo(request.env.TERM),
       command,
+      done: request.run?.done ?? [],
     }),
   };
   return {

@@ -23,7 +23,7 @@ function overlay(command: GuestCommand | undefined): OverlayEntry[] {
       conf: {},
       occupied: [],
     },
-    ...{ contents: {}, programs: [], terminfo: {}, command },
+    ...{ contents: {}, programs: [], terminfo: {}, command, done: [] },
   });
 }
 

@@ -32,6 +32,7 @@ const nothing: OverlayRequest = {
   programs: [],
   terminfo: {},
   command: undefined,
+  done: [],
 };
 
 const textOf = (request: Partial<OverlayRequest>, path: string): string => {

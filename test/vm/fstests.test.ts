@@ -5,6 +5,8 @@ import { createRunner } from '../support/runs.ts';
 import { createWorkspace } from '../support/workspace.ts';
 import { makeXfstestsTree } from '../support/xfstests-tree.ts';
 
+const CRASH = 'echo c > /proc/sysrq-trigger';
+
 /** `rapido run fstests-xfs` with a tree of our own in the layout of xfstests. */
 describe('rapido run fstests-xfs', () => {
   const home = createWorkspace(afterAll);
@@ -29,8 +31,14 @@ describe('rapido run fstests-xfs', () => {
       expected: '/dev/vda\nexport SCRATCH_DEV=/dev/vdb\nexport TEST_DEV=/dev/vda\n',
     },
     { name: 'xfs/010', groups: ['hangs'], script: 'sleep 1000' },
-    { name: 'xfs/011', groups: ['crashes'], script: 'echo c > /proc/sysrq-trigger' },
+    { name: 'xfs/011', groups: ['crashes'], script: CRASH },
     { name: 'xfs/012', groups: ['crashes'], script: 'true' },
+    { name: 'generic/030', groups: ['resumes'], script: 'sleep 2' },
+    { name: 'generic/031', groups: ['resumes'], script: "notrun 'no moon base'" },
+    { name: 'generic/032', groups: ['resumes'], script: CRASH },
+    { name: 'generic/033', groups: ['resumes'], script: 'echo wrong', expected: 'right\n' },
+    { name: 'xfs/034', groups: ['resumes'], script: CRASH },
+    { name: 'xfs/035', groups: ['resumes'], script: 'true' },
   ]);
   const expunged = home.write('expunged', '# not here\ngeneric/004 # it eats the disk\n');
   const env = { FSTESTS_SRC: tree, FSTESTS_ZRAM_SIZE: '512M' };
@@ -79,9 +87,45 @@ describe('rapido run fstests-xfs', () => {
     const { status, result, file } = await run(['fstests-xfs', '--', '-g', 'crashes'], { env });
     expect({ status, verdict: result?.verdict }).toEqual({ status: 120, verdict: 'crash' });
     expect(byName(result?.tests)).toEqual({
-      'xfs/011': { status: 'fail', message: 'it was running when the output ended' },
+      'xfs/011': { status: 'fail', message: expect.stringMatching(/^crashed: .*sysrq/) },
     });
     expect(file('guest/check.time').toString()).toBe('');
+  });
+
+  test('goes on after each crash with the tests that are left, and is a crash all the same', async () => {
+    const { status, result, file } = await run(
+      ['fstests-xfs', '--resume-after-crash', '--', '-g', 'resumes'],
+      { env },
+    );
+    expect(result).toMatchObject({
+      verdict: 'crash',
+      reason: 'the kernel crashed in generic/032, xfs/034; then 1 test passed',
+    });
+    expect(status).toBe(120);
+    const told = result?.tests.map(({ name, status: how, message }) => [name, how, message]);
+    expect(told).toEqual([
+      ['generic/030', 'pass', undefined],
+      ['generic/031', 'skip', 'no moon base'],
+      ['generic/032', 'fail', expect.stringMatching(/^crashed: /)],
+      ['generic/033', 'fail', expect.stringMatching(/^output mismatch/)],
+      ['xfs/034', 'fail', expect.stringMatching(/^crashed: /)],
+      ['xfs/035', 'pass', undefined],
+    ]);
+    expect(result?.boots?.map(({ verdict, tests }) => [verdict, tests])).toEqual([
+      ['crash', 3],
+      ['crash', 2],
+      ['pass', 1],
+    ]);
+    const crashes = result?.splats.filter(({ severity }) => severity === 'fatal');
+    expect(crashes?.map(({ during, boot }) => [during, boot])).toEqual([
+      ['generic/032', 1],
+      ['xfs/034', 2],
+    ]);
+    const log = file('console.log').toString();
+    expect(log.match(/^rapido: boot \d, without \d tests that are done/gm)).toHaveLength(2);
+    expect(log.match(/sysrq: Trigger a crash/g)?.length).toBeGreaterThanOrEqual(2);
+    // What the tests took that were told before a crash is not lost.
+    expect(file('guest/check.time').toString()).toMatch(/^generic\/030 [2-9]\nxfs\/035 \d$/m);
   });
 
   test('names the test that hangs when the time is over', async () => {

@@ -25,7 +25,7 @@ int main(int argc, char **argv) {
 `;
 
 /** Each line of what it prints tells what one function did, or said before it ended its subshell. */
-const SCRIPT = String.raw`#!/bin/bash
+const SCRIPT = `#!/bin/bash
 set -eu
 . /rapido/lib.sh
 
