@@ -4,6 +4,10 @@
 # They work with `set -eu` and without, and need no programs but those of every image, and mkfs.TYPE.
 # VARIABLE is the name of one that gets a result: theirs begin with an underscore, to be out of its way.
 
+# RAPIDO_DISKS: from serial to device.
+# shellcheck source=/dev/null
+[[ ! -r /rapido/disks.sh ]] || . /rapido/disks.sh
+
 # die MESSAGE…: ends the script.
 die() {
 	local _name=${0##*/}
@@ -92,7 +96,7 @@ find_disk() {
 # try_add_zram VARIABLE SIZE: add_zram that fails where there is no zram, without a word.
 try_add_zram() {
 	local _path _state _number=''
-	modprobe --quiet zram || return
+	[[ -d /sys/class/zram-control ]] || modprobe --quiet zram || return
 	# Loading the module makes one.
 	for _path in /sys/block/zram*; do
 		[[ -r $_path/initstate ]] || continue

@@ -43,7 +43,8 @@ export async function runBoots(
       boots.push({ ...boot, limits: { ...boot.limits, total: job.settings.limits.total } });
       keepTimes(job, boot);
       fillIn(result, boots, logs);
-      next = options.resumeAfterCrash === true ? await prepare(job, parts.kernel, boots, isSame) : OVER;
+      next =
+        options.resumeAfterCrash === true ? await prepare(job, parts.kernel, boots, isSame) : OVER;
     }
   } finally {
     logs.close();

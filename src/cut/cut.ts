@@ -62,10 +62,16 @@ export interface Cut {
     resumes?: boolean;
   };
 
+  /**
+   * Block devices in memory, compressed, that are there before the first script runs: name to size. A
+   * disk of the VM with such a serial takes the place of one.
+   */
+  zram?: Readonly<Record<string, string | ZramDevice>>;
+
   resources?: {
     /** Virtual CPUs. */
     cpus?: number;
-    /** With a unit: `512M`, `2G`. */
+    /** With a unit: `512M`, `2G`. What zram devices need comes on top of it. */
     memory?: string;
   };
   /** Whether the VM needs a network. */
@@ -96,6 +102,13 @@ export interface Tree {
   target?: string;
   /** Names (`.git`), paths below the source (`doc/html`) or patterns (`*.o`) to leave out. */
   exclude?: readonly string[];
+}
+
+export interface ZramDevice {
+  /** `512M`, `1G` (`${KEY}` expanded); 0: none. */
+  size: string;
+  /** Made only where these conf keys have these values. */
+  when?: Readonly<Record<string, string>>;
 }
 
 export interface HostFile {

@@ -117,7 +117,7 @@ async function obtainLayers(
 function writeImage(plan: ImagePlan, layers: Layers, { placeFor }: BuildOptions): BuiltImage {
   const overlay = overlayMembers(plan.overlay, layers.userspace.record.provided, plan.links);
   const header: ImageHeader = {
-    version: 4,
+    version: 5,
     image: plan.image,
     parts: {
       userspace: layers.userspace.id,

@@ -1,3 +1,4 @@
+import { formatSize } from '../conf/values.ts';
 import type { Kernel } from '../host/kernel.ts';
 import { formatCommandLine } from '../sys/command-line.ts';
 import type { ImagePlan } from './plan.ts';
@@ -6,6 +7,7 @@ import { dracutCommandLine } from './userspace-layer.ts';
 /** What a cut would do, for `--dry-run`: comments, and the one command that it may run. */
 export function describePlan(plan: ImagePlan, kernel: Kernel): string[] {
   const { modules, trees } = plan;
+  const zram = Object.entries(plan.image.zram);
   const scripts = plan.overlay.filter(({ path }) => path.startsWith('/rapido/autorun/'));
   return [
     `# kernel: Linux ${kernel.release}, ${kernel.image} (${kernel.chosenBy})`,
@@ -25,6 +27,7 @@ export function describePlan(plan: ImagePlan, kernel: Kernel): string[] {
     ...trees.map(({ source, target }) =>
       target === source ? `# trees layer: ${source}` : `# trees layer: ${source} to ${target}`,
     ),
+    ...zram.map(([name, bytes]) => `# zram device ${name}: ${formatSize(bytes)}`),
     ...scripts.map(({ path }) => `# runs in the guest: ${path}`),
   ];
 }

@@ -28,6 +28,8 @@ export interface OverlayRequest {
   loadForDisks: Readonly<Record<string, readonly string[]>>;
   /** What its VM's network takes; undefined: it has none. */
   network: { loadModules: readonly string[]; dhcpClient: DhcpClient | undefined } | undefined;
+  /** zram devices that init makes, from name to bytes, unless the VM has such a disk. */
+  zram: Readonly<Record<string, number>>;
   autorun: readonly AutorunScript[];
   /** Where autorun scripts and the prompt start. */
   directory: string | undefined;
@@ -235,11 +237,17 @@ function formatBootScript(request: OverlayRequest): string {
     ...(request.network?.dhcpClient === undefined
       ? []
       : [`RAPIDO_DHCP_CLIENT=${request.network.dhcpClient}`]),
+    ...formatZram(request.zram),
     `RAPIDO_AUTORUN=(${autorun})`,
     `RAPIDO_DIRECTORY=${quoteForShell(request.directory ?? '')}`,
     ...Object.entries(request.conf).map(([key, value]) => `export ${key}=${quoteForShell(value)}`),
     '',
   ].join('\n');
+}
+
+function formatZram(zram: OverlayRequest['zram']): string[] {
+  const words = Object.entries(zram).map(([name, bytes]) => `${name}=${bytes}`);
+  return words.length === 0 ? [] : [`RAPIDO_ZRAM=${quoteForShell(words.join(' '))}`];
 }
 
 /** The command as an array of bash, with whatever bytes are in it. */

@@ -30,8 +30,10 @@ export interface ImageInfo {
   kernelRelease: string;
   /** Virtual CPUs that the cut asks for; undefined: whatever the default is. */
   cpus: number | undefined;
-  /** Bytes of memory that the cut asks for. */
+  /** Bytes of memory that the cut asks for, beside its zram devices. */
   memory: number | undefined;
+  /** Its zram devices: name to bytes. */
+  zram: Readonly<Record<string, number>>;
   /** Whether it wants a network, and so has what that takes. */
   network: boolean;
   /** What gets it an address from a DHCP server; undefined: nothing. */

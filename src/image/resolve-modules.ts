@@ -13,6 +13,7 @@ import { requireKeys } from './expand-keys.ts';
 import type { ImagePlan } from './plan.ts';
 import type { ResolvedNetwork } from './resolve-network.ts';
 import type { Problem, ResolveRequest } from './resolve-request.ts';
+import { ZRAM_COMPRESSORS } from './resolve-zram.ts';
 
 /** Modules that the control channel needs; a kernel without them uses the second serial port. */
 const CHANNEL_DRIVERS = ['virtio_pci', 'virtio_console'];
@@ -55,7 +56,7 @@ export interface ResolvedModules {
 /** Chooses the kernel modules of a cut, and those that init needs to reach rapido. */
 export function resolveModules(
   request: ResolveRequest,
-  network: ResolvedNetwork,
+  { network, zram }: { network: ResolvedNetwork; zram: Readonly<Record<string, number>> },
   problems: Problem[],
 ): ResolvedModules {
   const { cut, conf, kernel, extras } = request;
@@ -80,16 +81,24 @@ export function resolveModules(
     ...((share || sharesResults) && hasAll(SHARE_DRIVERS) ? ['virtio_pci', ...SHARE_DRIVERS] : []),
     ...(wantsRandom ? available(['virtio_rng']) : []),
   ];
+  const hasZram = Object.keys(zram).length > 0;
   const optional = cut.cut.optionalDrivers ?? [];
   const required = (cut.cut.drivers ?? []).map((name) =>
     requireKeys(name, 'drivers', conf, problems),
   );
-  const wanted = [...required.filter((name) => name !== undefined), ...extras.drivers];
+  const wanted = [
+    ...required.filter((name) => name !== undefined),
+    ...extras.drivers,
+    ...(hasZram ? ['zram'] : []),
+  ];
   const buses = BUSES.filter((bus) => hasAll(DISK_DRIVERS[bus]));
   const forDisks = buses.flatMap((bus) => DISK_DRIVERS[bus]);
   const forNetwork = network.wanted ? [...NETWORK_DRIVERS, ...available(PROTOCOL_DRIVERS)] : [];
   const plan = planModules(tree, [
-    ...new Set([...own, ...forDisks, ...forNetwork, ...wanted, ...available(optional)]),
+    ...new Set([
+      ...[...own, ...forDisks, ...forNetwork, ...wanted, ...available(optional)],
+      ...(hasZram ? available(ZRAM_COMPRESSORS) : []),
+    ]),
   ]);
   for (const { name, suggestion } of plan.missing) {
     const meant = suggestion === undefined ? '' : `; did you mean ${suggestion}?`;

@@ -15,6 +15,7 @@ import { resolveModules } from './resolve-modules.ts';
 import { resolveNetwork } from './resolve-network.ts';
 import { resolveDracut, resolvePrograms } from './resolve-programs.ts';
 import type { Problem, ResolveRequest } from './resolve-request.ts';
+import { resolveZram } from './resolve-zram.ts';
 import { readTerminfo } from './terminfo.ts';
 
 export interface ResolvedImage {
@@ -43,7 +44,8 @@ export function resolveImage(request: ResolveRequest): ResolvedImage {
   const command = resolveCommand(request, directory, trees, problems);
   const network = resolveNetwork(request, problems);
   const programs = resolvePrograms(request, { autorun, command, network }, problems);
-  const modules = resolveModules(request, network, problems);
+  const zram = resolveZram(request, problems);
+  const modules = resolveModules(request, { network, zram }, problems);
   const dracut = resolveDracut(request.conf, problems);
   refuse(request, problems);
 
@@ -58,6 +60,7 @@ export function resolveImage(request: ResolveRequest): ResolvedImage {
       kernelRelease: kernel.release,
       cpus: resources.cpus,
       memory: resources.memory === undefined ? undefined : parseMemory(resources.memory),
+      zram,
       network: network.wanted,
       dhcpClient: network.dhcpClient,
       channel: modules.channel,
@@ -86,6 +89,7 @@ export function resolveImage(request: ResolveRequest): ResolvedImage {
       network: network.wanted
         ? { loadModules: modules.loadForNetwork, dhcpClient: network.dhcpClient }
         : undefined,
+      zram,
       autorun,
       directory,
       conf: settings,

@@ -18,6 +18,7 @@ function overlay(command: GuestCommand | undefined): OverlayEntry[] {
     ...{
       loadModules: [],
       loadForDisks: {},
+      zram: {},
       autorun: [],
       directory: undefined,
       conf: {},
