@@ -40,6 +40,12 @@ export interface Cut {
   };
 
   /**
+   * What PID 1 of the guest becomes once disks and channels are there: systemd, with the session as one
+   * of its services. Without it, PID 1 is the session.
+   */
+  init?: 'systemd';
+
+  /**
    * Scripts that run in this order once the VM is up: file names beside the cut, in an `autorun/`
    * directory beside it, or in rapido's own `autorun/`.
    */

@@ -62,6 +62,7 @@ const schema = z.strictObject({
     .optional(),
   contents: z.record(guestPath(), z.string()).optional(),
   dracut: z.strictObject({ modules: names.optional(), args: names.optional() }).optional(),
+  init: z.literal('systemd').optional(),
   autorun: names.optional(),
   directory: z.string().min(1).optional(),
   test: z

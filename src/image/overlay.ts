@@ -4,12 +4,8 @@ import { basename, join } from 'node:path/posix';
 import type { CpioEntry } from '../cpio/write.ts';
 import type { DhcpClient } from '../net/dhcp-client.ts';
 import { type DirectoryLinks, directoryMaker, parentMode, resolveGuestPath } from './guest-path.ts';
-
-/** A small file, link or directory made for the image. */
-export type OverlayEntry =
-  | { path: string; mode: number; data: string | Buffer }
-  | { path: string; target: string }
-  | { path: string; directory: true };
+import type { OverlayEntry } from './overlay-entry.ts';
+import { systemdEntries } from './systemd.ts';
 
 /** A script that runs in the guest once it is up. */
 export interface AutorunScript {
@@ -37,6 +33,8 @@ export interface OverlayRequest {
   conf: Readonly<Record<string, string>>;
   /** Guest paths of trees and programs: nothing may be mounted over them. */
   occupied: readonly string[];
+  /** What PID 1 becomes; undefined: the session. */
+  init: 'systemd' | undefined;
   /** Guest path to content. */
   contents: Readonly<Record<string, string>>;
   /** Guest path of a program outside the usual directories, which gets a link in /usr/local/bin. */
@@ -57,6 +55,7 @@ export const GUEST_FILES = [
   'power-off',
   'bashrc',
   'lib.sh',
+  'rapido.service',
 ] as const;
 
 export type GuestFile = (typeof GUEST_FILES)[number];
@@ -121,6 +120,7 @@ export function planOverlay(request: OverlayRequest): OverlayEntry[] {
       mode: 0o644,
       data,
     })),
+    ...(request.init === 'systemd' ? systemdEntries(guestFiles['rapido.service']) : []),
     ...Object.entries(request.contents).map(([path, data]) => ({ path, mode: 0o644, data })),
   ];
 }
@@ -239,6 +239,7 @@ function formatBootScript(request: OverlayRequest): string {
       : [`RAPIDO_DHCP_CLIENT=${request.network.dhcpClient}`]),
     ...formatZram(request.zram),
     `RAPIDO_AUTORUN=(${autorun})`,
+    ...(request.init === undefined ? [] : [`RAPIDO_INIT=${request.init}`]),
     `RAPIDO_DIRECTORY=${quoteForShell(request.directory ?? '')}`,
     ...Object.entries(request.conf).map(([key, value]) => `export ${key}=${quoteForShell(value)}`),
     '',

@@ -1,7 +1,7 @@
 import type { ModulesPlan } from '../kmod/modules.ts';
 import type { DhcpClient } from '../net/dhcp-client.ts';
 import type { DirectoryLinks } from './guest-path.ts';
-import type { OverlayEntry } from './overlay.ts';
+import type { OverlayEntry } from './overlay-entry.ts';
 import type { PlannedTree } from './trees-layer.ts';
 import type { PlannedUserspace } from './userspace-layer.ts';
 

@@ -16,6 +16,7 @@ import { resolveNetwork } from './resolve-network.ts';
 import { resolveDracut, resolvePrograms } from './resolve-programs.ts';
 import type { Problem, ResolveRequest } from './resolve-request.ts';
 import { resolveZram } from './resolve-zram.ts';
+import { SYSTEMD_DRACUT_MODULE } from './systemd.ts';
 import { readTerminfo } from './terminfo.ts';
 
 export interface ResolvedImage {
@@ -72,7 +73,11 @@ export function resolveImage(request: ResolveRequest): ResolvedImage {
     links: readDirectoryLinks(),
     userspace: {
       ...dracut,
-      modules: ['bash', ...(cut.cut.dracut?.modules ?? [])],
+      modules: [
+        'bash',
+        ...(cut.cut.init === 'systemd' ? [SYSTEMD_DRACUT_MODULE] : []),
+        ...(cut.cut.dracut?.modules ?? []),
+      ],
       install: programs.install,
       extraArguments: [...(cut.cut.dracut?.args ?? []), ...conf.get('DRACUT_EXTRA_ARGS')],
     },
@@ -98,6 +103,7 @@ export function resolveImage(request: ResolveRequest): ResolvedImage {
         ...programs.outside,
         ...Object.keys(cut.cut.contents ?? {}),
       ],
+      init: cut.cut.init,
       contents: cut.cut.contents ?? {},
       programs: programs.outside,
       terminfo: readTerminfo(request.env.TERM),
