@@ -11,6 +11,7 @@ import { updateCheckTime } from '../suites/fstests.ts';
 import { findChangedFile, signFiles } from '../sys/file-signature.ts';
 import { readTextIfReachable } from '../sys/stat.ts';
 import { writeFileAtomic } from '../sys/temporary.ts';
+import { createDisplay } from './run-display.ts';
 import { cutRunImage, planRunImage } from './run-image.ts';
 import { type BootParts, runInVm } from './run-in-vm.ts';
 import { type StartedJob, showProgress } from './run-job.ts';
@@ -32,6 +33,7 @@ export async function runBoots(
     stderr: run.file('stderr.log'),
   });
   const isSame = rememberSources(parts);
+  const display = createDisplay(job, result);
   const boots: EndedBoot[] = [];
   let next: Next = { path: parts.path, done: [] };
   try {
@@ -39,7 +41,8 @@ export async function runBoots(
       if (boots.length > 0) announce(job, logs, boots.length + 1, next.done);
       const limits = { ...job.settings.limits, total: timeLeft(job, boots) };
       const hasInput = boots.length === 0;
-      const boot = await runInVm(job, { ...parts, ...next, logs, limits, hasInput }, result);
+      const request = { ...parts, ...next, logs, limits, hasInput, display };
+      const boot = await runInVm(job, request, result);
       boots.push({ ...boot, limits: { ...boot.limits, total: job.settings.limits.total } });
       keepTimes(job, boot);
       fillIn(result, boots, logs);

@@ -1,5 +1,6 @@
 import { existsSync, mkdirSync } from 'node:fs';
 import type { Readable } from 'node:stream';
+import { setTimeout as sleep } from 'node:timers/promises';
 import type { Kernel } from '../host/kernel.ts';
 import { type ImageHeader, readImageHeader } from '../image/image-header.ts';
 import { isOwnTest } from '../image/resolve-command.ts';
@@ -15,6 +16,7 @@ import type { Accelerator, VmPlan } from '../vm/plan.ts';
 import { qemuCommandLine } from '../vm/qemu-arguments.ts';
 import { runSession } from '../vm/session.ts';
 import type { SessionLimits } from '../vm/session-watch.ts';
+import { formatOf, type RunDisplay } from './run-display.ts';
 import { type StartedJob, showProgress } from './run-job.ts';
 import { type VmSources, withVm } from './start-vm.ts';
 
@@ -35,6 +37,7 @@ export interface BootRequest extends BootParts {
   hasInput: boolean;
   /** Tests that an earlier boot has told. */
   done: readonly string[];
+  display: RunDisplay;
 }
 
 /** One boot of a run: its image in a VM, until that has ended. Notes the VM in the result. */
@@ -97,16 +100,17 @@ async function watchSession(
   request: BootRequest,
   { stdin, onStart }: SessionEnds,
 ): Promise<Omit<EndedBoot, 'autorun' | 'hasCommand'>> {
-  const { options, settings, cut } = job;
-  const { logs, done } = request;
+  const { options, settings } = job;
+  const { logs, done, display } = request;
   const recorder = createRecorder({
     logs,
     expected: settings.expected,
     survivesOops: options.keepGoing === true,
-    format: options.ktap === true ? 'ktap' : cut.cut.test?.output,
+    format: formatOf(job),
     // Where an earlier boot has told all, there is nothing left to tell.
     mustTellTests: done.length === 0 && (options.ktap === true || isOwnTest(settings.command)),
     done,
+    listener: display.listener,
   });
   const echo = { stdout: createGuestOutput(1), stderr: createGuestOutput(2) };
   const limits = withBootLimit(request.limits, plan.accelerator);
@@ -120,6 +124,7 @@ async function watchSession(
         recorder.onEvent(event);
         const step = describeStep(event);
         if (step !== undefined) showProgress(job, step);
+        display.enter(event);
       },
       onConsole: async (chunk) => {
         const state = recorder.onConsole(chunk);
@@ -128,23 +133,30 @@ async function watchSession(
       },
       onOutput: async (name, chunk) => {
         recorder.onOutput(name, chunk);
-        if (options.json === true) return;
-        job.context.ui.endProgress();
-        await echo[name].write(chunk);
+        if (options.json !== true) await display.write(name, chunk, echo[name]);
       },
       onEnding: (why) => {
         recorder.onEnding(why);
         showProgress(job, `${why}: ending the VM`);
       },
     });
+    // What a display has held back; nobody waits long for a terminal that has been stopped.
+    const rest = STREAMS.map((name) => display.write(name, undefined, echo[name]));
+    await Promise.race([Promise.all(rest), sleep(LAST_WORDS, undefined, { ref: false })]);
     const unwritten = lost?.isLost() === true ? [LOST_INPUT] : [];
     return { record, limits, ...recorder.finish(), unwritten };
   } finally {
     recorder.finish();
+    display.pause();
     for (const output of Object.values(echo)) output.close();
     lost?.stop();
   }
 }
+
+const STREAMS = ['stdout', 'stderr'] as const;
+
+/** How long the end of a line may take to be shown, in milliseconds. */
+const LAST_WORDS = 1000;
 
 const LOST_INPUT =
   'the input was not passed on: the kernel has no virtio console (CONFIG_VIRTIO_CONSOLE)';

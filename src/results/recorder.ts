@@ -56,7 +56,11 @@ export function createRecorder(options: RecorderOptions): Recorder {
       const crash = seen.findLast(({ severity }) => severity === 'fatal');
       const message =
         crash === undefined ? 'it was running when the output ended' : `crashed: ${crash.title}`;
-      for (const name of found.unfinished) found.tests.push({ name, status: 'fail', message });
+      for (const name of found.unfinished) {
+        const test = { name, status: 'fail', message } as const;
+        found.tests.push(test);
+        options.listener?.onTest(test);
+      }
       findings = { ...found, splats: seen };
       return findings;
     },

@@ -4,6 +4,7 @@ import { createFstestsParser } from '../suites/fstests.ts';
 import { createKtapParser } from '../suites/ktap/ktap.ts';
 import { createLtpParser } from '../suites/ltp.ts';
 import type { SuiteListener, SuiteParser } from '../suites/suite.ts';
+import type { TestListener } from './progress.ts';
 import type { TestResult } from './run-result.ts';
 
 /** How many tests are kept, and how many failures beside them. */
@@ -16,6 +17,7 @@ export interface TestOptions {
   mustTellTests: boolean;
   /** Tests that an earlier boot of the run has told: that they are skipped now is nothing new. */
   done?: readonly string[] | undefined;
+  listener?: TestListener | undefined;
 }
 
 /** What the output of the command says of single tests. */
@@ -46,7 +48,7 @@ const PARSERS: Readonly<Record<OutputFormat, (listener: SuiteListener) => SuiteP
 };
 
 export function collectTests(
-  { format, mustTellTests, done = [] }: TestOptions,
+  { format, mustTellTests, done = [], listener }: TestOptions,
   onTest: (name: string) => void,
 ): TestCollection {
   const tests: TestResult[] = [];
@@ -64,12 +66,16 @@ export function collectTests(
   /** Tests that have begun and have no result. */
   const inFlight = new Set<string>();
   const parser = PARSERS[format]({
-    onStart: (path) => inFlight.add(path.join('/')),
+    onStart: (path) => {
+      inFlight.add(path.join('/'));
+      listener?.onStart(path.join('/'));
+    },
     onTest: ({ path, ...result }) => {
       const name = path.join('/');
       inFlight.delete(name);
       if (result.status === 'skip' && isDone.has(name)) return;
       onTest(name);
+      listener?.onTest({ name, ...result });
       if (result.status === 'fail') failures++;
       const isKept =
         tests.length < MOST_TESTS || (result.status === 'fail' && failures <= MOST_TESTS);

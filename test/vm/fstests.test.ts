@@ -2,6 +2,7 @@ import { truncateSync } from 'node:fs';
 import { join } from 'node:path';
 import { afterAll, describe, expect, test } from 'vitest';
 import { createRunner } from '../support/runs.ts';
+import { openTerminal } from '../support/terminal.ts';
 import { createWorkspace } from '../support/workspace.ts';
 import { makeXfstestsTree } from '../support/xfstests-tree.ts';
 
@@ -27,7 +28,7 @@ describe('rapido run fstests-xfs', () => {
     {
       name: 'xfs/020',
       groups: ['again'],
-      script: 'findmnt -n -o SOURCE /mnt/test; grep -h "_DEV=" local.config | sort',
+      script: 'sleep 2; findmnt -n -o SOURCE /mnt/test; grep -h "_DEV=" local.config | sort',
       expected: '/dev/vda\nexport SCRATCH_DEV=/dev/vdb\nexport TEST_DEV=/dev/vda\n',
     },
     { name: 'xfs/010', groups: ['hangs'], script: 'sleep 1000' },
@@ -66,21 +67,28 @@ describe('rapido run fstests-xfs', () => {
     expect(file('stdout.log').toString()).toContain('Failed 1 of 5 tests');
   });
 
-  test('takes disks by their serial numbers, and carries check.time from run to run', async () => {
+  test('takes disks by their serial numbers, carries check.time, and tells on a terminal how far it is', async () => {
     const disks = ['TEST_DEV', 'SCRATCH_DEV'].map((serial) => {
       const path = home.write(`${serial}.img`, '');
       truncateSync(path, 512 * 1024 * 1024);
       return `-drive 'if=none,format=raw,id=${serial},file=${path}' -device virtio-blk-pci,drive=${serial},serial=${serial}`;
     });
-    const results = join(home.directory, 'carried');
-    const once = (size: string) =>
-      home.rapido(['run', 'fstests-xfs', '--results', results, '--', '-g', 'again'], {
-        env: { ...env, FSTESTS_ZRAM_SIZE: size, QEMU_EXTRA_ARGS: `-nographic ${disks.join(' ')}` },
-      });
-    const first = await once('0');
+    const args = [
+      ...['run', 'fstests-xfs', '--results', join(home.directory, 'carried')],
+      ...['--', '-g', 'again'],
+    ];
+    const envFor = (size: string) => ({
+      ...{ ...env, FSTESTS_ZRAM_SIZE: size },
+      QEMU_EXTRA_ARGS: `-nographic ${disks.join(' ')}`,
+    });
+    const first = await home.rapido(args, { env: envFor('0') });
     expect(first.stdout).toMatch(/^xfs\/020 {4} {7} \d+s$/m);
-    const second = await once('512M');
-    expect(second.stdout).toMatch(/^xfs\/020 {4} \d+s \.\.\. {2}\d+s$/m);
+    expect(first.stderr).toMatch(/^PASS /);
+    const terminal = openTerminal(home, args, envFor('512M'));
+    // A live line, and above it the lines of check, whole.
+    await terminal.waitFor(/0 of 1 tests; \d+ s, about 10 s left; xfs\/020 …/);
+    await terminal.waitFor(/xfs\/020 {4} \d+s \.\.\. {2}\d+s\n/);
+    expect(await terminal.ended).toBe(0);
   });
 
   test('names the test that was running when the kernel crashed', async () => {
