@@ -1,3 +1,4 @@
+import { createRecentLines, type RecentLines } from '../recent-lines.ts';
 import {
   type KtapLine,
   type KtapStatus,
@@ -7,7 +8,6 @@ import {
   stripLine,
 } from './ktap-line.ts';
 import { addNumber, formatNumbers, missingNumbers, type NumberRanges } from './number-ranges.ts';
-import { createRecentLines, type RecentLines } from './recent-lines.ts';
 
 export type { KtapStatus } from './ktap-line.ts';
 
