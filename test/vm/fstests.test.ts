@@ -1,6 +1,7 @@
 import { truncateSync } from 'node:fs';
 import { join } from 'node:path';
 import { afterAll, describe, expect, test } from 'vitest';
+import { findProgram, programSearchPath } from '../../src/host/programs.ts';
 import { createRunner } from '../support/runs.ts';
 import { openTerminal } from '../support/terminal.ts';
 import { createWorkspace } from '../support/workspace.ts';
@@ -151,6 +152,38 @@ describe('rapido run fstests-xfs', () => {
     expect({ status, reason: result?.reason }).toEqual({
       status: 1,
       reason: 'the test output: there is no test generic/999',
+    });
+  });
+});
+
+describe('each filesystem is there before the first test', () => {
+  const home = createWorkspace(afterAll);
+  const run = createRunner(home);
+  const tree = makeXfstestsTree(join(home.directory, 'tree'), [
+    { name: 'generic/001', script: 'true' },
+  ]);
+  const pool = [1, 2, 3, 4, 5].map((number) => `/dev/zram${number}`).join(' ');
+
+  test.for([
+    { cut: 'ext4', mkfs: 'mkfs.ext4', mounted: 'ext4 /dev/zram0', scratch: '/dev/zram1' },
+    { cut: 'btrfs', mkfs: 'mkfs.btrfs', mounted: 'btrfs /dev/zram0', scratch: `pool ${pool}` },
+    { cut: 'exfat', mkfs: 'mkfs.exfat', mounted: 'exfat /dev/zram0', scratch: '/dev/zram1' },
+    { cut: 'f2fs', mkfs: 'mkfs.f2fs', mounted: 'f2fs /dev/zram0', scratch: '/dev/zram1' },
+    { cut: 'udf', mkfs: 'mkudffs', mounted: 'udf /dev/zram0', scratch: '/dev/zram1' },
+    { cut: 'ovl-xfs', mkfs: 'mkfs.xfs', mounted: 'xfs /dev/zram0', scratch: '/dev/zram1 xfs' },
+    { cut: 'tmpfs', mkfs: 'true', mounted: 'tmpfs tmpfs_test', scratch: 'tmpfs_scratch' },
+  ])('fstests-$cut', async ({ cut, mkfs, mounted, scratch }, { skip }) => {
+    skip(findProgram(mkfs, programSearchPath(process.env.PATH)) === undefined, `no ${mkfs}`);
+    const look = `. ./local.config
+      findmnt -n -r -o FSTYPE,SOURCE /mnt/test
+      type=$(blkid -o value -s TYPE "\${SCRATCH_DEV-}" || :)
+      echo "\${SCRATCH_DEV-}\${SCRATCH_DEV_POOL:+pool $SCRATCH_DEV_POOL}\${type:+ $type}"`;
+    const ran = await run([`fstests-${cut}`, '-x', look], {
+      env: { FSTESTS_SRC: tree, FSTESTS_ZRAM_SIZE: '512M' },
+    });
+    expect({ status: ran.status, stdout: ran.stdout }).toEqual({
+      status: 0,
+      stdout: `${mounted}\n${scratch}\n`,
     });
   });
 });
