@@ -21,8 +21,8 @@ export function describePlan(plan: ImagePlan, kernel: Kernel): string[] {
         output: 'TEMPORARY/userspace.layer',
       }),
     ),
-    modules === undefined
-      ? '# modules layer: none, the kernel has no loadable modules'
+    modules.modules.length === 0
+      ? '# modules layer: only an index of what is built into the kernel'
       : `# modules layer, from ${modules.directory}: ${modules.modules.map(({ name }) => name).join(' ')}`,
     ...trees.map(({ source, target }) =>
       target === source ? `# trees layer: ${source}` : `# trees layer: ${source} to ${target}`,

@@ -15,8 +15,8 @@ export interface ImagePlan {
   /** Links that the guest's directory tree has: entries go to where they lead. */
   links: DirectoryLinks;
   userspace: PlannedUserspace;
-  /** undefined for a kernel without modules. */
-  modules: ModulesPlan | undefined;
+  /** Of a kernel without modules, only what modprobe is to know of it. */
+  modules: ModulesPlan;
   trees: PlannedTree[];
   overlay: OverlayEntry[];
 }

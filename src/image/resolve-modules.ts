@@ -37,7 +37,7 @@ const PROTOCOL_DRIVERS = ['af_packet', 'ipv6'];
 const BUSES = ['virtio', 'nvme'] as const;
 
 export interface ResolvedModules {
-  tree: ModuleTree | undefined;
+  tree: ModuleTree;
   plan: ImagePlan['modules'];
   /** What init loads. */
   load: string[];
@@ -111,8 +111,8 @@ export function resolveModules(
   const loadable = (names: readonly string[]): string[] =>
     names.filter((name) => !plan.builtin.includes(name));
   return {
-    tree: kernel.modules === undefined ? undefined : tree,
-    plan: kernel.modules === undefined ? undefined : plan,
+    tree,
+    plan,
     load: loadable([...new Set(own)]),
     diskBuses: buses,
     loadForDisks: Object.fromEntries(buses.map((bus) => [bus, loadable(DISK_DRIVERS[bus])])),

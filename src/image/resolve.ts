@@ -21,7 +21,7 @@ import { readTerminfo } from './terminfo.ts';
 
 export interface ResolvedImage {
   plan: ImagePlan;
-  moduleTree: ModuleTree | undefined;
+  moduleTree: ModuleTree;
   /** What a run will run. */
   command: GuestCommand | undefined;
   /** Names of optional binaries and drivers that are not here. */
