@@ -19,19 +19,26 @@ if [[ -e /.config && ! -e /boot/config-$(uname -r) ]]; then
 fi
 
 load_modules loop=CONFIG_BLK_DEV_LOOP
-zram='' behind_loop=''
-add_zram zram "${BLKTESTS_ZRAM_SIZE:-1G}"
-add_zram behind_loop "${BLKTESTS_ZRAM_SIZE:-1G}"
-loop=$(losetup --find --show "$behind_loop") || die 'no loop device could be set up'
+for serial in TEST_DEV LOOP_BACKING; do
+	[[ -n ${RAPIDO_DISKS[$serial]-} ]] || die "there is no zram device, and no disk with the serial $serial"
+done
+device=${RAPIDO_DISKS[TEST_DEV]}
+loop=$(losetup --find --show "${RAPIDO_DISKS[LOOP_BACKING]}") || die 'no loop device could be set up'
 
 {
-	echo "TEST_DEVS=($zram $loop)"
+	echo "TEST_DEVS=($device $loop)"
+	# What an earlier boot of this run has told: GROUP/NUMBER, then the device.
+	if [[ -f /rapido/tests-done ]]; then
+		while IFS=/ read -r group number _; do
+			printf 'EXCLUDE+=(%q)\n' "$group/$number"
+		done < /rapido/tests-done
+	fi
 	# The host has the results at once: a crash of the kernel loses none.
 	# shellcheck disable=SC2154 # guest/init exports it
 	[[ ${rapido_run-} != 1 ]] || echo 'OUTPUT=/rapido/results/blktests'
 } > config
 
-lsblk --noheadings --output NAME,SIZE,TYPE "$zram" "$loop"
+lsblk --noheadings --output NAME,SIZE,TYPE "$device" "$loop"
 [[ ! -t 0 ]] || echo "Ready in $PWD: ./check block, or ./check loop/001"
 if [[ -n ${BLKTESTS_AUTORUN_CMD-} && ${rapido_run-} != 1 ]]; then
 	bash -c "$BLKTESTS_AUTORUN_CMD"

@@ -8,7 +8,7 @@ set -eu
 
 # shellcheck source=/dev/null
 . /etc/fstests/choice
-: "${FSTYP:?}" "${OVERLAY:?}" "${FSTESTS_SRC:?}" "${FSTESTS_ZRAM_SIZE:=1G}"
+: "${FSTYP:?}" "${OVERLAY:?}" "${FSTESTS_SRC:?}"
 [[ -x $FSTESTS_SRC/check ]] || die "$FSTESTS_SRC has no program check: is it a tree of xfstests?"
 [[ -x $FSTESTS_SRC/ltp/fsstress ]] || die "$FSTESTS_SRC is not built: make -C $FSTESTS_SRC"
 [[ -z ${FSTESTS_EXPUNGE-} || -f /etc/fstests/expunge ]] ||
@@ -18,50 +18,29 @@ set -eu
 config=local.config
 declare -A device=([TEST_DEV]='' [SCRATCH_DEV]='' [SCRATCH_LOGDEV]='' [SCRATCH_RTDEV]='')
 pool=()
-zram=''
 
-# Disks of the user's own, by their serial number. Without udev nobody links them by it. On btrfs a
+# Disks and zram devices by their names. A pool is of disks alone where there are some; on btrfs each
 # scratch device is one of the pool, of which check takes the first.
-find_disks() {
-	local path serial pool_serial='SCRATCH_DEV_POOL*'
-	[[ $FSTYP != btrfs ]] || pool_serial='SCRATCH_DEV*'
-	for path in /sys/block/*; do
-		serial=
-		{ read -r serial < "$path/serial" || read -r serial < "$path/device/serial"; } 2> /dev/null || :
+choose_devices() {
+	local serial path disks=()
+	while read -r serial; do
 		[[ -n $serial ]] || continue
-		# shellcheck disable=SC2053 # a pattern
-		if [[ $serial == $pool_serial ]]; then
-			pool+=("/dev/${path##*/}")
+		path=${RAPIDO_DISKS[$serial]}
+		if [[ $serial == SCRATCH_DEV_POOL* || ($FSTYP == btrfs && $serial == SCRATCH_DEV) ]]; then
+			pool+=("$path")
+			[[ $path == /dev/zram* ]] || disks+=("$path")
 		elif [[ -v device[$serial] ]]; then
-			device[$serial]=/dev/${path##*/}
+			device[$serial]=$path
 		fi
-	done
+	done < <(printf '%s\n' "${!RAPIDO_DISKS[@]}" | sort)
+	((${#disks[@]} == 0)) || pool=("${disks[@]}")
+	((${#pool[@]} == 0)) || device[SCRATCH_DEV]=
+	[[ -n ${device[TEST_DEV]} ]] || die_without TEST_DEV
+	[[ -n ${device[SCRATCH_DEV]} ]] || ((${#pool[@]} > 0)) || die_without SCRATCH_DEV
 }
 
-# Sets $zram to a new device.
-add_device() {
-	[[ $FSTESTS_ZRAM_SIZE != 0 ]] ||
-		die "there is no disk with the serial number $1, and FSTESTS_ZRAM_SIZE is 0"
-	add_zram zram "$FSTESTS_ZRAM_SIZE"
-}
-
-provide_devices() {
-	modprobe --quiet --all virtio_blk nvme loop || :
-	find_disks
-	if [[ -z ${device[TEST_DEV]} ]]; then
-		add_device TEST_DEV
-		device[TEST_DEV]=$zram
-	fi
-	if [[ $FSTYP == btrfs ]] && ((${#pool[@]} == 0)); then
-		for _ in 1 2 3 4 5; do
-			add_device SCRATCH_DEV_POOL
-			pool+=("$zram")
-		done
-	fi
-	if ((${#pool[@]} == 0)) && [[ -z ${device[SCRATCH_DEV]} ]]; then
-		add_device SCRATCH_DEV
-		device[SCRATCH_DEV]=$zram
-	fi
+die_without() {
+	die "there is no disk with the serial number $1, and FSTESTS_ZRAM_SIZE is 0"
 }
 
 make_filesystem_on() {
@@ -107,6 +86,8 @@ write_command() {
 		read -r -a options <<< "${FSTESTS_OPTIONS-}"
 		[[ $OVERLAY == 1 ]] && options=(-overlay "${options[@]}")
 		[[ -f /etc/fstests/expunge ]] && options+=(-E /etc/fstests/expunge)
+		# What an earlier boot of this run has told.
+		[[ -f /rapido/tests-done ]] && options+=(-E /rapido/tests-done)
 		exec ./check "${options[@]}" "$@"
 	END
 	chmod +x /usr/local/bin/fstests-check
@@ -129,7 +110,8 @@ if [[ $FSTYP == tmpfs ]]; then
 	device[SCRATCH_DEV]=tmpfs_scratch
 else
 	load_modules "$FSTYP=CONFIG_${FSTYP^^}_FS"
-	provide_devices
+	modprobe --quiet loop || :
+	choose_devices
 	make_filesystem_on "${device[TEST_DEV]}"
 	# An overlay's scratch filesystem is mounted as it is; check makes the others itself.
 	[[ $OVERLAY == 0 ]] || make_filesystem_on "${device[SCRATCH_DEV]}"

@@ -48,6 +48,14 @@ if ((factor > 1)); then
 	done
 fi
 
+# What an earlier boot of this run has told is skipped (status 4): the runner has no way to leave it out.
+while IFS=: read -r collection test; do
+	is_done "$collection/${test##*/}" || continue
+	rm -f "$collection/$test"
+	printf '#!/bin/sh\nexit 4\n' > "$collection/$test"
+	chmod +x "$collection/$test"
+done < kselftest-list.txt
+
 # Called where there is perl. sed is as good.
 printf '#!/bin/sh\nexec sed -u "s/^/# /"\n' > kselftest/prefix.pl
 chmod +x kselftest/prefix.pl

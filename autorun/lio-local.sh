@@ -1,5 +1,5 @@
 #!/bin/bash
-# Makes a SCSI disk out of a zram device: an LIO backstore (iblock), and a target of the loopback fabric
+# Makes a SCSI disk out of a zram device, or a disk given with the serial BACKING: an LIO backstore (iblock), and a target of the loopback fabric
 # with it as LUN 0. Ends well only if the disk is there and has the right size.
 set -eu
 
@@ -9,14 +9,15 @@ set -eu
 load_modules target_core_mod=CONFIG_TARGET_CORE target_core_iblock=CONFIG_TCM_IBLOCK \
 	tcm_loop=CONFIG_LOOPBACK_TARGET sd_mod=CONFIG_BLK_DEV_SD
 mount_once configfs /sys/kernel/config
-zram='' disk=''
-add_zram zram "${LIO_LOCAL_SIZE:-1G}"
+backing=${RAPIDO_DISKS[BACKING]-}
+[[ -n $backing ]] || die 'there is no zram device, and no disk with the serial BACKING'
+disk=''
 
 target=/sys/kernel/config/target
-store=$target/core/iblock_0/${zram##*/}
+store=$target/core/iblock_0/${backing##*/}
 mkdir -p "$store"
-echo -n "udev_path=$zram" > "$store/control"
-echo 1 > "$store/enable" || die "$zram cannot be a backstore"
+echo -n "udev_path=$backing" > "$store/control"
+echo 1 > "$store/enable" || die "$backing cannot be a backstore"
 
 # A name of the form that the SCSI standards call NAA: 16 digits, the first is 5 or 6.
 portal=$target/loopback/naa.6001405000000001/tpgt_1
@@ -24,9 +25,9 @@ mkdir -p "$portal"
 # The connection of the initiator comes first: LUNs are announced to it.
 echo -n naa.6001405000000002 > "$portal/nexus"
 mkdir "$portal/lun/lun_0"
-ln -s "$store" "$portal/lun/lun_0/${zram##*/}"
+ln -s "$store" "$portal/lun/lun_0/${backing##*/}"
 
 wait_for 10 "a SCSI disk at $portal" find_disk disk device/vendor 'LIO-ORG*'
-[[ $(blockdev --getsize64 "$disk") == $(blockdev --getsize64 "$zram") ]] || die "$disk is not $zram"
+[[ $(blockdev --getsize64 "$disk") == $(blockdev --getsize64 "$backing") ]] || die "$disk is not $backing"
 lsblk --noheadings --output NAME,SIZE,TYPE "$disk"
-echo "$disk is $zram over LIO (loopback fabric)"
+echo "$disk is $backing over LIO (loopback fabric)"

@@ -14,8 +14,9 @@ if ! modprobe --quiet nvme-loop; then
 	load_modules nvmet-tcp=CONFIG_NVME_TARGET_TCP nvme-tcp=CONFIG_NVME_TCP
 fi
 mount_once configfs /sys/kernel/config
-zram='' disk=''
-add_zram zram "${NVME_LOCAL_SIZE:-1G}"
+backing=${RAPIDO_DISKS[BACKING]-}
+[[ -n $backing ]] || die 'there is no zram device, and no disk with the serial BACKING'
+disk=''
 
 nqn=org.rapido:local
 target=/sys/kernel/config/nvmet
@@ -23,7 +24,7 @@ subsystem=$target/subsystems/$nqn
 mkdir "$subsystem"
 echo 1 > "$subsystem/attr_allow_any_host"
 mkdir "$subsystem/namespaces/1"
-echo -n "$zram" > "$subsystem/namespaces/1/device_path"
+echo -n "$backing" > "$subsystem/namespaces/1/device_path"
 echo 1 > "$subsystem/namespaces/1/enable"
 mkdir "$target/ports/1"
 echo "$transport" > "$target/ports/1/addr_trtype"
@@ -41,6 +42,6 @@ ln -s "$subsystem" "$target/ports/1/subsystems/$nqn"
 echo "$connection" > /dev/nvme-fabrics || die "no connection to $nqn"
 
 wait_for 10 "an NVMe disk on $nqn" find_disk disk device/subsysnqn "$nqn"
-[[ $(blockdev --getsize64 "$disk") == $(blockdev --getsize64 "$zram") ]] || die "$disk is not $zram"
+[[ $(blockdev --getsize64 "$disk") == $(blockdev --getsize64 "$backing") ]] || die "$disk is not $backing"
 lsblk --noheadings --output NAME,SIZE,TYPE "$disk"
-echo "$disk is $zram over NVMe ($transport)"
+echo "$disk is $backing over NVMe ($transport)"

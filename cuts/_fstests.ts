@@ -79,7 +79,7 @@ const WANTED = [
 ] as const;
 
 const DRIVERS = [
-  ...['zram', 'lzo', 'lzo-rle', 'lz4', 'zstd', 'virtio_blk', 'nvme', 'brd', 'loop', 'scsi_debug'],
+  ...['zram', 'brd', 'loop', 'scsi_debug'],
   ...['sd_mod', 'dm-mod', 'dm-flakey', 'dm-snapshot', 'dm-log-writes', 'dm-thin-pool', 'dm-delay'],
   ...['dm-zero', 'dm-crypt', 'dm-verity', 'overlay', 'quota_v2', 'crc32c', 'xxhash_generic'],
   ...['blake2b_generic', 'sha256', 'nls_utf8', 'nls_iso8859-1', 'libcrc32c', 'raid6_pq', 'fuse'],
@@ -147,6 +147,11 @@ const PERL_DIRECTORIES = [
   '/usr/lib/aarch64-linux-gnu/perl-base',
 ];
 
+/** What a filesystem is tested on, unless the user gives disks; and more of it for a pool. */
+const SIZE = '${FSTESTS_ZRAM_SIZE}';
+const DEVICES = { TEST_DEV: SIZE, SCRATCH_DEV: SIZE };
+const POOL = [2, 3, 4, 5].map((number) => `SCRATCH_DEV_POOL${number}`);
+
 export interface FstestsOptions {
   /** What is behind the filesystem under test, or under an overlay. */
   filesystem: Filesystem;
@@ -163,14 +168,17 @@ export function defineFstests(options: FstestsOptions): Cut {
   return defineCut({
     ...common(`FSTYP=${filesystem}\nOVERLAY=${overlay === true ? 1 : 0}\n`),
     summary,
-    // What full zram devices of the default size take, if nothing in them compresses: six, or two.
-    resources: { cpus: 2, memory: filesystem === 'btrfs' ? '8G' : '4G' },
+    zram: {
+      ...(filesystem === 'tmpfs' ? {} : DEVICES),
+      ...(filesystem === 'btrfs' ? Object.fromEntries(POOL.map((name) => [name, SIZE])) : {}),
+    },
+    // A filesystem on tmpfs is in memory, too.
+    resources: { cpus: 2, memory: filesystem === 'tmpfs' ? '4G' : '2G' },
     ...(searchPath === undefined ? {} : { searchPath }),
     binaries: [...NEEDED, ...needs],
     optionalBinaries: [...new Set([...WANTED, ...wants])],
     // tmpfs is in every kernel, as no module.
     drivers: [
-      'zram',
       ...(filesystem === 'tmpfs' ? [] : [filesystem]),
       ...(overlay === true ? ['overlay'] : []),
     ],
@@ -191,7 +199,14 @@ export function defineFstestsLocal(summary: string): Cut {
         ...choices.flatMap((choice) => [...PROGRAMS[choice].needs, ...PROGRAMS[choice].wants]),
       ]),
     ],
-    drivers: ['zram', '${FSTESTS_FSTYP}'],
+    zram: {
+      ...DEVICES,
+      ...Object.fromEntries(
+        POOL.map((name) => [name, { size: SIZE, when: { FSTESTS_FSTYP: 'btrfs' } }]),
+      ),
+    },
+    resources: { cpus: 2, memory: '2G' },
+    drivers: ['${FSTESTS_FSTYP}'],
   });
 }
 
@@ -222,8 +237,7 @@ function common(choice: string, keys: readonly string[] = []): Omit<Cut, 'summar
     },
     autorun: ['fstests.sh'],
     directory: '${FSTESTS_SRC}',
-    test: { command: ['fstests-check'], output: 'fstests', carry: ['check.time'] },
-    resources: { cpus: 2, memory: '4G' },
+    test: { command: ['fstests-check'], output: 'fstests', carry: ['check.time'], resumes: true },
     conf: {
       needs: ['FSTESTS_SRC'],
       uses: [

@@ -22,6 +22,9 @@ export default defineCut({
   // Scripts beside this file, run in this order once the VM is up: 'my-test.sh'.
   autorun: [],
 
+  // Block devices in memory, by the name under which RAPIDO_DISKS has them: { SCRATCH: '1G' }.
+  zram: {},
+
   resources: { cpus: 2, memory: '512M' },
 
   // Keys of rapido.conf that the guest gets, and keys of your own.

@@ -40,9 +40,9 @@ export default defineCut({
     ...['xfs_io', 'egrep', 'perl'],
   ],
 
-  drivers: ['zram', 'loop'],
+  drivers: ['loop'],
   optionalDrivers: [
-    ...['null_blk', 'scsi_debug', 'sd_mod', 'sg', 'lzo', 'lzo_rle', 'brd', 'nbd', 'ublk_drv'],
+    ...['null_blk', 'scsi_debug', 'sd_mod', 'sg', 'brd', 'nbd', 'ublk_drv'],
     ...['nvme', 'nvme-loop', 'nvme-tcp', 'nvmet', 'nvmet-tcp', 'dm-mod', 'dm-crypt', 'dm-flakey'],
     ...['dm-delay', 'dm-multipath', 'dm-zero', 'dm-error', 'raid0', 'raid1', 'bcache'],
     ...['bfq', 'kyber-iosched', 'mq-deadline', 'ext4', 'xfs', 'btrfs', 'f2fs', 'vfat', 'configfs'],
@@ -57,8 +57,10 @@ export default defineCut({
   directory: '${BLKTESTS_SRC}',
   autorun: ['blktests.sh'],
 
-  test: { command: ['./check'], output: 'blktests' },
-  resources: { cpus: 2, memory: '2G' },
+  // The one is tested as it is, the other through a loop device.
+  zram: { TEST_DEV: '${BLKTESTS_ZRAM_SIZE}', LOOP_BACKING: '${BLKTESTS_ZRAM_SIZE}' },
+  test: { command: ['./check'], output: 'blktests', resumes: true },
+  resources: { cpus: 2, memory: '1G' },
   conf: {
     needs: ['BLKTESTS_SRC'],
     uses: ['BLKTESTS_AUTORUN_CMD'],

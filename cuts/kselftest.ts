@@ -41,7 +41,7 @@ export default defineCut({
   directory: '${KSELFTEST_DIR}',
   autorun: ['kselftest.sh'],
 
-  test: { command: ['./run_kselftest.sh'], output: 'ktap' },
+  test: { command: ['./run_kselftest.sh'], output: 'ktap', resumes: true },
   resources: { cpus: 2, memory: '1G' },
   conf: {
     needs: ['KSELFTEST_DIR'],

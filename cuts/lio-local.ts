@@ -9,8 +9,9 @@ export default defineCut({
     ...['lsblk', 'modprobe', 'rmmod', 'lsmod', 'tail', 'stty'],
   ],
   optionalBinaries: ['sg_inq', 'lsscsi', 'mkfs.xfs', 'mkfs.ext4', 'fio', 'strace', 'vi', 'less'],
-  drivers: ['zram', 'target_core_mod', 'target_core_iblock', 'tcm_loop', 'sd_mod'],
-  optionalDrivers: ['lzo', 'lzo_rle', 'configfs', 'sg', 'target_core_file', 'xfs', 'ext4'],
+  zram: { BACKING: '${LIO_LOCAL_SIZE}' },
+  drivers: ['target_core_mod', 'target_core_iblock', 'tcm_loop', 'sd_mod'],
+  optionalDrivers: ['configfs', 'sg', 'target_core_file', 'xfs', 'ext4'],
   autorun: ['lio-local.sh'],
   conf: {
     defines: {

@@ -54,7 +54,7 @@ export default defineCut({
   directory: '${LTP_DIR}',
   autorun: ['ltp.sh'],
 
-  test: { command: ['run-ltp'], output: 'ltp' },
+  test: { command: ['run-ltp'], output: 'ltp', resumes: true },
   resources: { cpus: 2, memory: '2G' },
   conf: {
     needs: ['LTP_DIR'],

@@ -12,17 +12,9 @@ export default defineCut({
     ...['lsblk', 'modprobe', 'rmmod', 'lsmod', 'tail', 'stty', 'ip'],
   ],
   optionalBinaries: ['nvme', 'mkfs.xfs', 'mkfs.ext4', 'fio', 'strace', 'vi', 'less'],
-  drivers: ['zram', 'nvmet', 'nvme-fabrics'],
-  optionalDrivers: [
-    'nvme-loop',
-    'nvmet-tcp',
-    'nvme-tcp',
-    'lzo',
-    'lzo_rle',
-    'configfs',
-    'xfs',
-    'ext4',
-  ],
+  zram: { BACKING: '${NVME_LOCAL_SIZE}' },
+  drivers: ['nvmet', 'nvme-fabrics'],
+  optionalDrivers: ['nvme-loop', 'nvmet-tcp', 'nvme-tcp', 'configfs', 'xfs', 'ext4'],
   autorun: ['nvme-local.sh'],
   conf: {
     defines: {

@@ -4,6 +4,10 @@
 # They work with `set -eu` and without, and need no programs but those of every image, and mkfs.TYPE.
 # VARIABLE is the name of one that gets a result: theirs begin with an underscore, to be out of its way.
 
+# RAPIDO_DISKS: from serial to device.
+# shellcheck source=/dev/null
+[[ ! -r /rapido/disks.sh ]] || . /rapido/disks.sh
+
 # die MESSAGE…: ends the script.
 die() {
 	local _name=${0##*/}
@@ -21,6 +25,19 @@ load_modules() {
 		[[ $_module == *=* ]] || die "the module $_module is not in this kernel, or not among the cut's drivers"
 		die "the module ${_module%%=*} is not in this kernel (${_module#*=}), or not among the cut's drivers"
 	done
+}
+
+# is_done TEST: whether an earlier boot of this run has told that test, or one in it (TEST/…).
+is_done() {
+	if [[ ! -v _tests_done[@] ]]; then
+		# Never empty: it is read once.
+		declare -gA _tests_done=([/]='')
+		local _name
+		while IFS= read -r _name; do
+			while _tests_done[$_name]='' && [[ $_name == */* ]]; do _name=${_name%/*}; done
+		done 2> /dev/null < /rapido/tests-done || :
+	fi
+	[[ -v _tests_done[$1] ]]
 }
 
 # is_mounted DIRECTORY
@@ -79,7 +96,7 @@ find_disk() {
 # try_add_zram VARIABLE SIZE: add_zram that fails where there is no zram, without a word.
 try_add_zram() {
 	local _path _state _number=''
-	modprobe --quiet zram || return
+	[[ -d /sys/class/zram-control ]] || modprobe --quiet zram || return
 	# Loading the module makes one.
 	for _path in /sys/block/zram*; do
 		[[ -r $_path/initstate ]] || continue

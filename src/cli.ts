@@ -1,10 +1,29 @@
-import { Command, CommanderError } from '@commander-js/extra-typings';
+import { Command, CommanderError, Option } from '@commander-js/extra-typings';
 import type { GlobalOptions } from './commands/context.ts';
 import { EXIT, errorCode, explainSystemError, HostError, UsageError, UserError } from './errors.ts';
 import type { CutExtras } from './image/resolve-request.ts';
 
 declare const __RAPIDO_VERSION__: string;
 const VERSION = typeof __RAPIDO_VERSION__ === 'string' ? __RAPIDO_VERSION__ : 'development';
+
+/** Options that several commands take: what an image is to hold besides, and what its VM is to be. */
+const OPTIONS = {
+  install: new Option(
+    '-i, --install <program>',
+    'add a program with its libraries (repeatable)',
+  ).argParser(collect),
+  include: new Option('--include <src[:dst]>', 'add a file or directory (repeatable)').argParser(
+    collect,
+  ),
+  driver: new Option('--driver <module>', 'add a kernel module (repeatable)').argParser(collect),
+  cpus: new Option('--cpus <count>', 'virtual CPUs'),
+  memory: new Option('--memory <size>', 'memory, for example 2G'),
+  disk: new Option(
+    '--disk <disk>',
+    'a disk: FILE, /dev/NAME or size:10G, with options (repeatable)',
+  ).argParser(collect),
+  net: new Option('--net <kind>', 'which network: tap, user or none'),
+};
 
 /** Runs a command line, without the program's name. @returns the exit status */
 export async function main(argv: readonly string[]): Promise<number> {
@@ -93,9 +112,9 @@ function buildProgram(rest: readonly string[] | undefined, done: (status: number
         return file;
       },
     )
-    .option('-i, --install <program>', 'add a program with its libraries (repeatable)', collect)
-    .option('--include <src[:dst]>', 'add a file or directory (repeatable)', collect)
-    .option('--driver <module>', 'add a kernel module (repeatable)', collect)
+    .addOption(OPTIONS.install)
+    .addOption(OPTIONS.include)
+    .addOption(OPTIONS.driver)
     .option('--net <kind>', 'add what a network takes; with -b, which one: tap, user or none')
     .option('-o, --output <file>', 'write the image there')
     .option('--dry-run', 'print what would be done, and stop')
@@ -114,14 +133,10 @@ function buildProgram(rest: readonly string[] | undefined, done: (status: number
     .alias('vm')
     .description('boot an image: the one cut last, or that of NAME')
     .argument('[name]', 'a target, or the path of an image')
-    .option('--cpus <count>', 'virtual CPUs')
-    .option('--memory <size>', 'memory, for example 2G')
-    .option(
-      '--disk <disk>',
-      'a disk: FILE, /dev/NAME or size:10G, with options (repeatable)',
-      collect,
-    )
-    .option('--net <kind>', 'which network: tap, user or none')
+    .addOption(OPTIONS.cpus)
+    .addOption(OPTIONS.memory)
+    .addOption(OPTIONS.disk)
+    .addOption(OPTIONS.net)
     .option('-d, --detach', 'leave it running once its autorun scripts have ended; see ps, stop')
     .option('--dry-run', 'print the QEMU command line, and stop')
     .usage('[options] [name] [-- QEMU arguments]')
@@ -140,17 +155,13 @@ function buildProgram(rest: readonly string[] | undefined, done: (status: number
     .usage('[options] <name> [-- command and arguments]')
     .option('-x, --exec <text>', 'run this text with a shell', once('-x'))
     .option('-f, --file <script>', 'run this script of the host', once('-f'))
-    .option('-i, --install <program>', 'add a program with its libraries (repeatable)', collect)
-    .option('--include <src[:dst]>', 'add a file or directory (repeatable)', collect)
-    .option('--driver <module>', 'add a kernel module (repeatable)', collect)
-    .option('--cpus <count>', 'virtual CPUs')
-    .option('--memory <size>', 'memory, for example 2G')
-    .option(
-      '--disk <disk>',
-      'a disk: FILE, /dev/NAME or size:10G, with options (repeatable)',
-      collect,
-    )
-    .option('--net <kind>', 'which network: tap, user or none')
+    .addOption(OPTIONS.install)
+    .addOption(OPTIONS.include)
+    .addOption(OPTIONS.driver)
+    .addOption(OPTIONS.cpus)
+    .addOption(OPTIONS.memory)
+    .addOption(OPTIONS.disk)
+    .addOption(OPTIONS.net)
     .option('--timeout <duration>', 'longest time for the VM, for example 90s, 10m (default: none)')
     .option(
       '--boot-timeout <duration>',
@@ -158,6 +169,7 @@ function buildProgram(rest: readonly string[] | undefined, done: (status: number
     )
     .option('--silence <duration>', 'longest time without any output (default: none)')
     .option('--keep-going', 'let the kernel go on after an oops; the run fails all the same')
+    .option('--resume-after-crash', 'boot again after a crash, and go on with the other tests')
     .option('--expected <file>', 'kernel complaints that are excused: PATTERN # REASON a line')
     .option('--ktap', 'read the output as KTAP, a result for each test')
     .option('--results <dir>', 'keep the results there, in a directory for each run')

@@ -7,8 +7,15 @@ import { cleaningUpOnSignals } from '../sys/signals.ts';
 import { type Job, type StartedJob, showProgress } from './run-job.ts';
 import { parseNetworkKind } from './vm-network.ts';
 
-/** Plans the image of a run, with its command in it. */
-export function planRunImage(job: Job, kernel: Kernel): ResolvedImage {
+/**
+ * Plans the image of a run, with its command in it.
+ * @param done tests that it need not run again
+ */
+export function planRunImage(
+  job: Job,
+  kernel: Kernel,
+  done: readonly string[] = [],
+): ResolvedImage {
   const { options, settings, context, cut, conf } = job;
   return resolveImage({
     ...{ cut, conf, kernel },
@@ -19,7 +26,7 @@ export function planRunImage(job: Job, kernel: Kernel): ResolvedImage {
       network: parseNetworkKind(options.net),
       commands: [],
     },
-    run: { command: settings.command },
+    run: { command: settings.command, done },
     output: runImagePath(conf, cut.name, 'DIGEST'),
     directories: context.directories,
     env: context.env,

@@ -1,19 +1,22 @@
-import { mkdirSync } from 'node:fs';
+import { existsSync, mkdirSync } from 'node:fs';
 import type { Readable } from 'node:stream';
+import { setTimeout as sleep } from 'node:timers/promises';
 import type { Kernel } from '../host/kernel.ts';
 import { type ImageHeader, readImageHeader } from '../image/image-header.ts';
 import { isOwnTest } from '../image/resolve-command.ts';
-import { createRecorder, type Findings } from '../results/recorder.ts';
-import type { RunResult, RunTimes } from '../results/run-result.ts';
+import type { EndedBoot } from '../results/boots.ts';
+import type { RunLogs } from '../results/log-file.ts';
+import { createRecorder } from '../results/recorder.ts';
+import type { RunResult } from '../results/run-result.ts';
 import { carryFile } from '../results/store.ts';
-import { type Blame, blameFor, judgeRun } from '../results/verdict.ts';
 import { formatCommandLine } from '../sys/command-line.ts';
 import { createGuestOutput, openGuestInput } from '../ui/guest-streams.ts';
 import type { GuestEvent } from '../vm/guest-events.ts';
 import type { Accelerator, VmPlan } from '../vm/plan.ts';
 import { qemuCommandLine } from '../vm/qemu-arguments.ts';
-import { runSession, type SessionRecord, type SessionTimes } from '../vm/session.ts';
+import { runSession } from '../vm/session.ts';
 import type { SessionLimits } from '../vm/session-watch.ts';
+import { formatOf, type RunDisplay } from './run-display.ts';
 import { type StartedJob, showProgress } from './run-job.ts';
 import { type VmSources, withVm } from './start-vm.ts';
 
@@ -26,14 +29,27 @@ export interface BootParts {
   path: string;
 }
 
-/** Boots the image of a run, and fills in what came of it. @returns who is to blame for a crash */
+/** What a boot of a run is made of. */
+export interface BootRequest extends BootParts {
+  logs: RunLogs;
+  limits: SessionLimits;
+  /** Whether the command gets what stands at rapido's own input. */
+  hasInput: boolean;
+  /** Tests that an earlier boot has told. */
+  done: readonly string[];
+  display: RunDisplay;
+}
+
+/** One boot of a run: its image in a VM, until that has ended. Notes the VM in the result. */
 export async function runInVm(
   job: StartedJob,
-  { kernel, kernelImage, path }: BootParts,
+  request: BootRequest,
   result: RunResult,
-): Promise<Blame> {
+): Promise<EndedBoot> {
+  const { kernel, kernelImage, path } = request;
   const header = readImageHeader(path);
-  const stdin = result.command === undefined ? undefined : openGuestInput();
+  const hasCommand = result.command !== undefined;
+  const stdin = hasCommand && request.hasInput ? openGuestInput() : undefined;
   const isSerial = header.image.channel === 'serial';
   const sources: VmSources = {
     ...{ path, header, kernel, conf: job.conf, options: job.options, context: job.context },
@@ -59,23 +75,18 @@ export async function runInVm(
     };
     if (job.context.debug) job.context.ui.note(formatCommandLine(result.vm.qemu));
     showProgress(job, describeBoot(plan, header));
-    const session = await watchSession(job, plan, { stdin, onStart });
-    return fillIn(result, session, header);
+    const session = await watchSession(job, plan, request, { stdin, onStart });
+    return { ...session, autorun: header.image.autorun, hasCommand };
   });
 }
 
-/** The host's side of /rapido/results. */
+/** The host's side of /rapido/results, the same for all boots. */
 function makeGuestDirectory({ run, cut }: StartedJob): string {
   const directory = run.file('guest');
+  if (existsSync(directory)) return directory;
   mkdirSync(directory, { mode: 0o700 });
   for (const name of cut.cut.test?.carry ?? []) carryFile(run, name);
   return directory;
-}
-
-interface Session {
-  record: SessionRecord;
-  findings: Findings;
-  limits: SessionLimits;
 }
 
 interface SessionEnds {
@@ -87,22 +98,23 @@ interface SessionEnds {
 async function watchSession(
   job: StartedJob,
   plan: VmPlan,
+  request: BootRequest,
   { stdin, onStart }: SessionEnds,
-): Promise<Session> {
-  const { options, settings, cut, run } = job;
+): Promise<Omit<EndedBoot, 'autorun' | 'hasCommand'>> {
+  const { options, settings } = job;
+  const { logs, done, display } = request;
   const recorder = createRecorder({
-    files: {
-      console: run.file('console.log'),
-      stdout: run.file('stdout.log'),
-      stderr: run.file('stderr.log'),
-    },
+    logs,
     expected: settings.expected,
     survivesOops: options.keepGoing === true,
-    format: options.ktap === true ? 'ktap' : cut.cut.test?.output,
-    mustTellTests: options.ktap === true || isOwnTest(settings.command),
+    format: formatOf(job),
+    // Where an earlier boot has told all, there is nothing left to tell.
+    mustTellTests: done.length === 0 && (options.ktap === true || isOwnTest(settings.command)),
+    done,
+    listener: display.listener,
   });
   const echo = { stdout: createGuestOutput(1), stderr: createGuestOutput(2) };
-  const limits = withBootLimit(settings.limits, plan.accelerator);
+  const limits = withBootLimit(request.limits, plan.accelerator);
   const lost = plan.session?.stdin === true ? undefined : watchLostInput(stdin);
   try {
     const record = await runSession(plan, {
@@ -113,6 +125,7 @@ async function watchSession(
         recorder.onEvent(event);
         const step = describeStep(event);
         if (step !== undefined) showProgress(job, step);
+        display.enter(event);
       },
       onConsole: async (chunk) => {
         const state = recorder.onConsole(chunk);
@@ -121,24 +134,30 @@ async function watchSession(
       },
       onOutput: async (name, chunk) => {
         recorder.onOutput(name, chunk);
-        if (options.json === true) return;
-        job.context.ui.endProgress();
-        await echo[name].write(chunk);
+        if (options.json !== true) await display.write(name, chunk, echo[name]);
       },
       onEnding: (why) => {
         recorder.onEnding(why);
         showProgress(job, `${why}: ending the VM`);
       },
     });
-    const findings = recorder.finish();
-    if (lost?.isLost() === true) findings.unwritten.push(LOST_INPUT);
-    return { record, findings, limits };
+    // What a display has held back; nobody waits long for a terminal that has been stopped.
+    const rest = STREAMS.map((name) => display.write(name, undefined, echo[name]));
+    await Promise.race([Promise.all(rest), sleep(LAST_WORDS, undefined, { ref: false })]);
+    const unwritten = lost?.isLost() === true ? [LOST_INPUT] : [];
+    return { record, limits, ...recorder.finish(), unwritten };
   } finally {
     recorder.finish();
+    display.pause();
     for (const output of Object.values(echo)) output.close();
     lost?.stop();
   }
 }
+
+const STREAMS = ['stdout', 'stderr'] as const;
+
+/** How long the end of a line may take to be shown, in milliseconds. */
+const LAST_WORDS = 1000;
 
 const LOST_INPUT =
   'the input was not passed on: the kernel has no virtio console (CONFIG_VIRTIO_CONSOLE)';
@@ -154,62 +173,6 @@ function watchLostInput(
     stdin.pause();
   });
   return { isLost: () => isLost, stop: () => stdin.destroy() };
-}
-
-/** From what was recorded to the result. */
-function fillIn(
-  result: RunResult,
-  { record, findings, limits }: Session,
-  { image }: ImageHeader,
-): Blame {
-  const { events, strangeLines, qemuSaid } = record;
-  const hasCommand = result.command !== undefined;
-  const facts = { record, limits, ...findings, autorun: image.autorun, hasCommand };
-  Object.assign(result, judgeRun(facts));
-  result.commandStatus = events.find((event) => event.event === 'command-end')?.status;
-  result.autorun = events
-    .filter((event) => event.event === 'autorun-end')
-    .map(({ script, status }) => ({ script, status }));
-  result.tests = findings.tests;
-  result.splats = findings.splats;
-  result.notes.push(
-    ...findings.unwritten,
-    ...findings.testProblems,
-    ...describeDropped(findings.testsDropped),
-    ...describeStrangeness(strangeLines),
-    ...describeLosses(events),
-    ...wordsOf(qemuSaid),
-  );
-  Object.assign(result.times, phasesOf(record.times));
-  return blameFor(facts);
-}
-
-function describeDropped(tests: number): string[] {
-  return tests === 0 ? [] : [`${tests} more tests are not listed`];
-}
-
-function describeStrangeness(lines: number): string[] {
-  return lines === 0
-    ? []
-    : [`${lines} lines on the control channel were not from rapido's session`];
-}
-
-/** What QEMU said: warnings, mostly. */
-function wordsOf(qemuSaid: string): string[] {
-  return qemuSaid
-    .split('\n')
-    .filter(Boolean)
-    .slice(-5)
-    .map((line) => `QEMU: ${line}`);
-}
-
-/** What the guest left where the host cannot get it. */
-function describeLosses(events: readonly GuestEvent[]): string[] {
-  const left = events.find((event) => event.event === 'power-off')?.left ?? 0;
-  if (left === 0) return [];
-  return [
-    `what was left in /rapido/results is lost: the kernel could not mount the host's directory (CONFIG_9P_FS, CONFIG_NET_9P_VIRTIO)`,
-  ];
 }
 
 /** How long a kernel may take to its init, in milliseconds: emulation is slow, neighbours are busy. */
@@ -235,17 +198,4 @@ function describeStep(event: GuestEvent): string | undefined {
     default:
       return undefined;
   }
-}
-
-/** From points of time to durations. */
-function phasesOf(times: SessionTimes): Partial<RunTimes> {
-  const { init, autorunEnd, commandStart, commandEnd, end } = times;
-  const between = (from: number | undefined, to: number | undefined): number | undefined =>
-    from === undefined || to === undefined ? undefined : to - from;
-  return {
-    boot: init,
-    autorun: between(init, autorunEnd),
-    command: between(commandStart, commandEnd),
-    powerOff: between(commandEnd ?? autorunEnd, end),
-  };
 }

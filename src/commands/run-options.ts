@@ -23,6 +23,7 @@ export interface RunOptions extends GlobalOptions, VmOptions {
   bootTimeout?: string | undefined;
   silence?: string | undefined;
   keepGoing?: boolean | undefined;
+  resumeAfterCrash?: boolean | undefined;
   expected?: string | undefined;
   ktap?: boolean | undefined;
   results?: string | undefined;

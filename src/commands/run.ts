@@ -19,6 +19,7 @@ import {
 } from '../results/store.ts';
 import { formatSummary } from '../results/summary.ts';
 import { type Blame, type Judgement, RUN_EXIT } from '../results/verdict.ts';
+import { repeatsTests } from '../suites/fstests.ts';
 import { readTail } from '../sys/read-tail.ts';
 import { cleaningUpOnSignals, type EndingSignal } from '../sys/signals.ts';
 import { isDirectory, isReadable, isWritable, lstatIfReachable } from '../sys/stat.ts';
@@ -28,8 +29,8 @@ import { describeDisk } from '../vm/disks.ts';
 import { buildKernel } from './build-kernel.ts';
 import { chooseKernel, createContext, openCut } from './context.ts';
 import { prepareKernelImage } from './kernel-image.ts';
+import { runBoots } from './run-boots.ts';
 import { cutRunImage, planRunImage } from './run-image.ts';
-import { runInVm } from './run-in-vm.ts';
 import { type Job, type StartedJob, showProgress } from './run-job.ts';
 import { type RunOptions, readRunOptions } from './run-options.ts';
 import { requirePrograms } from './start-vm.ts';
@@ -45,6 +46,7 @@ export async function runRun(name: string, options: RunOptions, ui: Ui): Promise
   const { cut, conf } = await openCut(context, name);
   requirePrograms(context);
   const job: Job = { options, settings, context, cut, conf };
+  if (options.resumeAfterCrash === true) refuseResuming(job);
   if (options.dryRun === true) return dryRun(job);
   const parent =
     options.results === undefined
@@ -58,7 +60,7 @@ export async function runRun(name: string, options: RunOptions, ui: Ui): Promise
     writeResults(run, result, job);
   };
   const onInterrupt = (signal: EndingSignal): number => {
-    Object.assign(result, interruptedBy(signal));
+    Object.assign(result, interruptedBy(signal, result));
     store();
     return RUN_EXIT.interrupted;
   };
@@ -102,6 +104,22 @@ function refuseMissingScript(command: CommandRequest | undefined, cwd: string): 
   if (!isReadable(path)) throw new UsageError(`-f: ${path} cannot be read`);
 }
 
+/** Going on after a crash takes scripts that heed which tests are done, and tests that run once. */
+function refuseResuming({ cut, settings: { command } }: Job): void {
+  const { output, resumes } = cut.cut.test ?? {};
+  if (resumes !== true || output === undefined) {
+    throw new UsageError(`--resume-after-crash: ${cut.name} cannot leave out tests that are done`, {
+      hint: 'cuts of test suites can; for your own: `test.resumes` in docs/writing-cuts.md',
+    });
+  }
+  const words =
+    command !== undefined && 'arguments' in command ? command.arguments.map(String) : [];
+  if (output !== 'fstests' || !repeatsTests(words)) return;
+  throw new UsageError('--resume-after-crash: check is to run tests more than once (-i, -I, -L)', {
+    hint: 'by their names it cannot be told which of those are done',
+  });
+}
+
 /** What is there and is no file must not be replaced: /dev/stdout, a directory. */
 function refuseStrangeTarget(junit: string | undefined): void {
   if (junit === undefined) return;
@@ -117,11 +135,12 @@ function refuseStrangeTarget(junit: string | undefined): void {
   }
 }
 
-function interruptedBy(signal: EndingSignal): Judgement {
+function interruptedBy(signal: EndingSignal, { vm }: RunResult): Judgement {
+  const when = vm === undefined ? 'before the VM was started' : 'between two boots';
   return {
     verdict: 'interrupted',
     status: RUN_EXIT.interrupted,
-    reason: `interrupted by ${signal} before the VM was started`,
+    reason: `interrupted by ${signal} ${when}`,
   };
 }
 
@@ -201,7 +220,7 @@ async function perform(
     if (resolved.command !== undefined) result.command ??= describeWords(resolved.command.words);
     path = (await cutRunImage(job, resolved)).path;
   });
-  const blames = await runInVm(job, { kernel, kernelImage: await preparing, path }, result);
+  const blames = await runBoots(job, { kernel, kernelImage: await preparing, path }, result);
   result.kernel.git = await git;
   return { blames, kernel };
 }

@@ -1,4 +1,3 @@
-import { statSync } from 'node:fs';
 import type { Conf } from '../conf/conf.ts';
 import { parseSize } from '../conf/values.ts';
 import { HostError, UsageError, UserError } from '../errors.ts';
@@ -12,6 +11,7 @@ import type { ImageHeader } from '../image/image-header.ts';
 import type { VmNetwork } from '../net/vm-network.ts';
 import { identifyProcess } from '../sys/process-identity.ts';
 import { type DiskPlan, noteDisks, refuseDisksInUse } from '../vm/disks.ts';
+import { memoryNeeded, memoryToUnpack } from '../vm/memory.ts';
 import { planVm, type SessionPlan, type Terminal, type VmPlan } from '../vm/plan.ts';
 import {
   claimNumber,
@@ -200,7 +200,7 @@ function makePlan(
     memory:
       parseMemory(options.memory) ??
       own.MEMORY ??
-      Math.max(conf.get('VM_MEMORY'), image.memory ?? 0, memoryToUnpack(path)),
+      Math.max(conf.get('VM_MEMORY'), memoryNeeded(image, memoryToUnpack(path), disks)),
     kernel: kernelImage,
     initramfs: path,
     consoleLog: sources.consoleLog(number),
@@ -220,15 +220,6 @@ function makePlan(
     detached: sources.detached,
     session,
   });
-}
-
-/**
- * Memory below which the kernel cannot unpack an image. It stands in memory packed and unpacked, and
- * the root file system gets half of all there is; the kernel wants some, too.
- */
-function memoryToUnpack(path: string): number {
-  const granule = 64 * MIB;
-  return Math.ceil((2 * statSync(path).size + 128 * MIB) / granule) * granule;
 }
 
 function parseCpus(text: string | undefined): number | undefined {

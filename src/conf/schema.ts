@@ -221,7 +221,7 @@ export const CONF_KEYS = {
     group: 'xfstests (fstests-*)',
     type: 'size',
     meaning:
-      'Size of each zram device that a cut makes in the VM for its filesystems. 0 makes none: the disks then come from QEMU_EXTRA_ARGS, with serial=TEST_DEV and serial=SCRATCH_DEV.',
+      'Size of each zram device that a VM has for the filesystems under test, beside which it gets memory for them. 0 makes none: the disks then come from DISKS or --disk, with serial=TEST_DEV and serial=SCRATCH_DEV.',
     default: '1G',
     example: '2G',
   },

@@ -40,6 +40,12 @@ export interface Cut {
   };
 
   /**
+   * What PID 1 of the guest becomes once disks and channels are there: systemd, with the session as one
+   * of its services. Without it, PID 1 is the session.
+   */
+  init?: 'systemd';
+
+  /**
    * Scripts that run in this order once the VM is up: file names beside the cut, in an `autorun/`
    * directory beside it, or in rapido's own `autorun/`.
    */
@@ -55,12 +61,23 @@ export interface Cut {
     output?: OutputFormat;
     /** Files below /rapido/results that the next run of the cut finds there: `check.time`. */
     carry?: readonly string[];
+    /**
+     * Whether its scripts see to it that the tests of the file /rapido/tests-done are left out or
+     * skipped: a run can then go on after a crash.
+     */
+    resumes?: boolean;
   };
+
+  /**
+   * Block devices in memory, compressed, that are there before the first script runs: name to size. A
+   * disk of the VM with such a serial takes the place of one.
+   */
+  zram?: Readonly<Record<string, string | ZramDevice>>;
 
   resources?: {
     /** Virtual CPUs. */
     cpus?: number;
-    /** With a unit: `512M`, `2G`. */
+    /** With a unit: `512M`, `2G`. What zram devices need comes on top of it. */
     memory?: string;
   };
   /** Whether the VM needs a network. */
@@ -91,6 +108,13 @@ export interface Tree {
   target?: string;
   /** Names (`.git`), paths below the source (`doc/html`) or patterns (`*.o`) to leave out. */
   exclude?: readonly string[];
+}
+
+export interface ZramDevice {
+  /** `512M`, `1G` (`${KEY}` expanded); 0: none. */
+  size: string;
+  /** Made only where these conf keys have these values. */
+  when?: Readonly<Record<string, string>>;
 }
 
 export interface HostFile {

@@ -62,6 +62,7 @@ const schema = z.strictObject({
     .optional(),
   contents: z.record(guestPath(), z.string()).optional(),
   dracut: z.strictObject({ modules: names.optional(), args: names.optional() }).optional(),
+  init: z.literal('systemd').optional(),
   autorun: names.optional(),
   directory: z.string().min(1).optional(),
   test: z
@@ -71,7 +72,16 @@ const schema = z.strictObject({
       carry: z
         .array(z.string().regex(/^[\w.-]*[\w-][\w.-]*$/, 'must be the name of a file, no path'))
         .optional(),
+      resumes: z.boolean().optional(),
     })
+    .optional(),
+  zram: z
+    .record(
+      z.string().regex(/^[\w.-]{1,20}$/, 'must be 1 to 20 letters, digits, "_", "-" or "."'),
+      z.union([zramSize(), z.strictObject({ size: zramSize(), when: conditions().optional() })], {
+        error: "must be a size, such as '512M', or { size, when }",
+      }),
+    )
     .optional(),
   resources: z
     .strictObject({
@@ -93,6 +103,15 @@ const schema = z.strictObject({
     })
     .optional(),
 });
+
+function zramSize(): z.ZodString {
+  return z.string().regex(/^\d+[KMGT]?$|\$\{/i, 'must be a size: 512M, 2G');
+}
+
+/** Conf keys and their values. */
+function conditions() {
+  return z.record(z.string().min(1), z.string());
+}
 
 function guestPath(): z.ZodString {
   return z.string().startsWith('/', 'must be an absolute path in the guest');
@@ -180,11 +199,23 @@ function noSuchField(key: string): string {
 /** Every name that a field has anywhere in a cut. */
 const FIELDS = [
   ...Object.keys(schema.shape),
-  ...['source', 'target', 'exclude', 'optional', 'modules', 'args', 'cpus', 'memory'],
+  ...[
+    'source',
+    'target',
+    'exclude',
+    'optional',
+    'size',
+    'when',
+    'modules',
+    'args',
+    'cpus',
+    'memory',
+  ],
   ...[
     'command',
     'output',
     'carry',
+    'resumes',
     'needs',
     'uses',
     'defines',

@@ -29,7 +29,7 @@ export interface BuildOptions {
   /** Makes every layer anew. */
   rebuild: boolean;
   /** The kernel's modules, which the plan was made from. */
-  moduleTree: ModuleTree | undefined;
+  moduleTree: ModuleTree;
   onProgress: (step: string) => void;
   /** Gets every line that dracut says; undefined: nobody wants them. */
   onDracutLine?: ((line: string) => void) | undefined;
@@ -82,7 +82,7 @@ type Obtain = <Record>(recipe: LayerRecipe<Record>) => Promise<Layer<Record>>;
 
 interface Layers {
   userspace: Layer<UserspaceRecord>;
-  modules: Layer<ModulesRecord> | undefined;
+  modules: Layer<ModulesRecord>;
   trees: Layer<TreesRecord> | undefined;
 }
 
@@ -102,9 +102,7 @@ async function obtainLayers(
     // Both run to their end, even if one fails: nothing must be left behind or running.
     const [userspace, modules] = await Promise.allSettled([
       obtain(userspaceLayer({ ...plan.userspace, install }, links, staging, options)),
-      plan.modules === undefined || options.moduleTree === undefined
-        ? undefined
-        : obtain(modulesLayer(options.moduleTree, plan.modules, links)),
+      obtain(modulesLayer(options.moduleTree, plan.modules, links)),
     ]);
     if (userspace.status === 'rejected') throw userspace.reason;
     if (modules.status === 'rejected') throw modules.reason;
@@ -117,15 +115,15 @@ async function obtainLayers(
 function writeImage(plan: ImagePlan, layers: Layers, { placeFor }: BuildOptions): BuiltImage {
   const overlay = overlayMembers(plan.overlay, layers.userspace.record.provided, plan.links);
   const header: ImageHeader = {
-    version: 4,
+    version: 5,
     image: plan.image,
     parts: {
       userspace: layers.userspace.id,
-      modules: layers.modules?.id ?? '',
+      modules: layers.modules.id,
       trees: layers.trees?.id ?? '',
       overlay: digestMembers(overlay),
     },
-    moduleFiles: layers.modules?.record.files ?? {},
+    moduleFiles: layers.modules.record.files,
   };
   const inOrder = [layers.userspace, layers.modules, layers.trees].filter(
     (layer) => layer !== undefined,

@@ -1,3 +1,4 @@
+import { formatSize } from '../conf/values.ts';
 import type { Kernel } from '../host/kernel.ts';
 import { formatCommandLine } from '../sys/command-line.ts';
 import type { ImagePlan } from './plan.ts';
@@ -6,6 +7,7 @@ import { dracutCommandLine } from './userspace-layer.ts';
 /** What a cut would do, for `--dry-run`: comments, and the one command that it may run. */
 export function describePlan(plan: ImagePlan, kernel: Kernel): string[] {
   const { modules, trees } = plan;
+  const zram = Object.entries(plan.image.zram);
   const scripts = plan.overlay.filter(({ path }) => path.startsWith('/rapido/autorun/'));
   return [
     `# kernel: Linux ${kernel.release}, ${kernel.image} (${kernel.chosenBy})`,
@@ -19,12 +21,13 @@ export function describePlan(plan: ImagePlan, kernel: Kernel): string[] {
         output: 'TEMPORARY/userspace.layer',
       }),
     ),
-    modules === undefined
-      ? '# modules layer: none, the kernel has no loadable modules'
+    modules.modules.length === 0
+      ? '# modules layer: only an index of what is built into the kernel'
       : `# modules layer, from ${modules.directory}: ${modules.modules.map(({ name }) => name).join(' ')}`,
     ...trees.map(({ source, target }) =>
       target === source ? `# trees layer: ${source}` : `# trees layer: ${source} to ${target}`,
     ),
+    ...zram.map(([name, bytes]) => `# zram device ${name}: ${formatSize(bytes)}`),
     ...scripts.map(({ path }) => `# runs in the guest: ${path}`),
   ];
 }

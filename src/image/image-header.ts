@@ -13,7 +13,7 @@ import type { ImageInfo } from './plan.ts';
 const HEADER_PATH = 'rapido/image.json';
 
 export interface ImageHeader {
-  version: 4;
+  version: 5;
   image: ImageInfo;
   /** Ids of the layers, and digest of the overlay: the same ones mean the same image. */
   parts: { userspace: string; modules: string; trees: string; overlay: string };
@@ -82,7 +82,7 @@ function tryReadImageHeader(path: string): ImageHeader | 'incomplete' | undefine
       if (name === 'rapido') continue;
       if (name !== HEADER_PATH) return undefined;
       const header: ImageHeader = JSON.parse(readCpioData(fd, member).toString());
-      if (header.version !== 4) return undefined;
+      if (header.version !== 5) return undefined;
       return hasEnd(fd, header) ? header : 'incomplete';
     }
     return undefined;

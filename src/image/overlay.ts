@@ -4,12 +4,8 @@ import { basename, join } from 'node:path/posix';
 import type { CpioEntry } from '../cpio/write.ts';
 import type { DhcpClient } from '../net/dhcp-client.ts';
 import { type DirectoryLinks, directoryMaker, parentMode, resolveGuestPath } from './guest-path.ts';
-
-/** A small file, link or directory made for the image. */
-export type OverlayEntry =
-  | { path: string; mode: number; data: string | Buffer }
-  | { path: string; target: string }
-  | { path: string; directory: true };
+import type { OverlayEntry } from './overlay-entry.ts';
+import { systemdEntries } from './systemd.ts';
 
 /** A script that runs in the guest once it is up. */
 export interface AutorunScript {
@@ -28,6 +24,8 @@ export interface OverlayRequest {
   loadForDisks: Readonly<Record<string, readonly string[]>>;
   /** What its VM's network takes; undefined: it has none. */
   network: { loadModules: readonly string[]; dhcpClient: DhcpClient | undefined } | undefined;
+  /** zram devices that init makes, from name to bytes, unless the VM has such a disk. */
+  zram: Readonly<Record<string, number>>;
   autorun: readonly AutorunScript[];
   /** Where autorun scripts and the prompt start. */
   directory: string | undefined;
@@ -35,6 +33,8 @@ export interface OverlayRequest {
   conf: Readonly<Record<string, string>>;
   /** Guest paths of trees and programs: nothing may be mounted over them. */
   occupied: readonly string[];
+  /** What PID 1 becomes; undefined: the session. */
+  init: 'systemd' | undefined;
   /** Guest path to content. */
   contents: Readonly<Record<string, string>>;
   /** Guest path of a program outside the usual directories, which gets a link in /usr/local/bin. */
@@ -43,6 +43,8 @@ export interface OverlayRequest {
   terminfo: Readonly<Record<string, Buffer>>;
   /** What `rapido run` runs. */
   command: GuestCommand | undefined;
+  /** Tests that an earlier boot of the run has told. */
+  done: readonly string[];
 }
 
 export const GUEST_FILES = [
@@ -53,6 +55,7 @@ export const GUEST_FILES = [
   'power-off',
   'bashrc',
   'lib.sh',
+  'rapido.service',
 ] as const;
 
 export type GuestFile = (typeof GUEST_FILES)[number];
@@ -66,6 +69,9 @@ export interface GuestCommand {
 }
 
 export const COMMAND_DIRECTORY = '/rapido/command';
+
+/** Names of tests, a line each, that scripts leave out or skip. */
+const DONE_FILE = '/rapido/tests-done';
 
 /** Plans the topmost layer: rapido's own part of the guest and what changes with every call. */
 export function planOverlay(request: OverlayRequest): OverlayEntry[] {
@@ -102,6 +108,9 @@ export function planOverlay(request: OverlayRequest): OverlayEntry[] {
             request.command.script.content,
           ),
         ]),
+    ...(request.done.length === 0
+      ? []
+      : [{ path: DONE_FILE, mode: 0o644, data: `${request.done.join('\n')}\n` }]),
     ...request.programs.map((path) => ({
       path: `/usr/local/bin/${basename(path)}`,
       target: path,
@@ -111,6 +120,7 @@ export function planOverlay(request: OverlayRequest): OverlayEntry[] {
       mode: 0o644,
       data,
     })),
+    ...(request.init === 'systemd' ? systemdEntries(guestFiles['rapido.service']) : []),
     ...Object.entries(request.contents).map(([path, data]) => ({ path, mode: 0o644, data })),
   ];
 }
@@ -227,11 +237,18 @@ function formatBootScript(request: OverlayRequest): string {
     ...(request.network?.dhcpClient === undefined
       ? []
       : [`RAPIDO_DHCP_CLIENT=${request.network.dhcpClient}`]),
+    ...formatZram(request.zram),
     `RAPIDO_AUTORUN=(${autorun})`,
+    ...(request.init === undefined ? [] : [`RAPIDO_INIT=${request.init}`]),
     `RAPIDO_DIRECTORY=${quoteForShell(request.directory ?? '')}`,
     ...Object.entries(request.conf).map(([key, value]) => `export ${key}=${quoteForShell(value)}`),
     '',
   ].join('\n');
+}
+
+function formatZram(zram: OverlayRequest['zram']): string[] {
+  const words = Object.entries(zram).map(([name, bytes]) => `${name}=${bytes}`);
+  return words.length === 0 ? [] : [`RAPIDO_ZRAM=${quoteForShell(words.join(' '))}`];
 }
 
 /** The command as an array of bash, with whatever bytes are in it. */

@@ -1,7 +1,7 @@
 import type { ModulesPlan } from '../kmod/modules.ts';
 import type { DhcpClient } from '../net/dhcp-client.ts';
 import type { DirectoryLinks } from './guest-path.ts';
-import type { OverlayEntry } from './overlay.ts';
+import type { OverlayEntry } from './overlay-entry.ts';
 import type { PlannedTree } from './trees-layer.ts';
 import type { PlannedUserspace } from './userspace-layer.ts';
 
@@ -15,8 +15,8 @@ export interface ImagePlan {
   /** Links that the guest's directory tree has: entries go to where they lead. */
   links: DirectoryLinks;
   userspace: PlannedUserspace;
-  /** undefined for a kernel without modules. */
-  modules: ModulesPlan | undefined;
+  /** Of a kernel without modules, only what modprobe is to know of it. */
+  modules: ModulesPlan;
   trees: PlannedTree[];
   overlay: OverlayEntry[];
 }
@@ -30,8 +30,10 @@ export interface ImageInfo {
   kernelRelease: string;
   /** Virtual CPUs that the cut asks for; undefined: whatever the default is. */
   cpus: number | undefined;
-  /** Bytes of memory that the cut asks for. */
+  /** Bytes of memory that the cut asks for, beside its zram devices. */
   memory: number | undefined;
+  /** Its zram devices: name to bytes. */
+  zram: Readonly<Record<string, number>>;
   /** Whether it wants a network, and so has what that takes. */
   network: boolean;
   /** What gets it an address from a DHCP server; undefined: nothing. */

@@ -13,6 +13,8 @@ import { requireKeys } from './expand-keys.ts';
 import type { ImagePlan } from './plan.ts';
 import type { ResolvedNetwork } from './resolve-network.ts';
 import type { Problem, ResolveRequest } from './resolve-request.ts';
+import { ZRAM_COMPRESSORS } from './resolve-zram.ts';
+import { SYSTEMD_DRIVERS } from './systemd.ts';
 
 /** Modules that the control channel needs; a kernel without them uses the second serial port. */
 const CHANNEL_DRIVERS = ['virtio_pci', 'virtio_console'];
@@ -35,7 +37,7 @@ const PROTOCOL_DRIVERS = ['af_packet', 'ipv6'];
 const BUSES = ['virtio', 'nvme'] as const;
 
 export interface ResolvedModules {
-  tree: ModuleTree | undefined;
+  tree: ModuleTree;
   plan: ImagePlan['modules'];
   /** What init loads. */
   load: string[];
@@ -55,7 +57,7 @@ export interface ResolvedModules {
 /** Chooses the kernel modules of a cut, and those that init needs to reach rapido. */
 export function resolveModules(
   request: ResolveRequest,
-  network: ResolvedNetwork,
+  { network, zram }: { network: ResolvedNetwork; zram: Readonly<Record<string, number>> },
   problems: Problem[],
 ): ResolvedModules {
   const { cut, conf, kernel, extras } = request;
@@ -80,16 +82,25 @@ export function resolveModules(
     ...((share || sharesResults) && hasAll(SHARE_DRIVERS) ? ['virtio_pci', ...SHARE_DRIVERS] : []),
     ...(wantsRandom ? available(['virtio_rng']) : []),
   ];
+  const hasZram = Object.keys(zram).length > 0;
   const optional = cut.cut.optionalDrivers ?? [];
   const required = (cut.cut.drivers ?? []).map((name) =>
     requireKeys(name, 'drivers', conf, problems),
   );
-  const wanted = [...required.filter((name) => name !== undefined), ...extras.drivers];
+  const wanted = [
+    ...required.filter((name) => name !== undefined),
+    ...extras.drivers,
+    ...(hasZram ? ['zram'] : []),
+  ];
   const buses = BUSES.filter((bus) => hasAll(DISK_DRIVERS[bus]));
   const forDisks = buses.flatMap((bus) => DISK_DRIVERS[bus]);
   const forNetwork = network.wanted ? [...NETWORK_DRIVERS, ...available(PROTOCOL_DRIVERS)] : [];
   const plan = planModules(tree, [
-    ...new Set([...own, ...forDisks, ...forNetwork, ...wanted, ...available(optional)]),
+    ...new Set([
+      ...[...own, ...forDisks, ...forNetwork, ...wanted, ...available(optional)],
+      ...(hasZram ? available(ZRAM_COMPRESSORS) : []),
+      ...(cut.cut.init === 'systemd' ? available(SYSTEMD_DRIVERS) : []),
+    ]),
   ]);
   for (const { name, suggestion } of plan.missing) {
     const meant = suggestion === undefined ? '' : `; did you mean ${suggestion}?`;
@@ -100,8 +111,8 @@ export function resolveModules(
   const loadable = (names: readonly string[]): string[] =>
     names.filter((name) => !plan.builtin.includes(name));
   return {
-    tree: kernel.modules === undefined ? undefined : tree,
-    plan: kernel.modules === undefined ? undefined : plan,
+    tree,
+    plan,
     load: loadable([...new Set(own)]),
     diskBuses: buses,
     loadForDisks: Object.fromEntries(buses.map((bus) => [bus, loadable(DISK_DRIVERS[bus])])),

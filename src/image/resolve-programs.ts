@@ -2,12 +2,13 @@ import { basename, join, resolve } from 'node:path';
 import type { Conf } from '../conf/conf.ts';
 import { parseShebang, SHEBANG_MAX } from '../elf/elf.ts';
 import { findProgram, programSearchPath, SYSTEM_DIRECTORIES } from '../host/programs.ts';
-import { isFile } from '../sys/stat.ts';
+import { isExecutableFile, isFile } from '../sys/stat.ts';
 import { expandKeys, requireKeys } from './expand-keys.ts';
 import type { AutorunScript } from './overlay.ts';
 import type { ResolvedCommand } from './resolve-command.ts';
 import type { ResolvedNetwork } from './resolve-network.ts';
 import type { Problem, ResolveRequest } from './resolve-request.ts';
+import { SYSTEMD_PATHS } from './systemd.ts';
 import { canDracutInstall } from './userspace-layer.ts';
 
 /** Programs that guest/init and guest/session run. */
@@ -69,6 +70,9 @@ export function resolvePrograms(
     if (expanded !== undefined && look(expanded) === undefined) {
       problems.push({ message: `no program ${expanded}`, program: basename(expanded) });
     }
+  }
+  if (cut.cut.init === 'systemd' && !SYSTEMD_PATHS.some(isExecutableFile)) {
+    problems.push({ message: 'init: there is no systemd on this host', program: 'systemctl' });
   }
   // One that nobody has is for the guest to complain of, as a shell does.
   if (command?.program !== undefined) look(command.program);

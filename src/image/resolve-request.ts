@@ -32,8 +32,11 @@ export interface ResolveRequest {
   conf: Conf;
   kernel: Kernel;
   extras: CutExtras;
-  /** The image is for a run with nobody watching; without a command, the cut's own. */
-  run: { command: CommandRequest | undefined } | undefined;
+  /**
+   * The image is for a run with nobody watching; without a command, the cut's own. `done`: names of
+   * tests that it need not run again.
+   */
+  run: { command: CommandRequest | undefined; done: readonly string[] } | undefined;
   output: string;
   directories: Directories;
   env: Readonly<Record<string, string | undefined>>;

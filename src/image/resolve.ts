@@ -15,11 +15,13 @@ import { resolveModules } from './resolve-modules.ts';
 import { resolveNetwork } from './resolve-network.ts';
 import { resolveDracut, resolvePrograms } from './resolve-programs.ts';
 import type { Problem, ResolveRequest } from './resolve-request.ts';
+import { resolveZram } from './resolve-zram.ts';
+import { SYSTEMD_DRACUT_MODULE } from './systemd.ts';
 import { readTerminfo } from './terminfo.ts';
 
 export interface ResolvedImage {
   plan: ImagePlan;
-  moduleTree: ModuleTree | undefined;
+  moduleTree: ModuleTree;
   /** What a run will run. */
   command: GuestCommand | undefined;
   /** Names of optional binaries and drivers that are not here. */
@@ -43,7 +45,8 @@ export function resolveImage(request: ResolveRequest): ResolvedImage {
   const command = resolveCommand(request, directory, trees, problems);
   const network = resolveNetwork(request, problems);
   const programs = resolvePrograms(request, { autorun, command, network }, problems);
-  const modules = resolveModules(request, network, problems);
+  const zram = resolveZram(request, problems);
+  const modules = resolveModules(request, { network, zram }, problems);
   const dracut = resolveDracut(request.conf, problems);
   refuse(request, problems);
 
@@ -58,6 +61,7 @@ export function resolveImage(request: ResolveRequest): ResolvedImage {
       kernelRelease: kernel.release,
       cpus: resources.cpus,
       memory: resources.memory === undefined ? undefined : parseMemory(resources.memory),
+      zram,
       network: network.wanted,
       dhcpClient: network.dhcpClient,
       channel: modules.channel,
@@ -69,7 +73,11 @@ export function resolveImage(request: ResolveRequest): ResolvedImage {
     links: readDirectoryLinks(),
     userspace: {
       ...dracut,
-      modules: ['bash', ...(cut.cut.dracut?.modules ?? [])],
+      modules: [
+        'bash',
+        ...(cut.cut.init === 'systemd' ? [SYSTEMD_DRACUT_MODULE] : []),
+        ...(cut.cut.dracut?.modules ?? []),
+      ],
       install: programs.install,
       extraArguments: [...(cut.cut.dracut?.args ?? []), ...conf.get('DRACUT_EXTRA_ARGS')],
     },
@@ -86,6 +94,7 @@ export function resolveImage(request: ResolveRequest): ResolvedImage {
       network: network.wanted
         ? { loadModules: modules.loadForNetwork, dhcpClient: network.dhcpClient }
         : undefined,
+      zram,
       autorun,
       directory,
       conf: settings,
@@ -94,10 +103,12 @@ export function resolveImage(request: ResolveRequest): ResolvedImage {
         ...programs.outside,
         ...Object.keys(cut.cut.contents ?? {}),
       ],
+      init: cut.cut.init,
       contents: cut.cut.contents ?? {},
       programs: programs.outside,
       terminfo: readTerminfo(request.env.TERM),
       command,
+      done: request.run?.done ?? [],
     }),
   };
   return {

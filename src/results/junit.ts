@@ -1,3 +1,4 @@
+import { stripVTControlCharacters } from 'node:util';
 import type { RunResult, RunSplat, TestResult } from './run-result.ts';
 
 /** What came over the run's channels, whole or its end. */
@@ -265,7 +266,6 @@ function escapeAttribute(value: string): string {
 
 /** XML 1.0 has no way to write these, escaped or not. */
 const NOT_XML = /[^\t\n\r\u{20}-\u{d7ff}\u{e000}-\u{fffd}\u{10000}-\u{10ffff}]/gu;
-const COLOURS = /\x1b(?:\[[0-?]*[ -/]*[@-~]|\][^\x07\x1b]*(?:\x07|\x1b\\))/g;
 
 const ENTITIES: Readonly<Record<string, string>> = {
   '&': '&amp;',
@@ -277,8 +277,7 @@ const ENTITIES: Readonly<Record<string, string>> = {
 
 /** Any text for XML: without colours, and `\ufffd` for what XML cannot hold. */
 function escapeXml(text: string): string {
-  return text
-    .replace(COLOURS, '')
+  return stripVTControlCharacters(text)
     .replaceAll('\r\n', '\n')
     .replace(NOT_XML, '\ufffd')
     .replace(/[&<>"\r]/g, (character) => ENTITIES[character]!);

@@ -2,6 +2,33 @@ import { closeSync, openSync, writeSync } from 'node:fs';
 import { basename } from 'node:path';
 import { explainSystemError } from '../errors.ts';
 
+/** What comes out of the VMs of a run, as it comes: that of one after that of the other. */
+export interface RunLogs {
+  console: LogFile;
+  stdout: LogFile;
+  stderr: LogFile;
+  /** Files that are incomplete, with the reason. */
+  unwritten: readonly string[];
+  /** A second time it does nothing more. */
+  close: () => void;
+}
+
+export function openRunLogs(paths: Record<'console' | 'stdout' | 'stderr', string>): RunLogs {
+  const unwritten: string[] = [];
+  const logs = {
+    console: openLogFile(paths.console, unwritten),
+    stdout: openLogFile(paths.stdout, unwritten),
+    stderr: openLogFile(paths.stderr, unwritten),
+  };
+  return {
+    ...logs,
+    unwritten,
+    close: () => {
+      for (const log of Object.values(logs)) log.close();
+    },
+  };
+}
+
 export interface LogFile {
   write: (chunk: Buffer) => void;
   close: () => void;

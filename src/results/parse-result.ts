@@ -1,6 +1,6 @@
 import { z } from 'zod';
 import type { ShownDisk } from '../vm/disks.ts';
-import type { RunResult, RunSplat, RunTimes, TestResult } from './run-result.ts';
+import type { RunBoot, RunResult, RunSplat, RunTimes, TestResult } from './run-result.ts';
 
 /** The version of result.json that this rapido writes and reads. */
 const VERSION = 1;
@@ -28,6 +28,7 @@ const splat = {
   text,
   decoded: text.optional(),
   during: text.optional(),
+  boot: z.int().optional(),
   excused: text.optional(),
 } satisfies Fields<RunSplat>;
 
@@ -50,10 +51,24 @@ const times = {
   total: milliseconds,
 } satisfies Fields<RunTimes>;
 
+const verdict = z.enum(['pass', 'fail', 'crash', 'splat', 'timeout', 'interrupted', 'error']);
+
+const boot = {
+  verdict,
+  reason: text,
+  tests: z.int(),
+  times: z.object({
+    boot: milliseconds.optional(),
+    autorun: milliseconds.optional(),
+    command: milliseconds.optional(),
+    powerOff: milliseconds.optional(),
+  } satisfies Fields<RunBoot['times']>),
+} satisfies Fields<RunBoot>;
+
 const fields = {
   version: z.literal(VERSION),
   id: text,
-  verdict: z.enum(['pass', 'fail', 'crash', 'splat', 'timeout', 'interrupted', 'error']),
+  verdict,
   status,
   reason: text,
   cut: text,
@@ -78,6 +93,7 @@ const fields = {
     .optional(),
   started: z.iso.datetime({ offset: true }),
   times: z.object(times),
+  boots: z.array(z.object(boot)).optional(),
   tests: z.array(z.object(test)),
   splats: z.array(z.object(splat)),
   notes: z.array(text),

@@ -1,15 +1,15 @@
 import { StringDecoder } from 'node:string_decoder';
 import type { GuestEvent } from '../vm/guest-events.ts';
-import { openLogFile } from './log-file.ts';
+import type { RunLogs } from './log-file.ts';
 import type { RunSplat } from './run-result.ts';
 import { collectSplats, type SplatOptions } from './splat-collection.ts';
 import { collectTests, type FoundTests, type TestOptions } from './test-collection.ts';
 
 export interface RecorderOptions extends SplatOptions, TestOptions {
-  files: { console: string; stdout: string; stderr: string };
+  logs: RunLogs;
 }
 
-/** Writes down what comes out of a VM, and reads it on the way. */
+/** Writes down what comes out of one VM, and reads it on the way. */
 export interface Recorder {
   onEvent: (event: GuestEvent) => void;
   /** @returns 'crashed' once the kernel cannot go on */
@@ -17,23 +17,16 @@ export interface Recorder {
   onOutput: (name: 'stdout' | 'stderr', chunk: Buffer) => void;
   /** rapido ends the VM: what the kernel says after that does not count. */
   onEnding: (why: string) => void;
-  /** Closes the files; a second time it does nothing more. */
+  /** There is nothing more to come; a second time it does nothing. */
   finish: () => Findings;
 }
 
 export interface Findings extends FoundTests {
   splats: RunSplat[];
-  /** Files that are incomplete, with the reason. */
-  unwritten: string[];
 }
 
 export function createRecorder(options: RecorderOptions): Recorder {
-  const unwritten: string[] = [];
-  const logs = {
-    console: openLogFile(options.files.console, unwritten),
-    stdout: openLogFile(options.files.stdout, unwritten),
-    stderr: openLogFile(options.files.stderr, unwritten),
-  };
+  const { logs } = options;
   const splats = collectSplats(options);
   const tests = collectTests(options, splats.testEnded);
   const consoleLines = splitLines(splats.push);
@@ -58,9 +51,17 @@ export function createRecorder(options: RecorderOptions): Recorder {
       if (findings !== undefined) return findings;
       consoleLines.end();
       stdoutLines.end();
-      for (const log of Object.values(logs)) log.close();
       const found = tests.finish();
-      findings = { ...found, splats: splats.finish(), unwritten };
+      const seen = splats.finish();
+      const crash = seen.findLast(({ severity }) => severity === 'fatal');
+      const message =
+        crash === undefined ? 'it was running when the output ended' : `crashed: ${crash.title}`;
+      for (const name of found.unfinished) {
+        const test = { name, status: 'fail', message } as const;
+        found.tests.push(test);
+        options.listener?.onTest(test);
+      }
+      findings = { ...found, splats: seen };
       return findings;
     },
   };

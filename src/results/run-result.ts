@@ -31,6 +31,8 @@ export interface RunResult {
   /** ISO 8601. */
   started: string;
   times: RunTimes;
+  /** Each boot of a run that went on after a crash; undefined: there was one. */
+  boots?: RunBoot[] | undefined;
   /** What the output of the command said of single tests. */
   tests: TestResult[];
   /** What the kernel complained of, in the order of the first of each. */
@@ -75,7 +77,7 @@ export type RunCommand =
   /** `-f`: the host's path of a script. */
   | { script: string };
 
-/** How long each phase took; undefined: it was not reached, or did not end. */
+/** How long each phase took, in all boots; undefined: it was not reached, or did not end. */
 export interface RunTimes {
   build: number | undefined;
   cut: number | undefined;
@@ -86,6 +88,15 @@ export interface RunTimes {
   /** From the end of the command to the end of QEMU. */
   powerOff: number | undefined;
   total: number;
+}
+
+/** A VM of a run, from its start to its end. */
+export interface RunBoot {
+  verdict: Verdict;
+  reason: string;
+  /** How many of the tests are of this boot: they stand in the order of the boots. */
+  tests: number;
+  times: Pick<RunTimes, 'boot' | 'autorun' | 'command' | 'powerOff'>;
 }
 
 export interface TestResult {
@@ -114,6 +125,8 @@ export interface RunSplat {
   decoded?: string | undefined;
   /** The test, autorun script or phase in which the first one came. */
   during: string | undefined;
+  /** In which boot that was, from 1, where there were several. */
+  boot?: number | undefined;
   /** Why it is excused, in the words of the file of expected splats. */
   excused?: string | undefined;
 }

@@ -9,6 +9,7 @@ import {
   type TestChange,
 } from './compare.ts';
 import type {
+  RunBoot,
   RunCommand,
   RunKernel,
   RunResult,
@@ -192,6 +193,7 @@ export function formatRun(run: ShownRun, { paint, now, timeZone }: Surroundings)
     ],
     ['disks', vm?.disks?.map(describeDisk).join('; ') || undefined],
     ['times', formatTimes(times)],
+    ['boots', result.boots && formatBoots(result.boots)],
     ['tests', result.tests.length === 0 ? undefined : formatSummary(result.tests)],
   ];
   return [
@@ -250,6 +252,11 @@ function formatTimes(times: RunTimes): string {
     return time === undefined ? [] : [`${name} ${formatDuration(time)}`];
   });
   return [...phases, `${formatDuration(times.total)} in all`].join(', ');
+}
+
+function formatBoots(boots: readonly RunBoot[]): string {
+  const crashed = boots.filter(({ verdict }) => verdict === 'crash').length;
+  return `${boots.length}, of which ${crashed === boots.length ? 'all' : crashed} crashed`;
 }
 
 function formatFailedTests(tests: readonly TestResult[], paint: Paint): string[] {

@@ -203,6 +203,28 @@ export function carryFile(run: RunDirectory, name: string): void {
 }
 
 /**
+ * The newest earlier run of the same cut and command that was seen to end, and told of tests: what this
+ * one will do, as far as anybody knows.
+ */
+export function findEarlierRun(
+  run: RunDirectory,
+  command: RunResult['command'],
+): RunResult | undefined {
+  const parent = dirname(run.path);
+  const cut = parseId(run.id)?.cut;
+  const wanted = JSON.stringify(command);
+  for (const id of runIds(parent)) {
+    if (id === run.id || parseId(id)?.cut !== cut) continue;
+    const state = readResult(join(parent, id, RESULT));
+    if (state?.state !== 'finished') continue;
+    const { result } = state;
+    const hasEnded = result.commandStatus !== undefined && result.tests.length > 0;
+    if (hasEnded && JSON.stringify(result.command) === wanted) return result;
+  }
+  return undefined;
+}
+
+/**
  * Removes the oldest runs that have ended, until `keep` of them are left. The one that `latest` leads
  * to is always among those, and nothing but runs is removed.
  * @returns the IDs of what was removed

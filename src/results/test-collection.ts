@@ -4,6 +4,7 @@ import { createFstestsParser } from '../suites/fstests.ts';
 import { createKtapParser } from '../suites/ktap/ktap.ts';
 import { createLtpParser } from '../suites/ltp.ts';
 import type { SuiteListener, SuiteParser } from '../suites/suite.ts';
+import type { TestListener } from './progress.ts';
 import type { TestResult } from './run-result.ts';
 
 /** How many tests are kept, and how many failures beside them. */
@@ -14,6 +15,9 @@ export interface TestOptions {
   format: OutputFormat | undefined;
   /** Whether that must be told there: a lack of it is a problem. */
   mustTellTests: boolean;
+  /** Tests that an earlier boot of the run has told: that they are skipped now is nothing new. */
+  done?: readonly string[] | undefined;
+  listener?: TestListener | undefined;
 }
 
 /** What the output of the command says of single tests. */
@@ -31,6 +35,8 @@ export interface FoundTests {
   testProblems: string[];
   /** How many are not kept; none of them failed, unless there were too many of those. */
   testsDropped: number;
+  /** Tests that had begun and have no result. */
+  unfinished: string[];
 }
 
 /** How each format is read. */
@@ -42,7 +48,7 @@ const PARSERS: Readonly<Record<OutputFormat, (listener: SuiteListener) => SuiteP
 };
 
 export function collectTests(
-  { format, mustTellTests }: TestOptions,
+  { format, mustTellTests, done = [], listener }: TestOptions,
   onTest: (name: string) => void,
 ): TestCollection {
   const tests: TestResult[] = [];
@@ -52,17 +58,24 @@ export function collectTests(
     return {
       push: () => {},
       partial: () => {},
-      finish: () => ({ tests, testProblems: [], testsDropped }),
+      finish: () => ({ tests, testProblems: [], testsDropped, unfinished: [] }),
     };
   }
+  // A program is done where one of the tests in it is.
+  const isDone = new Set(done.flatMap((name) => [name, ...namesAround(name)]));
   /** Tests that have begun and have no result. */
   const inFlight = new Set<string>();
   const parser = PARSERS[format]({
-    onStart: (path) => inFlight.add(path.join('/')),
+    onStart: (path) => {
+      inFlight.add(path.join('/'));
+      listener?.onStart(path.join('/'));
+    },
     onTest: ({ path, ...result }) => {
       const name = path.join('/');
       inFlight.delete(name);
+      if (result.status === 'skip' && isDone.has(name)) return;
       onTest(name);
+      listener?.onTest({ name, ...result });
       if (result.status === 'fail') failures++;
       const isKept =
         tests.length < MOST_TESTS || (result.status === 'fail' && failures <= MOST_TESTS);
@@ -74,18 +87,22 @@ export function collectTests(
     push: (line) => parser.push(line),
     partial: (text) => parser.partial?.(text),
     finish: () => {
-      const { found, problems, skipped } = parser.end();
-      for (const name of inFlight) {
-        onTest(name);
-        tests.push({ name, status: 'fail', message: 'it was running when the output ended' });
-      }
-      if (skipped !== undefined && tests.length === 0) {
+      const { found, problems, skipped, unfinished = [] } = parser.end();
+      for (const path of unfinished) inFlight.add(path.join('/'));
+      for (const name of inFlight) onTest(name);
+      const isEmpty = tests.length + inFlight.size + done.length === 0;
+      if (skipped !== undefined && isEmpty) {
         tests.push({ name: 'all tests', status: 'skip', message: skipped });
-      }
-      if (found && tests.length === 0 && problems.length === 0)
-        problems.push('it tells of no test');
+      } else if (found && isEmpty && problems.length === 0) problems.push('it tells of no test');
       const none = mustTellTests ? [`it holds no results in the form ${format}`] : [];
-      return { tests, testProblems: found ? problems : none, testsDropped };
+      const testProblems = found ? problems : none;
+      return { tests, testProblems, testsDropped, unfinished: [...inFlight] };
     },
   };
+}
+
+/** `a` and `a/b` of `a/b/c`. */
+function namesAround(name: string): string[] {
+  const parts = name.split('/');
+  return parts.slice(1).map((_, index) => parts.slice(0, index + 1).join('/'));
 }

@@ -290,3 +290,32 @@ function complain({ outcome: { problems } }: Parser, problem: string): void {
 function emptySummary(): Summary {
   return { ran: undefined, notRun: undefined, failed: [], isInterrupted: false };
 }
+
+/** Seconds that tests took, by name, as check.time of xfstests has them: `generic/001 4` a line. */
+export function parseCheckTime(text: string): Map<string, number> {
+  return new Map(
+    text.split('\n').flatMap((line) => {
+      const [, name, seconds] = /^(\S+) (\d+)$/.exec(line) ?? [];
+      return name === undefined ? [] : [[name, Number(seconds)] as const];
+    }),
+  );
+}
+
+/** The text of check.time with what tests took since. */
+export function updateCheckTime(
+  text: string,
+  tests: readonly { name: string; status: TestStatus; duration?: number | undefined }[],
+): string {
+  const times = parseCheckTime(text);
+  for (const { name, status, duration } of tests) {
+    if (status === 'pass' && duration !== undefined) times.set(name, Math.round(duration / 1000));
+  }
+  return [...times].map(([name, seconds]) => `${name} ${seconds}\n`).join('');
+}
+
+/** Options of `check` with which tests run more than once: by their names alone they are not done. */
+const REPEATING = ['-i', '-I', '-L'];
+
+export function repeatsTests(words: readonly string[]): boolean {
+  return words.some((word) => REPEATING.includes(word));
+}

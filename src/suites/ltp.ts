@@ -1,8 +1,6 @@
+import { stripVTControlCharacters } from 'node:util';
+import { createRecentLines, type RecentLines } from './recent-lines.ts';
 import type { SuiteListener, SuiteOutcome, SuiteParser, SuiteTest, TestStatus } from './suite.ts';
-
-/** How much of the end of a test's output is kept. */
-const MOST_LINES = 100;
-const MOST_CHARACTERS = 16 * 1024;
 
 /**
  * Bits of the exit status of a test: `include/tst_res_flags.h` of https://github.com/linux-test-project/ltp.
@@ -19,8 +17,7 @@ interface OpenTest {
   tag: string | undefined;
   /** In the part that the test printed. */
   isOutput: boolean;
-  lines: string[];
-  characters: number;
+  recent: RecentLines;
   /** First message of each kind. */
   said: Map<string, string>;
   /** From the part <<<execution_status>>>. */
@@ -69,7 +66,7 @@ function takeLine(parser: Parser, line: string): void {
 
 function startTest(): OpenTest {
   return {
-    ...{ tag: undefined, isOutput: false, lines: [], characters: 0 },
+    ...{ tag: undefined, isOutput: false, recent: createRecentLines() },
     ...{ said: new Map(), status: new Map() },
   };
 }
@@ -92,14 +89,10 @@ function takeFields({ listener, counts }: Parser, open: OpenTest, line: string):
 const MESSAGE = /^\S+(?::\d+:|\s+\d+)\s+(TPASS|TFAIL|TBROK|TCONF|TWARN)\b[^:]*:\s*(.*)$/;
 
 function addOutput(open: OpenTest, raw: string): void {
-  const line = raw.replace(/\x1b\[[\d;]*m/g, '');
+  const line = stripVTControlCharacters(raw);
   const [, kind, text = ''] = MESSAGE.exec(line) ?? [];
   if (kind !== undefined && !open.said.has(kind)) open.said.set(kind, text);
-  open.lines.push(line);
-  open.characters += line.length;
-  while (open.lines.length > MOST_LINES || open.characters > MOST_CHARACTERS) {
-    open.characters -= open.lines.shift()!.length;
-  }
+  open.recent.add(line);
 }
 
 function endTest(parser: Parser, open: OpenTest): void {
@@ -109,12 +102,13 @@ function endTest(parser: Parser, open: OpenTest): void {
     return;
   }
   const { status, message } = judge(open);
+  const output = open.recent.take();
   const seconds = Number(open.status.get('duration'));
   const test: SuiteTest = {
     path: [open.tag],
     status,
     ...(message !== undefined && { message }),
-    ...(status === 'fail' && open.lines.length > 0 && { output: open.lines.join('\n') }),
+    ...(status === 'fail' && output !== '' && { output }),
     ...(Number.isFinite(seconds) && { duration: Math.round(seconds * 1000) }),
   };
   parser.listener.onTest(test);

@@ -38,4 +38,6 @@ export interface SuiteOutcome {
   problems: string[];
   /** Why nothing was tested, where the output as a whole says so. */
   skipped?: string | undefined;
+  /** Tests that had begun when the output ended, of a suite that does not say when one begins. */
+  unfinished?: readonly (readonly string[])[] | undefined;
 }

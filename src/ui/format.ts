@@ -1,3 +1,5 @@
+import { stripVTControlCharacters } from 'node:util';
+
 /** 1536 as "1.5 KiB". */
 export function formatBytes(bytes: number): string {
   const units = ['B', 'KiB', 'MiB', 'GiB', 'TiB'];
@@ -17,8 +19,7 @@ export function formatSeconds(ms: number): string {
 
 /** One line without control characters: what a guest said must not drive the terminal. */
 export function toPlainText(text: string): string {
-  return text
-    .replace(/\x1b\[[0-?]*[ -/]*[@-~]/g, '')
+  return stripVTControlCharacters(text)
     .replace(/[\x00-\x1f\x7f-\x9f]+/g, ' ')
     .trimEnd();
 }

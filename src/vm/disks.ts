@@ -335,24 +335,26 @@ export function refuseDisksInUse(
 
 /**
  * What guest/init learns of the disks: `virtio/TEST_DEV,nvme/disk2`. It loads the drivers of these
- * buses and waits for disks of these serials. Disks in QEMU's extra arguments have no serial that
- * rapido knows: `virtio/`.
+ * buses and waits for disks of these serials. A disk in QEMU's extra arguments may have none: `virtio/`.
  */
 export function disksParameter(
   disks: readonly Pick<DiskPlan, 'bus' | 'serial'>[],
   extraArguments: readonly string[],
 ): string | undefined {
-  const extra = busesOf(extraArguments).map((bus) => `${bus}/`);
-  const words = [...disks.map(({ bus, serial }) => `${bus}/${serial}`), ...extra];
-  return words.length === 0 ? undefined : words.join(',');
+  const own = disks.map(({ bus, serial }) => `${bus}/${serial}`);
+  const extra = extraArguments.flatMap((word) => {
+    const bus = busOf(word);
+    const [, serial = ''] = /,serial=([\w.-]+)(?:,|$)/.exec(word) ?? [];
+    return bus === undefined ? [] : [`${bus}/${serial}`];
+  });
+  const words = new Set([...own, ...extra]);
+  return words.size === 0 ? undefined : [...words].join(',');
 }
 
-function busesOf(qemuArguments: readonly string[]): DiskBus[] {
-  const has = (pattern: RegExp): boolean => qemuArguments.some((word) => pattern.test(word));
-  return [
-    ...(has(/^virtio-blk|\bif=virtio\b/) ? (['virtio'] as const) : []),
-    ...(has(/^nvme\b/) ? (['nvme'] as const) : []),
-  ];
+/** That of the disk which an argument of QEMU adds. */
+function busOf(qemuArgument: string): DiskBus | undefined {
+  if (/^virtio-blk|\bif=virtio\b/.test(qemuArgument)) return 'virtio';
+  return /^nvme\b/.test(qemuArgument) ? 'nvme' : undefined;
 }
 
 /** What tells a user which disk it is. */

@@ -28,6 +28,13 @@ const MISTAKES: Readonly<Record<string, readonly string[]>> = {
   'nothing after `--`': ['simple-example', '--'],
   'a limit that is none': ['--timeout', 'soon', 'simple-example', '--', 'true'],
   'a junit file in no directory': ['--junit', 'out/junit.xml', 'simple-example', '--', 'true'],
+  'to go on after a crash without a suite': [
+    '--resume-after-crash',
+    'simple-example',
+    '--',
+    'true',
+  ],
+  'to go on with tests that repeat': ['--resume-after-crash', 'fstests-xfs', '--', '-i', '2'],
   'a conf that does not exist': ['--conf', 'nowhere', 'simple-example', '--', 'true'],
 };
 
@@ -63,6 +70,12 @@ describe('mistakes', () => {
         hint: a number above 0 with s, m, h or d, 24d at most: --timeout 90s, --timeout 10m
       a junit file in no directory: 125
       rapido: error: --junit: there is no directory ~/out
+      to go on after a crash without a suite: 125
+      rapido: error: --resume-after-crash: simple-example cannot leave out tests that are done
+        hint: cuts of test suites can; for your own: \`test.resumes\` in docs/writing-cuts.md
+      to go on with tests that repeat: 125
+      rapido: error: --resume-after-crash: check is to run tests more than once (-i, -I, -L)
+        hint: by their names it cannot be told which of those are done
       a conf that does not exist: 125
       rapido: error: conf file nowhere, named by --conf, does not exist
         hint: Name a file that can be read, or leave --conf out.

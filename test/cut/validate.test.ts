@@ -17,7 +17,13 @@ const FULL: Cut = {
   dracut: { modules: ['network'], args: ['--no-early-microcode'] },
   autorun: ['zram.sh', 'xfs.sh'],
   directory: '/xfstests',
-  test: { command: ['./check', '-g', 'quick'], output: 'fstests', carry: ['check.time'] },
+  test: {
+    command: ['./check', '-g', 'quick'],
+    output: 'fstests',
+    carry: ['check.time'],
+    resumes: true,
+  },
+  zram: { TEST_DEV: '1G', POOL: { size: '${MY_KEY}', when: { MY_FILESYSTEM: 'btrfs' } } },
   resources: { cpus: 255, memory: '512M' },
   network: true,
   conf: {
@@ -70,6 +76,11 @@ describe('refused, naming the file and the field', () => {
     { directory: '' },
     { test: { carry: ['../check.time'] } },
     { test: { carry: ['..'] } },
+    { test: { resumes: 'yes' } },
+    { zram: ['1G'] },
+    { zram: { 'a name': '1G' } },
+    { zram: { SCRATCH: 'large' } },
+    { zram: { SCRATCH: { size: '1G', wen: {} } } },
     { resources: { cpus: 0 } },
     { resources: { cpus: 1.5 } },
     { resources: { memory: 512 } },
@@ -133,6 +144,16 @@ describe('refused, naming the file and the field', () => {
           test.carry[0]: must be the name of a file, no path
       {"test":{"carry":[".."]}}
           test.carry[0]: must be the name of a file, no path
+      {"test":{"resumes":"yes"}}
+          test.resumes: must be true or false, not a string
+      {"zram":["1G"]}
+          zram: must be an object, not a list
+      {"zram":{"a name":"1G"}}
+          zram["a name"]: must be 1 to 20 letters, digits, "_", "-" or "."
+      {"zram":{"SCRATCH":"large"}}
+          zram.SCRATCH: must be a size: 512M, 2G
+      {"zram":{"SCRATCH":{"size":"1G","wen":{}}}}
+          zram.SCRATCH.wen: no such field; did you mean when?
       {"resources":{"cpus":0}}
           resources.cpus: Too small: expected number to be >=1
       {"resources":{"cpus":1.5}}

@@ -1,4 +1,4 @@
-import { execFileSync, spawn } from 'node:child_process';
+import { execFileSync, spawn, spawnSync } from 'node:child_process';
 import { once } from 'node:events';
 import {
   chmodSync,
@@ -15,10 +15,10 @@ import {
   utimesSync,
   writeFileSync,
 } from 'node:fs';
-import { join } from 'node:path';
+import { dirname, join } from 'node:path';
 import { setTimeout as sleep } from 'node:timers/promises';
 import { describe, expect, it, onTestFinished } from 'vitest';
-import { readCpio } from '../../src/cpio/read.ts';
+import { readCpio, readCpioData } from '../../src/cpio/read.ts';
 import { CHANNEL_MODULES, hostKernel, makeKernelTree } from '../support/kernel-tree.ts';
 import { ORDINARY_USER } from '../support/typescript-process.ts';
 import { CHECKOUT, createWorkspace, RAPIDO, run, type Workspace } from '../support/workspace.ts';
@@ -345,6 +345,31 @@ describe.skipIf(hostKernel() === undefined)('rapido cut', () => {
     const name = /([^/]+)\.ko$/m.exec(builtin)?.[1] ?? '';
     expect(name).not.toBe('');
     await home.cut('--driver', name);
+  });
+
+  it('lets modprobe in the guest know what is built into a kernel without loadable modules', async () => {
+    const home = createSmall();
+    const tree = join(home.directory, 'linux');
+    const { release } = hostKernel()!;
+    const config = join(tree, '.config');
+    writeFileSync(config, readFileSync(config, 'utf8').replace('CONFIG_MODULES=y\n', ''));
+    rmSync(join(tree, 'mods'), { recursive: true });
+    writeFileSync(join(tree, 'modules.builtin'), 'kernel/drivers/block/zram/zram.ko\n');
+    await home.cut();
+    const root = join(home.directory, 'root');
+    const image = readFileSync(join(home.images, 'small.img'));
+    for (const member of readCpio(image)) {
+      const path = member.path.toString();
+      if (!path.includes(`/modules/${release}/`)) continue;
+      mkdirSync(dirname(join(root, path)), { recursive: true });
+      writeFileSync(join(root, path), readCpioData(image, member));
+    }
+    const base = existsSync(join(root, 'usr')) ? join(root, 'usr') : root;
+    const modprobe = (name: string) =>
+      spawnSync('modprobe', ['-d', base, '-S', release, name], {
+        env: { PATH: `${process.env.PATH}:/usr/sbin:/sbin` },
+      }).status;
+    expect({ zram: modprobe('zram'), nosuch: modprobe('nosuch') }).toEqual({ zram: 0, nosuch: 1 });
   });
 
   it('works under umask 077, from any directory, with everything in the image owned by root', async () => {

@@ -32,6 +32,21 @@ test('fstests-local takes what FSTESTS_FSTYP names', async () => {
   expect(stdout).toMatch(/\/mkfs\.ext4\b/);
 });
 
+test('has zram devices of the size that FSTESTS_ZRAM_SIZE says, on Btrfs a pool of them', async () => {
+  const devicesOf = async (name: string, env: Record<string, string> = {}) => {
+    const { stdout } = await planCut(name, env);
+    return [...stdout.matchAll(/^# zram device (.*)$/gm)].map(([, device]) => device);
+  };
+  expect(await devicesOf('fstests-local')).toEqual(['TEST_DEV: 1G', 'SCRATCH_DEV: 1G']);
+  const btrfs = ['TEST_DEV', 'SCRATCH_DEV', ...[2, 3, 4, 5].map((n) => `SCRATCH_DEV_POOL${n}`)];
+  const large = { FSTESTS_ZRAM_SIZE: '3G' };
+  const all = btrfs.map((name) => `${name}: 3G`);
+  expect(await devicesOf('fstests-btrfs', large)).toEqual(all);
+  expect(await devicesOf('fstests-local', { ...large, FSTESTS_FSTYP: 'btrfs' })).toEqual(all);
+  expect(await devicesOf('fstests-ext4', { FSTESTS_ZRAM_SIZE: '0' })).toEqual([]);
+  expect(await devicesOf('fstests-tmpfs')).toEqual([]);
+});
+
 test('fstests-ovl-xfs takes overlayfs and what is below it', async () => {
   const { modules } = await planCut('fstests-ovl-xfs');
   expect(modules).toEqual(expect.arrayContaining(['overlay', 'xfs']));

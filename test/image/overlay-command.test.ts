@@ -5,9 +5,9 @@ import {
   GUEST_FILES,
   type GuestCommand,
   type GuestFile,
-  type OverlayEntry,
   planOverlay,
 } from '../../src/image/overlay.ts';
+import type { OverlayEntry } from '../../src/image/overlay-entry.ts';
 
 function overlay(command: GuestCommand | undefined): OverlayEntry[] {
   const guestFiles = GUEST_FILES.map((name): [GuestFile, Buffer] => [name, Buffer.from('')]);
@@ -18,12 +18,14 @@ function overlay(command: GuestCommand | undefined): OverlayEntry[] {
     ...{
       loadModules: [],
       loadForDisks: {},
+      zram: {},
       autorun: [],
       directory: undefined,
       conf: {},
       occupied: [],
+      init: undefined,
     },
-    ...{ contents: {}, programs: [], terminfo: {}, command },
+    ...{ contents: {}, programs: [], terminfo: {}, command, done: [] },
   });
 }
 

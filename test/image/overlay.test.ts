@@ -20,18 +20,22 @@ const nothing: OverlayRequest = {
     'power-off': Buffer.from('power-off'),
     bashrc: Buffer.from('bashrc'),
     'lib.sh': Buffer.from('lib'),
+    'rapido.service': Buffer.from('[Service]'),
   },
   loadModules: [],
   loadForDisks: {},
   network: undefined,
+  zram: {},
   autorun: [],
   directory: undefined,
   conf: {},
   occupied: [],
+  init: undefined,
   contents: {},
   programs: [],
   terminfo: {},
   command: undefined,
+  done: [],
 };
 
 const textOf = (request: Partial<OverlayRequest>, path: string): string => {
@@ -44,6 +48,7 @@ describe('planOverlay', () => {
     const request = {
       loadModules: ['virtio_pci', '9p'],
       loadForDisks: { virtio: ['virtio_pci', 'virtio_blk'], nvme: [] },
+      zram: { TEST_DEV: 1073741824, 'a.b': 4096 },
       autorun: [
         { name: 'simple-example.sh', content: Buffer.from('') },
         { name: 'it is mine;$(x)', content: Buffer.from('') },
@@ -56,6 +61,7 @@ describe('planOverlay', () => {
       RAPIDO_MODULES='virtio_pci 9p'
       RAPIDO_MODULES_virtio='virtio_pci virtio_blk'
       RAPIDO_MODULES_nvme=''
+      RAPIDO_ZRAM='TEST_DEV=1073741824 a.b=4096'
       RAPIDO_AUTORUN=('00-simple-example.sh' '01-it_is_mine_x_')
       RAPIDO_DIRECTORY='/home/me/my tests'
       export TEXT='it'\\''s "quoted" $HOME

@@ -1,9 +1,16 @@
 import { existsSync, mkdirSync, readFileSync, symlinkSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
-import { expect, test } from 'vitest';
-import { carryFile, createRun, finishRun, type RunDirectory } from '../../src/results/store.ts';
+import { describe, expect, test } from 'vitest';
+import type { RunResult } from '../../src/results/run-result.ts';
+import {
+  carryFile,
+  createRun,
+  findEarlierRun,
+  finishRun,
+  type RunDirectory,
+} from '../../src/results/store.ts';
 import { createWorkspace } from '../support/workspace.ts';
-import { aResult } from './a-result.ts';
+import { aResult, tests } from './a-result.ts';
 
 const parent = () => join(createWorkspace().directory, 'runs');
 
@@ -42,4 +49,32 @@ test('a link that a guest left is not followed', () => {
   const evil = runThat(directory, 'fstests-xfs', 1);
   symlinkSync('/etc/passwd', join(evil.file('guest'), 'check.time'));
   expect(carriedTo(runThat(directory, 'fstests-xfs', 2))).toBeUndefined();
+});
+
+describe('the earlier run that tells which tests there will be', () => {
+  const command = (...words: string[]) => ({ arguments: words });
+  const check = command('fstests-check', '-g', 'quick');
+
+  function ended(directory: string, minute: number, changes: Partial<RunResult>): RunDirectory {
+    const run = createRun(directory, 'fstests-xfs', new Date(Date.UTC(2026, 10, 23, 8, minute)));
+    const whole = { command: check, commandStatus: 0, tests: tests({ 'xfs/001': 'pass' }) };
+    finishRun(run, aResult({ id: run.id, ...whole, ...changes }));
+    return run;
+  }
+
+  test('is the newest of the same cut and command that came to its end and told of tests', () => {
+    const directory = parent();
+    const wanted = ended(directory, 1, {});
+    ended(directory, 2, { command: command('fstests-check', 'xfs/002') });
+    ended(directory, 3, { commandStatus: undefined });
+    ended(directory, 4, { tests: [] });
+    runThat(directory, 'fstests-ext4', 5);
+    const now = createRun(directory, 'fstests-xfs', new Date(Date.UTC(2026, 10, 23, 9)));
+    expect(findEarlierRun(now, check)?.id).toBe(wanted.id);
+  });
+
+  test('may not be there', () => {
+    const run = createRun(parent(), 'fstests-xfs', new Date());
+    expect(findEarlierRun(run, check)).toBeUndefined();
+  });
 });

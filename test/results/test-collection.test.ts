@@ -1,4 +1,4 @@
-import { expect, test } from 'vitest';
+import { describe, expect, test } from 'vitest';
 import { collectTests, type TestOptions } from '../../src/results/test-collection.ts';
 
 function collect(lines: readonly string[], changes: Partial<TestOptions> = {}) {
@@ -58,4 +58,30 @@ test('a failure after a hundred thousand tests is not lost', () => {
     ...['TAP version 13', '1..100001', ...passing, 'not ok 100001 last'],
   ]);
   expect(testProblems.length > 0 || results.includes('fail last')).toBe(true);
+});
+
+describe('tests that an earlier boot has told', () => {
+  const skips = ['TAP version 13', '1..3', 'ok 1 first # SKIP', 'ok 2 second # SKIP', 'ok 3 third'];
+
+  test('do not count when they are skipped now', () => {
+    expect(collect(skips, { done: ['first', 'second/in it'] }).results).toEqual(['pass third']);
+  });
+
+  test('count when they run all the same', () => {
+    const again = ['TAP version 13', '1..1', 'not ok 1 first'];
+    expect(collect(again, { done: ['first'] }).results).toEqual(['fail first']);
+  });
+
+  test('may be all: no others are missing', () => {
+    const { results, testProblems } = collect(skips.slice(0, 4).with(1, '1..2'), {
+      done: ['first', 'second'],
+    });
+    expect({ results, testProblems }).toEqual({ results: [], testProblems: [] });
+  });
+});
+
+test('tests of KTAP that had begun are known by name', () => {
+  const tests = collectTests({ format: 'ktap', mustTellTests: true }, () => {});
+  for (const line of ['TAP version 13', '1..2', '# selftests: size: get_size']) tests.push(line);
+  expect(tests.finish().unfinished).toEqual(['size/get_size']);
 });

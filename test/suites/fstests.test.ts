@@ -1,5 +1,10 @@
 import { describe, expect, test } from 'vitest';
-import { createFstestsParser } from '../../src/suites/fstests.ts';
+import {
+  createFstestsParser,
+  parseCheckTime,
+  repeatsTests,
+  updateCheckTime,
+} from '../../src/suites/fstests.ts';
 
 const HEADINGS = [
   'FSTYP         -- xfs (non-debug)',
@@ -226,4 +231,30 @@ describe("check's own summary", () => {
 
 test('what is no output of check is not found', () => {
   expect(read('hello\nworld\n').end()).toEqual({ found: false, problems: [] });
+});
+
+describe('check.time', () => {
+  test('gets what tests took, and keeps the others', () => {
+    const text = 'generic/001 4\nxfs/002 70\n';
+    expect(
+      updateCheckTime(text, [
+        { name: 'generic/001', status: 'pass', duration: 6000 },
+        { name: 'generic/009', status: 'pass', duration: 400 },
+        { name: 'generic/010', status: 'skip' },
+        { name: 'generic/011', status: 'fail', duration: 9000 },
+      ]),
+    ).toBe('generic/001 6\nxfs/002 70\ngeneric/009 0\n');
+  });
+
+  test('is read by name; what is no time in it is nothing', () => {
+    expect([...parseCheckTime('generic/001 4\n\nwhat is this\n')]).toEqual([['generic/001', 4]]);
+  });
+});
+
+test.each([
+  [['-g', 'quick'], false],
+  [['-i', '3', '-g', 'quick'], true],
+  [['fstests-check', '-L', '2', 'generic/001'], true],
+])('%j runs tests more than once: %j', (words, expected) => {
+  expect(repeatsTests(words)).toBe(expected);
 });

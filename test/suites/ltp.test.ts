@@ -71,8 +71,7 @@ test('real output: a pass in the old form, a device that is missing, a signal', 
 
     Summary:
     passed   0
-    broken   1
-    ",
+    broken   1",
           "path": [
             "fanotify01",
           ],

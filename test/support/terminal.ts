@@ -30,7 +30,11 @@ const LONGEST_MATCH = 8192;
  * Starts rapido on a terminal, between two looks at the terminal's mode.
  * The line `mode before: …` and the line `mode after: …` must end up the same.
  */
-export function openTerminal(home: Workspace, args: readonly string[]): Terminal {
+export function openTerminal(
+  home: Workspace,
+  args: readonly string[],
+  env: Readonly<Record<string, string>> = {},
+): Terminal {
   const command = [process.execPath, RAPIDO, ...args].map(quoteForShell).join(' ');
   const script = [
     `stty rows ${ROWS} cols ${COLUMNS}`,
@@ -45,7 +49,7 @@ export function openTerminal(home: Workspace, args: readonly string[]): Terminal
     ['--quiet', '--return', '--flush', '--command', script, '/dev/null'],
     {
       cwd: home.directory,
-      env: home.env,
+      env: { ...home.env, ...env },
       stdio: ['pipe', 'pipe', 'inherit'],
     },
   );

@@ -109,11 +109,13 @@ describe('what QEMU is told', () => {
     ]);
   });
 
-  test('the guest hears of disks among QEMU arguments of the user, whose serials are not known', () => {
+  test('the guest hears of disks among QEMU arguments of the user', () => {
     const given = ['-drive', 'file=a,if=none,id=a', '-device', 'virtio-blk-pci,drive=a,serial=X'];
-    expect(disksParameter([], given)).toBe('virtio/');
+    expect(disksParameter([], given)).toBe('virtio/X');
     expect(disksParameter([], ['-drive', 'file=a,if=virtio'])).toBe('virtio/');
-    expect(disksParameter([], ['-device', 'nvme,drive=b,serial=Y'])).toBe('nvme/');
+    expect(disksParameter([], ['-device', 'nvme,drive=b,serial=Y'])).toBe('nvme/Y');
+    const two = ['-device', 'virtio-blk-pci,drive=a', '-device', 'virtio-blk-pci,drive=b'];
+    expect(disksParameter([], two)).toBe('virtio/');
     expect(disksParameter([], ['-device', 'virtio-rng-pci', '-nographic'])).toBeUndefined();
   });
 });

@@ -1,9 +1,13 @@
 import { truncateSync } from 'node:fs';
 import { join } from 'node:path';
 import { afterAll, describe, expect, test } from 'vitest';
+import { findProgram, programSearchPath } from '../../src/host/programs.ts';
 import { createRunner } from '../support/runs.ts';
+import { openTerminal } from '../support/terminal.ts';
 import { createWorkspace } from '../support/workspace.ts';
 import { makeXfstestsTree } from '../support/xfstests-tree.ts';
+
+const CRASH = 'echo c > /proc/sysrq-trigger';
 
 /** `rapido run fstests-xfs` with a tree of our own in the layout of xfstests. */
 describe('rapido run fstests-xfs', () => {
@@ -25,12 +29,18 @@ describe('rapido run fstests-xfs', () => {
     {
       name: 'xfs/020',
       groups: ['again'],
-      script: 'findmnt -n -o SOURCE /mnt/test; grep -h "_DEV=" local.config | sort',
+      script: 'sleep 2; findmnt -n -o SOURCE /mnt/test; grep -h "_DEV=" local.config | sort',
       expected: '/dev/vda\nexport SCRATCH_DEV=/dev/vdb\nexport TEST_DEV=/dev/vda\n',
     },
     { name: 'xfs/010', groups: ['hangs'], script: 'sleep 1000' },
-    { name: 'xfs/011', groups: ['crashes'], script: 'echo c > /proc/sysrq-trigger' },
+    { name: 'xfs/011', groups: ['crashes'], script: CRASH },
     { name: 'xfs/012', groups: ['crashes'], script: 'true' },
+    { name: 'generic/030', groups: ['resumes'], script: 'sleep 2' },
+    { name: 'generic/031', groups: ['resumes'], script: "notrun 'no moon base'" },
+    { name: 'generic/032', groups: ['resumes'], script: CRASH },
+    { name: 'generic/033', groups: ['resumes'], script: 'echo wrong', expected: 'right\n' },
+    { name: 'xfs/034', groups: ['resumes'], script: CRASH },
+    { name: 'xfs/035', groups: ['resumes'], script: 'true' },
   ]);
   const expunged = home.write('expunged', '# not here\ngeneric/004 # it eats the disk\n');
   const env = { FSTESTS_SRC: tree, FSTESTS_ZRAM_SIZE: '512M' };
@@ -58,30 +68,73 @@ describe('rapido run fstests-xfs', () => {
     expect(file('stdout.log').toString()).toContain('Failed 1 of 5 tests');
   });
 
-  test('takes disks by their serial numbers, and carries check.time from run to run', async () => {
+  test('takes disks by their serial numbers, carries check.time, and tells on a terminal how far it is', async () => {
     const disks = ['TEST_DEV', 'SCRATCH_DEV'].map((serial) => {
       const path = home.write(`${serial}.img`, '');
       truncateSync(path, 512 * 1024 * 1024);
       return `-drive 'if=none,format=raw,id=${serial},file=${path}' -device virtio-blk-pci,drive=${serial},serial=${serial}`;
     });
-    const results = join(home.directory, 'carried');
-    const once = () =>
-      home.rapido(['run', 'fstests-xfs', '--results', results, '--', '-g', 'again'], {
-        env: { ...env, FSTESTS_ZRAM_SIZE: '0', QEMU_EXTRA_ARGS: `-nographic ${disks.join(' ')}` },
-      });
-    const first = await once();
+    const args = [
+      ...['run', 'fstests-xfs', '--results', join(home.directory, 'carried')],
+      ...['--', '-g', 'again'],
+    ];
+    const envFor = (size: string) => ({
+      ...{ ...env, FSTESTS_ZRAM_SIZE: size },
+      QEMU_EXTRA_ARGS: `-nographic ${disks.join(' ')}`,
+    });
+    const first = await home.rapido(args, { env: envFor('0') });
     expect(first.stdout).toMatch(/^xfs\/020 {4} {7} \d+s$/m);
-    const second = await once();
-    expect(second.stdout).toMatch(/^xfs\/020 {4} \d+s \.\.\. {2}\d+s$/m);
+    expect(first.stderr).toMatch(/^PASS /);
+    const terminal = openTerminal(home, args, envFor('512M'));
+    // A live line, and above it the lines of check, whole.
+    await terminal.waitFor(/0 of 1 tests; \d+ s, about 10 s left; xfs\/020 …/);
+    await terminal.waitFor(/xfs\/020 {4} \d+s \.\.\. {2}\d+s\n/);
+    expect(await terminal.ended).toBe(0);
   });
 
   test('names the test that was running when the kernel crashed', async () => {
     const { status, result, file } = await run(['fstests-xfs', '--', '-g', 'crashes'], { env });
     expect({ status, verdict: result?.verdict }).toEqual({ status: 120, verdict: 'crash' });
     expect(byName(result?.tests)).toEqual({
-      'xfs/011': { status: 'fail', message: 'it was running when the output ended' },
+      'xfs/011': { status: 'fail', message: expect.stringMatching(/^crashed: .*sysrq/) },
     });
     expect(file('guest/check.time').toString()).toBe('');
+  });
+
+  test('goes on after each crash with the tests that are left, and is a crash all the same', async () => {
+    const { status, result, file } = await run(
+      ['fstests-xfs', '--resume-after-crash', '--', '-g', 'resumes'],
+      { env },
+    );
+    expect(result).toMatchObject({
+      verdict: 'crash',
+      reason: 'the kernel crashed in generic/032, xfs/034; then 1 test passed',
+    });
+    expect(status).toBe(120);
+    const told = result?.tests.map(({ name, status: how, message }) => [name, how, message]);
+    expect(told).toEqual([
+      ['generic/030', 'pass', undefined],
+      ['generic/031', 'skip', 'no moon base'],
+      ['generic/032', 'fail', expect.stringMatching(/^crashed: /)],
+      ['generic/033', 'fail', expect.stringMatching(/^output mismatch/)],
+      ['xfs/034', 'fail', expect.stringMatching(/^crashed: /)],
+      ['xfs/035', 'pass', undefined],
+    ]);
+    expect(result?.boots?.map(({ verdict, tests }) => [verdict, tests])).toEqual([
+      ['crash', 3],
+      ['crash', 2],
+      ['pass', 1],
+    ]);
+    const crashes = result?.splats.filter(({ severity }) => severity === 'fatal');
+    expect(crashes?.map(({ during, boot }) => [during, boot])).toEqual([
+      ['generic/032', 1],
+      ['xfs/034', 2],
+    ]);
+    const log = file('console.log').toString();
+    expect(log.match(/^rapido: boot \d, without \d tests that are done/gm)).toHaveLength(2);
+    expect(log.match(/sysrq: Trigger a crash/g)?.length).toBeGreaterThanOrEqual(2);
+    // What the tests took that were told before a crash is not lost.
+    expect(file('guest/check.time').toString()).toMatch(/^generic\/030 [2-9]\nxfs\/035 \d$/m);
   });
 
   test('names the test that hangs when the time is over', async () => {
@@ -99,6 +152,38 @@ describe('rapido run fstests-xfs', () => {
     expect({ status, reason: result?.reason }).toEqual({
       status: 1,
       reason: 'the test output: there is no test generic/999',
+    });
+  });
+});
+
+describe('each filesystem is there before the first test', () => {
+  const home = createWorkspace(afterAll);
+  const run = createRunner(home);
+  const tree = makeXfstestsTree(join(home.directory, 'tree'), [
+    { name: 'generic/001', script: 'true' },
+  ]);
+  const pool = [1, 2, 3, 4, 5].map((number) => `/dev/zram${number}`).join(' ');
+
+  test.for([
+    { cut: 'ext4', mkfs: 'mkfs.ext4', mounted: 'ext4 /dev/zram0', scratch: '/dev/zram1' },
+    { cut: 'btrfs', mkfs: 'mkfs.btrfs', mounted: 'btrfs /dev/zram0', scratch: `pool ${pool}` },
+    { cut: 'exfat', mkfs: 'mkfs.exfat', mounted: 'exfat /dev/zram0', scratch: '/dev/zram1' },
+    { cut: 'f2fs', mkfs: 'mkfs.f2fs', mounted: 'f2fs /dev/zram0', scratch: '/dev/zram1' },
+    { cut: 'udf', mkfs: 'mkudffs', mounted: 'udf /dev/zram0', scratch: '/dev/zram1' },
+    { cut: 'ovl-xfs', mkfs: 'mkfs.xfs', mounted: 'xfs /dev/zram0', scratch: '/dev/zram1 xfs' },
+    { cut: 'tmpfs', mkfs: 'true', mounted: 'tmpfs tmpfs_test', scratch: 'tmpfs_scratch' },
+  ])('fstests-$cut', async ({ cut, mkfs, mounted, scratch }, { skip }) => {
+    skip(findProgram(mkfs, programSearchPath(process.env.PATH)) === undefined, `no ${mkfs}`);
+    const look = `. ./local.config
+      findmnt -n -r -o FSTYPE,SOURCE /mnt/test
+      type=$(blkid -o value -s TYPE "\${SCRATCH_DEV-}" || :)
+      echo "\${SCRATCH_DEV-}\${SCRATCH_DEV_POOL:+pool $SCRATCH_DEV_POOL}\${type:+ $type}"`;
+    const ran = await run([`fstests-${cut}`, '-x', look], {
+      env: { FSTESTS_SRC: tree, FSTESTS_ZRAM_SIZE: '512M' },
+    });
+    expect({ status: ran.status, stdout: ran.stdout }).toEqual({
+      status: 0,
+      stdout: `${mounted}\n${scratch}\n`,
     });
   });
 });

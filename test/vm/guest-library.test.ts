@@ -25,7 +25,7 @@ int main(int argc, char **argv) {
 `;
 
 /** Each line of what it prints tells what one function did, or said before it ended its subshell. */
-const SCRIPT = String.raw`#!/bin/bash
+const SCRIPT = `#!/bin/bash
 set -eu
 . /rapido/lib.sh
 
@@ -39,10 +39,11 @@ mount_once configfs /sys/kernel/config
 is_mounted /sys/kernel/config && echo 'configfs is mounted'
 (mount_once nosuchfs /mnt) 2> /dev/null || echo 'nosuchfs is not'
 
+echo "SCRATCH is \${RAPIDO_DISKS[SCRATCH]} of $(< /sys/block/zram0/size)"
 first='' second='' found=''
 add_zram first 128M
 add_zram second 64M
-echo "$first $second $(< /sys/block/zram1/size)"
+echo "$first $second $(< /sys/block/zram2/size)"
 (add_zram found nonsense) 2>&1 || :
 find_disk found size 262144 && echo "of 128M is $found"
 find_disk found size '1 2*' || echo 'no other'
@@ -73,8 +74,9 @@ describe('the library of autorun scripts', () => {
     execFileSync('gcc', ['-x', 'c', '-o', listener, '-'], { input: LISTENER });
     const cut = addCut(home, 'lib-user', {
       binaries: ['mkfs.ext4', listener],
-      drivers: ['ext4', 'zram', 'loop'],
-      optionalDrivers: ['configfs', 'lzo', 'lzo_rle'],
+      zram: { SCRATCH: '96M' },
+      drivers: ['ext4', 'loop'],
+      optionalDrivers: ['configfs'],
     });
     const ran = await run([cut, '-f', home.write('lib-user.sh', SCRIPT)]);
     expect(ran.stdout.split('\n')).toEqual([
@@ -85,9 +87,10 @@ describe('the library of autorun scripts', () => {
       '/nowhere is not',
       'configfs is mounted',
       'nosuchfs is not',
-      '/dev/zram0 /dev/zram1 131072',
+      'SCRATCH is /dev/zram0 of 196608',
+      '/dev/zram1 /dev/zram2 131072',
       "lib-user: no zram device of nonsense: is that a size, CONFIG_ZRAM in the kernel, zram among the cut's drivers?",
-      'of 128M is /dev/zram0',
+      'of 128M is /dev/zram1',
       'no other',
       'a place is mounted',
       'The file /dev/nothing does not exist and no size was specified.',
@@ -101,6 +104,7 @@ describe('the library of autorun scripts', () => {
       '',
     ]);
     expect({ status: ran.status, stderr: ran.stderr }).toMatchObject({ status: 0 });
+    expect(ran.result?.vm?.memory).toBe((512 + 96) * 1024 * 1024);
     expect(ran.file('guest/listener.log').toString()).toBe('listener begins\n');
   });
 });

@@ -1,7 +1,7 @@
 import { execFileSync } from 'node:child_process';
-import { existsSync, readdirSync, rmSync } from 'node:fs';
+import { existsSync, readdirSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
-import { afterAll, beforeAll, describe, expect, test } from 'vitest';
+import { afterAll, beforeAll, describe, expect, onTestFinished, test } from 'vitest';
 import { createRunner } from '../support/runs.ts';
 import { createWorkspace } from '../support/workspace.ts';
 
@@ -61,6 +61,26 @@ describe.skipIf(source === undefined)('rapido run kselftest', () => {
     });
     expect(result?.notes).not.toContainEqual(expect.stringContaining('kcmp'));
     expect(file('stdout.log').toString()).toContain('# selftests: kcmp: kcmp_test');
+  });
+
+  test('goes on after a crash with the tests that are left', async () => {
+    const list = join(installed, 'kselftest-list.txt');
+    const before = readFileSync(list, 'utf8');
+    writeFileSync(join(installed, 'kcmp/crash.sh'), '#!/bin/sh\necho c > /proc/sysrq-trigger\n', {
+      mode: 0o755,
+    });
+    writeFileSync(list, before.replace(/^kcmp:/m, 'kcmp:crash.sh\nkcmp:'));
+    onTestFinished(() => writeFileSync(list, before));
+    const { status, result } = await run(
+      ['kselftest', '--resume-after-crash', '--', '-c', 'size', '-c', 'kcmp'],
+      { env: { KSELFTEST_DIR: installed } },
+    );
+    expect({ status, verdict: result?.verdict }).toEqual({ status: 120, verdict: 'crash' });
+    expect(result?.tests.map(({ name, status, message }) => [name, status, message])).toEqual([
+      ['size/get_size/get runtime memory use', 'pass', undefined],
+      ['kcmp/crash.sh', 'fail', expect.stringMatching(/^crashed: /)],
+      ['kcmp/kcmp_test', 'pass', undefined],
+    ]);
   });
 
   test('gives every test the time that KSELFTEST_TIMEOUT_FACTOR says', async () => {

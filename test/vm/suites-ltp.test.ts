@@ -18,10 +18,12 @@ gone gone01
 `,
   );
   home.write('l t p/runtest/others', 'other good01\n');
+  home.write('l t p/runtest/crashing', 'good good01\ngood crash01\nother good01\ngood good01\n');
   const tool = (name: string, script: string) =>
     home.write(`l t p/testcases/bin/${name}`, `#!/bin/sh\n${script}\n`, 0o755);
   tool('good01', 'echo "good01.c:1: TPASS: it is good, $LTPROOT"');
   tool('bad01', 'echo "bad01.c:2: TPASS: so far"; echo "bad01.c:3: TFAIL: not $1"; exit 1');
+  tool('crash01', 'echo c > /proc/sysrq-trigger');
   tool('elsewhere01', 'echo "elsewhere01    1  TCONF  :  elsewhere01.c:9: no moon base"; exit 32');
   const env = { LTP_DIR: dirname(dirname(runtest)) };
 
@@ -41,6 +43,19 @@ gone gone01
       { name: 'gone', status: 'fail', message: 'exit status 127' },
     ]);
     expect(file('stdout.log').toString()).toContain(`it is good, ${env.LTP_DIR}`);
+  });
+
+  test('names the test in which the kernel crashed, and goes on with the others if asked to', async () => {
+    const { status, result } = await run(['ltp', '--resume-after-crash', '--', '-f', 'crashing'], {
+      env,
+    });
+    expect({ status, verdict: result?.verdict }).toEqual({ status: 120, verdict: 'crash' });
+    expect(result?.tests.map(({ name, message }) => [name, message])).toEqual([
+      ['good', undefined],
+      ['good#2', expect.stringMatching(/^crashed: /)],
+      ['other', undefined],
+      ['good#3', undefined],
+    ]);
   });
 
   test('passes when all that a pattern chooses pass or cannot be run here', async () => {

@@ -22,10 +22,14 @@ describe('a storage target that the kernel serves to itself', () => {
     },
     { cut: 'lio-local', device: '/dev/sda', key: 'LIO_LOCAL_SIZE', how: /over LIO/ },
   ])('$cut: $device is a zram device of the size that was asked for', async (target) => {
-    const { status, stdout, file } = await run([target.cut, '-x', ROUND_TRIP(target.device)], {
-      env: { [target.key]: '96M' },
-    });
+    const { status, stdout, result, file } = await run(
+      [target.cut, '-x', ROUND_TRIP(target.device)],
+      {
+        env: { [target.key]: '96M' },
+      },
+    );
     expect({ status, stdout }).toEqual({ status: 0, stdout: `same\n${96 * 1024 * 1024}\n` });
+    expect(result?.vm?.memory).toBe((512 + 96) * 1024 * 1024);
     expect(file('console.log').toString()).toMatch(target.how);
     expect(file('console.log').toString()).toContain(`${target.device} is /dev/zram0`);
   });

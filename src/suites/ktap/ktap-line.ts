@@ -1,3 +1,5 @@
+import { stripVTControlCharacters } from 'node:util';
+
 /**
  * One line of KTAP 1 or TAP 13/14, by itself. Where it stands tells what it belongs to: kselftest's
  * runner puts `# ` before what a test prints, everyone else indents by spaces.
@@ -40,7 +42,6 @@ const LONGEST_TEXT = 1000;
 
 /** `<6>[   76.784878][    T1] `: level, time and caller (CONFIG_PRINTK_CALLER) of the kernel log. */
 const KERNEL_LOG_PREFIX = /^(?:(?:<\d+>)?\[ *\d+\.\d+\](?:\[ *[TC]\d+\])? ?)+/;
-const COLOURS = /\x1b\[[0-9;?]*[A-Za-z]/g;
 
 const VERSION = /^(K?)TAP version \d+$/;
 const PLAN = /^1\.\.(\d{1,9})(?:\s*#\s*(.*))?$/;
@@ -49,7 +50,7 @@ const BAIL_OUT = /^Bail out!\s*(.*)$/;
 
 /** Takes off what a terminal and the kernel log add to a line: CR, colours, time stamps. */
 export function stripLine(line: string): string {
-  const plain = line.includes('\x1b') ? line.replace(COLOURS, '') : line;
+  const plain = line.includes('\x1b') ? stripVTControlCharacters(line) : line;
   let end = plain.length;
   // Not by a pattern: what a guest prints must not decide how long that takes.
   while (plain[end - 1] === '\r') end--;

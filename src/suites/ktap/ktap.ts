@@ -1,3 +1,4 @@
+import { createRecentLines, type RecentLines } from '../recent-lines.ts';
 import {
   type KtapLine,
   type KtapStatus,
@@ -7,7 +8,6 @@ import {
   stripLine,
 } from './ktap-line.ts';
 import { addNumber, formatNumbers, missingNumbers, type NumberRanges } from './number-ranges.ts';
-import { createRecentLines, type RecentLines } from './recent-lines.ts';
 
 export type { KtapStatus } from './ktap-line.ts';
 
@@ -30,6 +30,8 @@ export interface KtapOutcome {
   problems: string[];
   /** Paths of the tests that should have had a result; `#3` where the name is not known. */
   missing: string[][];
+  /** Those of them that had begun when the output ended. */
+  unfinished: string[][];
   /** The reason of `1..0 # SKIP reason`, where the output as a whole says so. */
   skipped?: string;
 }
@@ -111,7 +113,7 @@ interface Parser {
 export function createKtapParser(onTest: (test: KtapTest) => void): KtapParser {
   const parser: Parser = {
     onTest,
-    outcome: { found: false, problems: [], missing: [] },
+    outcome: { found: false, problems: [], missing: [], unfinished: [] },
     recent: createRecentLines(),
     stack: [createBlock(undefined, { hashes: 0, spaces: 0 }, undefined)],
     yaml: undefined,
@@ -137,8 +139,10 @@ function endOutput(parser: Parser): KtapOutcome {
   const root = parser.stack[0]!;
   closeTo(parser, root.margin);
   // `1..5` alone may be anything.
-  if (!parser.outcome.found) return { found: false, problems: [], missing: [] };
+  if (!parser.outcome.found) return { found: false, problems: [], missing: [], unfinished: [] };
+  const before = parser.outcome.missing.length;
   finish(parser, root, false);
+  parser.outcome.unfinished = innermost(parser.outcome.missing.slice(before).filter(hasName));
   if (root.planSkip !== undefined) parser.outcome.skipped = root.planSkip;
   return parser.outcome;
 }
@@ -571,6 +575,17 @@ function firstNumbers(ranges: NumberRanges): number[] {
 
 function unique(names: string[][]): string[][] {
   return [...new Map(names.map((name) => [name.join('\n'), name])).values()];
+}
+
+function hasName(path: readonly string[]): boolean {
+  return !/^#\d+$/.test(path.at(-1) ?? '');
+}
+
+/** Without those that another one is nested in. */
+function innermost(paths: readonly string[][]): string[][] {
+  const isAround = (path: readonly string[], other: readonly string[]): boolean =>
+    other.length > path.length && path.every((part, index) => part === other[index]);
+  return paths.filter((path) => !paths.some((other) => isAround(path, other)));
 }
 
 /** What a program printed is shown as it printed it. */

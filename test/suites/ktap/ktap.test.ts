@@ -353,7 +353,8 @@ describe('other programs between the lines', () => {
     '# Totals: pass:1 fail:2',
     'okay 1',
   ])('%j is not TAP', (line) => {
-    expect(parse(line)).toEqual({ found: false, tests: [], problems: [], missing: [] });
+    const none = { tests: [], problems: [], missing: [], unfinished: [] };
+    expect(parse(line)).toEqual({ found: false, ...none });
   });
 
   test('what looks like a result below a test is its output', () => {
@@ -685,4 +686,52 @@ test('garbage never throws, and what is told of it stays small', () => {
     }),
     { numRuns: 500 },
   );
+});
+
+describe('what was running when the output ended', () => {
+  const begin = [
+    'TAP version 13',
+    '1..4',
+    '# selftests: size: get_size',
+    'ok 1 selftests: size: get_size',
+  ];
+
+  test('is the test that the runner of kselftest had announced', () => {
+    expect(parse([...begin, '# selftests: kcmp: kcmp_test'].join('\n')).unfinished).toEqual([
+      ['kcmp', 'kcmp_test'],
+    ]);
+  });
+
+  test('is the innermost that is known', () => {
+    const inner = [
+      '# selftests: net: tls',
+      '# TAP version 13',
+      '# 1..2',
+      '# #  RUN           global.a ...',
+    ];
+    expect(parse([...begin, ...inner].join('\n')).unfinished).toEqual([['net', 'tls', 'global.a']]);
+  });
+
+  test('is nothing where all that had begun has a result, or where only numbers are missing', () => {
+    expect(parse(begin.join('\n')).unfinished).toEqual([]);
+  });
+
+  test('is not what a program that has ended left open', () => {
+    const crashed = [
+      'TAP version 13',
+      '1..1',
+      '# selftests: arm64: gcs',
+      '# TAP version 13',
+      '# 1..1',
+    ];
+    const ended = [
+      ...crashed,
+      '# #  RUN           global.a ...',
+      'not ok 1 selftests: arm64: gcs # exit=139',
+    ];
+    expect(parse(ended.join('\n'))).toMatchObject({
+      unfinished: [],
+      missing: [['arm64', 'gcs', 'global.a']],
+    });
+  });
 });

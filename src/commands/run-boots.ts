@@ -1,0 +1,134 @@
+import { existsSync } from 'node:fs';
+import { join } from 'node:path';
+import { UserError } from '../errors.ts';
+import type { Kernel } from '../host/kernel.ts';
+import { readImageHeader } from '../image/image-header.ts';
+import { type EndedBoot, planNextBoot, sumUpBoots } from '../results/boots.ts';
+import { openRunLogs, type RunLogs } from '../results/log-file.ts';
+import type { RunResult } from '../results/run-result.ts';
+import type { Blame } from '../results/verdict.ts';
+import { updateCheckTime } from '../suites/fstests.ts';
+import { findChangedFile, signFiles } from '../sys/file-signature.ts';
+import { readTextIfReachable } from '../sys/stat.ts';
+import { writeFileAtomic } from '../sys/temporary.ts';
+import { createDisplay } from './run-display.ts';
+import { cutRunImage, planRunImage } from './run-image.ts';
+import { type BootParts, runInVm } from './run-in-vm.ts';
+import { type StartedJob, showProgress } from './run-job.ts';
+
+/**
+ * Boots the image of a run; with --resume-after-crash, again after each crash, without the tests that
+ * are done. Fills in what came of it, after each boot: who interrupts the next one keeps that.
+ * @returns who is to blame for a crash
+ */
+export async function runBoots(
+  job: StartedJob,
+  parts: BootParts,
+  result: RunResult,
+): Promise<Blame> {
+  const { run, options } = job;
+  const logs = openRunLogs({
+    console: run.file('console.log'),
+    stdout: run.file('stdout.log'),
+    stderr: run.file('stderr.log'),
+  });
+  const isSame = rememberSources(parts);
+  const display = createDisplay(job, result);
+  const boots: EndedBoot[] = [];
+  let next: Next = { path: parts.path, done: [] };
+  try {
+    while ('path' in next) {
+      if (boots.length > 0) announce(job, logs, boots.length + 1, next.done);
+      const limits = { ...job.settings.limits, total: timeLeft(job, boots) };
+      const hasInput = boots.length === 0;
+      const request = { ...parts, ...next, logs, limits, hasInput, display };
+      const boot = await runInVm(job, request, result);
+      boots.push({ ...boot, limits: { ...boot.limits, total: job.settings.limits.total } });
+      keepTimes(job, boot);
+      fillIn(result, boots, logs);
+      next =
+        options.resumeAfterCrash === true ? await prepare(job, parts.kernel, boots, isSame) : OVER;
+    }
+  } finally {
+    logs.close();
+  }
+  const blames = fillIn(result, boots, logs);
+  if (next.because !== undefined) {
+    result.notes.push(`the run did not go on after the crash: ${next.because}`);
+  }
+  return blames;
+}
+
+/** The next boot; or that there is none, and why not after a crash. */
+type Next = { path: string; done: readonly string[] } | { because: string | undefined };
+
+const OVER: Next = { because: undefined };
+
+function fillIn(result: RunResult, boots: readonly EndedBoot[], logs: RunLogs): Blame {
+  const last = boots.at(-1)!;
+  const unwritten = [...last.unwritten, ...logs.unwritten];
+  const sum = sumUpBoots([...boots.slice(0, -1), { ...last, unwritten }]);
+  const { times, blames, ...fields } = sum;
+  Object.assign(result, fields);
+  Object.assign(result.times, times);
+  return blames;
+}
+
+/** Makes the image of the next boot. */
+async function prepare(
+  job: StartedJob,
+  kernel: Kernel,
+  boots: readonly EndedBoot[],
+  isSame: (image: string) => boolean,
+): Promise<Next> {
+  const plan = planNextBoot(boots);
+  if (plan === undefined) return OVER;
+  if ('because' in plan) return plan;
+  const left = timeLeft(job, boots);
+  if (left !== undefined && left <= 0) return { because: 'the time is over (--timeout)' };
+  showProgress(job, 'the kernel crashed: booting again');
+  try {
+    const { path } = await cutRunImage(job, planRunImage(job, kernel, plan.done));
+    if (!isSame(path)) return { because: 'the kernel, or what the image is made of, has changed' };
+    return { path, done: plan.done };
+  } catch (error) {
+    if (error instanceof UserError) return { because: error.message };
+    throw error;
+  }
+}
+
+/** What is tested must be the same in all boots: somebody may have built another kernel meanwhile. */
+function rememberSources({ kernel, path: image }: BootParts): (image: string) => boolean {
+  const signatures = signFiles([kernel.image], Date.now());
+  const describe = (path: string): string => {
+    const { parts, moduleFiles } = readImageHeader(path);
+    return JSON.stringify([{ ...parts, overlay: '' }, moduleFiles]);
+  };
+  const first = describe(image);
+  return (path) => findChangedFile(signatures) === undefined && describe(path) === first;
+}
+
+/** Milliseconds that --timeout leaves for the next boot. */
+function timeLeft({ settings }: StartedJob, boots: readonly EndedBoot[]): number | undefined {
+  const { total } = settings.limits;
+  if (total === undefined) return undefined;
+  return boots.reduce((left, { record }) => left - record.times.end, total);
+}
+
+/** Tells the boots apart in the files that all of them go to. */
+function announce(job: StartedJob, logs: RunLogs, number: number, done: readonly string[]): void {
+  const line = `rapido: boot ${number}, without ${done.length} tests that are done`;
+  logs.console.write(Buffer.from(`\r\n${line}\r\n`));
+  for (const log of [logs.stdout, logs.stderr]) log.write(Buffer.from(`\n${line}\n`));
+  showProgress(job, line.replace('rapido: ', ''));
+}
+
+/** `check` writes down how long tests took when it ends. One that did not come to that has told it. */
+function keepTimes({ cut, run }: StartedJob, { tests, record }: EndedBoot): void {
+  const { output, carry } = cut.cut.test ?? {};
+  const file = join(run.file('guest'), 'check.time');
+  const hasEnded = record.events.some(({ event }) => event === 'command-end');
+  if (output !== 'fstests' || carry?.includes('check.time') !== true || hasEnded) return;
+  if (!existsSync(run.file('guest'))) return;
+  writeFileAtomic(file, updateCheckTime(readTextIfReachable(file) ?? '', tests));
+}
