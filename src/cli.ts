@@ -283,6 +283,30 @@ function buildProgram(rest: readonly string[] | undefined, done: (status: number
     });
 
   program
+    .command('setup-network')
+    .description('make the bridge and the taps of the VMs, as rapido.conf has them (root)')
+    .option('--dry-run', 'print what would be done, and stop')
+    .showHelpAfterError('  hint: `rapido setup-network --help` shows examples')
+    .addHelpText('after', EXAMPLES.setupNetwork)
+    .action(async (_options, command) => {
+      refuseRest(rest, command);
+      const { runSetupNetwork } = await import('./commands/network.ts');
+      done(await runSetupNetwork(command.optsWithGlobals(), await ui()));
+    });
+
+  program
+    .command('teardown-network')
+    .description('take all that away again (root)')
+    .option('--dry-run', 'print what would be done, and stop')
+    .showHelpAfterError('  hint: `rapido teardown-network --help` shows examples')
+    .addHelpText('after', EXAMPLES.teardownNetwork)
+    .action(async (_options, command) => {
+      refuseRest(rest, command);
+      const { runTeardownNetwork } = await import('./commands/network.ts');
+      done(await runTeardownNetwork(command.optsWithGlobals(), await ui()));
+    });
+
+  program
     .command('setup-ramdisk')
     .description('mount a compressed ramdisk at the image directory (root)')
     .option('--size <size>', 'how much it can hold (default: 2G)')
@@ -410,6 +434,14 @@ Examples:
   rapido conf
   rapido conf KERNEL_SRC IMAGE_DIR
   KERNEL_SRC=/other/linux rapido conf KERNEL_SRC`,
+  setupNetwork: `
+Examples:
+  sudo rapido setup-network              a bridge and two taps for the user behind sudo
+  rapido setup-network --dry-run
+Calling it again is no error; after a change of rapido.conf it changes what is different.`,
+  teardownNetwork: `
+Examples:
+  sudo rapido teardown-network`,
   setupRamdisk: `
 Examples:
   sudo rapido setup-ramdisk              for the user behind sudo

@@ -143,6 +143,8 @@ const DATABASES: readonly OverlayEntry[] = [
     mode: 0o644,
     data: 'passwd: files\ngroup: files\nhosts: files dns\n',
   },
+  // Else a name has the address of the first line that has it, and none of the other kind.
+  { path: '/etc/host.conf', mode: 0o644, data: 'multi on\n' },
 ];
 
 /**

@@ -1,9 +1,9 @@
 import { createHash } from 'node:crypto';
 import type { Conf } from '../conf/conf.ts';
-import type { PerTap } from '../conf/network-values.ts';
+import type { DhcpRange, PerTap } from '../conf/network-values.ts';
 import { defaultTap } from '../conf/vm-conflicts.ts';
 import { UsageError } from '../errors.ts';
-import { addressesBetween, addressInNetwork, parseCidr } from './ip.ts';
+import { addressesBetween, addressInNetwork, type Cidr, isBetween, parseCidr } from './ip.ts';
 
 /** A network card of a VM on the bridge, as the conf has it. */
 export interface GuestNic {
@@ -102,10 +102,8 @@ const FIRST_ADDRESS = 10;
  * they are hexadecimal there.
  */
 function defaultAddresses(conf: Conf, number: number): string[] {
-  const networks = (conf.get('BR_ADDR') ?? []).map(parseCidr);
-  const firstOf = (family: 4 | 6) => networks.find((network) => network.family === family);
   const last = String(FIRST_ADDRESS + number);
-  const [ipv4, ipv6] = [firstOf(4), firstOf(6)];
+  const [ipv4, ipv6] = [firstNetwork(conf, 4), firstNetwork(conf, 6)];
   const chosen = [
     ...(ipv4 === undefined || defaultsToDhcp(conf)
       ? []
@@ -120,6 +118,10 @@ function defaultAddresses(conf: Conf, number: number): string[] {
       { hint: `give VM ${number} one, in its section: [vm${number}], and below it ADDRESS="…"` },
     );
   });
+}
+
+function firstNetwork(conf: Conf, family: 4 | 6): Cidr | undefined {
+  return (conf.get('BR_ADDR') ?? []).map(parseCidr).find((network) => network.family === family);
 }
 
 /** `72` is "r": locally administered, unicast. Then which card, 20 bits of the host's, and the number. */
@@ -150,25 +152,43 @@ function refuseSharedAddresses(conf: Conf, guests: readonly GuestNetwork[]): voi
   });
 }
 
-/** Gives the first card of each VM that asks for one an address of the range: always the same. */
+/**
+ * Gives the first card of each VM that asks for one an address of the range: that which it would have
+ * without DHCP, if that is free, else the next that is.
+ */
 function addLeases(conf: Conf, guests: readonly GuestNetwork[]): GuestNetwork[] {
   const range = conf.get('BR_DHCP_SRV_RANGE');
   if (range === undefined) return [...guests];
+  const fixed = guests.flatMap(({ nics }) => nics.flatMap(({ addresses }) => addresses));
   const taken = new Set(
-    [
-      ...(conf.get('BR_ADDR') ?? []),
-      ...guests.flatMap(({ nics }) => nics.flatMap(({ addresses }) => addresses)),
-    ].map((cidr) => parseCidr(cidr).address),
+    [...(conf.get('BR_ADDR') ?? []), ...fixed].map((cidr) => parseCidr(cidr).address),
   );
-  const free: string[] = [];
-  for (const address of addressesBetween(range.first, range.last)) {
-    if (free.length > (guests.at(-1)?.number ?? 0)) break;
-    if (!taken.has(address)) free.push(address);
-  }
+  const take = (address: string | undefined): string | undefined => {
+    if (address === undefined || taken.has(address)) return undefined;
+    taken.add(address);
+    return address;
+  };
+  const asking = guests.filter(({ nics }) => nics[0]?.dhcp === true).map(({ number }) => number);
+  const usual = asking.map((number) => [number, take(usualAddress(conf, number, range))] as const);
+  const leases = new Map(
+    usual.map(([number, address]) => [number, address ?? take(firstFree(range, taken))]),
+  );
   return guests.map((guest) => ({
     ...guest,
     nics: guest.nics.map((nic, index) =>
-      nic.dhcp && index === 0 ? { ...nic, lease: free[guest.number - 1] } : nic,
+      index === 0 ? { ...nic, lease: leases.get(guest.number) } : nic,
     ),
   }));
+}
+
+/** The address that a VM would have without DHCP, if it is in the range. */
+function usualAddress(conf: Conf, number: number, range: DhcpRange): string | undefined {
+  const network = firstNetwork(conf, 4);
+  const address = network && addressInNetwork(network, BigInt(FIRST_ADDRESS + number));
+  return address !== undefined && isBetween(address, range.first, range.last) ? address : undefined;
+}
+
+function firstFree({ first, last }: DhcpRange, taken: ReadonlySet<string>): string | undefined {
+  for (const address of addressesBetween(first, last)) if (!taken.has(address)) return address;
+  return undefined;
 }

@@ -77,6 +77,13 @@ export function isInNetwork(address: string, network: Cidr): boolean {
   return ip.family === network.family && ip.value / size === parseIp(network.address).value / size;
 }
 
+export function isBetween(address: string, first: string, last: string): boolean {
+  const [value, from, to] = [address, first, last].map((ip) => parseIp(ip).value);
+  return (
+    value !== undefined && from !== undefined && to !== undefined && value >= from && value <= to
+  );
+}
+
 /** The addresses from `first` to `last`, both of IPv4, as long as they are asked for. */
 export function* addressesBetween(first: string, last: string): Generator<string> {
   const end = parseIp(last).value;

@@ -1,3 +1,4 @@
+import type { Argv } from '../sys/command-line.ts';
 import { runTool } from '../sys/exec.ts';
 
 /** A network interface of this host, as the kernel has it. */
@@ -26,9 +27,13 @@ export interface LinkAddress {
   scope: string;
   /** Made by the kernel or a DHCP client, with a lifetime. */
   isDynamic: boolean;
+  /** Made by the kernel for privacy, and made again by it. */
+  isTemporary: boolean;
+  /** What makes it again: words for `ip address add`. */
+  words: string[];
 }
 
-const SHOW_LINKS: [string, ...string[]] = ['ip', '-json', '-details', 'address', 'show'];
+const SHOW_LINKS: Argv = ['ip', '-json', '-details', 'address', 'show'];
 
 /** The interfaces of this network namespace. */
 export async function readLinks(): Promise<Link[]> {
@@ -49,13 +54,27 @@ interface IpLink {
   ifalias?: string;
   master?: string;
   linkinfo?: { info_kind?: string; info_data?: { type?: string; user?: string | number } };
-  addr_info?: {
-    family?: string;
-    local?: string;
-    prefixlen?: number;
-    scope?: string;
-    dynamic?: boolean;
-  }[];
+  addr_info?: IpAddress[];
+}
+
+interface IpAddress {
+  family?: string;
+  local?: string;
+  /** The other end of a point-to-point link. */
+  address?: string;
+  prefixlen?: number;
+  broadcast?: string;
+  scope?: string;
+  label?: string;
+  metric?: number;
+  dynamic?: boolean;
+  temporary?: boolean;
+  noprefixroute?: boolean;
+  mngtmpaddr?: boolean;
+  nodad?: boolean;
+  /** Seconds. */
+  valid_life_time?: number;
+  preferred_life_time?: number;
 }
 
 /** @param text JSON of `ip -json -details address show` */
@@ -80,16 +99,44 @@ function toLink(link: IpLink): Link {
     isUp: link.flags.includes('UP'),
     hasCarrier: link.flags.includes('LOWER_UP'),
     mac: link.address ?? '',
-    addresses: (link.addr_info ?? []).flatMap(({ local, ...info }) =>
-      local === undefined
-        ? []
-        : {
-            family: info.family === 'inet6' ? 6 : 4,
-            address: local,
-            prefix: info.prefixlen ?? 0,
-            scope: info.scope ?? 'global',
-            isDynamic: info.dynamic === true,
-          },
-    ),
+    addresses: (link.addr_info ?? []).flatMap(toAddress),
   };
+}
+
+function toAddress(info: IpAddress): LinkAddress[] {
+  const { local, prefixlen: prefix = 0, scope = 'global' } = info;
+  if (local === undefined) return [];
+  return [
+    {
+      family: info.family === 'inet6' ? 6 : 4,
+      address: local,
+      ...{ prefix, scope },
+      isDynamic: info.dynamic === true,
+      isTemporary: info.temporary === true,
+      words: wordsOf({ ...info, local, prefixlen: prefix }),
+    },
+  ];
+}
+
+/** Without its lifetime an address that DHCP gave would stay for good. */
+function wordsOf(info: IpAddress & { local: string; prefixlen: number }): string[] {
+  const { local, address: peer, prefixlen, broadcast, scope = 'global', label, metric } = info;
+  const ends =
+    peer === undefined ? [`${local}/${prefixlen}`] : [local, 'peer', `${peer}/${prefixlen}`];
+  return [
+    ...ends,
+    ...(broadcast === undefined ? [] : ['broadcast', broadcast]),
+    ...(label === undefined ? [] : ['label', label]),
+    ...(scope === 'global' ? [] : ['scope', scope]),
+    ...(metric === undefined ? [] : ['metric', String(metric)]),
+    ...(info.mngtmpaddr ? ['mngtmpaddr'] : []),
+    ...(info.noprefixroute ? ['noprefixroute'] : []),
+    ...(info.dynamic
+      ? [
+          ...['valid_lft', String(info.valid_life_time ?? 0)],
+          ...['preferred_lft', String(info.preferred_life_time ?? 0)],
+        ]
+      : []),
+    ...(info.nodad ? ['nodad'] : []),
+  ];
 }

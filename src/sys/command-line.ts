@@ -1,5 +1,8 @@
 import { quote } from 'shell-quote';
 
+/** A command line, program first. */
+export type Argv = [string, ...string[]];
+
 /** An argument list as one would type it in a POSIX shell. */
 export function formatCommandLine(argv: readonly string[]): string {
   return argv.map((argument) => (argument === '' ? "''" : quoteArgument(argument))).join(' ');

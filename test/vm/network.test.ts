@@ -1,0 +1,180 @@
+import { spawnSync } from 'node:child_process';
+import { chownSync, lchownSync, mkdirSync, readdirSync } from 'node:fs';
+import { join } from 'node:path';
+import { setTimeout as sleep } from 'node:timers/promises';
+import { afterAll, beforeAll, describe, expect, it } from 'vitest';
+import { addCut } from '../support/cuts.ts';
+import {
+  canMakeNetworks,
+  makeNetworkNamespace,
+  type NetworkNamespace,
+} from '../support/network-namespace.ts';
+import { createRunner } from '../support/runs.ts';
+import { createWorkspace, type Finished, type Workspace } from '../support/workspace.ts';
+
+/** Packages that scripts/setup --dev brings. */
+const canServe =
+  spawnSync('dnsmasq', ['--version']).status === 0 && spawnSync('which', ['udhcpc']).status === 0;
+
+/** What makes a command an ordinary user's. */
+const asNobody = ['setpriv', '--reuid=65534', '--regid=65534', '--clear-groups'];
+const canReadCheckout =
+  spawnSync('setpriv', [...asNobody.slice(1), 'test', '-r', import.meta.filename]).status === 0;
+
+describe.runIf(canMakeNetworks)('VMs on the bridge', () => {
+  const home = createWorkspace(afterAll);
+  const run = createRunner(home);
+  addPinger(home);
+  const conf = (text: string): Record<string, string> => ({
+    RAPIDO_CONF: home.write('rapido.conf', text),
+  });
+  let space: NetworkNamespace;
+  beforeAll(() => {
+    space = makeNetworkNamespace(afterAll);
+  });
+  const rapido = (args: string[], env: Record<string, string>): Promise<Finished> =>
+    home.rapido(args, { prefix: space.prefix, env });
+
+  it('two of them reach each other by name, over IPv4 and IPv6; no third gets their taps', async () => {
+    const env = {
+      ...conf('BR_ADDR = "192.168.155.1/24, fd00:155::1/64"\n[vm1]\nHOSTNAME = server\n[vm2]\n'),
+      TAP_USER: 'root',
+    };
+    expect(await rapido(['setup-network'], env)).toMatchObject({ status: 0 });
+    const options = { prefix: space.prefix, env };
+    // The second stays until the first has heard it, and is gone.
+    const first = `grep -v localhost /etc/hosts; echo READY
+      until ping -4 -c 1 -W 5 rapido2 && ping -6 -c 1 -W 5 rapido2; do :; done`;
+    const second = `for name in server rapido-host; do
+        ping -4 -c 1 -W 5 $name && ping -6 -c 1 -W 5 $name || exit 1
+      done
+      while ping -c 1 -W 5 server; do :; done
+      echo all heard`;
+    const others: Finished[] = [];
+    const server = await run(['pinger', '-q', '--timeout', '2m', '-x', first], {
+      ...options,
+      whenReady: async () => {
+        others.push(await run(['pinger', '-q', '--timeout', '2m', '-x', second], options));
+        // Who has another registry takes the same number.
+        const elsewhere = { ...env, QEMU_PID_DIR: join(home.directory, 'elsewhere') };
+        others.push(await run(['pinger', '--', 'true'], { ...options, env: elsewhere }));
+      },
+    });
+    expect(server).toMatchObject({ status: 0, stderr: '' });
+    expect(server.stdout.split('READY')[0]).toMatchInlineSnapshot(`
+      "192.168.155.11 server rapido1 rapido-server
+      fd00:155::11 server rapido1 rapido-server
+      192.168.155.12 rapido2
+      fd00:155::12 rapido2
+      192.168.155.1 rapido-host
+      fd00:155::1 rapido-host
+      "
+    `);
+    const [client, third] = others;
+    expect(client).toMatchObject({ status: 0, stderr: '' });
+    expect(client?.stdout).toMatch(/all heard\n$/);
+    expect(third?.status).toBe(125);
+    expect(third?.stderr).toContain('rapido-tap1 is in use by another process');
+  });
+
+  it.runIf(canServe)(
+    `a DHCP server gives a VM of ${canReadCheckout ? 'an ordinary user' : 'root'} the address that is in /etc/hosts`,
+    async () => {
+      const user = canReadCheckout ? 'nobody' : 'root';
+      const own = createWorkspace();
+      addPinger(own);
+      const env = {
+        RAPIDO_CONF: own.write(
+          'rapido.conf',
+          'BR_DHCP_SRV_RANGE = 192.168.155.10,192.168.155.20,12h\n[vm1]\nHOSTNAME = client\n',
+        ),
+        TAP_USER: user,
+      };
+      await rapido(['teardown-network'], { ...env, TAP_USER: 'root' });
+      expect(await rapido(['setup-network'], env)).toMatchObject({ status: 0 });
+      if (user === 'nobody') giveTo(own.directory, 65534);
+      const { status, stdout, stderr } = await own.rapido(
+        [
+          ...['run', 'pinger', '-q', '--timeout', '2m', '-i', 'ip', '-x'],
+          `ip -brief address show dev eth0 scope global; ip route; grep client /etc/hosts
+           ping -c 1 -W 5 rapido-host`,
+        ],
+        { prefix: [...space.prefix, ...(user === 'nobody' ? asNobody : [])], env },
+      );
+      expect({ status, stderr }).toEqual({ status: 0, stderr: '' });
+      const [address, route, host, ...pinged] = stdout.split('\n');
+      expect(address).toMatch(/^eth0 +UP +192\.168\.155\.11\/24 *$/);
+      expect(route).toMatch(/^192\.168\.155\.0\/24 dev eth0 /);
+      expect(host).toBe('192.168.155.11 client rapido1 rapido-server');
+      expect(pinged.join('\n')).toContain('1 received');
+    },
+  );
+
+  it("QEMU's own network needs no bridge; a port of the host leads into the VM, and only from the host", async () => {
+    const alone = makeNetworkNamespace();
+    alone.run('ip', 'address', 'add', '10.0.0.1/32', 'dev', 'lo');
+    const env = conf('[vm1]\nFORWARD = 2222:22\n');
+    const connect = (address: string): string =>
+      alone.run('bash', '-c', `{ exec 3<>/dev/tcp/${address}/2222; } 2> /dev/null && cat <&3 || echo refused`);
+    let heard: string[] = [];
+    const ran = await run(
+      [
+        ...['simple-example', '--net', 'user', '-q', '--timeout', '2m', '-i', 'busybox', '-x'],
+        `grep -c rapido1 /etc/hosts; echo READY; echo hello | busybox nc -l -p 22`,
+      ],
+      {
+        prefix: alone.prefix,
+        env,
+        whenReady: async () => {
+          // The program in the guest may not listen yet: what QEMU took from us it then closes.
+          for (let tries = 0; tries < 50 && !heard.includes('hello\n'); tries++) {
+            heard = [connect('10.0.0.1'), connect('127.0.0.1')];
+            await sleep(100);
+          }
+        },
+      },
+    );
+    expect(ran).toMatchObject({ status: 0, stderr: '', stdout: '1\nREADY\n' });
+    expect(heard).toEqual(['refused\n', 'hello\n']);
+  });
+
+  it('without bridge or taps nothing is started, and both remedies are told', async () => {
+    const alone = makeNetworkNamespace();
+    const registry = join(home.directory, 'nothing-registered');
+    mkdirSync(registry);
+    const env = { ...conf(''), QEMU_PID_DIR: registry };
+    const boot = (...args: string[]): Promise<Finished> =>
+      home.rapido(['boot', ...args], { prefix: alone.prefix, env });
+    await home.rapido(['cut', 'pinger'], { env });
+    const { status, stderr } = await boot('pinger');
+    expect(status).toBe(1);
+    expect(stderr).toMatchInlineSnapshot(`
+      "rapido: error: VM 1 cannot have its network
+        - there is no tap device rapido-tap1
+        hint: \`sudo rapido setup-network\` makes the bridge and its taps; --net user (VM_NET=user, NET=user in the VM's section) needs neither
+      "
+    `);
+    await home.rapido(['cut', 'simple-example'], { env });
+    const without = await boot('simple-example', '--net', 'user');
+    expect(without.status).toBe(1);
+    expect(without.stderr).toContain('hint: rapido cut simple-example --net user');
+    const dhcp = await home.rapido(['boot', 'pinger'], {
+      prefix: alone.prefix,
+      env: { ...env, BR_DHCP_SRV_RANGE: '192.168.155.10,192.168.155.20,1h' },
+    });
+    expect(dhcp.stderr).toContain('has no client for that\n  hint: rapido cut pinger');
+    expect(readdirSync(registry).filter((name) => name.endsWith('.json'))).toEqual([]);
+  });
+});
+
+function addPinger(home: Workspace): void {
+  addCut(home, 'pinger', { network: true, binaries: ['ping', 'grep'] });
+}
+
+/** Makes a directory with all that is in it another user's. */
+function giveTo(directory: string, uid: number): void {
+  chownSync(directory, uid, uid);
+  for (const name of readdirSync(directory, { recursive: true, encoding: 'utf8' })) {
+    lchownSync(join(directory, name), uid, uid);
+  }
+}
