@@ -172,6 +172,7 @@ function buildProgram(rest: readonly string[] | undefined, done: (status: number
     .option('--resume-after-crash', 'boot again after a crash, and go on with the other tests')
     .option('--expected <file>', 'kernel complaints that are excused: PATTERN # REASON a line')
     .option('--ktap', 'read the output as KTAP, a result for each test')
+    .option('--with <cut[:vm]>', 'boot this server first, take it down after (repeatable)', collect)
     .option('--results <dir>', 'keep the results there, in a directory for each run')
     .option('--junit <file>', 'write JUnit XML there, too')
     .option('--json', 'print the result as JSON; the output of the command goes to files only')
@@ -401,6 +402,7 @@ Examples:
   rapido run simple-example --driver zram -x 'modprobe zram && grep . /sys/block/zram0/*'
   rapido run simple-example --timeout 10m --junit out.xml -f ./my-test.sh
   git bisect run rapido run simple-example --bisect --build 'make -j8' -- ./reproducer
+  rapido run --with nfsd-xfs nfs-client -x 'dd if=/dev/zero of=/mnt/nfs/file bs=1M count=8'
 Exit status: the command's own; 120 the kernel crashed or the VM died; 121 the command succeeded but
 the kernel complained; 124 timed out; 125 rapido could not do it; 130 interrupted.`,
   ps: `

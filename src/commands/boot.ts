@@ -27,6 +27,7 @@ import {
 import { prepareKernelImage } from './kernel-image.ts';
 import {
   checkVmOptions,
+  DETACHED_TERMINAL,
   describeAccelerator,
   planFirstVm,
   requirePrograms,
@@ -132,9 +133,6 @@ export async function bootImage(
     return keepVm === undefined ? watchVm(job) : keepVm(job);
   });
 }
-
-/** The terminal of a VM that nobody has come to yet; who does, tells its size. */
-const DETACHED_TERMINAL: Terminal = { rows: 24, columns: 80, type: undefined };
 
 /** The modules in an image are for one kernel; another would refuse to load them. */
 function refuseOtherKernel({ image }: ImageHeader, kernel: Kernel, path: string, conf: Conf): void {

@@ -34,6 +34,25 @@ export function planRunImage(
   });
 }
 
+/** Cuts the image of a VM that serves the one under test, as it is. @returns its path */
+export async function cutServerImage(job: StartedJob, kernel: Kernel): Promise<string> {
+  const { context, cut, conf, options } = job;
+  showProgress(job, `cutting ${cut.name}`);
+  const resolved = resolveImage({
+    ...{ cut, conf, kernel },
+    extras: {
+      ...{ install: [], include: [], drivers: [], commands: [] },
+      network: parseNetworkKind(options.net),
+    },
+    run: undefined,
+    output: runImagePath(conf, cut.name, 'DIGEST'),
+    directories: context.directories,
+    env: context.env,
+    cwd: context.cwd,
+  });
+  return (await cutRunImage(job, resolved)).path;
+}
+
 /** Cuts the image of a run. */
 export async function cutRunImage(
   job: StartedJob,

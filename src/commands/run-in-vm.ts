@@ -12,12 +12,14 @@ import { carryFile } from '../results/store.ts';
 import { formatCommandLine } from '../sys/command-line.ts';
 import { createGuestOutput, openGuestInput } from '../ui/guest-streams.ts';
 import type { GuestEvent } from '../vm/guest-events.ts';
-import type { Accelerator, VmPlan } from '../vm/plan.ts';
+import type { VmPlan } from '../vm/plan.ts';
 import { qemuCommandLine } from '../vm/qemu-arguments.ts';
 import { runSession } from '../vm/session.ts';
 import type { SessionLimits } from '../vm/session-watch.ts';
 import { formatOf, type RunDisplay } from './run-display.ts';
 import { type StartedJob, showProgress } from './run-job.ts';
+import { bootLimit } from './run-limits.ts';
+import type { Servers } from './run-servers.ts';
 import { type VmSources, withVm } from './start-vm.ts';
 
 /** What is booted. */
@@ -27,6 +29,8 @@ export interface BootParts {
   kernelImage: string;
   /** Path of the image. */
   path: string;
+  /** The VMs that serve this one. */
+  servers: Pick<Servers, 'numbers' | 'failed'> | undefined;
 }
 
 /** What a boot of a run is made of. */
@@ -46,7 +50,7 @@ export async function runInVm(
   request: BootRequest,
   result: RunResult,
 ): Promise<EndedBoot> {
-  const { kernel, kernelImage, path } = request;
+  const { kernel, kernelImage, path, servers } = request;
   const header = readImageHeader(path);
   const hasCommand = result.command !== undefined;
   const stdin = hasCommand && request.hasInput ? openGuestInput() : undefined;
@@ -56,6 +60,7 @@ export async function runInVm(
     qemuArguments: [],
     terminal: undefined,
     detached: false,
+    serversOf: servers === undefined ? undefined : () => servers.numbers,
     session: {
       stdin: stdin !== undefined && !isSerial,
       results: header.image.sharesResults ? makeGuestDirectory(job) : undefined,
@@ -114,7 +119,10 @@ async function watchSession(
     listener: display.listener,
   });
   const echo = { stdout: createGuestOutput(1), stderr: createGuestOutput(2) };
-  const limits = withBootLimit(request.limits, plan.accelerator);
+  const limits = {
+    ...request.limits,
+    boot: bootLimit(request.limits.boot, plan.accelerator),
+  };
   const lost = plan.session?.stdin === true ? undefined : watchLostInput(stdin);
   try {
     const record = await runSession(plan, {
@@ -136,6 +144,7 @@ async function watchSession(
         recorder.onOutput(name, chunk);
         if (options.json !== true) await display.write(name, chunk, echo[name]);
       },
+      ended: request.servers?.failed,
       onEnding: (why) => {
         recorder.onEnding(why);
         showProgress(job, `${why}: ending the VM`);
@@ -173,13 +182,6 @@ function watchLostInput(
     stdin.pause();
   });
   return { isLost: () => isLost, stop: () => stdin.destroy() };
-}
-
-/** How long a kernel may take to its init, in milliseconds: emulation is slow, neighbours are busy. */
-const BOOT_LIMIT = { kvm: 60_000, tcg: 300_000 } as const;
-
-function withBootLimit(limits: SessionLimits, { kind }: Accelerator): SessionLimits {
-  return { ...limits, boot: limits.boot ?? BOOT_LIMIT[kind] };
 }
 
 function describeBoot(plan: VmPlan, { image }: ImageHeader): string {

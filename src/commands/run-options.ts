@@ -33,6 +33,8 @@ export interface RunOptions extends GlobalOptions, VmOptions {
   quiet?: boolean | undefined;
   build?: string | undefined;
   bisect?: boolean | undefined;
+  /** Cuts that serve, each with the number of its VM if need be: `nfsd-xfs:1`. */
+  with?: string[] | undefined;
   dryRun?: boolean | undefined;
 }
 
@@ -41,10 +43,19 @@ export interface RunSettings {
   command: CommandRequest | undefined;
   limits: SessionLimits;
   expected: readonly ExpectedSplat[];
+  servers: readonly ServerRequest[];
   /** Program and arguments that build the kernel. */
   build: [string, ...string[]] | undefined;
   /** Absolute path for a copy of junit.xml. */
   junit: string | undefined;
+}
+
+/** A server of `--with`. */
+export interface ServerRequest {
+  /** Of its cut, as it was typed. */
+  name: string;
+  /** Of its VM; undefined: the lowest that is free. */
+  number: number | undefined;
 }
 
 export function readRunOptions(options: RunOptions, cwd: string): RunSettings {
@@ -58,6 +69,7 @@ export function readRunOptions(options: RunOptions, cwd: string): RunSettings {
       silence: parseDuration('--silence', options.silence),
     },
     expected: options.expected === undefined ? [] : readExpected(options.expected, cwd),
+    servers: (options.with ?? []).map(parseServer),
     build: options.build === undefined ? undefined : splitBuild(options.build),
     junit: options.junit === undefined ? undefined : resolve(cwd, options.junit),
   };
@@ -84,6 +96,16 @@ function chooseCommand({ command, exec, file }: RunOptions): CommandRequest | un
     });
   }
   return given[0];
+}
+
+function parseServer(text: string): ServerRequest {
+  const [, name, number] = /^([^:]+)(?::([1-9]\d{0,2}))?$/.exec(text) ?? [];
+  if (name !== undefined) {
+    return { name, number: number === undefined ? undefined : Number(number) };
+  }
+  throw new UsageError(`--with: "${text}" is neither a cut nor a cut with the number of its VM`, {
+    hint: '--with nfsd-xfs, --with nfsd-xfs:1',
+  });
 }
 
 function readExpected(file: string, cwd: string): ExpectedSplat[] {

@@ -29,10 +29,11 @@ import { describeDisk } from '../vm/disks.ts';
 import { buildKernel } from './build-kernel.ts';
 import { chooseKernel, createContext, openCut } from './context.ts';
 import { prepareKernelImage } from './kernel-image.ts';
-import { runBoots } from './run-boots.ts';
 import { cutRunImage, planRunImage } from './run-image.ts';
 import { type Job, type StartedJob, showProgress } from './run-job.ts';
 import { type RunOptions, readRunOptions } from './run-options.ts';
+import { prepareServers } from './run-servers.ts';
+import { runWithServers } from './run-with-servers.ts';
 import { requirePrograms } from './start-vm.ts';
 import { findDisks } from './vm-disks.ts';
 
@@ -220,7 +221,9 @@ async function perform(
     if (resolved.command !== undefined) result.command ??= describeWords(resolved.command.words);
     path = (await cutRunImage(job, resolved)).path;
   });
-  const blames = await runBoots(job, { kernel, kernelImage: await preparing, path }, result);
+  const servers = await prepareServers(job, kernel);
+  const parts = { kernel, kernelImage: await preparing, path };
+  const blames = await runWithServers(job, parts, servers, result);
   result.kernel.git = await git;
   return { blames, kernel };
 }

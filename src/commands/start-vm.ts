@@ -61,15 +61,20 @@ export interface VmSources {
   terminal: Terminal | undefined;
   /** Whether the console is shown to whoever comes later. */
   detached: boolean;
+  /** Whether the log of its kernel is judged, though it has no session. */
+  judged?: { survivesOops: boolean } | undefined;
   /** The VM's number; undefined: the lowest that is free. */
   number?: number | undefined;
   session: SessionPlan | undefined;
-  /** VMs that this one knows as rapido-server, rapido-server2 …; without it, VM 1. */
-  servers?: readonly number[];
+  /** VMs that one of that number knows as rapido-server, rapido-server2 …; without it, VM 1. */
+  serversOf?: ((number: number) => readonly number[]) | undefined;
   /** File for the console of a VM of that number. */
   consoleLog: (number: number) => string;
   context: Context;
 }
+
+/** The terminal of a VM that nobody has come to yet; who does, tells its size. */
+export const DETACHED_TERMINAL: Terminal = { rows: 24, columns: 80, type: undefined };
 
 /** What the first VM would be. Nothing is made or claimed. */
 export function planFirstVm(sources: VmSources): VmPlan {
@@ -218,6 +223,7 @@ function makePlan(
     },
     terminal: sources.terminal,
     detached: sources.detached,
+    judged: sources.judged,
     session,
   });
 }

@@ -19,7 +19,7 @@ interface NetworkSources {
   conf: Conf;
   header: ImageHeader;
   options: { net?: string | undefined };
-  servers?: readonly number[];
+  serversOf?: ((number: number) => readonly number[]) | undefined;
 }
 
 /** Reads `--net`. */
@@ -38,7 +38,7 @@ export function parseNetworkKind(text: string | undefined): NetworkKind | undefi
  * @throws UserError when the image has not what that takes
  */
 export function chooseNetwork(sources: NetworkSources, number: number): VmNetwork | undefined {
-  const { conf, options, header, servers = [1] } = sources;
+  const { conf, options, header, serversOf = () => [1] } = sources;
   const { image } = header;
   const asked = parseNetworkKind(options.net);
   if (!image.network) {
@@ -49,7 +49,7 @@ export function chooseNetwork(sources: NetworkSources, number: number): VmNetwor
   }
   const network = planVmNetwork({
     kind: chooseNetworkKind(conf, number, asked),
-    ...{ number, conf, servers },
+    ...{ number, conf, servers: serversOf(number) },
     hostId: readHostId(),
     vhost: canUseVhostNet(),
   });

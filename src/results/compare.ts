@@ -53,7 +53,7 @@ export interface TestChange {
 
 export type ComparedSplat = Pick<
   RunSplat,
-  'kind' | 'severity' | 'title' | 'count' | 'during' | 'excused'
+  'kind' | 'severity' | 'title' | 'count' | 'during' | 'excused' | 'vm'
 >;
 
 /**
@@ -158,13 +158,8 @@ function splatsOnlyIn(run: RunResult, other: RunResult): ComparedSplat[] {
   const known = new Set(other.splats.map(key));
   return run.splats
     .filter((splat) => !known.has(key(splat)))
-    .map(({ kind, severity, title, count, during, excused }) => ({
-      kind,
-      severity,
-      title,
-      count,
-      during,
-      excused,
+    .map(({ kind, severity, title, count, during, excused, vm }) => ({
+      ...{ kind, severity, title, count, during, excused, vm },
     }));
 }
 

@@ -1,6 +1,13 @@
 import { z } from 'zod';
 import type { ShownDisk } from '../vm/disks.ts';
-import type { RunBoot, RunResult, RunSplat, RunTimes, TestResult } from './run-result.ts';
+import type {
+  RunBoot,
+  RunResult,
+  RunServer,
+  RunSplat,
+  RunTimes,
+  TestResult,
+} from './run-result.ts';
 
 /** The version of result.json that this rapido writes and reads. */
 const VERSION = 1;
@@ -28,6 +35,7 @@ const splat = {
   text,
   decoded: text.optional(),
   during: text.optional(),
+  vm: text.optional(),
   boot: z.int().optional(),
   excused: text.optional(),
 } satisfies Fields<RunSplat>;
@@ -44,6 +52,7 @@ const disk = {
 const times = {
   build: milliseconds.optional(),
   cut: milliseconds.optional(),
+  servers: milliseconds.optional(),
   boot: milliseconds.optional(),
   autorun: milliseconds.optional(),
   command: milliseconds.optional(),
@@ -64,6 +73,13 @@ const boot = {
     powerOff: milliseconds.optional(),
   } satisfies Fields<RunBoot['times']>),
 } satisfies Fields<RunBoot>;
+
+const server = {
+  cut: text,
+  number: z.int(),
+  failure: text.optional(),
+  console: text,
+} satisfies Fields<RunServer>;
 
 const fields = {
   version: z.literal(VERSION),
@@ -93,6 +109,7 @@ const fields = {
     .optional(),
   started: z.iso.datetime({ offset: true }),
   times: z.object(times),
+  servers: z.array(z.object(server)).optional(),
   boots: z.array(z.object(boot)).optional(),
   tests: z.array(z.object(test)),
   splats: z.array(z.object(splat)),

@@ -1,8 +1,8 @@
-import { StringDecoder } from 'node:string_decoder';
 import type { GuestEvent } from '../vm/guest-events.ts';
 import type { RunLogs } from './log-file.ts';
 import type { RunSplat } from './run-result.ts';
 import { collectSplats, type SplatOptions } from './splat-collection.ts';
+import { splitLines } from './split-lines.ts';
 import { collectTests, type FoundTests, type TestOptions } from './test-collection.ts';
 
 export interface RecorderOptions extends SplatOptions, TestOptions {
@@ -63,37 +63,6 @@ export function createRecorder(options: RecorderOptions): Recorder {
       }
       findings = { ...found, splats: seen };
       return findings;
-    },
-  };
-}
-
-/** Longest line that is read as one, in characters: whoever writes it cannot fill our memory. */
-const LONGEST_LINE = 64 * 1024;
-
-/** @param onRest gets what there is of a line that has not ended */
-function splitLines(
-  onLine: (line: string) => void,
-  onRest?: (text: string) => void,
-): {
-  push: (chunk: Buffer) => void;
-  end: () => void;
-} {
-  const decoder = new StringDecoder('utf8');
-  let rest = '';
-  return {
-    push: (chunk) => {
-      const lines = (rest + decoder.write(chunk)).split('\n');
-      rest = lines.pop() ?? '';
-      for (const line of lines) onLine(line);
-      if (rest.length > LONGEST_LINE) {
-        onLine(rest);
-        rest = '';
-      }
-      if (rest !== '') onRest?.(rest);
-    },
-    end: () => {
-      if (rest !== '') onLine(rest);
-      rest = '';
     },
   };
 }

@@ -31,6 +31,8 @@ export interface RunResult {
   /** ISO 8601. */
   started: string;
   times: RunTimes;
+  /** The VMs that served the one under test (`--with`); undefined: there were none. */
+  servers?: RunServer[] | undefined;
   /** Each boot of a run that went on after a crash; undefined: there was one. */
   boots?: RunBoot[] | undefined;
   /** What the output of the command said of single tests. */
@@ -77,10 +79,23 @@ export type RunCommand =
   /** `-f`: the host's path of a script. */
   | { script: string };
 
+/** A VM that served the one under test. */
+export interface RunServer {
+  cut: string;
+  /** Its VM number. */
+  number: number;
+  /** What went wrong with it; undefined: it served until the end. */
+  failure?: string | undefined;
+  /** File of the run's directory with its console. */
+  console: string;
+}
+
 /** How long each phase took, in all boots; undefined: it was not reached, or did not end. */
 export interface RunTimes {
   build: number | undefined;
   cut: number | undefined;
+  /** Until the servers of `--with` were ready; undefined: there were none. */
+  servers?: number | undefined;
   /** From starting QEMU to the first word of the guest's init. */
   boot: number | undefined;
   autorun: number | undefined;
@@ -125,6 +140,8 @@ export interface RunSplat {
   decoded?: string | undefined;
   /** The test, autorun script or phase in which the first one came. */
   during: string | undefined;
+  /** The server in whose kernel it was; undefined: the VM under test. */
+  vm?: string | undefined;
   /** In which boot that was, from 1, where there were several. */
   boot?: number | undefined;
   /** Why it is excused, in the words of the file of expected splats. */

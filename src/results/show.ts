@@ -295,6 +295,7 @@ function formatSplatLine(splat: ComparedSplat, paint: Paint): string {
     splat.severity,
     splat.count === 1 ? 'once' : `${splat.count} times`,
     ...(splat.during === undefined ? [] : [`during ${splat.during}`]),
+    ...(splat.vm === undefined ? [] : [`in ${splat.vm}`]),
     ...(splat.excused === undefined ? [] : [`excused: ${splat.excused}`]),
   ];
   const isHarmless = splat.excused !== undefined || splat.severity === 'note';
@@ -307,14 +308,15 @@ function formatSplatLine(splat: ComparedSplat, paint: Paint): string {
  */
 export function locateSplats(
   log: string,
-  splats: readonly Pick<RunSplat, 'text'>[],
+  splats: readonly Pick<RunSplat, 'text' | 'vm'>[],
 ): (number | undefined)[] {
   // A serial console ends its lines with CR LF.
   const lines = log.replace(/\r/g, '');
   return splats.map((splat) => {
     const text = splat.text.replace(/\r/g, '').trim();
     const [first = ''] = text.split('\n', 1);
-    if (first === '') return undefined;
+    // Those of a server are in a console of its own.
+    if (first === '' || splat.vm !== undefined) return undefined;
     const whole = lines.indexOf(text);
     const at = whole === -1 ? lines.indexOf(first) : whole;
     const isCertain = whole !== -1 || lines.indexOf(first, at + 1) === -1;

@@ -39,8 +39,11 @@ export const RUN_FILES = [
   'guest',
 ] as const;
 
+/** The console of a server, with its VM number and cut. */
+export type ServerConsole = `console-vm${number}-${string}.log`;
+
 /** `guest` is a directory: what the guest left in /rapido/results. */
-export type RunFile = (typeof RUN_FILES)[number];
+export type RunFile = (typeof RUN_FILES)[number] | ServerConsole;
 
 /** The directory of a run, made before it begins. */
 export interface RunDirectory {

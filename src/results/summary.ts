@@ -47,6 +47,7 @@ function formatTimes(times: RunResult['times']): string {
   const phases = [
     ['build', times.build],
     ['cut', times.cut],
+    ['servers', times.servers],
     ['boot', times.boot],
     ['autorun', times.autorun],
     ['command', times.command],
@@ -61,11 +62,12 @@ function describeTest({ name, message }: TestResult): string {
   return `  failed: ${toPlainText(name)}${message === undefined ? '' : `: ${toPlainText(message)}`}`;
 }
 
-function describeSplat({ title, severity, count, during, excused }: RunSplat): string {
+function describeSplat({ title, severity, count, during, excused, vm }: RunSplat): string {
   const times = count === 1 ? '' : `, ${count} times`;
   const where = during === undefined ? '' : `, during ${toPlainText(during)}`;
   const excuse = excused === undefined ? '' : `; expected: ${excused}`;
-  return `  kernel ${severity}: ${toPlainText(title)}${times}${where}${excuse}`;
+  const whose = vm === undefined ? '' : `, in ${vm}`;
+  return `  kernel ${severity}: ${toPlainText(title)}${times}${where}${whose}${excuse}`;
 }
 
 /** What a trace is longest of, and what says the least: registers, code bytes, lists of modules. */

@@ -90,6 +90,8 @@ export interface VmRequest {
   terminal: Terminal | undefined;
   /** Whether the console is rapido's, and the terminal somebody's who may come later. */
   detached: boolean;
+  /** Whether the kernel's log is judged, as that of a session is, and whether it survives an oops. */
+  judged?: { survivesOops: boolean } | undefined;
   session: SessionPlan | undefined;
 }
 
@@ -188,10 +190,10 @@ function kernelParameters(
   accelerator: Accelerator,
 ): string[] {
   const { architecture, terminal, dynamicDebug, extraParameters } = request;
-  const { session } = request;
+  const { session, judged = session } = request;
   const ownLogLevel = LOG_LEVEL_PARAMETERS.test(extraParameters ?? '');
   const disks = disksParameter(request.disks, request.extraArguments);
-  const mustBeLouder = session !== undefined && SILENCING_PARAMETERS.test(extraParameters ?? '');
+  const mustBeLouder = judged !== undefined && SILENCING_PARAMETERS.test(extraParameters ?? '');
   return [
     `console=${architecture.console}`,
     'rdinit=/init',
@@ -201,7 +203,8 @@ function kernelParameters(
     // init runs, everything is shown: in a session, even if the user wants less.
     ...(ownLogLevel ? [] : ['loglevel=5']),
     ...(!ownLogLevel || mustBeLouder ? ['rapido.loglevel=7'] : []),
-    ...(session === undefined ? [] : sessionParameters(session, architecture)),
+    ...(judged === undefined ? [] : truthParameters(judged, architecture)),
+    ...(session === undefined ? [] : sessionParameters(session)),
     `rapido.vm_num=${request.number}`,
     `rapido.hostname=${hostname}`,
     // Suites lengthen their time limits.
@@ -223,14 +226,19 @@ function kernelParameters(
  * Sets the guest up for truth. What the kernel says is judged by its timestamps; after an oops nothing
  * that follows can be trusted; and a guest that hangs must answer to sysrq, or at least to an NMI.
  */
-function sessionParameters(
-  { stdin, results, survivesOops }: SessionPlan,
+function truthParameters(
+  { survivesOops }: { survivesOops: boolean },
   { name }: Architecture,
 ): string[] {
   return [
     ...['printk.time=1', 'sysrq_always_enabled'],
     ...(name === 'x86_64' ? ['unknown_nmi_panic'] : []),
     ...(survivesOops ? [] : ['oops=panic']),
+  ];
+}
+
+function sessionParameters({ stdin, results }: SessionPlan): string[] {
+  return [
     'rapido.run=1',
     ...(stdin ? ['rapido.stdin=1'] : []),
     ...(results === undefined ? [] : [`rapido.results=${MOUNT_TAG.results}`]),

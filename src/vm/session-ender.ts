@@ -43,6 +43,10 @@ export function createEnder(qemu: QemuProcess, watch: SessionWatch, lastSign: ()
   const patience = new Promise<void>((resolve) => {
     giveUp = resolve;
   });
+  let isStopped = false;
+  watch.ended?.then((why) => {
+    if (!isStopped && begin(why)) quit(qemu);
+  });
   const signals = listenToSignals((signal) => {
     setTimeout(giveUp, LAST_WORDS).unref();
     if (interruptedBy !== undefined) return qemu.kill('SIGKILL');
@@ -76,6 +80,7 @@ export function createEnder(qemu: QemuProcess, watch: SessionWatch, lastSign: ()
       return Promise.race([work, patience.then(() => otherwise)]);
     },
     stop: () => {
+      isStopped = true;
       clearTimeout(panicking);
       signals.stop();
     },

@@ -22,6 +22,8 @@ export interface SessionWatch {
   onConsole: (chunk: Buffer) => Promise<'crashed' | undefined>;
   /** A part of the command's output; the next one waits until this is dealt with. */
   onOutput: (name: 'stdout' | 'stderr', chunk: Buffer) => Promise<void>;
+  /** Resolves with why the session is to be ended before its time, if it is. */
+  ended?: Promise<string> | undefined;
   /** Why rapido has begun to end the VM. */
   onEnding: (why: string) => void;
 }

@@ -115,7 +115,11 @@ describe.runIf(canMakeNetworks)('VMs on the bridge', () => {
     alone.run('ip', 'address', 'add', '10.0.0.1/32', 'dev', 'lo');
     const env = conf('[vm1]\nFORWARD = 2222:22\n');
     const connect = (address: string): string =>
-      alone.run('bash', '-c', `{ exec 3<>/dev/tcp/${address}/2222; } 2> /dev/null && cat <&3 || echo refused`);
+      alone.run(
+        'bash',
+        '-c',
+        `{ exec 3<>/dev/tcp/${address}/2222; } 2> /dev/null && cat <&3 || echo refused`,
+      );
     let heard: string[] = [];
     const ran = await run(
       [

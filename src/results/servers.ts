@@ -1,0 +1,110 @@
+import { failedAutoruns, hintFor, judgeEnding, type VmRecord } from '../vm/ending.ts';
+import type { RunServer, RunSplat, Verdict } from './run-result.ts';
+import { type Blame, type Judgement, nameOfScript, RUN_EXIT } from './verdict.ts';
+
+/** A VM that served the one under test, from its start to its end. */
+export interface EndedServer {
+  cut: string;
+  number: number;
+  record: VmRecord;
+  splats: readonly RunSplat[];
+  /** Why rapido ended it before it was ready: a limit. */
+  gaveUp: string | undefined;
+  /** Whether rapido told it to power off, after it had been ready. */
+  wasStopped: boolean;
+}
+
+/** `nfsd-xfs (VM 1)` */
+export function nameServer({ cut, number }: Pick<EndedServer, 'cut' | 'number'>): string {
+  return `${cut} (VM ${number})`;
+}
+
+/** What went wrong with a server, which takes the run's result away. */
+type Failure = Judgement & { blames: Blame };
+
+/** undefined: it served until it was told to power off. */
+export function judgeServer(server: EndedServer): Failure | undefined {
+  const { record, splats, gaveUp, wasStopped } = server;
+  const name = nameServer(server);
+  const fail = (
+    verdict: Exclude<Verdict, 'pass'>,
+    reason: string,
+    blames: Blame = 'guest',
+  ): Failure => ({ verdict, status: RUN_EXIT[verdict], reason: `${name}: ${reason}`, blames });
+  const ending = judgeEnding(record);
+  const crash = splats.find(({ severity }) => severity === 'fatal');
+  if (ending.kind === 'interrupted') return fail('interrupted', `interrupted by ${ending.signal}`);
+  if (crash !== undefined) return fail('crash', `the kernel crashed: ${crash.title}`);
+  if (ending.kind === 'panicked') return fail('crash', `the kernel panicked: ${ending.message}`);
+  if (gaveUp !== undefined) return fail('timeout', gaveUp);
+  const [script] = failedAutoruns(record.events);
+  if (script !== undefined) {
+    const { status } = script;
+    return fail(
+      'fail',
+      `autorun script ${nameOfScript(script.script)} failed with status ${status}`,
+    );
+  }
+  if (record.events.some(({ event }) => event === 'no-directory')) {
+    return fail('error', 'the directory that the cut names is not in the image');
+  }
+  if (ending.kind === 'not-started') {
+    const words = record.qemuSaid.trim().split('\n').at(-1) || 'it did not say why';
+    const hint = hintFor(record.qemuSaid);
+    const why = hint === undefined ? words : `${words} (${hint})`;
+    return fail('error', `QEMU did not start the VM: ${why}`, 'host');
+  }
+  if (wasStopped) return undefined;
+  switch (ending.kind) {
+    case 'powered-off':
+      return fail('crash', 'it powered off before the test had ended');
+    case 'reset':
+      return fail('crash', 'it reset: a triple fault, or a reboot around rapido');
+    case 'quit':
+      return fail('crash', 'QEMU was told to quit', 'host');
+    case 'lost':
+      return fail('crash', `it was lost: ${ending.reason}`, 'host');
+  }
+}
+
+/**
+ * What a run comes to with its servers. A server that went wrong says more of the cause than the client
+ * does, unless the client's own kernel crashed; what its kernel complained of counts as the client's does.
+ */
+export function judgeWithServers(
+  client: Judgement & { blames: Blame },
+  servers: readonly EndedServer[],
+): Judgement & { blames: Blame } {
+  const failures = servers.flatMap((server) => judgeServer(server) ?? []);
+  const worst = failures.toSorted((a, b) => rankOf(a.verdict) - rankOf(b.verdict))[0];
+  if (client.verdict === 'interrupted' || client.verdict === 'crash') {
+    // A client that was ended because of its server is not what crashed.
+    if (worst?.verdict !== 'crash' || client.blames === 'guest') return client;
+  }
+  if (worst !== undefined) return worst;
+  if (client.verdict !== 'pass') return client;
+  const complaints = servers.flatMap((server) =>
+    server.splats
+      .filter(({ severity, excused }) => severity !== 'note' && excused === undefined)
+      .map(({ title }) => `${nameServer(server)}: the kernel complained: ${title}`),
+  );
+  const [first] = complaints;
+  if (first === undefined) return client;
+  const more = complaints.length === 1 ? '' : ` and ${complaints.length - 1} more`;
+  return { verdict: 'splat', status: RUN_EXIT.splat, reason: first + more, blames: 'guest' };
+}
+
+/** Which failure of several says the most. */
+function rankOf(verdict: Verdict): number {
+  return ['interrupted', 'crash', 'error', 'fail', 'timeout'].indexOf(verdict);
+}
+
+export function describeServer(server: EndedServer, consoleLog: string): RunServer {
+  const { cut, number } = server;
+  return { cut, number, failure: judgeServer(server)?.reason, console: consoleLog };
+}
+
+/** Its kernel's complaints, with whose they are. */
+export function splatsOf(server: EndedServer): RunSplat[] {
+  return server.splats.map((splat) => ({ ...splat, vm: nameServer(server) }));
+}
