@@ -20,7 +20,7 @@ export function parseCidr(text: string): Cidr {
 }
 
 /** @param text a valid address */
-export function parseIp(text: string): Ip {
+function parseIp(text: string): Ip {
   if (isIPv4(text)) {
     const parts = text.split('.').map(Number);
     return { family: 4, value: join(parts, 8n) };
@@ -39,7 +39,7 @@ function join(parts: readonly number[], bits: bigint): bigint {
 }
 
 /** In the usual form; that of IPv6 is RFC 5952. */
-export function formatIp({ family, value }: Ip): string {
+function formatIp({ family, value }: Ip): string {
   if (family === 4) return split(value, 4, 8n).join('.');
   const text = split(value, 8, 16n)
     .map((group) => group.toString(16))

@@ -78,7 +78,7 @@ interface IpAddress {
 }
 
 /** @param text JSON of `ip -json -details address show` */
-export function parseLinks(text: string): Link[] {
+function parseLinks(text: string): Link[] {
   const links: IpLink[] = JSON.parse(text || '[]');
   // Some versions print an empty object for what was filtered out.
   return links.filter(({ ifname }) => ifname !== undefined).map(toLink);

@@ -64,7 +64,7 @@ export async function readRoutes(name: string): Promise<UplinkRoute[]> {
 const ROUTE_STATE = new Set(['linkdown', 'dead', 'offload', 'trap', 'offload_failed', 'rt_trap']);
 
 /** @param text of `ip route show table all dev NAME`, a route a line */
-export function parseRoutes(text: string): string[][] {
+function parseRoutes(text: string): string[][] {
   return text
     .split('\n')
     .filter((line) => line.trim() !== '' && !/ proto kernel\b/.test(line))

@@ -260,7 +260,7 @@ test('everything that is wrong is said at once, in the order of the lines', () =
       "rapido.conf:1: VM_CPUS: "many": expected a whole number, 1 or more, for example VM_CPUS="4"",
       "rapido.conf:2: \`export A=1\`: drop the word export: a key needs none, and a cut passes on the keys it declares",
       "rapido.conf:3: KERNEL_SRC: \`$(pwd)\`: this is shell code, and rapido.conf is not a script. Write the value itself, or set the key in the environment for one call",
-      "rapido.conf:5: MAC: "01:00:00:00:00:00": expected a unicast MAC address, six bytes in hexadecimal, the first one even; @TAP after one for another tap, for example MAC="b8:ac:24:45:c5:01"",
+      "rapido.conf:5: MAC: "01:00:00:00:00:00": expected a unicast MAC address: six bytes in hexadecimal, the first one even; that of a second tap with @TAP after it, for example MAC="b8:ac:24:45:c5:01"",
     ]
   `);
   try {

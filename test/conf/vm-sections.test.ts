@@ -86,15 +86,15 @@ describe('refused in a section:', () => {
         ].join('\n'),
       ),
     ).toMatchInlineSnapshot(`
-      "rapido.conf:2: ADDRESS: "192.168.155.11": expected dhcp, or IP addresses each with its prefix length; @TAP after one for another tap, for example ADDRESS="192.168.155.11/24"
+      "rapido.conf:2: ADDRESS: "192.168.155.11": expected dhcp, or IP addresses each with its prefix length; those of a second tap with @TAP after them, for example ADDRESS="192.168.155.11/24"
       rapido.conf:3: GATEWAY: "192.168.155.1/24": expected IP addresses without prefix length, for example GATEWAY="192.168.155.1"
       rapido.conf:4: DNS: "ns.example": expected IP addresses without prefix length, for example DNS="192.168.155.1"
-      rapido.conf:5: MAC: "01:00:5e:00:00:01": expected a unicast MAC address, six bytes in hexadecimal, the first one even; @TAP after one for another tap, for example MAC="b8:ac:24:45:c5:01"
+      rapido.conf:5: MAC: "01:00:5e:00:00:01": expected a unicast MAC address: six bytes in hexadecimal, the first one even; that of a second tap with @TAP after it, for example MAC="b8:ac:24:45:c5:01"
       rapido.conf:6: HOSTNAME: "-bad_name": expected a host name: letters, digits and "-", parts separated by ".", for example HOSTNAME="server"
       rapido.conf:7: TAP: "rapido-tap-number-1": expected names of network interfaces, each once, of at most 15 letters, digits, ".", "_" or "-", for example TAP="rapido-tap1, lan1"
       rapido.conf:8: CPUS: "0": expected a whole number, 1 or more, for example CPUS="4"
       rapido.conf:9: MEMORY: "4k": expected a size in bytes or with a unit (64k, 512M, 2G, 1T), 16M or more, for example MEMORY="2G"
-      rapido.conf:12: MAC: "00:00:00:00:00:00": expected a unicast MAC address, six bytes in hexadecimal, the first one even; @TAP after one for another tap, for example MAC="b8:ac:24:45:c5:01"
+      rapido.conf:12: MAC: "00:00:00:00:00:00": expected a unicast MAC address: six bytes in hexadecimal, the first one even; that of a second tap with @TAP after it, for example MAC="b8:ac:24:45:c5:01"
       rapido.conf:13: DNS: ",": expected IP addresses without prefix length, for example DNS="192.168.155.1""
     `);
   });
