@@ -15,7 +15,7 @@ export interface EndedServer {
 }
 
 /** `nfsd-xfs (VM 1)` */
-export function nameServer({ cut, number }: Pick<EndedServer, 'cut' | 'number'>): string {
+function nameServer({ cut, number }: Pick<EndedServer, 'cut' | 'number'>): string {
   return `${cut} (VM ${number})`;
 }
 
