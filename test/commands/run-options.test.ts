@@ -15,9 +15,17 @@ describe('what is read', () => {
       command: undefined,
       limits: { total: undefined, boot: undefined, silence: undefined },
       expected: [],
+      servers: [],
       build: undefined,
       junit: undefined,
     });
+  });
+
+  test('servers, with the number of their VM or without', () => {
+    expect(read({ with: ['nfsd-xfs', 'samba_xfs:3'] }).servers).toEqual([
+      { name: 'nfsd-xfs', number: undefined },
+      { name: 'samba_xfs', number: 3 },
+    ]);
   });
 
   test.each([
