@@ -1,0 +1,135 @@
+import { spawn } from 'node:child_process';
+import { once } from 'node:events';
+import { readFileSync } from 'node:fs';
+
+/** One thing that is timed. */
+export interface Candidate {
+  name: string;
+  /** Program and arguments. */
+  argv: readonly [string, ...string[]];
+  env?: Readonly<Record<string, string>>;
+  cwd?: string;
+  /** Called before each run, outside the time that counts. */
+  prepare?: () => void;
+  /** The clock stops at the first line of stdout that matches, not at the end. */
+  until?: RegExp;
+  /** Exit statuses that are as they should be; 0 if left out. */
+  statuses?: readonly number[];
+  /** Its stdin; empty if left out. */
+  input?: 'terminal';
+}
+
+/** One run. */
+export interface Sample {
+  /** Milliseconds. */
+  ms: number;
+  /** Peak resident memory of the process itself, its children not counted, in KiB. */
+  peakKib: number;
+  stdout: string;
+}
+
+export interface Spread {
+  min: number;
+  median: number;
+  max: number;
+}
+
+/**
+ * Runs the candidates in turn, A B C A B C …: what slows the machine down for a while slows all of them.
+ * @returns the samples of each, without those of a first round, which warms up
+ */
+export async function alternate(
+  candidates: readonly Candidate[],
+  runs: number,
+  onRun: (name: string, run: number) => void,
+): Promise<Sample[][]> {
+  const samples: Sample[][] = candidates.map(() => []);
+  for (let run = 0; run <= runs; run++) {
+    for (const [index, candidate] of candidates.entries()) {
+      onRun(candidate.name, run);
+      const sample = await runOnce(candidate);
+      if (run > 0) samples[index]?.push(sample);
+    }
+  }
+  return samples;
+}
+
+/** @throws Error with what the command said, if its status is not as it should be */
+export async function runOnce(candidate: Candidate): Promise<Sample> {
+  const { argv, env = {}, cwd, prepare, until, statuses = [0] } = candidate;
+  prepare?.();
+  const [file, ...args] = argv;
+  const started = performance.now();
+  const child = spawn(file, args, {
+    cwd,
+    env: { ...process.env, ...env },
+    stdio: ['ignore', 'pipe', 'pipe'],
+  });
+  const memory = watchMemory(child.pid);
+  let [stdout, stderr] = ['', ''];
+  let ms: number | undefined;
+  child.stdout.setEncoding('utf8').on('data', (text: string) => {
+    stdout += text;
+    if (until !== undefined && ms === undefined && until.test(stdout)) {
+      ms = performance.now() - started;
+    }
+  });
+  child.stderr.setEncoding('utf8').on('data', (text: string) => {
+    stderr = (stderr + text).slice(-8192);
+  });
+  const [status] = await once(child, 'exit');
+  if (until === undefined) ms = performance.now() - started;
+  if (child.stdout.readable) await once(child.stdout, 'close');
+  const peakKib = memory.stop();
+  if (!statuses.includes(status) || ms === undefined) {
+    const why = ms === undefined ? `never printed ${until}` : `ended with ${status}`;
+    throw new Error(`${argv.join(' ')} ${why}:\n${stdout.slice(-2000)}\n${stderr}`);
+  }
+  return { ms, peakKib, stdout };
+}
+
+/** How often a process's memory is looked at, in milliseconds; the kernel keeps the peak. */
+const LOOK = 20;
+
+/** The peak of a process's resident memory, VmHWM of proc(5). */
+function watchMemory(pid: number | undefined): { stop: () => number } {
+  let peak = 0;
+  const look = (): void => {
+    try {
+      const status = readFileSync(`/proc/${pid}/status`, 'utf8');
+      peak = Math.max(peak, Number(/^VmHWM:\s+(\d+)/m.exec(status)?.[1] ?? 0));
+    } catch {
+      // It has ended.
+    }
+  };
+  const timer = setInterval(look, LOOK);
+  return {
+    stop: () => {
+      clearInterval(timer);
+      return peak;
+    },
+  };
+}
+
+/** CPU time that a process has taken, in milliseconds, with its threads: utime and stime of proc(5). */
+export function cpuTimeOf(pid: number): number {
+  const stat = readFileSync(`/proc/${pid}/stat`, 'utf8');
+  const fields = stat.slice(stat.lastIndexOf(')') + 2).split(' ');
+  // Clock ticks, a hundred a second on every Linux.
+  return (Number(fields[11]) + Number(fields[12])) * 10;
+}
+
+export function spreadOf(values: readonly number[]): Spread {
+  const sorted = values.toSorted((a, b) => a - b);
+  const middle = Math.floor(sorted.length / 2);
+  const median =
+    sorted.length % 2 === 1
+      ? (sorted[middle] ?? 0)
+      : ((sorted[middle - 1] ?? 0) + (sorted[middle] ?? 0)) / 2;
+  return { min: sorted[0] ?? 0, median, max: sorted.at(-1) ?? 0 };
+}
+
+/** A to B, pair by pair: the two of a pair ran one after the other, on the same machine in the same mood. */
+export function ratiosOf(a: readonly Sample[], b: readonly Sample[]): Spread {
+  return spreadOf(a.map(({ ms }, index) => ms / (b[index]?.ms ?? Number.NaN)));
+}
