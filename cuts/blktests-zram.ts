@@ -36,7 +36,7 @@ export default defineCut({
     ...['ethtool', 'fio', 'hexdump', 'ip', 'killall', 'lsscsi', 'lvm', 'mdadm', 'mkfs.btrfs'],
     ...['mkfs.ext2', 'mkfs.ext4', 'mkfs.f2fs', 'mkfs.vfat', 'mkfs.xfs', 'nbd-client', 'nbd-server'],
     ...['nvme', 'od', 'parted', 'partprobe', 'partx', 'pgrep', 'pkill', 'setpci', 'setpriv'],
-    ...['sfdisk', 'sg_raw', 'sha256sum', 'strace', 'su', 'sysctl', 'udevadm', 'vgcreate', 'which'],
+    ...['sfdisk', 'gawk', 'sg_raw', 'sha256sum', 'strace', 'su', 'sysctl', 'udevadm', 'vgcreate', 'which'],
     ...['xfs_io', 'egrep', 'perl'],
   ],
 
