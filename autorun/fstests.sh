@@ -73,7 +73,7 @@ write_config() {
 	[[ $FSTYP != udf || -f src/udf_test ]] || echo 'export DISABLE_UDF_TEST=1'
 	# shellcheck disable=SC2154 # guest/init exports it
 	# What check writes is the host's at once: a crash of the kernel loses none of it.
-	[[ $rapido_run != 1 ]] || echo 'export RESULT_BASE=/rapido/results'
+	[[ ${rapido_run-} != 1 ]] || echo 'export RESULT_BASE=/rapido/results'
 }
 
 # FSTESTS_OPTIONS, the list of what is not to be run, and an overlay, before what the user says: check
@@ -122,6 +122,6 @@ write_command
 
 findmnt --noheadings --output SOURCE,FSTYPE,TARGET /mnt/test
 [[ ! -t 0 ]] || echo "Ready in $PWD: fstests-check -g quick, or ./check generic/001"
-if [[ -n ${FSTESTS_AUTORUN_CMD-} && $rapido_run != 1 ]]; then
+if [[ -n ${FSTESTS_AUTORUN_CMD-} && ${rapido_run-} != 1 ]]; then
 	bash -c "$FSTESTS_AUTORUN_CMD"
 fi

@@ -1,19 +1,18 @@
-import { existsSync } from 'node:fs';
 import { join } from 'node:path';
-import { UserError } from '../errors.ts';
+import { explainSystemError, UserError } from '../errors.ts';
 import type { Kernel } from '../host/kernel.ts';
 import { readImageHeader } from '../image/image-header.ts';
 import { type EndedBoot, planNextBoot, sumUpBoots } from '../results/boots.ts';
 import { openRunLogs, type RunLogs } from '../results/log-file.ts';
 import type { RunResult } from '../results/run-result.ts';
+import { readGuestFile } from '../results/store.ts';
 import type { Blame } from '../results/verdict.ts';
-import { updateCheckTime } from '../suites/fstests.ts';
+import { CHECK_TIME, updateCheckTime } from '../suites/fstests.ts';
 import { findChangedFile, signFiles } from '../sys/file-signature.ts';
-import { readTextIfReachable } from '../sys/stat.ts';
 import { writeFileAtomic } from '../sys/temporary.ts';
 import { createDisplay } from './run-display.ts';
 import { cutRunImage, planRunImage } from './run-image.ts';
-import { type BootParts, runInVm } from './run-in-vm.ts';
+import { type BootParts, type BootRequest, runInVm } from './run-in-vm.ts';
 import { type StartedJob, showProgress } from './run-job.ts';
 
 /**
@@ -35,19 +34,30 @@ export async function runBoots(
   const isSame = rememberSources(parts);
   const display = createDisplay(job, result);
   const boots: EndedBoot[] = [];
+  const boot = async (next: NextImage): Promise<EndedBoot> => {
+    if (boots.length > 0) announce(job, logs, boots.length + 1, next.done);
+    const limits = { ...job.settings.limits, total: timeLeft(job, boots) };
+    const hasInput = boots.length === 0;
+    const request: BootRequest = { ...parts, ...next, logs, limits, hasInput, display };
+    const ended = await runInVm(job, request, result);
+    return { ...ended, limits: { ...ended.limits, total: job.settings.limits.total } };
+  };
   let next: Next = { path: parts.path, done: [] };
   try {
     while ('path' in next) {
-      if (boots.length > 0) announce(job, logs, boots.length + 1, next.done);
-      const limits = { ...job.settings.limits, total: timeLeft(job, boots) };
-      const hasInput = boots.length === 0;
-      const request = { ...parts, ...next, logs, limits, hasInput, display };
-      const boot = await runInVm(job, request, result);
-      boots.push({ ...boot, limits: { ...boot.limits, total: job.settings.limits.total } });
-      keepTimes(job, boot);
+      const image: NextImage = next;
+      const ended = await attempt(() => boot(image), boots.length > 0);
+      if ('because' in ended) {
+        next = ended;
+        continue;
+      }
+      boots.push(ended);
+      keepTimes(job, ended);
       fillIn(result, boots, logs);
       next =
-        options.resumeAfterCrash === true ? await prepare(job, parts.kernel, boots, isSame) : OVER;
+        options.resumeAfterCrash === true
+          ? await attempt(() => prepare(job, parts.kernel, boots, isSame), true)
+          : OVER;
     }
   } finally {
     logs.close();
@@ -59,10 +69,27 @@ export async function runBoots(
   return blames;
 }
 
-/** The next boot; or that there is none, and why not after a crash. */
-type Next = { path: string; done: readonly string[] } | { because: string | undefined };
+/** The image of a boot, and the tests that it leaves out. */
+type NextImage = Pick<BootRequest, 'path' | 'done'>;
+
+/** What comes next; or that there is nothing, and why not after a crash. */
+type Next = NextImage | { because: string | undefined };
 
 const OVER: Next = { because: undefined };
+
+/** What keeps a run from going on takes nothing from what it is so far. */
+async function attempt<Result>(
+  work: () => Promise<Result>,
+  isForMore: boolean,
+): Promise<Result | { because: string }> {
+  try {
+    return await work();
+  } catch (error) {
+    const explained = explainSystemError(error);
+    if (isForMore && explained instanceof UserError) return { because: explained.message };
+    throw error;
+  }
+}
 
 function fillIn(result: RunResult, boots: readonly EndedBoot[], logs: RunLogs): Blame {
   const last = boots.at(-1)!;
@@ -87,14 +114,9 @@ async function prepare(
   const left = timeLeft(job, boots);
   if (left !== undefined && left <= 0) return { because: 'the time is over (--timeout)' };
   showProgress(job, 'the kernel crashed: booting again');
-  try {
-    const { path } = await cutRunImage(job, planRunImage(job, kernel, plan.done));
-    if (!isSame(path)) return { because: 'the kernel, or what the image is made of, has changed' };
-    return { path, done: plan.done };
-  } catch (error) {
-    if (error instanceof UserError) return { because: error.message };
-    throw error;
-  }
+  const { path } = await cutRunImage(job, planRunImage(job, kernel, plan.done));
+  if (!isSame(path)) return { because: 'the kernel, or what the image is made of, has changed' };
+  return { path, done: plan.done };
 }
 
 /** What is tested must be the same in all boots: somebody may have built another kernel meanwhile. */
@@ -126,9 +148,10 @@ function announce(job: StartedJob, logs: RunLogs, number: number, done: readonly
 /** `check` writes down how long tests took when it ends. One that did not come to that has told it. */
 function keepTimes({ cut, run }: StartedJob, { tests, record }: EndedBoot): void {
   const { output, carry } = cut.cut.test ?? {};
-  const file = join(run.file('guest'), 'check.time');
   const hasEnded = record.events.some(({ event }) => event === 'command-end');
-  if (output !== 'fstests' || carry?.includes('check.time') !== true || hasEnded) return;
-  if (!existsSync(run.file('guest'))) return;
-  writeFileAtomic(file, updateCheckTime(readTextIfReachable(file) ?? '', tests));
+  if (output !== 'fstests' || carry?.includes(CHECK_TIME) !== true || hasEnded) return;
+  const text = updateCheckTime(readGuestFile(run, CHECK_TIME) ?? '', tests);
+  try {
+    writeFileAtomic(join(run.file('guest'), CHECK_TIME), text);
+  } catch {} // It is not there where the kernel cannot mount it, and it is only for the next run.
 }

@@ -1,11 +1,9 @@
-import { join } from 'node:path';
 import type { OutputFormat } from '../cut/cut.ts';
 import { isFailure } from '../results/compare.ts';
 import { createProgress, type SuiteProgress, type TestListener } from '../results/progress.ts';
 import type { RunResult, TestResult } from '../results/run-result.ts';
-import { findEarlierRun } from '../results/store.ts';
-import { parseCheckTime } from '../suites/fstests.ts';
-import { readTextIfReachable } from '../sys/stat.ts';
+import { findEarlierRun, readGuestFile } from '../results/store.ts';
+import { CHECK_TIME, parseCheckTime } from '../suites/fstests.ts';
 import { toPlainText } from '../ui/format.ts';
 import type { GuestOutput } from '../ui/guest-streams.ts';
 import type { GuestEvent } from '../vm/guest-events.ts';
@@ -95,7 +93,7 @@ function liveDisplay(
     },
     write: async (name, chunk, output) => {
       const all = Buffer.concat([held[name], chunk ?? Buffer.alloc(0)]);
-      const isWhole = chunk === undefined || !isTerminal(name);
+      const isWhole = chunk === undefined || !isTerminal(name) || all.length > LONGEST_HELD;
       const end = isWhole ? all.length : all.lastIndexOf(LINE_FEED) + 1;
       held[name] = all.subarray(end);
       if (end === 0) return;
@@ -109,13 +107,16 @@ function liveDisplay(
 
 const LINE_FEED = 0x0a;
 
+/** What is longer is no line that a person waits for, in bytes. */
+const LONGEST_HELD = 64 * 1024;
+
 function isTerminal(name: StreamName): boolean {
   return process[name].isTTY === true;
 }
 
 /** Which tests there will be, and how long each took, in milliseconds: what is known of earlier runs. */
 function expectTests({ run }: StartedJob, result: RunResult): Map<string, number | undefined> {
-  const times = parseCheckTime(readTextIfReachable(join(run.file('guest'), 'check.time')) ?? '');
+  const times = parseCheckTime(readGuestFile(run, CHECK_TIME) ?? '');
   const tests = findEarlierRun(run, result.command)?.tests ?? [];
   return new Map(
     tests.map(({ name, status, duration }) => {

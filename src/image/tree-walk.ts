@@ -86,11 +86,25 @@ export function compileExclusions(
   patterns: readonly string[],
 ): (name: string, path: string) => boolean {
   if (patterns.length === 0) return () => false;
-  const compiled = patterns.map((pattern) => {
-    const literal = pattern.replace(/^\/|\/$/g, '').split('*');
-    const source = literal.map((part) => part.replace(/[.+?^${}()|[\]\\]/g, '\\$&')).join('[^/]*');
-    return { wholePath: pattern.includes('/'), expression: new RegExp(`^${source}$`, 's') };
-  });
-  return (name, path) =>
-    compiled.some(({ wholePath, expression }) => expression.test(wholePath ? path : name));
+  const isPath = (pattern: string): boolean => pattern.includes('/');
+  const byName = compilePatterns(patterns.filter((pattern) => !isPath(pattern)));
+  const byPath = compilePatterns(patterns.filter(isPath));
+  return (name, path) => byName(name) || byPath(path);
+}
+
+/** One look for all patterns: a tree may have a hundred thousand names. */
+function compilePatterns(patterns: readonly string[]): (text: string) => boolean {
+  const trimmed = patterns.map((pattern) => pattern.replace(/^\/|\/$/g, ''));
+  const literal = new Set(trimmed.filter((pattern) => !pattern.includes('*')));
+  const sources = trimmed
+    .filter((pattern) => pattern.includes('*'))
+    .map((pattern) =>
+      pattern
+        .split('*')
+        .map((part) => part.replace(/[.+?^${}()|[\]\\]/g, '\\$&'))
+        .join('[^/]*'),
+    );
+  if (sources.length === 0) return (text) => literal.has(text);
+  const expression = new RegExp(`^(?:${sources.join('|')})$`, 's');
+  return (text) => literal.has(text) || expression.test(text);
 }

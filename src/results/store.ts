@@ -205,6 +205,20 @@ export function carryFile(run: RunDirectory, name: string): void {
   } catch {} // It was removed just now, or the guest took away its permissions.
 }
 
+/** No file that rapido reads of a guest's is as large. */
+const LARGEST_GUEST_FILE = 4 * 1024 * 1024;
+
+/**
+ * The text of a file right below a run's `guest`. A guest may have made anything: a link, a pipe, what
+ * fills the memory. That is as if it were not there.
+ */
+export function readGuestFile(run: RunDirectory, name: string): string | undefined {
+  const path = join(run.file('guest'), name);
+  const stats = lstatIfReachable(path);
+  if (stats?.isFile() !== true || stats.size > LARGEST_GUEST_FILE) return undefined;
+  return readTextIfReachable(path);
+}
+
 /**
  * The newest earlier run of the same cut and command that was seen to end, and told of tests: what this
  * one will do, as far as anybody knows.

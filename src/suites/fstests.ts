@@ -291,6 +291,9 @@ function emptySummary(): Summary {
   return { ran: undefined, notRun: undefined, failed: [], isInterrupted: false };
 }
 
+/** The file in which `check` notes how long tests took. */
+export const CHECK_TIME = 'check.time';
+
 /** Seconds that tests took, by name, as check.time of xfstests has them: `generic/001 4` a line. */
 export function parseCheckTime(text: string): Map<string, number> {
   return new Map(

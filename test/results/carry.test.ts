@@ -1,4 +1,12 @@
-import { existsSync, mkdirSync, readFileSync, symlinkSync, writeFileSync } from 'node:fs';
+import { execFileSync } from 'node:child_process';
+import {
+  existsSync,
+  mkdirSync,
+  readFileSync,
+  symlinkSync,
+  truncateSync,
+  writeFileSync,
+} from 'node:fs';
 import { join } from 'node:path';
 import { describe, expect, test } from 'vitest';
 import type { RunResult } from '../../src/results/run-result.ts';
@@ -8,6 +16,7 @@ import {
   findEarlierRun,
   finishRun,
   type RunDirectory,
+  readGuestFile,
 } from '../../src/results/store.ts';
 import { createWorkspace } from '../support/workspace.ts';
 import { aResult, tests } from './a-result.ts';
@@ -49,6 +58,19 @@ test('a link that a guest left is not followed', () => {
   const evil = runThat(directory, 'fstests-xfs', 1);
   symlinkSync('/etc/passwd', join(evil.file('guest'), 'check.time'));
   expect(carriedTo(runThat(directory, 'fstests-xfs', 2))).toBeUndefined();
+});
+
+test('of what a guest made, only an ordinary file of an ordinary size is read', () => {
+  const run = runThat(parent(), 'fstests-xfs', 1, 'generic/001 2\n');
+  const path = (name: string) => join(run.file('guest'), name);
+  symlinkSync('/etc/passwd', path('link'));
+  execFileSync('mkfifo', [path('pipe')]);
+  writeFileSync(path('large'), '');
+  truncateSync(path('large'), 1 << 30);
+  const texts = ['check.time', 'link', 'pipe', 'large', 'gone'].map((name) =>
+    readGuestFile(run, name),
+  );
+  expect(texts).toEqual(['generic/001 2\n', undefined, undefined, undefined, undefined]);
 });
 
 describe('the earlier run that tells which tests there will be', () => {

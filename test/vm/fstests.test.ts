@@ -92,6 +92,23 @@ describe('rapido run fstests-xfs', () => {
     expect(await terminal.ended).toBe(0);
   });
 
+  test('boots to a prompt in the tree, where check runs', async () => {
+    const cut = await home.rapido(['cut', 'fstests-xfs'], { env });
+    expect(cut).toMatchObject({ status: 0 });
+    const terminal = openTerminal(home, ['boot'], env);
+    const { type, waitFor } = terminal;
+    await waitFor(/^\/dev\/zram0 +xfs +\/mnt\/test$/m);
+    await waitFor(/^Ready in .*xfs tests: fstests-check -g quick, or .\/check generic\/001$/m);
+    await waitFor(/rapido1:.*xfs tests# $/);
+    type('./check generic/005; fstests-check generic/003\r');
+    // The kernel writes in between: on the console of a boot it is heard, too.
+    await waitFor(/^Ran: generic\/005\nPassed all 1 tests$/m);
+    await waitFor(/^Not run: generic\/003\nPassed all 1 tests$/m);
+    await waitFor(/rapido1:.*xfs tests# $/);
+    type('shutdown\r');
+    expect(await terminal.ended).toBe(0);
+  });
+
   test('names the test that was running when the kernel crashed', async () => {
     const { status, result, file } = await run(['fstests-xfs', '--', '-g', 'crashes'], { env });
     expect({ status, verdict: result?.verdict }).toEqual({ status: 120, verdict: 'crash' });
