@@ -1,4 +1,4 @@
-import { z } from 'zod';
+import * as z from 'zod';
 import type { ConfType } from '../conf/key.ts';
 import { findNearest } from '../conf/nearest.ts';
 import { UsageError } from '../errors.ts';
