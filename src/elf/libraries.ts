@@ -22,7 +22,12 @@ export interface LibraryNeeds {
   unresolved: UnresolvedLibrary[];
   /** The programs that run the scripts among the files, one entry for each. */
   scripts: ScriptProgram[];
+  /** What those files are that ask for something, by path. */
+  kinds: Map<string, FileKind>;
 }
+
+/** `elf`, or the first line of an executable script; empty: it asks for nothing. */
+export type FileKind = string;
 
 export interface UnresolvedLibrary {
   /** As the file names it: "libaio.so.1", or the path of a dynamic linker. */
@@ -114,11 +119,13 @@ export function findLibraries(
   const given = new Set<string>();
   const needs: NeedSets = { libraries: new Set(), interpreters: new Set(), unresolved: new Map() };
   const scripts = new Map<string, ScriptProgram>();
+  const kinds: LibraryNeeds['kinds'] = new Map();
   for (const file of files) {
     const path = file.toString();
     given.add(path);
     const content = inspectFile(file);
     if (content === undefined) continue;
+    kinds.set(path, describeContent(content));
     if ('elf' in content) resolveProgram(resolver, loadProgram(path, content.elf), needs);
     else if (content.executable) {
       const { interpreter, program } = content.shebang;
@@ -133,7 +140,20 @@ export function findLibraries(
     interpreters: others(needs.interpreters),
     unresolved: [...needs.unresolved.values()],
     scripts: [...scripts.values()],
+    kinds,
   };
+}
+
+/** What a file asks for, as `LibraryNeeds` tells it of each. */
+export function kindOf(path: string): FileKind {
+  return describeContent(inspectFile(path));
+}
+
+function describeContent(content: FileContent | undefined): FileKind {
+  if (content === undefined) return '';
+  if ('elf' in content) return 'elf';
+  const { interpreter, argument = '' } = content.shebang;
+  return content.executable ? `${interpreter} ${argument}` : '';
 }
 
 interface NeedSets {

@@ -6,6 +6,7 @@ import { SYSTEM_DIRECTORIES } from '../host/programs.ts';
 import type { ModuleTree } from '../kmod/modules.ts';
 import { statIfReachable } from '../sys/stat.ts';
 import { removeLitter, replaceFile, temporaryNameFor } from '../sys/temporary.ts';
+import { type ChangesRecord, changesLayer } from './changes-layer.ts';
 import { type DirectoryLinks, resolveGuestPath } from './guest-path.ts';
 import { endMembers, headerMembers, type ImageHeader, isSameImage } from './image-header.ts';
 import {
@@ -84,6 +85,8 @@ interface Layers {
   userspace: Layer<UserspaceRecord>;
   modules: Layer<ModulesRecord>;
   trees: Layer<TreesRecord> | undefined;
+  /** What changed in the trees since that was made. */
+  changes: Layer<ChangesRecord> | undefined;
 }
 
 async function obtainLayers(
@@ -93,7 +96,7 @@ async function obtainLayers(
 ): Promise<Layers> {
   const { links } = plan;
   // The trees come first: dracut has to bring the libraries of the programs in them.
-  const trees = plan.trees.length === 0 ? undefined : await obtain(treesLayer(plan.trees, links));
+  const { trees, changes } = await obtainTrees(plan, obtain);
   const libraries = (trees?.record.libraries ?? []).filter(canDracutInstall);
   const install = [...new Set([...plan.userspace.install, ...libraries])].sort();
   const staging = temporaryNameFor(join(options.cache, 'staging', plan.image.cut));
@@ -106,26 +109,41 @@ async function obtainLayers(
     ]);
     if (userspace.status === 'rejected') throw userspace.reason;
     if (modules.status === 'rejected') throw modules.reason;
-    return { userspace: userspace.value, modules: modules.value, trees };
+    return { userspace: userspace.value, modules: modules.value, trees, changes };
   } finally {
     rmSync(staging, { recursive: true, force: true });
   }
 }
 
+async function obtainTrees(
+  { trees: planned, links }: ImagePlan,
+  obtain: Obtain,
+): Promise<Pick<Layers, 'trees' | 'changes'>> {
+  if (planned.length === 0) return { trees: undefined, changes: undefined };
+  const recipe = treesLayer(planned, links);
+  const trees = await obtain(recipe);
+  const hasChanges = recipe.changes().length > 0;
+  return {
+    trees,
+    changes: hasChanges ? await obtain(changesLayer(recipe, trees.id, links)) : undefined,
+  };
+}
+
 function writeImage(plan: ImagePlan, layers: Layers, { placeFor }: BuildOptions): BuiltImage {
   const overlay = overlayMembers(plan.overlay, layers.userspace.record.provided, plan.links);
   const header: ImageHeader = {
-    version: 5,
+    version: 6,
     image: plan.image,
     parts: {
       userspace: layers.userspace.id,
       modules: layers.modules.id,
       trees: layers.trees?.id ?? '',
+      changes: layers.changes?.id ?? '',
       overlay: digestMembers(overlay),
     },
     moduleFiles: layers.modules.record.files,
   };
-  const inOrder = [layers.userspace, layers.modules, layers.trees].filter(
+  const inOrder = [layers.userspace, layers.modules, layers.trees, layers.changes].filter(
     (layer) => layer !== undefined,
   );
   const path = placeFor?.(header) ?? plan.output;

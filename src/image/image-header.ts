@@ -4,6 +4,7 @@ import { readCpio, readCpioData } from '../cpio/read.ts';
 import type { CpioEntry } from '../cpio/write.ts';
 import { errorCode, UserError } from '../errors.ts';
 import type { FileSignatures } from '../sys/file-signature.ts';
+import type { LayerKind } from './layer-cache.ts';
 import type { ImageInfo } from './plan.ts';
 
 /**
@@ -13,10 +14,10 @@ import type { ImageInfo } from './plan.ts';
 const HEADER_PATH = 'rapido/image.json';
 
 export interface ImageHeader {
-  version: 5;
+  version: 6;
   image: ImageInfo;
   /** Ids of the layers, and digest of the overlay: the same ones mean the same image. */
-  parts: { userspace: string; modules: string; trees: string; overlay: string };
+  parts: Record<LayerKind | 'overlay', string>;
   /** The kernel's module files as they were, to tell at boot that newer ones are not in here. */
   moduleFiles: FileSignatures;
 }
@@ -82,7 +83,7 @@ function tryReadImageHeader(path: string): ImageHeader | 'incomplete' | undefine
       if (name === 'rapido') continue;
       if (name !== HEADER_PATH) return undefined;
       const header: ImageHeader = JSON.parse(readCpioData(fd, member).toString());
-      if (header.version !== 5) return undefined;
+      if (header.version !== 6) return undefined;
       return hasEnd(fd, header) ? header : 'incomplete';
     }
     return undefined;

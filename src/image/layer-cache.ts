@@ -14,7 +14,7 @@ import { join } from 'node:path';
 import { listIfReachable, lstatIfReachable } from '../sys/stat.ts';
 import { removeLitter, temporaryNameFor } from '../sys/temporary.ts';
 
-export type LayerKind = 'userspace' | 'modules' | 'trees';
+export type LayerKind = 'userspace' | 'modules' | 'trees' | 'changes';
 
 /**
  * How to make one layer, and how to tell whether one that was made before still holds.
@@ -24,10 +24,15 @@ export interface LayerRecipe<Record> {
   kind: LayerKind;
   /** Everything that decides the content, bar the content of host files. JSON-able. */
   ingredients: unknown;
-  /** Why the layer that was made before is stale, in a few words, or undefined if it holds. */
-  findChange: (record: Record) => string | undefined;
+  /**
+   * Why the layer that was made before is stale, in a few words, or undefined if it holds.
+   * @param attachment reads what `attach` gave then
+   */
+  findChange: (record: Record, attachment: () => Buffer) => string | undefined;
   /** Writes the cpio archive to `path`, which does not exist yet. */
   make: (path: string) => Record | Promise<Record>;
+  /** What is kept with the layer that was just made, and only read where its record does not tell enough. */
+  attach?: () => Buffer;
 }
 
 /** A layer in the cache. It is held open: replacing the file does not disturb who uses it. */
@@ -43,11 +48,13 @@ export interface Layer<Record = unknown> {
   madeBecause: string | undefined;
 }
 
-/** What follows the archive in a layer's file; its own length stands in the file's last 16 bytes. */
+/** What follows archive and attachment in a layer's file; its own length stands in the last 16 bytes. */
 interface Trailer<Record> {
-  version: 1;
+  version: 2;
   id: string;
   record: Record;
+  /** Bytes of the attachment, which stands behind the archive. */
+  attachment: number;
 }
 
 const FOOTER_BYTES = 16;
@@ -73,10 +80,10 @@ export async function obtainLayer<Record>(
     ? 'asked to'
     : found === undefined
       ? 'not made before'
-      : recipe.findChange(found.record);
+      : recipe.findChange(found.layer.record, found.attachment);
   if (found !== undefined) {
-    if (stale === undefined) return found;
-    closeSync(found.fd);
+    if (stale === undefined) return found.layer;
+    closeSync(found.layer.fd);
   }
   return makeLayer(path, recipe, stale ?? 'not made before');
 }
@@ -93,8 +100,14 @@ async function makeLayer<Record>(
     const record = await recipe.make(temporary);
     fd = openSync(temporary, 'r+');
     const bytes = fstatSync(fd).size;
-    const trailer: Trailer<Record> = { version: 1, id: randomUUID(), record };
-    writeTrailer(fd, bytes, trailer);
+    const attachment = recipe.attach?.() ?? Buffer.alloc(0);
+    const trailer = {
+      version: 2,
+      id: randomUUID(),
+      record,
+      attachment: attachment.length,
+    } as const;
+    writeTrailer(fd, bytes, attachment, trailer);
     renameSync(temporary, path);
     return { kind: recipe.kind, id: trailer.id, fd, bytes, record, madeBecause };
   } catch (error) {
@@ -104,7 +117,10 @@ async function makeLayer<Record>(
   }
 }
 
-function openLayer<Record>(path: string, kind: LayerKind): Layer<Record> | undefined {
+function openLayer<Record>(
+  path: string,
+  kind: LayerKind,
+): { layer: Layer<Record>; attachment: () => Buffer } | undefined {
   let fd: number;
   try {
     fd = openSync(path, 'r');
@@ -118,7 +134,10 @@ function openLayer<Record>(path: string, kind: LayerKind): Layer<Record> | undef
   }
   markUsed(fd);
   const { id, record, bytes } = trailer;
-  return { kind, id, fd, bytes, record, madeBecause: undefined };
+  return {
+    layer: { kind, id, fd, bytes, record, madeBecause: undefined },
+    attachment: () => readAt(fd, bytes, trailer.attachment) ?? Buffer.alloc(0),
+  };
 }
 
 /** The time of last use decides what is pruned. A cache that is not ours to write works too. */
@@ -129,10 +148,15 @@ function markUsed(fd: number): void {
   } catch {}
 }
 
-function writeTrailer(fd: number, offset: number, trailer: Trailer<unknown>): void {
+function writeTrailer(
+  fd: number,
+  offset: number,
+  attachment: Buffer,
+  trailer: Trailer<unknown>,
+): void {
   const json = Buffer.from(JSON.stringify(trailer));
   const footer = Buffer.from(String(json.length).padStart(FOOTER_BYTES));
-  const whole = Buffer.concat([json, footer]);
+  const whole = Buffer.concat([attachment, json, footer]);
   for (let written = 0; written < whole.length; ) {
     written += writeSync(fd, whole, written, whole.length - written, offset + written);
   }
@@ -143,12 +167,13 @@ function readTrailer<Record>(fd: number): (Trailer<Record> & { bytes: number }) 
   const footer = readAt(fd, size - FOOTER_BYTES, FOOTER_BYTES);
   const length = Number(footer?.toString('latin1'));
   if (!Number.isInteger(length) || length <= 0) return undefined;
-  const bytes = size - FOOTER_BYTES - length;
-  const json = readAt(fd, bytes, length);
+  const end = size - FOOTER_BYTES - length;
+  const json = readAt(fd, end, length);
   if (json === undefined) return undefined;
   try {
     const trailer: Trailer<Record> = JSON.parse(json.toString('utf8'));
-    return trailer.version === 1 ? { ...trailer, bytes } : undefined;
+    const bytes = end - trailer.attachment;
+    return trailer.version === 2 && bytes >= 0 ? { ...trailer, bytes } : undefined;
   } catch {
     return undefined;
   }

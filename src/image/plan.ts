@@ -2,8 +2,8 @@ import type { ModulesPlan } from '../kmod/modules.ts';
 import type { DhcpClient } from '../net/dhcp-client.ts';
 import type { DirectoryLinks } from './guest-path.ts';
 import type { OverlayEntry } from './overlay-entry.ts';
-import type { PlannedTree } from './trees-layer.ts';
 import type { PlannedUserspace } from './userspace-layer.ts';
+import type { PlannedTree } from './walked-tree.ts';
 
 /** Everything that an image will be made of: plain data, printed by `--dry-run`. */
 export interface ImagePlan {

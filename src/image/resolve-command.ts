@@ -6,7 +6,7 @@ import { isExecutableFile } from '../sys/stat.ts';
 import { requireKeys } from './expand-keys.ts';
 import { COMMAND_DIRECTORY, type GuestCommand } from './overlay.ts';
 import type { CommandRequest, Problem, ResolveRequest } from './resolve-request.ts';
-import type { PlannedTree } from './trees-layer.ts';
+import type { PlannedTree } from './walked-tree.ts';
 
 export interface ResolvedCommand extends GuestCommand {
   /** A program of the host to take along if it is there, by name or absolute path. */

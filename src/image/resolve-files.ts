@@ -7,7 +7,7 @@ import { isDirectory, isReadable, statIfReachable } from '../sys/stat.ts';
 import { expandKeys, requireKeys } from './expand-keys.ts';
 import type { AutorunScript } from './overlay.ts';
 import type { Problem, ResolveRequest } from './resolve-request.ts';
-import type { PlannedTree } from './trees-layer.ts';
+import type { PlannedTree } from './walked-tree.ts';
 
 /** Finds the directories and files that go into the image as they are. */
 export function resolveTrees(request: ResolveRequest, problems: Problem[]): PlannedTree[] {

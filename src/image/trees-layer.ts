@@ -1,7 +1,7 @@
 import { createHash } from 'node:crypto';
 import { closeSync, openSync } from 'node:fs';
-import { type CpioEntry, writeCpio } from '../cpio/write.ts';
-import { findLibraries } from '../elf/libraries.ts';
+import { writeCpio } from '../cpio/write.ts';
+import { findLibraries, type LibraryNeeds } from '../elf/libraries.ts';
 import {
   type FileSignatures,
   findChangedFile,
@@ -9,18 +9,11 @@ import {
   signatureOf,
   signFiles,
 } from '../sys/file-signature.ts';
-import { type DirectoryLinks, directoryMaker, resolveGuestPath } from './guest-path.ts';
+import type { DirectoryLinks } from './guest-path.ts';
 import type { LayerRecipe } from './layer-cache.ts';
-import { type HostPath, type TreeFile, toHostPath, walkTree } from './tree-walk.ts';
+import { findChanges, writeManifest } from './tree-manifest.ts';
 import { canDracutInstall } from './userspace-layer.ts';
-
-/** A host directory or file that goes into the image as it is. */
-export interface PlannedTree {
-  source: string;
-  /** Guest path. */
-  target: string;
-  exclude: readonly string[];
-}
+import { type PlannedTree, treeEntries, type WalkedTree, walkAll } from './walked-tree.ts';
 
 /** What is noted of a trees layer. */
 export interface TreesRecord {
@@ -39,66 +32,88 @@ export interface TreesRecord {
 
 const LINKER_CACHE = '/etc/ld.so.cache';
 
-export function treesLayer(
-  trees: readonly PlannedTree[],
-  links: DirectoryLinks,
-): LayerRecipe<TreesRecord> {
+/** A trees layer, and the files that changed since it was made, where it serves with them. */
+export interface TreesRecipe extends LayerRecipe<TreesRecord> {
+  /** What the trees hold now. */
+  walk: () => Walk;
+  /** Known once the layer was found to hold; none if nothing changed. */
+  changes: () => WalkedTree[];
+}
+
+/** The trees, found at one time. */
+export interface Walk {
+  startedMs: number;
+  trees: WalkedTree[];
+}
+
+export function treesLayer(trees: readonly PlannedTree[], links: DirectoryLinks): TreesRecipe {
   // Walking costs time: one walk serves both the check and, if need be, the making.
-  let walked: { startedMs: number; trees: WalkedTree[] } | undefined;
-  const walk = (): NonNullable<typeof walked> => {
+  let walked: Walk | undefined;
+  const walk = (): Walk => {
     walked ??= { startedMs: Date.now(), trees: walkAll(trees) };
     return walked;
   };
+  let changes: WalkedTree[] = [];
+  let manifest: Buffer = Buffer.alloc(0);
   return {
     kind: 'trees',
     ingredients: { trees, links },
-    findChange: (record) => {
+    walk,
+    changes: () => changes,
+    findChange: (record, attachment) => {
       const changed = findChangedFile(record.searched);
       if (changed !== undefined) return `${changed} changed`;
       // What was not to be found may be there by now.
       if (record.unresolved.length > 0) return 'libraries were missing';
-      return digestOf(walk().trees) === record.digest ? undefined : 'files in it changed';
+      if (digestOf(walk().trees) === record.digest) return undefined;
+      const found = findChanges(attachment(), walk().trees);
+      if (found === undefined) return 'files in it changed';
+      changes = found;
+      return undefined;
     },
     make: (path) => {
       const { startedMs, trees: found } = walk();
-      const needs = findLibrariesOf(found);
+      const { kinds, ...needs } = findLibrariesOf(found);
+      manifest = writeManifest(found, kinds, startedMs);
       // dracut brings the others.
       const own = needs.libraries.filter((library) => !canDracutInstall(library));
-      const all = [...found, ...walkAll(own.map(asTree))];
-      const fd = openSync(path, 'wx', 0o600);
-      try {
-        writeCpio(fd, treeEntries(all, links), { outputName: path });
-      } finally {
-        closeSync(fd);
-      }
-      const racy = found.some((tree) => tree.files.some(({ stats }) => isRacy(stats, startedMs)));
+      writeTrees(path, [...found, ...walkAll(own.map(asTree))], links);
       return {
-        digest: racy ? 'changed while it was read' : digestOf(found),
+        digest: digestUnlessRacy(walk()),
         files: found.reduce((sum, tree) => sum + tree.files.length, 0),
         ...needs,
         searched: signFiles([LINKER_CACHE, ...needs.libraries], startedMs),
       };
     },
+    attach: () => manifest,
   };
+}
+
+/** Writes the archive of these files. */
+export function writeTrees(
+  path: string,
+  trees: readonly WalkedTree[],
+  links: DirectoryLinks,
+): void {
+  const fd = openSync(path, 'wx', 0o600);
+  try {
+    writeCpio(fd, treeEntries(trees, links), { outputName: path });
+  } finally {
+    closeSync(fd);
+  }
 }
 
 function asTree(path: string): PlannedTree {
   return { source: path, target: path, exclude: [] };
 }
 
-interface WalkedTree {
-  target: string;
-  files: TreeFile[];
+/** One of files that changed while they were read is never found again. */
+export function digestUnlessRacy({ startedMs, trees }: Walk): string {
+  const racy = trees.some((tree) => tree.files.some(({ stats }) => isRacy(stats, startedMs)));
+  return racy ? 'changed while it was read' : digestOf(trees);
 }
 
-function walkAll(trees: readonly PlannedTree[]): WalkedTree[] {
-  return trees.map((tree) => ({
-    target: tree.target,
-    files: walkTree(tree.source, tree.exclude),
-  }));
-}
-
-function digestOf(trees: readonly WalkedTree[]): string {
+export function digestOf(trees: readonly WalkedTree[]): string {
   const hash = createHash('sha256');
   for (const tree of trees) {
     hash.update(`${tree.target}\0`);
@@ -107,73 +122,13 @@ function digestOf(trees: readonly WalkedTree[]): string {
   return hash.digest('hex');
 }
 
-/** Archive members, each directory before what is in it. */
-function* treeEntries(
-  trees: readonly WalkedTree[],
-  links: DirectoryLinks,
-): Generator<CpioEntry, void, undefined> {
-  const makeDirectories = directoryMaker(links);
-  for (const tree of trees) {
-    const target = resolveGuestPath(tree.target, links);
-    yield* makeDirectories(target);
-    yield* entriesOf(tree, Buffer.from(target).toString('latin1'));
-  }
-}
-
-function* entriesOf(tree: WalkedTree, target: string): Generator<CpioEntry, void, undefined> {
-  const linked = groupHardLinks(tree.files);
-  for (const file of tree.files) {
-    const { stats } = file;
-    const path = guestPathOf(target, file);
-    const metadata = { path, mode: stats.mode, mtime: Math.floor(stats.mtimeMs / 1000) };
-    if (file.target !== undefined) yield { ...metadata, target: file.target };
-    else if (stats.isFile()) {
-      const group = linked.get(inodeOf(file));
-      if (group !== undefined && group[0] !== file) continue; // Written with the first of them.
-      const hardLinks = (group ?? []).slice(1).map((other) => guestPathOf(target, other));
-      yield { ...metadata, file: file.host, size: stats.size, ...(group && { hardLinks }) };
-    } else if (stats.isBlockDevice() || stats.isCharacterDevice()) {
-      yield { ...metadata, rdev: splitDeviceNumber(stats.rdev) };
-    } else yield metadata;
-  }
-}
-
-function guestPathOf(target: string, file: TreeFile): HostPath {
-  return toHostPath(file.name === '' ? target : `${target}/${file.name}`);
-}
-
-/** Files with several names in the tree, by inode. */
-function groupHardLinks(files: readonly TreeFile[]): Map<string, TreeFile[]> {
-  const groups = new Map<string, TreeFile[]>();
-  for (const file of files) {
-    if (file.stats.nlink < 2 || !file.stats.isFile()) continue;
-    const inode = inodeOf(file);
-    const group = groups.get(inode);
-    if (group === undefined) groups.set(inode, [file]);
-    else group.push(file);
-  }
-  return groups;
-}
-
-function inodeOf(file: TreeFile): string {
-  return `${file.stats.dev}:${file.stats.ino}`;
-}
-
-/** Linux's huge dev_t as stat(2) gives it, makedev(3). */
-function splitDeviceNumber(device: number): { major: number; minor: number } {
-  return {
-    major: (device >>> 8) & 0xfff,
-    minor: (device & 0xff) | ((device >>> 12) & 0xfff00),
-  };
-}
-
 function findLibrariesOf(
   trees: readonly WalkedTree[],
-): Pick<TreesRecord, 'libraries' | 'unresolved' | 'interpreters'> {
+): Pick<TreesRecord, 'libraries' | 'unresolved' | 'interpreters'> & Pick<LibraryNeeds, 'kinds'> {
   const executables = trees.flatMap((tree) =>
     tree.files.filter(({ stats }) => stats.isFile()).map((file) => file.host),
   );
-  const { libraries, interpreters, unresolved, scripts } = findLibraries(executables);
+  const { libraries, interpreters, unresolved, scripts, kinds } = findLibraries(executables);
   const inTrees = new Set(
     trees.flatMap(({ target, files }) => files.map(({ name }) => `${target}/${name}`)),
   );
@@ -183,5 +138,6 @@ function findLibrariesOf(
     interpreters: scripts
       .filter(({ program }) => !inTrees.has(program))
       .map(({ program, usedBy }) => ({ program, usedBy })),
+    kinds,
   };
 }

@@ -12,7 +12,12 @@ import {
 import { tmpdir } from 'node:os';
 import { dirname, join } from 'node:path';
 import { describe, expect, onTestFinished, test } from 'vitest';
-import { findLibraries, type LibrarySearch, readShebang } from '../../src/elf/libraries.ts';
+import {
+  findLibraries,
+  type LibraryNeeds,
+  type LibrarySearch,
+  readShebang,
+} from '../../src/elf/libraries.ts';
 import { buildElf, type MadeUpElf, X86_64 } from './elf-builder.ts';
 
 /** Libraries and dynamic linker that ldd(1) finds, which starts the dynamic linker to do so. */
@@ -25,6 +30,12 @@ function ldd(...programs: string[]): string[] {
   );
   const paths = [...output.join('').matchAll(/(?:=> |^\t)(\/\S+) \(0x/gm)].map(([, path]) => path!);
   return [...new Set(paths)].sort();
+}
+
+/** What files need; what they are is another matter. */
+function needsOf(...search: Parameters<typeof findLibraries>): Omit<LibraryNeeds, 'kinds'> {
+  const { kinds: _, ...needs } = findLibraries(...search);
+  return needs;
 }
 
 function ours(...programs: string[]): string[] {
@@ -83,7 +94,7 @@ describe.skipIf(!existsSync('/usr/bin/gcc'))('programs built here with gcc', () 
     const main = compile(root, 'main', 'int outer(void); int main(void) { return outer(); }', [
       ...['-Llib', '-louter', `-Wl,${option},-rpath,${root}/lib`, '-Wl,-rpath-link,lib'],
     ]);
-    const { unresolved } = findLibraries([main]);
+    const { unresolved } = needsOf([main]);
     const found = ldd(main).includes(`${root}/lib/libinner.so`);
     expect(unresolved).toEqual(
       found ? [] : [{ name: 'libinner.so', neededBy: `${root}/lib/libouter.so` }],
@@ -94,7 +105,7 @@ describe.skipIf(!existsSync('/usr/bin/gcc'))('programs built here with gcc', () 
   test('need nothing when they are linked statically', () => {
     const root = makeRoot();
     const main = compile(root, 'main', 'void _start(void) {}', ['-static', '-nostdlib']);
-    expect(findLibraries([main])).toEqual(nothing);
+    expect(needsOf([main])).toEqual(nothing);
   });
 });
 
@@ -132,7 +143,7 @@ function makeHost(files: Record<string, MadeUpElf | string>) {
     root,
     find: (...names: string[]) =>
       strip(
-        findLibraries(
+        needsOf(
           names.map((name) => join(root, name)),
           search,
         ),

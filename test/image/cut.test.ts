@@ -63,7 +63,7 @@ function createSmall(): Workspace & { cut: (...args: string[]) => Promise<string
       return result.stderr
         .replaceAll(home.directory, '~')
         .split('\n')
-        .filter((line) => /^(userspace|modules|trees): /.test(line));
+        .filter((line) => /^(userspace|modules|trees|changes): /.test(line));
     },
   };
 }
@@ -120,10 +120,32 @@ describe.skipIf(hostKernel() === undefined)('rapido cut', () => {
     ]);
 
     home.write('tree/a.txt', 'A');
+    expect(made(await home.cut())).toEqual(['changes: made: not made before']);
+    expect((await home.cut()).sort()).toEqual(['changes: reused', ...reused]);
+    home.write('tree/a.txt', 'AA');
+    expect(made(await home.cut())).toEqual(['changes: made: files changed']);
+
+    home.write('tree/new.txt', 'new');
     expect(made(await home.cut())).toEqual(['trees: made: files in it changed']);
 
     expect(dracutCalls(home)).toBe(1);
     expect((await home.cut()).sort()).toEqual(reused);
+  });
+
+  it('has a file that changed as it is now, behind the one that it was', async () => {
+    const home = createSmall();
+    await home.cut();
+    home.write('tree/a.txt', 'what it is now', 0o755);
+    await home.cut();
+    const image = readFileSync(join(home.images, 'small.img'));
+    const members = Array.from(readCpio(image)).filter(({ path }) =>
+      path.toString().endsWith('/tree/a.txt'),
+    );
+    expect(members.map((member) => readCpioData(image, member).toString())).toEqual([
+      'a',
+      'what it is now',
+    ]);
+    expect(members.map(({ mode }) => mode & 0o777)).toEqual([0o644, 0o755]);
   });
 
   it('starts dracut again when a program, dracut or what the cut asks for changed', async () => {

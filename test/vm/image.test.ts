@@ -11,6 +11,7 @@ import {
   writeFileSync,
 } from 'node:fs';
 import { join } from 'node:path';
+import { setTimeout as sleep } from 'node:timers/promises';
 import { afterAll, describe, expect, it, onTestFinished } from 'vitest';
 import { CHANNEL_MODULES, makeKernelTree } from '../support/kernel-tree.ts';
 import { createWorkspace } from '../support/workspace.ts';
@@ -42,6 +43,7 @@ describe('the image', () => {
     file('sticky', 'st', 0o1644);
     file('unreadable', 'secret', 0o000);
     file('big', Buffer.alloc(9 * 1024 * 1024 + 3, 'b'));
+    file('large', Buffer.alloc(9 * 1024 * 1024 + 3, 'l'));
     file('link 1', 'linked');
     linkSync(join(tree, 'link 1'), join(tree, 'link 2'));
     mkdirSync(join(tree, 'deep/er'), { recursive: true });
@@ -54,14 +56,21 @@ describe('the image', () => {
       execFileSync('mknod', [join(tree, 'loop'), 'b', '7', '300']);
     }
     const list = home.write('list.sh', `#!/bin/bash\n${LIST}\n`, 0o755);
-    const onHost = execFileSync(list, [tree], { encoding: 'utf8' });
-
-    const result = await home.rapido([
-      ...['cut', 'simple-example', '--boot', '--include', tree, '--include', `${list}:/list`],
+    const cut = [
+      ...['cut', 'simple-example', '--include', tree, '--include', `${list}:/list`],
       ...['-i', 'find', '-i', 'sha256sum', '-i', 'od'],
       ...['-x', `/list '${tree}' > /run/listing; echo BEGIN; cat /run/listing; echo END`],
-    ]);
+    ];
+    await home.rapido(cut);
+    // Some change after that, one to less than it was: they come in an archive of their own.
+    await sleep(50);
+    file('with space', 'changed, and longer than it was');
+    file('big', 'smaller', 0o600);
+    const onHost = execFileSync(list, [tree], { encoding: 'utf8' });
+
+    const result = await home.rapido([...cut, '--boot']);
     expect(result).toMatchObject({ status: 0 });
+    expect(result.stdout).toContain('trees reused, changes made');
     const said = result.stdout.replaceAll('\r', '');
     const inGuest = said.slice(said.indexOf('BEGIN\n') + 6, said.indexOf('END\n'));
     expect(inGuest).toBe(onHost);

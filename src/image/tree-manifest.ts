@@ -1,0 +1,91 @@
+import { constants } from 'node:fs';
+import { type FileKind, kindOf } from '../elf/libraries.ts';
+import { isRacy, signatureOf } from '../sys/file-signature.ts';
+import type { TreeFile } from './tree-walk.ts';
+import type { WalkedTree } from './walked-tree.ts';
+
+/**
+ * What a trees layer was made of, file by file, to tell later which of them changed: a developer changes
+ * one test, and the archive of five thousand need not be written anew. Kept beside the layer, and read only
+ * where its digest differs: triples of path, signature and kind, NUL after each.
+ */
+export function writeManifest(
+  trees: readonly WalkedTree[],
+  kinds: ReadonlyMap<string, FileKind>,
+  startedMs: number,
+): Buffer {
+  const fields: string[] = [];
+  for (const tree of trees) {
+    for (const file of tree.files) {
+      const kind = typeof file.host === 'string' ? (kinds.get(file.host) ?? '') : STRANGE;
+      // One that changed while it was read is never what it was.
+      const signature = isRacy(file.stats, startedMs) ? '' : signatureOf(file.stats);
+      fields.push(keyOf(tree, file), signature, kind, '');
+    }
+  }
+  return Buffer.from(fields.join('\0'), 'latin1');
+}
+
+/** Of a file whose name cannot be looked up by its text. */
+const STRANGE = '?';
+
+function keyOf({ target }: WalkedTree, { name }: TreeFile): string {
+  return `${Buffer.from(target).toString('latin1')}/${name}`;
+}
+
+/** How much may have changed before it is better to write all anew. */
+const MOST = { files: 500, bytes: 16 * 1024 * 1024 } as const;
+
+/**
+ * The files that changed since a manifest was written, in their trees.
+ * @returns undefined where a later archive cannot say so: files that came, went or are of another type;
+ *   several names of one file, which the kernel would change all at once; programs, whose libraries may
+ *   be others; too many
+ */
+export function findChanges(
+  manifest: Buffer,
+  trees: readonly WalkedTree[],
+): WalkedTree[] | undefined {
+  const known = readManifest(manifest);
+  let [seen, count, bytes] = [0, 0, 0];
+  const changes: WalkedTree[] = [];
+  for (const tree of trees) {
+    const files: TreeFile[] = [];
+    for (const file of tree.files) {
+      const before = known.get(keyOf(tree, file));
+      if (before === undefined) return undefined;
+      seen++;
+      if (before.signature === signatureOf(file.stats)) continue;
+      if (!isReplaceable(before, file)) return undefined;
+      count++;
+      bytes += file.stats.size;
+      if (count > MOST.files || bytes > MOST.bytes) return undefined;
+      files.push(file);
+    }
+    if (files.length > 0) changes.push({ target: tree.target, files });
+  }
+  return seen === known.size ? changes : undefined;
+}
+
+interface KnownFile {
+  signature: string;
+  kind: string;
+}
+
+function readManifest(manifest: Buffer): Map<string, KnownFile> {
+  const fields = manifest.toString('latin1').split('\0');
+  const known = new Map<string, KnownFile>();
+  for (let at = 0; at + 2 < fields.length; at += 4) {
+    known.set(fields[at] ?? '', { signature: fields[at + 1] ?? '', kind: fields[at + 2] ?? '' });
+  }
+  return known;
+}
+
+/** Whether a later archive member for the file makes it what it is now, and asks for nothing else. */
+function isReplaceable({ signature, kind }: KnownFile, { host, stats }: TreeFile): boolean {
+  const mode = Number.parseInt(signature, 8);
+  if ((mode & constants.S_IFMT) !== (stats.mode & constants.S_IFMT)) return false;
+  if (!stats.isFile()) return true;
+  if (stats.nlink > 1 || kind === STRANGE || typeof host !== 'string') return false;
+  return kind !== 'elf' && kindOf(host) === kind;
+}
