@@ -9,7 +9,8 @@ import { parseArgs } from 'node:util';
 import { architectureOf } from '../src/host/architecture.ts';
 import { findKernel, hostKernelSearch } from '../src/host/kernel.ts';
 import { probeKvm } from '../src/host/kvm.ts';
-import { type Bench, CASES } from './cases.ts';
+import type { Bench } from './bench.ts';
+import { CASES } from './cases/index.ts';
 import { type Finding, formatReport, isMet, type Report } from './report.ts';
 import { CHECKOUT, makeWorkbench } from './workbench.ts';
 
@@ -43,7 +44,7 @@ const bench: Bench = {
   home,
   runs: Number(values.runs),
   onRun: (name, run) => showStep(`${name}, run ${run}`),
-  kernel,
+  kernel: { ...kernel, modules: kernel.modules ?? '' },
   accelerator: probeKvm(architecture).usable ? 'kvm' : 'tcg',
 };
 const findings: Finding[] = [];

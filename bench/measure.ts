@@ -13,10 +13,6 @@ export interface Candidate {
   prepare?: () => void;
   /** The clock stops at the first line of stdout that matches, not at the end. */
   until?: RegExp;
-  /** Exit statuses that are as they should be; 0 if left out. */
-  statuses?: readonly number[];
-  /** Its stdin; empty if left out. */
-  input?: 'terminal';
 }
 
 /** One run. */
@@ -25,6 +21,8 @@ export interface Sample {
   ms: number;
   /** Peak resident memory of the process itself, its children not counted, in KiB. */
   peakKib: number;
+  /** Its CPU time, without that of its children. */
+  cpuMs: number;
   stdout: string;
 }
 
@@ -54,9 +52,9 @@ export async function alternate(
   return samples;
 }
 
-/** @throws Error with what the command said, if its status is not as it should be */
+/** @throws Error with what the command said, if it fails */
 export async function runOnce(candidate: Candidate): Promise<Sample> {
-  const { argv, env = {}, cwd, prepare, until, statuses = [0] } = candidate;
+  const { argv, env = {}, cwd, prepare, until } = candidate;
   prepare?.();
   const [file, ...args] = argv;
   const started = performance.now();
@@ -65,7 +63,7 @@ export async function runOnce(candidate: Candidate): Promise<Sample> {
     env: { ...process.env, ...env },
     stdio: ['ignore', 'pipe', 'pipe'],
   });
-  const memory = watchMemory(child.pid);
+  const usage = watchUsage(child.pid);
   let [stdout, stderr] = ['', ''];
   let ms: number | undefined;
   child.stdout.setEncoding('utf8').on('data', (text: string) => {
@@ -80,24 +78,27 @@ export async function runOnce(candidate: Candidate): Promise<Sample> {
   const [status] = await once(child, 'exit');
   if (until === undefined) ms = performance.now() - started;
   if (child.stdout.readable) await once(child.stdout, 'close');
-  const peakKib = memory.stop();
-  if (!statuses.includes(status) || ms === undefined) {
+  const { peakKib, cpuMs } = usage.stop();
+  if (status !== 0 || ms === undefined) {
     const why = ms === undefined ? `never printed ${until}` : `ended with ${status}`;
     throw new Error(`${argv.join(' ')} ${why}:\n${stdout.slice(-2000)}\n${stderr}`);
   }
-  return { ms, peakKib, stdout };
+  return { ms, peakKib, cpuMs, stdout };
 }
 
-/** How often a process's memory is looked at, in milliseconds; the kernel keeps the peak. */
+/** How often a process is looked at, in milliseconds: the last look counts, for the kernel adds up. */
 const LOOK = 20;
 
-/** The peak of a process's resident memory, VmHWM of proc(5). */
-function watchMemory(pid: number | undefined): { stop: () => number } {
-  let peak = 0;
+/** The peak of a process's resident memory (VmHWM of proc(5)), and its CPU time. */
+function watchUsage(pid: number | undefined): {
+  stop: () => Pick<Sample, 'peakKib' | 'cpuMs'>;
+} {
+  const usage = { peakKib: 0, cpuMs: 0 };
   const look = (): void => {
     try {
       const status = readFileSync(`/proc/${pid}/status`, 'utf8');
-      peak = Math.max(peak, Number(/^VmHWM:\s+(\d+)/m.exec(status)?.[1] ?? 0));
+      usage.peakKib = Math.max(usage.peakKib, Number(/^VmHWM:\s+(\d+)/m.exec(status)?.[1] ?? 0));
+      if (pid !== undefined) usage.cpuMs = cpuTimeOf(pid);
     } catch {
       // It has ended.
     }
@@ -106,7 +107,7 @@ function watchMemory(pid: number | undefined): { stop: () => number } {
   return {
     stop: () => {
       clearInterval(timer);
-      return peak;
+      return usage;
     },
   };
 }

@@ -1,5 +1,13 @@
 import { execFileSync } from 'node:child_process';
-import { mkdirSync, mkdtempSync, rmSync, writeFileSync } from 'node:fs';
+import {
+  copyFileSync,
+  cpSync,
+  mkdirSync,
+  mkdtempSync,
+  readdirSync,
+  rmSync,
+  writeFileSync,
+} from 'node:fs';
 import { tmpdir } from 'node:os';
 import { dirname, join } from 'node:path';
 import { fileURLToPath } from 'node:url';
@@ -13,6 +21,8 @@ export interface Workbench {
   directory: string;
   env: Record<string, string>;
   cache: string;
+  /** A directory with nothing in it. */
+  empty: string;
   /** A command line of rapido as a candidate. */
   rapido: (name: string, args: readonly string[], more?: Partial<Candidate>) => Candidate;
   /** Runs rapido once, not timed. @returns its stdout */
@@ -35,6 +45,8 @@ export function makeWorkbench(): Workbench {
     RAPIDO_CONF: '/dev/null',
   };
   mkdirSync(env.XDG_RUNTIME_DIR, { mode: 0o700 });
+  const empty = join(directory, 'empty');
+  mkdirSync(empty);
   const write: Workbench['write'] = (name, content, mode = 0o644) => {
     const path = join(directory, name);
     mkdirSync(dirname(path), { recursive: true });
@@ -52,6 +64,7 @@ export function makeWorkbench(): Workbench {
     directory,
     env,
     cache: join(env.XDG_CACHE_HOME, 'rapido'),
+    empty,
     rapido,
     call: async (args, more = {}) =>
       (await runOnce(rapido(args.join(' '), args, { env: more }))).stdout,
@@ -69,6 +82,25 @@ export function makeWorkbench(): Workbench {
     },
     remove: () => rmSync(directory, { recursive: true, force: true }),
   };
+}
+
+/** The installed kernel laid out as a built tree is, with modules of its own: one may be changed. */
+export function layOutKernelTree(
+  home: Workbench,
+  kernel: { release: string; image: string; modules: string },
+): { tree: string; module: string } {
+  const tree = join(home.directory, 'linux');
+  home.write('linux/.config', 'CONFIG_X86_64=y\nCONFIG_MODULES=y\n');
+  home.write('linux/include/config/kernel.release', `${kernel.release}\n`);
+  mkdirSync(join(tree, 'arch/x86/boot'), { recursive: true });
+  copyFileSync(kernel.image, join(tree, 'arch/x86/boot/bzImage'));
+  const modules = join(tree, 'mods/lib/modules', kernel.release);
+  cpSync(kernel.modules, modules, { recursive: true });
+  // Every image has it, packed or not.
+  const module = readdirSync(modules, { recursive: true, encoding: 'utf8' }).find((name) =>
+    /\/virtio_console\.ko/.test(name),
+  );
+  return { tree, module: join(modules, module ?? '') };
 }
 
 /**

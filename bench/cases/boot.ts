@@ -1,0 +1,121 @@
+import { join } from 'node:path';
+import { unpackKernel } from '../../src/vm/unpacked-kernel.ts';
+import { type Bench, type Case, compare, compareWith, memoryOf } from '../bench.ts';
+import { alternate, type Candidate, cpuTimeOf, spreadOf } from '../measure.ts';
+import { makeFloorInit, packInitramfs } from '../workbench.ts';
+
+/** How the original tool boots: the bzImage, QEMU's default machine, nothing tuned. */
+const UNTUNED = {
+  KERNEL_FORMAT: 'bzImage',
+  QEMU_EXTRA_ARGS: '-nographic -device virtio-rng-pci -machine pc',
+} as const;
+
+/** The fastest there is, whatever it trades: docs/performance.md. */
+const FASTEST = {
+  KERNEL_FORMAT: 'vmlinux',
+  QEMU_EXTRA_ARGS: '-nographic',
+  QEMU_EXTRA_KERNEL_PARAMS: 'cryptomgr.notests',
+} as const;
+
+/** The least that a VM can do: print a line, power off. */
+function makeFloor({ home, accelerator }: Bench, name: string, kernel: string): Candidate {
+  const image = join(home.directory, 'floor.img');
+  home.write('floor/init', makeFloorInit(), 0o755);
+  packInitramfs(join(home.directory, 'floor'), image);
+  return {
+    name,
+    argv: [
+      ...(['qemu-system-x86_64', '-smp', '2', '-m', '512M'] as const),
+      ...(accelerator === 'kvm' ? ['-enable-kvm', '-cpu', 'host'] : ['-cpu', 'max']),
+      ...['-kernel', kernel, '-initrd', image, '-nographic', '-no-reboot'],
+      ...['-append', 'console=ttyS0 rdinit=/init panic=-1 loglevel=5'],
+    ],
+  };
+}
+
+/** The same for the vmlinux that rapido boots where it emulates; none for a kernel without an entry. */
+async function makeUnpackedFloor(bench: Bench, name: string): Promise<Candidate[]> {
+  const unpacked = await unpackKernel(bench.kernel.image, bench.home.cache);
+  return 'path' in unpacked ? [makeFloor(bench, name, unpacked.path)] : [];
+}
+
+/** To the first line of an autorun script, and to the end. */
+export const booting: Case = async (bench) => {
+  const { home, kernel } = bench;
+  home.addCut('bench-boot', { binaries: ['sh', 'cat', 'true'] }, 'echo FIRST LINE');
+  await home.call(['cut', 'bench-boot']);
+  const until = /^FIRST LINE/m;
+  const toLine = home.rapido('boot to the first autorun line', ['boot'], { until });
+  const floor = makeFloor(bench, 'bare QEMU to a line', kernel.image);
+  const lower = await makeUnpackedFloor(bench, 'bare QEMU to a line, vmlinux');
+  return [
+    ...(await compareWith(bench, { ...floor, until: /^up/m }, [
+      { candidate: toLine, atMost: 1.1 },
+    ])),
+    ...(await compareAll(
+      bench,
+      lower.map((one) => ({ ...one, until: /^up/m })),
+      toLine,
+    )),
+  ];
+};
+
+async function compareAll(bench: Bench, bases: Candidate[], candidate: Candidate) {
+  const findings = [];
+  for (const base of bases) findings.push(...(await compareWith(bench, base, [{ candidate }])));
+  return findings;
+}
+
+/** `rapido run simple-example -- true`, the whole of it. */
+export const running: Case = async (bench) => {
+  const { home, kernel } = bench;
+  const args = ['run', 'simple-example', '-q', '--', 'true'];
+  await home.call(args);
+  const run = home.rapido('run simple-example -- true', args);
+  const fastest = home.rapido('the same, the fastest settings', args, { env: FASTEST });
+  const untuned = home.rapido("the original's way of booting", args, { env: UNTUNED });
+  const floor = makeFloor(bench, 'bare QEMU that powers off at once', kernel.image);
+  const lower = await makeUnpackedFloor(bench, 'bare QEMU that powers off, vmlinux');
+  const candidates = [run, fastest, untuned, floor, ...lower];
+  const samples = await alternate(candidates, bench.runs, bench.onRun);
+  const of = (candidate: Candidate) => samples[candidates.indexOf(candidate)] ?? [];
+  const pair = (a: Candidate, b: Candidate, atMost?: number) =>
+    compare(a, b, [of(a), of(b)], atMost);
+  return [
+    pair(run, floor, 1.15),
+    ...lower.map((base) => pair(run, base)),
+    pair(run, untuned),
+    pair(fastest, untuned, 0.8),
+    { what: 'peak memory of rapido in a run', value: memoryOf(of(run)), unit: 'MiB', atMost: 90 },
+  ];
+};
+
+/** CPU that rapido takes while its VM stands at a prompt. */
+export const idling: Case = async ({ home }) => {
+  await home.call(['cut', 'simple-example']);
+  await home.call(['boot', '--detach']);
+  try {
+    const [vm] = JSON.parse(await home.call(['ps', '--json']));
+    const shares: number[] = [];
+    for (let sample = 0; sample < 5; sample++) {
+      const [before, started] = [cpuTimeOf(vm.rapidoPid), performance.now()];
+      await new Promise((resolve) => setTimeout(resolve, 4000));
+      shares.push(((cpuTimeOf(vm.rapidoPid) - before) / (performance.now() - started)) * 100);
+    }
+    const value = spreadOf(shares);
+    return [{ what: 'CPU of rapido, its VM idle at a prompt', value, unit: '%', atMost: 0.5 }];
+  } finally {
+    await home.call(['stop', '--all']);
+  }
+};
+
+/** A network against none: QEMU's own, which takes neither bridge nor root. */
+export const networking: Case = async (bench) => {
+  const { home } = bench;
+  home.addCut('bench-net', { binaries: ['sh', 'true'], network: true });
+  const args = (kind: string): string[] => ['run', 'bench-net', '--net', kind, '-q', '--', 'true'];
+  await home.call(args('user'));
+  return compareWith(bench, home.rapido('the same without', args('none')), [
+    { candidate: home.rapido('a run with a network', args('user')) },
+  ]);
+};
