@@ -12,7 +12,7 @@ export const NETWORK_KINDS = ['tap', 'user', 'none'] as const;
 /**
  * Every key of rapido.conf, in the order of the example file. The names are those of the original
  * tool, so that its users' files work; the ones it did not have are KERNEL_FORMAT, VM_ACCEL,
- * VM_CPU, VM_CPUS, VM_MEMORY, VM_NET, CUT_DIR, IMAGE_DIR and RESULTS_KEEP.
+ * VM_CPU, VM_CPUS, VM_MEMORY, VM_NET, CUT_DIR, IMAGE_DIR, RESULTS_KEEP and NVME_TARGET_NQN.
  */
 export const CONF_KEYS = {
   KERNEL_SRC: {
@@ -501,8 +501,15 @@ export const CONF_KEYS = {
   NVME_TARGET_TCP: {
     group: 'iSCSI and NVMe',
     type: 'string',
-    meaning: 'Address of the NVMe/TCP target that the initiator connects to.',
+    meaning: 'Name or address of the NVMe/TCP target that the nvme-tcp-initiator cut connects to.',
+    default: 'rapido-server',
     example: '192.168.155.11',
+  },
+  NVME_TARGET_NQN: {
+    group: 'iSCSI and NVMe',
+    type: 'string',
+    meaning: 'Name of the NVMe subsystem that a VM exports, and that an initiator connects to.',
+    default: 'nqn.2003-01.org.linux-nvme:rapido',
   },
 
   CEPH_SRC: {

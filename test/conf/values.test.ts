@@ -38,6 +38,8 @@ test('with nothing set, keys have their defaults', () => {
       ],
       "KERNEL_FORMAT": "auto",
       "LTP_DIR": "/opt/ltp",
+      "NVME_TARGET_NQN": "nqn.2003-01.org.linux-nvme:rapido",
+      "NVME_TARGET_TCP": "rapido-server",
       "QEMU_EXTRA_ARGS": [
         "-nographic",
         "-device",
