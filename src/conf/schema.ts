@@ -460,6 +460,7 @@ export const CONF_KEYS = {
     group: 'iSCSI and NVMe',
     type: 'string',
     meaning: 'Name or address that the openiscsi cut asks for targets.',
+    default: 'rapido-server',
     example: '192.168.155.11',
   },
   OPENISCSI_SRC: {

@@ -32,6 +32,7 @@ test('with nothing set, keys have their defaults', () => {
       "FSTESTS_FSTYP": "xfs",
       "FSTESTS_ZRAM_SIZE": 1073741824,
       "IMAGE_DIR": "/home/me/.cache/rapido/images",
+      "INITIATOR_DISCOVERY_ADDR": "rapido-server",
       "INITIATOR_IQNS": [
         "iqn.2007-10.com.github:sahlberg:libiscsi:iscsi-test",
         "iqn.2007-10.com.github:sahlberg:libiscsi:iscsi-test-2",

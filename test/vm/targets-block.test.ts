@@ -50,10 +50,30 @@ describe.runIf(canMakeNetworks)('two VMs on the bridge', () => {
       ...['nvme-tcp-initiator', '--timeout', '2m', '-x'],
       USE("device/subsysnqn '*:rapido'"),
     ]);
-    expect(client).toMatchObject({ status: 0 });
+    expect(client, client.stderr).toMatchObject({ status: 0 });
     expect(client.stdout).toBe(`${put}${await server.exec(LOOK)}${96 * 1024 * 1024}\n`);
     expect(client.file('console.log').toString()).toContain(
       '/dev/nvme0n1 is nqn.2003-01.org.linux-nvme:rapido at rapido-server over NVMe/TCP',
     );
   });
+
+  it.each([
+    { cut: 'lio-iscsi', key: 'LIO_ISCSI_SIZE', vendor: 'LIO-ORG*' },
+    { cut: 'tgt-local', key: 'TGT_LOCAL_SIZE', vendor: 'IET*' },
+  ])(
+    '$cut and openiscsi: what one side writes to the disk is there on the other',
+    async (target) => {
+      const server = await pair.serve([target.cut], { env: { [target.key]: '96M' } });
+      const put = await server.exec(PREPARE);
+      const client = await pair.run([
+        ...['openiscsi', '--timeout', '2m', '-x'],
+        USE(`device/vendor '${target.vendor}'`),
+      ]);
+      expect(client, client.stderr).toMatchObject({ status: 0 });
+      expect(client.stdout).toBe(`${put}${await server.exec(LOOK)}${96 * 1024 * 1024}\n`);
+      expect(client.file('console.log').toString()).toContain(
+        '/dev/sda: from rapido-server over iSCSI',
+      );
+    },
+  );
 });
