@@ -564,12 +564,14 @@ export const CONF_KEYS = {
     group: 'SSH',
     type: 'string',
     meaning: 'Name or address of the server that the ssh-client cut connects to.',
+    default: 'rapido-server',
     example: '192.168.155.1',
   },
   SSH_USER: {
     group: 'SSH',
     type: 'string',
     meaning: 'User on that server.',
+    default: 'root',
     example: 'me',
   },
   SSH_IDENTITY: {
@@ -581,14 +583,17 @@ export const CONF_KEYS = {
   SSH_KNOWN_HOSTS: {
     group: 'SSH',
     type: 'path',
-    meaning: 'A file that becomes /etc/ssh/ssh_known_hosts in the VM.',
+    meaning:
+      'A file of host keys that becomes /etc/ssh/ssh_known_hosts in the VM: the server must have one of them. Without it, the key that the server shows is believed.',
     example: '~/.ssh/known_hosts',
   },
   SSH_AUTHORIZED_KEY: {
     group: 'SSH',
-    type: 'string',
-    meaning: 'The public key (the text itself) that may log in to the dropbear cut.',
-    example: 'ssh-ed25519 AAAAC3NzaC1lZDI1NTE5 me@laptop',
+    type: 'publicKeys',
+    meaning:
+      'Who may log in to the dropbear cut: a public key, the text itself, or the path of a file of some (*.pub, authorized_keys). Without it: the one beside SSH_IDENTITY.',
+    default: '${SSH_IDENTITY}.pub',
+    example: '~/.ssh/id_ed25519.pub',
   },
 } as const satisfies ConfKeyTable;
 
