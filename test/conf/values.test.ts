@@ -29,6 +29,9 @@ test('with nothing set, keys have their defaults', () => {
       "CEPH_RBD_IMAGE_MB": 4096,
       "CEPH_RBD_POOL": "rbd",
       "CEPH_USER": "admin",
+      "CIFS_SERVER": "rapido-server",
+      "CIFS_SHARE": "scratch",
+      "CIFS_USER": "rapido",
       "FSTESTS_FSTYP": "xfs",
       "FSTESTS_ZRAM_SIZE": 1073741824,
       "IMAGE_DIR": "/home/me/.cache/rapido/images",
@@ -38,6 +41,8 @@ test('with nothing set, keys have their defaults', () => {
       ],
       "KERNEL_FORMAT": "auto",
       "LTP_DIR": "/opt/ltp",
+      "NFS_SERVER": "rapido-server",
+      "NFS_SHARE": "/export",
       "QEMU_EXTRA_ARGS": [
         "-nographic",
         "-device",
