@@ -30,7 +30,11 @@ describe.runIf(canMakeNetworks)('VMs on the bridge', () => {
   });
   let space: NetworkNamespace;
   beforeAll(() => {
-    space = makeNetworkNamespace(afterAll);
+    let undo = (): void => {};
+    space = makeNetworkNamespace((remove) => {
+      undo = remove;
+    });
+    return () => undo();
   });
   const rapido = (args: string[], env: Record<string, string>): Promise<Finished> =>
     home.rapido(args, { prefix: space.prefix, env });
