@@ -9,7 +9,7 @@ export default defineCut({
   binaries: [...FILE_PROGRAMS, 'mount.cifs'],
   // Not here, for the 35 MB of their libraries: getcifsacl, setcifsacl.
   optionalBinaries: OPTIONAL_FILE_PROGRAMS,
-  drivers: ['cifs'],
+  drivers: ['cifs=CONFIG_CIFS'],
   optionalDrivers: SMB_CRYPTO,
   autorun: ['cifs-credentials.sh', 'cifs.sh'],
   directory: '/mnt/cifs',

@@ -33,7 +33,7 @@ describe.runIf(canMakeNetworks && canServe)('SMB between two VMs', () => {
       printf 'username=rapido\\npassword=wrong\\n' > /tmp/wrong
       ! mount -o X-mount.mkdir,credentials=/tmp/wrong -t cifs //rapido-server/scratch /mnt/no 2>&1`;
     const ran = await pair.run(['cifs', '-q', '--timeout', '2m', '-x', client], { env });
-    expect({ status: ran.status, stderr: ran.stderr }).toEqual({ status: 0, stderr: '' });
+    expect(ran, ran.stdout + ran.stderr).toMatchObject({ status: 0, stderr: '' });
     const [greeting, digest, ...refusal] = ran.stdout.split('\n');
     expect(greeting).toBe('from the server');
     expect(refusal.join('\n')).toContain('Permission denied');
@@ -59,7 +59,7 @@ describe.runIf(canMakeNetworks && canServe)('SMB between two VMs', () => {
         },
       },
     );
-    expect({ status: ran.status, stderr: ran.stderr }).toEqual({ status: 0, stderr: '' });
+    expect(ran, ran.stdout + ran.stderr).toMatchObject({ status: 0, stderr: '' });
     const [mount, who, size] = ran.stdout.split('\n');
     expect(mount).toMatch(/^\/\/rapido-server\/my share cifs .*vers=3\.0,.*username=tester,/);
     expect(mount).toMatch(/,domain=LAB,.*file_mode=0640/);
