@@ -24,16 +24,26 @@ const RPC_DATABASES = {
 };
 
 /** What NFS takes on either side: NFSv3 has its locks in a protocol of their own (nfs-locks.sh). */
-export const NFS_COMMON = {
+const NFS_COMMON = {
   binaries: ['rpcbind', 'rpc.statd'],
   optionalBinaries: ['rpcinfo', 'showmount', 'nfsstat', 'rpcdebug', 'mountstats'],
   contents: RPC_DATABASES,
 } as const satisfies Omit<Cut, 'summary'>;
 
-/** Versions of the protocol, and layouts of pNFS. */
-export const NFS_CLIENT_DRIVERS = [
-  ...['nfsv4', 'nfsv3', 'nfs_layout_nfsv41_files', 'nfs_layout_flexfiles', 'blocklayoutdriver'],
-] as const;
+/** What a client takes beside its own script, which mounts. */
+export const NFS_CLIENT = {
+  network: true,
+  binaries: [...NFS_COMMON.binaries, 'mount.nfs'],
+  optionalBinaries: NFS_COMMON.optionalBinaries,
+  drivers: ['nfs=CONFIG_NFS_FS'],
+  // Versions of the protocol, and layouts of pNFS.
+  optionalDrivers: [
+    ...['nfsv4', 'nfsv3', 'nfs_layout_nfsv41_files', 'nfs_layout_flexfiles', 'blocklayoutdriver'],
+  ],
+  contents: NFS_COMMON.contents,
+  autorun: ['nfs-locks.sh'],
+  conf: { uses: ['NFS_SERVER', 'NFS_SHARE', 'NFS_MOUNT_OPTS'] },
+} as const satisfies Omit<Cut, 'summary'>;
 
 /** The kernel's NFS server with one export. nfsd.sh sets it up. */
 export function defineNfsd(filesystem: ServedFilesystem, summary: string): Cut {

@@ -1,7 +1,9 @@
+import { join } from 'node:path';
 import { describe, expect, it } from 'vitest';
 import { findProgram, programSearchPath } from '../../src/host/programs.ts';
 import { canMakeNetworks } from '../support/network-namespace.ts';
 import { createNetworkPair } from '../support/network-pair.ts';
+import { makeXfstestsTree } from '../support/xfstests-tree.ts';
 
 /** Packages that scripts/setup --dev brings. */
 const canServe = ['rpc.nfsd', 'mount.nfs', 'rpcbind'].every(
@@ -41,20 +43,37 @@ describe.runIf(canMakeNetworks && canServe)('NFS between two VMs', () => {
     expect(seen).toBe(`${digest}\n${digest}\n/mnt/nfs\nxfs\n`);
   });
 
-  it('nfsd-btrfs, with a path of the conf; what was not synced is there', async () => {
-    const served = { ...env, NFS_SHARE: 'home/scratch' };
-    const server = await pair.serve(['nfsd-btrfs'], { env: served });
-    const client = await pair.run(
-      ['nfs-client', '-q', '--timeout', '2m', '-x', 'findmnt -n -o SOURCE,FSTYPE .; id -u > who'],
-      { env: served },
+  it('xfstests on an export of nfsd-btrfs, with a path and options of the conf', async () => {
+    const tree = makeXfstestsTree(join(pair.home.directory, 'tree'), [
+      {
+        name: 'generic/001',
+        script: `. ./local.config
+          findmnt -n -r -o SOURCE,FSTYPE /mnt/test
+          findmnt -n -o OPTIONS /mnt/test | grep -o 'vers=4[.]1'
+          mount -t nfs $MOUNT_OPTIONS "$SCRATCH_DEV" "$SCRATCH_MNT" && echo data > "$SCRATCH_MNT/file"
+          umount "$SCRATCH_MNT" && ls "$SCRATCH_MNT"
+          mount -t nfs -o X-mount.mkdir rapido-server:/home/scratch /mnt/all && cat /mnt/all/xfstests-scratch/file`,
+        expected: `rapido-server:/home/scratch/xfstests-test nfs4
+vers=4.1
+data
+`,
+      },
+    ]);
+    const ran = await pair.run(
+      ['--with', 'nfsd-btrfs', 'fstests-nfs', '-q', '--timeout', '3m', '--', '-g', 'quick'],
+      {
+        env: {
+          ...env,
+          FSTESTS_SRC: tree,
+          NFS_SHARE: 'home/scratch',
+          NFS_MOUNT_OPTS: 'vers=4.1,soft',
+        },
+      },
     );
-    expect(client).toMatchObject({
-      status: 0,
-      stderr: '',
-      stdout: 'rapido-server:/home/scratch nfs4\n',
-    });
-    expect(await server.exec('cd /home/scratch; cat who; findmnt -n -o FSTYPE .')).toBe(
-      '0\nbtrfs\n',
+    expect(ran.result?.tests, ran.stdout).toMatchObject([{ name: 'generic/001', status: 'pass' }]);
+    expect(ran).toMatchObject({ status: 0 });
+    expect(ran.file('console-vm1-nfsd-btrfs.log').toString()).toMatch(
+      /^rapido1:\/home\/scratch is exported \(btrfs\)\r?$/m,
     );
   });
 });
