@@ -133,6 +133,21 @@ mount_filesystem() {
 	mount -t "$1" -o X-mount.mkdir "${@:4}" "$2" "$3" || die "$1 on $2 could not be mounted at $3"
 }
 
+# mount_disk NAME TYPE DIRECTORY: the disk, or device in memory, that RAPIDO_DISKS has by that name. A
+# disk that has such a filesystem keeps it, and one that has anything else is refused by its mkfs.
+mount_disk() {
+	local _disk=${RAPIDO_DISKS[$1]-}
+	[[ -n $_disk ]] || die "there is no device in memory and no disk with the serial $1"
+	if [[ $_disk == /dev/zram* ]]; then
+		make_filesystem "$2" "$_disk"
+	elif mount -t "$2" -o X-mount.mkdir "$_disk" "$3" 2> /dev/null; then
+		return
+	else
+		"mkfs.$2" "$_disk" > /dev/null || die "mkfs.$2 $_disk failed"
+	fi
+	mount_filesystem "$2" "$_disk" "$3"
+}
+
 # is_listening PLACE: tcp:PORT, udp:PORT, or unix:PATH of a stream socket (unix:@NAME: an abstract one).
 is_listening() {
 	local _kind=${1%%:*} _file _port _local _state _flags _path

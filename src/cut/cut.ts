@@ -18,7 +18,7 @@ export interface Cut {
 
   /**
    * Kernel modules that must be loadable in the guest (`${KEY}` expanded); one built into the kernel
-   * counts.
+   * counts. `ksmbd=CONFIG_SMB_SERVER` also names the option of a kernel that has it, for the refusal.
    */
   drivers?: readonly string[];
   /** Kernel modules to take along where the kernel has them. */

@@ -29,6 +29,9 @@ test('with nothing set, keys have their defaults', () => {
       "CEPH_RBD_IMAGE_MB": 4096,
       "CEPH_RBD_POOL": "rbd",
       "CEPH_USER": "admin",
+      "CIFS_SERVER": "rapido-server",
+      "CIFS_SHARE": "scratch",
+      "CIFS_USER": "rapido",
       "FSTESTS_FSTYP": "xfs",
       "FSTESTS_ZRAM_SIZE": 1073741824,
       "IMAGE_DIR": "/home/me/.cache/rapido/images",
@@ -41,6 +44,8 @@ test('with nothing set, keys have their defaults', () => {
       "LTP_DIR": "/opt/ltp",
       "NVME_TARGET_NQN": "nqn.2003-01.org.linux-nvme:rapido",
       "NVME_TARGET_TCP": "rapido-server",
+      "NFS_SERVER": "rapido-server",
+      "NFS_SHARE": "/export",
       "QEMU_EXTRA_ARGS": [
         "-nographic",
         "-device",
