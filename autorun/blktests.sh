@@ -10,13 +10,9 @@ set -eu
 compgen -G 'src/*.c' > /dev/null && [[ ! -x src/dio-offsets ]] &&
 	echo "blktests: $PWD is not built (make): tests that need its programs will fail"
 
-# What tests look at: configfs for null_blk, cgroups for throttling, the kernel's configuration.
+# What tests look at: configfs for null_blk, cgroups for throttling.
 (mount_once configfs /sys/kernel/config) || :
 (mount_once cgroup2 /sys/fs/cgroup) || :
-if [[ -e /.config && ! -e /boot/config-$(uname -r) ]]; then
-	mkdir -p /boot
-	ln -s /.config "/boot/config-$(uname -r)"
-fi
 
 # Without udevd nobody loads the drivers of what scsi_debug makes, and `udevadm settle` waits for nothing:
 # here, until every SCSI disk has its block device.

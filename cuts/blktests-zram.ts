@@ -60,7 +60,7 @@ export default defineCut({
   ],
 
   trees: [{ source: '${BLKTESTS_SRC}', exclude: ['.git', '*.o', '/results', '/config'] }],
-  files: [{ source: '${KERNEL_SRC}/.config', target: '/.config', optional: true }],
+  kernelConfig: true,
   contents: {
     '/etc/passwd': 'root:x:0:0:root:/root:/bin/bash\nnobody:x:65534:65534:nobody:/:/bin/false\n',
     '/etc/group': 'root:x:0:\nnogroup:x:65534:\n',

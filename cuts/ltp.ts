@@ -43,7 +43,7 @@ export default defineCut({
       ],
     },
   ],
-  files: [{ source: '${KERNEL_SRC}/.config', target: '/.config', optional: true }],
+  kernelConfig: true,
   contents: {
     '/etc/passwd':
       'root:x:0:0:root:/root:/bin/bash\ndaemon:x:1:1:daemon:/:/bin/sh\nbin:x:2:2:bin:/:/bin/sh\nnobody:x:65534:65534:nobody:/:/bin/sh\n',
