@@ -92,7 +92,16 @@ const WANTED = [
 
 const DRIVERS = [
   ...['zram', 'brd', 'loop', 'scsi_debug'],
-  ...['sd_mod', 'dm-mod', 'dm-flakey', 'dm-snapshot', 'dm-log-writes', 'dm-thin-pool', 'dm-delay'],
+  ...[
+    'sd_mod',
+    'sg',
+    'dm-mod',
+    'dm-flakey',
+    'dm-snapshot',
+    'dm-log-writes',
+    'dm-thin-pool',
+    'dm-delay',
+  ],
   ...[
     'dm-zero',
     'dm-crypt',

@@ -133,6 +133,30 @@ mount_filesystem() {
 	mount -t "$1" -o X-mount.mkdir "${@:4}" "$2" "$3" || die "$1 on $2 could not be mounted at $3"
 }
 
+# stand_in_for_udevd: nobody else loads the drivers of what scsi_debug makes, and `udevadm settle` waits for
+# nothing. Behind this, it waits until every SCSI disk has its block device.
+stand_in_for_udevd() {
+	modprobe --quiet --all sd_mod sg || :
+	mkdir -p /usr/local/bin
+	cat > /usr/local/bin/udevadm <<-'END'
+		#!/bin/bash
+		if [[ ${1-} != settle ]]; then
+			[[ -x /usr/bin/udevadm ]] && exec /usr/bin/udevadm "$@"
+			exit 1
+		fi
+		. /rapido/lib.sh
+		have_settled() {
+			local device type
+			for device in /sys/class/scsi_device/*/device; do
+				[[ -r $device/type ]] && read -r type < "$device/type" || continue
+				[[ $type != 0 ]] || compgen -G "$device/block/*" > /dev/null || return
+			done
+		}
+		succeeds_within 10 have_settled
+	END
+	chmod +x /usr/local/bin/udevadm
+}
+
 # is_listening PLACE: tcp:PORT, udp:PORT, or unix:PATH of a stream socket (unix:@NAME: an abstract one).
 is_listening() {
 	local _kind=${1%%:*} _file _port _local _state _flags _path
