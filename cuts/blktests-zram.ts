@@ -2,7 +2,7 @@ import { defineCut } from 'rapido';
 
 /**
  * blktests. Tests that want a device run on a zram device and on a loop device; others make null_blk,
- * loop, scsi_debug or NVMe devices of their own. `rapido run blktests-zram -- -q 60 block loop/001`:
+ * loop, scsi_debug or NVMe devices of their own. `rapido run blktests-zram -- -q60 block loop/001`:
  * options are those of `check`; name tests behind one.
  */
 export default defineCut({
