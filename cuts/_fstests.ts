@@ -75,6 +75,8 @@ const WANTED = [
   ...[
     'killall',
     'ipcmk',
+    'ipcrm',
+    'ipcs',
     'logger',
     'uuidgen',
     'shuf',

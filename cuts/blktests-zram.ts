@@ -59,7 +59,20 @@ export default defineCut({
       'vgcreate',
       'which',
     ],
-    ...['xfs_io', 'egrep', 'perl'],
+    // zgrep reads the kernel's configuration.
+    ...[
+      'xfs_io',
+      'egrep',
+      'perl',
+      'zgrep',
+      'zcat',
+      'gzip',
+      'blkid',
+      'wipefs',
+      'mountpoint',
+      'sg_reset',
+      'lsof',
+    ],
   ],
 
   drivers: ['loop'],

@@ -27,9 +27,12 @@ describe('rapido run fstests-xfs', () => {
     { name: 'generic/005', script: 'su fsgqa -c "id -un"', expected: 'fsgqa\n' },
     {
       name: 'generic/006',
-      script: `dmsetup create made-here --table '0 8 error' && ls /dev/mapper/made-here
-        dmsetup remove made-here && ls /dev/mapper`,
-      expected: '/dev/mapper/made-here\ncontrol\n',
+      script: `dmsetup create made-here --table '0 8 error' && readlink -f /dev/mapper/made-here
+        dmsetup remove made-here && ls /dev/mapper
+        ln -s ../dm-9 /dev/mapper/made-here
+        dmsetup create made-here --table '0 8 error' && test -b /dev/mapper/made-here && echo again
+        dmsetup create made-here --table '0 8 error' 2> /dev/null || echo "status $?"`,
+      expected: '/dev/dm-0\ncontrol\nagain\nstatus 1\n',
     },
     {
       name: 'generic/007',
