@@ -31,6 +31,9 @@ export interface Cut {
   /** Small files made for the image: guest path to content, both as they are. */
   contents?: Readonly<Record<string, string>>;
 
+  /** Whether tests look at the kernel's configuration: /boot/config-RELEASE, where the host has it. */
+  kernelConfig?: boolean;
+
   /** What dracut is asked for beside the binaries. */
   dracut?: {
     /** dracut modules, beside `bash`. */
