@@ -66,7 +66,8 @@ use_share() {
 		options=credentials=/etc/cifs-credentials${CIFS_MOUNT_OPTS:+,$CIFS_MOUNT_OPTS}
 	fi
 	[[ $share != *[[:space:]]* ]] || die "xfstests cannot use $share: there is a blank in its name"
-	MOUNT_OPTIONS="${options:+-o ${options#-o }} ${MOUNT_OPTIONS-}"
+	options=${options:+-o ${options#-o }}
+	MOUNT_OPTIONS="$options${options:+${MOUNT_OPTIONS:+ }}${MOUNT_OPTIONS-}"
 	read -r -a words <<< "$MOUNT_OPTIONS"
 	mount_filesystem "$FSTYP" "$share" /mnt/share "${words[@]}"
 	mkdir -p /mnt/share/xfstests-test /mnt/share/xfstests-scratch
