@@ -34,11 +34,10 @@ export function planRunImage(
   });
 }
 
-/** Cuts the image of a VM that serves the one under test, as it is. @returns its path */
-export async function cutServerImage(job: StartedJob, kernel: Kernel): Promise<string> {
+/** Plans the image of a VM that serves the one under test. */
+export function planServerImage(job: Job, kernel: Kernel): ResolvedImage {
   const { context, cut, conf, options } = job;
-  showProgress(job, `cutting ${cut.name}`);
-  const resolved = resolveImage({
+  return resolveImage({
     ...{ cut, conf, kernel },
     extras: {
       ...{ install: [], include: [], drivers: [], commands: [] },
@@ -50,7 +49,6 @@ export async function cutServerImage(job: StartedJob, kernel: Kernel): Promise<s
     env: context.env,
     cwd: context.cwd,
   });
-  return (await cutRunImage(job, resolved)).path;
 }
 
 /** Cuts the image of a run. */
