@@ -169,6 +169,14 @@ is_listening() {
 	return 1
 }
 
+# find_address VARIABLE NAME: the first address of a host, by /etc/hosts or DNS; an address is one of
+# itself. The cut has getent among its programs.
+find_address() {
+	local _address
+	read -r _address _ < <(getent ahosts "$2") || die "no address is known of $2"
+	printf -v "$1" %s "$_address"
+}
+
 # start_daemon PLACE COMMAND [ARGUMENT…]: in a session of its own, and waits until it is_listening at
 # PLACE, for 30 s. Whether it goes to the background is its own affair. What it prints is in
 # /rapido/results/COMMAND.log, which a `rapido run` keeps, and shown where it fails.

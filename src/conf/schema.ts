@@ -12,7 +12,7 @@ export const NETWORK_KINDS = ['tap', 'user', 'none'] as const;
 /**
  * Every key of rapido.conf, in the order of the example file. The names are those of the original
  * tool, so that its users' files work; the ones it did not have are KERNEL_FORMAT, VM_ACCEL,
- * VM_CPU, VM_CPUS, VM_MEMORY, VM_NET, CUT_DIR, IMAGE_DIR and RESULTS_KEEP.
+ * VM_CPU, VM_CPUS, VM_MEMORY, VM_NET, CUT_DIR, IMAGE_DIR, RESULTS_KEEP and NVME_TARGET_NQN.
  */
 export const CONF_KEYS = {
   KERNEL_SRC: {
@@ -468,6 +468,7 @@ export const CONF_KEYS = {
     group: 'iSCSI and NVMe',
     type: 'string',
     meaning: 'Name or address that the openiscsi cut asks for targets.',
+    default: 'rapido-server',
     example: '192.168.155.11',
   },
   OPENISCSI_SRC: {
@@ -509,8 +510,15 @@ export const CONF_KEYS = {
   NVME_TARGET_TCP: {
     group: 'iSCSI and NVMe',
     type: 'string',
-    meaning: 'Address of the NVMe/TCP target that the initiator connects to.',
+    meaning: 'Name or address of the NVMe/TCP target that the nvme-tcp-initiator cut connects to.',
+    default: 'rapido-server',
     example: '192.168.155.11',
+  },
+  NVME_TARGET_NQN: {
+    group: 'iSCSI and NVMe',
+    type: 'string',
+    meaning: 'Name of the NVMe subsystem that a VM exports, and that an initiator connects to.',
+    default: 'nqn.2003-01.org.linux-nvme:rapido',
   },
 
   CEPH_SRC: {
@@ -564,12 +572,14 @@ export const CONF_KEYS = {
     group: 'SSH',
     type: 'string',
     meaning: 'Name or address of the server that the ssh-client cut connects to.',
+    default: 'rapido-server',
     example: '192.168.155.1',
   },
   SSH_USER: {
     group: 'SSH',
     type: 'string',
     meaning: 'User on that server.',
+    default: 'root',
     example: 'me',
   },
   SSH_IDENTITY: {
@@ -581,14 +591,17 @@ export const CONF_KEYS = {
   SSH_KNOWN_HOSTS: {
     group: 'SSH',
     type: 'path',
-    meaning: 'A file that becomes /etc/ssh/ssh_known_hosts in the VM.',
+    meaning:
+      'A file of host keys that becomes /etc/ssh/ssh_known_hosts in the VM: the server must have one of them. Without it, the key that the server shows is believed.',
     example: '~/.ssh/known_hosts',
   },
   SSH_AUTHORIZED_KEY: {
     group: 'SSH',
-    type: 'string',
-    meaning: 'The public key (the text itself) that may log in to the dropbear cut.',
-    example: 'ssh-ed25519 AAAAC3NzaC1lZDI1NTE5 me@laptop',
+    type: 'publicKeys',
+    meaning:
+      'Who may log in to the dropbear cut: a public key, the text itself, or the path of a file of some (*.pub, authorized_keys). Without it: the one beside SSH_IDENTITY.',
+    default: '${SSH_IDENTITY}.pub',
+    example: '~/.ssh/id_ed25519.pub',
   },
 } as const satisfies ConfKeyTable;
 

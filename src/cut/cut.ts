@@ -122,6 +122,11 @@ export interface HostFile {
   target?: string;
   /** Left out without a word when the source does not exist. */
   optional?: boolean;
+  /**
+   * Left out where a conf key in the source is not set, or has something else than a path as its value.
+   * A file that is named must exist.
+   */
+  ifSet?: boolean;
 }
 
 /** Types the data of a cut file: `export default defineCut({ … })`. It returns what it is given. */
