@@ -15,6 +15,17 @@ set -eu
 [[ $CIFS_USER != *[:/\\%\"[:space:]]* ]] || die "CIFS_USER: $CIFS_USER cannot be the name of a user here"
 [[ $CIFS_PW != *$'\n'* ]] || die 'CIFS_PW: a password is one line'
 
+# Kernels since April 2024 refuse what older tools say of a share, and clients get "No such file or directory".
+warn_of_old_tools() {
+	local version parts
+	version=$(ksmbd.mountd --version 2>&1) || :
+	version=${version##* }
+	IFS=. read -r -a parts <<< "$version"
+	[[ ${#parts[@]} == 3 && ${parts[*]} != *[!0-9\ ]* ]] || return 0
+	((parts[0] * 10000 + parts[1] * 100 + parts[2] >= 30502)) ||
+		echo "ksmbd: ksmbd-tools $version is older than 3.5.2: a recent kernel will refuse its shares (KSMBD_TOOLS_SRC)" >&2
+}
+
 directory=/srv/$CIFS_SHARE
 load_modules "$filesystem=CONFIG_${filesystem^^}_FS" ksmbd=CONFIG_SMB_SERVER
 mount_disk SHARE "$filesystem" "$directory"
@@ -25,6 +36,7 @@ ln -s /etc/ksmbd /usr/local/etc/ksmbd
 for name in mountd adduser control; do
 	ln -sf "$(type -P ksmbd.tools)" "/usr/local/sbin/ksmbd.$name"
 done
+warn_of_old_tools
 cat > /etc/ksmbd/ksmbd.conf <<-END
 	[global]
 		workgroup = ${CIFS_DOMAIN:-WORKGROUP}

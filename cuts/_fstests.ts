@@ -254,10 +254,6 @@ export function defineFstestsOnShare(
   client: Omit<Cut, 'summary'>,
 ): Cut {
   const own = common(`FSTYP=${filesystem}\nOVERLAY=0\n`);
-  const withClients = (
-    field: 'optionalDrivers' | 'autorun',
-    ours: readonly string[] = [],
-  ): readonly string[] => [...new Set([...(client[field] ?? []), ...ours])];
   return defineCut({
     ...own,
     summary,
@@ -266,14 +262,14 @@ export function defineFstestsOnShare(
     binaries: [...NEEDED, ...(client.binaries ?? [])],
     optionalBinaries: [...WANTED, ...(client.optionalBinaries ?? [])],
     drivers: client.drivers ?? [],
-    optionalDrivers: withClients('optionalDrivers', own.optionalDrivers),
+    optionalDrivers: [...(client.optionalDrivers ?? []), ...(own.optionalDrivers ?? [])],
     // A server elsewhere may have its name from DNS.
     contents: {
       ...own.contents,
       ...client.contents,
       '/etc/nsswitch.conf': 'passwd: files\ngroup: files\nhosts: files dns\n',
     },
-    autorun: withClients('autorun', own.autorun),
+    autorun: [...(client.autorun ?? []), ...(own.autorun ?? [])],
     conf: {
       needs: [...(own.conf?.needs ?? []), ...(client.conf?.needs ?? [])],
       uses: [...(own.conf?.uses ?? []), ...(client.conf?.uses ?? [])],

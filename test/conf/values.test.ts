@@ -46,6 +46,10 @@ test('with nothing set, keys have their defaults', () => {
       "NVME_TARGET_TCP": "rapido-server",
       "NFS_SERVER": "rapido-server",
       "NFS_SHARE": "/export",
+      "NFS_SERVER": "rapido-server",
+      "NFS_SHARE": "/export",
+      "NVME_TARGET_NQN": "nqn.2003-01.org.linux-nvme:rapido",
+      "NVME_TARGET_TCP": "rapido-server",
       "QEMU_EXTRA_ARGS": [
         "-nographic",
         "-device",

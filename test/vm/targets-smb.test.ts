@@ -1,8 +1,10 @@
 import { join } from 'node:path';
 import { describe, expect, it } from 'vitest';
 import { findProgram, programSearchPath } from '../../src/host/programs.ts';
+import { CHANNEL_MODULES, makeKernelTree } from '../support/kernel-tree.ts';
 import { canMakeNetworks } from '../support/network-namespace.ts';
 import { createNetworkPair } from '../support/network-pair.ts';
+import { createWorkspace } from '../support/workspace.ts';
 import { makeXfstestsTree } from '../support/xfstests-tree.ts';
 
 const isThere = (name: string): boolean =>
@@ -84,4 +86,38 @@ data
       /^\/\/rapido1\/fs is \/srv\/fs \(btrfs\), for tester\r?$/m,
     );
   });
+
+  it('ksmbd and cifs', async ({ skip }) => {
+    const source = process.env.KSMBD_TOOLS_SRC;
+    const places = [...(source === undefined ? [] : [join(source, 'tools')]), '/usr/libexec'];
+    // Debian's package cannot stand beside Samba.
+    skip(
+      findProgram('ksmbd.tools', places) === undefined,
+      'no ksmbd.tools: build ksmbd-tools 3.5.2 or newer, and set KSMBD_TOOLS_SRC',
+    );
+    const ran = await pair.run(
+      [
+        ...['--with', 'ksmbd', 'cifs', '-q', '--timeout', '3m', '-x'],
+        'echo written > file && sync && cat file && findmnt -n -o FSTYPE .',
+      ],
+      { env: { ...env, ...(source !== undefined && { KSMBD_TOOLS_SRC: source }) } },
+    );
+    const bug = ran.result?.splats.find(({ vm }) => vm?.startsWith('ksmbd'));
+    skip(bug !== undefined, `a bug of this kernel's own: ${bug?.title}`);
+    expect(ran, ran.stderr).toMatchObject({ status: 0, stdout: 'written\ncifs\n' });
+  });
+});
+
+it('ksmbd is refused where the kernel has none, with the option that it lacks', async () => {
+  const home = createWorkspace();
+  makeKernelTree(join(home.directory, 'linux'), {
+    drivers: [...CHANNEL_MODULES, 'virtio_net', 'xfs', 'zram'],
+  });
+  const { status, stderr } = await home.rapido(['cut', 'ksmbd'], {
+    env: { KERNEL_SRC: join(home.directory, 'linux'), CIFS_PW: PASSWORD },
+  });
+  expect(status).toBe(1);
+  expect(stderr).toMatch(
+    /the kernel \S+ has no driver ksmbd \(CONFIG_SMB_SERVER\): not configured/,
+  );
 });
