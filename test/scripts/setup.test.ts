@@ -47,6 +47,7 @@ const DEBIAN: Readonly<Record<string, readonly string[]>> = {
   'vim-tiny': ['vi'],
   bc: ['bc'],
   systemd: ['systemctl'],
+  dmsetup: ['dmsetup'],
   xfsprogs: ['mkfs.xfs'],
   'btrfs-progs': ['mkfs.btrfs'],
   exfatprogs: ['mkfs.exfat'],
@@ -305,16 +306,16 @@ describe('scripts/setup --dry-run', () => {
     };
     const suse = 'ID="opensuse-tumbleweed"\nID_LIKE="opensuse suse"';
     expect(await commandFor('ID=ubuntu\nID_LIKE=debian', 'x86_64')).toMatchInlineSnapshot(
-      `"apt-get update && apt-get install -y --no-install-recommends qemu-system-x86 dracut-core kmod util-linux mount procps cpio xz-utils zstd bash iproute2 linux-image-generic bsdutils shellcheck build-essential libarchive-tools bzip2 lz4 bsdextrautils libxml2-utils vim-tiny bc systemd xfsprogs btrfs-progs exfatprogs f2fs-tools udftools rsync"`,
+      `"apt-get update && apt-get install -y --no-install-recommends qemu-system-x86 dracut-core kmod util-linux mount procps cpio xz-utils zstd bash iproute2 linux-image-generic bsdutils shellcheck build-essential libarchive-tools bzip2 lz4 bsdextrautils libxml2-utils vim-tiny bc systemd dmsetup xfsprogs btrfs-progs exfatprogs f2fs-tools udftools rsync"`,
     );
     expect(await commandFor('ID=debian', 'aarch64')).toMatchInlineSnapshot(
-      `"apt-get update && apt-get install -y --no-install-recommends qemu-system-arm dracut-core kmod util-linux mount procps cpio xz-utils zstd bash iproute2 linux-image-arm64 bsdutils shellcheck build-essential libarchive-tools bzip2 lz4 bsdextrautils libxml2-utils vim-tiny bc systemd xfsprogs btrfs-progs exfatprogs f2fs-tools udftools rsync"`,
+      `"apt-get update && apt-get install -y --no-install-recommends qemu-system-arm dracut-core kmod util-linux mount procps cpio xz-utils zstd bash iproute2 linux-image-arm64 bsdutils shellcheck build-essential libarchive-tools bzip2 lz4 bsdextrautils libxml2-utils vim-tiny bc systemd dmsetup xfsprogs btrfs-progs exfatprogs f2fs-tools udftools rsync"`,
     );
     expect(await commandFor('ID=fedora', 'x86_64')).toMatchInlineSnapshot(
-      `"dnf install -y --setopt=install_weak_deps=False qemu-system-x86-core dracut kmod util-linux procps-ng cpio xz zstd bash iproute kernel-core kernel-modules ShellCheck gcc bsdcpio bzip2 lz4 libxml2 vim-minimal bc systemd xfsprogs btrfs-progs exfatprogs f2fs-tools udftools rsync"`,
+      `"dnf install -y --setopt=install_weak_deps=False qemu-system-x86-core dracut kmod util-linux procps-ng cpio xz zstd bash iproute kernel-core kernel-modules ShellCheck gcc bsdcpio bzip2 lz4 libxml2 vim-minimal bc systemd device-mapper xfsprogs btrfs-progs exfatprogs f2fs-tools udftools rsync"`,
     );
     expect(await commandFor(suse, 'aarch64')).toMatchInlineSnapshot(
-      `"zypper --non-interactive install --no-recommends qemu-arm dracut kmod util-linux procps cpio xz zstd bash iproute2 kernel-default ShellCheck gcc bsdtar bzip2 lz4 libxml2-tools vim-small bc systemd xfsprogs btrfsprogs exfatprogs f2fs-tools udftools rsync"`,
+      `"zypper --non-interactive install --no-recommends qemu-arm dracut kmod util-linux procps cpio xz zstd bash iproute2 kernel-default ShellCheck gcc bsdtar bzip2 lz4 libxml2-tools vim-small bc systemd device-mapper xfsprogs btrfsprogs exfatprogs f2fs-tools udftools rsync"`,
     );
   });
 

@@ -72,13 +72,28 @@ describe('rapido run blktests-zram, with a tree of our own in the layout of blkt
     'features\nmine\n',
   );
   add('block/003', "DESCRIPTION='wrong'; run_test() { echo wrong; }", 'right\n');
+  add(
+    'nvme/001',
+    `DESCRIPTION='a transport that this kernel has'
+    run_test() { modprobe --dry-run --quiet "nvme-\${NVMET_TRTYPES:-loop}" && echo there; }`,
+    'there\n',
+  );
   add('loop/001', "DESCRIPTION='elsewhere'; run_test() { echo 'no moon base' > /tmp/skip; }");
   add('loop/002', "DESCRIPTION='the end'; run_test() { echo c > /proc/sysrq-trigger; }");
   const env = { BLKTESTS_SRC: tree, BLKTESTS_ZRAM_SIZE: '64M' };
 
   test('tells each test on each device, and keeps the output that was not expected', async () => {
     const { status, result, file } = await run(
-      ['blktests-zram', '--', './check', 'block/001', 'block/002', 'block/003', 'loop/001'],
+      [
+        'blktests-zram',
+        '--',
+        './check',
+        'block/001',
+        'block/002',
+        'block/003',
+        'loop/001',
+        'nvme/001',
+      ],
       { env },
     );
     expect({ status, verdict: result?.verdict }).toEqual({ status: 1, verdict: 'fail' });
@@ -95,6 +110,7 @@ describe('rapido run blktests-zram, with a tree of our own in the layout of blkt
         output: expect.stringContaining('-right\n+wrong'),
       },
       { name: 'loop/001', status: 'skip', message: 'no moon base' },
+      { name: 'nvme/001', status: 'pass', duration },
     ]);
     expect(file('guest/blktests/block/003.out.bad').toString()).toBe('wrong\n');
   });
