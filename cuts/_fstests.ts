@@ -248,6 +248,43 @@ export function defineFstestsLocal(summary: string): Cut {
   });
 }
 
+/**
+ * The same on a share of a server, in two directories of which fstests.sh makes what is tested.
+ * @param client what mounting it takes
+ */
+export function defineFstestsOnShare(
+  filesystem: 'nfs' | 'cifs',
+  summary: string,
+  client: Omit<Cut, 'summary'>,
+): Cut {
+  const own = common(`FSTYP=${filesystem}\nOVERLAY=0\n`);
+  const withClients = (
+    field: 'optionalDrivers' | 'autorun',
+    ours: readonly string[] = [],
+  ): readonly string[] => [...new Set([...(client[field] ?? []), ...ours])];
+  return defineCut({
+    ...own,
+    summary,
+    network: true,
+    resources: { cpus: 2, memory: '1G' },
+    binaries: [...NEEDED, ...(client.binaries ?? [])],
+    optionalBinaries: [...WANTED, ...(client.optionalBinaries ?? [])],
+    drivers: client.drivers ?? [],
+    optionalDrivers: withClients('optionalDrivers', own.optionalDrivers),
+    // A server elsewhere may have its name from DNS.
+    contents: {
+      ...own.contents,
+      ...client.contents,
+      '/etc/nsswitch.conf': 'passwd: files\ngroup: files\nhosts: files dns\n',
+    },
+    autorun: withClients('autorun', own.autorun),
+    conf: {
+      needs: [...(own.conf?.needs ?? []), ...(client.conf?.needs ?? [])],
+      uses: [...(own.conf?.uses ?? []), ...(client.conf?.uses ?? [])],
+    },
+  });
+}
+
 /** @param choice what fstests.sh reads: lines of a shell script */
 function common(choice: string, keys: readonly string[] = []): Omit<Cut, 'summary'> {
   return {

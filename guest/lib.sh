@@ -133,6 +133,21 @@ mount_filesystem() {
 	mount -t "$1" -o X-mount.mkdir "${@:4}" "$2" "$3" || die "$1 on $2 could not be mounted at $3"
 }
 
+# mount_disk NAME TYPE DIRECTORY: the disk, or device in memory, that RAPIDO_DISKS has by that name. A
+# disk that has such a filesystem keeps it, and one that has anything else is refused by its mkfs.
+mount_disk() {
+	local _disk=${RAPIDO_DISKS[$1]-}
+	[[ -n $_disk ]] || die "there is no device in memory and no disk with the serial $1"
+	if [[ $_disk == /dev/zram* ]]; then
+		make_filesystem "$2" "$_disk"
+	elif mount -t "$2" -o X-mount.mkdir "$_disk" "$3" 2> /dev/null; then
+		return
+	else
+		"mkfs.$2" "$_disk" > /dev/null || die "mkfs.$2 $_disk failed"
+	fi
+	mount_filesystem "$2" "$_disk" "$3"
+}
+
 # stand_in_for_udevd: what tests of block devices take for granted, and only udevd does. Disks of scsi_debug
 # get their driver, and `udevadm settle` waits for them. In /dev/mapper stand links to /dev/dm-N instead of
 # nodes: by them tests find a device in sysfs.
@@ -206,6 +221,14 @@ is_listening() {
 		done < "$_file"
 	done
 	return 1
+}
+
+# find_address VARIABLE NAME: the first address of a host, by /etc/hosts or DNS; an address is one of
+# itself. The cut has getent among its programs.
+find_address() {
+	local _address
+	read -r _address _ < <(getent ahosts "$2") || die "no address is known of $2"
+	printf -v "$1" %s "$_address"
 }
 
 # start_daemon PLACE COMMAND [ARGUMENT…]: in a session of its own, and waits until it is_listening at

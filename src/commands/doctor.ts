@@ -2,6 +2,7 @@ import { EXIT, UserError } from '../errors.ts';
 import { type Architecture, architectureOf } from '../host/architecture.ts';
 import { suggestInstall } from '../host/distribution.ts';
 import { probeKvm } from '../host/kvm.ts';
+import { canOpenTun } from '../host/network-devices.ts';
 import { findProgram, programSearchPath } from '../host/programs.ts';
 import { resolveDracut } from '../image/resolve-programs.ts';
 import type { Problem } from '../image/resolve-request.ts';
@@ -14,6 +15,7 @@ import {
   type GlobalOptions,
   refuseStrangeKeys,
 } from './context.ts';
+import { readNetworkState } from './network-state.ts';
 
 /** One thing that rapido needs, or is better with. */
 export interface Finding {
@@ -29,7 +31,7 @@ export interface Finding {
 export async function runDoctor(options: GlobalOptions, ui: Ui): Promise<number> {
   const context = createContext(options, ui);
   await refuseStrangeKeys(context, context.conf);
-  const findings = examine(context);
+  const findings = [...examine(context), ...(await checkNetwork(context))];
   for (const line of formatFindings(findings, ui.paint)) ui.result(line);
   const fatal = findings.filter(({ area, state }) => area !== 'networking' && state === 'lacking');
   if (fatal.length === 0) return EXIT.ok;
@@ -58,6 +60,30 @@ function examine(context: Context): Finding[] {
     checkWritable('booting', 'console logs', context.directories.state),
     look('networking', 'ip', 'makes bridges and taps'),
     look('networking', 'dnsmasq', 'serves DHCP on the bridge', 'better'),
+  ];
+}
+
+/** The bridge and its taps, and whether this user can open them. */
+async function checkNetwork({ conf }: Context): Promise<Finding[]> {
+  const area = 'networking';
+  const network = await readNetworkState(conf, []);
+  const setUp = 'sudo rapido setup-network, or NET=user for a network without root';
+  return [
+    canOpenTun()
+      ? { area, what: '/dev/net/tun opens', state: 'ok' }
+      : {
+          area,
+          what: '/dev/net/tun does not open: no VM can be on a tap',
+          state: 'better',
+          mend: 'sudo modprobe tun',
+        },
+    network === undefined
+      ? { area, what: 'there is no bridge for VMs', state: 'better', mend: setUp }
+      : {
+          area,
+          what: [`network: ${network.text}`, ...network.lacks].join('; '),
+          ...(network.lacks.length === 0 ? { state: 'ok' } : { state: 'lacking', mend: setUp }),
+        },
   ];
 }
 

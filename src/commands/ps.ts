@@ -4,6 +4,7 @@ import type { Ui } from '../ui/terminal.ts';
 import { type LastEnding, listEndings } from '../vm/last-endings.ts';
 import type { VmEntry } from '../vm/registry.ts';
 import type { GlobalOptions } from './context.ts';
+import { formatNetworkState, readNetworkState } from './network-state.ts';
 import { findRunningVms } from './running-vm.ts';
 
 export interface PsOptions extends GlobalOptions {
@@ -22,6 +23,8 @@ export async function runPs(options: PsOptions, ui: Ui): Promise<number> {
   }
   if (vms.length === 0) ui.note('no VM is running');
   else for (const line of formatVms(vms, Date.now())) ui.result(line);
+  const network = await readNetworkState(context.conf, vms);
+  ui.note(`network: ${network === undefined ? 'not set up' : formatNetworkState(network)}`);
   const endings = listEndings(context.directories.state).filter(
     ({ number, ended }) =>
       !vms.some((vm) => vm.number === number) && Date.now() - Date.parse(ended) < ENDINGS_FOR,

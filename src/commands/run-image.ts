@@ -56,7 +56,7 @@ export async function cutServerImage(job: StartedJob, kernel: Kernel): Promise<s
 /** Cuts the image of a run. */
 export async function cutRunImage(
   job: StartedJob,
-  { plan, moduleTree, warnings }: ResolvedImage,
+  { plan, moduleTree, listing, warnings }: ResolvedImage,
 ): Promise<BuiltImage> {
   const { ui, directories, debug } = job.context;
   for (const warning of warnings) ui.warn(warning);
@@ -67,6 +67,7 @@ export async function cutRunImage(
         placeFor: (header) => runImagePath(job.conf, job.cut.name, digestHeader(header)),
         rebuild: false,
         moduleTree,
+        listing,
         onProgress: (step) => showProgress(job, step),
         onDracutLine: debug ? ui.note : undefined,
       }),

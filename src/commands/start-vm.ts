@@ -272,7 +272,7 @@ function describeEntry(
     pidFile: plan.pidFile,
     requestSocket: plan.session === undefined ? files.requestSocket : undefined,
     state: plan.session === undefined ? 'starting' : 'testing',
-    addresses: addressesOf(plan.network),
+    addresses: addressesOf(plan.network, plan.number),
     image: path,
     disks: noteDisks(plan.disks),
     taps: tapsOf(plan.network),

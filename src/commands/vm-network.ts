@@ -10,6 +10,7 @@ import { findTapProblems } from '../net/taps.ts';
 import {
   chooseNetworkKind,
   type NetworkKind,
+  nameOf,
   planVmNetwork,
   type VmNetwork,
 } from '../net/vm-network.ts';
@@ -66,11 +67,9 @@ export function tapsOf(network: VmNetwork | undefined): string[] {
   return (network?.nics ?? []).flatMap(({ backend }) => ('tap' in backend ? [backend.tap] : []));
 }
 
-/** What others reach the VM by, without prefix lengths; a DHCP server's choice is not known here. */
-export function addressesOf(network: VmNetwork | undefined): string[] {
-  return (network?.nics ?? []).flatMap(({ addresses }) =>
-    addresses.map((cidr) => cidr.replace(/\/.*/, '')),
-  );
+/** What others reach the VM by; that which a DHCP server of somebody else's will choose is not known. */
+export function addressesOf(network: VmNetwork | undefined, number: number): string[] {
+  return network?.hosts.find(({ names }) => names.includes(nameOf(number)))?.addresses ?? [];
 }
 
 /** The interfaces of this host, if a VM of these sources may need one. */

@@ -31,5 +31,6 @@ function findFormProblems(name: string, key: ConfKey): string[] {
 /** References cannot be judged before they are expanded, nor relative paths before they are resolved. */
 function fits(key: ConfKey, text: string): boolean {
   if (text === '') return isListKey(key) || key.type === 'string';
-  return text.includes('$') || key.type === 'path' || parseConfValue(key, text) !== undefined;
+  if (text.includes('$') || key.type === 'path' || key.type === 'publicKeys') return true;
+  return parseConfValue(key, text) !== undefined;
 }

@@ -80,6 +80,8 @@ interface ValueTypes {
   /** Ports of this host that lead to a VM. */
   forwards: readonly PortForward[];
   hostname: string;
+  /** One public key of ssh, or the absolute path of a file of some. */
+  publicKeys: string;
 }
 
 export type ConfType = keyof ValueTypes | 'enum';

@@ -3,6 +3,7 @@ import { isAbsolute, join, resolve } from 'node:path';
 import { type ConfKey, type ConfKeyTable, isListKey } from './key.ts';
 import { findNearest } from './nearest.ts';
 import type { LineProblem, Piece, ScannedConf, Statement } from './scan.ts';
+import { namesKeyFile } from './values.ts';
 
 /** What values are made from, beside the file itself. */
 export interface Surroundings {
@@ -75,7 +76,8 @@ export function xdgConfigHome(surroundings: Surroundings): string {
 
 /** `~/` and relative paths made absolute; other types stay as they are. `~user` is left to fail. */
 function finish(key: ConfKey | undefined, text: string, base: string, home: string): string {
-  if (key?.type !== 'path' || text === '') return text;
+  const isPath = key?.type === 'path' || (key?.type === 'publicKeys' && namesKeyFile(text));
+  if (!isPath || text === '') return text;
   if (text === '~' || text.startsWith('~/')) return join(home, text.slice(1));
   return text.startsWith('~') ? text : resolve(base, text);
 }

@@ -12,7 +12,7 @@ export const NETWORK_KINDS = ['tap', 'user', 'none'] as const;
 /**
  * Every key of rapido.conf, in the order of the example file. The names are those of the original
  * tool, so that its users' files work; the ones it did not have are KERNEL_FORMAT, VM_ACCEL,
- * VM_CPU, VM_CPUS, VM_MEMORY, VM_NET, CUT_DIR, IMAGE_DIR and RESULTS_KEEP.
+ * VM_CPU, VM_CPUS, VM_MEMORY, VM_NET, CUT_DIR, IMAGE_DIR, RESULTS_KEEP and NVME_TARGET_NQN.
  */
 export const CONF_KEYS = {
   KERNEL_SRC: {
@@ -369,13 +369,16 @@ export const CONF_KEYS = {
   CIFS_SERVER: {
     group: 'SMB: cifs.ko, Samba, ksmbd',
     type: 'string',
-    meaning: 'Name or address of the SMB server that clients mount from.',
+    meaning:
+      'Name or address of the SMB server that clients mount from. rapido-server is the first VM, also of `rapido run --with`.',
+    default: 'rapido-server',
     example: '192.168.155.11',
   },
   CIFS_SHARE: {
     group: 'SMB: cifs.ko, Samba, ksmbd',
     type: 'string',
     meaning: 'Name of the share, for servers as for clients.',
+    default: 'scratch',
     example: 'scratch',
   },
   CIFS_MOUNT_OPTS: {
@@ -394,6 +397,7 @@ export const CONF_KEYS = {
     group: 'SMB: cifs.ko, Samba, ksmbd',
     type: 'string',
     meaning: 'User name, for servers as for clients.',
+    default: 'rapido',
     example: 'me',
   },
   CIFS_PW: {
@@ -419,14 +423,18 @@ export const CONF_KEYS = {
   NFS_SERVER: {
     group: 'NFS and autofs',
     type: 'string',
-    meaning: 'Name or address of the NFS server that clients mount from.',
+    meaning:
+      'Name or address of the NFS server that clients mount from. rapido-server is the first VM, also of `rapido run --with`.',
+    default: 'rapido-server',
     example: '192.168.155.11',
   },
   NFS_SHARE: {
     group: 'NFS and autofs',
     type: 'string',
-    meaning: 'Name of the export, for servers as for clients.',
-    example: 'scratch',
+    meaning:
+      'Path of the export, for servers as for clients; the slash in front may be left out. A server makes that directory and mounts its filesystem there.',
+    default: '/export',
+    example: '/home/scratch',
   },
   NFS_MOUNT_OPTS: {
     group: 'NFS and autofs',
@@ -460,6 +468,7 @@ export const CONF_KEYS = {
     group: 'iSCSI and NVMe',
     type: 'string',
     meaning: 'Name or address that the openiscsi cut asks for targets.',
+    default: 'rapido-server',
     example: '192.168.155.11',
   },
   OPENISCSI_SRC: {
@@ -501,8 +510,15 @@ export const CONF_KEYS = {
   NVME_TARGET_TCP: {
     group: 'iSCSI and NVMe',
     type: 'string',
-    meaning: 'Address of the NVMe/TCP target that the initiator connects to.',
+    meaning: 'Name or address of the NVMe/TCP target that the nvme-tcp-initiator cut connects to.',
+    default: 'rapido-server',
     example: '192.168.155.11',
+  },
+  NVME_TARGET_NQN: {
+    group: 'iSCSI and NVMe',
+    type: 'string',
+    meaning: 'Name of the NVMe subsystem that a VM exports, and that an initiator connects to.',
+    default: 'nqn.2003-01.org.linux-nvme:rapido',
   },
 
   CEPH_SRC: {
@@ -556,12 +572,14 @@ export const CONF_KEYS = {
     group: 'SSH',
     type: 'string',
     meaning: 'Name or address of the server that the ssh-client cut connects to.',
+    default: 'rapido-server',
     example: '192.168.155.1',
   },
   SSH_USER: {
     group: 'SSH',
     type: 'string',
     meaning: 'User on that server.',
+    default: 'root',
     example: 'me',
   },
   SSH_IDENTITY: {
@@ -573,14 +591,17 @@ export const CONF_KEYS = {
   SSH_KNOWN_HOSTS: {
     group: 'SSH',
     type: 'path',
-    meaning: 'A file that becomes /etc/ssh/ssh_known_hosts in the VM.',
+    meaning:
+      'A file of host keys that becomes /etc/ssh/ssh_known_hosts in the VM: the server must have one of them. Without it, the key that the server shows is believed.',
     example: '~/.ssh/known_hosts',
   },
   SSH_AUTHORIZED_KEY: {
     group: 'SSH',
-    type: 'string',
-    meaning: 'The public key (the text itself) that may log in to the dropbear cut.',
-    example: 'ssh-ed25519 AAAAC3NzaC1lZDI1NTE5 me@laptop',
+    type: 'publicKeys',
+    meaning:
+      'Who may log in to the dropbear cut: a public key, the text itself, or the path of a file of some (*.pub, authorized_keys). Without it: the one beside SSH_IDENTITY.',
+    default: '${SSH_IDENTITY}.pub',
+    example: '~/.ssh/id_ed25519.pub',
   },
 } as const satisfies ConfKeyTable;
 

@@ -63,6 +63,17 @@ export function splitArguments(text: string): string[] | undefined {
   );
 }
 
+/**
+ * A line of `authorized_keys`, sshd(8): options may stand before type and key, a comment behind. The base64
+ * of every key begins with the length of its type, of which the first byte is 0.
+ */
+const PUBLIC_KEY = /(^|\s)(ssh-|ecdsa-|sk-)[\w.@-]+\s+AAAA/;
+
+/** Whether a text of the type `publicKeys` is the path of a file, rather than a key. */
+export function namesKeyFile(text: string): boolean {
+  return !PUBLIC_KEY.test(text);
+}
+
 /** `fail` is how a transform of ours says "not of this form" to zod. */
 function convert<Value>(parse: (text: string) => Value | undefined) {
   return z.transform((text: string, context) => {
@@ -127,6 +138,13 @@ function schemaOf(key: ConfKey): z.ZodMiniType<ConfValue> {
             /^(?=.{1,64}$)[a-z\d]([a-z\d-]{0,61}[a-z\d])?(\.[a-z\d]([a-z\d-]{0,61}[a-z\d])?)*$/i,
           ),
         );
+    case 'publicKeys':
+      // A private key has no such name, and must not go into an image by mistake.
+      return z
+        .string()
+        .check(
+          z.refine((text) => !namesKeyFile(text) || /^\/.*(\.pub|\/authorized_keys)$/.test(text)),
+        );
   }
 }
 
@@ -153,6 +171,8 @@ const FORMS: Readonly<Record<Exclude<ConfType, 'integer' | 'size' | 'enum'>, str
   dhcpRange: 'first IPv4 address, last one, and lease time (30m, 12h, infinite), with commas',
   forwards: 'HOST:GUEST ports, with /udp after one for UDP',
   hostname: 'a host name: letters, digits and "-", parts separated by "."',
+  publicKeys:
+    'a public key of ssh (ssh-ed25519 AAAA…), or the path of a file of some, named *.pub or authorized_keys',
 };
 
 /** The form that a value must have, for error messages and the example file: "auto, kvm or tcg". */
@@ -194,6 +214,7 @@ const EXAMPLES: Partial<Record<ConfType, string>> = {
   macs: 'b8:ac:24:45:c5:01',
   forwards: '2222:22',
   hostname: 'rapido1',
+  publicKeys: '~/.ssh/id_ed25519.pub',
   path: '/tmp/rapido',
 };
 

@@ -18,7 +18,7 @@ export interface Cut {
 
   /**
    * Kernel modules that must be loadable in the guest (`${KEY}` expanded); one built into the kernel
-   * counts.
+   * counts. `ksmbd=CONFIG_SMB_SERVER` also names the option of a kernel that has it, for the refusal.
    */
   drivers?: readonly string[];
   /** Kernel modules to take along where the kernel has them. */
@@ -125,6 +125,11 @@ export interface HostFile {
   target?: string;
   /** Left out without a word when the source does not exist. */
   optional?: boolean;
+  /**
+   * Left out where a conf key in the source is not set, or has something else than a path as its value.
+   * A file that is named must exist.
+   */
+  ifSet?: boolean;
 }
 
 /** Types the data of a cut file: `export default defineCut({ … })`. It returns what it is given. */

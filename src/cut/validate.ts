@@ -23,6 +23,7 @@ const CONF_TYPES: Readonly<Record<ConfType, true>> = {
   dhcpRange: true,
   forwards: true,
   hostname: true,
+  publicKeys: true,
 };
 
 /** As above. */
@@ -57,6 +58,7 @@ const schema = z.strictObject({
         source: z.string().min(1),
         target: expandablePath().optional(),
         optional: z.boolean().optional(),
+        ifSet: z.boolean().optional(),
       }),
     )
     .optional(),

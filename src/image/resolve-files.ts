@@ -32,11 +32,14 @@ export function resolveTrees(request: ResolveRequest, problems: Problem[]): Plan
   }
   for (const file of cut.cut.files ?? []) {
     if (file.optional && !isThere(file.source, conf)) continue;
+    if (file.ifSet && !isNamed(file.source, conf)) continue;
     const source = requireKeys(file.source, 'files', conf, problems);
     const target = requireKeys(file.target ?? file.source, 'files', conf, problems);
     if (source === undefined || target === undefined) continue;
-    if (!isReadable(source))
-      problems.push({ message: `files: ${source} ${whyUnreadable(source)}` });
+    if (!isReadable(source)) {
+      const meaning = explainKeys(file.source, conf);
+      problems.push({ message: `files: ${source} ${whyUnreadable(source)}${meaning}` });
+    }
     add(source, target);
   }
   if (cut.cut.kernelConfig === true && kernel.config !== undefined) {
@@ -63,6 +66,12 @@ function explainKeys(text: string, conf: Conf): string {
 function isThere(source: string, conf: Conf): boolean {
   const { text } = { text: undefined, ...expandKeys(source, conf) };
   return text !== undefined && statIfReachable(text) !== undefined;
+}
+
+/** Whether the conf names that file: a key may be unset, or hold what is no path. */
+function isNamed(source: string, conf: Conf): boolean {
+  const expansion = expandKeys(source, conf);
+  return expansion.unset === undefined && expansion.text.startsWith('/');
 }
 
 /** A DST that is not absolute is taken for a part of SRC. */

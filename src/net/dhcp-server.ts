@@ -59,9 +59,7 @@ export function findDhcpServers(): DhcpServer[] {
     .flatMap((name) => {
       const argv = readTextIfReachable(`/proc/${name}/cmdline`)?.split('\0').slice(0, -1) ?? [];
       const process = isOurs(argv) ? identifyProcess(Number(name)) : undefined;
-      // That of another user's process cannot be seen by everybody.
-      const namespace = namespaceOf(name);
-      if (process === undefined || (namespace !== undefined && namespace !== own)) return [];
+      if (process === undefined || namespaceOf(name) !== own) return [];
       return [{ process, argv: argv as Argv }];
     });
 }
@@ -73,9 +71,13 @@ function isOurs([program = '', ...words]: readonly string[]): boolean {
   );
 }
 
+/**
+ * What tells one network namespace from another, for any user's process: each has a proc tree of its own,
+ * whose files have numbers of their own. (/proc/PID/ns is for the process's user alone.)
+ */
 function namespaceOf(pid: string): number | undefined {
   try {
-    return statSync(`/proc/${pid}/ns/net`).ino;
+    return statSync(`/proc/${pid}/net/dev`).ino;
   } catch {
     return undefined;
   }

@@ -110,8 +110,13 @@ function nameGuest(
       ...(lease === undefined ? [] : [lease]),
       ...addresses.map((cidr) => parseCidr(cidr).address),
     ]),
-    names: [...new Set([hostname, `rapido${number}`, ...alias])],
+    names: [...new Set([hostname, nameOf(number), ...alias])],
   };
+}
+
+/** What others can always call a VM, whatever its host name. */
+export function nameOf(number: number): string {
+  return `rapido${number}`;
 }
 
 function nameHost(conf: Conf): HostNames[] {
@@ -147,7 +152,7 @@ function planUserNetwork({ conf, number, hostId }: NetworkRequest): VmNetwork {
     hosts: [
       {
         addresses: [parseCidr(guest).address],
-        names: [...new Set([hostnameOf(conf, number), `rapido${number}`])],
+        names: [...new Set([hostnameOf(conf, number), nameOf(number)])],
       },
       { addresses: [host], names: [HOST_NAME] },
     ],

@@ -71,6 +71,20 @@ describe.runIf(canMakeNetworks)('the network of the host', () => {
       made rapido-tap2 for nobody
       "
     `);
+    const listed = await rapido(['ps']);
+    expect(listed.stderr).toMatchInlineSnapshot(`
+      "no VM is running
+      network: rapido-br 192.168.155.1/24; rapido-tap1 (free, for nobody), rapido-tap2 (free, for nobody)
+      "
+    `);
+    const wanted = await rapido(['ps'], '[vm1]\n[vm3]\n');
+    expect(wanted.stderr).toMatchInlineSnapshot(`
+      "no VM is running
+      network: rapido-br 192.168.155.1/24; rapido-tap1 (free, for nobody), rapido-tap2 (free, for nobody); no rapido-tap3: sudo rapido setup-network
+      "
+    `);
+    const examined = await rapido(['doctor']);
+    expect(examined.stdout).toContain('ok      network: rapido-br 192.168.155.1/24; rapido-tap1 (');
     const taps = JSON.parse(space.run('ip', '-json', '-details', 'link', 'show', 'type', 'tun'));
     expect(taps).toMatchObject(
       [1, 2].map((number) => ({

@@ -29,21 +29,31 @@ test('with nothing set, keys have their defaults', () => {
       "CEPH_RBD_IMAGE_MB": 4096,
       "CEPH_RBD_POOL": "rbd",
       "CEPH_USER": "admin",
+      "CIFS_SERVER": "rapido-server",
+      "CIFS_SHARE": "scratch",
+      "CIFS_USER": "rapido",
       "FSTESTS_FSTYP": "xfs",
       "FSTESTS_ZRAM_SIZE": 1073741824,
       "IMAGE_DIR": "/home/me/.cache/rapido/images",
+      "INITIATOR_DISCOVERY_ADDR": "rapido-server",
       "INITIATOR_IQNS": [
         "iqn.2007-10.com.github:sahlberg:libiscsi:iscsi-test",
         "iqn.2007-10.com.github:sahlberg:libiscsi:iscsi-test-2",
       ],
       "KERNEL_FORMAT": "auto",
       "LTP_DIR": "/opt/ltp",
+      "NVME_TARGET_NQN": "nqn.2003-01.org.linux-nvme:rapido",
+      "NVME_TARGET_TCP": "rapido-server",
+      "NFS_SERVER": "rapido-server",
+      "NFS_SHARE": "/export",
       "QEMU_EXTRA_ARGS": [
         "-nographic",
         "-device",
         "virtio-rng-pci",
       ],
       "RESULTS_KEEP": 50,
+      "SSH_SERVER": "rapido-server",
+      "SSH_USER": "root",
       "TARGET_IQN": "iqn.2003-01.org.linux-iscsi:rapido",
       "VM_ACCEL": "auto",
       "VM_CPUS": 2,
@@ -130,6 +140,21 @@ describe('a value is typed', () => {
     expect(conf.get('CUT_DIR')).toBe('/project/cuts/mine');
     expect(conf.get('CEPH_SRC')).toBe('/home/me');
     expect(conf.get('SAMBA_SRC')).toBe('/b');
+  });
+
+  test('public keys: the text of one, or a file of them that no private key is in', () => {
+    const read = (text: string) =>
+      readConf(`SSH_AUTHORIZED_KEY="${text}"`).get('SSH_AUTHORIZED_KEY');
+    for (const key of ['ssh-ed25519 AAAAC3 me@laptop', 'restrict ecdsa-sha2-nistp256 AAAAE2']) {
+      expect(read(key)).toBe(key);
+    }
+    expect(read('~/.ssh/id.pub')).toBe('/home/me/.ssh/id.pub');
+    expect(read('authorized_keys')).toBe('/project/authorized_keys');
+    expect(refusal('SSH_AUTHORIZED_KEY="~/.ssh/id_ed25519"')).toContain(
+      '"/home/me/.ssh/id_ed25519": expected a public key of ssh',
+    );
+    expect(readConf('SSH_IDENTITY=/keys/id').get('SSH_AUTHORIZED_KEY')).toBe('/keys/id.pub');
+    expect(readConf('').get('SSH_AUTHORIZED_KEY')).toBeUndefined();
   });
 
   test('an empty list is a list, an empty BR_ADDR is no address, any other empty value the default', () => {
@@ -270,7 +295,7 @@ test('every default and example in the table of keys is of the type of its key',
 test('every example in a type error would be accepted', () => {
   for (const key of Object.values({ ...CONF_KEYS, ...VM_KEYS }) as ConfKey[]) {
     const example = exampleValue(key);
-    if (example === undefined || key.type === 'path') continue;
+    if (example === undefined || key.type === 'path' || key.type === 'publicKeys') continue;
     expect(parseConfValue(key, example), example).toBeDefined();
   }
 });

@@ -169,7 +169,7 @@ describe('refused, naming the file and the field', () => {
       {"conf":{"defines":{"my_key":{"type":"path","meaning":"x"}}}}
           conf.defines.my_key: must be in capitals: MY_TESTS
       {"conf":{"defines":{"MY_KEY":{"type":"number","meaning":"x"}}}}
-          conf.defines.MY_KEY.type: Invalid option: expected one of "string"|"path"|"integer"|"size"|"words"|"arguments"|"boolean"|"enum"|"interface"|"interfaces"|"cidrs"|"addresses"|"ips"|"macs"|"dhcpRange"|"forwards"|"hostname"
+          conf.defines.MY_KEY.type: Invalid option: expected one of "string"|"path"|"integer"|"size"|"words"|"arguments"|"boolean"|"enum"|"interface"|"interfaces"|"cidrs"|"addresses"|"ips"|"macs"|"dhcpRange"|"forwards"|"hostname"|"publicKeys"
       {"conf":{"defines":{"MY_KEY":{"type":"path"}}}}
           conf.defines.MY_KEY.meaning: is missing"
     `);

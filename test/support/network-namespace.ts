@@ -32,7 +32,9 @@ export interface NetworkNamespace {
 let count = 0;
 
 /** Makes one with lo up; it is gone with the test, and so is whatever is in it. */
-export function makeNetworkNamespace(cleanUp = onTestFinished): NetworkNamespace {
+export function makeNetworkNamespace(
+  cleanUp: (undo: () => void) => void = onTestFinished,
+): NetworkNamespace {
   count += 1;
   const name = `rapido-test-${process.pid}-${count}`;
   execFileSync('ip', ['netns', 'add', name]);

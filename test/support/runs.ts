@@ -31,7 +31,7 @@ export interface RunningVm {
   monitor: string;
 }
 
-type Runner = (args: readonly string[], options?: RunnerOptions) => Promise<Ran>;
+export type Runner = (args: readonly string[], options?: RunnerOptions) => Promise<Ran>;
 
 /** Makes a `rapido run` whose results are kept in a directory of their own. */
 export function createRunner(home: Workspace): Runner {

@@ -1,0 +1,39 @@
+#!/bin/bash
+# Asks the iSCSI server at INITIATOR_DISCOVERY_ADDR for targets, as the first of INITIATOR_IQNS, and logs in to all
+# of them. Ends well only if there is a disk then, and every one of them can be read.
+set -eu
+
+# shellcheck source=/dev/null
+. /rapido/lib.sh
+
+load_modules iscsi_tcp=CONFIG_ISCSI_TCP sd_mod=CONFIG_BLK_DEV_SD
+read -r name _ <<< "$INITIATOR_IQNS"
+[[ -n $name ]] || die 'INITIATOR_IQNS is empty: the first of them is the name of this initiator'
+server=$INITIATOR_DISCOVERY_ADDR
+# Where iscsiadm, as distributions build it, has its lock.
+mkdir -p /run/lock/iscsi
+echo "InitiatorName=$name" > /etc/iscsi/initiatorname.iscsi
+
+# Sets $disks to those of all sessions; fails where there is none.
+find_iscsi_disks() {
+	disks=(/sys/class/iscsi_session/session*/device/target*/*/block/*)
+	disks=("${disks[@]/#*\///dev/}")
+	[[ -b ${disks[0]} ]]
+}
+
+if ! is_listening unix:@ISCSIADM_ABSTRACT_NAMESPACE; then
+	start_daemon unix:@ISCSIADM_ABSTRACT_NAMESPACE iscsid --foreground
+fi
+# iscsiadm tries for some seconds where nobody listens yet.
+iscsiadm --mode discovery --type sendtargets --portal "$server" ||
+	die "no targets were found at $server"
+if ! find_iscsi_disks; then
+	iscsiadm --mode node --login || die "$server does not let $name log in"
+	wait_for 10 "a disk of the targets at $server" find_iscsi_disks
+fi
+
+for disk in "${disks[@]}"; do
+	dd if="$disk" of=/dev/null bs=64k count=1 iflag=direct status=none || die "$disk cannot be read"
+done
+lsblk --noheadings --nodeps --output NAME,SIZE,TYPE,VENDOR "${disks[@]}"
+echo "${disks[*]}: from $server over iSCSI"

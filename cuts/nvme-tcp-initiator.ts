@@ -1,0 +1,14 @@
+import { defineCut } from 'rapido';
+import { blockTools, filesystems, optionalBlockTools } from './_block.ts';
+
+/** A disk from an NVMe/TCP target, such as nvme-tcp-target. */
+export default defineCut({
+  summary: 'Connects to an NVMe/TCP target: its device is a disk here',
+  network: true,
+  binaries: blockTools,
+  optionalBinaries: [...optionalBlockTools, 'nvme'],
+  drivers: ['nvme-fabrics', 'nvme-tcp'],
+  optionalDrivers: filesystems,
+  autorun: ['nvme-tcp-initiator.sh'],
+  conf: { uses: ['NVME_TARGET_TCP', 'NVME_TARGET_NQN'] },
+});

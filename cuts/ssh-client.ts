@@ -1,0 +1,24 @@
+import { defineCut } from 'rapido';
+
+/** Logs in to an ssh server, such as the dropbear cut, with a key that goes into the image. */
+export default defineCut({
+  summary: 'Logs in to an ssh server with your key (OpenSSH)',
+  network: true,
+  binaries: [
+    ...['ssh', 'ip', 'ping', 'ss'],
+    ...['sh', 'cat', 'ls', 'cp', 'mv', 'ln', 'rm', 'mkdir', 'rmdir', 'touch', 'stat', 'df', 'du'],
+    ...['mount', 'umount', 'findmnt', 'dmesg', 'ps', 'id', 'uname', 'date', 'env', 'kill', 'tty'],
+    ...['grep', 'sed', 'head', 'tail', 'wc', 'sort', 'sleep', 'true', 'false', 'dd', 'sha256sum'],
+    ...['find', 'stty', 'chmod'],
+  ],
+  optionalBinaries: [
+    ...['scp', 'sftp', 'ssh-keygen', 'ssh-keyscan', 'rsync', 'tar', 'tcpdump'],
+    ...['vi', 'less', 'strace', 'clear'],
+  ],
+  files: [
+    { source: '${SSH_IDENTITY}', target: '/root/.ssh/identity' },
+    { source: '${SSH_KNOWN_HOSTS}', target: '/etc/ssh/ssh_known_hosts', ifSet: true },
+  ],
+  autorun: ['ssh-client.sh'],
+  conf: { needs: ['SSH_IDENTITY'], uses: ['SSH_SERVER', 'SSH_USER', 'SSH_KNOWN_HOSTS'] },
+});

@@ -1,0 +1,80 @@
+import { execFileSync } from 'node:child_process';
+import { readFileSync } from 'node:fs';
+import { join } from 'node:path';
+import { beforeAll, describe, expect, it } from 'vitest';
+import { canMakeNetworks } from '../support/network-namespace.ts';
+import { createNetworkPair } from '../support/network-pair.ts';
+
+/** Sends a megabyte to the server, and tries a key that the server does not know. */
+const USE = `
+  set -eu
+  dd if=/dev/urandom of=/tmp/data bs=64k count=16 status=none
+  ssh $SSH_SERVER 'cat > /tmp/data; echo "$HOSTNAME $SSH_CLIENT" | sed "s/ [0-9]* 22$//"' < /tmp/data
+  sha256sum < /tmp/data
+  ssh-keygen -q -t ed25519 -N '' -f /tmp/other
+  ssh -F none -o BatchMode=yes -i /tmp/other root@$SSH_SERVER true 2>&1 || echo "status $?"`;
+
+describe.runIf(canMakeNetworks)('ssh between two VMs', () => {
+  const pair = createNetworkPair();
+  const path = (name: string): string => join(pair.home.directory, name);
+  const makeKey = (name: string): string => {
+    execFileSync('ssh-keygen', ['-q', '-t', 'ed25519', '-N', '', '-C', name, '-f', path(name)]);
+    return path(name);
+  };
+  const publicKey = (name: string): string => readFileSync(path(`${name}.pub`), 'utf8').trim();
+  beforeAll(() => {
+    for (const name of ['identity', 'host', 'impostor']) makeKey(name);
+  });
+  const env = () => ({ SSH_IDENTITY: path('identity') });
+  const knowing = (name: string) => ({
+    ...env(),
+    SSH_KNOWN_HOSTS: pair.home.write(`knows-${name}`, `rapido-server ${publicKey(name)}\n`),
+  });
+  const logIn = (options: { env: Record<string, string> }) =>
+    pair.run(['ssh-client', '--timeout', '2m', '-x', USE], options);
+
+  it('dropbear lets in who has the key; ssh-client goes nowhere but to the host that it knows', async () => {
+    const server = await pair.serve(['dropbear'], {
+      env: { SSH_AUTHORIZED_KEY: publicKey('identity'), DROPBEAR_HOST_KEY: path('host') },
+    });
+    const client = await logIn({ env: knowing('host') });
+    expect(client, client.stderr).toMatchObject({ status: 0 });
+    const arrived = await server.exec('sha256sum < /tmp/data');
+    expect(client.stdout).toBe(
+      `rapido1 192.168.155.12\n${arrived}root@rapido-server: Permission denied (publickey).\r\nstatus 255\n`,
+    );
+    const deceived = await logIn({ env: knowing('impostor') });
+    expect(deceived).toMatchObject({ status: 1, stdout: '' });
+    const console = deceived.file('console.log').toString();
+    expect(console).toContain('Host key verification failed');
+    expect(console).toContain('ssh-client: no login at rapido-server as root');
+  });
+
+  it('without host key and known hosts: the one is made, the other believed, and that is said', async () => {
+    const ran = await pair.run(['--with', 'dropbear', 'ssh-client', '--timeout', '2m', '-x', USE], {
+      env: env(),
+    });
+    expect(ran, ran.stderr).toMatchObject({ status: 0 });
+    const console = ran.file('console.log').toString();
+    expect(console).toContain('whatever answers as rapido-server is believed');
+    const made = /ssh-ed25519 AAAA\S+/.exec(ran.file('console-vm1-dropbear.log').toString())?.[0];
+    expect(made).toBeDefined();
+    expect(publicKey('host')).not.toContain(made);
+  });
+
+  it('a private key is in no image but that of its cut, and a file that is not there is refused', async () => {
+    const secret = readFileSync(path('identity'), 'utf8').split('\n')[2] ?? '';
+    const isIn = (name: string): boolean =>
+      readFileSync(join(pair.home.images, `${name}.img`)).includes(secret);
+    expect(await pair.rapido(['cut', 'ssh-client'], { env: env() })).toMatchObject({ status: 0 });
+    expect(await pair.rapido(['cut', 'dropbear'], { env: env() })).toMatchObject({ status: 0 });
+    expect([isIn('ssh-client'), isIn('dropbear')]).toEqual([true, false]);
+    const refused = await pair.rapido(['cut', 'ssh-client'], {
+      env: { ...env(), SSH_KNOWN_HOSTS: '/no/such/file' },
+    });
+    expect(refused.stderr).toContain('files: /no/such/file does not exist (SSH_KNOWN_HOSTS: ');
+    expect((await pair.rapido(['cut', 'dropbear'])).stderr).toContain(
+      'SSH_AUTHORIZED_KEY is not set',
+    );
+  });
+});
