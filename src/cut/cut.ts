@@ -13,6 +13,11 @@ export interface Cut {
   binaries?: readonly string[];
   /** Programs to take along where the host has them. */
   optionalBinaries?: readonly string[];
+  /**
+   * The same, by the option without which the kernel has no use for them: `CONFIG_XFS_ONLINE_SCRUB`. Where it
+   * is not known how the kernel was configured, they are taken along.
+   */
+  kernelBinaries?: Readonly<Record<string, readonly string[]>>;
   /** Directories searched for binaries before PATH; one whose `${KEY}` is unset is left out. */
   searchPath?: readonly string[];
 

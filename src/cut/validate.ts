@@ -63,6 +63,9 @@ const schema = z.strictObject({
     )
     .optional(),
   contents: z.record(guestPath(), z.string()).optional(),
+  kernelBinaries: z
+    .record(z.string().regex(/^CONFIG_\w+$/, 'a kernel option, CONFIG_…'), names)
+    .optional(),
   kernelConfig: z.boolean().optional(),
   dracut: z.strictObject({ modules: names.optional(), args: names.optional() }).optional(),
   init: z.literal('systemd').optional(),

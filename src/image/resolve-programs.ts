@@ -2,7 +2,7 @@ import { basename, join, resolve } from 'node:path';
 import type { Conf } from '../conf/conf.ts';
 import { parseShebang, SHEBANG_MAX } from '../elf/elf.ts';
 import { findProgram, programSearchPath, SYSTEM_DIRECTORIES } from '../host/programs.ts';
-import { isExecutableFile, isFile } from '../sys/stat.ts';
+import { isExecutableFile, isFile, readTextIfReachable } from '../sys/stat.ts';
 import { expandKeys, requireKeys } from './expand-keys.ts';
 import type { AutorunScript } from './overlay.ts';
 import type { ResolvedCommand } from './resolve-command.ts';
@@ -49,7 +49,7 @@ export function resolvePrograms(
   { autorun: scripts, command, network }: WhatRuns,
   problems: Problem[],
 ): ResolvedPrograms {
-  const { cut, conf, extras, env, cwd } = request;
+  const { cut, conf, kernel, extras, env, cwd } = request;
   const first = (cut.cut.searchPath ?? [])
     .map((directory) => expandKeys(directory, conf))
     .flatMap((expansion) => (expansion.unset === undefined ? [expansion.text] : []));
@@ -94,7 +94,10 @@ export function resolvePrograms(
         : { message: `--install: no program ${path}`, program: basename(name) },
     );
   }
-  for (const name of cut.cut.optionalBinaries ?? []) {
+  const { optionalBinaries = [], kernelBinaries = {} } = cut.cut;
+  const { used, useless } = splitByKernel(kernelBinaries, kernel.config);
+  leftOut.push(...useless);
+  for (const name of [...optionalBinaries, ...used]) {
     const expansion = expandKeys(name, conf);
     if (expansion.unset !== undefined || look(expansion.text) === undefined) leftOut.push(name);
   }
@@ -104,6 +107,27 @@ export function resolvePrograms(
     copied: paths.filter((path) => !canDracutInstall(path)),
     outside: paths.filter((path) => !SYSTEM_DIRECTORIES.includes(join(path, '..'))),
     leftOut,
+  };
+}
+
+/**
+ * Which programs the kernel has a use for.
+ * @param binaries by the option that they need
+ * @param config path of the kernel's configuration
+ */
+function splitByKernel(
+  binaries: Readonly<Record<string, readonly string[]>>,
+  config: string | undefined,
+): { used: string[]; useless: string[] } {
+  const options = Object.keys(binaries);
+  // It has ten thousand lines.
+  const text =
+    options.length === 0 || config === undefined ? undefined : readTextIfReachable(config);
+  const isOn = (option: string): boolean =>
+    text === undefined || new RegExp(`^${option}=[ym]$`, 'm').test(text);
+  return {
+    used: options.filter(isOn).flatMap((option) => binaries[option] ?? []),
+    useless: options.filter((option) => !isOn(option)).flatMap((option) => binaries[option] ?? []),
   };
 }
 
