@@ -6,7 +6,7 @@ const BTRFS_MODULES = [
   '/usr/lib/x86_64-linux-gnu/samba/vfs/btrfs.so',
   '/usr/lib/aarch64-linux-gnu/samba/vfs/btrfs.so',
   '/usr/lib64/samba/vfs/btrfs.so',
-];
+].map((source) => ({ source, optional: true }));
 
 /** smbd with one share. samba.sh sets it up. */
 export function defineSamba(filesystem: ServedFilesystem, summary: string): Cut {
@@ -20,8 +20,8 @@ export function defineSamba(filesystem: ServedFilesystem, summary: string): Cut 
     optionalBinaries: [
       ...server.optionalBinaries,
       ...['smbstatus', 'testparm', 'smbcontrol', 'pdbedit'],
-      ...(filesystem === 'btrfs' ? BTRFS_MODULES : []),
     ],
+    files: filesystem === 'btrfs' ? BTRFS_MODULES : [],
     autorun: ['samba.sh'],
     conf: {
       needs: ['CIFS_PW'],

@@ -134,18 +134,25 @@ mount_filesystem() {
 }
 
 # mount_disk NAME TYPE DIRECTORY: the disk, or device in memory, that RAPIDO_DISKS has by that name. A
-# disk that has such a filesystem keeps it, and one that has anything else is refused by its mkfs.
+# disk that has such a filesystem keeps it; one that holds anything else is refused.
 mount_disk() {
 	local _disk=${RAPIDO_DISKS[$1]-}
 	[[ -n $_disk ]] || die "there is no device in memory and no disk with the serial $1"
-	if [[ $_disk == /dev/zram* ]]; then
-		make_filesystem "$2" "$_disk"
-	elif mount -t "$2" -o X-mount.mkdir "$_disk" "$3" 2> /dev/null; then
-		return
-	else
-		"mkfs.$2" "$_disk" > /dev/null || die "mkfs.$2 $_disk failed"
+	if [[ $_disk != /dev/zram* ]]; then
+		mount -t "$2" -o X-mount.mkdir "$_disk" "$3" 2> /dev/null && return
+		_is_blank "$_disk" ||
+			die "the disk with the serial $1 has no $2 that can be mounted, and is not empty: give another, or wipe it"
 	fi
+	make_filesystem "$2" "$_disk"
 	mount_filesystem "$2" "$_disk" "$3"
+}
+
+# Whether there are only zeros where filesystems and partitions have their marks, the last of them 64 KiB
+# from the start (btrfs).
+_is_blank() {
+	local _words IFS=''
+	mapfile -d '' -t -n 70000 _words < "$1"
+	[[ -z ${_words[*]} ]]
 }
 
 # stand_in_for_udevd: what tests of block devices take for granted, and only udevd does. Disks of scsi_debug

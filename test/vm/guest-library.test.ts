@@ -53,6 +53,17 @@ is_mounted '/mnt/a place' && echo 'a place is mounted'
 make_filesystem ext4 "$second"
 (make_filesystem ext4 /dev/nothing) 2>&1 || :
 
+mount_disk KEPT ext4 /mnt/kept
+echo 'still here' > /mnt/kept/file
+umount /mnt/kept
+mount_disk KEPT ext4 /mnt/kept
+cat /mnt/kept/file
+umount /mnt/kept
+(mount_disk KEPT vfat /mnt/kept) 2>&1 || :
+(mount_disk NONE ext4 /mnt/kept) 2>&1 || :
+mount_disk SCRATCH ext4 /mnt/scratch
+is_mounted /mnt/scratch && echo 'scratch is mounted'
+
 count=0
 third() { ((++count == 3)); }
 wait_for 10 'the third time' third && echo "called $count times"
@@ -78,7 +89,13 @@ describe('the library of autorun scripts', () => {
       drivers: ['ext4', 'loop'],
       optionalDrivers: ['configfs'],
     });
-    const ran = await run([cut, '-f', home.write('lib-user.sh', SCRIPT)]);
+    const ran = await run([
+      cut,
+      '--disk',
+      'size:64M,serial=KEPT',
+      '-f',
+      home.write('lib-user.sh', SCRIPT),
+    ]);
     expect(ran.stdout.split('\n')).toEqual([
       "lib-user: the module nosuch is not in this kernel (CONFIG_NO_SUCH), or not among the cut's drivers",
       'status 1',
@@ -95,6 +112,10 @@ describe('the library of autorun scripts', () => {
       'a place is mounted',
       'The file /dev/nothing does not exist and no size was specified.',
       'lib-user: mkfs.ext4 /dev/nothing failed',
+      'still here',
+      'lib-user: the disk with the serial KEPT has no vfat that can be mounted, and is not empty: give another, or wipe it',
+      'lib-user: there is no device in memory and no disk with the serial NONE',
+      'scratch is mounted',
       'called 3 times',
       'lib-user: the moon: not there after 1 s',
       'both listen',
