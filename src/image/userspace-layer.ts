@@ -19,6 +19,7 @@ import {
   signFiles,
 } from '../sys/file-signature.ts';
 import { listIfReachable, lstatIfReachable, statIfReachable } from '../sys/stat.ts';
+import { dracutEnvironment } from './dracut-environment.ts';
 import { type DirectoryLinks, resolveGuestPath } from './guest-path.ts';
 import type { LayerRecipe } from './layer-cache.ts';
 import { walkTree } from './tree-walk.ts';
@@ -163,6 +164,7 @@ async function runDracut(
 ): Promise<string> {
   const { runTool } = await import('../sys/exec.ts');
   return runTool(dracutCommandLine(plan, workspace), {
+    env: dracutEnvironment(plan.modules, plan.extraArguments),
     purpose: 'building the userspace layer',
     installHint: 'run `rapido doctor` to see what is missing',
     onLine: (line) => {

@@ -108,7 +108,11 @@ describe('a VM in the background', () => {
     expect(stopped).toMatchObject({ status: 0, stdout: 'VM 1 (simple-example) has powered off\n' });
     expect(isAlive(owner)).toBe(false);
     expect(qemu === undefined || isAlive(qemu)).toBe(false);
-    expect(await home.rapido(['ps'])).toMatchObject({ stdout: '', stderr: 'no VM is running\n' });
+    const { stdout, stderr } = await home.rapido(['ps']);
+    expect({ stdout, stderr }).toEqual({
+      stdout: '',
+      stderr: 'no VM is running\nnetwork: not set up\n',
+    });
     expect(readdirSync(join(home.directory, 'run/rapido'))).toEqual(['lock']);
   });
 });

@@ -1,0 +1,40 @@
+/**
+ * Variables of dracut (059 to 106) for directories of systemd, udev, D-Bus and kmod, which some of its modules
+ * read. For each that is not a directory it asks pkg-config, a process each time: a sixth of a small image.
+ */
+const DIRECTORIES = [
+  ...['dbus', 'dbusconfdir', 'dbusinterfaces', 'dbusinterfacesconfdir', 'dbusservices'],
+  ...[
+    'dbusservicesconfdir',
+    'dbussession',
+    'dbussessionconfdir',
+    'dbussystem',
+    'dbussystemconfdir',
+  ],
+  ...['dbussystemservices', 'dbussystemservicesconfdir', 'depmodd', 'depmodconfdir', 'environment'],
+  ...['environmentconfdir', 'modulesload', 'modulesloadconfdir', 'sysctlconfdir', 'sysctld'],
+  ...['systemdcatalog', 'systemdnetwork', 'systemdnetworkconfdir', 'systemdntpunits'],
+  ...[
+    'systemdntpunitsconfdir',
+    'systemdportable',
+    'systemdportableconfdir',
+    'systemdsystemconfdir',
+  ],
+  ...['systemdsystemunitdir', 'systemduser', 'systemduserconfdir', 'systemdutilconfdir'],
+  ...['systemdutildir', 'sysusers', 'sysusersconfdir', 'tmpfilesconfdir', 'tmpfilesdir'],
+  ...['udevconfdir', 'udevdir', 'udevrulesconfdir', 'udevrulesdir'],
+];
+
+/**
+ * What dracut's environment has beside ours: where none of the modules reads those variables, anything that is a
+ * directory.
+ * @param modules that dracut is asked for
+ * @param extraArguments which may name more
+ */
+export function dracutEnvironment(
+  modules: readonly string[],
+  extraArguments: readonly string[],
+): Record<string, string> {
+  const isPlain = modules.every((name) => name === 'bash') && extraArguments.length === 0;
+  return isPlain ? Object.fromEntries(DIRECTORIES.map((name) => [name, '/'])) : {};
+}
