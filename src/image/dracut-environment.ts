@@ -1,6 +1,7 @@
 /**
  * Variables of dracut (059 to 106) for directories of systemd, udev, D-Bus and kmod, which some of its modules
  * read. For each that is not a directory it asks pkg-config, a process each time: a sixth of a small image.
+ * Not here: systemdutildir, at which dracut itself looks.
  */
 const DIRECTORIES = [
   ...['dbus', 'dbusconfdir', 'dbusinterfaces', 'dbusinterfacesconfdir', 'dbusservices'],
@@ -21,7 +22,7 @@ const DIRECTORIES = [
     'systemdsystemconfdir',
   ],
   ...['systemdsystemunitdir', 'systemduser', 'systemduserconfdir', 'systemdutilconfdir'],
-  ...['systemdutildir', 'sysusers', 'sysusersconfdir', 'tmpfilesconfdir', 'tmpfilesdir'],
+  ...['sysusers', 'sysusersconfdir', 'tmpfilesconfdir', 'tmpfilesdir'],
   ...['udevconfdir', 'udevdir', 'udevrulesconfdir', 'udevrulesdir'],
 ];
 
