@@ -58,21 +58,29 @@ describe.runIf(canMakeNetworks)('two VMs on the bridge', () => {
   });
 
   it.each([
-    { cut: 'lio-iscsi', key: 'LIO_ISCSI_SIZE', vendor: 'LIO-ORG*' },
-    { cut: 'tgt-local', key: 'TGT_LOCAL_SIZE', vendor: 'IET*' },
+    { cut: 'lio-iscsi', key: 'LIO_ISCSI_SIZE', vendor: 'LIO-ORG*', address: 'rapido-server' },
+    { cut: 'tgt-local', key: 'TGT_LOCAL_SIZE', vendor: 'IET*', address: '192.168.155.11' },
   ])(
-    '$cut and openiscsi: what one side writes to the disk is there on the other',
+    '$cut and openiscsi: what one side writes to the disk is there on the other, and strangers stay out',
     async (target) => {
       const server = await pair.serve([target.cut], { env: { [target.key]: '96M' } });
       const put = await server.exec(PREPARE);
-      const client = await pair.run([
-        ...['openiscsi', '--timeout', '2m', '-x'],
-        USE(`device/vendor '${target.vendor}'`),
-      ]);
+      const env = { INITIATOR_DISCOVERY_ADDR: target.address };
+      const client = await pair.run(
+        ['openiscsi', '--timeout', '2m', '-x', USE(`device/vendor '${target.vendor}'`)],
+        { env },
+      );
       expect(client, client.stderr).toMatchObject({ status: 0 });
       expect(client.stdout).toBe(`${put}${await server.exec(LOOK)}${96 * 1024 * 1024}\n`);
       expect(client.file('console.log').toString()).toContain(
-        '/dev/sda: from rapido-server over iSCSI',
+        `/dev/sda: from ${target.address} over iSCSI`,
+      );
+      const stranger = await pair.run(['openiscsi', '--timeout', '2m', '--', 'true'], {
+        env: { ...env, INITIATOR_IQNS: 'iqn.2003-01.com.example:stranger' },
+      });
+      expect(stranger).toMatchObject({ status: 1, result: { verdict: 'fail' } });
+      expect(stranger.file('console.log').toString()).toMatch(
+        /^openiscsi: (no targets were found at|.* does not let iqn\.2003-01\.com\.example:stranger log in)/m,
       );
     },
   );
