@@ -10,33 +10,11 @@ set -eu
 compgen -G 'src/*.c' > /dev/null && [[ ! -x src/dio-offsets ]] &&
 	echo "blktests: $PWD is not built (make): tests that need its programs will fail"
 
-# What tests look at: configfs for null_blk, cgroups for throttling, the kernel's configuration.
+# What tests look at: configfs for null_blk, cgroups for throttling.
 (mount_once configfs /sys/kernel/config) || :
 (mount_once cgroup2 /sys/fs/cgroup) || :
-if [[ -e /.config && ! -e /boot/config-$(uname -r) ]]; then
-	mkdir -p /boot
-	ln -s /.config "/boot/config-$(uname -r)"
-fi
 
-# Without udevd nobody loads the drivers of what scsi_debug makes, and `udevadm settle` waits for nothing:
-# here, until every SCSI disk has its block device.
-modprobe --quiet --all sd_mod sg || :
-mkdir -p /usr/local/bin
-cat > /usr/local/bin/udevadm <<-'END'
-	#!/bin/bash
-	[[ $1 == settle ]] || exec /usr/bin/udevadm "$@"
-	. /rapido/lib.sh
-	have_settled() {
-		local device type
-		for device in /sys/class/scsi_device/*/device; do
-			[[ -r $device/type ]] && read -r type < "$device/type" || continue
-			[[ $type != 0 ]] || compgen -G "$device/block/*" > /dev/null || return
-		done
-	}
-	succeeds_within 10 have_settled
-END
-chmod +x /usr/local/bin/udevadm
-
+stand_in_for_udevd
 load_modules loop=CONFIG_BLK_DEV_LOOP
 for serial in TEST_DEV LOOP_BACKING; do
 	[[ -n ${RAPIDO_DISKS[$serial]-} ]] || die "there is no zram device, and no disk with the serial $serial"

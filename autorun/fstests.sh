@@ -51,6 +51,31 @@ make_filesystem_on() {
 	make_filesystem "$FSTYP" "$1" "${options[@]}"
 }
 
+# A share has no devices: xfstests gets two directories of it, which it empties as it likes.
+use_share() {
+	local share options words server=${NFS_SERVER-}
+	if [[ $FSTYP == nfs ]]; then
+		load_modules nfs=CONFIG_NFS_FS
+		# An IPv6 address stands in brackets.
+		[[ $server != *:* || $server == \[* ]] || server="[$server]"
+		share=$server:/${NFS_SHARE#/}
+		options=${NFS_MOUNT_OPTS-}
+	else
+		load_modules cifs=CONFIG_CIFS
+		share=//$CIFS_SERVER/$CIFS_SHARE
+		options=credentials=/etc/cifs-credentials${CIFS_MOUNT_OPTS:+,$CIFS_MOUNT_OPTS}
+	fi
+	[[ $share != *[[:space:]]* ]] || die "xfstests cannot use $share: there is a blank in its name"
+	options=${options:+-o ${options#-o }}
+	MOUNT_OPTIONS="$options${options:+${MOUNT_OPTIONS:+ }}${MOUNT_OPTIONS-}"
+	read -r -a words <<< "$MOUNT_OPTIONS"
+	mount_filesystem "$FSTYP" "$share" /mnt/share "${words[@]}"
+	mkdir -p /mnt/share/xfstests-test /mnt/share/xfstests-scratch
+	umount /mnt/share
+	device[TEST_DEV]=$share/xfstests-test
+	device[SCRATCH_DEV]=$share/xfstests-scratch
+}
+
 mount_test_filesystem() {
 	local options=()
 	read -r -a options <<< "${MOUNT_OPTIONS-}"
@@ -98,7 +123,8 @@ if [[ $hostname == '(none)' ]]; then
 	hostname=rapido
 	echo "$hostname" > /proc/sys/kernel/hostname
 fi
-printf '127.0.0.1 localhost %s\n::1 localhost\n' "$hostname" > /etc/hosts
+# With a network, it has an address of its own there.
+grep -q "[[:space:]]$hostname\([[:space:]]\|$\)" /etc/hosts || echo "127.0.0.1 $hostname" >> /etc/hosts
 ln -sf /proc/self/mounts /etc/mtab
 ip link set dev lo up
 mkdir -p /mnt/test /mnt/scratch /usr/local/bin /home/fsgqa
@@ -108,9 +134,12 @@ cd "$FSTESTS_SRC"
 if [[ $FSTYP == tmpfs ]]; then
 	device[TEST_DEV]=tmpfs_test
 	device[SCRATCH_DEV]=tmpfs_scratch
+elif [[ $FSTYP == nfs || $FSTYP == cifs ]]; then
+	use_share
 else
 	load_modules "$FSTYP=CONFIG_${FSTYP^^}_FS"
 	modprobe --quiet loop || :
+	stand_in_for_udevd
 	choose_devices
 	make_filesystem_on "${device[TEST_DEV]}"
 	# An overlay's scratch filesystem is mounted as it is; check makes the others itself.

@@ -28,13 +28,10 @@ set_up() {
 }
 
 set_environment() {
-	local directory config
+	local directory
 	export LTPROOT=$LTP_DIR TMPDIR=/tmp LTP_COLORIZE_OUTPUT=n
 	# Tests limit their own time.
 	[[ ${RAPIDO_EMULATED-} != 1 ]] || export LTP_TIMEOUT_MUL=${LTP_TIMEOUT_MUL:-10}
-	for config in /.config "/boot/config-$(uname -r)"; do
-		[[ ! -r $config ]] || export KCONFIG_PATH=${KCONFIG_PATH:-$config}
-	done
 	if [[ -d testcases/bin ]]; then
 		PATH=$PWD/testcases/bin:$PATH
 	else

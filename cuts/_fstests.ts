@@ -55,7 +55,19 @@ const NEEDED = [
  */
 const WANTED = [
   ...['getfattr', 'setfattr', 'attr', 'getfacl', 'setfacl', 'chacl', 'lsattr', 'chattr'],
-  ...['setcap', 'getcap', 'capsh', 'keyctl', 'getent', 'setpriv', 'unshare', 'which', 'free'],
+  ...[
+    'setcap',
+    'getcap',
+    'capsh',
+    'keyctl',
+    'getent',
+    'setpriv',
+    'unshare',
+    'newuidmap',
+    'newgidmap',
+    'which',
+    'free',
+  ],
   ...['quota', 'repquota', 'setquota', 'quotacheck', 'quotaon', 'quotaoff', 'edquota'],
   ...['dmsetup', 'lvm', 'pvcreate', 'pvremove', 'vgcreate', 'vgremove', 'lvcreate', 'lvremove'],
   ...['fstrim', 'blkdiscard', 'blkzone', 'wipefs', 'parted', 'lsblk', 'fsck', 'resize', 'partx'],
@@ -63,6 +75,8 @@ const WANTED = [
   ...[
     'killall',
     'ipcmk',
+    'ipcrm',
+    'ipcs',
     'logger',
     'uuidgen',
     'shuf',
@@ -80,8 +94,26 @@ const WANTED = [
 
 const DRIVERS = [
   ...['zram', 'brd', 'loop', 'scsi_debug'],
-  ...['sd_mod', 'dm-mod', 'dm-flakey', 'dm-snapshot', 'dm-log-writes', 'dm-thin-pool', 'dm-delay'],
-  ...['dm-zero', 'dm-crypt', 'dm-verity', 'overlay', 'quota_v2', 'crc32c', 'xxhash_generic'],
+  ...[
+    'sd_mod',
+    'sg',
+    'dm-mod',
+    'dm-flakey',
+    'dm-snapshot',
+    'dm-log-writes',
+    'dm-thin-pool',
+    'dm-delay',
+  ],
+  ...[
+    'dm-zero',
+    'dm-crypt',
+    'dm-verity',
+    'dm-dust',
+    'overlay',
+    'quota_v2',
+    'crc32c',
+    'xxhash_generic',
+  ],
   ...['blake2b_generic', 'sha256', 'nls_utf8', 'nls_iso8859-1', 'libcrc32c', 'raid6_pq', 'fuse'],
 ] as const;
 
@@ -132,6 +164,8 @@ const GROUP = [
   ...['root:x:0:', 'daemon:x:1:', 'bin:x:2:', 'sys:x:3:', 'tty:x:5:', 'nogroup:x:65534:'],
   ...USERS.map(({ name, id }) => `${name}:x:${id}:`),
 ];
+
+const SUBORDINATE = 'root:100000:65536\n';
 
 /** root may become anybody, as tests with `su` do; nobody else may. */
 const PAM =
@@ -210,6 +244,39 @@ export function defineFstestsLocal(summary: string): Cut {
   });
 }
 
+/**
+ * The same on a share of a server, in two directories of which fstests.sh makes what is tested.
+ * @param client what mounting it takes
+ */
+export function defineFstestsOnShare(
+  filesystem: 'nfs' | 'cifs',
+  summary: string,
+  client: Omit<Cut, 'summary'>,
+): Cut {
+  const own = common(`FSTYP=${filesystem}\nOVERLAY=0\n`);
+  return defineCut({
+    ...own,
+    summary,
+    network: true,
+    resources: { cpus: 2, memory: '1G' },
+    binaries: [...NEEDED, ...(client.binaries ?? [])],
+    optionalBinaries: [...WANTED, ...(client.optionalBinaries ?? [])],
+    drivers: client.drivers ?? [],
+    optionalDrivers: [...(client.optionalDrivers ?? []), ...(own.optionalDrivers ?? [])],
+    // A server elsewhere may have its name from DNS.
+    contents: {
+      ...own.contents,
+      ...client.contents,
+      '/etc/nsswitch.conf': 'passwd: files\ngroup: files\nhosts: files dns\n',
+    },
+    autorun: [...(client.autorun ?? []), ...(own.autorun ?? [])],
+    conf: {
+      needs: [...(own.conf?.needs ?? []), ...(client.conf?.needs ?? [])],
+      uses: [...(own.conf?.uses ?? []), ...(client.conf?.uses ?? [])],
+    },
+  });
+}
+
 /** @param choice what fstests.sh reads: lines of a shell script */
 function common(choice: string, keys: readonly string[] = []): Omit<Cut, 'summary'> {
   return {
@@ -225,10 +292,14 @@ function common(choice: string, keys: readonly string[] = []): Omit<Cut, 'summar
       ),
       ...PERL_DIRECTORIES.map((source) => ({ source, optional: true })),
     ],
+    kernelConfig: true,
     contents: {
       '/etc/fstests/choice': choice,
       '/etc/passwd': `${PASSWD.join('\n')}\n`,
       '/etc/group': `${GROUP.join('\n')}\n`,
+      // What `unshare --map-auto` takes.
+      '/etc/subuid': SUBORDINATE,
+      '/etc/subgid': SUBORDINATE,
       '/etc/nsswitch.conf': 'passwd: files\ngroup: files\nhosts: files\n',
       '/etc/pam.d/su': PAM,
       '/etc/pam.d/su-l': PAM,

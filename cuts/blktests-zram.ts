@@ -2,7 +2,7 @@ import { defineCut } from 'rapido';
 
 /**
  * blktests. Tests that want a device run on a zram device and on a loop device; others make null_blk,
- * loop, scsi_debug or NVMe devices of their own. `rapido run blktests-zram -- -q 60 block loop/001`:
+ * loop, scsi_debug or NVMe devices of their own. `rapido run blktests-zram -- -q60 block loop/001`:
  * options are those of `check`; name tests behind one.
  */
 export default defineCut({
@@ -35,7 +35,18 @@ export default defineCut({
     ...['bc', 'blkdiscard', 'blkparse', 'blktrace', 'blkzone', 'cmp', 'cryptsetup', 'dmsetup'],
     ...['ethtool', 'fio', 'hexdump', 'ip', 'killall', 'lsscsi', 'lvm', 'mdadm', 'mkfs.btrfs'],
     ...['mkfs.ext2', 'mkfs.ext4', 'mkfs.f2fs', 'mkfs.vfat', 'mkfs.xfs', 'nbd-client', 'nbd-server'],
-    ...['nvme', 'od', 'parted', 'partprobe', 'partx', 'pgrep', 'pkill', 'setpci', 'setpriv'],
+    ...[
+      'rdma',
+      'nvme',
+      'od',
+      'parted',
+      'partprobe',
+      'partx',
+      'pgrep',
+      'pkill',
+      'setpci',
+      'setpriv',
+    ],
     ...[
       'sfdisk',
       'gawk',
@@ -48,19 +59,46 @@ export default defineCut({
       'vgcreate',
       'which',
     ],
-    ...['xfs_io', 'egrep', 'perl'],
+    // zgrep reads the kernel's configuration.
+    ...[
+      'xfs_io',
+      'egrep',
+      'perl',
+      'zgrep',
+      'zcat',
+      'gzip',
+      'blkid',
+      'wipefs',
+      'mountpoint',
+      'sg_reset',
+      'lsof',
+    ],
   ],
 
   drivers: ['loop'],
   optionalDrivers: [
     ...['null_blk', 'scsi_debug', 'sd_mod', 'sg', 'brd', 'nbd', 'ublk_drv'],
-    ...['nvme', 'nvme-loop', 'nvme-tcp', 'nvmet', 'nvmet-tcp', 'dm-mod', 'dm-crypt', 'dm-flakey'],
-    ...['dm-delay', 'dm-multipath', 'dm-zero', 'dm-error', 'raid0', 'raid1', 'bcache'],
-    ...['bfq', 'kyber-iosched', 'mq-deadline', 'ext4', 'xfs', 'btrfs', 'f2fs', 'vfat', 'configfs'],
+    ...['scsi_dh_alua', 'scsi_dh_emc', 'scsi_dh_rdac', 'sr_mod', 'target_core_iblock'],
+    ...['nvme', 'nvme-loop', 'nvme-tcp', 'nvmet', 'nvmet-tcp', 'nvme-fc', 'nvmet-fc'],
+    ...['nvme-fcloop', 'nvme-rdma', 'nvmet-rdma', 'rdma_rxe', 'siw', 'rnbd-client', 'rnbd-server'],
+    ...['dm-mod', 'dm-crypt', 'dm-flakey', 'dm-dust', 'dm-queue-length', 'dm-service-time'],
+    ...['dm-delay', 'dm-multipath', 'dm-zero', 'raid0', 'raid1', 'raid10', 'raid456', 'linear'],
+    ...[
+      'bcache',
+      'bfq',
+      'kyber-iosched',
+      'mq-deadline',
+      'ext4',
+      'xfs',
+      'btrfs',
+      'f2fs',
+      'vfat',
+      'configfs',
+    ],
   ],
 
   trees: [{ source: '${BLKTESTS_SRC}', exclude: ['.git', '*.o', '/results', '/config'] }],
-  files: [{ source: '${KERNEL_SRC}/.config', target: '/.config', optional: true }],
+  kernelConfig: true,
   contents: {
     '/etc/passwd': 'root:x:0:0:root:/root:/bin/bash\nnobody:x:65534:65534:nobody:/:/bin/false\n',
     '/etc/group': 'root:x:0:\nnogroup:x:65534:\n',

@@ -23,6 +23,7 @@ export default defineCut({
     ...['false', 'umount', 'uname', 'unshare', 'nsenter', 'which', 'xargs'],
   ],
 
+  kernelConfig: true,
   // Those that tests load by name (the files called `config` in tools/testing/selftests).
   optionalDrivers: [
     ...['configs', 'zram', 'lzo', 'lzo_rle', 'loop', 'ext4', 'fuse', 'overlay', 'cuse', 'tun'],

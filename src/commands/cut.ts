@@ -42,7 +42,7 @@ export async function runCut(name: string, options: CutOptions, ui: Ui): Promise
     options.output === undefined
       ? checkImage(imagePath(conf, cut.name), 'DRACUT_OUT')
       : checkOutput(resolve(context.cwd, options.output));
-  const { plan, moduleTree, leftOut, warnings } = resolveImage({
+  const { plan, moduleTree, listing, leftOut, warnings } = resolveImage({
     cut,
     conf,
     kernel,
@@ -64,6 +64,7 @@ export async function runCut(name: string, options: CutOptions, ui: Ui): Promise
       cache: context.directories.cache,
       rebuild: options.rebuild ?? false,
       moduleTree,
+      listing,
       onProgress: ui.progress,
       onDracutLine: context.debug ? ui.note : undefined,
     }),

@@ -34,11 +34,10 @@ export function planRunImage(
   });
 }
 
-/** Cuts the image of a VM that serves the one under test, as it is. @returns its path */
-export async function cutServerImage(job: StartedJob, kernel: Kernel): Promise<string> {
+/** Plans the image of a VM that serves the one under test. */
+export function planServerImage(job: Job, kernel: Kernel): ResolvedImage {
   const { context, cut, conf, options } = job;
-  showProgress(job, `cutting ${cut.name}`);
-  const resolved = resolveImage({
+  return resolveImage({
     ...{ cut, conf, kernel },
     extras: {
       ...{ install: [], include: [], drivers: [], commands: [] },
@@ -50,13 +49,12 @@ export async function cutServerImage(job: StartedJob, kernel: Kernel): Promise<s
     env: context.env,
     cwd: context.cwd,
   });
-  return (await cutRunImage(job, resolved)).path;
 }
 
 /** Cuts the image of a run. */
 export async function cutRunImage(
   job: StartedJob,
-  { plan, moduleTree, warnings }: ResolvedImage,
+  { plan, moduleTree, listing, warnings }: ResolvedImage,
 ): Promise<BuiltImage> {
   const { ui, directories, debug } = job.context;
   for (const warning of warnings) ui.warn(warning);
@@ -67,6 +65,7 @@ export async function cutRunImage(
         placeFor: (header) => runImagePath(job.conf, job.cut.name, digestHeader(header)),
         rebuild: false,
         moduleTree,
+        listing,
         onProgress: (step) => showProgress(job, step),
         onDracutLine: debug ? ui.note : undefined,
       }),

@@ -10,7 +10,7 @@ import type { LiveVm } from '../vm/live-vm.ts';
 import type { VmPlan } from '../vm/plan.ts';
 import { runVm, type VmWatch } from '../vm/run.ts';
 import { openCut } from './context.ts';
-import { cutServerImage } from './run-image.ts';
+import { cutRunImage, planServerImage } from './run-image.ts';
 import { type StartedJob, showProgress } from './run-job.ts';
 import { bootLimit } from './run-limits.ts';
 import { DETACHED_TERMINAL, type Registration, type VmSources, withVm } from './start-vm.ts';
@@ -27,7 +27,9 @@ export async function prepareServers(job: StartedJob, kernel: Kernel): Promise<P
   const prepared: PreparedServer[] = [];
   for (const { name, number } of job.settings.servers) {
     const { cut, conf } = await openCut(job.context, name);
-    const path = await cutServerImage({ ...job, cut, conf }, kernel);
+    const own = { ...job, cut, conf };
+    showProgress(job, `cutting ${cut.name}`);
+    const { path } = await cutRunImage(own, planServerImage(own, kernel));
     prepared.push({
       cut: cut.name,
       sources: {

@@ -29,7 +29,7 @@ import { describeDisk } from '../vm/disks.ts';
 import { buildKernel } from './build-kernel.ts';
 import { chooseKernel, createContext, openCut } from './context.ts';
 import { prepareKernelImage } from './kernel-image.ts';
-import { cutRunImage, planRunImage } from './run-image.ts';
+import { cutRunImage, planRunImage, planServerImage } from './run-image.ts';
 import { type Job, type StartedJob, showProgress } from './run-job.ts';
 import { type RunOptions, readRunOptions } from './run-options.ts';
 import { prepareServers } from './run-servers.ts';
@@ -146,9 +146,18 @@ function interruptedBy(signal: EndingSignal, { vm }: RunResult): Judgement {
 }
 
 /** Prints what would be done, and does nothing. */
-function dryRun(job: Job): number {
-  const { ui } = job.context;
+async function dryRun(job: Job): Promise<number> {
+  const { context, settings } = job;
+  const { ui } = context;
   const kernel = chooseKernel(job.conf);
+  for (const { name, number } of settings.servers) {
+    const { cut, conf } = await openCut(context, name);
+    const { plan } = planServerImage({ ...job, cut, conf }, kernel);
+    const where = number === undefined ? 'the next free VM' : `VM ${number}`;
+    ui.result(`# ${cut.name}, a server, in ${where}:`);
+    for (const line of describePlan(plan, kernel)) ui.result(line);
+  }
+  if (settings.servers.length > 0) ui.result(`# ${job.cut.name}, once they are ready:`);
   const { plan } = planRunImage(job, kernel);
   for (const line of describePlan(plan, kernel)) ui.result(line);
   for (const disk of findDisks(1, job, true)) ui.result(`# disk: ${describeDisk(disk)}`);

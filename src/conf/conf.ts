@@ -15,6 +15,7 @@ import {
 } from './resolve.ts';
 import { type LineProblem, scanConf } from './scan.ts';
 import { CONF_KEYS, type ConfKeyName, type Setting, VM_KEYS, type VmSettings } from './schema.ts';
+import { secretsOf, withoutSecrets } from './secrets.ts';
 import { describeForm, exampleValue, formatSize, parseConfValue } from './values.ts';
 import { findVmConflicts } from './vm-conflicts.ts';
 
@@ -85,7 +86,13 @@ export function buildConf(input: ConfInput): Conf {
   const entries = makeEntries(keys, resolved.top, surroundings, file, problems);
   const vms = makeVms(scanned.sections, resolved.sections, file, problems);
   problems.push(...findVmConflicts(vms));
-  refuse(problems, source?.name);
+  if (problems.length > 0) {
+    const secrets = secretsOf(entries.values());
+    refuse(
+      problems.map(({ line, message }) => ({ line, message: withoutSecrets(message, secrets) })),
+      source?.name,
+    );
+  }
 
   return {
     source,

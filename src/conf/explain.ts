@@ -1,7 +1,6 @@
 import type { Conf, ConfEntry, Origin } from './conf.ts';
 import type { ConfValue } from './key.ts';
-
-const MASK = '********';
+import { MASK, secretsOf, withoutSecrets } from './secrets.ts';
 
 /** A line of `rapido conf`. */
 export interface ConfRow {
@@ -99,13 +98,9 @@ function isListOfTexts(value: ConfValue): value is readonly string[] {
  * What `rapido conf` prints is pasted into bug reports.
  */
 function makeMask(conf: Conf): Mask {
-  const secrets = conf.entries.flatMap(({ key, text }) =>
-    // A shorter one would turn up in innocent words.
-    key.secret && text !== undefined && text.length >= 4 ? [text] : [],
-  );
+  const secrets = secretsOf(conf.entries);
   return ({ key }, text) => {
     if (key.secret) return text === '' ? '' : MASK;
-    const withoutSecrets = secrets.reduce((rest, secret) => rest.replaceAll(secret, MASK), text);
-    return withoutSecrets.replace(/\b(pass|password)=[^\s,]+/g, `$1=${MASK}`);
+    return withoutSecrets(text, secrets).replace(/\b(pass|password)=[^\s,]+/g, `$1=${MASK}`);
   };
 }

@@ -140,8 +140,8 @@ function refuseLine(scan: Scan): void {
   const text = take(scan, REST_OF_LINE);
   if (startsBlock(text)) scan.hasBlock = true;
   else if (scan.hasBlock && continuesBlock(text)) return;
-  const key = /(\w+)(?:\[[^\]]*\])?\+?=/.exec(text)?.[1];
-  const shown = key !== undefined && scan.isSecret(key) ? `the line of ${key}` : showCode(text);
+  const key = text.match(/\w+/g)?.find((word) => scan.isSecret(word));
+  const shown = key === undefined ? showCode(text) : `the line of ${key}`;
   scan.problems.push({ line, message: `${shown}: ${explainRefusal(text)}` });
   resume(scan, text, position, line);
 }

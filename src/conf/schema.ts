@@ -369,13 +369,16 @@ export const CONF_KEYS = {
   CIFS_SERVER: {
     group: 'SMB: cifs.ko, Samba, ksmbd',
     type: 'string',
-    meaning: 'Name or address of the SMB server that clients mount from.',
+    meaning:
+      'Name or address of the SMB server that clients mount from. rapido-server is the first VM, also of `rapido run --with`.',
+    default: 'rapido-server',
     example: '192.168.155.11',
   },
   CIFS_SHARE: {
     group: 'SMB: cifs.ko, Samba, ksmbd',
     type: 'string',
     meaning: 'Name of the share, for servers as for clients.',
+    default: 'scratch',
     example: 'scratch',
   },
   CIFS_MOUNT_OPTS: {
@@ -394,6 +397,7 @@ export const CONF_KEYS = {
     group: 'SMB: cifs.ko, Samba, ksmbd',
     type: 'string',
     meaning: 'User name, for servers as for clients.',
+    default: 'rapido',
     example: 'me',
   },
   CIFS_PW: {
@@ -419,14 +423,18 @@ export const CONF_KEYS = {
   NFS_SERVER: {
     group: 'NFS and autofs',
     type: 'string',
-    meaning: 'Name or address of the NFS server that clients mount from.',
+    meaning:
+      'Name or address of the NFS server that clients mount from. rapido-server is the first VM, also of `rapido run --with`.',
+    default: 'rapido-server',
     example: '192.168.155.11',
   },
   NFS_SHARE: {
     group: 'NFS and autofs',
     type: 'string',
-    meaning: 'Name of the export, for servers as for clients.',
-    example: 'scratch',
+    meaning:
+      'Path of the export, for servers as for clients; the slash in front may be left out. A server makes that directory and mounts its filesystem there.',
+    default: '/export',
+    example: '/home/scratch',
   },
   NFS_MOUNT_OPTS: {
     group: 'NFS and autofs',

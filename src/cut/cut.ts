@@ -18,7 +18,7 @@ export interface Cut {
 
   /**
    * Kernel modules that must be loadable in the guest (`${KEY}` expanded); one built into the kernel
-   * counts.
+   * counts. `ksmbd=CONFIG_SMB_SERVER` also names the option of a kernel that has it, for the refusal.
    */
   drivers?: readonly string[];
   /** Kernel modules to take along where the kernel has them. */
@@ -30,6 +30,9 @@ export interface Cut {
   files?: readonly HostFile[];
   /** Small files made for the image: guest path to content, both as they are. */
   contents?: Readonly<Record<string, string>>;
+
+  /** Whether tests look at the kernel's configuration: /boot/config-RELEASE, where the host has it. */
+  kernelConfig?: boolean;
 
   /** What dracut is asked for beside the binaries. */
   dracut?: {

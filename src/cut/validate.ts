@@ -63,6 +63,7 @@ const schema = z.strictObject({
     )
     .optional(),
   contents: z.record(guestPath(), z.string()).optional(),
+  kernelConfig: z.boolean().optional(),
   dracut: z.strictObject({ modules: names.optional(), args: names.optional() }).optional(),
   init: z.literal('systemd').optional(),
   autorun: names.optional(),

@@ -45,6 +45,13 @@ export function parseOsRelease(text: string): Distribution {
   };
 }
 
+const NFS_SERVER_PACKAGES = {
+  apt: 'nfs-kernel-server',
+  zypper: 'nfs-kernel-server',
+  dnf: 'nfs-utils',
+} as const;
+const NFS_CLIENT_PACKAGES = { apt: 'nfs-common', zypper: 'nfs-client', dnf: 'nfs-utils' } as const;
+
 /**
  * Packages by the program they bring, where the package is not simply called like the program.
  * One name serves all distributions unless they differ.
@@ -76,6 +83,15 @@ const PACKAGES: Readonly<Record<string, string | Partial<Record<PackageManager, 
   lsmod: 'kmod',
   depmod: 'kmod',
   modinfo: 'kmod',
+  smbd: 'samba',
+  smbpasswd: { apt: 'samba-common-bin', zypper: 'samba', dnf: 'samba-common-tools' },
+  'mount.cifs': 'cifs-utils',
+  'ksmbd.tools': 'ksmbd-tools',
+  'rpc.nfsd': NFS_SERVER_PACKAGES,
+  'rpc.mountd': NFS_SERVER_PACKAGES,
+  exportfs: NFS_SERVER_PACKAGES,
+  'rpc.statd': NFS_CLIENT_PACKAGES,
+  'mount.nfs': NFS_CLIENT_PACKAGES,
   ip: { apt: 'iproute2', zypper: 'iproute2', dnf: 'iproute' },
   ps: { apt: 'procps', zypper: 'procps', dnf: 'procps-ng' },
   free: { apt: 'procps', zypper: 'procps', dnf: 'procps-ng' },

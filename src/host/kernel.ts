@@ -20,6 +20,8 @@ export interface Kernel {
   modules: string | undefined;
   /** Directory with modules.builtin when there is no module directory: the build tree. */
   buildTree: string | undefined;
+  /** The file that says how it was configured, or undefined where there is none to be read. */
+  config: string | undefined;
   /** Why this one, in half a sentence for the user. */
   chosenBy: string;
 }
@@ -112,6 +114,7 @@ function kernelFromTree(
       ? treeModules(tree, release, installModPath, search)
       : undefined,
     buildTree: tree,
+    config: join(tree, '.config'),
     chosenBy: 'KERNEL_SRC',
   };
 }
@@ -159,7 +162,12 @@ function installedKernel(
     isReadable,
   );
   if (image === undefined) return undefined;
-  return { release, image, modules, buildTree: undefined, chosenBy };
+  const config = [
+    join(search.boot, `config-${release}`),
+    join(modules, 'config'),
+    join(modules, 'build/.config'),
+  ].find(isReadable);
+  return { release, image, modules, buildTree: undefined, config, chosenBy };
 }
 
 function requireInstalledKernel(

@@ -19,6 +19,7 @@ import {
 import { type ModulesRecord, modulesLayer } from './modules-layer.ts';
 import { digestMembers, overlayMembers } from './overlay.ts';
 import type { ImagePlan } from './plan.ts';
+import type { StartedListing } from './tree-listing.ts';
 import { type TreesRecord, treesLayer } from './trees-layer.ts';
 import { canDracutInstall, type UserspaceRecord, userspaceLayer } from './userspace-layer.ts';
 
@@ -31,6 +32,8 @@ export interface BuildOptions {
   rebuild: boolean;
   /** The kernel's modules, which the plan was made from. */
   moduleTree: ModuleTree;
+  /** What the plan's trees hold, if that was begun to be found out. */
+  listing: StartedListing | undefined;
   onProgress: (step: string) => void;
   /** Gets every line that dracut says; undefined: nobody wants them. */
   onDracutLine?: ((line: string) => void) | undefined;
@@ -95,8 +98,11 @@ async function obtainLayers(
   obtain: Obtain,
 ): Promise<Layers> {
   const { links } = plan;
+  const modulesObtained = obtain(modulesLayer(options.moduleTree, plan.modules, links));
+  // It is awaited last, but heard if it fails meanwhile.
+  modulesObtained.catch(() => {});
   // The trees come first: dracut has to bring the libraries of the programs in them.
-  const { trees, changes } = await obtainTrees(plan, obtain);
+  const { trees, changes } = await obtainTrees(plan, options, obtain);
   const libraries = (trees?.record.libraries ?? []).filter(canDracutInstall);
   const install = [...new Set([...plan.userspace.install, ...libraries])].sort();
   const staging = temporaryNameFor(join(options.cache, 'staging', plan.image.cut));
@@ -105,7 +111,7 @@ async function obtainLayers(
     // Both run to their end, even if one fails: nothing must be left behind or running.
     const [userspace, modules] = await Promise.allSettled([
       obtain(userspaceLayer({ ...plan.userspace, install }, links, staging, options)),
-      obtain(modulesLayer(options.moduleTree, plan.modules, links)),
+      modulesObtained,
     ]);
     if (userspace.status === 'rejected') throw userspace.reason;
     if (modules.status === 'rejected') throw modules.reason;
@@ -117,10 +123,11 @@ async function obtainLayers(
 
 async function obtainTrees(
   { trees: planned, links }: ImagePlan,
+  { listing }: BuildOptions,
   obtain: Obtain,
 ): Promise<Pick<Layers, 'trees' | 'changes'>> {
   if (planned.length === 0) return { trees: undefined, changes: undefined };
-  const recipe = treesLayer(planned, links);
+  const recipe = treesLayer(planned, links, listing);
   const trees = await obtain(recipe);
   const hasChanges = recipe.changes().length > 0;
   return {

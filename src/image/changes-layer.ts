@@ -1,6 +1,6 @@
 import type { DirectoryLinks } from './guest-path.ts';
 import type { LayerRecipe } from './layer-cache.ts';
-import { digestOf, digestUnlessRacy, type TreesRecipe, writeTrees } from './trees-layer.ts';
+import { digestOf, digestUnlessRacy, RACY, type TreesRecipe, writeTrees } from './trees-layer.ts';
 
 /** What is noted of a changes layer. */
 export interface ChangesRecord {
@@ -22,13 +22,14 @@ export function changesLayer(
   return {
     kind: 'changes',
     ingredients: trees.ingredients,
-    findChange: (record) => {
+    findChange: async (record) => {
       if (record.base !== base) return 'the trees were made anew';
-      return digestOf(trees.walk().trees) === record.digest ? undefined : 'files changed';
+      const { trees: now } = await trees.walk();
+      return digestOf(now) === record.digest ? undefined : 'files changed';
     },
-    make: (path) => {
+    make: async (path) => {
       writeTrees(path, trees.changes(), links);
-      return { base, digest: digestUnlessRacy(trees.walk()) };
+      return { base, digest: digestUnlessRacy(await trees.walk()) ?? RACY };
     },
   };
 }

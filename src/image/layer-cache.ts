@@ -28,7 +28,10 @@ export interface LayerRecipe<Record> {
    * Why the layer that was made before is stale, in a few words, or undefined if it holds.
    * @param attachment reads what `attach` gave then
    */
-  findChange: (record: Record, attachment: () => Buffer) => string | undefined;
+  findChange: (
+    record: Record,
+    attachment: () => Buffer,
+  ) => string | undefined | Promise<string | undefined>;
   /** Writes the cpio archive to `path`, which does not exist yet. */
   make: (path: string) => Record | Promise<Record>;
   /** What is kept with the layer that was just made, and only read where its record does not tell enough. */
@@ -80,7 +83,7 @@ export async function obtainLayer<Record>(
     ? 'asked to'
     : found === undefined
       ? 'not made before'
-      : recipe.findChange(found.layer.record, found.attachment);
+      : await recipe.findChange(found.layer.record, found.attachment);
   if (found !== undefined) {
     if (stale === undefined) return found.layer;
     closeSync(found.layer.fd);

@@ -11,7 +11,7 @@ import type { PlannedTree } from './walked-tree.ts';
 
 /** Finds the directories and files that go into the image as they are. */
 export function resolveTrees(request: ResolveRequest, problems: Problem[]): PlannedTree[] {
-  const { cut, conf, extras, cwd } = request;
+  const { cut, conf, extras, cwd, kernel } = request;
   const trees: PlannedTree[] = [];
   const add = (source: string, target: string, exclude: readonly string[] = []): void => {
     if (!source.startsWith('/')) {
@@ -41,6 +41,9 @@ export function resolveTrees(request: ResolveRequest, problems: Problem[]): Plan
       problems.push({ message: `files: ${source} ${whyUnreadable(source)}${meaning}` });
     }
     add(source, target);
+  }
+  if (cut.cut.kernelConfig === true && kernel.config !== undefined) {
+    add(kernel.config, `/boot/config-${kernel.release}`);
   }
   for (const include of extras.include) {
     const { source, target } = splitInclude(include, cwd);

@@ -84,11 +84,12 @@ export function resolveModules(
   ];
   const hasZram = Object.keys(zram).length > 0;
   const optional = cut.cut.optionalDrivers ?? [];
-  const required = (cut.cut.drivers ?? []).map((name) =>
-    requireKeys(name, 'drivers', conf, problems),
-  );
+  const required = (cut.cut.drivers ?? []).flatMap((driver) => {
+    const expanded = requireKeys(driver, 'drivers', conf, problems);
+    return expanded === undefined ? [] : [parseDriver(expanded)];
+  });
   const wanted = [
-    ...required.filter((name) => name !== undefined),
+    ...required.map(({ name }) => name),
     ...extras.drivers,
     ...(hasZram ? ['zram'] : []),
   ];
@@ -104,8 +105,10 @@ export function resolveModules(
   ]);
   for (const { name, suggestion } of plan.missing) {
     const meant = suggestion === undefined ? '' : `; did you mean ${suggestion}?`;
+    const option = required.find((driver) => driver.name === name)?.option;
+    const named = option === undefined ? name : `${name} (${option})`;
     problems.push({
-      message: `the kernel ${kernel.release} has no driver ${name}: not configured, or its modules not installed${meant}`,
+      message: `the kernel ${kernel.release} has no driver ${named}: not configured, or its modules not installed${meant}`,
     });
   }
   const loadable = (names: readonly string[]): string[] =>
@@ -123,6 +126,12 @@ export function resolveModules(
     leftOut: optional.filter((name) => !available([name]).includes(name)),
     warnings: warnOfOldModules(plan, kernel),
   };
+}
+
+/** `ksmbd=CONFIG_SMB_SERVER`: a module, and what makes a kernel have it. */
+function parseDriver(text: string): { name: string; option: string | undefined } {
+  const [name = '', option] = text.split('=', 2);
+  return { name, option };
 }
 
 /** Modules that `make` has built again and `make modules_install` has not yet installed. */

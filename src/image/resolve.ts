@@ -18,10 +18,13 @@ import type { Problem, ResolveRequest } from './resolve-request.ts';
 import { resolveZram } from './resolve-zram.ts';
 import { SYSTEMD_DRACUT_MODULE } from './systemd.ts';
 import { readTerminfo } from './terminfo.ts';
+import { type StartedListing, startListing } from './tree-listing.ts';
 
 export interface ResolvedImage {
   plan: ImagePlan;
   moduleTree: ModuleTree;
+  /** What its trees hold: begun early, as it takes a while. */
+  listing: StartedListing;
   /** What a run will run. */
   command: GuestCommand | undefined;
   /** Names of optional binaries and drivers that are not here. */
@@ -38,6 +41,7 @@ export function resolveImage(request: ResolveRequest): ResolvedImage {
   const settings = declaredSettings(request, problems);
   const autorun = resolveAutorun(request, problems);
   const trees = resolveTrees(request, problems);
+  const listing = startListing(trees);
   const directory =
     request.cut.cut.directory === undefined
       ? undefined
@@ -114,6 +118,7 @@ export function resolveImage(request: ResolveRequest): ResolvedImage {
   return {
     plan,
     moduleTree: modules.tree,
+    listing,
     command,
     leftOut: [...programs.leftOut, ...modules.leftOut],
     warnings: modules.warnings,

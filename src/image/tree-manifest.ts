@@ -1,7 +1,7 @@
 import { constants } from 'node:fs';
 import { type FileKind, kindOf } from '../elf/libraries.ts';
 import { isRacy, signatureOf } from '../sys/file-signature.ts';
-import type { TreeFile } from './tree-walk.ts';
+import { type TreeFile, typeOf } from './tree-walk.ts';
 import type { WalkedTree } from './walked-tree.ts';
 
 /**
@@ -83,9 +83,9 @@ function readManifest(manifest: Buffer): Map<string, KnownFile> {
 
 /** Whether a later archive member for the file makes it what it is now, and asks for nothing else. */
 function isReplaceable({ signature, kind }: KnownFile, { host, stats }: TreeFile): boolean {
-  const mode = Number.parseInt(signature, 8);
-  if ((mode & constants.S_IFMT) !== (stats.mode & constants.S_IFMT)) return false;
-  if (!stats.isFile()) return true;
+  const type = typeOf(stats);
+  if ((Number.parseInt(signature, 8) & constants.S_IFMT) !== type) return false;
+  if (type !== constants.S_IFREG) return true;
   if (stats.nlink > 1 || kind === STRANGE || typeof host !== 'string') return false;
   return kind !== 'elf' && kindOf(host) === kind;
 }

@@ -1,6 +1,7 @@
-import { constants, lstatSync, readdirSync, readlinkSync, realpathSync, type Stats } from 'node:fs';
+import { constants, lstatSync, readdirSync, readlinkSync, realpathSync } from 'node:fs';
 import { formatPath } from '../cpio/format.ts';
 import { errorCode, UserError } from '../errors.ts';
+import type { FileFacts } from '../sys/file-signature.ts';
 
 /**
  * A host path as fs takes it. Names are bytes on Linux: walking goes by "binary" strings, one
@@ -13,7 +14,7 @@ export interface TreeFile {
   /** Relative to the root of the tree, a binary string; '' for the root itself. */
   name: string;
   host: HostPath;
-  stats: Stats;
+  stats: FileFacts;
   /** Of a symbolic link. */
   target: HostPath | undefined;
 }
@@ -29,7 +30,7 @@ export function walkTree(root: string, exclude: readonly string[]): TreeFile[] {
   const visit = (path: string, name: string): void => {
     const host = toHostPath(path);
     const stats = lstat(host);
-    const type = stats.mode & constants.S_IFMT;
+    const type = typeOf(stats);
     if (type === constants.S_IFSOCK) return;
     const target =
       type === constants.S_IFLNK ? toHostPath(readlinkSync(host, 'latin1')) : undefined;
@@ -53,9 +54,16 @@ function realRoot(root: string): string {
   }
 }
 
-function lstat(path: HostPath): Stats {
+/** The type bits of its mode: S_IFREG, S_IFDIR … */
+export function typeOf({ mode }: FileFacts): number {
+  return mode & constants.S_IFMT;
+}
+
+/** A Stats has four dates, too: kept for every file of a tree, they would take most of the time. */
+function lstat(path: HostPath): FileFacts {
   try {
-    return lstatSync(path);
+    const { mode, size, ino, dev, rdev, nlink, mtimeMs, ctimeMs } = lstatSync(path);
+    return { mode, size, ino, dev, rdev, nlink, mtimeMs, ctimeMs };
   } catch (error) {
     throw unreadable(path, error);
   }

@@ -1,5 +1,5 @@
 import { createHash } from 'node:crypto';
-import { closeSync, openSync } from 'node:fs';
+import { closeSync, constants, openSync } from 'node:fs';
 import { writeCpio } from '../cpio/write.ts';
 import { findLibraries, type LibraryNeeds } from '../elf/libraries.ts';
 import {
@@ -11,7 +11,9 @@ import {
 } from '../sys/file-signature.ts';
 import type { DirectoryLinks } from './guest-path.ts';
 import type { LayerRecipe } from './layer-cache.ts';
+import { type StartedListing, startListing } from './tree-listing.ts';
 import { findChanges, writeManifest } from './tree-manifest.ts';
+import { typeOf } from './tree-walk.ts';
 import { canDracutInstall } from './userspace-layer.ts';
 import { type PlannedTree, treeEntries, type WalkedTree, walkAll } from './walked-tree.ts';
 
@@ -19,6 +21,8 @@ import { type PlannedTree, treeEntries, type WalkedTree, walkAll } from './walke
 export interface TreesRecord {
   /** Over names and signatures of all files. */
   digest: string;
+  /** Of `startListing`; not there: a file changed while it was read. */
+  listing?: string | undefined;
   files: number;
   /** Host paths of the libraries and interpreters that ELF files in the trees need. */
   libraries: string[];
@@ -35,24 +39,34 @@ const LINKER_CACHE = '/etc/ld.so.cache';
 /** A trees layer, and the files that changed since it was made, where it serves with them. */
 export interface TreesRecipe extends LayerRecipe<TreesRecord> {
   /** What the trees hold now. */
-  walk: () => Walk;
+  walk: () => Promise<Walk>;
   /** Known once the layer was found to hold; none if nothing changed. */
   changes: () => WalkedTree[];
 }
 
 /** The trees, found at one time. */
 export interface Walk {
+  /** Before their listing, which is older than the walk: what changes in between is racy. */
   startedMs: number;
   trees: WalkedTree[];
 }
 
-export function treesLayer(trees: readonly PlannedTree[], links: DirectoryLinks): TreesRecipe {
-  // Walking costs time: one walk serves both the check and, if need be, the making.
-  let walked: Walk | undefined;
-  const walk = (): Walk => {
-    walked ??= { startedMs: Date.now(), trees: walkAll(trees) };
-    return walked;
-  };
+/** @param listed a listing that was begun beforehand; of use if it is of the same trees */
+export function treesLayer(
+  trees: readonly PlannedTree[],
+  links: DirectoryLinks,
+  listed?: StartedListing,
+): TreesRecipe {
+  // They cost time: each is done once, for the check and, if need be, for the making.
+  const list = once(async () => {
+    const isOfThese = JSON.stringify(listed?.trees) === JSON.stringify(trees);
+    const { startedMs, digest } = isOfThese && listed ? listed : startListing(trees);
+    return { startedMs, listing: await digest };
+  });
+  const walk = once(async () => {
+    const { startedMs } = await list();
+    return { startedMs, trees: walkAll(trees) };
+  });
   let changes: WalkedTree[] = [];
   let manifest: Buffer = Buffer.alloc(0);
   return {
@@ -60,32 +74,45 @@ export function treesLayer(trees: readonly PlannedTree[], links: DirectoryLinks)
     ingredients: { trees, links },
     walk,
     changes: () => changes,
-    findChange: (record, attachment) => {
+    findChange: async (record, attachment) => {
       const changed = findChangedFile(record.searched);
       if (changed !== undefined) return `${changed} changed`;
       // What was not to be found may be there by now.
       if (record.unresolved.length > 0) return 'libraries were missing';
-      if (digestOf(walk().trees) === record.digest) return undefined;
-      const found = findChanges(attachment(), walk().trees);
+      const { listing } = await list();
+      if (listing !== undefined && listing === record.listing) return undefined;
+      const { trees: now } = await walk();
+      if (digestOf(now) === record.digest) return undefined;
+      const found = findChanges(attachment(), now);
       if (found === undefined) return 'files in it changed';
       changes = found;
       return undefined;
     },
-    make: (path) => {
-      const { startedMs, trees: found } = walk();
+    make: async (path) => {
+      const { startedMs, trees: found } = await walk();
+      const digest = digestUnlessRacy({ startedMs, trees: found });
       const { kinds, ...needs } = findLibrariesOf(found);
       manifest = writeManifest(found, kinds, startedMs);
       // dracut brings the others.
       const own = needs.libraries.filter((library) => !canDracutInstall(library));
       writeTrees(path, [...found, ...walkAll(own.map(asTree))], links);
       return {
-        digest: digestUnlessRacy(walk()),
+        digest: digest ?? RACY,
+        listing: digest && (await list()).listing,
         files: found.reduce((sum, tree) => sum + tree.files.length, 0),
         ...needs,
         searched: signFiles([LINKER_CACHE, ...needs.libraries], startedMs),
       };
     },
     attach: () => manifest,
+  };
+}
+
+function once<Value>(make: () => Promise<Value>): () => Promise<Value> {
+  let made: Promise<Value> | undefined;
+  return () => {
+    made ??= make();
+    return made;
   };
 }
 
@@ -107,26 +134,38 @@ function asTree(path: string): PlannedTree {
   return { source: path, target: path, exclude: [] };
 }
 
-/** One of files that changed while they were read is never found again. */
-export function digestUnlessRacy({ startedMs, trees }: Walk): string {
+/** The digest of files that changed while they were read: none ever have it. */
+export const RACY = 'changed while it was read';
+
+/** @returns undefined where files changed while they were read */
+export function digestUnlessRacy({ startedMs, trees }: Walk): string | undefined {
   const racy = trees.some((tree) => tree.files.some(({ stats }) => isRacy(stats, startedMs)));
-  return racy ? 'changed while it was read' : digestOf(trees);
+  return racy ? undefined : digestOf(trees);
 }
+
+/** Characters that are hashed at once: a call for each file takes longer than the hashing. */
+const CHUNK = 32 * 1024;
 
 export function digestOf(trees: readonly WalkedTree[]): string {
   const hash = createHash('sha256');
+  let text = '';
   for (const tree of trees) {
-    hash.update(`${tree.target}\0`);
-    for (const file of tree.files) hash.update(`${file.name}\0${signatureOf(file.stats)}\0`);
+    text += `${tree.target}\0`;
+    for (const { name, stats } of tree.files) {
+      text += `${name}\0${signatureOf(stats)}\0`;
+      if (text.length < CHUNK) continue;
+      hash.update(text);
+      text = '';
+    }
   }
-  return hash.digest('hex');
+  return hash.update(text).digest('hex');
 }
 
 function findLibrariesOf(
   trees: readonly WalkedTree[],
 ): Pick<TreesRecord, 'libraries' | 'unresolved' | 'interpreters'> & Pick<LibraryNeeds, 'kinds'> {
   const executables = trees.flatMap((tree) =>
-    tree.files.filter(({ stats }) => stats.isFile()).map((file) => file.host),
+    tree.files.filter(({ stats }) => typeOf(stats) === constants.S_IFREG).map((file) => file.host),
   );
   const { libraries, interpreters, unresolved, scripts, kinds } = findLibraries(executables);
   const inTrees = new Set(

@@ -1,6 +1,7 @@
+import { constants } from 'node:fs';
 import type { CpioEntry } from '../cpio/write.ts';
 import { type DirectoryLinks, directoryMaker, resolveGuestPath } from './guest-path.ts';
-import { type HostPath, type TreeFile, toHostPath, walkTree } from './tree-walk.ts';
+import { type HostPath, type TreeFile, toHostPath, typeOf, walkTree } from './tree-walk.ts';
 
 /** A host directory or file that goes into the image as it is. */
 export interface PlannedTree {
@@ -42,13 +43,14 @@ function* entriesOf(tree: WalkedTree, target: string): Generator<CpioEntry, void
     const { stats } = file;
     const path = guestPathOf(target, file);
     const metadata = { path, mode: stats.mode, mtime: Math.floor(stats.mtimeMs / 1000) };
+    const type = typeOf(stats);
     if (file.target !== undefined) yield { ...metadata, target: file.target };
-    else if (stats.isFile()) {
+    else if (type === constants.S_IFREG) {
       const group = linked.get(inodeOf(file));
       if (group !== undefined && group[0] !== file) continue; // Written with the first of them.
       const hardLinks = (group ?? []).slice(1).map((other) => guestPathOf(target, other));
       yield { ...metadata, file: file.host, size: stats.size, ...(group && { hardLinks }) };
-    } else if (stats.isBlockDevice() || stats.isCharacterDevice()) {
+    } else if (type === constants.S_IFBLK || type === constants.S_IFCHR) {
       yield { ...metadata, rdev: splitDeviceNumber(stats.rdev) };
     } else yield metadata;
   }
@@ -62,7 +64,7 @@ function guestPathOf(target: string, file: TreeFile): HostPath {
 function groupHardLinks(files: readonly TreeFile[]): Map<string, TreeFile[]> {
   const groups = new Map<string, TreeFile[]>();
   for (const file of files) {
-    if (file.stats.nlink < 2 || !file.stats.isFile()) continue;
+    if (file.stats.nlink < 2 || typeOf(file.stats) !== constants.S_IFREG) continue;
     const inode = inodeOf(file);
     const group = groups.get(inode);
     if (group === undefined) groups.set(inode, [file]);

@@ -122,8 +122,8 @@ function lastLines(text: string, count: number): string[] {
 
 export interface ToolStart {
   stdio: StdioOptions;
-  /** What it gets when rapido dies. */
-  deathSignal: DeathSignal;
+  /** What it gets when rapido dies; undefined: nothing. */
+  deathSignal: DeathSignal | undefined;
   /** In a session of its own: a Ctrl-C at the terminal does not reach it. */
   detached: boolean;
 }
@@ -133,7 +133,8 @@ export function startTool(
   argv: readonly [string, ...string[]],
   { stdio, deathSignal, detached }: ToolStart,
 ): ChildProcess {
-  const [file, ...args] = withParentDeathSignal(argv, deathSignal);
+  const [file, ...args] =
+    deathSignal === undefined ? argv : withParentDeathSignal(argv, deathSignal);
   return spawn(file, args, { stdio, detached });
 }
 

@@ -1,6 +1,11 @@
 import type { Stats } from 'node:fs';
 import { lstatIfReachable } from './stat.ts';
 
+/** What is known of a file without reading it: of fs.Stats, what matters for a hundred thousand. */
+export type FileFacts = Readonly<
+  Pick<Stats, 'mode' | 'size' | 'ino' | 'dev' | 'rdev' | 'nlink' | 'mtimeMs' | 'ctimeMs'>
+>;
+
 /** Signatures of files by their path, as they were when a layer was made from them. */
 export type FileSignatures = Record<string, string>;
 
@@ -18,7 +23,7 @@ const TICK_MS = 20;
  * and the times of the last change of its content and of its metadata. The latter (ctime) also
  * catches a file replaced by one with its old timestamp, which `cp -p` and `touch -r` make.
  */
-export function signatureOf(stats: Stats): string {
+export function signatureOf(stats: FileFacts): string {
   return `${stats.mode.toString(8)}:${stats.size}:${stats.ino}:${stats.mtimeMs}:${stats.ctimeMs}`;
 }
 
@@ -37,7 +42,7 @@ export function signFiles(paths: Iterable<string>, startedMs: number): FileSigna
 }
 
 /** Whether a file changed so late that what was read from `startedMs` on may be older. */
-export function isRacy(stats: Stats, startedMs: number): boolean {
+export function isRacy(stats: FileFacts, startedMs: number): boolean {
   return stats.ctimeMs > startedMs - TICK_MS;
 }
 

@@ -131,3 +131,17 @@ describe('a kernel that does not build', () => {
     expect((await rapidoRun(args, files)).status).toBe(125);
   });
 });
+
+it('--dry-run tells what would be cut, the servers first, and does nothing', async () => {
+  const { status, stdout, stderr, left } = await rapidoRun([
+    ...['--with', 'simple-example:3', '--with', 'simple-systemd', 'simple-example'],
+    ...['--dry-run', '--', 'true'],
+  ]);
+  expect({ status, stderr, left }).toEqual({ status: 0, stderr: '', left: [] });
+  expect(stdout.match(/^# simple.*/gm)).toEqual([
+    '# simple-example, a server, in VM 3:',
+    '# simple-systemd, a server, in the next free VM:',
+    '# simple-example, once they are ready:',
+  ]);
+  expect(stdout.match(/^\/\S*dracut .*/gm)).toHaveLength(3);
+});

@@ -163,6 +163,13 @@ describe('shell code is refused, never run', () => {
       "rapido.conf:1: CIFS_PW: (not shown): in a shell another command would follow here. Write one KEY="value" on a line; where it is part of the value, put the whole value in quotes; a comment starts with #
       rapido.conf:2: the line of CIFS_PW: drop the word export: a key needs none, and a cut passes on the keys it declares"
     `);
+    expect(
+      refusal('CIFS_PW: hunter2\necho "hunter2" > CIFS_PW\nCIFS_PW=hunter2\nVM_CPUS=${CIFS_PW}'),
+    ).toMatchInlineSnapshot(`
+      "rapido.conf:1: the line of CIFS_PW: neither KEY="value" nor a [section], and commands are not run. Write one KEY="value" on a line
+      rapido.conf:2: the line of CIFS_PW: neither KEY="value" nor a [section], and commands are not run. Write one KEY="value" on a line
+      rapido.conf:4: VM_CPUS: "********": expected a whole number, 1 or more, for example VM_CPUS="4""
+    `);
   });
 
   test('commands', () => {

@@ -79,6 +79,7 @@ describe('KERNEL_SRC', () => {
       {
         "buildTree": "ROOT/linux",
         "chosenBy": "KERNEL_SRC",
+        "config": "ROOT/linux/.config",
         "image": "ROOT/linux/arch/x86/boot/bzImage",
         "modules": "ROOT/linux/mods/lib/modules/6.10.0-rc1+",
         "release": "6.10.0-rc1+",
@@ -218,14 +219,25 @@ function install(release: string): void {
 describe('KERNEL_RELEASE', () => {
   test('an installed kernel', () => {
     install('6.1.0-13-amd64');
+    make({ 'boot/config-6.1.0-13-amd64': CONFIG });
     expect(found({ KERNEL_RELEASE: '6.1.0-13-amd64' })).toMatchInlineSnapshot(`
       {
         "chosenBy": "KERNEL_RELEASE",
+        "config": "ROOT/boot/config-6.1.0-13-amd64",
         "image": "ROOT/boot/vmlinuz-6.1.0-13-amd64",
         "modules": "ROOT/lib/modules/6.1.0-13-amd64",
         "release": "6.1.0-13-amd64",
       }
     `);
+  });
+
+  test('its configuration may be beside its modules, or nowhere', () => {
+    install('6.9.0');
+    expect(found({ KERNEL_RELEASE: '6.9.0' })).not.toHaveProperty('config');
+    make({ 'lib/modules/6.9.0/config': CONFIG });
+    expect(found({ KERNEL_RELEASE: '6.9.0' })).toMatchObject({
+      config: 'ROOT/lib/modules/6.9.0/config',
+    });
   });
 
   test('one that has its image beside its modules, as Fedora and openSUSE install it', () => {

@@ -1,5 +1,6 @@
 import { join } from 'node:path';
 import { describe, expect, test } from 'vitest';
+import { CHANNEL_MODULES, makeKernelTree } from '../support/kernel-tree.ts';
 import { createWorkspace } from '../support/workspace.ts';
 import { makeXfstestsTree } from '../support/xfstests-tree.ts';
 
@@ -64,4 +65,17 @@ describe('is refused before anything is made', () => {
     expect(status).not.toBe(0);
     expect(stderr).toContain('FSTESTS_FSTYP: "zfs"');
   });
+});
+
+test("has the kernel's configuration where tests look for it", async () => {
+  const home = createWorkspace();
+  const tree = makeXfstestsTree(join(home.directory, 'tree'), []);
+  const linux = join(home.directory, 'linux');
+  const kernel = makeKernelTree(linux, { drivers: [...CHANNEL_MODULES, 'zram', 'xfs'] });
+  const { status, stdout } = await home.rapido(['cut', 'fstests-xfs', '--dry-run'], {
+    env: { FSTESTS_SRC: tree, KERNEL_SRC: linux },
+  });
+  expect(status).toBe(0);
+  const [, target] = /^# trees layer: .*\/linux\/\.config to (.*)$/m.exec(stdout) ?? [];
+  expect(target).toBe(`/boot/config-${kernel.release}`);
 });

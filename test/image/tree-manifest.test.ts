@@ -1,5 +1,6 @@
 import {
   chmodSync,
+  constants,
   linkSync,
   mkdirSync,
   rmSync,
@@ -27,7 +28,9 @@ function changesAfter(change: (path: (name: string) => string) => void): string[
   const walk = () => walkAll([{ source: directory, target: '/tests', exclude: [] }]);
   const before = walk();
   const files = before.flatMap((tree) =>
-    tree.files.filter(({ stats }) => stats.isFile()).map(({ host }) => host),
+    tree.files
+      .filter(({ stats }) => (stats.mode & constants.S_IFMT) === constants.S_IFREG)
+      .map(({ host }) => host),
   );
   // All of it is older than any tick of a clock.
   const manifest = writeManifest(before, findLibraries(files).kinds, Date.now() + 60_000);

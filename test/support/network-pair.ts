@@ -1,6 +1,7 @@
 import { afterAll, beforeAll, expect, onTestFinished } from 'vitest';
 import { makeNetworkNamespace, type NetworkNamespace } from './network-namespace.ts';
 import { createRunner, type Runner } from './runs.ts';
+import { openTerminal, type Terminal } from './terminal.ts';
 import { createWorkspace, type Finished, type RunOptions, type Workspace } from './workspace.ts';
 
 /**
@@ -13,6 +14,8 @@ export interface NetworkPair {
   rapido: Workspace['rapido'];
   /** `rapido run` there: `run(['--with', SERVER, CLIENT, '-x', SCRIPT])`. */
   run: Runner;
+  /** rapido on a terminal, where the bridge is. */
+  terminal: (args: readonly string[], env?: Readonly<Record<string, string>>) => Terminal;
   /**
    * Cuts a server, and boots it as VM 1, which every other VM knows as `rapido-server`. Its autorun
    * scripts have succeeded. It is stopped when the test is over.
@@ -66,5 +69,7 @@ export function createNetworkPair(conf = ''): NetworkPair {
     };
     return { exec, stop };
   };
-  return { home, rapido, run: createRunner({ ...home, rapido }), serve };
+  const terminal: NetworkPair['terminal'] = (args, env) =>
+    openTerminal(home, args, env, space?.prefix);
+  return { home, rapido, run: createRunner({ ...home, rapido }), terminal, serve };
 }

@@ -29,13 +29,15 @@ const LONGEST_MATCH = 8192;
 /**
  * Starts rapido on a terminal, between two looks at the terminal's mode.
  * The line `mode before: …` and the line `mode after: …` must end up the same.
+ * @param prefix goes before the command: `ip netns exec …`
  */
 export function openTerminal(
   home: Workspace,
   args: readonly string[],
   env: Readonly<Record<string, string>> = {},
+  prefix: readonly string[] = [],
 ): Terminal {
-  const command = [process.execPath, RAPIDO, ...args].map(quoteForShell).join(' ');
+  const command = [...prefix, process.execPath, RAPIDO, ...args].map(quoteForShell).join(' ');
   const script = [
     `stty rows ${ROWS} cols ${COLUMNS}`,
     'echo "mode before: $(stty -g)"',

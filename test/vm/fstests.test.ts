@@ -25,6 +25,20 @@ describe('rapido run fstests-xfs', () => {
     { name: 'generic/003', script: "notrun 'this test requires a moon base'" },
     { name: 'generic/004', script: 'touch /rapido/results/it-ran' },
     { name: 'generic/005', script: 'su fsgqa -c "id -un"', expected: 'fsgqa\n' },
+    {
+      name: 'generic/006',
+      script: `dmsetup create made-here --table '0 8 error' && readlink -f /dev/mapper/made-here
+        dmsetup remove made-here && ls /dev/mapper
+        ln -s ../dm-9 /dev/mapper/made-here
+        dmsetup create made-here --table '0 8 error' && test -b /dev/mapper/made-here && echo again
+        dmsetup create made-here --table '0 8 error' 2> /dev/null || echo "status $?"`,
+      expected: '/dev/dm-0\ncontrol\nagain\nstatus 1\n',
+    },
+    {
+      name: 'generic/007',
+      script: `modprobe scsi_debug dev_size_mb=8 && udevadm settle && cat /sys/block/sda/device/model`,
+      expected: 'scsi_debug      \n',
+    },
     { name: 'xfs/001', script: 'echo "$MKFS_OPTIONS"', expected: '-m reflink=0\n' },
     {
       name: 'xfs/020',
@@ -62,10 +76,12 @@ describe('rapido run fstests-xfs', () => {
       'generic/003': { status: 'skip', message: 'this test requires a moon base' },
       'generic/004': { status: 'skip', message: 'expunged' },
       'generic/005': { status: 'pass', duration: expect.any(Number) },
+      'generic/006': { status: 'pass', duration: expect.any(Number) },
+      'generic/007': { status: 'pass', duration: expect.any(Number) },
       'xfs/001': { status: 'pass', duration: expect.any(Number) },
     });
     expect(file('guest/generic/002.out.bad').toString()).toContain('wrong');
-    expect(file('stdout.log').toString()).toContain('Failed 1 of 5 tests');
+    expect(file('stdout.log').toString()).toContain('Failed 1 of 7 tests');
   });
 
   test('takes disks by their serial numbers, carries check.time, and tells on a terminal how far it is', async () => {

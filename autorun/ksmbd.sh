@@ -1,0 +1,57 @@
+#!/bin/bash
+# Serves a filesystem over SMB with the kernel's server: a device in memory, or a disk with the serial
+# SHARE, is mounted at /srv/NAME, and ksmbd has it as the share NAME for one user. Ends well only once
+# ksmbd listens.
+set -eu
+
+# shellcheck source=/dev/null
+. /rapido/lib.sh
+# Which filesystem.
+# shellcheck source=/dev/null
+. /etc/rapido-share
+: "${filesystem:?}" "${CIFS_SHARE:?}" "${CIFS_USER:?}" "${CIFS_PW:?}"
+
+[[ $CIFS_SHARE != *[][/\\%\"]* ]] || die "CIFS_SHARE: $CIFS_SHARE cannot be the name of a share"
+[[ $CIFS_USER != *[:/\\%\"[:space:]]* ]] || die "CIFS_USER: $CIFS_USER cannot be the name of a user here"
+[[ $CIFS_PW != *$'\n'* ]] || die 'CIFS_PW: a password is one line'
+
+# Kernels since April 2024 refuse what older tools say of a share, and clients get "No such file or directory".
+warn_of_old_tools() {
+	local version parts
+	version=$(ksmbd.mountd --version 2>&1) || :
+	version=${version##* }
+	IFS=. read -r -a parts <<< "$version"
+	[[ ${#parts[@]} == 3 && ${parts[*]} != *[!0-9\ ]* ]] || return 0
+	((parts[0] * 10000 + parts[1] * 100 + parts[2] >= 30502)) ||
+		echo "ksmbd: ksmbd-tools $version is older than 3.5.2: a recent kernel will refuse its shares (KSMBD_TOOLS_SRC)" >&2
+}
+
+directory=/srv/$CIFS_SHARE
+load_modules "$filesystem=CONFIG_${filesystem^^}_FS" ksmbd=CONFIG_SMB_SERVER
+mount_disk SHARE "$filesystem" "$directory"
+
+# One program, which is what its name says. One that a user has built looks below /usr/local.
+mkdir -p /usr/local/sbin /usr/local/etc /usr/local/var/run /etc/ksmbd
+ln -s /etc/ksmbd /usr/local/etc/ksmbd
+for name in mountd adduser control; do
+	ln -sf "$(type -P ksmbd.tools)" "/usr/local/sbin/ksmbd.$name"
+done
+warn_of_old_tools
+cat > /etc/ksmbd/ksmbd.conf <<-END
+	[global]
+		workgroup = ${CIFS_DOMAIN:-WORKGROUP}
+		netbios name = $HOSTNAME
+	[$CIFS_SHARE]
+		path = $directory
+		read only = no
+		force user = root
+		force group = root
+END
+
+# The password goes through a pipe.
+printf '%s\n%s\n' "$CIFS_PW" "$CIFS_PW" | ksmbd.adduser -a "$CIFS_USER" > /run/adduser.log 2>&1 || {
+	cat /run/adduser.log >&2
+	die "ksmbd.adduser could not add $CIFS_USER"
+}
+start_daemon tcp:445 ksmbd.mountd -n
+echo "//$HOSTNAME/$CIFS_SHARE is $directory ($filesystem), for $CIFS_USER"

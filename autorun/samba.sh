@@ -1,0 +1,65 @@
+#!/bin/bash
+# Serves a filesystem over SMB: a device in memory, or a disk with the serial SHARE, is mounted at
+# /srv/NAME, and smbd has it as the share NAME for one user. Ends well only once smbd listens.
+set -eu
+
+# shellcheck source=/dev/null
+. /rapido/lib.sh
+# Which filesystem.
+# shellcheck source=/dev/null
+. /etc/rapido-share
+: "${filesystem:?}" "${CIFS_SHARE:?}" "${CIFS_USER:?}" "${CIFS_PW:?}"
+
+[[ $CIFS_SHARE != *[][/\\%\"]* ]] || die "CIFS_SHARE: $CIFS_SHARE cannot be the name of a share"
+[[ $CIFS_USER != *[:/\\%\"[:space:]]* ]] || die "CIFS_USER: $CIFS_USER cannot be the name of a user here"
+[[ $CIFS_PW != *$'\n'* ]] || die 'CIFS_PW: a password is one line'
+
+directory=/srv/$CIFS_SHARE
+load_modules "$filesystem=CONFIG_${filesystem^^}_FS"
+mount_disk SHARE "$filesystem" "$directory"
+
+# root may serve as itself; any other user is made, and the share theirs.
+if ! grep -q "^$CIFS_USER:" /etc/passwd; then
+	echo "$CIFS_USER:x:1000:1000::/root:/bin/bash" >> /etc/passwd
+	echo "$CIFS_USER:x:1000:" >> /etc/group
+	chown 1000:1000 "$directory"
+fi
+
+mkdir -p /etc/samba /run/samba /var/log/samba
+{
+	cat <<-END
+		[global]
+			workgroup = ${CIFS_DOMAIN:-WORKGROUP}
+			server role = standalone server
+			server min protocol = SMB2
+			smb ports = 445
+			disable netbios = yes
+			disable spoolss = yes
+			load printers = no
+			# Only programs of Windows ask for what these helpers serve.
+			rpc start on demand helpers = no
+			passdb backend = smbpasswd:/run/samba/passwords
+			private dir = /run/samba
+			lock directory = /run/samba
+			state directory = /run/samba
+			cache directory = /run/samba
+			pid directory = /run/samba
+			ncalrpc dir = /run/samba/ncalrpc
+			logging = file
+		[$CIFS_SHARE]
+			path = $directory
+			read only = no
+	END
+	has_btrfs_module=(/usr/lib*/samba/vfs/btrfs.so /usr/lib/*/samba/vfs/btrfs.so)
+	[[ $filesystem != btrfs || ! -e ${has_btrfs_module[0]} && ! -e ${has_btrfs_module[1]} ]] ||
+		printf '\tvfs objects = btrfs\n'
+} > /etc/samba/smb.conf
+
+# The password goes through a pipe.
+printf '%s\n%s\n' "$CIFS_PW" "$CIFS_PW" |
+	smbpasswd -c /etc/samba/smb.conf -s -a "$CIFS_USER" > /run/samba/smbpasswd.log 2>&1 || {
+	cat /run/samba/smbpasswd.log >&2
+	die "smbpasswd could not add $CIFS_USER"
+}
+start_daemon tcp:445 smbd --foreground --no-process-group --debug-stdout --configfile=/etc/samba/smb.conf
+echo "//$HOSTNAME/$CIFS_SHARE is $directory ($filesystem), for $CIFS_USER"

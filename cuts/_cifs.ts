@@ -1,0 +1,16 @@
+import type { Cut } from 'rapido';
+import { SMB_CRYPTO } from './_file-server.ts';
+
+/** What a client takes beside its own script, which mounts. */
+export const CIFS_CLIENT = {
+  network: true,
+  // It reads the password from a file. mount alone would want it among its arguments.
+  binaries: ['mount.cifs'],
+  drivers: ['cifs=CONFIG_CIFS'],
+  optionalDrivers: SMB_CRYPTO,
+  autorun: ['cifs-credentials.sh'],
+  conf: {
+    needs: ['CIFS_PW'],
+    uses: ['CIFS_SERVER', 'CIFS_SHARE', 'CIFS_MOUNT_OPTS', 'CIFS_DOMAIN', 'CIFS_USER'],
+  },
+} as const satisfies Omit<Cut, 'summary'>;

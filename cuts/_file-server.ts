@@ -1,0 +1,54 @@
+import type { Cut } from 'rapido';
+
+/** What is behind a share or an export. */
+export type ServedFilesystem = 'xfs' | 'btrfs';
+
+/** Programs for the prompt of a server or client of files, and for tests that look at files. */
+export const FILE_PROGRAMS = [
+  ...['sh', 'cat', 'ls', 'cp', 'mv', 'ln', 'rm', 'mkdir', 'rmdir', 'touch', 'stat', 'df', 'du'],
+  ...['mount', 'umount', 'findmnt', 'dmesg', 'ps', 'id', 'uname', 'date', 'env', 'kill', 'grep'],
+  ...['sed', 'head', 'tail', 'wc', 'sort', 'dd', 'cmp', 'sync', 'sleep', 'true', 'sha256sum'],
+  ...['lsmod', 'modprobe', 'rmmod', 'find', 'chmod', 'chown', 'truncate', 'tee', 'seq', 'ip'],
+] as const;
+
+export const OPTIONAL_FILE_PROGRAMS = [
+  ...['getfattr', 'setfattr', 'getfacl', 'setfacl', 'flock', 'fallocate', 'xfs_io', 'filefrag'],
+  ...['ping', 'ss', 'strace', 'vi', 'less', 'free', 'clear', 'timeout'],
+] as const;
+
+/**
+ * A server of one filesystem, which stands on a device in memory or on a disk with the serial SHARE.
+ * Its script is served by that name: `file-server.sh` makes and mounts the filesystem.
+ */
+export function fileServer(filesystem: ServedFilesystem) {
+  return {
+    network: true,
+    binaries: [...FILE_PROGRAMS, `mkfs.${filesystem}`],
+    optionalBinaries: [
+      ...OPTIONAL_FILE_PROGRAMS,
+      ...(filesystem === 'btrfs' ? ['btrfs'] : ['xfs_info', 'xfs_db', 'xfs_quota']),
+    ],
+    drivers: [filesystem],
+    zram: { SHARE: '${SHARE_SIZE}' },
+    contents: { '/etc/rapido-share': `filesystem=${filesystem}\n` },
+    conf: {
+      defines: {
+        SHARE_SIZE: {
+          type: 'size',
+          meaning:
+            'Size of the device in memory that the file servers (samba-*, nfsd-*, ksmbd) serve; 0 where they are given a disk with serial=SHARE.',
+          default: '1G',
+        },
+      },
+    },
+  } as const satisfies Omit<Cut, 'summary'>;
+}
+
+/**
+ * What cifs.ko and ksmbd.ko ask the crypto API for by name, beyond what their modules say they need: to
+ * sign and encrypt with AES-CCM, AES-GCM and AES-CMAC, and to convert file names.
+ */
+export const SMB_CRYPTO = [
+  ...['ccm', 'gcm', 'ctr', 'ghash-generic', 'cmac', 'hmac', 'md5', 'sha256', 'sha512', 'aes'],
+  ...['aesni-intel', 'ghash-clmulni-intel', 'nls_utf8'],
+] as const;

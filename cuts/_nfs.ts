@@ -1,0 +1,65 @@
+import { type Cut, defineCut } from 'rapido';
+import { fileServer, type ServedFilesystem } from './_file-server.ts';
+
+/** What programs of Sun RPC look up: transports (netconfig(5)), protocols, ports, programs. */
+const RPC_DATABASES = {
+  '/etc/netconfig': [
+    'udp   tpi_clts      v inet     udp - -',
+    'tcp   tpi_cots_ord  v inet     tcp - -',
+    'udp6  tpi_clts      v inet6    udp - -',
+    'tcp6  tpi_cots_ord  v inet6    tcp - -',
+    'local tpi_cots_ord  - loopback -   - -\n',
+  ].join('\n'),
+  '/etc/protocols': 'tcp 6 TCP\nudp 17 UDP\n',
+  '/etc/services': ['tcp', 'udp']
+    .map((protocol) => `sunrpc 111/${protocol} portmapper\nnfs 2049/${protocol}\n`)
+    .join(''),
+  '/etc/rpc': [
+    'portmapper 100000 rpcbind sunrpc',
+    'nfs 100003 nfsprog',
+    'mountd 100005 mount',
+    'nlockmgr 100021',
+    'status 100024\n',
+  ].join('\n'),
+};
+
+/** What NFS takes on either side: NFSv3 has its locks in a protocol of their own (nfs-locks.sh). */
+const NFS_COMMON = {
+  binaries: ['rpcbind', 'rpc.statd'],
+  optionalBinaries: ['rpcinfo', 'showmount', 'nfsstat', 'rpcdebug', 'mountstats'],
+  contents: RPC_DATABASES,
+} as const satisfies Omit<Cut, 'summary'>;
+
+/** What a client takes beside its own script, which mounts. */
+export const NFS_CLIENT = {
+  network: true,
+  binaries: [...NFS_COMMON.binaries, 'mount.nfs'],
+  optionalBinaries: NFS_COMMON.optionalBinaries,
+  drivers: ['nfs=CONFIG_NFS_FS'],
+  // Versions of the protocol, and layouts of pNFS.
+  optionalDrivers: [
+    ...['nfsv4', 'nfsv3', 'nfs_layout_nfsv41_files', 'nfs_layout_flexfiles', 'blocklayoutdriver'],
+  ],
+  contents: NFS_COMMON.contents,
+  autorun: ['nfs-locks.sh'],
+  conf: { uses: ['NFS_SERVER', 'NFS_SHARE', 'NFS_MOUNT_OPTS'] },
+} as const satisfies Omit<Cut, 'summary'>;
+
+/** The kernel's NFS server with one export. nfsd.sh sets it up. */
+export function defineNfsd(filesystem: ServedFilesystem, summary: string): Cut {
+  const server = fileServer(filesystem);
+  return defineCut({
+    ...server,
+    summary,
+    binaries: [
+      ...server.binaries,
+      ...NFS_COMMON.binaries,
+      ...['rpc.nfsd', 'rpc.mountd', 'exportfs'],
+    ],
+    optionalBinaries: [...server.optionalBinaries, ...NFS_COMMON.optionalBinaries, 'nfsdclnts'],
+    drivers: [...server.drivers, 'nfsd=CONFIG_NFSD'],
+    contents: { ...server.contents, ...NFS_COMMON.contents },
+    autorun: ['nfs-locks.sh', 'nfsd.sh'],
+    conf: { uses: ['NFS_SHARE'], defines: server.conf.defines },
+  });
+}

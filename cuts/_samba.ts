@@ -1,0 +1,32 @@
+import { type Cut, defineCut } from 'rapido';
+import { fileServer, type ServedFilesystem } from './_file-server.ts';
+
+/** Samba's module for btrfs, which clones in place of copying, as distributions install it. */
+const BTRFS_MODULES = [
+  '/usr/lib/x86_64-linux-gnu/samba/vfs/btrfs.so',
+  '/usr/lib/aarch64-linux-gnu/samba/vfs/btrfs.so',
+  '/usr/lib64/samba/vfs/btrfs.so',
+];
+
+/** smbd with one share. samba.sh sets it up. */
+export function defineSamba(filesystem: ServedFilesystem, summary: string): Cut {
+  const server = fileServer(filesystem);
+  return defineCut({
+    ...server,
+    summary,
+    // A built tree has links to its programs there.
+    searchPath: ['${SAMBA_SRC}/bin'],
+    binaries: [...server.binaries, 'smbd', 'smbpasswd'],
+    optionalBinaries: [
+      ...server.optionalBinaries,
+      ...['smbstatus', 'testparm', 'smbcontrol', 'pdbedit'],
+      ...(filesystem === 'btrfs' ? BTRFS_MODULES : []),
+    ],
+    autorun: ['samba.sh'],
+    conf: {
+      needs: ['CIFS_PW'],
+      uses: ['CIFS_SHARE', 'CIFS_USER', 'CIFS_DOMAIN'],
+      defines: server.conf.defines,
+    },
+  });
+}

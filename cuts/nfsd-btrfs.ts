@@ -1,0 +1,6 @@
+import { defineNfsd } from './_nfs.ts';
+
+export default defineNfsd(
+  'btrfs',
+  "The kernel's NFS server: an export of btrfs, for NFSv3 and v4.2",
+);
