@@ -167,6 +167,10 @@ const GROUP = [
 
 const SUBORDINATE = 'root:100000:65536\n';
 
+/** LVM takes no device of a kind that it has not heard of. There is no udevd to ask. */
+const LVM =
+  'devices { types = ["zram", 16] obtain_device_list_from_udev = 0 }\nactivation { udev_sync = 0 udev_rules = 0 }\n';
+
 /** root may become anybody, as tests with `su` do; nobody else may. */
 const PAM =
   'auth sufficient pam_rootok.so\naccount sufficient pam_permit.so\nsession sufficient pam_permit.so\n';
@@ -303,6 +307,7 @@ function common(choice: string, keys: readonly string[] = []): Omit<Cut, 'summar
       '/etc/nsswitch.conf': 'passwd: files\ngroup: files\nhosts: files\n',
       '/etc/pam.d/su': PAM,
       '/etc/pam.d/su-l': PAM,
+      '/etc/lvm/lvm.conf': LVM,
       '/etc/login.defs': '',
       '/etc/mtab': '',
     },

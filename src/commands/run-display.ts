@@ -61,9 +61,11 @@ function liveDisplay(
   let progress: SuiteProgress | undefined;
   let timer: NodeJS.Timeout | undefined;
   const held: Record<StreamName, Buffer> = { stdout: Buffer.alloc(0), stderr: Buffer.alloc(0) };
+  /** Parts of the output on their way to the terminal: a live line between them would stay. */
+  let writing = 0;
   /** While the command runs. */
   const show = (): void => {
-    if (timer === undefined || progress === undefined) return;
+    if (timer === undefined || progress === undefined || writing > 0) return;
     showProgress(job, progress.describe(performance.now()));
   };
   const pause = (): void => {
@@ -98,7 +100,8 @@ function liveDisplay(
       held[name] = all.subarray(end);
       if (end === 0) return;
       if (isTerminal(name)) ui.endProgress();
-      await output.write(all.subarray(0, end));
+      writing++;
+      await output.write(all.subarray(0, end)).finally(() => writing--);
       show();
     },
     pause,

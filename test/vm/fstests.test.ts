@@ -125,6 +125,16 @@ describe('rapido run fstests-xfs', () => {
     expect(await terminal.ended).toBe(0);
   });
 
+  test('LVM works on zram devices, and its volumes are links to devices', async ({ skip }) => {
+    const lvm = findProgram('lvcreate', programSearchPath(process.env.PATH));
+    skip(lvm === undefined, 'no LVM');
+    const script = `pvcreate /dev/zram1 && vgcreate group /dev/zram1 && lvcreate -W n -L 64M -n volume group &&
+      readlink -f /dev/group/volume && lvremove -f group/volume && ls /dev/mapper`;
+    const { status, stdout } = await run(['fstests-xfs', '-q', '-x', script], { env });
+    expect(status).toBe(0);
+    expect(stdout.split('\n').filter((line) => /^\S/.test(line))).toEqual(['/dev/dm-0', 'control']);
+  });
+
   test('names the test that was running when the kernel crashed', async () => {
     const { status, result, file } = await run(['fstests-xfs', '--', '-g', 'crashes'], { env });
     expect({ status, verdict: result?.verdict }).toEqual({ status: 120, verdict: 'crash' });
