@@ -10,6 +10,7 @@ load_modules iscsi_tcp=CONFIG_ISCSI_TCP sd_mod=CONFIG_BLK_DEV_SD
 read -r name _ <<< "$INITIATOR_IQNS"
 [[ -n $name ]] || die 'INITIATOR_IQNS is empty: the first of them is the name of this initiator'
 server=$INITIATOR_DISCOVERY_ADDR
+refuse_this_vm "$server" INITIATOR_DISCOVERY_ADDR
 # Where iscsiadm, as distributions build it, has its lock.
 mkdir -p /run/lock/iscsi
 echo "InitiatorName=$name" > /etc/iscsi/initiatorname.iscsi

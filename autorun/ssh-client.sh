@@ -7,6 +7,7 @@ set -eu
 # shellcheck source=/dev/null
 . /rapido/lib.sh
 
+refuse_this_vm "$SSH_SERVER" SSH_SERVER
 umask 077
 if [[ -n ${SSH_KNOWN_HOSTS-} ]]; then
 	strictness='StrictHostKeyChecking yes

@@ -21,8 +21,7 @@ if ! is_listening tcp:3260; then
 	start_daemon tcp:3260 tgtd --foreground
 	manage new target --targetname "$TARGET_IQN"
 	manage new logicalunit --lun 1 --backing-store "$backing"
-	# Both must fit: any address, and one of these names.
-	manage bind target --initiator-address ALL
+	# An address that is bound beside them would let in whoever has it, under any name.
 	for initiator in "${initiators[@]}"; do
 		manage bind target --initiator-name "$initiator"
 	done

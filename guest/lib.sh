@@ -230,6 +230,16 @@ is_listening() {
 	return 1
 }
 
+# refuse_this_vm NAME KEY: ends a client whose server is this VM itself, as rapido-server is where no server
+# was booted before. KEY: of the conf, which can name another.
+refuse_this_vm() {
+	local _names
+	while read -r _ _names; do
+		[[ " $_names " != *" $1 "* || " $_names " != *" rapido$RAPIDO_VM_NUM "* ]] ||
+			die "$1 is this VM itself: boot the server first, or name another ($2)"
+	done < /etc/hosts
+}
+
 # find_address VARIABLE NAME: the first address of a host, by /etc/hosts or DNS; an address is one of
 # itself. The cut has getent among its programs.
 find_address() {

@@ -74,6 +74,12 @@ start_daemon tcp:445 listener 445 background
 is_listening tcp:445 && is_listening tcp:2049 && echo 'both listen'
 is_listening tcp:80 || is_listening udp:2049 || echo 'nothing else does'
 (start_daemon tcp:80 listener 0) 2>&1 || :
+
+echo $'10.0.0.1 rapido1 rapido-server\\n10.0.0.2 rapido2' >> /etc/hosts
+(refuse_this_vm rapido-server MY_SERVER) 2>&1 || :
+refuse_this_vm rapido2 MY_SERVER && echo 'rapido2 is another'
+find_address address rapido2 && echo "at $address"
+(find_address address nowhere) 2>&1 || :
 `;
 
 describe('the library of autorun scripts', () => {
@@ -84,7 +90,7 @@ describe('the library of autorun scripts', () => {
     const listener = join(home.directory, 'listener');
     execFileSync('gcc', ['-x', 'c', '-o', listener, '-'], { input: LISTENER });
     const cut = addCut(home, 'lib-user', {
-      binaries: ['mkfs.ext4', listener],
+      binaries: ['mkfs.ext4', 'getent', listener],
       zram: { SCRATCH: '96M' },
       drivers: ['ext4', 'loop'],
       optionalDrivers: ['configfs'],
@@ -122,6 +128,10 @@ describe('the library of autorun scripts', () => {
       'nothing else does',
       'listener begins',
       'lib-user: listener does not listen at tcp:80',
+      'lib-user: rapido-server is this VM itself: boot the server first, or name another (MY_SERVER)',
+      'rapido2 is another',
+      'at 10.0.0.2',
+      'lib-user: no address is known of nowhere',
       '',
     ]);
     expect({ status: ran.status, stderr: ran.stderr }).toMatchObject({ status: 0 });

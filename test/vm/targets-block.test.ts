@@ -25,6 +25,18 @@ const PREPARE = `
 /** What has come to the server. */
 const LOOK = 'dd if=/dev/zram0 bs=64k skip=32 count=16 iflag=direct status=none | sha256sum';
 
+/** Logs in as two other initiators, of which the server lets in the first: the second of INITIATOR_IQNS. */
+const LOG_IN_AS_OTHERS = `
+  for name in friend=iqn.2007-10.com.github:sahlberg:libiscsi:iscsi-test-2 stranger=iqn.2003-01.com.example:me; do
+    {
+      iscsiadm -m iface -I \${name%%=*} -o new
+      iscsiadm -m iface -I \${name%%=*} -o update -n iface.initiatorname -v \${name#*=}
+      iscsiadm -m discovery -t sendtargets -p $INITIATOR_DISCOVERY_ADDR -I \${name%%=*} &&
+        iscsiadm -m node -I \${name%%=*} --login && answer=in || answer=out
+    } >&2
+    echo "\${name%%=*} $answer"
+  done`;
+
 describe.runIf(canMakeNetworks)('two VMs on the bridge', () => {
   const pair = createNetworkPair();
 
@@ -58,21 +70,27 @@ describe.runIf(canMakeNetworks)('two VMs on the bridge', () => {
   });
 
   it.each([
-    { cut: 'lio-iscsi', key: 'LIO_ISCSI_SIZE', vendor: 'LIO-ORG*' },
-    { cut: 'tgt-local', key: 'TGT_LOCAL_SIZE', vendor: 'IET*' },
+    { cut: 'lio-iscsi', key: 'LIO_ISCSI_SIZE', vendor: 'LIO-ORG*', address: 'rapido-server' },
+    { cut: 'tgt-local', key: 'TGT_LOCAL_SIZE', vendor: 'IET*', address: '192.168.155.11' },
   ])(
-    '$cut and openiscsi: what one side writes to the disk is there on the other',
+    '$cut and openiscsi: what one side writes to the disk is there on the other, and strangers stay out',
     async (target) => {
       const server = await pair.serve([target.cut], { env: { [target.key]: '96M' } });
       const put = await server.exec(PREPARE);
-      const client = await pair.run([
-        ...['openiscsi', '--timeout', '2m', '-x'],
-        USE(`device/vendor '${target.vendor}'`),
-      ]);
+      const env = { INITIATOR_DISCOVERY_ADDR: target.address };
+      const client = await pair.run(
+        [
+          ...['openiscsi', '--timeout', '2m', '-x'],
+          USE(`device/vendor '${target.vendor}'`) + LOG_IN_AS_OTHERS,
+        ],
+        { env },
+      );
       expect(client, client.stderr).toMatchObject({ status: 0 });
-      expect(client.stdout).toBe(`${put}${await server.exec(LOOK)}${96 * 1024 * 1024}\n`);
+      expect(client.stdout).toBe(
+        `${put}${await server.exec(LOOK)}${96 * 1024 * 1024}\nfriend in\nstranger out\n`,
+      );
       expect(client.file('console.log').toString()).toContain(
-        '/dev/sda: from rapido-server over iSCSI',
+        `/dev/sda: from ${target.address} over iSCSI`,
       );
     },
   );
