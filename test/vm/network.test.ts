@@ -46,13 +46,15 @@ describe.runIf(canMakeNetworks)('VMs on the bridge', () => {
     };
     expect(await rapido(['setup-network'], env)).toMatchObject({ status: 0 });
     const options = { prefix: space.prefix, env };
-    // The second stays until the first has heard it, and is gone.
+    // The second stays until the first has heard it, the first until the second is gone.
     const first = `grep -v localhost /etc/hosts; echo READY
-      until ping -4 -c 1 -W 5 rapido2 && ping -6 -c 1 -W 5 rapido2; do :; done`;
+      until ping -4 -c 1 -W 5 rapido2 && ping -6 -c 1 -W 5 rapido2; do :; done
+      while ping -c 1 -W 1 rapido2; do sleep 1; done; true`;
     const second = `for name in server rapido-host; do
         ping -4 -c 1 -W 5 $name && ping -6 -c 1 -W 5 $name || exit 1
       done
-      while ping -c 1 -W 5 server; do :; done
+      until grep -q 'Icmp6InEchos.*[1-9]' /proc/net/snmp6; do sleep 1; done
+      sleep 1
       echo all heard`;
     const others: Finished[] = [];
     const server = await run(['pinger', '-q', '--timeout', '2m', '-x', first], {
@@ -176,7 +178,7 @@ describe.runIf(canMakeNetworks)('VMs on the bridge', () => {
 });
 
 function addPinger(home: Workspace): void {
-  addCut(home, 'pinger', { network: true, binaries: ['ping', 'grep'] });
+  addCut(home, 'pinger', { network: true, binaries: ['ping', 'grep', 'sleep', 'true'] });
 }
 
 /** Makes a directory with all that is in it another user's. */
