@@ -69,9 +69,18 @@ export function systemdEntries(service: Buffer): OverlayEntry[] {
 /** Where guest/init finds the network files of its VM. */
 const NET_CONF_DIRECTORY = '/rapido/net-conf';
 
+/** Some drivers of virtual interfaces begin with one or two: bond0, dummy0, ifb0. */
+const NO_INTERFACES_AT_LOAD = [
+  'options bonding max_bonds=0',
+  'options dummy numdummies=0',
+  'options ifb numifbs=0\n',
+].join('\n');
+
 /** systemd-networkd, which guest/init has started where the VM has files for it. */
 export function networkdEntries(netConf: NetConf, service: Buffer, wait: Buffer): OverlayEntry[] {
   return [
+    // networkd makes them itself, and leaves alone what is there already.
+    { path: '/etc/modprobe.d/networkd.conf', mode: 0o644, data: NO_INTERFACES_AT_LOAD },
     { path: '/etc/systemd/system/systemd-networkd.service', mode: 0o644, data: service },
     { path: '/rapido/await-network', mode: 0o755, data: wait },
     // guest/init copies them there, and has no mkdir.
