@@ -22,7 +22,6 @@ is_built || echo "blktests: $PWD is not built (make): tests that need its progra
 (mount_once cgroup2 /sys/fs/cgroup) || :
 
 ip link set dev lo up 2> /dev/null || :
-stand_in_for_udevd
 load_modules loop=CONFIG_BLK_DEV_LOOP
 for serial in TEST_DEV LOOP_BACKING; do
 	[[ -n ${RAPIDO_DISKS[$serial]-} ]] || die "there is no zram device, and no disk with the serial $serial"

@@ -139,7 +139,6 @@ elif [[ $FSTYP == nfs || $FSTYP == cifs ]]; then
 else
 	load_modules "$FSTYP=CONFIG_${FSTYP^^}_FS"
 	modprobe --quiet loop || :
-	stand_in_for_udevd
 	choose_devices
 	make_filesystem_on "${device[TEST_DEV]}"
 	# An overlay's scratch filesystem is mounted as it is; check makes the others itself.

@@ -219,7 +219,7 @@ export function defineFstestsOnShare(
       ...client.contents,
       '/etc/nsswitch.conf': 'passwd: files\ngroup: files\nhosts: files dns\n',
     },
-    autorun: [...(client.autorun ?? []), ...(own.autorun ?? [])],
+    autorun: [...(client.autorun ?? []), 'fstests.sh'],
     conf: {
       needs: [...(own.conf?.needs ?? []), ...(client.conf?.needs ?? [])],
       uses: [...(own.conf?.uses ?? []), ...(client.conf?.uses ?? [])],
@@ -257,7 +257,7 @@ function common(choice: string, keys: readonly string[] = []): Omit<Cut, 'summar
       '/etc/login.defs': '',
       '/etc/mtab': '',
     },
-    autorun: ['fstests.sh'],
+    autorun: ['no-udevd.sh', 'fstests.sh'],
     directory: '${FSTESTS_SRC}',
     test: { command: ['fstests-check'], output: 'fstests', carry: ['check.time'], resumes: true },
     conf: {

@@ -104,7 +104,7 @@ export default defineCut({
     '/etc/group': 'root:x:0:\nnogroup:x:65534:\n',
   },
   directory: '${BLKTESTS_SRC}',
-  autorun: ['blktests.sh'],
+  autorun: ['no-udevd.sh', 'blktests.sh'],
 
   // The one is tested as it is, the other through a loop device.
   zram: { TEST_DEV: '${BLKTESTS_ZRAM_SIZE}', LOOP_BACKING: '${BLKTESTS_ZRAM_SIZE}' },

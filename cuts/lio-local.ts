@@ -8,7 +8,7 @@ export default defineCut({
     ...['dd', 'cmp', 'blockdev', 'sync', 'sleep', 'ps', 'grep', 'find', 'df', 'sha256sum', 'head'],
     ...['lsblk', 'modprobe', 'rmmod', 'lsmod', 'tail', 'stty'],
   ],
-  optionalBinaries: ['sg_inq', 'lsscsi', 'mkfs.xfs', 'mkfs.ext4', 'fio', 'strace', 'vi', 'less'],
+  optionalBinaries: ['sg_inq', 'lsscsi', 'mkfs.xfs', 'mkfs.ext4', 'strace', 'vi', 'less'],
   zram: { BACKING: '${LIO_LOCAL_SIZE}' },
   drivers: ['target_core_mod', 'target_core_iblock', 'tcm_loop', 'sd_mod'],
   optionalDrivers: ['configfs', 'sg', 'target_core_file', 'xfs', 'ext4'],

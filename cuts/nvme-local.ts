@@ -11,7 +11,7 @@ export default defineCut({
     ...['dd', 'cmp', 'blockdev', 'sync', 'sleep', 'ps', 'grep', 'find', 'df', 'sha256sum', 'head'],
     ...['lsblk', 'modprobe', 'rmmod', 'lsmod', 'tail', 'stty', 'ip'],
   ],
-  optionalBinaries: ['nvme', 'mkfs.xfs', 'mkfs.ext4', 'fio', 'strace', 'vi', 'less'],
+  optionalBinaries: ['nvme', 'mkfs.xfs', 'mkfs.ext4', 'strace', 'vi', 'less'],
   zram: { BACKING: '${NVME_LOCAL_SIZE}' },
   drivers: ['nvmet', 'nvme-fabrics'],
   optionalDrivers: ['nvme-loop', 'nvmet-tcp', 'nvme-tcp', 'configfs', 'xfs', 'ext4'],

@@ -155,60 +155,6 @@ _is_blank() {
 	[[ -z ${_words[*]} ]]
 }
 
-# stand_in_for_udevd: what tests of block devices take for granted, and only udevd does. Disks of scsi_debug
-# get their driver, and `udevadm settle` waits for them. In /dev/mapper stand links to /dev/dm-N instead of
-# nodes: by them tests find a device in sysfs.
-stand_in_for_udevd() {
-	local _name _program
-	modprobe --quiet --all sd_mod sg || :
-	mkdir -p /usr/local/bin
-	cat > /usr/local/bin/udevadm <<-'END'
-		#!/bin/bash
-		if [[ ${1-} != settle ]]; then
-			[[ -x /usr/bin/udevadm ]] && exec /usr/bin/udevadm "$@"
-			exit 1
-		fi
-		. /rapido/lib.sh
-		have_settled() {
-			local device type
-			for device in /sys/class/scsi_device/*/device; do
-				[[ -r $device/type ]] && read -r type < "$device/type" || continue
-				[[ $type != 0 ]] || compgen -G "$device/block/*" > /dev/null || return
-			done
-		}
-		succeeds_within 10 have_settled
-	END
-	chmod +x /usr/local/bin/udevadm
-	for _name in dmsetup lvm lvcreate lvchange lvconvert lvremove vgcreate vgchange vgremove; do
-		[[ ! -e /usr/local/bin/$_name ]] || continue
-		_program=$(type -P "$_name") || continue
-		cat > "/usr/local/bin/$_name" <<-END
-			#!/bin/bash
-			. /rapido/lib.sh
-			_link_mapped_devices
-			$_program "\$@"
-			status=\$?
-			_link_mapped_devices
-			exit \$status
-		END
-		chmod +x "/usr/local/bin/$_name"
-	done
-}
-
-# libdevmapper replaces a link by a node, and stumbles over one that leads nowhere.
-_link_mapped_devices() {
-	local _device _name _link
-	for _link in /dev/mapper/*; do
-		[[ ! -L $_link || -e $_link ]] || rm -f "$_link"
-	done
-	for _device in /sys/block/dm-*; do
-		[[ -r $_device/dm/name ]] || continue
-		read -r _name < "$_device/dm/name" || continue
-		_link=/dev/mapper/$_name
-		[[ ! -b $_link || -L $_link ]] || ln -sf "../${_device##*/}" "$_link"
-	done
-}
-
 # is_listening PLACE: tcp:PORT, udp:PORT, or unix:PATH of a stream socket (unix:@NAME: an abstract one).
 is_listening() {
 	local _kind=${1%%:*} _file _port _local _state _flags _path
