@@ -5,6 +5,8 @@ import { describeNetwork, type NetworkDescription } from '../net/describe.ts';
 import { findDhcpServers } from '../net/dhcp-server.ts';
 import { bridgedVms, planGuestNetworks } from '../net/guest-network.ts';
 import { readLinks } from '../net/links.ts';
+import { withNetConf } from '../net/net-conf.ts';
+import { readNetConf } from '../net/read-net-conf.ts';
 import type { VmEntry } from '../vm/registry.ts';
 
 /**
@@ -12,9 +14,10 @@ import type { VmEntry } from '../vm/registry.ts';
  * @returns undefined where there is none, or nothing that could tell
  */
 export async function readNetworkState(
-  conf: Conf,
+  ownConf: Conf,
   vms: readonly VmEntry[],
 ): Promise<NetworkDescription | undefined> {
+  const conf = withNetConf(ownConf, readNetConf(ownConf));
   const guests = planGuestNetworks(conf, bridgedVms(conf), readHostId());
   try {
     return describeNetwork({

@@ -8,6 +8,8 @@ import type { Kernel } from '../host/kernel.ts';
 import { probeKvm } from '../host/kvm.ts';
 import { findProgram, programSearchPath } from '../host/programs.ts';
 import type { ImageHeader } from '../image/image-header.ts';
+import { type NetConf, withNetConf } from '../net/net-conf.ts';
+import { readNetConf } from '../net/read-net-conf.ts';
 import type { VmNetwork } from '../net/vm-network.ts';
 import { identifyProcess } from '../sys/process-identity.ts';
 import { type DiskPlan, noteDisks, refuseDisksInUse } from '../vm/disks.ts';
@@ -76,8 +78,19 @@ export interface VmSources {
 /** The terminal of a VM that nobody has come to yet; who does, tells its size. */
 export const DETACHED_TERMINAL: Terminal = { rows: 24, columns: 80, type: undefined };
 
+/** What the network files of the VMs say, where one of them may count. */
+type NetworkedSources = VmSources & { netConf: NetConf };
+
+/** @throws UsageError where VM_NET_CONF cannot be used */
+function addNetConf(sources: VmSources): NetworkedSources {
+  const { header, conf } = sources;
+  const netConf = header.image.network ? readNetConf(conf) : new Map();
+  return { ...sources, conf: withNetConf(conf, netConf), netConf };
+}
+
 /** What the first VM would be. Nothing is made or claimed. */
-export function planFirstVm(sources: VmSources): VmPlan {
+export function planFirstVm(vmSources: VmSources): VmPlan {
+  const sources = addNetConf(vmSources);
   const parts = {
     number: 1,
     files: vmFiles(registryDirectory(sources.conf, sources.context), 1),
@@ -101,10 +114,11 @@ export interface Registration {
  * starts it. When that is over, the number is free again.
  */
 export async function withVm<Result>(
-  sources: VmSources,
+  vmSources: VmSources,
   kernelImage: string,
   use: (plan: VmPlan, registration: Registration) => Promise<Result>,
 ): Promise<Result> {
+  const sources = addNetConf(vmSources);
   requirePrograms(sources.context);
   const directory = registryDirectory(sources.conf, sources.context);
   const links = await readLinksFor(sources);

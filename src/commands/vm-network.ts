@@ -6,6 +6,7 @@ import { readHostId } from '../host/host-id.ts';
 import { canOpenTun, canUseVhostNet } from '../host/network-devices.ts';
 import type { ImageHeader } from '../image/image-header.ts';
 import { type Link, readLinks } from '../net/links.ts';
+import { digestNetConf, type NetConf } from '../net/net-conf.ts';
 import { findTapProblems } from '../net/taps.ts';
 import {
   chooseNetworkKind,
@@ -17,7 +18,9 @@ import {
 import type { VmEntry } from '../vm/registry.ts';
 
 interface NetworkSources {
+  /** With what the network files say of VMs: `withNetConf`. */
   conf: Conf;
+  netConf: NetConf;
   header: ImageHeader;
   options: { net?: string | undefined };
   serversOf?: ((number: number) => readonly number[]) | undefined;
@@ -39,7 +42,7 @@ export function parseNetworkKind(text: string | undefined): NetworkKind | undefi
  * @throws UserError when the image has not what that takes
  */
 export function chooseNetwork(sources: NetworkSources, number: number): VmNetwork | undefined {
-  const { conf, options, header, serversOf = () => [1] } = sources;
+  const { conf, netConf, options, header, serversOf = () => [1] } = sources;
   const { image } = header;
   const asked = parseNetworkKind(options.net);
   if (!image.network) {
@@ -50,10 +53,11 @@ export function chooseNetwork(sources: NetworkSources, number: number): VmNetwor
   }
   const network = planVmNetwork({
     kind: chooseNetworkKind(conf, number, asked),
-    ...{ number, conf, servers: serversOf(number) },
+    ...{ number, conf, netConf, servers: serversOf(number) },
     hostId: readHostId(),
     vhost: canUseVhostNet(),
   });
+  if (network?.kind === 'tap') refuseOtherFiles(image, netConf, number);
   if (network?.nics.some(({ dhcp }) => dhcp) && image.dhcpClient === undefined) {
     throw new UserError(
       `VM ${number} gets its address by DHCP, and this image of ${image.cut} has no client for that`,
@@ -61,6 +65,21 @@ export function chooseNetwork(sources: NetworkSources, number: number): VmNetwor
     );
   }
   return network;
+}
+
+/** The guest has them from its image, and its cards from here: they must belong together. */
+function refuseOtherFiles(
+  { cut, networkFiles = {} }: ImageHeader['image'],
+  netConf: NetConf,
+  number: number,
+): void {
+  const files = netConf.get(number);
+  const digest = files === undefined ? undefined : digestNetConf(files);
+  if (networkFiles[number] === digest) return;
+  throw new UserError(
+    `the network files of VM ${number} (VM_NET_CONF) are not those that this image of ${cut} was cut with`,
+    { hint: `rapido cut ${cut}` },
+  );
 }
 
 export function tapsOf(network: VmNetwork | undefined): string[] {
@@ -73,7 +92,10 @@ export function addressesOf(network: VmNetwork | undefined, number: number): str
 }
 
 /** The interfaces of this host, if a VM of these sources may need one. */
-export async function readLinksFor({ header, options }: NetworkSources): Promise<Link[]> {
+export async function readLinksFor({
+  header,
+  options,
+}: Pick<NetworkSources, 'header' | 'options'>): Promise<Link[]> {
   const asked = parseNetworkKind(options.net);
   const isOff = !header.image.network || asked === 'user' || asked === 'none';
   return isOff ? [] : readLinks();

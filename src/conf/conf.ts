@@ -96,7 +96,7 @@ export function buildConf(input: ConfInput): Conf {
 
   return {
     source,
-    warnings: listWarnings(resolved, entries, source?.name ?? ''),
+    warnings: listWarnings(resolved, source?.name ?? ''),
     unknown: findUnknown(resolved.top, keys),
     get: (name) => entries.get(name)?.value as never,
     entry: (name) => entries.get(name),
@@ -265,17 +265,8 @@ function refuse(problems: readonly LineProblem[], file: string | undefined): voi
   });
 }
 
-function listWarnings(
-  { warnings }: ResolvedConf,
-  entries: ReadonlyMap<string, ConfEntry>,
-  file: string,
-): string[] {
-  const unused = [...entries.values()].flatMap(({ name, key, origin }) =>
-    key.unused !== undefined && origin.from === 'file'
-      ? [{ line: origin.line, message: `${name} has no effect. ${key.unused}` }]
-      : [],
-  );
-  return [...warnings, ...unused]
+function listWarnings({ warnings }: ResolvedConf, file: string): string[] {
+  return warnings
     .toSorted((a, b) => a.line - b.line)
     .map(({ line, message }) => `${file}:${line}: ${message}`);
 }

@@ -39,7 +39,6 @@ function formatHeading(title: string): string {
 function formatKey(name: string, key: ConfKey): string[] {
   const lines = wrap(key.meaning);
   if (SHOWN_FORMS.has(key.type)) lines.push(...wrap(`Form: ${describeForm(key)}.`));
-  if (key.unused !== undefined) lines.push(...wrap(`Accepted, but has no effect. ${key.unused}`));
   if (key.deprecated !== undefined) lines.push(...wrap(`Deprecated. ${key.deprecated}`));
   if (key.example !== undefined) lines.push(`# Example: ${name}=${quoteExample(key.example)}`);
   return [...lines, ...formatSetting(name, key.default ?? '')];

@@ -13,7 +13,7 @@ export interface ConfRow {
   /** `default`, `environment` or `rapido.conf:3`. */
   origin: string;
   meaning: string;
-  /** What to use instead, for a key that is deprecated or has no effect. */
+  /** What to use instead, for a key that is deprecated. */
   advice?: string;
 }
 
@@ -21,7 +21,7 @@ export interface ConfRow {
 export function explainConf(conf: Conf): ConfRow[] {
   const mask = makeMask(conf);
   const row = (entry: ConfEntry, section?: string): ConfRow => {
-    const advice = entry.key.unused ?? entry.key.deprecated;
+    const advice = entry.key.deprecated;
     return {
       key: section === undefined ? entry.name : `${section} ${entry.name}`,
       group: section ?? entry.key.group ?? 'Keys of your own cuts',

@@ -20,8 +20,6 @@ interface KeyBasics {
   secret?: true;
   /** Still works, but there is a better way: this sentence names it. */
   deprecated?: string;
-  /** Accepted because old files have it, and has no effect: this sentence says what to do instead. */
-  unused?: string;
   /** `KEY=""` turns it off. Elsewhere an empty value gives the default (lists: the empty list). */
   emptyIsOff?: true;
 }

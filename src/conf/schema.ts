@@ -192,9 +192,9 @@ export const CONF_KEYS = {
   VM_NET_CONF: {
     group: 'Network on the host',
     type: 'path',
-    meaning: 'The directory of network files that the original tool read.',
+    meaning:
+      'A directory with a directory vm1, vm2 … for each VM whose network systemd-networkd is to set up, by the systemd.network(5) files in there; systemd is then its init. They give a VM taps, MACs, addresses and host name, where its section does not. Without it, and for other VMs, sections [vm1] … say it all, and the network is up sooner.',
     example: '${RAPIDO_DIR}/net-conf',
-    unused: 'Write sections [vm1], [vm2] and so on in rapido.conf instead.',
   },
 
   DYN_DEBUG_MODULES: {

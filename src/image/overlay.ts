@@ -3,9 +3,10 @@ import { constants } from 'node:fs';
 import { basename, join } from 'node:path/posix';
 import type { CpioEntry } from '../cpio/write.ts';
 import type { DhcpClient } from '../net/dhcp-client.ts';
+import type { NetConf } from '../net/net-conf.ts';
 import { type DirectoryLinks, directoryMaker, parentMode, resolveGuestPath } from './guest-path.ts';
 import type { OverlayEntry } from './overlay-entry.ts';
-import { systemdEntries } from './systemd.ts';
+import { networkdEntries, systemdEntries } from './systemd.ts';
 
 /** A script that runs in the guest once it is up. */
 export interface AutorunScript {
@@ -23,7 +24,13 @@ export interface OverlayRequest {
   /** Modules that init loads where the VM has a disk on a bus, by the bus. */
   loadForDisks: Readonly<Record<string, readonly string[]>>;
   /** What its VM's network takes; undefined: it has none. */
-  network: { loadModules: readonly string[]; dhcpClient: DhcpClient | undefined } | undefined;
+  network:
+    | {
+        loadModules: readonly string[];
+        dhcpClient: DhcpClient | undefined;
+        netConf: NetConf;
+      }
+    | undefined;
   /** zram devices that init makes, from name to bytes, unless the VM has such a disk. */
   zram: Readonly<Record<string, number>>;
   autorun: readonly AutorunScript[];
@@ -56,6 +63,8 @@ export const GUEST_FILES = [
   'bashrc',
   'lib.sh',
   'rapido.service',
+  'systemd-networkd.service',
+  'await-network',
 ] as const;
 
 export type GuestFile = (typeof GUEST_FILES)[number];
@@ -76,6 +85,7 @@ const DONE_FILE = '/rapido/tests-done';
 /** Plans the topmost layer: rapido's own part of the guest and what changes with every call. */
 export function planOverlay(request: OverlayRequest): OverlayEntry[] {
   const { guestFiles } = request;
+  const netConf: NetConf = request.network?.netConf ?? new Map();
   return [
     ...['/dev', '/proc', '/sys', '/run', '/tmp', '/root', '/mnt', '/host'].map(directory),
     directory('/rapido/results'),
@@ -120,7 +130,16 @@ export function planOverlay(request: OverlayRequest): OverlayEntry[] {
       mode: 0o644,
       data,
     })),
-    ...(request.init === 'systemd' ? systemdEntries(guestFiles['rapido.service']) : []),
+    ...(request.init === 'systemd' || netConf.size > 0
+      ? systemdEntries(guestFiles['rapido.service'])
+      : []),
+    ...(netConf.size > 0
+      ? networkdEntries(
+          netConf,
+          guestFiles['systemd-networkd.service'],
+          guestFiles['await-network'],
+        )
+      : []),
     ...Object.entries(request.contents).map(([path, data]) => ({ path, mode: 0o644, data })),
   ];
 }

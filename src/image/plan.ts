@@ -38,6 +38,8 @@ export interface ImageInfo {
   network: boolean;
   /** What gets it an address from a DHCP server; undefined: nothing. */
   dhcpClient?: DhcpClient | undefined;
+  /** The VMs whose network its systemd-networkd sets up: number to `digestNetConf` of their files. */
+  networkFiles?: Readonly<Record<number, string>>;
   /** How its init reaches rapido beside the console. */
   channel: ControlChannel;
   /** How it can have disks. */

@@ -100,7 +100,8 @@ export function resolveModules(
     ...new Set([
       ...[...own, ...forDisks, ...forNetwork, ...wanted, ...available(optional)],
       ...(hasZram ? available(ZRAM_COMPRESSORS) : []),
-      ...(cut.cut.init === 'systemd' ? available(SYSTEMD_DRIVERS) : []),
+      ...(cut.cut.init === 'systemd' || network.netConf.size > 0 ? available(SYSTEMD_DRIVERS) : []),
+      ...available(netdevAliases(network)),
     ]),
   ]);
   for (const { name, suggestion } of plan.missing) {
@@ -126,6 +127,12 @@ export function resolveModules(
     leftOut: optional.filter((name) => !available([name]).includes(name)),
     warnings: warnOfOldModules(plan, kernel),
   };
+}
+
+/** What the kernel loads for the virtual interfaces that systemd-networkd makes. */
+function netdevAliases({ netConf }: ResolvedNetwork): string[] {
+  const kinds = [...netConf.values()].flatMap((files) => files.kinds);
+  return kinds.map((kind) => (kind === 'tap' ? 'tun' : `rtnl-link-${kind}`));
 }
 
 /** `ksmbd=CONFIG_SMB_SERVER`: a module, and what makes a kernel have it. */

@@ -1,10 +1,14 @@
 import { readFileSync } from 'node:fs';
 import type { Conf } from '../conf/conf.ts';
+import { UserError } from '../errors.ts';
 import { findProgram, programSearchPath } from '../host/programs.ts';
 import { DHCP_CLIENTS, type DhcpClient } from '../net/dhcp-client.ts';
 import { bridgedVms, usesDhcp } from '../net/guest-network.ts';
+import { type NetConf, withNetConf } from '../net/net-conf.ts';
+import { readNetConf } from '../net/read-net-conf.ts';
 import { chooseNetworkKind, type NetworkKind } from '../net/vm-network.ts';
 import type { Problem, ResolveRequest } from './resolve-request.ts';
+import { findNetworkd } from './systemd.ts';
 
 /** What an image has so that its VM can be in a network. */
 export interface ResolvedNetwork {
@@ -13,6 +17,8 @@ export interface ResolvedNetwork {
   binaries: string[];
   /** undefined: no VM of the conf needs one. */
   dhcpClient: DhcpClient | undefined;
+  /** The VMs whose network systemd-networkd sets up. */
+  netConf: NetConf;
 }
 
 /** Finds what guest/init sets up the network with. */
@@ -20,9 +26,10 @@ export function resolveNetwork(request: ResolveRequest, problems: Problem[]): Re
   const { cut, conf, extras, env } = request;
   const asked = extras.network;
   if (cut.cut.network !== true && (asked === undefined || asked === 'none')) {
-    return { wanted: false, binaries: [], dhcpClient: undefined };
+    return { wanted: false, binaries: [], dhcpClient: undefined, netConf: new Map() };
   }
-  const isDhcp = bootsWithDhcp(conf, asked);
+  const netConf = readNetworkFiles(conf, asked, problems);
+  const isDhcp = bootsWithDhcp(withNetConf(conf, netConf), asked, netConf);
   const client = isDhcp ? findDhcpClient(env.PATH) : undefined;
   if (isDhcp && client === undefined) {
     problems.push({
@@ -32,15 +39,42 @@ export function resolveNetwork(request: ResolveRequest, problems: Problem[]): Re
   }
   return {
     wanted: true,
-    binaries: ['ip', ...(client === undefined ? [] : [client.path])],
+    binaries: [
+      'ip',
+      ...(client === undefined ? [] : [client.path]),
+      ...(netConf.size === 0 ? [] : findNetworkd(problems)),
+    ],
     dhcpClient: client?.name,
+    netConf,
   };
 }
 
-/** Whether a VM that may boot the image asks a DHCP server for its address. */
-function bootsWithDhcp(conf: Conf, asked: NetworkKind | undefined): boolean {
+/** The network files of those VMs that would be on the bridge. */
+function readNetworkFiles(
+  conf: Conf,
+  asked: NetworkKind | undefined,
+  problems: Problem[],
+): NetConf {
+  try {
+    const all = readNetConf(conf);
+    const bridged = [...all].filter(([number]) => chooseNetworkKind(conf, number, asked) === 'tap');
+    withNetConf(conf, new Map(bridged));
+    return new Map(bridged);
+  } catch (error) {
+    if (!(error instanceof UserError)) throw error;
+    const told = error.problems.length === 0 ? [error.message] : error.problems;
+    problems.push(...told.map((message) => ({ message: `VM_NET_CONF: ${message}` })));
+    return new Map();
+  }
+}
+
+/** Whether the init of a VM that may boot the image asks a DHCP server for its address. */
+function bootsWithDhcp(conf: Conf, asked: NetworkKind | undefined, netConf: NetConf): boolean {
   return bridgedVms(conf).some(
-    (number) => chooseNetworkKind(conf, number, asked) === 'tap' && usesDhcp(conf, number),
+    (number) =>
+      chooseNetworkKind(conf, number, asked) === 'tap' &&
+      !netConf.has(number) &&
+      usesDhcp(conf, number),
   );
 }
 

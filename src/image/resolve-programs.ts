@@ -2,13 +2,13 @@ import { basename, join, resolve } from 'node:path';
 import type { Conf } from '../conf/conf.ts';
 import { parseShebang, SHEBANG_MAX } from '../elf/elf.ts';
 import { findProgram, programSearchPath, SYSTEM_DIRECTORIES } from '../host/programs.ts';
-import { isExecutableFile, isFile, readTextIfReachable } from '../sys/stat.ts';
+import { isFile, readTextIfReachable } from '../sys/stat.ts';
 import { expandKeys, requireKeys } from './expand-keys.ts';
 import type { AutorunScript } from './overlay.ts';
 import type { ResolvedCommand } from './resolve-command.ts';
 import type { ResolvedNetwork } from './resolve-network.ts';
 import type { Problem, ResolveRequest } from './resolve-request.ts';
-import { SYSTEMD_PATHS } from './systemd.ts';
+import { requireSystemd } from './systemd.ts';
 import { canDracutInstall } from './userspace-layer.ts';
 
 /** Programs that guest/init and guest/session run. */
@@ -71,9 +71,8 @@ export function resolvePrograms(
       problems.push({ message: `no program ${expanded}`, program: basename(expanded) });
     }
   }
-  if (cut.cut.init === 'systemd' && !SYSTEMD_PATHS.some(isExecutableFile)) {
-    problems.push({ message: 'init: there is no systemd on this host', program: 'systemctl' });
-  }
+  if (cut.cut.init === 'systemd') requireSystemd('init', problems);
+  else if (network.netConf.size > 0) requireSystemd('VM_NET_CONF', problems);
   // One that nobody has is for the guest to complain of, as a shell does.
   if (command?.program !== undefined) look(command.program);
   const allScripts = command?.script === undefined ? scripts : [...scripts, command.script];

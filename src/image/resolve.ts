@@ -5,6 +5,7 @@ import { UserError } from '../errors.ts';
 import type { Directories } from '../host/directories.ts';
 import { suggestInstall } from '../host/distribution.ts';
 import type { ModuleTree } from '../kmod/modules.ts';
+import { digestNetConf, type NetConf } from '../net/net-conf.ts';
 import { requireKeys } from './expand-keys.ts';
 import { readDirectoryLinks } from './guest-path.ts';
 import { GUEST_FILES, type GuestCommand, type GuestFile, planOverlay } from './overlay.ts';
@@ -56,6 +57,7 @@ export function resolveImage(request: ResolveRequest): ResolvedImage {
 
   const { cut, conf, kernel, directories } = request;
   const resources = cut.cut.resources ?? {};
+  const hasSystemd = cut.cut.init === 'systemd' || network.netConf.size > 0;
   const plan: ImagePlan = {
     version: 1,
     output: request.output,
@@ -68,6 +70,7 @@ export function resolveImage(request: ResolveRequest): ResolvedImage {
       zram,
       network: network.wanted,
       dhcpClient: network.dhcpClient,
+      ...(network.netConf.size > 0 && { networkFiles: digestFiles(network.netConf) }),
       channel: modules.channel,
       diskBuses: modules.diskBuses,
       sharesDirectory: modules.sharesDirectory,
@@ -79,7 +82,7 @@ export function resolveImage(request: ResolveRequest): ResolvedImage {
       ...dracut,
       modules: [
         'bash',
-        ...(cut.cut.init === 'systemd' ? [SYSTEMD_DRACUT_MODULE] : []),
+        ...(hasSystemd ? [SYSTEMD_DRACUT_MODULE] : []),
         ...(cut.cut.dracut?.modules ?? []),
       ],
       install: programs.install,
@@ -96,7 +99,11 @@ export function resolveImage(request: ResolveRequest): ResolvedImage {
       loadModules: modules.load,
       loadForDisks: modules.loadForDisks,
       network: network.wanted
-        ? { loadModules: modules.loadForNetwork, dhcpClient: network.dhcpClient }
+        ? {
+            loadModules: modules.loadForNetwork,
+            dhcpClient: network.dhcpClient,
+            netConf: network.netConf,
+          }
         : undefined,
       zram,
       autorun,
@@ -123,6 +130,10 @@ export function resolveImage(request: ResolveRequest): ResolvedImage {
     leftOut: [...programs.leftOut, ...modules.leftOut],
     warnings: modules.warnings,
   };
+}
+
+function digestFiles(netConf: NetConf): Record<number, string> {
+  return Object.fromEntries([...netConf].map(([number, files]) => [number, digestNetConf(files)]));
 }
 
 function refuse({ cut }: ResolveRequest, problems: readonly Problem[]): void {

@@ -1,4 +1,8 @@
+import { join } from 'node:path';
+import type { NetConf } from '../net/net-conf.ts';
+import { isExecutableFile } from '../sys/stat.ts';
 import type { OverlayEntry } from './overlay-entry.ts';
+import type { Problem } from './resolve-request.ts';
 
 /** dracut's module, which brings systemd, its journal, udev and the units that all systems have. */
 export const SYSTEMD_DRACUT_MODULE = 'systemd';
@@ -7,7 +11,31 @@ export const SYSTEMD_DRACUT_MODULE = 'systemd';
 export const SYSTEMD_DRIVERS = ['autofs4', 'unix'];
 
 /** Where distributions have it; guest/init looks there, too. */
-export const SYSTEMD_PATHS = ['/usr/lib/systemd/systemd', '/lib/systemd/systemd'];
+const SYSTEMD_DIRECTORIES = ['/usr/lib/systemd', '/lib/systemd'];
+
+/** Paths of its programs that are in no PATH. */
+function findInSystemd(name: string): string | undefined {
+  return SYSTEMD_DIRECTORIES.map((directory) => join(directory, name)).find(isExecutableFile);
+}
+
+/** @param key what of a cut or of the conf asks for it */
+export function requireSystemd(key: string, problems: Problem[]): void {
+  if (findInSystemd('systemd') !== undefined) return;
+  problems.push({ message: `${key}: there is no systemd on this host`, program: 'systemctl' });
+}
+
+/** What sets up the network by files of VM_NET_CONF: paths, for the image to have. */
+export function findNetworkd(problems: Problem[]): string[] {
+  return ['systemd-networkd', 'systemd-networkd-wait-online'].flatMap((name) => {
+    const path = findInSystemd(name);
+    if (path !== undefined) return [path];
+    problems.push({
+      message: `VM_NET_CONF: there is no ${name} on this host`,
+      program: 'systemd-networkd',
+    });
+    return [];
+  });
+}
 
 /**
  * What makes systemd start the session. Without a person there is nobody to wait for: what does not
@@ -35,6 +63,35 @@ export function systemdEntries(service: Buffer): OverlayEntry[] {
     { path: '/etc/systemd/system-generators/systemd-gpt-auto-generator', target: '/dev/null' },
     file('/etc/passwd', formatPasswd()),
     file('/etc/group', formatGroup()),
+  ];
+}
+
+/** Where guest/init finds the network files of its VM. */
+const NET_CONF_DIRECTORY = '/rapido/net-conf';
+
+/** Some drivers of virtual interfaces begin with one or two: bond0, dummy0, ifb0. */
+const NO_INTERFACES_AT_LOAD = [
+  'options bonding max_bonds=0',
+  'options dummy numdummies=0',
+  'options ifb numifbs=0\n',
+].join('\n');
+
+/** systemd-networkd, which guest/init has started where the VM has files for it. */
+export function networkdEntries(netConf: NetConf, service: Buffer, wait: Buffer): OverlayEntry[] {
+  return [
+    // networkd makes them itself, and leaves alone what is there already.
+    { path: '/etc/modprobe.d/networkd.conf', mode: 0o644, data: NO_INTERFACES_AT_LOAD },
+    { path: '/etc/systemd/system/systemd-networkd.service', mode: 0o644, data: service },
+    { path: '/rapido/await-network', mode: 0o755, data: wait },
+    // guest/init copies them there, and has no mkdir.
+    { path: '/etc/systemd/network', directory: true },
+    ...[...netConf].flatMap(([number, { files }]) =>
+      files.map(({ name, data }) => ({
+        path: `${NET_CONF_DIRECTORY}/vm${number}/${name}`,
+        mode: 0o644,
+        data,
+      })),
+    ),
   ];
 }
 

@@ -131,6 +131,11 @@ export function makeMac(hostId: string, number: number, index: number): string {
   return digits.replace(/..(?!$)/g, '$&:');
 }
 
+/** A machine-id(5) that is always the same: by it a DHCP server knows systemd-networkd. */
+export function makeMachineId(hostId: string, number: number): string {
+  return createHash('sha256').update(`rapido VM ${number} of ${hostId}`).digest('hex').slice(0, 32);
+}
+
 /** The host and the VMs are on one bridge: an address must be of one of them only. */
 function refuseSharedAddresses(conf: Conf, guests: readonly GuestNetwork[]): void {
   const owners = new Map<string, string>();

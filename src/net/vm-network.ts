@@ -6,9 +6,11 @@ import {
   type GuestNetwork,
   hostnameOf,
   makeMac,
+  makeMachineId,
   planGuestNetworks,
 } from './guest-network.ts';
 import { isInNetwork, parseCidr } from './ip.ts';
+import { type NetConf, placeFiles } from './net-conf.ts';
 
 export type NetworkKind = (typeof NETWORK_KINDS)[number];
 
@@ -20,6 +22,8 @@ export interface VmNetwork {
   dns: string[];
   /** Who the guest knows by name. */
   hosts: HostNames[];
+  /** systemd-networkd sets up the cards, not init. Its DHCP client is known by this machine-id(5). */
+  networkd?: { machineId: string };
 }
 
 /** A network card of a VM. */
@@ -27,11 +31,13 @@ export interface NicPlan {
   mac: string;
   /** Where QEMU sends what goes out of it. */
   backend: { tap: string; vhost: boolean } | { forwards: PortForward[] };
-  /** With prefix lengths. */
+  /** What init gives it, with prefix lengths. */
   addresses: string[];
   /** Whether the guest asks a DHCP server for another one. */
   dhcp: boolean;
   gateways: string[];
+  /** Name of the systemd.network(5) file that is for this card. */
+  networkFile?: string;
 }
 
 /** A line of hosts(5), for each address. */
@@ -43,7 +49,9 @@ export interface HostNames {
 export interface NetworkRequest {
   kind: NetworkKind;
   number: number;
+  /** With what the network files say of VMs: `withNetConf`. */
   conf: Conf;
+  netConf: NetConf;
   /** See `planGuestNetworks`. */
   hostId: string;
   /** VMs that this one knows as rapido-server, rapido-server2 … */
@@ -74,7 +82,7 @@ export function planVmNetwork(request: NetworkRequest): VmNetwork | undefined {
 }
 
 function planTapNetwork(request: NetworkRequest): VmNetwork {
-  const { conf, number, vhost, hostId, servers } = request;
+  const { conf, number, vhost, hostId, servers, netConf } = request;
   const guests = planGuestNetworks(conf, bridgedVms(conf, [number, ...servers]), hostId);
   const { nics } = guests.find((guest) => guest.number === number) ?? { nics: [] };
   const gateways = conf.vm(number).GATEWAY ?? [];
@@ -83,6 +91,28 @@ function planTapNetwork(request: NetworkRequest): VmNetwork {
       addresses.some((cidr) => isInNetwork(gateway, parseCidr(cidr)));
     return Math.max(nics.findIndex(isNear), 0);
   };
+  const dns = conf.vm(number).DNS;
+  const hosts = [...guests.map((guest) => nameGuest(guest, servers)), ...nameHost(conf)].filter(
+    ({ addresses }) => addresses.length > 0,
+  );
+  const files = netConf.get(number);
+  if (files !== undefined) {
+    const taps = nics.map(({ tap }) => tap);
+    const placed = placeFiles(number, files, taps);
+    return {
+      kind: 'tap',
+      nics: nics.map(({ tap, mac }) => {
+        const file = placed.get(tap);
+        return {
+          ...{ mac, backend: { tap, vhost }, addresses: [], dhcp: false, gateways: [] },
+          ...(file !== undefined && { networkFile: file.name }),
+        };
+      }),
+      dns: [...(dns ?? files.networks.flatMap((file) => file.dns))],
+      hosts,
+      networkd: { machineId: makeMachineId(hostId, number) },
+    };
+  }
   return {
     kind: 'tap',
     nics: nics.map(({ tap, mac, addresses, dhcp }, index) => ({
@@ -92,10 +122,8 @@ function planTapNetwork(request: NetworkRequest): VmNetwork {
       dhcp,
       gateways: gateways.filter((gateway) => placeOf(gateway) === index),
     })),
-    dns: [...(conf.vm(number).DNS ?? [])],
-    hosts: [...guests.map((guest) => nameGuest(guest, servers)), ...nameHost(conf)].filter(
-      ({ addresses }) => addresses.length > 0,
-    ),
+    dns: [...(dns ?? [])],
+    hosts,
   };
 }
 
@@ -162,18 +190,27 @@ function planUserNetwork({ conf, number, hostId }: NetworkRequest): VmNetwork {
 /**
  * What guest/init learns of the network, a word for each:
  *
- * - `rapido.nic0=MAC,ADDRESS/PREFIX,dhcp,via=GATEWAY`: the first card, by its MAC; the rest as it is.
+ * - `rapido.nic0=MAC,ADDRESS/PREFIX,dhcp,via=GATEWAY,file=NAME`: the first card, by its MAC; the rest as it is.
  * - `rapido.hosts=ADDRESS+ADDRESS/NAME/NAME,…`
  * - `rapido.dns=ADDRESS,…`
+ * - `rapido.networkd=1`: systemd-networkd is to do it. As with the original tool, cards are called eth0, eth1 …
  */
-export function networkParameters({ nics, hosts, dns }: VmNetwork): string[] {
+export function networkParameters({ nics, hosts, dns, networkd }: VmNetwork): string[] {
   const words = (list: readonly string[]): string => list.join(',');
   return [
-    ...nics.map(({ mac, addresses, dhcp, gateways }, index) => {
-      const rest = [...addresses, ...(dhcp ? ['dhcp'] : []), ...gateways.map((ip) => `via=${ip}`)];
+    ...nics.map(({ mac, addresses, dhcp, gateways, networkFile }, index) => {
+      const rest = [
+        ...addresses,
+        ...(dhcp ? ['dhcp'] : []),
+        ...gateways.map((ip) => `via=${ip}`),
+        ...(networkFile === undefined ? [] : [`file=${networkFile}`]),
+      ];
       return `rapido.nic${index}=${words([mac, ...rest])}`;
     }),
     `rapido.hosts=${words(hosts.map(({ addresses, names }) => [addresses.join('+'), ...names].join('/')))}`,
     ...(dns.length === 0 ? [] : [`rapido.dns=${words(dns)}`]),
+    ...(networkd === undefined
+      ? []
+      : ['rapido.networkd=1', `systemd.machine_id=${networkd.machineId}`, 'net.ifnames=0']),
   ];
 }

@@ -37,8 +37,8 @@ test('each key has its value and where that came from', () => {
       "value": "rapido-br",
     }
   `);
-  expect(rows.find(({ key }) => key === 'VM_NET_CONF')?.advice).toMatchInlineSnapshot(
-    `"Write sections [vm1], [vm2] and so on in rapido.conf instead."`,
+  expect(rows.find(({ key }) => key === 'LTP_AUTORUN_CMD')?.advice).toMatchInlineSnapshot(
+    `"Give the command to \`rapido cut\` with -x or -f instead."`,
   );
   expect(rows.find(({ key }) => key === 'KERNEL_RELEASE')?.value).toBe('');
 });
@@ -63,9 +63,11 @@ test('as JSON, values are typed and origins are data', () => {
   expect(vms).toMatchObject({
     '1': { ADDRESS: { value: [{ value: 'dhcp' }] }, CPUS: { value: 4 } },
   });
-  expect(warnings).toMatchInlineSnapshot(`
+  expect(warnings).toEqual([]);
+  const twice = readConf('VM_CPUS=1\nVM_CPUS=2\n');
+  expect(confToJson(twice).warnings).toMatchInlineSnapshot(`
     [
-      "rapido.conf:7: VM_NET_CONF has no effect. Write sections [vm1], [vm2] and so on in rapido.conf instead.",
+      "rapido.conf:2: VM_CPUS is set a second time: this line counts, line 1 does not",
     ]
   `);
 });

@@ -21,6 +21,8 @@ const nothing: OverlayRequest = {
     bashrc: Buffer.from('bashrc'),
     'lib.sh': Buffer.from('lib'),
     'rapido.service': Buffer.from('[Service]'),
+    'systemd-networkd.service': Buffer.from('[Service] of networkd'),
+    'await-network': Buffer.from('await-network'),
   },
   loadModules: [],
   loadForDisks: {},

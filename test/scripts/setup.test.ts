@@ -46,7 +46,7 @@ const DEBIAN: Readonly<Record<string, readonly string[]>> = {
   'libxml2-utils': ['xmllint'],
   'vim-tiny': ['vi'],
   bc: ['bc'],
-  systemd: ['systemctl'],
+  systemd: ['systemctl', 'networkctl'],
   dmsetup: ['dmsetup'],
   xfsprogs: ['mkfs.xfs'],
   'btrfs-progs': ['mkfs.btrfs'],
@@ -326,10 +326,10 @@ describe('scripts/setup --dry-run', () => {
       `"apt-get update && apt-get install -y --no-install-recommends qemu-system-arm dracut-core kmod util-linux mount procps cpio xz-utils zstd bash iproute2 linux-image-arm64 bsdutils shellcheck build-essential libarchive-tools bzip2 lz4 bsdextrautils libxml2-utils vim-tiny bc systemd dmsetup xfsprogs btrfs-progs exfatprogs f2fs-tools udftools rsync dnsmasq-base udhcpc busybox iputils-ping tgt open-iscsi dropbear-bin openssh-client samba samba-common-bin cifs-utils nfs-kernel-server nfs-common rpcbind"`,
     );
     expect(await commandFor('ID=fedora', 'x86_64')).toMatchInlineSnapshot(
-      `"dnf install -y --setopt=install_weak_deps=False qemu-system-x86-core dracut kmod util-linux procps-ng cpio xz zstd bash iproute kernel-core kernel-modules ShellCheck gcc bsdcpio bzip2 lz4 libxml2 vim-minimal bc systemd device-mapper xfsprogs btrfs-progs exfatprogs f2fs-tools udftools rsync dnsmasq busybox iputils scsi-target-utils iscsi-initiator-utils dropbear openssh-clients samba samba-common-tools cifs-utils nfs-utils rpcbind"`,
+      `"dnf install -y --setopt=install_weak_deps=False qemu-system-x86-core dracut kmod util-linux procps-ng cpio xz zstd bash iproute kernel-core kernel-modules ShellCheck gcc bsdcpio bzip2 lz4 libxml2 vim-minimal bc systemd systemd-networkd device-mapper xfsprogs btrfs-progs exfatprogs f2fs-tools udftools rsync dnsmasq busybox iputils scsi-target-utils iscsi-initiator-utils dropbear openssh-clients samba samba-common-tools cifs-utils nfs-utils rpcbind"`,
     );
     expect(await commandFor(suse, 'aarch64')).toMatchInlineSnapshot(
-      `"zypper --non-interactive install --no-recommends qemu-arm dracut kmod util-linux procps cpio xz zstd bash iproute2 kernel-default ShellCheck gcc bsdtar bzip2 lz4 libxml2-tools vim-small bc systemd device-mapper xfsprogs btrfsprogs exfatprogs f2fs-tools udftools rsync dnsmasq busybox iputils tgt open-iscsi dropbear openssh-clients samba cifs-utils nfs-kernel-server nfs-client rpcbind"`,
+      `"zypper --non-interactive install --no-recommends qemu-arm dracut kmod util-linux procps cpio xz zstd bash iproute2 kernel-default ShellCheck gcc bsdtar bzip2 lz4 libxml2-tools vim-small bc systemd systemd-network device-mapper xfsprogs btrfsprogs exfatprogs f2fs-tools udftools rsync dnsmasq busybox iputils tgt open-iscsi dropbear openssh-clients samba cifs-utils nfs-kernel-server nfs-client rpcbind"`,
     );
   });
 

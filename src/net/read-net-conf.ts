@@ -1,0 +1,138 @@
+import { readdirSync, readFileSync } from 'node:fs';
+import { join } from 'node:path';
+import type { Conf } from '../conf/conf.ts';
+import { INTERFACE_NAME } from '../conf/network-values.ts';
+import { VM_KEYS } from '../conf/schema.ts';
+import { parseConfValue } from '../conf/values.ts';
+import { errorCode, UsageError } from '../errors.ts';
+import { isDirectory } from '../sys/stat.ts';
+import type { NamedNetworkFile, NetConf, VmNetConf } from './net-conf.ts';
+import { NetworkFileError, parseNetdevKinds, parseNetworkFile } from './networkd-files.ts';
+
+/**
+ * Reads the network files of all VMs from VM_NET_CONF: none where that is not set.
+ * @throws UsageError with all that is wrong in there
+ */
+export function readNetConf(conf: Conf): NetConf {
+  const directory = conf.get('VM_NET_CONF');
+  if (directory === undefined) return new Map();
+  const problems: string[] = [];
+  const numbers = list(directory, problems)
+    .flatMap((name) => /^vm([1-9]\d{0,3})$/.exec(name)?.[1] ?? [])
+    .map(Number)
+    .sort((a, b) => a - b);
+  if (problems.length === 0 && numbers.length === 0) {
+    problems.push(`${directory}: there is no directory vm1, vm2 … in it`);
+  }
+  const netConf = new Map(
+    numbers.map((number) => [number, readVm(join(directory, `vm${number}`), problems)]),
+  );
+  if (problems.length === 0) return netConf;
+  throw new UsageError('VM_NET_CONF: the network files of the VMs cannot be used', {
+    problems,
+    hint: 'docs/networking.md, "With systemd-networkd"; without VM_NET_CONF, sections [vm1] … say it all',
+  });
+}
+
+/** What systemd-networkd and udevd read, drop-ins included. */
+const SYSTEMD_FILE = /\.(network|netdev|link)(\.d\/[^/]+\.conf)?$/;
+
+function readVm(path: string, problems: string[]): VmNetConf {
+  const before = problems.length;
+  const names = list(path, problems).flatMap((name) =>
+    name.endsWith('.d') && isDirectory(join(path, name))
+      ? list(join(path, name), problems).map((dropIn) => `${name}/${dropIn}`)
+      : [name],
+  );
+  const files = names
+    .filter((name) => SYSTEMD_FILE.test(name))
+    .sort()
+    .flatMap((name) => {
+      const data = read(join(path, name), problems);
+      return data === undefined ? [] : [{ name, data }];
+    });
+  /** A file and its drop-ins, which add to it. */
+  const textOf = (name: string): string =>
+    files
+      .filter((file) => file.name === name || file.name.startsWith(`${name}.d/`))
+      .map(({ data }) => data.toString())
+      .join('\n');
+  const networks = files
+    .filter(({ name }) => name.endsWith('.network'))
+    .flatMap(({ name }) => parse(path, name, textOf(name), problems));
+  // What could not be listed is told already.
+  if (problems.length === before && !names.some((name) => name.endsWith('.network'))) {
+    problems.push(`${path}: there is no *.network file in it`);
+  }
+  const netdevs = files.filter(({ name }) => name.endsWith('.netdev'));
+  return {
+    path,
+    files,
+    networks,
+    kinds: netdevs.flatMap(({ name }) => parseNetdevKinds(textOf(name))),
+    hostname: names.includes('hostname')
+      ? readHostname(join(path, 'hostname'), problems)
+      : undefined,
+  };
+}
+
+function parse(path: string, name: string, text: string, problems: string[]): NamedNetworkFile[] {
+  // It goes to the guest on the kernel's command line.
+  if (!/^[\w@%+=:.-]+$/.test(name)) {
+    problems.push(`${path}/${name}: a name of letters, digits, ".", "_" and "-" is needed`);
+    return [];
+  }
+  try {
+    const file = { name, ...parseNetworkFile(text) };
+    if (file.match === 'unsaid' && !INTERFACE_NAME.test(name.replace(/\.network$/, ''))) {
+      problems.push(
+        `${path}/${name}: without [Match], it must be called after the tap of its card, rapido-tap1.network`,
+      );
+      return [];
+    }
+    return [file];
+  } catch (error) {
+    if (!(error instanceof NetworkFileError)) throw error;
+    problems.push(`${path}/${name}:${error.message}`);
+    return [];
+  }
+}
+
+/** The original tool has the name of a VM there. */
+function readHostname(path: string, problems: string[]): string | undefined {
+  const text = read(path, problems)?.toString().trim();
+  if (text === undefined || text === '') return undefined;
+  const hostname = parseConfValue(VM_KEYS.HOSTNAME, text);
+  if (typeof hostname === 'string') return hostname;
+  problems.push(`${path}: "${text}" is no host name`);
+  return undefined;
+}
+
+function list(path: string, problems: string[]): string[] {
+  try {
+    return readdirSync(path).sort();
+  } catch (error) {
+    problems.push(explain(path, error));
+    return [];
+  }
+}
+
+function read(path: string, problems: string[]): Buffer | undefined {
+  try {
+    return readFileSync(path);
+  } catch (error) {
+    problems.push(explain(path, error));
+    return undefined;
+  }
+}
+
+function explain(path: string, error: unknown): string {
+  const code = errorCode(error);
+  if (code === undefined) throw error;
+  const reasons: Record<string, string> = {
+    ENOENT: 'does not exist',
+    ENOTDIR: 'is not a directory',
+    EACCES: 'is not readable by this user',
+  };
+  return `${path} ${reasons[code] ?? `cannot be read (${code})`}`;
+}
