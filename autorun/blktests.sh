@@ -23,11 +23,10 @@ is_built || echo "blktests: $PWD is not built (make): tests that need its progra
 
 ip link set dev lo up 2> /dev/null || :
 load_modules loop=CONFIG_BLK_DEV_LOOP
-for serial in TEST_DEV LOOP_BACKING; do
-	[[ -n ${RAPIDO_DISKS[$serial]-} ]] || die "there is no zram device, and no disk with the serial $serial"
-done
-device=${RAPIDO_DISKS[TEST_DEV]}
-loop=$(losetup --find --show "${RAPIDO_DISKS[LOOP_BACKING]}") || die 'no loop device could be set up'
+device='' backing=''
+need_disk device TEST_DEV
+need_disk backing LOOP_BACKING
+loop=$(losetup --find --show "$backing") || die 'no loop device could be set up'
 
 # What an earlier boot of this run has told, as GROUP/NUMBER and the device. EXCLUDE is not for tests that
 # check was told by name: it sources this file behind its function for these.

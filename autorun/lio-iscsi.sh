@@ -9,8 +9,8 @@ set -eu
 load_modules target_core_mod=CONFIG_TARGET_CORE target_core_iblock=CONFIG_TCM_IBLOCK \
 	iscsi_target_mod=CONFIG_ISCSI_TARGET
 mount_once configfs /sys/kernel/config
-backing=${RAPIDO_DISKS[BACKING]-}
-[[ -n $backing ]] || die 'there is no zram device, and no disk with the serial BACKING'
+backing=''
+need_disk backing BACKING
 read -r -a initiators <<< "${INITIATOR_IQNS-}"
 ((${#initiators[@]} > 0)) || die 'INITIATOR_IQNS is empty: nobody could use the target'
 

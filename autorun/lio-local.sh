@@ -9,8 +9,8 @@ set -eu
 load_modules target_core_mod=CONFIG_TARGET_CORE target_core_iblock=CONFIG_TCM_IBLOCK \
 	tcm_loop=CONFIG_LOOPBACK_TARGET sd_mod=CONFIG_BLK_DEV_SD
 mount_once configfs /sys/kernel/config
-backing=${RAPIDO_DISKS[BACKING]-}
-[[ -n $backing ]] || die 'there is no zram device, and no disk with the serial BACKING'
+backing=''
+need_disk backing BACKING
 disk=''
 
 target=/sys/kernel/config/target

@@ -14,8 +14,8 @@ if ! modprobe --quiet nvme-loop; then
 	load_modules nvmet-tcp=CONFIG_NVME_TARGET_TCP nvme-tcp=CONFIG_NVME_TCP
 fi
 mount_once configfs /sys/kernel/config
-backing=${RAPIDO_DISKS[BACKING]-}
-[[ -n $backing ]] || die 'there is no zram device, and no disk with the serial BACKING'
+backing=''
+need_disk backing BACKING
 disk=''
 
 nqn=org.rapido:local

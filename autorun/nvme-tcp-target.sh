@@ -8,8 +8,8 @@ set -eu
 
 load_modules nvmet=CONFIG_NVME_TARGET nvmet-tcp=CONFIG_NVME_TARGET_TCP
 mount_once configfs /sys/kernel/config
-backing=${RAPIDO_DISKS[BACKING]-}
-[[ -n $backing ]] || die 'there is no zram device, and no disk with the serial BACKING'
+backing=''
+need_disk backing BACKING
 
 target=/sys/kernel/config/nvmet
 subsystem=$target/subsystems/$NVME_TARGET_NQN

@@ -1,6 +1,6 @@
 #!/bin/bash
-# Serves a filesystem over SMB: a device in memory, or a disk with the serial SHARE, is mounted at
-# /srv/NAME, and smbd has it as the share NAME for one user. Ends well only once smbd listens.
+# Serves what smb-share.sh has mounted at /srv/NAME over SMB: smbd has it as the share NAME for one user. Ends
+# well only once smbd listens.
 set -eu
 
 # shellcheck source=/dev/null
@@ -10,13 +10,8 @@ set -eu
 . /etc/rapido-share
 : "${filesystem:?}" "${CIFS_SHARE:?}" "${CIFS_USER:?}" "${CIFS_PW:?}"
 
-[[ $CIFS_SHARE != *[][/\\%\"]* ]] || die "CIFS_SHARE: $CIFS_SHARE cannot be the name of a share"
-[[ $CIFS_USER != *[:/\\%\"[:space:]]* ]] || die "CIFS_USER: $CIFS_USER cannot be the name of a user here"
-[[ $CIFS_PW != *$'\n'* ]] || die 'CIFS_PW: a password is one line'
-
 directory=/srv/$CIFS_SHARE
-load_modules "$filesystem=CONFIG_${filesystem^^}_FS"
-mount_disk SHARE "$filesystem" "$directory"
+is_mounted "$directory" || die "nothing is mounted at $directory"
 
 # root may serve as itself; any other user is made, and the share theirs.
 if ! grep -q "^$CIFS_USER:" /etc/passwd; then

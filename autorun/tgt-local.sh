@@ -7,8 +7,8 @@ set -eu
 # shellcheck source=/dev/null
 . /rapido/lib.sh
 
-backing=${RAPIDO_DISKS[BACKING]-}
-[[ -n $backing ]] || die 'there is no zram device, and no disk with the serial BACKING'
+backing=''
+need_disk backing BACKING
 read -r -a initiators <<< "${INITIATOR_IQNS-}"
 ((${#initiators[@]} > 0)) || die 'INITIATOR_IQNS is empty: nobody could use the target'
 

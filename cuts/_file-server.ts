@@ -18,7 +18,7 @@ export const OPTIONAL_FILE_PROGRAMS = [
 
 /**
  * A server of one filesystem, which stands on a device in memory or on a disk with the serial SHARE.
- * Its script is served by that name: `file-server.sh` makes and mounts the filesystem.
+ * Its script learns which filesystem from /etc/rapido-share, and mounts it: `mount_disk SHARE`.
  */
 export function fileServer(filesystem: ServedFilesystem) {
   return {

@@ -8,7 +8,7 @@ const BTRFS_MODULES = [
   '/usr/lib64/samba/vfs/btrfs.so',
 ].map((source) => ({ source, optional: true }));
 
-/** smbd with one share. samba.sh sets it up. */
+/** smbd with one share. smb-share.sh mounts it, samba.sh serves it. */
 export function defineSamba(filesystem: ServedFilesystem, summary: string): Cut {
   const server = fileServer(filesystem);
   return defineCut({
@@ -22,7 +22,7 @@ export function defineSamba(filesystem: ServedFilesystem, summary: string): Cut 
       ...['smbstatus', 'testparm', 'smbcontrol', 'pdbedit'],
     ],
     files: filesystem === 'btrfs' ? BTRFS_MODULES : [],
-    autorun: ['samba.sh'],
+    autorun: ['smb-share.sh', 'samba.sh'],
     conf: {
       needs: ['CIFS_PW'],
       uses: ['CIFS_SHARE', 'CIFS_USER', 'CIFS_DOMAIN'],

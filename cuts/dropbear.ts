@@ -1,4 +1,5 @@
 import { defineCut } from 'rapido';
+import { SSH_PROGRAMS } from './_ssh.ts';
 
 /** ssh into a VM, by key: the small server dropbear. */
 export default defineCut({
@@ -6,9 +7,7 @@ export default defineCut({
   network: true,
   binaries: [
     ...['dropbear', 'dropbearkey', 'dropbearconvert', 'ip'],
-    ...['sh', 'cat', 'ls', 'cp', 'mv', 'ln', 'rm', 'mkdir', 'rmdir', 'touch', 'stat', 'df', 'du'],
-    ...['mount', 'umount', 'findmnt', 'dmesg', 'ps', 'id', 'uname', 'date', 'env', 'kill', 'tty'],
-    ...['grep', 'sed', 'head', 'tail', 'wc', 'sort', 'sleep', 'true', 'false', 'dd', 'sha256sum'],
+    ...SSH_PROGRAMS,
     ...['find', 'stty', 'lsmod', 'modprobe', 'rmmod', 'ping', 'ss'],
   ],
   // What scp, sftp and rsync call on this side. Debian's dropbear looks for the server of sftp there.

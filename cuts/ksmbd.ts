@@ -15,7 +15,7 @@ const ENCODINGS = [
   })),
 );
 
-/** The kernel's SMB server with one share. ksmbd.sh sets it up. */
+/** The kernel's SMB server with one share. smb-share.sh mounts it, ksmbd.sh serves it. */
 export default defineCut({
   ...server,
   summary: "The kernel's SMB server: a share on XFS",
@@ -30,7 +30,7 @@ export default defineCut({
   drivers: [...server.drivers, 'ksmbd=CONFIG_SMB_SERVER'],
   optionalDrivers: SMB_CRYPTO,
   files: ENCODINGS,
-  autorun: ['ksmbd.sh'],
+  autorun: ['smb-share.sh', 'ksmbd.sh'],
   conf: {
     needs: ['CIFS_PW'],
     uses: ['CIFS_SHARE', 'CIFS_USER', 'CIFS_DOMAIN'],

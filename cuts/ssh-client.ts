@@ -1,16 +1,11 @@
 import { defineCut } from 'rapido';
+import { SSH_PROGRAMS } from './_ssh.ts';
 
 /** Logs in to an ssh server, such as the dropbear cut, with a key that goes into the image. */
 export default defineCut({
   summary: 'Logs in to an ssh server with your key (OpenSSH)',
   network: true,
-  binaries: [
-    ...['ssh', 'ip', 'ping', 'ss'],
-    ...['sh', 'cat', 'ls', 'cp', 'mv', 'ln', 'rm', 'mkdir', 'rmdir', 'touch', 'stat', 'df', 'du'],
-    ...['mount', 'umount', 'findmnt', 'dmesg', 'ps', 'id', 'uname', 'date', 'env', 'kill', 'tty'],
-    ...['grep', 'sed', 'head', 'tail', 'wc', 'sort', 'sleep', 'true', 'false', 'dd', 'sha256sum'],
-    ...['find', 'stty', 'chmod'],
-  ],
+  binaries: [...['ssh', 'ip', 'ping', 'ss'], ...SSH_PROGRAMS, ...['find', 'stty', 'chmod']],
   optionalBinaries: [
     ...['scp', 'sftp', 'ssh-keygen', 'ssh-keyscan', 'rsync', 'tar', 'tcpdump'],
     ...['vi', 'less', 'strace', 'clear'],

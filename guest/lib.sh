@@ -133,11 +133,17 @@ mount_filesystem() {
 	mount -t "$1" -o X-mount.mkdir "${@:4}" "$2" "$3" || die "$1 on $2 could not be mounted at $3"
 }
 
-# mount_disk NAME TYPE DIRECTORY: the disk, or device in memory, that RAPIDO_DISKS has by that name. A
-# disk that has such a filesystem keeps it; one that holds anything else is refused.
+# need_disk VARIABLE NAME: the disk, or device in memory, that RAPIDO_DISKS has by that name.
+need_disk() {
+	[[ -n ${RAPIDO_DISKS[$2]-} ]] || die "there is no device in memory and no disk with the serial $2"
+	printf -v "$1" %s "${RAPIDO_DISKS[$2]}"
+}
+
+# mount_disk NAME TYPE DIRECTORY: mounts that disk or device. A disk that has such a filesystem keeps it; one
+# that holds anything else is refused.
 mount_disk() {
-	local _disk=${RAPIDO_DISKS[$1]-}
-	[[ -n $_disk ]] || die "there is no device in memory and no disk with the serial $1"
+	local _disk
+	need_disk _disk "$1"
 	if [[ $_disk != /dev/zram* ]]; then
 		mount -t "$2" -o X-mount.mkdir "$_disk" "$3" 2> /dev/null && return
 		_is_blank "$_disk" ||

@@ -49,6 +49,7 @@ export async function runCut(name: string, options: CutOptions, ui: Ui): Promise
     extras: extrasOf(options),
     run: undefined,
     output,
+    willBuild: options.dryRun !== true,
     directories: context.directories,
     env: context.env,
     cwd: context.cwd,

@@ -5,8 +5,7 @@ import { describeNetwork, type NetworkDescription } from '../net/describe.ts';
 import { findDhcpServers } from '../net/dhcp-server.ts';
 import { bridgedVms, planGuestNetworks } from '../net/guest-network.ts';
 import { readLinks } from '../net/links.ts';
-import { withNetConf } from '../net/net-conf.ts';
-import { readNetConf } from '../net/read-net-conf.ts';
+import { applyNetConf } from '../net/read-net-conf.ts';
 import type { VmEntry } from '../vm/registry.ts';
 
 /**
@@ -17,7 +16,7 @@ export async function readNetworkState(
   ownConf: Conf,
   vms: readonly VmEntry[],
 ): Promise<NetworkDescription | undefined> {
-  const conf = withNetConf(ownConf, readNetConf(ownConf));
+  const { conf } = applyNetConf(ownConf);
   const guests = planGuestNetworks(conf, bridgedVms(conf), readHostId());
   try {
     return describeNetwork({

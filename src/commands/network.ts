@@ -6,10 +6,9 @@ import { applySteps, describeStep } from '../net/apply.ts';
 import { findDhcpServers } from '../net/dhcp-server.ts';
 import { type HostState, type TapUser, wantHostNetwork } from '../net/host-network.ts';
 import { readLinks } from '../net/links.ts';
-import { withNetConf } from '../net/net-conf.ts';
 import { mustAttachUplink, planSetup } from '../net/plan-setup.ts';
 import { planTeardown } from '../net/plan-teardown.ts';
-import { readNetConf } from '../net/read-net-conf.ts';
+import { applyNetConf } from '../net/read-net-conf.ts';
 import type { HostPlan } from '../net/step.ts';
 import { readBootId, readRoutes, readUplinkRecord, type Uplink } from '../net/uplink.ts';
 import { runTool } from '../sys/exec.ts';
@@ -26,7 +25,7 @@ export interface NetworkOptions extends GlobalOptions {
 /** `rapido setup-network` @returns the exit status */
 export async function runSetupNetwork(options: NetworkOptions, ui: Ui): Promise<number> {
   const { context, user } = await openNetwork('setup-network', options, ui);
-  const conf = withNetConf(context.conf, readNetConf(context.conf));
+  const { conf } = applyNetConf(context.conf);
   const wanted = wantHostNetwork(conf, user, readHostId());
   requirePrograms(context, wanted.dhcpServer === undefined ? ['ip'] : ['ip', 'dnsmasq']);
   return carryOut(options, ui, {

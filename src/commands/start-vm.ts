@@ -8,8 +8,8 @@ import type { Kernel } from '../host/kernel.ts';
 import { probeKvm } from '../host/kvm.ts';
 import { findProgram, programSearchPath } from '../host/programs.ts';
 import type { ImageHeader } from '../image/image-header.ts';
-import { type NetConf, withNetConf } from '../net/net-conf.ts';
-import { readNetConf } from '../net/read-net-conf.ts';
+import type { NetConf } from '../net/net-conf.ts';
+import { applyNetConf } from '../net/read-net-conf.ts';
 import type { VmNetwork } from '../net/vm-network.ts';
 import { identifyProcess } from '../sys/process-identity.ts';
 import { type DiskPlan, noteDisks, refuseDisksInUse } from '../vm/disks.ts';
@@ -84,8 +84,7 @@ type NetworkedSources = VmSources & { netConf: NetConf };
 /** @throws UsageError where VM_NET_CONF cannot be used */
 function addNetConf(sources: VmSources): NetworkedSources {
   const { header, conf } = sources;
-  const netConf = header.image.network ? readNetConf(conf) : new Map();
-  return { ...sources, conf: withNetConf(conf, netConf), netConf };
+  return { ...sources, ...(header.image.network ? applyNetConf(conf) : { netConf: new Map() }) };
 }
 
 /** What the first VM would be. Nothing is made or claimed. */

@@ -5,22 +5,13 @@
  */
 const DIRECTORIES = [
   ...['dbus', 'dbusconfdir', 'dbusinterfaces', 'dbusinterfacesconfdir', 'dbusservices'],
-  ...[
-    'dbusservicesconfdir',
-    'dbussession',
-    'dbussessionconfdir',
-    'dbussystem',
-    'dbussystemconfdir',
-  ],
+  ...['dbusservicesconfdir', 'dbussession', 'dbussessionconfdir', 'dbussystem'],
+  ...['dbussystemconfdir'],
   ...['dbussystemservices', 'dbussystemservicesconfdir', 'depmodd', 'depmodconfdir', 'environment'],
   ...['environmentconfdir', 'modulesload', 'modulesloadconfdir', 'sysctlconfdir', 'sysctld'],
   ...['systemdcatalog', 'systemdnetwork', 'systemdnetworkconfdir', 'systemdntpunits'],
-  ...[
-    'systemdntpunitsconfdir',
-    'systemdportable',
-    'systemdportableconfdir',
-    'systemdsystemconfdir',
-  ],
+  ...['systemdntpunitsconfdir', 'systemdportable', 'systemdportableconfdir'],
+  ...['systemdsystemconfdir'],
   ...['systemdsystemunitdir', 'systemduser', 'systemduserconfdir', 'systemdutilconfdir'],
   ...['sysusers', 'sysusersconfdir', 'tmpfilesconfdir', 'tmpfilesdir'],
   ...['udevconfdir', 'udevdir', 'udevrulesconfdir', 'udevrulesdir'],

@@ -6,7 +6,7 @@ import type { DhcpClient } from '../net/dhcp-client.ts';
 import type { NetConf } from '../net/net-conf.ts';
 import { type DirectoryLinks, directoryMaker, parentMode, resolveGuestPath } from './guest-path.ts';
 import type { OverlayEntry } from './overlay-entry.ts';
-import { networkdEntries, systemdEntries } from './systemd.ts';
+import { mayBootSystemd, networkdEntries, systemdEntries } from './systemd.ts';
 
 /** A script that runs in the guest once it is up. */
 export interface AutorunScript {
@@ -130,9 +130,7 @@ export function planOverlay(request: OverlayRequest): OverlayEntry[] {
       mode: 0o644,
       data,
     })),
-    ...(request.init === 'systemd' || netConf.size > 0
-      ? systemdEntries(guestFiles['rapido.service'])
-      : []),
+    ...(mayBootSystemd(request.init, netConf) ? systemdEntries(guestFiles['rapido.service']) : []),
     ...(netConf.size > 0
       ? networkdEntries(
           netConf,

@@ -14,7 +14,7 @@ import type { ImagePlan } from './plan.ts';
 import type { ResolvedNetwork } from './resolve-network.ts';
 import type { Problem, ResolveRequest } from './resolve-request.ts';
 import { ZRAM_COMPRESSORS } from './resolve-zram.ts';
-import { SYSTEMD_DRIVERS } from './systemd.ts';
+import { mayBootSystemd, SYSTEMD_DRIVERS } from './systemd.ts';
 
 /** Modules that the control channel needs; a kernel without them uses the second serial port. */
 const CHANNEL_DRIVERS = ['virtio_pci', 'virtio_console'];
@@ -100,7 +100,7 @@ export function resolveModules(
     ...new Set([
       ...[...own, ...forDisks, ...forNetwork, ...wanted, ...available(optional)],
       ...(hasZram ? available(ZRAM_COMPRESSORS) : []),
-      ...(cut.cut.init === 'systemd' || network.netConf.size > 0 ? available(SYSTEMD_DRIVERS) : []),
+      ...(mayBootSystemd(cut.cut.init, network.netConf) ? available(SYSTEMD_DRIVERS) : []),
       ...available(netdevAliases(network)),
     ]),
   ]);

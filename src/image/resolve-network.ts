@@ -28,8 +28,8 @@ export function resolveNetwork(request: ResolveRequest, problems: Problem[]): Re
   if (cut.cut.network !== true && (asked === undefined || asked === 'none')) {
     return { wanted: false, binaries: [], dhcpClient: undefined, netConf: new Map() };
   }
-  const netConf = readNetworkFiles(conf, asked, problems);
-  const isDhcp = bootsWithDhcp(withNetConf(conf, netConf), asked, netConf);
+  const { netConf, ...networked } = readNetworkFiles(conf, asked, problems);
+  const isDhcp = bootsWithDhcp(networked.conf, asked, netConf);
   const client = isDhcp ? findDhcpClient(env.PATH) : undefined;
   if (isDhcp && client === undefined) {
     problems.push({
@@ -49,22 +49,23 @@ export function resolveNetwork(request: ResolveRequest, problems: Problem[]): Re
   };
 }
 
-/** The network files of those VMs that would be on the bridge. */
+/** The network files of those VMs that would be on the bridge, and the conf with what they say. */
 function readNetworkFiles(
   conf: Conf,
   asked: NetworkKind | undefined,
   problems: Problem[],
-): NetConf {
+): { netConf: NetConf; conf: Conf } {
   try {
     const all = readNetConf(conf);
-    const bridged = [...all].filter(([number]) => chooseNetworkKind(conf, number, asked) === 'tap');
-    withNetConf(conf, new Map(bridged));
-    return new Map(bridged);
+    const netConf = new Map(
+      [...all].filter(([number]) => chooseNetworkKind(conf, number, asked) === 'tap'),
+    );
+    return { netConf, conf: withNetConf(conf, netConf) };
   } catch (error) {
     if (!(error instanceof UserError)) throw error;
     const told = error.problems.length === 0 ? [error.message] : error.problems;
     problems.push(...told.map((message) => ({ message: `VM_NET_CONF: ${message}` })));
-    return new Map();
+    return { netConf: new Map(), conf };
   }
 }
 

@@ -38,6 +38,8 @@ export interface ResolveRequest {
    */
   run: { command: CommandRequest | undefined; done: readonly string[] } | undefined;
   output: string;
+  /** Whether the image will be made, too: what its trees hold is then looked up meanwhile. */
+  willBuild: boolean;
   directories: Directories;
   env: Readonly<Record<string, string | undefined>>;
   cwd: string;

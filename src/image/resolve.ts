@@ -17,15 +17,15 @@ import { resolveNetwork } from './resolve-network.ts';
 import { resolveDracut, resolvePrograms } from './resolve-programs.ts';
 import type { Problem, ResolveRequest } from './resolve-request.ts';
 import { resolveZram } from './resolve-zram.ts';
-import { SYSTEMD_DRACUT_MODULE } from './systemd.ts';
+import { mayBootSystemd, SYSTEMD_DRACUT_MODULE } from './systemd.ts';
 import { readTerminfo } from './terminfo.ts';
 import { type StartedListing, startListing } from './tree-listing.ts';
 
 export interface ResolvedImage {
   plan: ImagePlan;
   moduleTree: ModuleTree;
-  /** What its trees hold: begun early, as it takes a while. */
-  listing: StartedListing;
+  /** What its trees hold: begun early, as it takes a while; undefined: the image will not be made. */
+  listing: StartedListing | undefined;
   /** What a run will run. */
   command: GuestCommand | undefined;
   /** Names of optional binaries and drivers that are not here. */
@@ -42,7 +42,7 @@ export function resolveImage(request: ResolveRequest): ResolvedImage {
   const settings = declaredSettings(request, problems);
   const autorun = resolveAutorun(request, problems);
   const trees = resolveTrees(request, problems);
-  const listing = startListing(trees);
+  const listing = request.willBuild ? startListing(trees) : undefined;
   const directory =
     request.cut.cut.directory === undefined
       ? undefined
@@ -57,7 +57,6 @@ export function resolveImage(request: ResolveRequest): ResolvedImage {
 
   const { cut, conf, kernel, directories } = request;
   const resources = cut.cut.resources ?? {};
-  const hasSystemd = cut.cut.init === 'systemd' || network.netConf.size > 0;
   const plan: ImagePlan = {
     version: 1,
     output: request.output,
@@ -82,7 +81,7 @@ export function resolveImage(request: ResolveRequest): ResolvedImage {
       ...dracut,
       modules: [
         'bash',
-        ...(hasSystemd ? [SYSTEMD_DRACUT_MODULE] : []),
+        ...(mayBootSystemd(cut.cut.init, network.netConf) ? [SYSTEMD_DRACUT_MODULE] : []),
         ...(cut.cut.dracut?.modules ?? []),
       ],
       install: programs.install,

@@ -18,6 +18,11 @@ function findInSystemd(name: string): string | undefined {
   return SYSTEMD_DIRECTORIES.map((directory) => join(directory, name)).find(isExecutableFile);
 }
 
+/** Whether PID 1 of a VM with the image may become systemd: by its cut, or by the VM's network files. */
+export function mayBootSystemd(init: 'systemd' | undefined, netConf: NetConf): boolean {
+  return init === 'systemd' || netConf.size > 0;
+}
+
 /** @param key what of a cut or of the conf asks for it */
 export function requireSystemd(key: string, problems: Problem[]): void {
   if (findInSystemd('systemd') !== undefined) return;

@@ -6,8 +6,17 @@ import { VM_KEYS } from '../conf/schema.ts';
 import { parseConfValue } from '../conf/values.ts';
 import { errorCode, UsageError } from '../errors.ts';
 import { isDirectory } from '../sys/stat.ts';
-import type { NamedNetworkFile, NetConf, VmNetConf } from './net-conf.ts';
+import { type NamedNetworkFile, type NetConf, type VmNetConf, withNetConf } from './net-conf.ts';
 import { NetworkFileError, parseNetdevKinds, parseNetworkFile } from './networkd-files.ts';
+
+/**
+ * The conf with what the network files of all VMs say: `withNetConf`; and those files.
+ * @throws UsageError where they cannot be used
+ */
+export function applyNetConf(conf: Conf): { conf: Conf; netConf: NetConf } {
+  const netConf = readNetConf(conf);
+  return { conf: withNetConf(conf, netConf), netConf };
+}
 
 /**
  * Reads the network files of all VMs from VM_NET_CONF: none where that is not set.

@@ -37,7 +37,7 @@ const CUT = {
   optionalDrivers: ['ccm', 'gcm', 'ctr', 'ghash-generic', 'cmac', 'nls_utf8'],
   zram: { SHARE: '512M' },
   contents: { '/etc/rapido-share': 'filesystem=xfs\n' },
-  autorun: ['watch.sh', 'samba.sh', 'cifs-credentials.sh', 'cifs.sh'],
+  autorun: ['watch.sh', 'smb-share.sh', 'samba.sh', 'cifs-credentials.sh', 'cifs.sh'],
   conf: {
     needs: ['CIFS_PW'],
     uses: ['CIFS_SERVER', 'CIFS_SHARE', 'CIFS_USER'],

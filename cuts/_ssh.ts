@@ -1,0 +1,6 @@
+/** Programs for the prompt of either side, and for who logs in there. */
+export const SSH_PROGRAMS = [
+  ...['sh', 'cat', 'ls', 'cp', 'mv', 'ln', 'rm', 'mkdir', 'rmdir', 'touch', 'stat', 'df', 'du'],
+  ...['mount', 'umount', 'findmnt', 'dmesg', 'ps', 'id', 'uname', 'date', 'env', 'kill', 'tty'],
+  ...['grep', 'sed', 'head', 'tail', 'wc', 'sort', 'sleep', 'true', 'false', 'dd', 'sha256sum'],
+] as const;
