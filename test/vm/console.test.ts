@@ -87,13 +87,16 @@ describe('rapido boot on a terminal', () => {
     expect(await terminal.ended).toBe(0);
   });
 
-  it.each(['exit', 'shutdown', 'reboot', 'poweroff', 'halt'])('ends the VM on `%s`', async (command) => {
-    const terminal = await bootToPrompt();
-    terminal.type(`${command}\r`);
-    expect(await terminal.ended).toBe(0);
-    // The session ends its helpers without a word.
-    expect(terminal.shown()).not.toMatch(/Killed|\/rapido\//);
-  });
+  it.each(['exit', 'shutdown', 'reboot', 'poweroff', 'halt'])(
+    'ends the VM on `%s`',
+    async (command) => {
+      const terminal = await bootToPrompt();
+      terminal.type(`${command}\r`);
+      expect(await terminal.ended).toBe(0);
+      // The session ends its helpers without a word.
+      expect(terminal.shown()).not.toMatch(/Killed|\/rapido\//);
+    },
+  );
 
   it('ends the VM on Ctrl-a x', async () => {
     const terminal = await bootToPrompt();
