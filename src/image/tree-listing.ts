@@ -6,6 +6,7 @@ import { join } from 'node:path';
 import { startTool } from '../sys/exec.ts';
 import { signatureOf } from '../sys/file-signature.ts';
 import { temporaryNameFor } from '../sys/temporary.ts';
+import { exclusionExpression } from './exclusions.ts';
 import type { PlannedTree } from './walked-tree.ts';
 
 /** A listing that find(1) is at. */
@@ -27,24 +28,30 @@ export function startListing(trees: readonly PlannedTree[]): StartedListing {
 }
 
 async function listTrees(trees: readonly PlannedTree[]): Promise<string | undefined> {
-  const hash = createHash('sha256');
+  const lists: number[] = [];
   try {
+    const hash = createHash('sha256');
+    const finds: Promise<boolean>[] = [];
     for (const { source, target, exclude } of trees) {
       // The kernel gives names in the same order as long as a directory is the same.
       const root = realpathSync(source);
-      hash.update(`${target}\0${signatureOf(lstatSync(root))}\0`);
-      const output = openUnnamed();
-      try {
-        if (!(await find(root, exclude, output))) return undefined;
-        hashFile(output, hash);
-      } finally {
-        closeSync(output);
-      }
+      const stats = lstatSync(root);
+      hash.update(`${target}\0${signatureOf(stats)}\0`);
+      if (!stats.isDirectory()) continue;
+      const list = openUnnamed();
+      lists.push(list);
+      finds.push(find(root, exclude, list));
     }
+    // All at once: the event loop hears of the end of one only when Node is idle.
+    const complete = await Promise.all(finds);
+    if (complete.includes(false)) return undefined;
+    for (const list of lists) hashFile(list, hash.update('\0'));
+    return hash.digest('hex');
   } catch {
     return undefined;
+  } finally {
+    for (const list of lists) closeSync(list);
   }
-  return hash.digest('hex');
 }
 
 /** What a file is told by: name, permissions, type, size, inode, times of change to the nanosecond. */
@@ -52,31 +59,26 @@ const FORMAT = '%P\\0%m%y:%s:%i:%T@:%C@\\0';
 
 /** @returns whether it could read all */
 async function find(root: string, exclude: readonly string[], output: number): Promise<boolean> {
-  const argv = ['find', root, '-mindepth', '1', ...prunings(root, exclude), '-printf', FORMAT];
-  const child = startTool(argv as [string, ...string[]], {
-    stdio: ['ignore', output, 'ignore'],
-    // It takes no harm, nor does any, if it outlives us by a moment; setpriv would take another exec.
-    deathSignal: undefined,
-    detached: false,
-  });
+  const left = exclusionExpression(root, exclude);
+  const child = startTool(
+    [
+      ...(['find', root, '-mindepth', '1'] as const),
+      ...(left === undefined
+        ? []
+        : ['-regextype', 'posix-extended', '-regex', left, '-prune', '-o']),
+      ...['-printf', FORMAT],
+    ],
+    {
+      stdio: ['ignore', output, 'ignore'],
+      // Names are bytes, and looked at twice as fast as such.
+      env: { LC_ALL: 'C' },
+      // It takes no harm, nor does any, if it outlives us by a moment; setpriv would take another exec.
+      deathSignal: undefined,
+      detached: false,
+    },
+  );
   const [status] = await once(child, 'exit');
   return status === 0;
-}
-
-/** What is excluded, as far as find can say it. A path with `*` it cannot: its stars match slashes, too. */
-function prunings(root: string, exclude: readonly string[]): string[] {
-  const tests = exclude
-    .map((pattern) => ({ isPath: pattern.includes('/'), text: pattern.replace(/^\/|\/$/g, '') }))
-    .filter(({ isPath, text }) => !isPath || !text.includes('*'))
-    .map(({ isPath, text }) => {
-      const literal = text.replace(/[?[\]\\]/g, '\\$&');
-      return isPath
-        ? ['-path', `${root.replace(/[*?[\]\\]/g, '\\$&')}/${literal}`]
-        : ['-name', literal];
-    });
-  if (tests.length === 0) return [];
-  const any = tests.flatMap((test, index) => (index === 0 ? test : ['-o', ...test]));
-  return ['(', ...any, ')', '-prune', '-o'];
 }
 
 /** A file without a name: a pipe that nobody reads meanwhile would hold find up. */

@@ -2,6 +2,7 @@ import { constants, lstatSync, readdirSync, readlinkSync, realpathSync } from 'n
 import { formatPath } from '../cpio/format.ts';
 import { errorCode, UserError } from '../errors.ts';
 import type { FileFacts } from '../sys/file-signature.ts';
+import { compileExclusions } from './exclusions.ts';
 
 /**
  * A host path as fs takes it. Names are bytes on Linux: walking goes by "binary" strings, one
@@ -84,35 +85,4 @@ function unreadable(path: HostPath, cause: unknown): UserError {
 /** From a binary string. */
 export function toHostPath(binary: string): HostPath {
   return /[^\x00-\x7f]/.test(binary) ? Buffer.from(binary, 'latin1') : binary;
-}
-
-/**
- * A pattern without a slash is about the name of a file or directory anywhere (`.git`, `*.o`), one
- * with a slash about the path below the root (`doc/*.html`). `*` stands for anything but a slash.
- */
-export function compileExclusions(
-  patterns: readonly string[],
-): (name: string, path: string) => boolean {
-  if (patterns.length === 0) return () => false;
-  const isPath = (pattern: string): boolean => pattern.includes('/');
-  const byName = compilePatterns(patterns.filter((pattern) => !isPath(pattern)));
-  const byPath = compilePatterns(patterns.filter(isPath));
-  return (name, path) => byName(name) || byPath(path);
-}
-
-/** One look for all patterns: a tree may have a hundred thousand names. */
-function compilePatterns(patterns: readonly string[]): (text: string) => boolean {
-  const trimmed = patterns.map((pattern) => pattern.replace(/^\/|\/$/g, ''));
-  const literal = new Set(trimmed.filter((pattern) => !pattern.includes('*')));
-  const sources = trimmed
-    .filter((pattern) => pattern.includes('*'))
-    .map((pattern) =>
-      pattern
-        .split('*')
-        .map((part) => part.replace(/[.+?^${}()|[\]\\]/g, '\\$&'))
-        .join('[^/]*'),
-    );
-  if (sources.length === 0) return (text) => literal.has(text);
-  const expression = new RegExp(`^(?:${sources.join('|')})$`, 's');
-  return (text) => literal.has(text) || expression.test(text);
 }

@@ -122,6 +122,8 @@ function lastLines(text: string, count: number): string[] {
 
 export interface ToolStart {
   stdio: StdioOptions;
+  /** Besides what rapido itself has. */
+  env?: Record<string, string>;
   /** What it gets when rapido dies; undefined: nothing. */
   deathSignal: DeathSignal | undefined;
   /** In a session of its own: a Ctrl-C at the terminal does not reach it. */
@@ -131,11 +133,11 @@ export interface ToolStart {
 /** Starts a program and leaves it to the caller to talk to it and to wait for its end. */
 export function startTool(
   argv: readonly [string, ...string[]],
-  { stdio, deathSignal, detached }: ToolStart,
+  { stdio, env, deathSignal, detached }: ToolStart,
 ): ChildProcess {
   const [file, ...args] =
     deathSignal === undefined ? argv : withParentDeathSignal(argv, deathSignal);
-  return spawn(file, args, { stdio, detached });
+  return spawn(file, args, { stdio, detached, env: { ...process.env, ...env } });
 }
 
 type DeathSignal = 'TERM' | 'KILL';

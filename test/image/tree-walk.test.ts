@@ -2,7 +2,7 @@ import { chmodSync, mkdirSync, symlinkSync, writeFileSync } from 'node:fs';
 import { createServer } from 'node:net';
 import { join } from 'node:path';
 import { describe, expect, it } from 'vitest';
-import { compileExclusions, walkTree } from '../../src/image/tree-walk.ts';
+import { walkTree } from '../../src/image/tree-walk.ts';
 import { complaintOf } from '../support/complaint.ts';
 import { withoutRoot } from '../support/ordinary-user.ts';
 import { makeTemporaryDirectory, writeFiles } from '../support/temporary-directory.ts';
@@ -52,24 +52,5 @@ describe('walkTree', () => {
     chmodSync(root, 0o755);
     const complaint = await withoutRoot(() => complaintOf(() => walkTree(root, []), { '~': root }));
     expect(complaint).toBe('rapido: error: ~/closed: cannot be read (EACCES)');
-  });
-});
-
-describe('exclusions', () => {
-  it.each([
-    ['.git', '.git', true],
-    ['.git', 'sub/.git', true],
-    ['.git', '.github', false],
-    ['*.o', 'src/a.o', true],
-    ['*.o', 'src/a.obj', false],
-    ['doc/html', 'doc/html', true],
-    ['doc/html', 'other/doc/html', false],
-    ['/build', 'build', true],
-    ['doc/*.html', 'doc/a.html', true],
-    ['doc/*.html', 'doc/sub/a.html', false],
-    ['a+(b)', 'a+(b)', true],
-  ])('%s leaves out %s: %s', (pattern, path, excluded) => {
-    const name = path.slice(path.lastIndexOf('/') + 1);
-    expect(compileExclusions([pattern])(name, path)).toBe(excluded);
   });
 });
