@@ -4,17 +4,20 @@ import { type CpioEntry, writeCpio } from '../cpio/write.ts';
 import { errorCode, UserError } from '../errors.ts';
 import { SYSTEM_DIRECTORIES } from '../host/programs.ts';
 import type { ModuleTree } from '../kmod/modules.ts';
+import { freeElsewhere } from '../sys/free-elsewhere.ts';
 import { statIfReachable } from '../sys/stat.ts';
 import { removeLitter, replaceFile, temporaryNameFor } from '../sys/temporary.ts';
 import { type ChangesRecord, changesLayer } from './changes-layer.ts';
 import { type DirectoryLinks, resolveGuestPath } from './guest-path.ts';
 import { endMembers, headerMembers, type ImageHeader, isSameImage } from './image-header.ts';
 import {
+  findLayer,
   type Layer,
   type LayerKind,
   type LayerRecipe,
   obtainLayer,
   pruneLayers,
+  type RecipeName,
 } from './layer-cache.ts';
 import { type ModulesRecord, modulesLayer } from './modules-layer.ts';
 import { digestMembers, overlayMembers } from './overlay.ts';
@@ -64,13 +67,20 @@ export async function buildImage(plan: ImagePlan, options: BuildOptions): Promis
   mkdirSync(directory, { recursive: true, mode: 0o700 });
   pruneLayers(directory, Date.now());
   const opened: Layer[] = [];
-  const obtain: Obtain = async (recipe) => {
-    const layer = await obtainLayer(directory, recipe, options.rebuild);
-    opened.push(layer);
-    return layer;
+  const cache: Cache = {
+    obtain: async (recipe) => {
+      const layer = await obtainLayer(directory, recipe, options.rebuild);
+      opened.push(layer);
+      return layer;
+    },
+    find: <Record>(name: RecipeName) => {
+      const layer = findLayer<Record>(directory, name);
+      if (layer !== undefined) opened.push(layer);
+      return layer;
+    },
   };
   try {
-    return writeImage(plan, await obtainLayers(plan, options, obtain), options);
+    return writeImage(plan, await obtainLayers(plan, options, cache), options);
   } catch (error) {
     if (!['ENOSPC', 'EDQUOT', 'EFBIG'].includes(errorCode(error) ?? '')) throw error;
     throw new UserError('no space left on the device', {
@@ -82,7 +92,12 @@ export async function buildImage(plan: ImagePlan, options: BuildOptions): Promis
   }
 }
 
-type Obtain = <Record>(recipe: LayerRecipe<Record>) => Promise<Layer<Record>>;
+/** Layers that stay open until the image is written. */
+interface Cache {
+  obtain: <Record>(recipe: LayerRecipe<Record>) => Promise<Layer<Record>>;
+  /** One as it was made last, whether it holds or not. */
+  find: <Record>(name: RecipeName) => Layer<Record> | undefined;
+}
 
 interface Layers {
   userspace: Layer<UserspaceRecord>;
@@ -92,17 +107,14 @@ interface Layers {
   changes: Layer<ChangesRecord> | undefined;
 }
 
-async function obtainLayers(
-  plan: ImagePlan,
-  options: BuildOptions,
-  obtain: Obtain,
-): Promise<Layers> {
+async function obtainLayers(plan: ImagePlan, options: BuildOptions, cache: Cache): Promise<Layers> {
   const { links } = plan;
+  const { obtain } = cache;
   const modulesObtained = obtain(modulesLayer(options.moduleTree, plan.modules, links));
   // It is awaited last, but heard if it fails meanwhile.
   modulesObtained.catch(() => {});
   // The trees come first: dracut has to bring the libraries of the programs in them.
-  const { trees, changes } = await obtainTrees(plan, options, obtain);
+  const { trees, changes } = await obtainTrees(plan, options, cache);
   const libraries = (trees?.record.libraries ?? []).filter(canDracutInstall);
   const install = [...new Set([...plan.userspace.install, ...libraries])].sort();
   const staging = temporaryNameFor(join(options.cache, 'staging', plan.image.cut));
@@ -123,16 +135,22 @@ async function obtainLayers(
 
 async function obtainTrees(
   { trees: planned, links }: ImagePlan,
-  { listing }: BuildOptions,
-  obtain: Obtain,
+  { listing: listed }: BuildOptions,
+  { obtain, find }: Cache,
 ): Promise<Pick<Layers, 'trees' | 'changes'>> {
   if (planned.length === 0) return { trees: undefined, changes: undefined };
-  const recipe = treesLayer(planned, links, listing);
+  const ingredients = { trees: planned, links };
+  const before = find<ChangesRecord>({ kind: 'changes', ingredients });
+  const recipe = treesLayer(ingredients, { listed, changesBefore: before?.record });
   const trees = await obtain(recipe);
-  const hasChanges = recipe.changes().length > 0;
+  const changes = recipe.changes();
+  if (changes === 'as before') return { trees, changes: before };
   return {
     trees,
-    changes: hasChanges ? await obtain(changesLayer(recipe, trees.id, links)) : undefined,
+    changes:
+      changes.length === 0
+        ? undefined
+        : await obtain(changesLayer(recipe, changes, trees.id, links)),
   };
 }
 
@@ -157,7 +175,9 @@ function writeImage(plan: ImagePlan, layers: Layers, { placeFor }: BuildOptions)
   const unchanged = isSameImage(path, header);
   if (!unchanged) {
     removeLitter(dirname(path));
-    replaceFile(path, (temporary) => writeParts(temporary, header, inOrder, overlay));
+    freeElsewhere(path, () =>
+      replaceFile(path, (temporary) => writeParts(temporary, header, inOrder, overlay)),
+    );
   }
   return {
     path,
@@ -203,7 +223,8 @@ function writeParts(
   }
 }
 
-const COPY_BYTES = 4 * 1024 * 1024;
+/** What stays in a processor's cache between reading and writing. */
+const COPY_BYTES = 256 * 1024;
 
 function copyArchive(layer: Layer, output: number): void {
   const buffer = Buffer.allocUnsafe(Math.min(COPY_BYTES, layer.bytes));

@@ -1,13 +1,18 @@
+import { createHash } from 'node:crypto';
+import { signatureOf } from '../sys/file-signature.ts';
 import type { DirectoryLinks } from './guest-path.ts';
 import type { LayerRecipe } from './layer-cache.ts';
-import { digestOf, digestUnlessRacy, RACY, type TreesRecipe, writeTrees } from './trees-layer.ts';
+import { anyRacy, type TreesRecipe, writeTrees } from './trees-layer.ts';
+import type { WalkedTree } from './walked-tree.ts';
 
 /** What is noted of a changes layer. */
 export interface ChangesRecord {
   /** Id of the trees layer that it is for. */
   base: string;
-  /** Of all files of the trees, as they are with it. */
+  /** Over the names and signatures of the files in it. */
   digest: string;
+  /** Of the whole trees, by `startListing`; not there: a file changed while it was read. */
+  listing?: string | undefined;
 }
 
 /**
@@ -15,21 +20,32 @@ export interface ChangesRecord {
  * @param base id of the trees layer
  */
 export function changesLayer(
-  trees: TreesRecipe,
+  { ingredients, list }: TreesRecipe,
+  changes: readonly WalkedTree[],
   base: string,
   links: DirectoryLinks,
 ): LayerRecipe<ChangesRecord> {
+  const digest = digestOf(changes);
   return {
     kind: 'changes',
-    ingredients: trees.ingredients,
-    findChange: async (record) => {
+    ingredients,
+    findChange: ({ record }) => {
       if (record.base !== base) return 'the trees were made anew';
-      const { trees: now } = await trees.walk();
-      return digestOf(now) === record.digest ? undefined : 'files changed';
+      return digest === record.digest ? undefined : 'files changed';
     },
     make: async (path) => {
-      writeTrees(path, trees.changes(), links);
-      return { base, digest: digestUnlessRacy(await trees.walk()) ?? RACY };
+      writeTrees(path, changes, links);
+      const { startedMs, listing } = await list();
+      return anyRacy(changes, startedMs) ? { base, digest: '' } : { base, digest, listing };
     },
   };
+}
+
+function digestOf(trees: readonly WalkedTree[]): string {
+  const hash = createHash('sha256');
+  for (const { target, files } of trees) {
+    hash.update(`${target}\0`);
+    for (const { name, stats } of files) hash.update(`${name}\0${signatureOf(stats)}\0`);
+  }
+  return hash.digest('hex');
 }

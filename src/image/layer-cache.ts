@@ -24,19 +24,16 @@ export interface LayerRecipe<Record> {
   kind: LayerKind;
   /** Everything that decides the content, bar the content of host files. JSON-able. */
   ingredients: unknown;
-  /**
-   * Why the layer that was made before is stale, in a few words, or undefined if it holds.
-   * @param attachment reads what `attach` gave then
-   */
-  findChange: (
-    record: Record,
-    attachment: () => Buffer,
-  ) => string | undefined | Promise<string | undefined>;
+  /** Why the layer that was made before is stale, in a few words, or undefined if it holds. */
+  findChange: (found: FoundLayer<Record>) => string | undefined | Promise<string | undefined>;
   /** Writes the cpio archive to `path`, which does not exist yet. */
   make: (path: string) => Record | Promise<Record>;
   /** What is kept with the layer that was just made, and only read where its record does not tell enough. */
   attach?: () => Buffer;
 }
+
+/** What a layer goes by. */
+export type RecipeName = Pick<LayerRecipe<unknown>, 'kind' | 'ingredients'>;
 
 /** A layer in the cache. It is held open: replacing the file does not disturb who uses it. */
 export interface Layer<Record = unknown> {
@@ -49,6 +46,12 @@ export interface Layer<Record = unknown> {
   record: Record;
   /** Why it was made, or undefined if it was reused. */
   madeBecause: string | undefined;
+}
+
+/** A layer that was made before, whether it holds or not. */
+export interface FoundLayer<Record> extends Layer<Record> {
+  /** Reads what `attach` gave when it was made. */
+  attachment: () => Buffer;
 }
 
 /** What follows archive and attachment in a layer's file; its own length stands in the last 16 bytes. */
@@ -77,18 +80,21 @@ export async function obtainLayer<Record>(
   recipe: LayerRecipe<Record>,
   rebuild: boolean,
 ): Promise<Layer<Record>> {
-  const path = join(directory, `${recipe.kind}-${fingerprint(recipe.ingredients)}.layer`);
-  const found = openLayer<Record>(path, recipe.kind);
+  const found = findLayer<Record>(directory, recipe);
   const stale = rebuild
     ? 'asked to'
     : found === undefined
       ? 'not made before'
-      : await recipe.findChange(found.layer.record, found.attachment);
+      : await recipe.findChange(found);
   if (found !== undefined) {
-    if (stale === undefined) return found.layer;
-    closeSync(found.layer.fd);
+    if (stale === undefined) return found;
+    closeSync(found.fd);
   }
-  return makeLayer(path, recipe, stale ?? 'not made before');
+  return makeLayer(pathOf(directory, recipe), recipe, stale ?? 'not made before');
+}
+
+function pathOf(directory: string, { kind, ingredients }: RecipeName): string {
+  return join(directory, `${kind}-${fingerprint(ingredients)}.layer`);
 }
 
 async function makeLayer<Record>(
@@ -120,13 +126,14 @@ async function makeLayer<Record>(
   }
 }
 
-function openLayer<Record>(
-  path: string,
-  kind: LayerKind,
-): { layer: Layer<Record>; attachment: () => Buffer } | undefined {
+/** Opens the layer of a recipe as it was made last; the caller closes its `fd`. */
+export function findLayer<Record>(
+  directory: string,
+  recipe: RecipeName,
+): FoundLayer<Record> | undefined {
   let fd: number;
   try {
-    fd = openSync(path, 'r');
+    fd = openSync(pathOf(directory, recipe), 'r');
   } catch {
     return undefined;
   }
@@ -138,7 +145,7 @@ function openLayer<Record>(
   markUsed(fd);
   const { id, record, bytes } = trailer;
   return {
-    layer: { kind, id, fd, bytes, record, madeBecause: undefined },
+    ...{ kind: recipe.kind, id, fd, bytes, record, madeBecause: undefined },
     attachment: () => readAt(fd, bytes, trailer.attachment) ?? Buffer.alloc(0),
   };
 }

@@ -23,7 +23,7 @@ export function modulesLayer(
   return {
     kind: 'modules',
     ingredients: { directory: plan.directory, modules: plan.modules, links },
-    findChange: (record) => {
+    findChange: ({ record }) => {
       const changed = findChangedFile(record.files);
       return changed === undefined ? undefined : `${changed} changed`;
     },

@@ -7,7 +7,7 @@ import type { WalkedTree } from './walked-tree.ts';
 /**
  * What a trees layer was made of, file by file, to tell later which of them changed: a developer changes
  * one test, and the archive of five thousand need not be written anew. Kept beside the layer, and read only
- * where its digest differs: triples of path, signature and kind, NUL after each.
+ * where a listing differs: path, signature and kind of each file, NUL between, in the order of the walk.
  */
 export function writeManifest(
   trees: readonly WalkedTree[],
@@ -15,12 +15,12 @@ export function writeManifest(
   startedMs: number,
 ): Buffer {
   const fields: string[] = [];
-  for (const tree of trees) {
+  for (const [tree, root] of withRoots(trees)) {
     for (const file of tree.files) {
       const kind = typeof file.host === 'string' ? (kinds.get(file.host) ?? '') : STRANGE;
       // One that changed while it was read is never what it was.
       const signature = isRacy(file.stats, startedMs) ? '' : signatureOf(file.stats);
-      fields.push(keyOf(tree, file), signature, kind, '');
+      fields.push(root + file.name, signature, kind);
     }
   }
   return Buffer.from(fields.join('\0'), 'latin1');
@@ -28,10 +28,6 @@ export function writeManifest(
 
 /** Of a file whose name cannot be looked up by its text. */
 const STRANGE = '?';
-
-function keyOf({ target }: WalkedTree, { name }: TreeFile): string {
-  return `${Buffer.from(target).toString('latin1')}/${name}`;
-}
 
 /** How much may have changed before it is better to write all anew. */
 const MOST = { files: 500, bytes: 16 * 1024 * 1024 } as const;
@@ -46,17 +42,18 @@ export function findChanges(
   manifest: Buffer,
   trees: readonly WalkedTree[],
 ): WalkedTree[] | undefined {
-  const known = readManifest(manifest);
-  let [seen, count, bytes] = [0, 0, 0];
+  const fields = manifest.toString('latin1').split('\0');
+  let [at, count, bytes] = [0, 0, 0];
   const changes: WalkedTree[] = [];
-  for (const tree of trees) {
+  for (const [tree, root] of withRoots(trees)) {
     const files: TreeFile[] = [];
     for (const file of tree.files) {
-      const before = known.get(keyOf(tree, file));
-      if (before === undefined) return undefined;
-      seen++;
-      if (before.signature === signatureOf(file.stats)) continue;
-      if (!isReplaceable(before, file)) return undefined;
+      const [path, signature = '', kind = ''] = [fields[at], fields[at + 1], fields[at + 2]];
+      // The same files are in the same order.
+      if (path !== root + file.name) return undefined;
+      at += 3;
+      if (signature === signatureOf(file.stats)) continue;
+      if (!isReplaceable({ signature, kind }, file)) return undefined;
       count++;
       bytes += file.stats.size;
       if (count > MOST.files || bytes > MOST.bytes) return undefined;
@@ -64,21 +61,17 @@ export function findChanges(
     }
     if (files.length > 0) changes.push({ target: tree.target, files });
   }
-  return seen === known.size ? changes : undefined;
+  return at === fields.length ? changes : undefined;
+}
+
+/** Each tree with what its names begin with, a binary string. */
+function withRoots(trees: readonly WalkedTree[]): [WalkedTree, string][] {
+  return trees.map((tree) => [tree, `${Buffer.from(tree.target).toString('latin1')}/`]);
 }
 
 interface KnownFile {
   signature: string;
   kind: string;
-}
-
-function readManifest(manifest: Buffer): Map<string, KnownFile> {
-  const fields = manifest.toString('latin1').split('\0');
-  const known = new Map<string, KnownFile>();
-  for (let at = 0; at + 2 < fields.length; at += 4) {
-    known.set(fields[at] ?? '', { signature: fields[at + 1] ?? '', kind: fields[at + 2] ?? '' });
-  }
-  return known;
 }
 
 /** Whether a later archive member for the file makes it what it is now, and asks for nothing else. */

@@ -1,14 +1,7 @@
-import { createHash } from 'node:crypto';
 import { closeSync, constants, openSync } from 'node:fs';
 import { writeCpio } from '../cpio/write.ts';
 import { findLibraries, type LibraryNeeds } from '../elf/libraries.ts';
-import {
-  type FileSignatures,
-  findChangedFile,
-  isRacy,
-  signatureOf,
-  signFiles,
-} from '../sys/file-signature.ts';
+import { type FileSignatures, findChangedFile, isRacy, signFiles } from '../sys/file-signature.ts';
 import type { DirectoryLinks } from './guest-path.ts';
 import type { LayerRecipe } from './layer-cache.ts';
 import { type StartedListing, startListing } from './tree-listing.ts';
@@ -17,10 +10,14 @@ import { typeOf } from './tree-walk.ts';
 import { canDracutInstall } from './userspace-layer.ts';
 import { type PlannedTree, treeEntries, type WalkedTree, walkAll } from './walked-tree.ts';
 
+/** What decides the content of trees, bar their files. */
+export interface TreesIngredients {
+  trees: readonly PlannedTree[];
+  links: DirectoryLinks;
+}
+
 /** What is noted of a trees layer. */
 export interface TreesRecord {
-  /** Over names and signatures of all files. */
-  digest: string;
   /** Of `startListing`; not there: a file changed while it was read. */
   listing?: string | undefined;
   files: number;
@@ -36,27 +33,35 @@ export interface TreesRecord {
 
 const LINKER_CACHE = '/etc/ld.so.cache';
 
-/** A trees layer, and the files that changed since it was made, where it serves with them. */
+/** A trees layer, and what changed since it was made, where it serves all the same. */
 export interface TreesRecipe extends LayerRecipe<TreesRecord> {
-  /** What the trees hold now. */
-  walk: () => Promise<Walk>;
-  /** Known once the layer was found to hold; none if nothing changed. */
-  changes: () => WalkedTree[];
+  list: () => Promise<Listing>;
+  /**
+   * The files that changed, known once the layer was found to hold; none if nothing did.
+   * 'as before': the changes layer that was there holds, too.
+   */
+  changes: () => WalkedTree[] | 'as before';
 }
 
-/** The trees, found at one time. */
-export interface Walk {
-  /** Before their listing, which is older than the walk: what changes in between is racy. */
+/** What find(1) tells of the trees. */
+interface Listing {
+  /** Before it began: what changes from then on is racy. */
   startedMs: number;
-  trees: WalkedTree[];
+  listing: string | undefined;
 }
 
-/** @param listed a listing that was begun beforehand; of use if it is of the same trees */
+export interface TreesHints {
+  /** A listing that was begun beforehand; of use if it is of the same trees. */
+  listed?: StartedListing | undefined;
+  /** Of the changes layer that is there: id of its trees layer, and their listing with it. */
+  changesBefore?: { base: string; listing?: string | undefined } | undefined;
+}
+
 export function treesLayer(
-  trees: readonly PlannedTree[],
-  links: DirectoryLinks,
-  listed?: StartedListing,
+  ingredients: TreesIngredients,
+  { listed, changesBefore }: TreesHints = {},
 ): TreesRecipe {
+  const { trees, links } = ingredients;
   // They cost time: each is done once, for the check and, if need be, for the making.
   const list = once(async () => {
     const isOfThese = JSON.stringify(listed?.trees) === JSON.stringify(trees);
@@ -64,41 +69,44 @@ export function treesLayer(
     return { startedMs, listing: await digest };
   });
   const walk = once(async () => {
-    const { startedMs } = await list();
-    return { startedMs, trees: walkAll(trees) };
+    await list();
+    return walkAll(trees);
   });
-  let changes: WalkedTree[] = [];
+  let changes: WalkedTree[] | 'as before' = [];
   let manifest: Buffer = Buffer.alloc(0);
   return {
     kind: 'trees',
-    ingredients: { trees, links },
-    walk,
+    ingredients,
+    list,
     changes: () => changes,
-    findChange: async (record, attachment) => {
+    findChange: async ({ id, record, attachment }) => {
       const changed = findChangedFile(record.searched);
       if (changed !== undefined) return `${changed} changed`;
       // What was not to be found may be there by now.
       if (record.unresolved.length > 0) return 'libraries were missing';
       const { listing } = await list();
-      if (listing !== undefined && listing === record.listing) return undefined;
-      const { trees: now } = await walk();
-      if (digestOf(now) === record.digest) return undefined;
-      const found = findChanges(attachment(), now);
+      if (listing !== undefined) {
+        if (listing === record.listing) return undefined;
+        if (changesBefore?.base === id && listing === changesBefore.listing) {
+          changes = 'as before';
+          return undefined;
+        }
+      }
+      const found = findChanges(attachment(), await walk());
       if (found === undefined) return 'files in it changed';
       changes = found;
       return undefined;
     },
     make: async (path) => {
-      const { startedMs, trees: found } = await walk();
-      const digest = digestUnlessRacy({ startedMs, trees: found });
+      const { startedMs, listing } = await list();
+      const found = await walk();
       const { kinds, ...needs } = findLibrariesOf(found);
       manifest = writeManifest(found, kinds, startedMs);
       // dracut brings the others.
       const own = needs.libraries.filter((library) => !canDracutInstall(library));
       writeTrees(path, [...found, ...walkAll(own.map(asTree))], links);
       return {
-        digest: digest ?? RACY,
-        listing: digest && (await list()).listing,
+        listing: anyRacy(found, startedMs) ? undefined : listing,
         files: found.reduce((sum, tree) => sum + tree.files.length, 0),
         ...needs,
         searched: signFiles([LINKER_CACHE, ...needs.libraries], startedMs),
@@ -134,31 +142,9 @@ function asTree(path: string): PlannedTree {
   return { source: path, target: path, exclude: [] };
 }
 
-/** The digest of files that changed while they were read: none ever have it. */
-export const RACY = 'changed while it was read';
-
-/** @returns undefined where files changed while they were read */
-export function digestUnlessRacy({ startedMs, trees }: Walk): string | undefined {
-  const racy = trees.some((tree) => tree.files.some(({ stats }) => isRacy(stats, startedMs)));
-  return racy ? undefined : digestOf(trees);
-}
-
-/** Characters that are hashed at once: a call for each file takes longer than the hashing. */
-const CHUNK = 32 * 1024;
-
-export function digestOf(trees: readonly WalkedTree[]): string {
-  const hash = createHash('sha256');
-  let text = '';
-  for (const tree of trees) {
-    text += `${tree.target}\0`;
-    for (const { name, stats } of tree.files) {
-      text += `${name}\0${signatureOf(stats)}\0`;
-      if (text.length < CHUNK) continue;
-      hash.update(text);
-      text = '';
-    }
-  }
-  return hash.update(text).digest('hex');
+/** Whether files changed while they were read. */
+export function anyRacy(trees: readonly WalkedTree[], startedMs: number): boolean {
+  return trees.some(({ files }) => files.some(({ stats }) => isRacy(stats, startedMs)));
 }
 
 function findLibrariesOf(

@@ -112,7 +112,7 @@ export function userspaceLayer(
   return {
     kind: 'userspace',
     ingredients: { revision: REVISION, plan, links },
-    findChange: (record) => {
+    findChange: ({ record }) => {
       const changed = findChangedFile(record.files);
       if (changed !== undefined) return `${changed} changed`;
       const same = digestNamedPaths(plan.extraArguments) === record.extras;

@@ -13,7 +13,7 @@ import { makeTemporaryDirectory } from '../support/temporary-directory.ts';
 const recipe = (content: string, ingredients = 'some'): LayerRecipe<{ stale?: string }> => ({
   kind: 'trees',
   ingredients,
-  findChange: (record) => record.stale,
+  findChange: ({ record }) => record.stale,
   make: (path) => {
     writeFileSync(path, content);
     return {};
