@@ -5,6 +5,7 @@ set -eu
 # shellcheck source=/dev/null
 . /rapido/lib.sh
 : "${CIFS_SERVER:?}" "${CIFS_SHARE:?}"
+refuse_this_vm "$CIFS_SERVER" CIFS_SERVER
 
 load_modules cifs=CONFIG_CIFS
 mount_filesystem cifs "//$CIFS_SERVER/$CIFS_SHARE" /mnt/cifs \

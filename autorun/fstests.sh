@@ -55,12 +55,14 @@ make_filesystem_on() {
 use_share() {
 	local share options words server=${NFS_SERVER-}
 	if [[ $FSTYP == nfs ]]; then
+		refuse_this_vm "$server" NFS_SERVER
 		load_modules nfs=CONFIG_NFS_FS
 		# An IPv6 address stands in brackets.
 		[[ $server != *:* || $server == \[* ]] || server="[$server]"
 		share=$server:/${NFS_SHARE#/}
 		options=${NFS_MOUNT_OPTS-}
 	else
+		refuse_this_vm "$CIFS_SERVER" CIFS_SERVER
 		load_modules cifs=CONFIG_CIFS
 		share=//$CIFS_SERVER/$CIFS_SHARE
 		options=credentials=/etc/cifs-credentials${CIFS_MOUNT_OPTS:+,$CIFS_MOUNT_OPTS}

@@ -5,6 +5,7 @@ set -eu
 # shellcheck source=/dev/null
 . /rapido/lib.sh
 : "${NFS_SERVER:?}" "${NFS_SHARE:?}"
+refuse_this_vm "$NFS_SERVER" NFS_SERVER
 
 load_modules nfs=CONFIG_NFS_FS
 # An IPv6 address stands in brackets.

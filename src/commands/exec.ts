@@ -29,7 +29,8 @@ export async function runExec(
   }
   const { vms } = await findRunningVms(options, ui);
   const vm = pickVm(vms, name);
-  const input = openGuestInput();
+  // As ssh does: `exec 1 -- bash` takes what is typed, line by line.
+  const input = openGuestInput({ mayBeTerminal: true });
   const streams = listenForStreams(dirname(vm.monitorSocket), input !== undefined);
   try {
     const asked = await askVm(vm, {

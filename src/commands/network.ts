@@ -4,7 +4,7 @@ import { readHostId } from '../host/host-id.ts';
 import { findProgram, programSearchPath } from '../host/programs.ts';
 import { applySteps, describeStep } from '../net/apply.ts';
 import { findDhcpServers } from '../net/dhcp-server.ts';
-import { type HostState, type TapUser, wantHostNetwork } from '../net/host-network.ts';
+import { type HostState, ownerOf, type TapUser, wantHostNetwork } from '../net/host-network.ts';
 import { readLinks } from '../net/links.ts';
 import { mustAttachUplink, planSetup } from '../net/plan-setup.ts';
 import { planTeardown } from '../net/plan-teardown.ts';
@@ -16,7 +16,7 @@ import { withLock } from '../sys/lock.ts';
 import { ENDING_SIGNALS, type EndingSignal, signalStatus } from '../sys/signals.ts';
 import type { Ui } from '../ui/terminal.ts';
 import { type Context, createContext, type GlobalOptions, refuseStrangeKeys } from './context.ts';
-import { findInvoker, type Invoker } from './invoker.ts';
+import { findInvoker } from './invoker.ts';
 
 export interface NetworkOptions extends GlobalOptions {
   dryRun?: boolean | undefined;
@@ -24,7 +24,16 @@ export interface NetworkOptions extends GlobalOptions {
 
 /** `rapido setup-network` @returns the exit status */
 export async function runSetupNetwork(options: NetworkOptions, ui: Ui): Promise<number> {
-  const { context, user } = await openNetwork('setup-network', options, ui);
+  const { context, name } = await openNetwork('setup-network', options, ui);
+  if (name === undefined) {
+    throw new UsageError(
+      'who may use the taps? TAP_USER is not set, and there is no user behind sudo',
+      {
+        hint: 'sudo rapido setup-network from the account that will boot the VMs, or TAP_USER="root" in rapido.conf',
+      },
+    );
+  }
+  const user = await lookUpUser(name);
   const { conf } = applyNetConf(context.conf);
   const wanted = wantHostNetwork(conf, user, readHostId());
   requirePrograms(context, wanted.dhcpServer === undefined ? ['ip'] : ['ip', 'dnsmasq']);
@@ -42,8 +51,9 @@ export async function runSetupNetwork(options: NetworkOptions, ui: Ui): Promise<
 
 /** `rapido teardown-network` @returns the exit status */
 export async function runTeardownNetwork(options: NetworkOptions, ui: Ui): Promise<number> {
-  const { context, user } = await openNetwork('teardown-network', options, ui);
+  const { context, name } = await openNetwork('teardown-network', options, ui);
   requirePrograms(context, ['ip']);
+  const user = await lookUpUser(name ?? (await findOwner()));
   return carryOut(options, ui, {
     plan: async () => planTeardown(user, await readState(user)),
     nothing: `there is no network of ${user.name}'s`,
@@ -54,38 +64,39 @@ async function openNetwork(
   command: string,
   options: NetworkOptions,
   ui: Ui,
-): Promise<{ context: Context; user: TapUser }> {
+): Promise<{ context: Context; name: string | undefined }> {
   const invoker = await findInvoker(process.env);
   const context = createContext(options, ui, { ...process.env, HOME: invoker.home });
   await refuseStrangeKeys(context, context.conf);
   if (options.dryRun !== true && process.getuid?.() !== 0) {
-    throw new UserError(`only root can set up a network: rapido ${command} needs it`, {
+    throw new UserError(`rapido ${command} needs root: it makes and removes interfaces`, {
       hint: `sudo rapido ${command}`,
     });
   }
-  return { context, user: await findTapUser(context.conf.get('TAP_USER'), invoker, command) };
+  const behindSudo = invoker.uid === 0 ? undefined : String(invoker.uid);
+  return { context, name: context.conf.get('TAP_USER') ?? behindSudo };
 }
 
-/** The user of TAP_USER, else the one behind sudo. Root has to say so. */
-async function findTapUser(
-  name: string | undefined,
-  { uid }: Invoker,
-  command: string,
-): Promise<TapUser> {
-  if (name === undefined && uid === 0) {
-    throw new UsageError(
-      'who may use the taps? TAP_USER is not set, and there is no user behind sudo',
-      {
-        hint: `sudo rapido ${command} from the account that will boot the VMs, or TAP_USER="root"`,
-      },
-    );
+/** Whose network is to go, where nobody said so: that of the only one who has one, or root's. */
+async function findOwner(): Promise<string> {
+  const links = await readLinks();
+  const owners = [...new Set(links.map(ownerOf).filter((uid) => uid !== undefined))];
+  if (owners.length > 1) {
+    throw new UsageError(`whose network? Those of the users ${owners.join(' and ')} are here`, {
+      hint: `TAP_USER=${owners[0]} rapido teardown-network`,
+    });
   }
-  const entry = await lookUpUser(name ?? String(uid));
-  const [canonical = '', , number = ''] = entry.split(':');
-  return { uid: Number(number), name: canonical };
+  return String(owners[0] ?? 0);
 }
 
-async function lookUpUser(name: string): Promise<string> {
+/** @param name or number */
+async function lookUpUser(name: string): Promise<TapUser> {
+  const entry = await readPasswd(name);
+  const [canonical = '', , uid = ''] = entry.split(':');
+  return { uid: Number(uid), name: canonical };
+}
+
+async function readPasswd(name: string): Promise<string> {
   try {
     return await runTool(['getent', 'passwd', name], {
       purpose: 'looking up TAP_USER',

@@ -1,4 +1,4 @@
-import { closeSync, constants, fstatSync, openSync, statSync, write } from 'node:fs';
+import { closeSync, constants, fstatSync, openSync, readFileSync, statSync, write } from 'node:fs';
 import type { Readable } from 'node:stream';
 import { setTimeout as sleep } from 'node:timers/promises';
 import { promisify } from 'node:util';
@@ -69,13 +69,23 @@ function openWithoutBlocking(fd: number): number | undefined {
   }
 }
 
-/** rapido's own input where it is meant for the guest: no terminal, not closed, not /dev/null. */
-export function openGuestInput(): Readable | undefined {
-  if (process.stdin.isTTY) return undefined;
+/**
+ * rapido's own input where it is meant for the guest: not closed, not /dev/null.
+ * @param mayBeTerminal one in whose foreground rapido is: reading another's would stop it (SIGTTIN)
+ */
+export function openGuestInput({ mayBeTerminal = false } = {}): Readable | undefined {
+  if (process.stdin.isTTY) return mayBeTerminal && isInForeground() ? process.stdin : undefined;
   try {
     const { rdev } = fstatSync(0);
     return rdev === statSync('/dev/null').rdev ? undefined : process.stdin;
   } catch {
     return undefined;
   }
+}
+
+/** By proc(5): the process group in the foreground of the terminal, `tpgid`, is that of this process. */
+function isInForeground(): boolean {
+  const stat = readFileSync('/proc/self/stat', 'utf8');
+  const [, , processGroup, , , inForeground] = stat.slice(stat.lastIndexOf(')') + 2).split(' ');
+  return processGroup === inForeground;
 }

@@ -443,4 +443,24 @@ describe.runIf(canMakeNetworks)('the network of the host', () => {
     expect(stderr).toContain('who may use the taps?');
     expect(stderr).toContain('hint: sudo rapido setup-network from the account');
   });
+
+  test('root alone takes away the only network that is there, and none of several', async () => {
+    const tearDownAsRoot = (): Promise<Finished> =>
+      home.rapido(['teardown-network'], {
+        prefix: space.prefix,
+        env: { RAPIDO_CONF: '/dev/null' },
+      });
+    const nothing = { status: 0, stderr: "there is no network of root's\n" };
+    expect(await tearDownAsRoot()).toMatchObject(nothing);
+    await setUp();
+    const { stderr } = await tearDownAsRoot();
+    expect(stderr).toBe('took rapido-tap1 away\ntook rapido-tap2 away\ntook rapido-br away\n');
+    await setUp();
+    const other = { BR_DEV: 'other-br', BR_ADDR: '10.9.9.1/24', TAP_USER: 'root' };
+    const conf = Object.entries(other).map(([key, value]) => `${key} = ${value}\n`);
+    expect(await setUp(`${conf.join('')}[vm1]\nTAP = other-tap\n`)).toMatchObject({ status: 0 });
+    const refused = await tearDownAsRoot();
+    expect(refused.status).toBe(2);
+    expect(refused.stderr).toMatch(/whose network\? Those of the users (65534 and 0|0 and 65534)/);
+  });
 });
