@@ -143,9 +143,9 @@ function checkKvm(architecture: Architecture): Finding {
     area: 'booting',
     what: `no KVM, VMs are emulated and slow: ${kvm.reason}`,
     state: 'better',
-    mend: kvm.reason.includes('group kvm')
-      ? 'sudo usermod -aG kvm $USER, and log in again'
-      : 'turn on virtualization in the firmware, or nested virtualization in the outer VM',
+    mend:
+      kvm.mend ??
+      'turn on virtualization in the firmware, or nested virtualization in the outer VM',
   };
 }
 

@@ -1,39 +1,52 @@
 import { closeSync, constants, openSync } from 'node:fs';
 import { errorCode } from '../errors.ts';
-import { readTextIfReachable } from '../sys/stat.ts';
+import { readTextIfReachable, statIfReachable } from '../sys/stat.ts';
 import type { Architecture } from './architecture.ts';
 
 /** Whether KVM can run a guest here, and if not, why, in half a sentence. */
 export type KvmState =
   | { usable: true }
-  /** `deviceOpens`: only the CPU's flags speak against it. */
-  | { usable: false; reason: string; deviceOpens: boolean };
+  /** `deviceOpens`: only the CPU's flags speak against it. `mend`: what would help. */
+  | { usable: false; reason: string; deviceOpens: boolean; mend?: string };
 
 const DEVICE = '/dev/kvm';
 
 /**
  * KVM works only where the device opens read-write *and* the CPU says that it can: some hosts have
- * a /dev/kvm on which KVM_CREATE_VM succeeds and whose guests then never run.
+ * a /dev/kvm on which KVM_CREATE_VM succeeds and whose guests then never run. What the CPU lacks is told
+ * first: no permission mends that.
  */
 export function probeKvm(architecture: Architecture): KvmState {
-  try {
-    closeSync(openSync(DEVICE, constants.O_RDWR));
-  } catch (error) {
-    return { usable: false, reason: describeOpenError(error), deviceOpens: false };
-  }
-  return judgeCpuFlags(architecture, readTextIfReachable('/proc/cpuinfo') ?? '');
+  const refusal = openDevice();
+  const cpu = judgeCpuFlags(architecture, readTextIfReachable('/proc/cpuinfo') ?? '');
+  if (!cpu.usable) return { ...cpu, deviceOpens: refusal === undefined };
+  return refusal === undefined ? cpu : { usable: false, deviceOpens: false, ...refusal };
 }
 
-function describeOpenError(error: unknown): string {
-  switch (errorCode(error)) {
-    case 'ENOENT':
-      return `there is no ${DEVICE}`;
-    case 'EACCES':
-    case 'EPERM':
-      return `this user may not open ${DEVICE} (is it in the group kvm?)`;
-    default:
-      return `${DEVICE} cannot be opened (${errorCode(error)})`;
+function openDevice(): { reason: string; mend?: string } | undefined {
+  try {
+    closeSync(openSync(DEVICE, constants.O_RDWR));
+    return undefined;
+  } catch (error) {
+    switch (errorCode(error)) {
+      case 'ENOENT':
+        return { reason: `there is no ${DEVICE}` };
+      case 'EACCES':
+      case 'EPERM':
+        return { reason: `this user may not open ${DEVICE}`, mend: mendPermission() };
+      default:
+        return { reason: `${DEVICE} cannot be opened (${errorCode(error)})` };
+    }
   }
+}
+
+/** Distributions give the device to the group kvm; in a container it may be anybody's. */
+function mendPermission(): string {
+  const gid = statIfReachable(DEVICE)?.gid;
+  const kvm = /^kvm:[^:]*:(\d+):/m.exec(readTextIfReachable('/etc/group') ?? '')?.[1];
+  return String(gid) === kvm
+    ? 'sudo usermod -aG kvm $USER, and log in again'
+    : `sudo setfacl -m u:$USER:rw ${DEVICE}`;
 }
 
 /** @param cpuinfo text of /proc/cpuinfo */

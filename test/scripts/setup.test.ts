@@ -588,5 +588,9 @@ describe('scripts/setup advises', () => {
       `"setup: you may not use MACHINE/dev/kvm, so VMs will be slow: sudo usermod -aG kvm me, and log in again"`,
     );
     expect(status).toBe(0);
+    write(machine, 'proc/cpuinfo', 'flags\t\t: fpu sse2\n');
+    expect(await setup(machine, [], { unprivileged: true })).toEqual(SILENT);
+    write(machine, 'proc/cpuinfo', 'flags\t\t: fpu vmx sse2\n');
+    expect((await setup(machine, [], { unprivileged: true })).stdout).toBe(stdout);
   });
 });
