@@ -80,7 +80,8 @@ function judgeEnd({ record, limits, splats }: RunFacts): Judgement | undefined {
     return verdictOf('crash', `the kernel crashed ${during}: ${crash.title}`);
   }
   if (record.timedOut !== undefined) {
-    const where = record.timedOut === 'boot' ? '' : ` ${during}`;
+    const isLate = record.events.length > 0;
+    const where = record.timedOut !== 'boot' ? ` ${during}` : isLate ? '; it came later' : '';
     return verdictOf('timeout', `${describeLimit(record.timedOut, limits)}${where}`);
   }
   switch (ending.kind) {

@@ -16,6 +16,8 @@ const PANIC_GRACE = { quiet: 15_000, longest: 180_000 } as const;
 /** What ends a VM before its time. */
 export interface Ender {
   expire: (limit: keyof SessionLimits) => void;
+  /** The guest's init is heard: where that is too late, nothing of it is to run. */
+  booted: () => void;
   crashed: () => void;
   interruptedBy: () => EndingSignal | undefined;
   timedOut: () => keyof SessionLimits | undefined;
@@ -59,6 +61,9 @@ export function createEnder(qemu: QemuProcess, watch: SessionWatch, lastSign: ()
       timedOut = limit;
       await askForBacktraces(qemu, lastSign);
       await quit(qemu);
+    },
+    booted: () => {
+      if (timedOut === 'boot') quit(qemu);
     },
     crashed: () => {
       const crashed = performance.now();

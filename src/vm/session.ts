@@ -46,7 +46,10 @@ export async function runSession(plan: VmPlan, watch: SessionWatch): Promise<Ses
     const control = openControlChannel(qemu.channel('control'), (event) => {
       events.push(event);
       timeline.enter(event);
-      if (event.event === 'init') limits.booted();
+      if (event.event === 'init') {
+        limits.booted();
+        ender.booted();
+      }
       watch.onEvent(event);
     });
     feedInput(qemu.channel('stdin'), watch.stdin);

@@ -112,6 +112,19 @@ describe('a run that hangs', () => {
     expect(ran.file('console.log').toString('latin1')).toMatch(/sysrq: Show Blocked State/);
   });
 
+  it('runs nothing of a guest that came after --boot-timeout', async () => {
+    const late = home.write('late', '#!/bin/bash\nsleep 8\nexec /init\n', 0o755);
+    const ran = await run(
+      [
+        ...['simple-example', '--include', `${late}:/late`],
+        ...['--boot-timeout', '8s', '-x', 'echo ran anyway'],
+      ],
+      { env: { QEMU_EXTRA_KERNEL_PARAMS: 'rdinit=/late' } },
+    );
+    expect(ran).toMatchObject({ status: 124, stdout: '', result: { verdict: 'timeout' } });
+    expect(ran.result?.reason).toContain("nothing was heard of the guest's init for 8 s");
+  });
+
   it('but not one that keeps talking for longer than --silence', async () => {
     const talk = 'for i in $(seq 30); do echo $i; sleep 1; done';
     const ran = await run(['simple-example', '--silence', '20s', '-x', talk]);
