@@ -163,16 +163,24 @@ async function runDracut(
   { onProgress, onDracutLine }: DracutListener,
 ): Promise<string> {
   const { runTool } = await import('../sys/exec.ts');
-  return runTool(dracutCommandLine(plan, workspace), {
-    env: dracutEnvironment(plan.modules, plan.extraArguments),
-    purpose: 'building the userspace layer',
-    installHint: 'run `rapido doctor` to see what is missing',
-    onLine: (line) => {
-      onDracutLine?.(line);
-      const step = STEPS.find(([said]) => line.startsWith(`dracut: *** ${said}`))?.[1];
-      if (step !== undefined && !line.endsWith('done ***')) onProgress(`dracut: ${step}`);
-    },
-  });
+  let isDiskFull = false;
+  try {
+    return await runTool(dracutCommandLine(plan, workspace), {
+      env: dracutEnvironment(plan.modules, plan.extraArguments),
+      purpose: 'building the userspace layer',
+      installHint: 'run `rapido doctor` to see what is missing',
+      onLine: (line) => {
+        onDracutLine?.(line);
+        // What follows in dracut's output are pages of what came of it.
+        if (/No space left on device|Disk quota exceeded/.test(line)) isDiskFull = true;
+        const step = STEPS.find(([said]) => line.startsWith(`dracut: *** ${said}`))?.[1];
+        if (step !== undefined && !line.endsWith('done ***')) onProgress(`dracut: ${step}`);
+      },
+    });
+  } catch (cause) {
+    if (!isDiskFull) throw cause;
+    throw Object.assign(new Error('dracut found no space', { cause }), { code: 'ENOSPC' });
+  }
 }
 
 interface Inspection {

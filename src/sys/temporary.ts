@@ -62,6 +62,12 @@ export function replaceFile<T>(path: string, write: (temporary: string) => T): T
     return result;
   } catch (error) {
     rmSync(temporary, { recursive: true, force: true });
-    throw error;
+    throw namingPath(error, path);
   }
+}
+
+/** What write(2) refuses comes without a path: a full disk is that of this file. */
+function namingPath(error: unknown, path: string): unknown {
+  const isNameless = error instanceof Error && 'syscall' in error && !('path' in error);
+  return isNameless ? Object.assign(error, { path }) : error;
 }

@@ -511,6 +511,24 @@ describe.skipIf(hostKernel() === undefined)('rapido cut', () => {
     }
   });
 
+  it('says that the disk is full where dracut finds it so, instead of what dracut makes of that', async (context) => {
+    if (process.getuid?.() !== 0)
+      return context.skip('this test must be root to mount a small tmpfs');
+    const home = createSmall();
+    const small = join(home.directory, '.cache');
+    mkdirSync(small, { recursive: true });
+    execFileSync('mount', ['-t', 'tmpfs', '-o', 'size=2m', 'tmpfs', small]);
+    try {
+      const { status, stderr } = await home.rapido(['cut', 'small']);
+      expect(status).toBe(1);
+      expect(stderr).toContain('rapido: error: no space left on the device\n');
+      expect(stderr).toContain(`free some where ${small}/rapido`);
+      expect(stderr).not.toContain('failed');
+    } finally {
+      execFileSync('umount', [small]);
+    }
+  });
+
   it('can be run twice at once for the same target', async () => {
     const home = createSmall();
     const results = await Promise.all([1, 2, 3].map(() => home.rapido(['cut', 'small'])));
