@@ -100,7 +100,7 @@ export async function keepVm({ plan, image, registration, context }: BootJob): P
   });
   await (await requests)?.close();
   const outcome = judgeBoot(record, { interactive: true, autorun: image.autorun });
-  if (boot.state === 'ready') noteEnding(dirname(plan.consoleLog), { cut: image.cut, ...outcome });
+  if (boot.state === 'ready') noteEnding(plan.consoleLog, { cut: image.cut, ...outcome });
   else reportFailure(outcome, plan.consoleLog, ui);
   report.destroy();
   return boot.state === 'ready' ? outcome.status : EXIT.failed;

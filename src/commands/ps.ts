@@ -52,7 +52,8 @@ export function formatVms(vms: readonly VmEntry[], now: number): string[] {
   return formatTable([['vm', 'cut', 'kernel', 'pid', 'up', 'address', 'state'], ...rows]);
 }
 
-function describeEnding({ number, cut, ended, lines }: LastEnding, now: number): string {
+function describeEnding(ending: LastEnding, now: number): string {
+  const { number, cut, ended, lines, consoleLog } = ending;
   const ago = formatDuration(now - Date.parse(ended));
-  return `VM ${number} (${cut}) ended ${ago} ago: ${lines.join('; ')}`;
+  return `VM ${number} (${cut}) ended ${ago} ago: ${lines.join('; ')} (${consoleLog})`;
 }

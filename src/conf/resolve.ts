@@ -49,7 +49,7 @@ function homeOf(env: Surroundings['env']): string {
 }
 
 /** Names that always mean something: the XDG base directories have defaults of their own. */
-function builtIn(name: string, { env, rapidoDir }: Surroundings): string | undefined {
+export function builtIn(name: string, { env, rapidoDir }: Surroundings): string | undefined {
   const home = homeOf(env);
   switch (name) {
     case 'RAPIDO_DIR':

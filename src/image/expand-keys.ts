@@ -1,13 +1,20 @@
+import { dirname, resolve } from 'node:path';
 import type { Conf } from '../conf/conf.ts';
+import { builtIn } from '../conf/resolve.ts';
+import type { LoadedCut } from '../cut/load.ts';
 import type { Problem } from './resolve-request.ts';
 
-/** A text with each `${KEY}` replaced by the value of that conf key, or the keys that have none. */
+/**
+ * A text with each `${KEY}` replaced by the value of that conf key, `${HOME}` and `${RAPIDO_DIR}` as in
+ * the conf, or the keys that have none.
+ */
 export type Expansion = { text: string; unset?: undefined } | { unset: string[] };
 
 export function expandKeys(text: string, conf: Conf): Expansion {
   const unset: string[] = [];
   const expanded = text.replace(/\$\{(\w+)\}/g, (_, name: string) => {
-    const value = conf.entry(name)?.text;
+    const entry = conf.entry(name);
+    const value = entry === undefined ? builtIn(name, conf.input.surroundings) : entry.text;
     if (value === undefined) unset.push(name);
     return value ?? '';
   });
@@ -36,4 +43,16 @@ export function requireKeys(
     });
   }
   return undefined;
+}
+
+/**
+ * Where a path of a cut leads: one that is not absolute begins beside the cut, `~/` in the user's home.
+ * @param text with its keys expanded
+ */
+export function hostPath(text: string, cut: LoadedCut, conf: Conf): string {
+  const home = builtIn('HOME', conf.input.surroundings) ?? '';
+  return resolve(
+    dirname(cut.path),
+    text.replace(/^~(?=\/)/, () => home),
+  );
 }

@@ -1,10 +1,10 @@
 import { readFileSync } from 'node:fs';
 import { basename, join, resolve } from 'node:path';
 import type { Conf } from '../conf/conf.ts';
-import { findAutorunScript } from '../cut/load.ts';
+import { findAutorunScript, type LoadedCut } from '../cut/load.ts';
 import { errorCode, UserError } from '../errors.ts';
 import { isDirectory, isReadable, statIfReachable } from '../sys/stat.ts';
-import { expandKeys, requireKeys } from './expand-keys.ts';
+import { expandKeys, hostPath, requireKeys } from './expand-keys.ts';
 import type { AutorunScript } from './overlay.ts';
 import type { Problem, ResolveRequest } from './resolve-request.ts';
 import type { PlannedTree } from './walked-tree.ts';
@@ -14,15 +14,19 @@ export function resolveTrees(request: ResolveRequest, problems: Problem[]): Plan
   const { cut, conf, extras, cwd, kernel } = request;
   const trees: PlannedTree[] = [];
   const add = (source: string, target: string, exclude: readonly string[] = []): void => {
-    if (!source.startsWith('/')) {
-      problems.push({ message: `${source} is not an absolute path` });
-    } else if (/^[/.]*$/.test(target)) {
+    if (/^[/.]*$/.test(target)) {
       problems.push({ message: `${source} cannot become ${target}: name a directory below it` });
     } else trees.push({ source, target, exclude });
   };
+  const pathOf = (text: string, field: string): string | undefined => {
+    const path = requireKeys(text, field, conf, problems);
+    return path === undefined ? undefined : hostPath(path, cut, conf);
+  };
+  const targetOf = (text: string | undefined, field: string): string | undefined =>
+    text === undefined ? undefined : requireKeys(text, field, conf, problems);
   for (const tree of cut.cut.trees ?? []) {
-    const source = requireKeys(tree.source, 'trees', conf, problems);
-    const target = requireKeys(tree.target ?? tree.source, 'trees', conf, problems);
+    const source = pathOf(tree.source, 'trees');
+    const target = targetOf(tree.target, 'trees') ?? source;
     if (source === undefined || target === undefined) continue;
     if (!isDirectory(source)) {
       const meaning = explainKeys(tree.source, conf);
@@ -31,10 +35,10 @@ export function resolveTrees(request: ResolveRequest, problems: Problem[]): Plan
     add(source, target, tree.exclude);
   }
   for (const file of cut.cut.files ?? []) {
-    if (file.optional && !isThere(file.source, conf)) continue;
+    if (file.optional && !isThere(file.source, cut, conf)) continue;
     if (file.ifSet && !isNamed(file.source, conf)) continue;
-    const source = requireKeys(file.source, 'files', conf, problems);
-    const target = requireKeys(file.target ?? file.source, 'files', conf, problems);
+    const source = pathOf(file.source, 'files');
+    const target = targetOf(file.target, 'files') ?? source;
     if (source === undefined || target === undefined) continue;
     if (!isReadable(source)) {
       const meaning = explainKeys(file.source, conf);
@@ -60,12 +64,16 @@ export function resolveTrees(request: ResolveRequest, problems: Problem[]): Plan
 /** What the conf keys in a text are for: whoever has not made that directory learns how. */
 function explainKeys(text: string, conf: Conf): string {
   const names = [...text.matchAll(/\$\{(\w+)\}/g)].map(([, name = '']) => name);
-  return names.map((name) => ` (${name}: ${conf.entry(name)?.key.meaning})`).join('');
+  const meanings = names.flatMap((name) => {
+    const meaning = conf.entry(name)?.key.meaning;
+    return meaning === undefined ? [] : [` (${name}: ${meaning})`];
+  });
+  return meanings.join('');
 }
 
-function isThere(source: string, conf: Conf): boolean {
+function isThere(source: string, cut: LoadedCut, conf: Conf): boolean {
   const { text } = { text: undefined, ...expandKeys(source, conf) };
-  return text !== undefined && statIfReachable(text) !== undefined;
+  return text !== undefined && statIfReachable(hostPath(text, cut, conf)) !== undefined;
 }
 
 /** Whether the conf names that file: a key may be unset, or hold what is no path. */

@@ -3,7 +3,7 @@ import type { Conf } from '../conf/conf.ts';
 import { parseShebang, SHEBANG_MAX } from '../elf/elf.ts';
 import { findProgram, programSearchPath, SYSTEM_DIRECTORIES } from '../host/programs.ts';
 import { isFile, readTextIfReachable } from '../sys/stat.ts';
-import { expandKeys, requireKeys } from './expand-keys.ts';
+import { expandKeys, hostPath, requireKeys } from './expand-keys.ts';
 import type { AutorunScript } from './overlay.ts';
 import type { ResolvedCommand } from './resolve-command.ts';
 import type { ResolvedNetwork } from './resolve-network.ts';
@@ -57,7 +57,8 @@ export function resolvePrograms(
   const found = new Set<string>();
   const leftOut: string[] = [];
   const look = (name: string): string | undefined => {
-    const path = findProgram(name, searchPath);
+    const isPath = /^(\.{1,2}|~)\//.test(name);
+    const path = findProgram(isPath ? hostPath(name, cut, conf) : name, searchPath);
     if (path !== undefined) found.add(path);
     return path;
   };

@@ -129,10 +129,12 @@ function nameCommand({ command }: RunResult): string {
 }
 
 function autorunSuite(result: RunResult): Suite {
+  // How long each took is known where there is but one.
+  const duration = result.autorun.length === 1 ? result.times.autorun : undefined;
   const cases = result.autorun.map(({ script, status }): Case => {
-    if (status === 0) return { name: script };
+    if (status === 0) return { name: script, duration };
     return {
-      name: script,
+      ...{ name: script, duration },
       outcome: { kind: 'failure', message: `exit status ${status}`, type: 'status' },
     };
   });

@@ -1,35 +1,39 @@
 import { readFileSync, rmSync } from 'node:fs';
-import { join } from 'node:path';
+import { dirname, join } from 'node:path';
 import { listIfReachable } from '../sys/stat.ts';
 import { writeFileAtomic } from '../sys/temporary.ts';
 import type { BootOutcome } from './boot-outcome.ts';
 
 /** How a VM ended that nobody was watching. */
 export interface LastEnding {
-  version: 1;
+  version: 2;
   number: number;
   cut: string;
   /** ISO 8601. */
   ended: string;
   /** What went wrong. */
   lines: string[];
+  consoleLog: string;
 }
 
 const FILE = 'ended.json';
 
 /**
  * Notes beside a VM's console log how it ended, if there is something to tell.
- * @param directory `vmN` in rapido's state directory
+ * @param consoleLog in `vmN` of rapido's state directory
  */
-export function noteEnding(directory: string, { cut, lines }: BootOutcome & { cut: string }): void {
-  const path = join(directory, FILE);
+export function noteEnding(
+  consoleLog: string,
+  { cut, lines }: BootOutcome & { cut: string },
+): void {
   if (lines.length === 0) return;
+  const directory = dirname(consoleLog);
   const number = Number(/(\d+)$/.exec(directory)?.[1]);
   const ending: LastEnding = {
-    version: 1,
-    ...{ number, cut, lines, ended: new Date().toISOString() },
+    version: 2,
+    ...{ number, cut, lines, ended: new Date().toISOString(), consoleLog },
   };
-  writeFileAtomic(path, JSON.stringify(ending));
+  writeFileAtomic(join(directory, FILE), JSON.stringify(ending));
 }
 
 /** A VM of that number starts: what is known of the one before it is over. */
@@ -48,7 +52,7 @@ export function listEndings(stateDirectory: string): LastEnding[] {
 function readEnding(path: string): LastEnding | undefined {
   try {
     const ending: LastEnding = JSON.parse(readFileSync(path, 'utf8'));
-    return ending.version === 1 ? ending : undefined;
+    return ending.version === 2 ? ending : undefined;
   } catch {
     return undefined;
   }

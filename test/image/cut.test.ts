@@ -254,6 +254,31 @@ describe.skipIf(hostKernel() === undefined)('rapido cut', () => {
     }
   });
 
+  it('takes paths in the home of the user and beside the cut', async () => {
+    const home = createSmall();
+    home.write('.config/rapido/cuts/tests/first', 'x');
+    home.write('.config/rapido/cuts/tool', '#!/bin/sh\n', 0o755);
+    home.write(
+      '.config/rapido/cuts/paths.js',
+      `export default {
+        summary: 'paths',
+        binaries: ['./tool', '\${HOME}/bin/dracut'],
+        trees: [{ source: 'tests', target: '/tests' }, { source: '~/tree' }],
+        files: [{ source: './tool', target: '/here' }, { source: '../no', target: '/no', optional: true }],
+      };`,
+    );
+    expect(await home.rapido(['cut', 'paths'])).toMatchObject({ status: 0 });
+    const names = listImage(join(home.images, 'paths.img'));
+    const own = home.directory.slice(1);
+    expect(names).toEqual(
+      expect.arrayContaining([
+        ...['tests/first', 'here', `${own}/tree/a.txt`, `${own}/bin/dracut`],
+        `${own}/.config/rapido/cuts/tool`,
+      ]),
+    );
+    expect(names).not.toContain('no');
+  });
+
   it('follows a tree that is a symbolic link, and warns of interpreters that are not there', async () => {
     const home = createSmall();
     home.write('tree/script.nosuch', '#!/usr/bin/env nosuch-interpreter\n', 0o755);

@@ -80,7 +80,7 @@ test('a command without tests of its own is one test case', () => {
     </system-out>
       </testsuite>
       <testsuite name="autorun" tests="1" failures="0" errors="0" skipped="0" time="0.080" timestamp="2026-11-23T02:15:57" hostname="20261123-021557-simple-example-3f2a">
-        <testcase name="simple-example.sh" classname="autorun" time="0.000"/>
+        <testcase name="simple-example.sh" classname="autorun" time="0.080"/>
       </testsuite>
     </testsuites>
     "

@@ -153,8 +153,9 @@ describe('a VM in the background that goes wrong', () => {
     expect(crashed).toMatchObject({ status: 120 });
     expect(crashed.stderr).toContain('VM 1 ended before the command did');
     const { stderr } = await home.rapido(['ps']);
-    expect(stderr).toMatch(/VM 1 \(simple-example\) ended .* ago: the kernel panicked: sysrq/);
     const log = join(home.directory, '.local/state/rapido/vm1/console.log');
+    expect(stderr).toMatch(/VM 1 \(simple-example\) ended .* ago: the kernel panicked: sysrq/);
+    expect(stderr).toContain(`(${log})`);
     expect(readFileSync(log, 'utf8')).toContain(
       'Kernel panic - not syncing: sysrq triggered crash',
     );
