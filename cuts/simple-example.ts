@@ -30,6 +30,8 @@ export default defineCut({
       'timeout',
       'hostname',
       'clear',
+      'which',
+      'realpath',
     ],
   ],
 

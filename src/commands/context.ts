@@ -2,6 +2,7 @@ import { resolve } from 'node:path';
 import { findKeyProblems } from '../conf/check-keys.ts';
 import type { Conf } from '../conf/conf.ts';
 import { refuseUnknownKeys, withKeys } from '../conf/conf.ts';
+import { formatOrigin } from '../conf/explain.ts';
 import type { ConfKeyTable } from '../conf/key.ts';
 import { loadConf } from '../conf/load.ts';
 import {
@@ -108,12 +109,24 @@ export function warnOfCut(error: unknown, ui: Ui): void {
 
 /** The kernel to cut for and to boot. */
 export function chooseKernel(conf: Conf): Kernel {
-  return findKernel(
-    {
-      KERNEL_SRC: conf.get('KERNEL_SRC'),
-      KERNEL_RELEASE: conf.get('KERNEL_RELEASE'),
-      KERNEL_INSTALL_MOD_PATH: conf.get('KERNEL_INSTALL_MOD_PATH'),
-    },
-    hostKernelSearch(architectureOf(process.arch)),
-  );
+  try {
+    return findKernel(
+      {
+        KERNEL_SRC: conf.get('KERNEL_SRC'),
+        KERNEL_RELEASE: conf.get('KERNEL_RELEASE'),
+        KERNEL_INSTALL_MOD_PATH: conf.get('KERNEL_INSTALL_MOD_PATH'),
+      },
+      hostKernelSearch(architectureOf(process.arch)),
+    );
+  } catch (error) {
+    if (error instanceof UserError) error.message = withLine(error.message, conf);
+    throw error;
+  }
+}
+
+/** A complaint that begins with a conf key, behind the line of the file that set it, if one did. */
+function withLine(message: string, conf: Conf): string {
+  const [, key = ''] = /^([A-Z_]+): /.exec(message) ?? [];
+  const origin = conf.entry(key)?.origin;
+  return origin?.from === 'file' ? `${formatOrigin(origin, conf)}: ${message}` : message;
 }

@@ -1,3 +1,4 @@
+import { statSync } from 'node:fs';
 import type { Conf } from '../conf/conf.ts';
 import { parseSize } from '../conf/values.ts';
 import { HostError, UsageError, UserError } from '../errors.ts';
@@ -12,6 +13,7 @@ import type { NetConf } from '../net/net-conf.ts';
 import { applyNetConf } from '../net/read-net-conf.ts';
 import type { VmNetwork } from '../net/vm-network.ts';
 import { identifyProcess } from '../sys/process-identity.ts';
+import { formatBytes } from '../ui/format.ts';
 import { type DiskPlan, noteDisks, refuseDisksInUse } from '../vm/disks.ts';
 import { memoryNeeded, memoryToUnpack } from '../vm/memory.ts';
 import { planVm, type SessionPlan, type Terminal, type VmPlan } from '../vm/plan.ts';
@@ -138,6 +140,7 @@ export async function withVm<Result>(
   );
   if (made === undefined) throw new Error('a claim makes a plan');
   const { plan, files } = made;
+  warnOfMemory(plan, sources);
   const update = (changes: Partial<VmEntry>): void => {
     entry = { ...entry, ...changes };
     updateEntry(directory, entry);
@@ -154,6 +157,17 @@ export async function withVm<Result>(
     removeScratch();
     releaseNumber(directory, entry.number);
   }
+}
+
+/** Who gives a VM less than its image takes sees a kernel that dies of that, in many ways. */
+function warnOfMemory({ number, memory }: VmPlan, { path, options, context }: VmSources): void {
+  const needed = memoryToUnpack(path);
+  if (memory >= needed) return;
+  const who = options.memory === undefined ? `[vm${number}] MEMORY` : '--memory';
+  const size = formatBytes(statSync(path).size);
+  context.ui.warn(
+    `${who}: with ${formatBytes(memory)} the kernel may not come up: unpacking the image of ${size} takes about ${formatBytes(needed)}`,
+  );
 }
 
 /** Where running VMs are registered. */

@@ -40,7 +40,7 @@ export function explainConf(conf: Conf): ConfRow[] {
 }
 
 /** `default`, `environment` or `rapido.conf:3`. */
-function formatOrigin(origin: Origin, conf: Conf): string {
+export function formatOrigin(origin: Origin, conf: Conf): string {
   return origin.from === 'file' ? `${conf.source?.name}:${origin.line}` : origin.from;
 }
 

@@ -331,8 +331,9 @@ function hintForUnknown(parent: string, name: string, ids: readonly string[]): s
   if (ids.length === 0) return `${resolve(parent)} holds no runs yet: rapido run NAME`;
   const nearest = findNearest(name, ids);
   const similar = ids.filter((id) => id.includes(name));
-  const shown = nearest !== undefined ? [nearest] : similar.length > 0 ? similar : ids;
-  return `nearest: ${shown.slice(0, 3).join(', ')}; \`rapido results\` lists all`;
+  const near = nearest !== undefined ? [nearest] : similar;
+  const [what, shown] = near.length > 0 ? ['nearest', near] : ['newest', ids];
+  return `${what}: ${shown.slice(0, 3).join(', ')}; \`rapido results\` lists all`;
 }
 
 /** @param back how many ended after it */

@@ -1,3 +1,4 @@
+import { constants } from 'node:os';
 import { failedAutoruns, hintFor, judgeEnding } from '../vm/ending.ts';
 import type { GuestEvent } from '../vm/guest-events.ts';
 import type { SessionRecord } from '../vm/session.ts';
@@ -173,17 +174,24 @@ function judgeCommand({ record, hasCommand, tests }: RunFacts): Judgement | unde
   return { verdict: 'fail', status: end.status, reason };
 }
 
-/** Status of a program that a shell cannot find, or cannot execute. */
+/** What a shell ends with for a program that it cannot execute, or find. */
 const NOT_EXECUTED: Readonly<Record<number, string>> = {
-  126: 'the command ended with status 126, as one does that cannot be executed',
-  127: 'the command ended with status 127, as one does that is not there',
+  126: 'cannot be executed',
+  127: 'not found',
 };
 
+/** SIGRTMAX of Linux. */
+const LAST_SIGNAL = 64;
+
 function describeStatus(status: number): string {
-  if (status > 128 && status < 128 + 65) {
-    return `the command ended with status ${status}: signal ${status - 128}, if it was killed by one`;
-  }
-  return NOT_EXECUTED[status] ?? `the command ended with status ${status}`;
+  const said = `the command ended with status ${status}`;
+  const signal = status - 128;
+  const named = Object.entries(constants.signals).find(([, number]) => number === signal)?.[0];
+  const meaning =
+    signal > 0 && signal <= LAST_SIGNAL
+      ? `killed by ${named ?? `signal ${signal}`}`
+      : NOT_EXECUTED[status];
+  return meaning === undefined ? said : `${said}, which stands for "${meaning}"`;
 }
 
 function judgeTests({ tests, testProblems }: RunFacts): Judgement | undefined {

@@ -380,15 +380,15 @@ test('the command, in a VM that powers off in order', () => {
     it exits with 125
       fail 125: the command ended with status 125
     it cannot be executed
-      fail 126: the command ended with status 126, as one does that cannot be executed
+      fail 126: the command ended with status 126, which stands for "cannot be executed"
     there is no such program
-      fail 127: the command ended with status 127, as one does that is not there
+      fail 127: the command ended with status 127, which stands for "not found"
     it ends with 128
       fail 128: the command ended with status 128
     it is killed by SIGKILL
-      fail 137: the command ended with status 137: signal 9, if it was killed by one
+      fail 137: the command ended with status 137, which stands for "killed by SIGKILL"
     it is killed by the last of the signals
-      fail 192: the command ended with status 192: signal 64, if it was killed by one
+      fail 192: the command ended with status 192, which stands for "killed by signal 64"
     it ends with 255
       fail 255: the command ended with status 255
     it powers the VM off

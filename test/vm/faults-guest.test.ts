@@ -73,14 +73,14 @@ describe('a run in which the guest misbehaves', () => {
       args: ['simple-example', '--', 'no-such-program'],
       verdict: 'fail',
       status: 127,
-      reason: 'status 127, as one does that is not there',
+      reason: 'status 127, which stands for "not found"',
     },
     {
       name: 'a file that cannot be executed is 126',
       args: ['simple-example', '--', '/etc'],
       verdict: 'fail',
       status: 126,
-      reason: 'status 126, as one does that cannot be executed',
+      reason: 'status 126, which stands for "cannot be executed"',
     },
     {
       name: 'an init that is destroyed while the command runs is a crash, though that succeeds',
