@@ -292,7 +292,7 @@ describe('a run is found by', () => {
     `);
     expect(await complain('2025')).toMatchInlineSnapshot(`
       "rapido: error: there is no run 2025 in RUNS
-        hint: nearest: RECENT, OLD; \`rapido results\` lists all"
+        hint: newest: RECENT, OLD; \`rapido results\` lists all"
     `);
     expect(await complain('20261123')).toMatchInlineSnapshot(`
       "rapido: error: 20261123 may be any of 2 runs

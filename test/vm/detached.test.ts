@@ -44,6 +44,16 @@ describe('a VM in the background', () => {
     expect(counted).toMatchObject({ status: 0, stdout: 'first\n100000\n' });
   });
 
+  it('takes what is typed at a terminal, and gives that back when the command ends', async () => {
+    const terminal = openTerminal(home, ['exec', '1', '--', 'bash']);
+    terminal.type('echo $((6 * 7)); read -r\r');
+    await terminal.waitFor(/^42\r?$/m);
+    terminal.type('nothing\rexit 4\r');
+    expect(await terminal.ended).toBe(4);
+    const quick = openTerminal(home, ['exec', '1', '--', 'echo', 'no input']);
+    expect(await quick.ended).toBe(0);
+  });
+
   it('runs a program by its name in the registry, without a shell, word by word', async () => {
     const words = ['a b', '$HOME', "it's", 'two\nlines', '', 'ä'];
     const ran = await home.rapido(['exec', 'rapido1', '--', 'printf', '<%s>', ...words]);
