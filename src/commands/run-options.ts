@@ -69,7 +69,7 @@ export function readRunOptions(options: RunOptions, cwd: string): RunSettings {
       silence: parseDuration('--silence', options.silence),
     },
     expected: options.expected === undefined ? [] : readExpected(options.expected, cwd),
-    servers: (options.with ?? []).map(parseServer),
+    servers: parseServers(options.with ?? []),
     build: options.build === undefined ? undefined : splitBuild(options.build),
     junit: options.junit === undefined ? undefined : resolve(cwd, options.junit),
   };
@@ -96,6 +96,19 @@ function chooseCommand({ command, exec, file }: RunOptions): CommandRequest | un
     });
   }
   return given[0];
+}
+
+function parseServers(texts: readonly string[]): ServerRequest[] {
+  const servers = texts.map(parseServer);
+  for (const server of servers) {
+    const { name, number } = server;
+    const first = servers.find((one) => one.number === number) ?? server;
+    if (number === undefined || first === server) continue;
+    throw new UsageError(`--with: VM ${number} is given to ${first.name} and to ${name}`, {
+      hint: `--with ${first.name}:${number} --with ${name}`,
+    });
+  }
+  return servers;
 }
 
 function parseServer(text: string): ServerRequest {

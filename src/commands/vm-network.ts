@@ -123,6 +123,6 @@ export function refuseUnusableTaps(
   if (problems.length === 0) return;
   throw new UserError(`VM ${number} cannot have its network`, {
     problems,
-    hint: "`sudo rapido setup-network` makes the bridge and its taps; --net user (VM_NET=user, NET=user in the VM's section) needs neither",
+    hint: "`sudo rapido setup-network` makes the bridge and a tap for each section [vmN] of rapido.conf, two where there is none; --net user (VM_NET=user, NET=user in the VM's section) needs neither",
   });
 }

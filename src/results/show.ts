@@ -13,11 +13,13 @@ import type {
   RunCommand,
   RunKernel,
   RunResult,
+  RunServer,
   RunSplat,
   RunTimes,
   TestResult,
 } from './run-result.ts';
 import { parseId, type RunFile, type StoredRun, shortenId } from './store.ts';
+import { nameOfScript } from './verdict.ts';
 
 /** Of chalk: colours for stdout, or none. */
 export type Paint = Record<'bold' | 'dim' | 'green' | 'red' | 'yellow', (text: string) => string>;
@@ -184,7 +186,8 @@ export function formatRun(run: ShownRun, { paint, now, timeZone }: Surroundings)
       kernel &&
         [kernel.release, kernel.git && `(${kernel.git})`, kernel.image].filter(Boolean).join('  '),
     ],
-    ['command', result.command && formatCommand(result.command, result.commandStatus)],
+    ['servers', result.servers?.map(describeServer).join('; ')],
+    ['command', result.command && formatCommand(result.command, describeEnd(result))],
     ['autorun', formatAutorun(result.autorun)],
     [
       'machine',
@@ -220,26 +223,40 @@ function section(title: string, lines: readonly string[], paint: Paint): string[
   return lines.length === 0 ? [] : ['', paint.bold(title), ...lines.map((line) => `  ${line}`)];
 }
 
-function formatCommand(command: RunCommand, status: number | undefined): string {
+/** With its console beside the other files of the run. */
+function describeServer({ cut, number, failure, console }: RunServer): string {
+  return `${cut} (VM ${number}, ${console})${failure === undefined ? '' : `: ${failure}`}`;
+}
+
+function describeEnd({ commandStatus, autorun }: RunResult): string {
+  if (commandStatus !== undefined) return `exit status ${commandStatus}`;
+  return autorun.some(({ status }) => status !== 0) ? 'not started' : 'not seen to end';
+}
+
+function formatCommand(command: RunCommand, end: string): string {
   const text =
     'arguments' in command
       ? formatCommandLine(command.arguments)
       : 'shell' in command
         ? `-x ${formatCommandLine([command.shell])}`
         : `-f ${formatCommandLine([command.script])}`;
-  return `${text}  (${status === undefined ? 'not seen to end' : `exit status ${status}`})`;
+  return `${text}  (${end})`;
 }
 
 function formatAutorun(scripts: RunResult['autorun']): string | undefined {
   if (scripts.length === 0) return undefined;
   return scripts
-    .map(({ script, status }) => (status === 0 ? script : `${script} (exit status ${status})`))
+    .map(({ script, status }) => {
+      const name = nameOfScript(script);
+      return status === 0 ? name : `${name} (exit status ${status})`;
+    })
     .join(', ');
 }
 
 const PHASES = [
   ['build', 'build'],
   ['cut', 'cut'],
+  ['servers', 'servers'],
   ['boot', 'boot'],
   ['autorun', 'autorun'],
   ['command', 'command'],

@@ -206,6 +206,26 @@ test('a run that has little to say says little', () => {
   `);
 });
 
+test('servers, with their consoles; a script that failed, and a command that so never started', () => {
+  const result = aResult({
+    command: { arguments: ['true'] },
+    autorun: [{ script: '00-mount.sh', status: 1 }],
+    times: { ...aResult().times, servers: 9250 },
+    servers: [
+      { cut: 'nfsd-xfs', number: 1, console: 'console-vm1-nfsd-xfs.log', failure: 'it hung' },
+    ],
+  });
+  const lines = formatRun({ result, files: [], splatLines: [] }, plain);
+  expect(lines).toEqual(
+    expect.arrayContaining([
+      '  servers  nfsd-xfs (VM 1, console-vm1-nfsd-xfs.log): it hung',
+      '  command  true  (not started)',
+      '  autorun  mount.sh (exit status 1)',
+      expect.stringContaining('servers 9.25 s, boot '),
+    ]),
+  );
+});
+
 test('a run that failed before there was a kernel or a VM', () => {
   const result = aResult({ verdict: 'error', status: 125, kernel: undefined, vm: undefined });
   const lines = formatRun({ result, files: [], splatLines: [] }, plain);

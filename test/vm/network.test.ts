@@ -161,7 +161,7 @@ describe.runIf(canMakeNetworks)('VMs on the bridge', () => {
     expect(stderr).toMatchInlineSnapshot(`
       "rapido: error: VM 1 cannot have its network
         - there is no tap device rapido-tap1
-        hint: \`sudo rapido setup-network\` makes the bridge and its taps; --net user (VM_NET=user, NET=user in the VM's section) needs neither
+        hint: \`sudo rapido setup-network\` makes the bridge and a tap for each section [vmN] of rapido.conf, two where there is none; --net user (VM_NET=user, NET=user in the VM's section) needs neither
       "
     `);
     await home.rapido(['cut', 'simple-example'], { env });

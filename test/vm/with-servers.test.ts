@@ -67,6 +67,10 @@ describe('rapido run --with', () => {
     expect(ran.file('console-vm1-failing.log').toString()).toContain('no disk');
     const unknown = await run(['client', '--with', 'no-such', '--', 'true']);
     expect(unknown).toMatchObject({ status: 125 });
+    const twice = ['--with', 'first:3', '--with', 'failing:3'];
+    expect((await run(['client', ...twice, '--', 'true'])).stderr).toContain(
+      '--with: VM 3 is given to first and to failing',
+    );
     const strange = await run(['client', '--with', 'first:x', '--', 'true']);
     expect(strange.stderr).toContain(
       '--with: "first:x" is neither a cut nor a cut with the number',
