@@ -57,18 +57,20 @@ export function resolvePrograms(
   const found = new Set<string>();
   const leftOut: string[] = [];
   const look = (name: string): string | undefined => {
-    const isPath = /^(\.{1,2}|~)\//.test(name);
-    const path = findProgram(isPath ? hostPath(name, cut, conf) : name, searchPath);
+    const path = findProgram(name, searchPath);
     if (path !== undefined) found.add(path);
     return path;
   };
+  /** One that the cut names may be a path from the cut on, or in the user's home. */
+  const lookForOwn = (name: string): string | undefined =>
+    look(/^(\.{1,2}|~)\//.test(name) ? hostPath(name, cut, conf) : name);
   for (const name of new Set([
     ...INIT_BINARIES,
     ...network.binaries,
     ...(cut.cut.binaries ?? []),
   ])) {
     const expanded = requireKeys(name, 'binaries', conf, problems);
-    if (expanded !== undefined && look(expanded) === undefined) {
+    if (expanded !== undefined && lookForOwn(expanded) === undefined) {
       problems.push({ message: `no program ${expanded}`, program: basename(expanded) });
     }
   }
@@ -99,7 +101,8 @@ export function resolvePrograms(
   leftOut.push(...useless);
   for (const name of [...optionalBinaries, ...used]) {
     const expansion = expandKeys(name, conf);
-    if (expansion.unset !== undefined || look(expansion.text) === undefined) leftOut.push(name);
+    if (expansion.unset !== undefined || lookForOwn(expansion.text) === undefined)
+      leftOut.push(name);
   }
   const paths = [...found].sort();
   return {

@@ -10,17 +10,28 @@ export interface ProcessIdentity {
 
 /** @returns undefined when there is no such process, or it is a zombie. */
 export function identifyProcess(pid: number): ProcessIdentity | undefined {
+  const fields = readStat(pid);
+  const [state] = fields;
+  const startTime = fields[19];
+  return state === 'Z' || startTime === undefined ? undefined : { pid, startTime };
+}
+
+/** The fields of /proc/PID/stat from the third, `state`, on (proc(5)); none where there is no such process. */
+function readStat(pid: number): string[] {
   let stat: string;
   try {
     stat = readFileSync(`/proc/${pid}/stat`, 'utf8');
   } catch {
-    return undefined;
+    return [];
   }
   // The second field is the name in parentheses and may itself hold spaces and parentheses.
-  const fields = stat.slice(stat.lastIndexOf(')') + 2).split(' ');
-  const [state] = fields;
-  const startTime = fields[19];
-  return state === 'Z' || startTime === undefined ? undefined : { pid, startTime };
+  return stat.slice(stat.lastIndexOf(')') + 2).split(' ');
+}
+
+/** Whether the process group in the foreground of our terminal (`tpgid`) is ours (`pgrp`). */
+export function isInForeground(): boolean {
+  const [, , processGroup, , , inForeground] = readStat(process.pid);
+  return processGroup !== undefined && processGroup === inForeground;
 }
 
 export function isAlive(identity: ProcessIdentity): boolean {

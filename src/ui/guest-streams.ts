@@ -1,8 +1,9 @@
-import { closeSync, constants, fstatSync, openSync, readFileSync, statSync, write } from 'node:fs';
+import { closeSync, constants, fstatSync, openSync, statSync, write } from 'node:fs';
 import type { Readable } from 'node:stream';
 import { setTimeout as sleep } from 'node:timers/promises';
 import { promisify } from 'node:util';
 import { errorCode } from '../errors.ts';
+import { isInForeground } from '../sys/process-identity.ts';
 
 const writeTo = promisify(write);
 
@@ -81,11 +82,4 @@ export function openGuestInput({ mayBeTerminal = false } = {}): Readable | undef
   } catch {
     return undefined;
   }
-}
-
-/** By proc(5): the process group in the foreground of the terminal, `tpgid`, is that of this process. */
-function isInForeground(): boolean {
-  const stat = readFileSync('/proc/self/stat', 'utf8');
-  const [, , processGroup, , , inForeground] = stat.slice(stat.lastIndexOf(')') + 2).split(' ');
-  return processGroup === inForeground;
 }

@@ -17,7 +17,7 @@ import {
 } from 'node:fs';
 import { dirname, join } from 'node:path';
 import { setTimeout as sleep } from 'node:timers/promises';
-import { describe, expect, it, onTestFinished } from 'vitest';
+import { describe, expect, it, onTestFinished, type TestContext } from 'vitest';
 import { readCpio, readCpioData } from '../../src/cpio/read.ts';
 import { CHANNEL_MODULES, hostKernel, makeKernelTree } from '../support/kernel-tree.ts';
 import { ORDINARY_USER } from '../support/typescript-process.ts';
@@ -91,6 +91,24 @@ const dracutCalls = (home: Workspace): number => {
 /** Names of the files in an image, later layers included. */
 function listImage(path: string): string[] {
   return Array.from(readCpio(readFileSync(path)), (member) => member.path.toString());
+}
+
+/** Does something while rapido's cache directory is a file system of that size. */
+async function withSmallCache(
+  home: Workspace,
+  size: string,
+  context: TestContext,
+  work: (cache: string) => Promise<void>,
+): Promise<void> {
+  if (process.getuid?.() !== 0) context.skip('this test must be root to mount a small tmpfs');
+  const cache = join(home.directory, '.cache');
+  mkdirSync(cache, { recursive: true });
+  execFileSync('mount', ['-t', 'tmpfs', '-o', `size=${size}`, 'tmpfs', cache]);
+  try {
+    await work(cache);
+  } finally {
+    execFileSync('umount', [cache]);
+  }
 }
 
 describe.skipIf(hostKernel() === undefined)('rapido cut', () => {
@@ -511,13 +529,8 @@ describe.skipIf(hostKernel() === undefined)('rapido cut', () => {
   });
 
   it('keeps the previous image and says so when the disk is full', async (context) => {
-    if (process.getuid?.() !== 0)
-      return context.skip('this test must be root to mount a small tmpfs');
     const home = createSmall();
-    const small = join(home.directory, '.cache');
-    mkdirSync(small, { recursive: true });
-    execFileSync('mount', ['-t', 'tmpfs', '-o', 'size=48m', 'tmpfs', small]);
-    try {
+    await withSmallCache(home, '48m', context, async (small) => {
       await home.cut();
       const image = join(home.images, 'small.img');
       const before = readFileSync(image);
@@ -531,27 +544,18 @@ describe.skipIf(hostKernel() === undefined)('rapido cut', () => {
       expect(litter.filter((name) => name.endsWith('.tmp'))).toEqual([]);
       writeFileSync(join(home.directory, 'tree/big'), 'small now');
       await home.cut();
-    } finally {
-      execFileSync('umount', [small]);
-    }
+    });
   });
 
   it('says that the disk is full where dracut finds it so, instead of what dracut makes of that', async (context) => {
-    if (process.getuid?.() !== 0)
-      return context.skip('this test must be root to mount a small tmpfs');
     const home = createSmall();
-    const small = join(home.directory, '.cache');
-    mkdirSync(small, { recursive: true });
-    execFileSync('mount', ['-t', 'tmpfs', '-o', 'size=2m', 'tmpfs', small]);
-    try {
+    await withSmallCache(home, '2m', context, async (small) => {
       const { status, stderr } = await home.rapido(['cut', 'small']);
       expect(status).toBe(1);
       expect(stderr).toContain('rapido: error: no space left on the device\n');
       expect(stderr).toContain(`free some where ${small}/rapido`);
       expect(stderr).not.toContain('failed');
-    } finally {
-      execFileSync('umount', [small]);
-    }
+    });
   });
 
   it('can be run twice at once for the same target', async () => {

@@ -46,21 +46,21 @@ describe('a run in which the guest misbehaves', () => {
       args: ['simple-example', '--', 'bash', '-c', 'kill -KILL $$'],
       verdict: 'fail',
       status: 137,
-      reason: 'killed by SIGKILL',
+      reason: 'status 137, which stands for "killed by SIGKILL"',
     },
     {
       name: 'a command that crashes has 128 and the signal: 139',
       args: ['simple-example', '--', 'bash', '-c', 'kill -SEGV $$'],
       verdict: 'fail',
       status: 139,
-      reason: 'killed by SIGSEGV',
+      reason: 'status 139, which stands for "killed by SIGSEGV"',
     },
     {
       name: 'a command that kills its whole process group hits nobody but itself: 143',
       args: ['simple-example', '--', 'bash', '-c', 'kill 0; sleep 600'],
       verdict: 'fail',
       status: 143,
-      reason: 'killed by SIGTERM',
+      reason: 'status 143, which stands for "killed by SIGTERM"',
     },
     {
       name: 'a command that kills all processes but PID 1 loses its output, and so its success',
@@ -100,7 +100,7 @@ describe('a run in which the guest misbehaves', () => {
       args: ['simple-example', '--', 'tail', '/dev/zero'],
       verdict: 'fail',
       status: 137,
-      reason: 'killed by SIGKILL',
+      reason: 'status 137, which stands for "killed by SIGKILL"',
     },
     {
       name: 'a process that is killed for want of memory is a splat, though the command succeeds',
