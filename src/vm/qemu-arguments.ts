@@ -84,14 +84,17 @@ function console(plan: VmPlan): string[] {
   }
   return [
     ...['-chardev', `stdio,id=${CONSOLE_ID},mux=on,signal=off,logfile=${logFile}`],
-    ...['-serial', `chardev:${CONSOLE_ID}`, '-mon', `chardev=${CONSOLE_ID},mode=readline`],
+    ...['-serial', `chardev:${CONSOLE_ID}`, '-monitor', `chardev:${CONSOLE_ID}`],
   ];
 }
 
-/** rapido hears of the VM's end on its own QMP monitor; other processes may use the socket. */
+/**
+ * rapido hears of the VM's end on its own QMP monitor; other processes may use the socket. `-mon` would do
+ * the same, but QEMU 11.1 warns that it is deprecated.
+ */
 function monitors(plan: VmPlan): string[] {
   return [
-    ...[...socket('events', QEMU_FD.events), '-mon', 'chardev=events,mode=control'],
+    ...[...socket('events', QEMU_FD.events), '-qmp', 'chardev:events'],
     ...['-qmp', `unix:${escapeComma(plan.monitorSocket)},server=on,wait=off`],
   ];
 }

@@ -49,9 +49,9 @@ test('at a terminal, with KVM', () => {
     -no-reboot
     -chardev stdio,id=console,mux=on,signal=off,logfile=/state/vm1/console.log
     -serial chardev:console
-    -mon chardev=console,mode=readline
+    -monitor chardev:console
     -chardev socket,id=events,fd=3
-    -mon chardev=events,mode=control
+    -qmp chardev:events
     -qmp unix:/run/vm1.qmp,server=on,wait=off
     -device virtio-serial-pci,id=rapido-ports
     -chardev socket,id=control,fd=4
@@ -182,9 +182,9 @@ test('aarch64', () => {
     -no-reboot
     -chardev stdio,id=console,mux=on,signal=off,logfile=/state/vm1/console.log
     -serial chardev:console
-    -mon chardev=console,mode=readline
+    -monitor chardev:console
     -chardev socket,id=events,fd=3
-    -mon chardev=events,mode=control
+    -qmp chardev:events
     -qmp unix:/run/vm1.qmp,server=on,wait=off
     -chardev socket,id=control,fd=4
     -serial chardev:control

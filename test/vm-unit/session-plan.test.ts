@@ -21,7 +21,7 @@ const commandLine = (...changes: Parameters<typeof plan>): string[] =>
     .filter((line) => !line.startsWith('-append'));
 
 const channelsOf = (lines: readonly string[]): string[] =>
-  lines.filter((line) => /^-(chardev|serial|device|mon|virtfs)/.test(line));
+  lines.filter((line) => /^-(chardev|serial|device|qmp chardev|virtfs)/.test(line));
 
 describe('what the kernel is told for a run', () => {
   test('to end at the first oops, to stamp every line, and to answer to sysrq and NMI', () => {
@@ -97,7 +97,7 @@ describe('what QEMU has beside the console', () => {
         "-chardev socket,id=console,fd=5",
         "-serial chardev:console",
         "-chardev socket,id=events,fd=3",
-        "-mon chardev=events,mode=control",
+        "-qmp chardev:events",
         "-device virtio-serial-pci,id=rapido-ports",
         "-chardev socket,id=control,fd=4",
         "-device virtserialport,chardev=control,name=org.rapido.control",
@@ -123,7 +123,7 @@ describe('what QEMU has beside the console', () => {
         "-chardev socket,id=console,fd=5",
         "-serial chardev:console",
         "-chardev socket,id=events,fd=3",
-        "-mon chardev=events,mode=control",
+        "-qmp chardev:events",
         "-chardev socket,id=control,fd=4",
         "-serial chardev:control",
         "-chardev socket,id=stdout,fd=6",
