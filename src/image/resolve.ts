@@ -17,9 +17,10 @@ import { resolveNetwork } from './resolve-network.ts';
 import { resolveDracut, resolvePrograms } from './resolve-programs.ts';
 import type { Problem, ResolveRequest } from './resolve-request.ts';
 import { resolveZram } from './resolve-zram.ts';
-import { mayBootSystemd, SYSTEMD_DRACUT_MODULE } from './systemd.ts';
+import { mayBootSystemd, systemdDracutModules, systemdUnits } from './systemd.ts';
 import { readTerminfo } from './terminfo.ts';
 import { type StartedListing, startListing } from './tree-listing.ts';
+import { dracutLibrary } from './userspace-layer.ts';
 
 export interface ResolvedImage {
   plan: ImagePlan;
@@ -57,6 +58,7 @@ export function resolveImage(request: ResolveRequest): ResolvedImage {
 
   const { cut, conf, kernel, directories } = request;
   const resources = cut.cut.resources ?? {};
+  const hasSystemd = mayBootSystemd(cut.cut.init, network.netConf);
   const plan: ImagePlan = {
     version: 1,
     output: request.output,
@@ -81,9 +83,10 @@ export function resolveImage(request: ResolveRequest): ResolvedImage {
       ...dracut,
       modules: [
         'bash',
-        ...(mayBootSystemd(cut.cut.init, network.netConf) ? [SYSTEMD_DRACUT_MODULE] : []),
+        ...(hasSystemd ? systemdDracutModules(dracutLibrary(dracut)) : []),
         ...(cut.cut.dracut?.modules ?? []),
       ],
+      brought: hasSystemd ? systemdUnits() : [],
       install: programs.install,
       extraArguments: [...(cut.cut.dracut?.args ?? []), ...conf.get('DRACUT_EXTRA_ARGS')],
     },

@@ -1,11 +1,28 @@
 import { join } from 'node:path';
+import { findProgram, SYSTEM_DIRECTORIES } from '../host/programs.ts';
 import type { NetConf } from '../net/net-conf.ts';
-import { isExecutableFile } from '../sys/stat.ts';
+import { isExecutableFile, isFile, listIfReachable } from '../sys/stat.ts';
 import type { OverlayEntry } from './overlay-entry.ts';
 import type { Problem } from './resolve-request.ts';
 
-/** dracut's module, which brings systemd, its journal, udev and the units that all systems have. */
-export const SYSTEMD_DRACUT_MODULE = 'systemd';
+/**
+ * dracut's modules that bring systemd and what every system under it has: the journal, udev, and the services that
+ * apply tmpfiles.d(5), sysctl.d(5) and modules-load.d(5). In dracut 059 the first brings it all, in 106 only PID 1.
+ */
+const DRACUT_MODULES = [
+  'systemd',
+  ...['systemd-journald', 'systemd-udevd', 'systemd-tmpfiles', 'systemd-sysctl'],
+  'systemd-modules-load',
+];
+
+/** Programs of those modules and the units that run them. */
+const SERVICES = [
+  { program: 'systemd-journald', unit: 'systemd-journald.service' },
+  { program: 'systemd-udevd', unit: 'systemd-udevd.service' },
+  { program: 'systemd-tmpfiles', unit: 'systemd-tmpfiles-setup.service' },
+  { program: 'systemd-sysctl', unit: 'systemd-sysctl.service' },
+  { program: 'systemd-modules-load', unit: 'systemd-modules-load.service' },
+];
 
 /** Kernel modules that it looks for. */
 export const SYSTEMD_DRIVERS = ['autofs4', 'unix'];
@@ -18,6 +35,23 @@ function findInSystemd(name: string): string | undefined {
   return SYSTEMD_DIRECTORIES.map((directory) => join(directory, name)).find(isExecutableFile);
 }
 
+/**
+ * The dracut modules that bring systemd, as far as this dracut has them: releases before 054 have only the first.
+ * @param library dracut's directory, with its modules.d
+ */
+export function systemdDracutModules(library: string): string[] {
+  const known = listIfReachable(join(library, 'modules.d')).map((name) => name.replace(/^\d+/, ''));
+  return DRACUT_MODULES.filter((name, index) => index === 0 || known.includes(name));
+}
+
+/** Host paths of the unit files that those modules must bring. */
+export function systemdUnits(): string[] {
+  return SERVICES.flatMap(({ unit }) => {
+    const paths = SYSTEMD_DIRECTORIES.map((directory) => join(directory, 'system', unit));
+    return paths.find(isFile) ?? [];
+  });
+}
+
 /** Whether PID 1 of a VM with the image may become systemd: by its cut, or by the VM's network files. */
 export function mayBootSystemd(init: 'systemd' | undefined, netConf: NetConf): boolean {
   return init === 'systemd' || netConf.size > 0;
@@ -25,8 +59,15 @@ export function mayBootSystemd(init: 'systemd' | undefined, netConf: NetConf): b
 
 /** @param key what of a cut or of the conf asks for it */
 export function requireSystemd(key: string, problems: Problem[]): void {
-  if (findInSystemd('systemd') !== undefined) return;
-  problems.push({ message: `${key}: there is no systemd on this host`, program: 'systemctl' });
+  if (findInSystemd('systemd') === undefined) {
+    problems.push({ message: `${key}: there is no systemd on this host`, program: 'systemctl' });
+    return;
+  }
+  for (const { program } of SERVICES) {
+    if ((findInSystemd(program) ?? findProgram(program, SYSTEM_DIRECTORIES)) !== undefined)
+      continue;
+    problems.push({ message: `${key}: there is no ${program} on this host`, program });
+  }
 }
 
 /** What sets up the network by files of VM_NET_CONF: paths, for the image to have. */
@@ -66,6 +107,8 @@ export function systemdEntries(service: Buffer): OverlayEntry[] {
     ),
     // It would look for partitions of this host's kind on disks that are to be tested.
     { path: '/etc/systemd/system-generators/systemd-gpt-auto-generator', target: '/dev/null' },
+    // systemd copies it for its services, and warns if it is missing.
+    file('/etc/os-release', 'NAME=rapido\nID=rapido\nPRETTY_NAME=rapido\n'),
     file('/etc/passwd', formatPasswd()),
     file('/etc/group', formatGroup()),
   ];
@@ -103,8 +146,8 @@ export function networkdEntries(netConf: NetConf, service: Buffer, wait: Buffer)
 /** Those that its units and rules name, beside the two that every system has. */
 const USERS = ['systemd-journal', 'systemd-network'];
 const GROUPS = [
-  ...['adm', 'audio', 'cdrom', 'dialout', 'disk', 'input', 'kmem', 'kvm', 'lp', 'render', 'sgx'],
-  ...['tape', 'users', 'utmp', 'video', 'wheel', ...USERS],
+  ...['adm', 'audio', 'cdrom', 'clock', 'dialout', 'disk', 'input', 'kmem', 'kvm', 'lp', 'render'],
+  ...['sgx', 'tape', 'users', 'utmp', 'video', 'wheel', ...USERS],
 ];
 const FIRST_ID = 900;
 

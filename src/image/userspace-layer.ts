@@ -32,6 +32,8 @@ export interface PlannedUserspace {
   local: boolean;
   /** dracut modules. */
   modules: readonly string[];
+  /** Host paths of files that the modules must bring. */
+  brought: readonly string[];
   /** Absolute host paths of what it copies; libraries follow by themselves. */
   install: readonly string[];
   /** Arguments of the cut and of DRACUT_EXTRA_ARGS, as they are. */
@@ -201,7 +203,9 @@ function inspectUserspace(inspection: Inspection): UserspaceRecord {
   const paths = new Set(members.map(({ path }) => path));
   const isThere = (path: string): boolean => paths.has(resolveGuestPath(path, links));
   // dracut keeps a link to a directory as it is, and installs where it leads to.
-  const absent = plan.install.filter((path) => !isThere(path) && !isThere(realDirectory(path)));
+  const absent = [...plan.install, ...plan.brought].filter(
+    (path) => !isThere(path) && !isThere(realDirectory(path)),
+  );
   if (absent.length > 0) {
     throw new UserError('dracut left out what it was asked to install', {
       problems: [...absent, ...complaintsOf(inspection.said)],
@@ -276,9 +280,17 @@ function readInstallLog(directory: string): string[] {
     .filter((path) => path.startsWith('/') && lstatIfReachable(path)?.isDirectory() === false);
 }
 
+/** The directory with dracut's functions and its modules.d. */
+export function dracutLibrary({
+  dracut,
+  local,
+}: Pick<PlannedUserspace, 'dracut' | 'local'>): string {
+  return local ? dirname(dracut) : '/usr/lib/dracut';
+}
+
 /** The scripts of dracut itself and of the modules that took part: another version, another image. */
 function dracutOwnFiles(plan: PlannedUserspace, paths: ReadonlySet<string>): string[] {
-  const library = plan.local ? dirname(plan.dracut) : '/usr/lib/dracut';
+  const library = dracutLibrary(plan);
   // A module may pull in any other.
   const moduleDirectories = listIfReachable(join(library, 'modules.d')).map((name) =>
     join(library, 'modules.d', name),

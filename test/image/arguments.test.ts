@@ -23,6 +23,7 @@ describe('the dracut command line', () => {
         dracut: '/usr/bin/dracut',
         local: false,
         modules: ['bash', 'base'],
+        brought: [],
         install: ['/bin/cat', '/bin/ls'],
         extraArguments: ['--debug'],
       },
