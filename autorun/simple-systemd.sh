@@ -1,5 +1,6 @@
 #!/bin/bash
-# Ends well only if systemd is PID 1, has come to the end of its boot, and no unit of it has failed.
+# Succeeds only if systemd is PID 1, has finished its boot, no unit of it has failed, and the journal, udev,
+# tmpfiles.d(5) and sysctl.d(5) work.
 set -eu
 
 # shellcheck source=/dev/null
@@ -21,5 +22,22 @@ if [[ $state == degraded ]]; then
 	systemctl --no-pager --failed
 	die 'a unit has failed'
 fi
+
+for unit in systemd-journald systemd-udevd systemd-tmpfiles-setup; do
+	systemctl --quiet is-active "$unit" || die "$unit is $(systemctl is-active "$unit")"
+done
+[[ -n $(journalctl --quiet --no-pager --output=cat --lines=1 _PID=1) ]] ||
+	die 'the journal has no message of systemd'
+udevadm control --ping || die 'systemd-udevd does not answer'
+[[ -d /run/user ]] || die 'systemd-tmpfiles has not made /run/user'
+# Files of the cut simple-systemd itself, which other cuts need not have.
+if [[ -e /etc/tmpfiles.d/simple-systemd.conf ]]; then
+	[[ -e /run/simple-systemd ]] || die '/etc/tmpfiles.d was not applied'
+fi
+if [[ -e /etc/sysctl.d/simple-systemd.conf ]]; then
+	read -r applied < /proc/sys/fs/lease-break-time
+	((applied == 44)) || die "/etc/sysctl.d was not applied: fs.lease-break-time is $applied"
+fi
+
 echo "$(systemctl --version | head -1), $state: $(systemctl list-units --no-legend --state=active | wc -l) units are active"
 [[ ! -t 0 ]] || echo 'systemctl and journalctl are here; shutdown or exit ends the VM.'

@@ -15,5 +15,10 @@ export default defineCut({
     ...['udevadm', 'busctl', 'vi', 'less', 'strace', 'ip', 'lsblk', 'clear'],
   ],
   init: 'systemd',
+  contents: {
+    // For the script to see that they are applied. The kernel's own value is 45 seconds.
+    '/etc/tmpfiles.d/simple-systemd.conf': 'f /run/simple-systemd 0644 root root - applied\n',
+    '/etc/sysctl.d/simple-systemd.conf': 'fs.lease-break-time = 44\n',
+  },
   autorun: ['simple-systemd.sh'],
 });

@@ -85,4 +85,27 @@ describe('simple-systemd', () => {
     });
     expect(ran.file('console.log').toString()).toMatch(/broken\.service.*failed.*Breaks/);
   });
+
+  it('fails where there is no journal', async () => {
+    // An empty file masks a unit.
+    const masked = ['.service', '.socket', '-audit.socket', '-dev-log.socket'].map(
+      (name) => `/etc/systemd/system/systemd-journald${name}`,
+    );
+    const cut = addCut(
+      home,
+      'no-journal',
+      {
+        binaries: ['sh', 'systemctl', 'head', 'wc'],
+        init: 'systemd',
+        contents: Object.fromEntries(masked.map((path) => [path, ''])),
+      },
+      { 'simple-systemd.sh': readFileSync(join(CHECKOUT, 'autorun/simple-systemd.sh'), 'utf8') },
+    );
+    const ran = await run([cut]);
+    expect(ran.result).toMatchObject({
+      verdict: 'fail',
+      reason: 'autorun script simple-systemd.sh failed with status 1',
+    });
+    expect(ran.file('console.log').toString()).toContain('systemd-journald is inactive');
+  });
 });
