@@ -21,10 +21,16 @@ import { packageOf } from '../../src/host/distribution.ts';
 const PROJECT = fileURLToPath(new URL('../..', import.meta.url));
 
 /** What the script itself calls; PATH holds nothing else of this machine. */
-const REAL_PROGRAMS = 'cat chown env find ln mkdir node readlink sed stat touch'.split(' ');
+const REAL_PROGRAMS = 'cat chmod chown env find ln mkdir node readlink sed stat touch'.split(' ');
 
-/** What rapido needs, by the package that brings it on Debian. */
-const DEBIAN: Readonly<Record<string, readonly string[]>> = {
+/** Programs by the package that brings them. */
+type Packages = Readonly<Record<string, readonly string[]>>;
+
+/**
+ * What rapido and its tests need, as Debian 12 and 13 have it (`apt-file search`), beside what setup itself runs.
+ * What has a slash is no program: the kernel, its source.
+ */
+const DEBIAN: Packages = {
   'qemu-system-x86': ['qemu-system-x86_64'],
   'dracut-core': ['dracut'],
   kmod: ['modprobe'],
@@ -36,7 +42,9 @@ const DEBIAN: Readonly<Record<string, readonly string[]>> = {
   zstd: ['zstd'],
   bash: ['bash'],
   iproute2: ['ip', 'ss'],
+  'linux-image-amd64': ['/boot/vmlinuz-6.1.0', '/lib/modules/6.1.0/modules.dep'],
   bsdutils: ['script'],
+  git: ['git'],
   shellcheck: ['shellcheck'],
   bzip2: ['bzip2'],
   lz4: ['lz4'],
@@ -47,6 +55,7 @@ const DEBIAN: Readonly<Record<string, readonly string[]>> = {
   'vim-tiny': ['vi'],
   bc: ['bc'],
   systemd: ['systemctl', 'networkctl'],
+  udev: ['udevadm'],
   dmsetup: ['dmsetup'],
   xfsprogs: ['mkfs.xfs'],
   'btrfs-progs': ['mkfs.btrfs'],
@@ -68,8 +77,111 @@ const DEBIAN: Readonly<Record<string, readonly string[]>> = {
   'open-iscsi': ['iscsid'],
   'dropbear-bin': ['dropbear'],
   'openssh-client': ['ssh'],
+  'linux-source': ['/usr/src/linux-source-6.1.tar.xz'],
+  debootstrap: ['debootstrap'],
 };
-const NEEDED = Object.values(DEBIAN).flat();
+const isProgram = (name: string): boolean => !name.includes('/');
+const NEEDED = Object.values(DEBIAN).flat().filter(isProgram);
+
+/**
+ * The same in Fedora 43 (`dnf repoquery --list`). A path as a name is for dnf the package that has it, here
+ * util-linux-script; until Fedora 42 that was util-linux.
+ */
+const FEDORA: Packages = {
+  'qemu-system-x86-core': ['qemu-system-x86_64'],
+  dracut: ['dracut'],
+  kmod: ['modprobe'],
+  'util-linux': ['setpriv', 'setsid', 'flock', 'dmesg', 'mount', 'column'],
+  'procps-ng': ['ps'],
+  cpio: ['cpio'],
+  xz: ['xz'],
+  zstd: ['zstd'],
+  bash: ['bash'],
+  iproute: ['ip', 'ss'],
+  'kernel-core': ['/lib/modules/6.17.0/vmlinuz'],
+  'kernel-modules': ['/lib/modules/6.17.0/kernel/fs/9p/9p.ko.xz'],
+  '/usr/bin/script': ['script'],
+  git: ['git'],
+  ShellCheck: ['shellcheck'],
+  bzip2: ['bzip2'],
+  lz4: ['lz4'],
+  gcc: ['gcc'],
+  bsdcpio: ['bsdcpio'],
+  libxml2: ['xmllint'],
+  'vim-minimal': ['vi'],
+  bc: ['bc'],
+  systemd: ['systemctl'],
+  'systemd-udev': ['udevadm'],
+  'systemd-networkd': ['networkctl'],
+  'device-mapper': ['dmsetup'],
+  xfsprogs: ['mkfs.xfs'],
+  'btrfs-progs': ['mkfs.btrfs'],
+  exfatprogs: ['mkfs.exfat'],
+  'f2fs-tools': ['mkfs.f2fs'],
+  udftools: ['mkudffs'],
+  rsync: ['rsync'],
+  dnsmasq: ['dnsmasq'],
+  busybox: ['busybox'],
+  samba: ['smbd'],
+  'samba-common-tools': ['smbpasswd'],
+  'cifs-utils': ['mount.cifs'],
+  'nfs-utils': ['exportfs', 'mount.nfs'],
+  rpcbind: ['rpcbind'],
+  iputils: ['ping'],
+  'scsi-target-utils': ['tgtd'],
+  'iscsi-initiator-utils': ['iscsid'],
+  dropbear: ['dropbear'],
+  'openssh-clients': ['ssh'],
+};
+
+/**
+ * The same in openSUSE Tumbleweed (the spec files of Factory), which has no dropbear. systemd-networkd is provided
+ * as systemd-network, too, as it is called in Leap 15.6.
+ */
+const OPENSUSE: Packages = {
+  'qemu-x86': ['qemu-system-x86_64'],
+  dracut: ['dracut'],
+  kmod: ['modprobe'],
+  'util-linux': ['setpriv', 'setsid', 'flock', 'dmesg', 'mount', 'column', 'script'],
+  procps: ['ps'],
+  cpio: ['cpio'],
+  xz: ['xz'],
+  zstd: ['zstd'],
+  bash: ['bash'],
+  iproute2: ['ip', 'ss'],
+  'kernel-default': ['/lib/modules/6.17.0/vmlinuz'],
+  git: ['git'],
+  ShellCheck: ['shellcheck'],
+  bzip2: ['bzip2'],
+  lz4: ['lz4'],
+  gcc: ['gcc'],
+  bsdtar: ['bsdcpio'],
+  'libxml2-tools': ['xmllint'],
+  'vim-small': ['vi'],
+  bc: ['bc'],
+  systemd: ['systemctl'],
+  udev: ['udevadm'],
+  'systemd-network': ['networkctl'],
+  'device-mapper': ['dmsetup'],
+  xfsprogs: ['mkfs.xfs'],
+  btrfsprogs: ['mkfs.btrfs'],
+  exfatprogs: ['mkfs.exfat'],
+  'f2fs-tools': ['mkfs.f2fs'],
+  udftools: ['mkudffs'],
+  rsync: ['rsync'],
+  dnsmasq: ['dnsmasq'],
+  busybox: ['busybox'],
+  samba: ['smbd'],
+  'samba-client': ['smbpasswd'],
+  'cifs-utils': ['mount.cifs'],
+  'nfs-kernel-server': ['exportfs'],
+  'nfs-client': ['mount.nfs'],
+  rpcbind: ['rpcbind'],
+  iputils: ['ping'],
+  tgt: ['tgtd'],
+  'open-iscsi': ['iscsid'],
+  'openssh-clients': ['ssh'],
+};
 
 const machines: string[] = [];
 afterEach(() => {
@@ -141,36 +253,56 @@ case $1 in
   run) mkdir -p dist/types/src && touch dist/cli.js dist/types/src/index.d.ts ;;
 esac`;
 
-/** Installs the programs of DEBIAN; refuses the packages named in `refused`. */
-function installApt(machine: string, refused: readonly string[] = []): void {
-  const packages = Object.entries(DEBIAN).map(([name, programs]) => {
-    const install = programs.map((it) => `echo '#!/bin/sh' >"$MACHINE/bin/${it}"; chmod_x ${it}`);
-    return `${name}) ${install.join('; ')} ;;`;
-  });
+/** A package manager that installs what the packages have, and nothing if one of them is unknown or refused. */
+function installManager(
+  machine: string,
+  name: 'apt-get' | 'dnf' | 'zypper',
+  packages: Packages,
+  refused: readonly string[] = [],
+): void {
+  const known = Object.keys(packages).filter((it) => !refused.includes(it));
+  const cases = Object.entries(packages).map(
+    ([it, files]) => `${it}) files='${files.join(' ')}' ;;`,
+  );
   program(
     machine,
-    'apt-get',
+    name,
     `
-chmod_x() { ${realProgram('chmod')} +x "$MACHINE/bin/$1"; }
-[ ! -t 0 ] && [ "$DEBIAN_FRONTEND" = noninteractive ] || exit 1
+set -e
+[ ! -t 0 ]
+[ ${name} != apt-get ] || [ "$DEBIAN_FRONTEND" = noninteractive ]
 names=
 takes_value=false
 for argument in "$@"; do
   if $takes_value; then takes_value=false; continue; fi
   case $argument in
     -o) takes_value=true ;;
-    -* | install) ;;
+    -* | install | update) ;;
     *) names="$names $argument" ;;
   esac
 done
-echo "$1:$names" | sed 's/update: update/update/' >>"$MACHINE/log"
+case " $* " in
+  *' update '*) echo update >>"$MACHINE/log"; exit ;;
+esac
+echo "install:$names" >>"$MACHINE/log"
+[ -n "$names" ] || { echo 'nothing to install' >&2; exit 1; }
 for name in $names; do
-  case $name in ${refused.join(' | ') || 'none'}) echo "E: Unable to locate package $name" >&2; exit 100 ;; esac
+  case $name in ${known.join(' | ')}) ;; *) echo "no package $name" >&2; exit 100 ;; esac
 done
 for name in $names; do
-  case $name in ${packages.join('\n')} esac
+  case $name in ${cases.join('\n')} esac
+  for file in $files; do
+    case $file in /*) file=$MACHINE$file ;; *) file=$MACHINE/bin/$file ;; esac
+    mkdir -p "\${file%/*}"
+    echo '#!/bin/sh' >"$file"
+    chmod +x "$file"
+  done
 done`,
   );
+}
+
+function installApt(machine: string, refused: readonly string[] = []): void {
+  installManager(machine, 'apt-get', DEBIAN, refused);
 }
 
 function installKernel(machine: string): void {
@@ -320,16 +452,16 @@ describe('scripts/setup --dry-run', () => {
     };
     const suse = 'ID="opensuse-tumbleweed"\nID_LIKE="opensuse suse"';
     expect(await commandFor('ID=ubuntu\nID_LIKE=debian', 'x86_64')).toMatchInlineSnapshot(
-      `"apt-get update && apt-get install -y --no-install-recommends qemu-system-x86 dracut-core kmod util-linux mount procps cpio xz-utils zstd bash iproute2 linux-image-generic bsdutils shellcheck build-essential libarchive-tools bzip2 lz4 bsdextrautils libxml2-utils vim-tiny bc systemd dmsetup xfsprogs btrfs-progs exfatprogs f2fs-tools udftools rsync dnsmasq-base udhcpc busybox iputils-ping tgt open-iscsi dropbear-bin openssh-client samba samba-common-bin cifs-utils nfs-kernel-server nfs-common rpcbind"`,
+      `"apt-get update && apt-get install -y --no-install-recommends qemu-system-x86 dracut-core kmod util-linux mount procps cpio xz-utils zstd bash iproute2 linux-image-generic bsdutils git shellcheck build-essential libarchive-tools bzip2 lz4 bsdextrautils libxml2-utils vim-tiny bc systemd udev dmsetup xfsprogs btrfs-progs exfatprogs f2fs-tools udftools rsync dnsmasq-base udhcpc busybox iputils-ping tgt open-iscsi dropbear-bin openssh-client samba samba-common-bin cifs-utils nfs-kernel-server nfs-common rpcbind debootstrap"`,
     );
     expect(await commandFor('ID=debian', 'aarch64')).toMatchInlineSnapshot(
-      `"apt-get update && apt-get install -y --no-install-recommends qemu-system-arm dracut-core kmod util-linux mount procps cpio xz-utils zstd bash iproute2 linux-image-arm64 bsdutils shellcheck build-essential libarchive-tools bzip2 lz4 bsdextrautils libxml2-utils vim-tiny bc systemd dmsetup xfsprogs btrfs-progs exfatprogs f2fs-tools udftools rsync dnsmasq-base udhcpc busybox iputils-ping tgt open-iscsi dropbear-bin openssh-client samba samba-common-bin cifs-utils nfs-kernel-server nfs-common rpcbind"`,
+      `"apt-get update && apt-get install -y --no-install-recommends qemu-system-arm dracut-core kmod util-linux mount procps cpio xz-utils zstd bash iproute2 linux-image-arm64 bsdutils git shellcheck build-essential libarchive-tools bzip2 lz4 bsdextrautils libxml2-utils vim-tiny bc systemd udev dmsetup xfsprogs btrfs-progs exfatprogs f2fs-tools udftools rsync dnsmasq-base udhcpc busybox iputils-ping tgt open-iscsi dropbear-bin openssh-client samba samba-common-bin cifs-utils nfs-kernel-server nfs-common rpcbind debootstrap"`,
     );
     expect(await commandFor('ID=fedora', 'x86_64')).toMatchInlineSnapshot(
-      `"dnf install -y --setopt=install_weak_deps=False qemu-system-x86-core dracut kmod util-linux procps-ng cpio xz zstd bash iproute kernel-core kernel-modules ShellCheck gcc bsdcpio bzip2 lz4 libxml2 vim-minimal bc systemd systemd-networkd device-mapper xfsprogs btrfs-progs exfatprogs f2fs-tools udftools rsync dnsmasq busybox iputils scsi-target-utils iscsi-initiator-utils dropbear openssh-clients samba samba-common-tools cifs-utils nfs-utils rpcbind"`,
+      `"dnf install -y --setopt=install_weak_deps=False qemu-system-x86-core dracut kmod util-linux procps-ng cpio xz zstd bash iproute kernel-core kernel-modules /usr/bin/script git ShellCheck gcc bsdcpio bzip2 lz4 libxml2 vim-minimal bc systemd systemd-udev systemd-networkd device-mapper xfsprogs btrfs-progs exfatprogs f2fs-tools udftools rsync dnsmasq busybox iputils scsi-target-utils iscsi-initiator-utils dropbear openssh-clients samba samba-common-tools cifs-utils nfs-utils rpcbind"`,
     );
     expect(await commandFor(suse, 'aarch64')).toMatchInlineSnapshot(
-      `"zypper --non-interactive install --no-recommends qemu-arm dracut kmod util-linux procps cpio xz zstd bash iproute2 kernel-default ShellCheck gcc bsdtar bzip2 lz4 libxml2-tools vim-small bc systemd systemd-network device-mapper xfsprogs btrfsprogs exfatprogs f2fs-tools udftools rsync dnsmasq busybox iputils tgt open-iscsi dropbear openssh-clients samba cifs-utils nfs-kernel-server nfs-client rpcbind"`,
+      `"zypper --non-interactive install --no-recommends qemu-arm dracut kmod util-linux procps cpio xz zstd bash iproute2 kernel-default git ShellCheck gcc bsdtar bzip2 lz4 libxml2-tools vim-small bc systemd udev systemd-network device-mapper xfsprogs btrfsprogs exfatprogs f2fs-tools udftools rsync dnsmasq busybox iputils tgt open-iscsi openssh-clients samba samba-client cifs-utils nfs-kernel-server nfs-client rpcbind"`,
     );
   });
 
@@ -345,6 +477,32 @@ describe('scripts/setup --dry-run', () => {
       const named = NEEDED.map((name) => packageOf(name, manager)).filter((it) => it !== undefined);
       for (const name of named) expect(stdout).toContain(`would install ${name}: `);
       expect(named).not.toEqual([]);
+    },
+  );
+});
+
+describe('scripts/setup --dev on a bare', () => {
+  it.each([
+    ['Debian', 'ID=debian', 'apt-get', DEBIAN],
+    ['Fedora', 'ID=fedora', 'dnf', FEDORA],
+    ['openSUSE', 'ID="opensuse-tumbleweed"\nID_LIKE="opensuse suse"', 'zypper', OPENSUSE],
+  ] as const)(
+    '%s installs all that this distribution has, by its names',
+    async (_, osRelease, manager, packages) => {
+      const lacks = [...NEEDED, 'kernel-source'];
+      const machine = describeMachine({ osRelease, lacks, kernel: false });
+      installManager(machine, manager, packages);
+      const outcome = await setup(machine, ['--dev']);
+      expect(outcome).toMatchObject({ status: 0, stderr: '' });
+      const installed = outcome.log.flatMap(
+        (line) => /^install: (.*)$/.exec(line)?.[1]?.split(' ') ?? [],
+      );
+      const brought = [...new Set(installed)].flatMap((name) => packages[name] ?? []);
+      const wanted = Object.values(packages).flat();
+      expect(wanted.filter((it) => !brought.includes(it))).toEqual([]);
+      // All at once, which fails if one of the names is wrong.
+      expect(outcome.log.filter((line) => line.startsWith('install:'))).toHaveLength(1);
+      expect(await setup(machine, ['--dev'])).toEqual({ ...SILENT, log: outcome.log });
     },
   );
 });
