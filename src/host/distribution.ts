@@ -45,109 +45,99 @@ export function parseOsRelease(text: string): Distribution {
   };
 }
 
-const NFS_SERVER_PACKAGES = {
-  apt: 'nfs-kernel-server',
-  zypper: 'nfs-kernel-server',
-  dnf: 'nfs-utils',
-} as const;
-const NFS_CLIENT_PACKAGES = { apt: 'nfs-common', zypper: 'nfs-client', dnf: 'nfs-utils' } as const;
+type Packages = string | Readonly<Record<PackageManager, string | undefined>>;
+
+const QEMU_X86 = { apt: 'qemu-system-x86', zypper: 'qemu-x86', dnf: 'qemu-system-x86-core' };
+const QEMU_ARM = { apt: 'qemu-system-arm', zypper: 'qemu-arm', dnf: 'qemu-system-aarch64-core' };
+const BTRFS_PROGS = { apt: 'btrfs-progs', zypper: 'btrfsprogs', dnf: 'btrfs-progs' };
+const PROCPS = { apt: 'procps', zypper: 'procps', dnf: 'procps-ng' };
+const ISCSI = { apt: 'open-iscsi', zypper: 'open-iscsi', dnf: 'iscsi-initiator-utils' };
+const NFS_SERVER = { apt: 'nfs-kernel-server', zypper: 'nfs-kernel-server', dnf: 'nfs-utils' };
+const NFS_CLIENT = { apt: 'nfs-common', zypper: 'nfs-client', dnf: 'nfs-utils' };
 
 /**
- * Packages by the program they bring, where the package is not simply called like the program.
- * One name serves all distributions unless they differ.
+ * Programs by the package that brings them: of Debian 12 and 13, openSUSE Leap 15.6 and Tumbleweed, Fedora 41 to 43.
+ * One name serves all distributions unless they differ; undefined: their own repositories do not have it.
  */
-const PACKAGES: Readonly<Record<string, string | Partial<Record<PackageManager, string>>>> = {
-  'qemu-system-x86_64': { apt: 'qemu-system-x86', zypper: 'qemu-x86', dnf: 'qemu-system-x86-core' },
-  'qemu-system-aarch64': {
-    apt: 'qemu-system-arm',
-    zypper: 'qemu-arm',
-    dnf: 'qemu-system-aarch64-core',
-  },
-  dracut: { apt: 'dracut-core', zypper: 'dracut', dnf: 'dracut' },
-  setpriv: 'util-linux',
-  setsid: 'util-linux',
-  flock: 'util-linux',
-  mount: { apt: 'mount', zypper: 'util-linux', dnf: 'util-linux' },
-  umount: { apt: 'mount', zypper: 'util-linux', dnf: 'util-linux' },
-  mountpoint: 'util-linux',
-  losetup: { apt: 'mount', zypper: 'util-linux', dnf: 'util-linux' },
-  blkid: 'util-linux',
-  lsblk: 'util-linux',
-  blockdev: 'util-linux',
-  wipefs: 'util-linux',
-  findmnt: 'util-linux',
-  dmesg: 'util-linux',
-  modprobe: 'kmod',
-  insmod: 'kmod',
-  rmmod: 'kmod',
-  lsmod: 'kmod',
-  depmod: 'kmod',
-  modinfo: 'kmod',
-  smbd: 'samba',
-  smbpasswd: { apt: 'samba-common-bin', zypper: 'samba', dnf: 'samba-common-tools' },
-  'mount.cifs': 'cifs-utils',
-  'ksmbd.tools': 'ksmbd-tools',
-  'rpc.nfsd': NFS_SERVER_PACKAGES,
-  'rpc.mountd': NFS_SERVER_PACKAGES,
-  exportfs: NFS_SERVER_PACKAGES,
-  'rpc.statd': NFS_CLIENT_PACKAGES,
-  'mount.nfs': NFS_CLIENT_PACKAGES,
-  ip: { apt: 'iproute2', zypper: 'iproute2', dnf: 'iproute' },
-  ps: { apt: 'procps', zypper: 'procps', dnf: 'procps-ng' },
-  free: { apt: 'procps', zypper: 'procps', dnf: 'procps-ng' },
-  top: { apt: 'procps', zypper: 'procps', dnf: 'procps-ng' },
-  find: 'findutils',
-  xargs: 'findutils',
-  awk: 'gawk',
-  xz: { apt: 'xz-utils', zypper: 'xz', dnf: 'xz' },
-  'mkfs.xfs': 'xfsprogs',
-  xfs_io: 'xfsprogs',
-  xfs_repair: 'xfsprogs',
-  'mkfs.ext4': 'e2fsprogs',
-  mke2fs: 'e2fsprogs',
-  'mkfs.btrfs': { apt: 'btrfs-progs', zypper: 'btrfsprogs', dnf: 'btrfs-progs' },
-  'mkfs.exfat': 'exfatprogs',
-  'fsck.exfat': 'exfatprogs',
-  'mkfs.f2fs': 'f2fs-tools',
-  'fsck.f2fs': 'f2fs-tools',
-  mkudffs: 'udftools',
-  btrfs: { apt: 'btrfs-progs', zypper: 'btrfsprogs', dnf: 'btrfs-progs' },
-  dnsmasq: { apt: 'dnsmasq-base', zypper: 'dnsmasq', dnf: 'dnsmasq' },
-  ping: { apt: 'iputils-ping', zypper: 'iputils', dnf: 'iputils' },
-  ss: { apt: 'iproute2', zypper: 'iproute2', dnf: 'iproute' },
-  tgtd: { apt: 'tgt', zypper: 'tgt', dnf: 'scsi-target-utils' },
-  tgtadm: { apt: 'tgt', zypper: 'tgt', dnf: 'scsi-target-utils' },
-  iscsid: { apt: 'open-iscsi', zypper: 'open-iscsi', dnf: 'iscsi-initiator-utils' },
-  iscsiadm: { apt: 'open-iscsi', zypper: 'open-iscsi', dnf: 'iscsi-initiator-utils' },
-  nvme: 'nvme-cli',
-  dropbear: { apt: 'dropbear-bin', zypper: 'dropbear', dnf: 'dropbear' },
-  dropbearkey: { apt: 'dropbear-bin', zypper: 'dropbear', dnf: 'dropbear' },
-  dropbearconvert: { apt: 'dropbear-bin', zypper: 'dropbear', dnf: 'dropbear' },
-  ssh: { apt: 'openssh-client', zypper: 'openssh-clients', dnf: 'openssh-clients' },
-  'ssh-keygen': { apt: 'openssh-client', zypper: 'openssh-common', dnf: 'openssh' },
-  systemctl: 'systemd',
-  journalctl: 'systemd',
-  'systemd-networkd': { apt: 'systemd', zypper: 'systemd-network', dnf: 'systemd-networkd' },
-  strace: 'strace',
-  fio: 'fio',
-  vi: { apt: 'vim-tiny', zypper: 'vim-small', dnf: 'vim-minimal' },
-};
-
-/** The everyday programs of GNU coreutils, which all come in one package everywhere. */
-const COREUTILS = new Set(
-  `basename cat chmod chown cksum comm cp cut date dd df dirname du echo env expand expr false fold
-   head id install join link ln ls md5sum mkdir mkfifo mknod mktemp mv nl nproc od paste printf pwd
-   readlink realpath rm rmdir seq sha1sum sha256sum shuf sleep sort split stat stty sum sync tac
-   tail tee test timeout touch tr true truncate tty uname uniq unlink wc who whoami yes`.split(
-    /\s+/,
-  ),
-);
+const PACKAGES: readonly (readonly [Packages, string])[] = [
+  [
+    'coreutils',
+    `basename cat chgrp chmod chown cksum comm cp cut date dd df dirname du echo env expand expr false fold
+     head id install join link ln ls md5sum mkdir mkfifo mknod mktemp mv nl nproc od paste printf pwd
+     readlink realpath rm rmdir seq sha1sum sha256sum shuf sleep sort split stat stty sum sync tac
+     tail tee test timeout touch tr true truncate tty uname uniq unlink wc who whoami yes`,
+  ],
+  [
+    'util-linux',
+    'blkid blockdev dmesg flock getopt mkfs mkswap mountpoint setpriv setsid su taskset wipefs',
+  ],
+  [
+    { apt: 'mount', zypper: 'util-linux', dnf: 'util-linux' },
+    'losetup mount swapoff swapon umount',
+  ],
+  [{ apt: 'util-linux', zypper: 'util-linux-systemd', dnf: 'util-linux' }, 'findmnt lsblk'],
+  [{ apt: 'bsdextrautils', zypper: 'util-linux', dnf: 'util-linux' }, 'column'],
+  [{ apt: 'procps', zypper: 'util-linux', dnf: 'util-linux' }, 'kill'],
+  [PROCPS, 'free pgrep pkill ps sysctl top'],
+  ['findutils', 'find xargs'],
+  ['diffutils', 'cmp diff'],
+  ['grep', 'egrep fgrep grep'],
+  ['sed', 'sed'],
+  ['gawk', 'awk'],
+  ['bc', 'bc'],
+  ['cpio', 'cpio'],
+  ['zstd', 'zstd'],
+  ['bash', 'bash'],
+  [{ apt: 'dash', zypper: 'bash', dnf: 'bash' }, 'sh'],
+  ['hostname', 'hostname'],
+  [{ apt: 'perl-base', zypper: 'perl', dnf: 'perl-interpreter' }, 'perl'],
+  [{ apt: 'libc-bin', zypper: 'glibc', dnf: 'glibc-common' }, 'getconf getent'],
+  [{ apt: 'ncurses-bin', zypper: 'ncurses-utils', dnf: 'ncurses' }, 'clear tput'],
+  [{ apt: 'xz-utils', zypper: 'xz', dnf: 'xz' }, 'xz'],
+  [{ apt: 'vim-tiny', zypper: 'vim-small', dnf: 'vim-minimal' }, 'vi'],
+  ['strace', 'strace'],
+  ['fio', 'fio'],
+  ['kmod', 'depmod insmod lsmod modinfo modprobe rmmod'],
+  [QEMU_X86, 'qemu-system-x86_64'],
+  [QEMU_ARM, 'qemu-system-aarch64'],
+  [{ apt: 'dracut-core', zypper: 'dracut', dnf: 'dracut' }, 'dracut'],
+  ['systemd', 'journalctl systemctl systemd-journald systemd-sysctl systemd-tmpfiles'],
+  [{ apt: 'systemd', zypper: 'udev', dnf: 'systemd-udev' }, 'systemd-modules-load'],
+  [{ apt: 'udev', zypper: 'udev', dnf: 'systemd-udev' }, 'systemd-udevd udevadm'],
+  [{ apt: 'systemd', zypper: 'systemd-network', dnf: 'systemd-networkd' }, 'systemd-networkd'],
+  [{ apt: 'dmsetup', zypper: 'device-mapper', dnf: 'device-mapper' }, 'dmsetup'],
+  ['xfsprogs', 'mkfs.xfs xfs_db xfs_io xfs_repair'],
+  ['e2fsprogs', 'dumpe2fs e2fsck fsck.ext4 mke2fs mkfs.ext4 tune2fs'],
+  [BTRFS_PROGS, 'btrfs btrfstune mkfs.btrfs'],
+  ['exfatprogs', 'fsck.exfat mkfs.exfat tune.exfat'],
+  ['f2fs-tools', 'fsck.f2fs mkfs.f2fs'],
+  ['udftools', 'mkudffs'],
+  ['nvme-cli', 'nvme'],
+  [{ apt: 'iproute2', zypper: 'iproute2', dnf: 'iproute' }, 'ip ss'],
+  [{ apt: 'iputils-ping', zypper: 'iputils', dnf: 'iputils' }, 'ping'],
+  [{ apt: 'dnsmasq-base', zypper: 'dnsmasq', dnf: 'dnsmasq' }, 'dnsmasq'],
+  [{ apt: 'udhcpc', zypper: 'busybox', dnf: 'busybox' }, 'udhcpc'],
+  [{ apt: 'tgt', zypper: 'tgt', dnf: 'scsi-target-utils' }, 'tgtadm tgtd'],
+  [ISCSI, 'iscsiadm iscsid'],
+  ['samba', 'smbd'],
+  [{ apt: 'samba-common-bin', zypper: 'samba-client', dnf: 'samba-common-tools' }, 'smbpasswd'],
+  ['cifs-utils', 'mount.cifs'],
+  ['ksmbd-tools', 'ksmbd.tools'],
+  [NFS_SERVER, 'exportfs rpc.mountd rpc.nfsd'],
+  [NFS_CLIENT, 'mount.nfs rpc.statd'],
+  ['rpcbind', 'rpcbind'],
+  [
+    { apt: 'dropbear-bin', zypper: undefined, dnf: 'dropbear' },
+    'dropbear dropbearconvert dropbearkey',
+  ],
+  [{ apt: 'openssh-client', zypper: 'openssh-clients', dnf: 'openssh-clients' }, 'ssh'],
+  [{ apt: 'openssh-client', zypper: 'openssh-common', dnf: 'openssh' }, 'ssh-keygen'],
+];
 
 /** The package that brings a program, or undefined where that is not known. */
 export function packageOf(program: string, manager: PackageManager): string | undefined {
-  if (COREUTILS.has(program)) return 'coreutils';
-  const entry = Object.hasOwn(PACKAGES, program) ? PACKAGES[program] : undefined;
-  return typeof entry === 'string' ? entry : entry?.[manager];
+  const packages = PACKAGES.find(([, programs]) => programs.split(/\s+/).includes(program))?.[0];
+  return typeof packages === 'object' ? packages[manager] : packages;
 }
 
 /**

@@ -3,6 +3,7 @@ import { basename, join } from 'node:path';
 import { describe, expect, test } from 'vitest';
 import { findAutorunScript } from '../../src/cut/load.ts';
 import { validateCut } from '../../src/cut/validate.ts';
+import { packageOf } from '../../src/host/distribution.ts';
 import { isExecutableFile } from '../../src/sys/stat.ts';
 import { CHECKOUT } from '../support/workspace.ts';
 
@@ -25,6 +26,18 @@ describe.each(targets)('cuts/%s', (file) => {
   test('is a valid cut', async () => {
     expect((await readCut(file)).summary).toMatch(/^[A-Z].*[^.]$/);
   });
+
+  test.each(['apt', 'dnf', 'zypper'] as const)(
+    'if one of its programs is missing, the package for %s is known',
+    async (manager) => {
+      const cut = await readCut(file);
+      const names = (cut.binaries ?? []).filter((name) => !name.includes('${'));
+      const unknown = names.filter((name) => packageOf(name, manager) === undefined);
+      // openSUSE does not have dropbear.
+      const nowhere = manager === 'zypper' ? ['dropbear', 'dropbearkey', 'dropbearconvert'] : [];
+      expect(unknown.filter((name) => !nowhere.includes(name))).toEqual([]);
+    },
+  );
 
   test('its autorun scripts exist in autorun/, and can be executed', async () => {
     const cut = await readCut(file);

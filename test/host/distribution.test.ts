@@ -95,4 +95,18 @@ describe('the command that installs missing programs', () => {
   test('a package of the same name everywhere', () => {
     expect(packageOf('strace', 'dnf')).toBe('strace');
   });
+
+  test.each([
+    ['lsblk', 'util-linux', 'util-linux-systemd', 'util-linux'],
+    ['kill', 'procps', 'util-linux', 'util-linux'],
+    ['smbpasswd', 'samba-common-bin', 'samba-client', 'samba-common-tools'],
+    ['systemd-udevd', 'udev', 'udev', 'systemd-udev'],
+    ['systemd-modules-load', 'systemd', 'udev', 'systemd-udev'],
+    ['getent', 'libc-bin', 'glibc', 'glibc-common'],
+    ['dropbear', 'dropbear-bin', undefined, 'dropbear'],
+  ])('%s, which is in other packages on other distributions', (program, apt, zypper, dnf) => {
+    expect(packageOf(program, 'apt')).toBe(apt);
+    expect(packageOf(program, 'zypper')).toBe(zypper);
+    expect(packageOf(program, 'dnf')).toBe(dnf);
+  });
 });
