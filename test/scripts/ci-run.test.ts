@@ -14,6 +14,8 @@ interface TestReport {
   tests?: object;
   /** Exit status of `npm test`. */
   status?: number;
+  /** Exit status of `scripts/test-on --first trixie`. */
+  trixie?: number;
 }
 
 /** Runs .ci/run where `npm test` leaves this report: its exit status and last line. */
@@ -21,10 +23,11 @@ async function runCi({
   steps,
   tests,
   status = 0,
+  trixie = 0,
 }: TestReport): Promise<[number | undefined, string | undefined]> {
   const checkout = mkdtempSync(join(tmpdir(), 'rapido ci-'));
   onTestFinished(() => rmSync(checkout, { recursive: true }));
-  for (const directory of ['.ci', 'bin']) mkdirSync(join(checkout, directory));
+  for (const directory of ['.ci', 'bin', 'scripts']) mkdirSync(join(checkout, directory));
   copyFileSync(join(PROJECT, '.ci/run'), join(checkout, '.ci/run'));
   if (steps) writeFileSync(join(checkout, 'steps'), `${steps.join('\n')}\n`);
   if (tests) writeFileSync(join(checkout, 'vitest.json'), JSON.stringify(tests));
@@ -33,7 +36,9 @@ async function runCi({
     npm,
     `#!/bin/sh\n[ "$*" = test ] && [ "$CI" = true ] || exit 3\ncp steps vitest.json "$RAPIDO_TEST_REPORT"\nexit ${status}\n`,
   );
-  chmodSync(npm, 0o755);
+  const testOn = join(checkout, 'scripts/test-on');
+  writeFileSync(testOn, `#!/bin/sh\n[ "$*" = '--first trixie' ] || exit 3\nexit ${trixie}\n`);
+  for (const program of [npm, testOn]) chmodSync(program, 0o755);
   const { exitCode, stdout } = await execa('bash', ['.ci/run'], {
     cwd: checkout,
     env: { PATH: `${join(checkout, 'bin')}:${process.env.PATH}`, CI: '' },
@@ -66,22 +71,29 @@ describe('.ci/run ends with a line that', () => {
   it('counts each test, and each other step as one', async () => {
     expect(await runCi({ steps: PASSED_STEPS, tests: vitestReport(40, 0) })).toEqual([
       0,
-      '45 passed, 0 failed',
+      '46 passed, 0 failed',
     ]);
   });
 
   it('tells of skipped tests', async () => {
     expect(await runCi({ steps: PASSED_STEPS, tests: vitestReport(40, 0, 2) })).toEqual([
       0,
-      '45 passed, 0 failed, 2 skipped',
+      '46 passed, 0 failed, 2 skipped',
     ]);
+  });
+
+  it('counts quickstart on trixie, which is skipped where that cannot be installed', async () => {
+    const report = { steps: PASSED_STEPS, tests: vitestReport(40, 0) };
+    expect(await runCi({ ...report, trixie: 1 })).toEqual([1, '45 passed, 1 failed']);
+    expect(await runCi({ ...report, trixie: 77 })).toEqual([0, '45 passed, 0 failed, 1 skipped']);
+    expect(await runCi({ ...report, trixie: 124 })).toEqual([1, '45 passed, 1 failed']);
   });
 
   it('counts failed tests and failed steps', async () => {
     const steps = PASSED_STEPS.map((it) => it.replace(/passed (knip|vitest)/, 'failed $1'));
     expect(await runCi({ steps, tests: vitestReport(38, 2), status: 1 })).toEqual([
       1,
-      '42 passed, 3 failed',
+      '43 passed, 3 failed',
     ]);
   });
 
@@ -89,14 +101,14 @@ describe('.ci/run ends with a line that', () => {
     const steps = PASSED_STEPS.map((it) => it.replace('passed vitest', 'failed vitest'));
     const broken = { status: 'failed', assertionResults: [] };
     const tests = { ...vitestReport(40, 0), testResults: [broken, broken] };
-    expect(await runCi({ steps, tests, status: 1 })).toEqual([1, '45 passed, 2 failed']);
+    expect(await runCi({ steps, tests, status: 1 })).toEqual([1, '46 passed, 2 failed']);
   });
 
   it('counts a vitest that failed for another reason as a failure', async () => {
     const steps = PASSED_STEPS.map((it) => it.replace('passed vitest', 'failed vitest'));
     expect(await runCi({ steps, tests: vitestReport(40, 0), status: 1 })).toEqual([
       1,
-      '45 passed, 1 failed',
+      '46 passed, 1 failed',
     ]);
   });
 
