@@ -507,6 +507,12 @@ describe('scripts/setup --dev on a bare', () => {
   );
 });
 
+it('scripts/setup finds a kernel that is with its modules, below /usr alone', async () => {
+  const machine = describeMachine({ kernel: false });
+  write(machine, 'usr/lib/modules/6.17.0/vmlinuz', '');
+  expect(await setup(machine)).toEqual(SILENT);
+});
+
 describe('scripts/setup installs', () => {
   it('what is missing, and nothing else, without a question', async () => {
     const machine = describeMachine({ lacks: ['dracut', 'setsid', 'setpriv', 'script'] });
