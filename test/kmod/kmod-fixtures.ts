@@ -17,13 +17,16 @@ import {
   type ModuleIndex,
   type ModuleIndexTexts,
 } from '../../src/kmod/resolve.ts';
+import { packedSuffix } from '../support/module-file.ts';
 
 /** `/lib/modules/RELEASE` of a distribution's kernel on this host, and its release. */
 export const installed = ((): { directory: string; release: string } | undefined => {
   const root = '/lib/modules';
   if (!existsSync(root)) return undefined;
-  const release = readdirSync(root).find((name) =>
-    ['modules.dep', 'kernel/fs/xfs/xfs.ko'].every((file) => existsSync(join(root, name, file))),
+  const release = readdirSync(root).find(
+    (name) =>
+      existsSync(join(root, name, 'modules.dep')) &&
+      packedSuffix(join(root, name, 'kernel/fs/xfs/xfs.ko')) !== undefined,
   );
   return release === undefined ? undefined : { directory: join(root, release), release };
 })();
@@ -53,12 +56,16 @@ export function contentOf(file: LayerFile): Buffer {
   return 'data' in file ? file.data : readFileSync(file.file);
 }
 
-/** stdout and stderr of `modprobe -d ROOT -S RELEASE …`, paths without the module directory, and its status. */
+/**
+ * stdout and stderr of `modprobe -d ROOT -S RELEASE …`, paths without the module directory and as if no module were
+ * packed, and its status.
+ */
 export function modprobe(root: string, release: string, ...args: string[]): string {
   const argv = ['-d', root, '-S', release, ...args];
   try {
     return execFileSync('modprobe', argv, { encoding: 'utf8', stdio: 'pipe', env: kmodPath() })
       .replace(/ \/\S*lib\/modules\/[^/ ]+\//g, ' ')
+      .replace(/\.ko\.(xz|zst|gz)\b/g, '.ko')
       .replace(/ +$/gm, '');
   } catch (error) {
     const { status, stdout, stderr } = error as { status: number; stdout: string; stderr: string };

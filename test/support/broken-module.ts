@@ -1,7 +1,7 @@
-import { execFileSync } from 'node:child_process';
 import { readFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { hostKernel } from './kernel-tree.ts';
+import { readModuleFile } from './module-file.ts';
 
 /** What a module's init function does, in x86-64 machine code. */
 const MACHINE_CODE = {
@@ -45,13 +45,9 @@ function readModule(name: string): Buffer {
   const directory = hostKernel()?.modules;
   if (directory === undefined) throw new Error('this host has no kernel with modules');
   const index = readFileSync(join(directory, 'modules.dep'), 'utf8');
-  const path = new RegExp(`^(.*/${name}\\.ko(?:\\.\\w+)?):`, 'm').exec(index)?.[1];
+  const path = new RegExp(`^(.*/${name}.ko)[.:]`, 'm').exec(index)?.[1];
   if (path === undefined) throw new Error(`the kernel has no module ${name}`);
-  const unpack = { '.xz': 'xz', '.zst': 'zstd', '.gz': 'gzip' }[
-    /\.(?:xz|zst|gz)$/.exec(path)?.[0] ?? ''
-  ];
-  const file = join(directory, path);
-  return unpack === undefined ? readFileSync(file) : execFileSync(unpack, ['-dc', file]);
+  return readModuleFile(join(directory, path));
 }
 
 const SIGNED = '~Module signature appended~\n';

@@ -5,6 +5,7 @@ import { UserError } from '../../src/errors.ts';
 import { architectureOf } from '../../src/host/architecture.ts';
 import { findKernel, hostKernelSearch, type Kernel } from '../../src/host/kernel.ts';
 import { planModules, readModuleTree } from '../../src/kmod/modules.ts';
+import { readModuleFile } from './module-file.ts';
 
 /** The kernel of this host that VM tests boot, or undefined where there is none. */
 export function hostKernel(): Kernel | undefined {
@@ -54,9 +55,9 @@ export function makeKernelTree(
   const modules = join(directory, 'mods/lib/modules', kernel.release);
   const plan = planModules(readModuleTree(kernel.modules), drivers);
   if (plan.missing.length > 0) throw new Error(`the host kernel lacks ${plan.missing[0]?.name}`);
-  for (const { source } of plan.modules) {
-    mkdirSync(dirname(join(modules, source)), { recursive: true });
-    copyFileSync(join(kernel.modules, source), join(modules, source));
+  for (const { path } of plan.modules) {
+    mkdirSync(dirname(join(modules, path)), { recursive: true });
+    writeFileSync(join(modules, path), readModuleFile(join(kernel.modules, path)));
   }
   for (const name of ['modules.builtin', 'modules.builtin.modinfo', 'modules.order']) {
     copyFileSync(join(kernel.modules, name), join(modules, name));
@@ -67,7 +68,7 @@ export function makeKernelTree(
   if (pack !== undefined) {
     packModules(
       modules,
-      plan.modules.map(({ source }) => source),
+      plan.modules.map(({ path }) => path),
       pack,
     );
   }
@@ -77,12 +78,12 @@ export function makeKernelTree(
 /** Not every distribution's depmod can read what another one packs: the index is edited instead. */
 function packModules(
   modules: string,
-  sources: readonly string[],
+  paths: readonly string[],
   { argv: [program, ...args], suffix }: NonNullable<KernelTreeOptions['pack']>,
 ): void {
-  for (const source of sources) {
-    execFileSync(program, [...args, join(modules, source)]);
-    rmSync(join(modules, source), { force: true });
+  for (const path of paths) {
+    execFileSync(program, [...args, join(modules, path)]);
+    rmSync(join(modules, path), { force: true });
   }
   const index = join(modules, 'modules.dep');
   writeFileSync(index, readFileSync(index, 'utf8').replace(/\.ko\b/g, `.ko${suffix}`));
