@@ -55,6 +55,8 @@ export function makeKernelTree(
   const modules = join(directory, 'mods/lib/modules', kernel.release);
   const plan = planModules(readModuleTree(kernel.modules), drivers);
   if (plan.missing.length > 0) throw new Error(`the host kernel lacks ${plan.missing[0]?.name}`);
+  // All of them may be built in.
+  mkdirSync(modules, { recursive: true });
   for (const { path } of plan.modules) {
     mkdirSync(dirname(join(modules, path)), { recursive: true });
     writeFileSync(join(modules, path), readModuleFile(join(kernel.modules, path)));
