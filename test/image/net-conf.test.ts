@@ -28,7 +28,7 @@ describe('the image of a cut with a network, and VM_NET_CONF', () => {
     home.write('net-conf/vm1/lan.network', '[Match]\nMACAddress=b8:ac:24:45:c5:01\n');
     home.write('net-conf/vm1/bond.netdev', '[NetDev]\nName=bond0\nKind=bond\n');
     const plan = await dryRun('simple-network');
-    expect(plan).toMatch(/--modules 'bash systemd'/);
+    expect(plan).toMatch(/--modules 'bash systemd systemd-journald systemd-udevd /);
     expect(plan).toMatch(/\/systemd-networkd .*\/systemd-networkd-wait-online/);
     expect(plan).toMatch(/^# modules layer.* bonding/m);
   });
