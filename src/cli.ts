@@ -205,9 +205,11 @@ function buildProgram(rest: readonly string[] | undefined, done: (status: number
 
   program
     .command('exec')
-    .description('run a command in a VM that runs, with its output and exit status')
+    .description('run a command in a running VM; at a terminal without a command, a shell')
     .argument('<vm>', 'number or name of a VM of `rapido ps`')
-    .usage('[options] <vm> -- command and arguments')
+    .option('-t, --tty', 'give the command a terminal even if rapido has none')
+    .option('-T, --no-tty', 'give the command pipes even if rapido has a terminal')
+    .usage('[options] <vm> [-- command and arguments]')
     .showHelpAfterError('  hint: the command goes after `--`; `rapido exec --help` shows examples')
     .addHelpText('after', EXAMPLES.exec)
     .action(async (name, _options, command) => {
@@ -411,6 +413,7 @@ Examples:
   rapido ps --json | jq -r '.[].number'`,
   exec: `
 Examples:
+  rapido exec 1                      a shell; exit leaves it, and Enter ~ . if it hangs
   rapido exec 1 -- dmesg
   rapido exec server -- sh -c 'cat > /tmp/file' < file
 Exit status: the command's own; 120 the VM ended before it; 125 rapido could not do it.`,

@@ -2,6 +2,7 @@ import { readFileSync } from 'node:fs';
 import { join } from 'node:path';
 import type { ConfEntry } from '../conf/conf.ts';
 import { UserError } from '../errors.ts';
+import { architectureOf } from '../host/architecture.ts';
 import type { Directories } from '../host/directories.ts';
 import { suggestInstall } from '../host/distribution.ts';
 import type { ModuleTree } from '../kmod/modules.ts';
@@ -20,6 +21,7 @@ import { resolveZram } from './resolve-zram.ts';
 import { mayBootSystemd, SYSTEMD_DRACUT_MODULE } from './systemd.ts';
 import { readTerminfo } from './terminfo.ts';
 import { type StartedListing, startListing } from './tree-listing.ts';
+import { unlockptProgram } from './unlockpt.ts';
 
 export interface ResolvedImage {
   plan: ImagePlan;
@@ -95,6 +97,7 @@ export function resolveImage(request: ResolveRequest): ResolvedImage {
     overlay: planOverlay({
       cut: cut.name,
       guestFiles: readGuestFiles(directories),
+      unlockpt: unlockptProgram(architectureOf(process.arch).name),
       loadModules: modules.load,
       loadForDisks: modules.loadForDisks,
       network: network.wanted
