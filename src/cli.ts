@@ -23,6 +23,10 @@ const OPTIONS = {
     'a disk: FILE, /dev/NAME or size:10G, with options (repeatable)',
   ).argParser(collect),
   net: new Option('--net <kind>', 'which network: tap, user or none'),
+  forward: new Option(
+    '--forward <host:guest>',
+    'a port of this host that leads to one of the VM, with --net user (repeatable)',
+  ).argParser(collect),
 };
 
 /** Runs a command line, without the program's name. @returns the exit status */
@@ -137,6 +141,7 @@ function buildProgram(rest: readonly string[] | undefined, done: (status: number
     .addOption(OPTIONS.memory)
     .addOption(OPTIONS.disk)
     .addOption(OPTIONS.net)
+    .addOption(OPTIONS.forward)
     .option('-d, --detach', 'leave it running once its autorun scripts have ended; see ps, stop')
     .option('--dry-run', 'print the QEMU command line, and stop')
     .usage('[options] [name] [-- QEMU arguments]')
@@ -162,6 +167,7 @@ function buildProgram(rest: readonly string[] | undefined, done: (status: number
     .addOption(OPTIONS.memory)
     .addOption(OPTIONS.disk)
     .addOption(OPTIONS.net)
+    .addOption(OPTIONS.forward)
     .option('--timeout <duration>', 'longest time for the VM, for example 90s, 10m (default: none)')
     .option(
       '--boot-timeout <duration>',
