@@ -18,6 +18,7 @@ import { resolveNetwork } from './resolve-network.ts';
 import { resolveDracut, resolvePrograms } from './resolve-programs.ts';
 import type { Problem, ResolveRequest } from './resolve-request.ts';
 import { resolveZram } from './resolve-zram.ts';
+import { findIdentity } from './ssh-identity.ts';
 import { mayBootSystemd, SYSTEMD_DRACUT_MODULE } from './systemd.ts';
 import { readTerminfo } from './terminfo.ts';
 import { type StartedListing, startListing } from './tree-listing.ts';
@@ -70,6 +71,7 @@ export function resolveImage(request: ResolveRequest): ResolvedImage {
       memory: resources.memory === undefined ? undefined : parseMemory(resources.memory),
       zram,
       network: network.wanted,
+      ...(cut.cut.sshServer === true && { sshServer: { identity: findIdentity(conf) } }),
       dhcpClient: network.dhcpClient,
       ...(network.netConf.size > 0 && { networkFiles: digestFiles(network.netConf) }),
       channel: modules.channel,
