@@ -403,6 +403,7 @@ Examples:
   rapido boot -- -gdb tcp:127.0.0.1:1234 -S    QEMU waits for gdb
   rapido boot --dry-run              the QEMU command line
   rapido boot --detach               in the background; prints its number
+  rapido boot --detach --forward 2222:22 dropbear    and the ssh command for it
 At the prompt: shutdown or exit ends the VM; Ctrl-a x kills it, Ctrl-a h shows more.`,
   run: `
 Examples:

@@ -3,7 +3,12 @@ import { dirname } from 'node:path';
 import { UsageError, UserError } from '../errors.ts';
 import { RUN_EXIT } from '../results/verdict.ts';
 import { isInForeground } from '../sys/process-identity.ts';
-import { createGuestOutput, type GuestInput, openGuestInput } from '../ui/guest-streams.ts';
+import {
+  createGuestOutput,
+  type GuestInput,
+  type GuestOutput,
+  openGuestInput,
+} from '../ui/guest-streams.ts';
 import { openRawTerminal, type TerminalSize, terminalSize } from '../ui/raw-terminal.ts';
 import type { Ui } from '../ui/terminal.ts';
 import { type Asked, askVm } from '../vm/ask-vm.ts';
@@ -108,8 +113,8 @@ interface Carried {
 
 /** Passes on what the command reads and writes, and signals; waits for its end. */
 async function carryStreams(asked: Asked, carried: Carried): Promise<End> {
-  const { streams, outputEnd, input, ui } = carried;
-  const outputs = [createGuestOutput(1), createGuestOutput(2)];
+  const { streams, input, terminal } = carried;
+  const outputs = { stdout: createGuestOutput(1), stderr: createGuestOutput(2) };
   let detach = (): void => {};
   let left: End | undefined;
   const leave = (how: 'left' | 'interrupted'): void => {
@@ -126,25 +131,16 @@ async function carryStreams(asked: Asked, carried: Carried): Promise<End> {
     else asked.socket.write(signalled === 1 ? `${signal.replace('SIG', '')}\n` : 'KILL\n');
   });
   try {
-    hasTerminal = carried.terminal !== undefined && (await hearOfTerminal(asked, ui));
-    // Resolves at the mark: the stream itself goes on as long as the port is there.
-    const carry = (stream: Promise<Socket>, output = outputs[0]): Promise<boolean> =>
-      new Promise((resolve, reject) => {
-        const write = async (chunk: Buffer): Promise<void> => output?.write(chunk);
-        stream
-          .then((socket) => untilEndMark(socket, outputEnd, write, () => resolve(true)))
-          .then(resolve, reject);
-      });
-    const wholes = [carry(streams.stdout)];
-    if (!hasTerminal) wholes.push(carry(streams.stderr, outputs[1]));
+    hasTerminal = terminal !== undefined && (await hearOfTerminal(asked, carried.ui));
+    const wholes = [carryOutput(streams.stdout, outputs.stdout, carried.outputEnd)];
+    if (!hasTerminal) {
+      wholes.push(carryOutput(streams.stderr, outputs.stderr, carried.outputEnd));
+    }
     // Who leaves does not wait for them.
     for (const whole of wholes) whole.catch(() => {});
     const port = await streams.stdin;
-    if (port !== undefined && hasTerminal) {
-      detach = typeAtTerminal(port, {
-        leave: () => leave('left'),
-        resize: ({ rows, columns }) => asked.socket.write(`size ${rows} ${columns}\n`),
-      });
+    if (port !== undefined && terminal !== undefined && hasTerminal) {
+      detach = typeAtTerminal(port, asked.socket, terminal, () => leave('left'));
     } else if (port !== undefined) input?.pipe(port);
     const ended = await asked.hear();
     if (left !== undefined) return left;
@@ -159,8 +155,24 @@ async function carryStreams(asked: Asked, carried: Carried): Promise<End> {
     // Only now its rapido takes the ports away.
     asked.socket.destroy();
     if (input !== undefined) process.stdin.destroy();
-    for (const output of outputs) output.close();
+    outputs.stdout.close();
+    outputs.stderr.close();
   }
+}
+
+/**
+ * Passes on an output of the command.
+ * @returns whether it came to its end mark: the stream itself goes on as long as the port is there
+ */
+async function carryOutput(
+  stream: Promise<Socket>,
+  output: GuestOutput,
+  outputEnd: Buffer,
+): Promise<boolean> {
+  const socket = await stream;
+  return new Promise((resolve, reject) => {
+    untilEndMark(socket, outputEnd, output.write, () => resolve(true)).then(resolve, reject);
+  });
 }
 
 /** Whether the command has got the terminal that was asked for. Where not, the user learns why. */
@@ -176,19 +188,28 @@ async function hearOfTerminal(asked: Asked, ui: Ui): Promise<boolean> {
 }
 
 /**
- * Sends what is typed to the command's terminal.
+ * Sends what is typed to the command's terminal, and tells changes of the size.
+ * @param request where sizes are told
+ * @param told the size that it was made with
  * @returns what gives our own terminal back
  */
 function typeAtTerminal(
   port: Socket,
-  actions: { leave: () => void; resize: (size: TerminalSize) => void },
+  request: Socket,
+  told: TerminalSize,
+  leave: () => void,
 ): () => void {
   const keys = createEscapes({
     send: (typed) => port.write(typed),
-    leave: actions.leave,
+    leave,
     help: () =>
       terminal.write('\r\n~. leaves the command, ~~ is a ~, both at the start of a line\r\n'),
   });
-  const terminal = openRawTerminal(keys, actions.resize);
+  const tellSize = ({ rows, columns }: TerminalSize): void => {
+    request.write(`size ${rows} ${columns}\n`);
+  };
+  const terminal = openRawTerminal(keys, tellSize);
+  const size = terminalSize() ?? told;
+  if (size.rows !== told.rows || size.columns !== told.columns) tellSize(size);
   return terminal.close;
 }

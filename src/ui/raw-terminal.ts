@@ -1,4 +1,4 @@
-import { spawnSync } from 'node:child_process';
+import { stopOutputProcessing } from '../sys/terminal-mode.ts';
 
 export interface TerminalSize {
   rows: number;
@@ -30,9 +30,9 @@ export function openRawTerminal(
   const { stdin, stdout, stderr } = process;
   if (stdin.isTTY) {
     stdin.setRawMode(true);
-    // Node has the terminal return the carriage at each line feed, on which full-screen programs of the
-    // guest do not count. Its end of the raw mode takes this back, too.
-    spawnSync('stty', ['-opost'], { stdio: ['inherit', 'ignore', 'ignore'] });
+    // Node's raw mode processes output, on which full-screen programs of the guest do not count. Its end
+    // takes this back, too.
+    stopOutputProcessing();
   }
   stdin.on('data', onKeys);
   const resized = (): void => {
