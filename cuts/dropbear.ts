@@ -5,6 +5,7 @@ import { SSH_PROGRAMS } from './_ssh.ts';
 export default defineCut({
   summary: 'An ssh server (dropbear): log in as root with your key',
   network: true,
+  sshServer: true,
   binaries: [
     ...['dropbear', 'dropbearkey', 'dropbearconvert', 'ip'],
     ...SSH_PROGRAMS,

@@ -23,6 +23,10 @@ const OPTIONS = {
     'a disk: FILE, /dev/NAME or size:10G, with options (repeatable)',
   ).argParser(collect),
   net: new Option('--net <kind>', 'which network: tap, user or none'),
+  forward: new Option(
+    '--forward <host:guest>',
+    'a port of this host that leads to one of the VM, with --net user (repeatable)',
+  ).argParser(collect),
 };
 
 /** Runs a command line, without the program's name. @returns the exit status */
@@ -137,6 +141,7 @@ function buildProgram(rest: readonly string[] | undefined, done: (status: number
     .addOption(OPTIONS.memory)
     .addOption(OPTIONS.disk)
     .addOption(OPTIONS.net)
+    .addOption(OPTIONS.forward)
     .option('-d, --detach', 'leave it running once its autorun scripts have ended; see ps, stop')
     .option('--dry-run', 'print the QEMU command line, and stop')
     .usage('[options] [name] [-- QEMU arguments]')
@@ -162,6 +167,7 @@ function buildProgram(rest: readonly string[] | undefined, done: (status: number
     .addOption(OPTIONS.memory)
     .addOption(OPTIONS.disk)
     .addOption(OPTIONS.net)
+    .addOption(OPTIONS.forward)
     .option('--timeout <duration>', 'longest time for the VM, for example 90s, 10m (default: none)')
     .option(
       '--boot-timeout <duration>',
@@ -205,9 +211,11 @@ function buildProgram(rest: readonly string[] | undefined, done: (status: number
 
   program
     .command('exec')
-    .description('run a command in a VM that runs, with its output and exit status')
+    .description('run a command in a running VM; at a terminal without a command, a shell')
     .argument('<vm>', 'number or name of a VM of `rapido ps`')
-    .usage('[options] <vm> -- command and arguments')
+    .option('-t, --tty', 'give the command a terminal even if rapido has none')
+    .option('-T, --no-tty', 'give the command pipes even if rapido has a terminal')
+    .usage('[options] <vm> [-- command and arguments]')
     .showHelpAfterError('  hint: the command goes after `--`; `rapido exec --help` shows examples')
     .addHelpText('after', EXAMPLES.exec)
     .action(async (name, _options, command) => {
@@ -395,6 +403,7 @@ Examples:
   rapido boot -- -gdb tcp:127.0.0.1:1234 -S    QEMU waits for gdb
   rapido boot --dry-run              the QEMU command line
   rapido boot --detach               in the background; prints its number
+  rapido boot --detach --forward 2222:22 dropbear    and the ssh command for it
 At the prompt: shutdown or exit ends the VM; Ctrl-a x kills it, Ctrl-a h shows more.`,
   run: `
 Examples:
@@ -411,6 +420,7 @@ Examples:
   rapido ps --json | jq -r '.[].number'`,
   exec: `
 Examples:
+  rapido exec 1                      a shell; exit leaves it, and Enter ~ . if it hangs
   rapido exec 1 -- dmesg
   rapido exec server -- sh -c 'cat > /tmp/file' < file
 Exit status: the command's own; 120 the VM ended before it; 125 rapido could not do it.`,

@@ -25,6 +25,7 @@ import {
   refuseStrangeKeys,
 } from './context.ts';
 import { prepareKernelImage } from './kernel-image.ts';
+import { describeLogin } from './ssh-login.ts';
 import {
   checkVmOptions,
   DETACHED_TERMINAL,
@@ -129,6 +130,8 @@ export async function bootImage(
     if (context.debug) ui.note(formatCommandLine(qemuCommandLine(plan)));
     ui.note(announce(plan, header.image));
     for (const disk of plan.disks) ui.note(`disk: ${describeDisk(disk)}`);
+    const login = describeLogin(plan, header.image);
+    if (login !== undefined && keepVm === undefined) ui.note(login);
     const job: BootJob = { plan, image: header.image, registration, context };
     return keepVm === undefined ? watchVm(job) : keepVm(job);
   });

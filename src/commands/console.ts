@@ -1,6 +1,6 @@
 import { EXIT } from '../errors.ts';
 import { readTail } from '../sys/read-tail.ts';
-import { openRawTerminal } from '../ui/raw-terminal.ts';
+import { openRawTerminal, type TerminalSize, terminalSize } from '../ui/raw-terminal.ts';
 import type { Ui } from '../ui/terminal.ts';
 import { askVm } from '../vm/ask-vm.ts';
 import type { VmEntry } from '../vm/registry.ts';
@@ -29,15 +29,13 @@ export async function runConsole(name: string, options: GlobalOptions, ui: Ui): 
     stop: () => tell(vm, { request: 'stop' }),
     help: () => terminal.write('\r\nCtrl-a d leaves, x stops the VM, a is a Ctrl-a\r\n'),
   });
-  const tellSize = (): void => {
-    const size = terminal.size();
-    if (size !== undefined) tell(vm, { request: 'size', ...size });
-  };
+  const tellSize = (size: TerminalSize): void => tell(vm, { request: 'size', ...size });
   const terminal = openRawTerminal(keys, tellSize);
   try {
     terminal.write(lastLines(readTail(vm.consoleLog, HISTORY)));
     terminal.write(asked.rest());
-    tellSize();
+    const size = terminalSize();
+    if (size !== undefined) tellSize(size);
     await new Promise<void>((resolve) => {
       asked.socket.on('data', terminal.write);
       asked.socket.once('close', resolve);

@@ -101,7 +101,7 @@ function extrasOf(options: CutOptions): CutExtras {
     install: options.install ?? [],
     include: options.include ?? [],
     drivers: options.driver ?? [],
-    network: parseNetworkKind(options.net),
+    network: parseNetworkKind(options),
     commands: options.commands,
   };
 }

@@ -16,6 +16,7 @@ import type { LiveVm } from '../vm/live-vm.ts';
 import { runVm } from '../vm/run.ts';
 import { serveVm } from '../vm/serve-vm.ts';
 import type { BootJob } from './boot-job.ts';
+import { describeLogin } from './ssh-login.ts';
 
 /*
  * A VM of `rapido boot --detach` has a rapido in the background, its keeper: the same command line
@@ -55,7 +56,8 @@ export async function bootWithKeeper(ui: Ui): Promise<number> {
   keeper.unref();
   report.unref();
   ui.result(ready);
-  ui.note(`next: rapido exec ${ready} -- COMMAND, rapido console ${ready}, rapido stop ${ready}`);
+  const commands = ['exec', 'console', 'stop'].map((command) => `rapido ${command} ${ready}`);
+  ui.note(`next: ${commands.join(', ')}`);
   return EXIT.ok;
 }
 
@@ -84,6 +86,8 @@ export async function keepVm({ plan, image, registration, context }: BootJob): P
     }
     boot.state = 'ready';
     registration.onState('ready');
+    const login = describeLogin(plan, image);
+    if (login !== undefined) ui.note(login);
     report.end(`${plan.number}\n`);
   };
   const record = await runVm(plan, {

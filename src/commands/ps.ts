@@ -6,6 +6,7 @@ import type { VmEntry } from '../vm/registry.ts';
 import type { GlobalOptions } from './context.ts';
 import { formatNetworkState, readNetworkState } from './network-state.ts';
 import { findRunningVms } from './running-vm.ts';
+import { describeForward } from './vm-forwards.ts';
 
 export interface PsOptions extends GlobalOptions {
   json?: boolean | undefined;
@@ -35,9 +36,10 @@ export async function runPs(options: PsOptions, ui: Ui): Promise<number> {
 
 /** What scripts get of a VM. */
 function showVm(vm: VmEntry) {
-  const { number, hostname, cut, kernelRelease, state, since, addresses, consoleLog } = vm;
+  const { number, hostname, cut, kernelRelease, state, since, addresses, forwards, consoleLog } =
+    vm;
   return {
-    ...{ number, hostname, cut, kernelRelease, state, since, addresses, consoleLog },
+    ...{ number, hostname, cut, kernelRelease, state, since, addresses, forwards, consoleLog },
     pid: vm.qemu?.pid,
     rapidoPid: vm.owner.pid,
   };
@@ -45,11 +47,16 @@ function showVm(vm: VmEntry) {
 
 /** @param now of Date.now() */
 export function formatVms(vms: readonly VmEntry[], now: number): string[] {
-  const rows = vms.map(({ number, cut, kernelRelease, qemu, since, addresses, state }) => [
-    ...[String(number), cut, kernelRelease, String(qemu?.pid ?? '-')],
-    ...[formatDuration(now - Date.parse(since)), addresses.join(' ') || '-', state],
+  const rows = vms.map((vm) => [
+    ...[String(vm.number), vm.cut, vm.kernelRelease, String(vm.qemu?.pid ?? '-')],
+    ...[formatDuration(now - Date.parse(vm.since)), formatAddresses(vm), vm.state],
   ]);
   return formatTable([['vm', 'cut', 'kernel', 'pid', 'up', 'address', 'state'], ...rows]);
+}
+
+/** Where it can be reached. */
+function formatAddresses({ addresses, forwards }: VmEntry): string {
+  return [...addresses, ...forwards.map(describeForward)].join(' ') || '-';
 }
 
 function describeEnding(ending: LastEnding, now: number): string {

@@ -23,7 +23,7 @@ export function planRunImage(
       install: options.install ?? [],
       include: options.include ?? [],
       drivers: options.driver ?? [],
-      network: parseNetworkKind(options.net),
+      network: parseNetworkKind(options),
       commands: [],
     },
     run: { command: settings.command, done },
@@ -42,7 +42,7 @@ export function planServerImage(job: Job, kernel: Kernel): ResolvedImage {
     ...{ cut, conf, kernel },
     extras: {
       ...{ install: [], include: [], drivers: [], commands: [] },
-      network: parseNetworkKind(options.net),
+      network: parseNetworkKind({ net: options.net }),
     },
     run: undefined,
     output: runImagePath(conf, cut.name, 'DIGEST'),

@@ -30,9 +30,11 @@ import {
 import type { Context } from './context.ts';
 import { foreseeKernelImage } from './kernel-image.ts';
 import { findDisks, makeScratchDisks } from './vm-disks.ts';
+import { forwardsOf, refuseBusyPorts } from './vm-forwards.ts';
 import {
   addressesOf,
   chooseNetwork,
+  type NetworkOptions,
   parseNetworkKind,
   readLinksFor,
   refuseUnusableTaps,
@@ -42,13 +44,11 @@ import {
 const MIB = 1024 * 1024;
 
 /** Options of every command that starts a VM. */
-export interface VmOptions {
+export interface VmOptions extends NetworkOptions {
   cpus?: string | undefined;
   memory?: string | undefined;
   /** Disks as they were typed. */
   disk?: string[] | undefined;
-  /** `tap`, `user` or `none`. */
-  net?: string | undefined;
 }
 
 /** All that decides about a VM but its number. */
@@ -147,6 +147,7 @@ export async function withVm<Result>(
   };
   let removeScratch = (): void => {};
   try {
+    await refuseBusyPorts(plan.number, plan.network, { ...sources, vms: listVms(directory) });
     removeScratch = makeScratchDisks(plan.disks, sources.context);
     return await use(plan, {
       files,
@@ -272,10 +273,10 @@ function parseMemory(text: string | undefined): number | undefined {
 }
 
 /** Refuses wrong options before any work is done. */
-export function checkVmOptions({ cpus, memory, net }: VmOptions): void {
-  parseCpus(cpus);
-  parseMemory(memory);
-  parseNetworkKind(net);
+export function checkVmOptions(options: VmOptions): void {
+  parseCpus(options.cpus);
+  parseMemory(options.memory);
+  parseNetworkKind(options);
 }
 
 /** QEMU's PC takes no more. */
@@ -300,6 +301,7 @@ function describeEntry(
     requestSocket: plan.session === undefined ? files.requestSocket : undefined,
     state: plan.session === undefined ? 'starting' : 'testing',
     addresses: addressesOf(plan.network, plan.number),
+    forwards: forwardsOf(plan.network),
     image: path,
     disks: noteDisks(plan.disks),
     taps: tapsOf(plan.network),

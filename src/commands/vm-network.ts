@@ -16,23 +16,39 @@ import {
   type VmNetwork,
 } from '../net/vm-network.ts';
 import type { VmEntry } from '../vm/registry.ts';
+import { parseForwardOptions } from './vm-forwards.ts';
+
+/** Options that decide about a VM's network. */
+export interface NetworkOptions {
+  net?: string | undefined;
+  /** Forwarded ports as they were typed. */
+  forward?: string[] | undefined;
+}
 
 interface NetworkSources {
   /** With what the network files say of VMs: `withNetConf`. */
   conf: Conf;
   netConf: NetConf;
   header: ImageHeader;
-  options: { net?: string | undefined };
+  options: NetworkOptions;
   serversOf?: ((number: number) => readonly number[]) | undefined;
 }
 
-/** Reads `--net`. */
-export function parseNetworkKind(text: string | undefined): NetworkKind | undefined {
-  if (text === undefined) return undefined;
-  const kind = NETWORK_KINDS.find((known) => known === text);
-  if (kind !== undefined) return kind;
-  throw new UsageError(`--net: "${text}" is no network that a VM can have`, {
-    hint: `--net ${NETWORK_KINDS.join(', --net ')}`,
+/**
+ * The network that the command line asks for; undefined: the conf decides.
+ * @throws UsageError where there is no such network, or it cannot forward the ports
+ */
+export function parseNetworkKind({ net, forward }: NetworkOptions): NetworkKind | undefined {
+  const kind = NETWORK_KINDS.find((known) => known === net);
+  if (net !== undefined && kind === undefined) {
+    throw new UsageError(`--net: "${net}" is no network that a VM can have`, {
+      hint: `--net ${NETWORK_KINDS.join(', --net ')}`,
+    });
+  }
+  if (parseForwardOptions(forward) === undefined) return kind;
+  if (kind === undefined || kind === 'user') return 'user';
+  throw new UsageError(`--forward: with --net ${kind}, no ports are forwarded`, {
+    hint: 'leave --net out, or use --net user',
   });
 }
 
@@ -44,7 +60,7 @@ export function parseNetworkKind(text: string | undefined): NetworkKind | undefi
 export function chooseNetwork(sources: NetworkSources, number: number): VmNetwork | undefined {
   const { conf, netConf, options, header, serversOf = () => [1] } = sources;
   const { image } = header;
-  const asked = parseNetworkKind(options.net);
+  const asked = parseNetworkKind(options);
   if (!image.network) {
     if (asked === undefined || asked === 'none') return undefined;
     throw new UserError(`this image of ${image.cut} has nothing to set up a network with`, {
@@ -54,6 +70,7 @@ export function chooseNetwork(sources: NetworkSources, number: number): VmNetwor
   const network = planVmNetwork({
     kind: chooseNetworkKind(conf, number, asked),
     ...{ number, conf, netConf, servers: serversOf(number) },
+    forwards: parseForwardOptions(options.forward),
     hostId: readHostId(),
     vhost: canUseVhostNet(),
   });
@@ -86,8 +103,12 @@ export function tapsOf(network: VmNetwork | undefined): string[] {
   return (network?.nics ?? []).flatMap(({ backend }) => ('tap' in backend ? [backend.tap] : []));
 }
 
-/** What others reach the VM by; that which a DHCP server of somebody else's will choose is not known. */
+/**
+ * What others reach the VM by. Behind QEMU's own NAT nobody reaches it; what a DHCP server of somebody else's
+ * will choose is not known.
+ */
 export function addressesOf(network: VmNetwork | undefined, number: number): string[] {
+  if (network?.kind === 'user') return [];
   return network?.hosts.find(({ names }) => names.includes(nameOf(number)))?.addresses ?? [];
 }
 
@@ -96,7 +117,7 @@ export async function readLinksFor({
   header,
   options,
 }: Pick<NetworkSources, 'header' | 'options'>): Promise<Link[]> {
-  const asked = parseNetworkKind(options.net);
+  const asked = parseNetworkKind(options);
   const isOff = !header.image.network || asked === 'user' || asked === 'none';
   return isOff ? [] : readLinks();
 }

@@ -90,6 +90,8 @@ export interface Cut {
   };
   /** Whether the VM needs a network. */
   network?: boolean;
+  /** Whether its scripts start an ssh server at port 22, where root logs in with SSH_AUTHORIZED_KEY. */
+  sshServer?: boolean;
 
   conf?: {
     /** Keys without which the cut makes no sense: refused when unset; the guest gets them. */

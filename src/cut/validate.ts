@@ -99,6 +99,7 @@ const schema = z.strictObject({
     })
     .optional(),
   network: z.boolean().optional(),
+  sshServer: z.boolean().optional(),
   conf: z
     .strictObject({
       needs: names.optional(),

@@ -19,6 +19,8 @@ export interface OverlayRequest {
   cut: string;
   /** Files of guest/, by name. */
   guestFiles: Readonly<Record<GuestFile, Buffer>>;
+  /** See `unlockptProgram`. */
+  unlockpt: Buffer;
   /** Modules that init loads. */
   loadModules: readonly string[];
   /** Modules that init loads where the VM has a disk on a bus, by the bus. */
@@ -96,6 +98,7 @@ export function planOverlay(request: OverlayRequest): OverlayEntry[] {
       : [script('/rapido/dhcp-lease', guestFiles['dhcp-lease'])]),
     script('/rapido/session', guestFiles.session),
     script('/rapido/power-off', guestFiles['power-off']),
+    script('/rapido/unlockpt', request.unlockpt),
     { path: '/rapido/bashrc', mode: 0o644, data: guestFiles.bashrc },
     { path: '/rapido/lib.sh', mode: 0o644, data: guestFiles['lib.sh'] },
     { path: '/rapido/fstab', mode: 0o644, data: formatFstab(request.occupied) },

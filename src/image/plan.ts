@@ -36,6 +36,8 @@ export interface ImageInfo {
   zram: Readonly<Record<string, number>>;
   /** Whether it wants a network, and so has what that takes. */
   network: boolean;
+  /** Its ssh server, with the path of a private key that logs in there; undefined: it has none. */
+  sshServer?: { identity?: string | undefined } | undefined;
   /** What gets it an address from a DHCP server; undefined: nothing. */
   dhcpClient?: DhcpClient | undefined;
   /** The VMs whose network its systemd-networkd sets up: number to `digestNetConf` of their files. */

@@ -2,6 +2,7 @@ import { readFileSync } from 'node:fs';
 import { join } from 'node:path';
 import type { ConfEntry } from '../conf/conf.ts';
 import { UserError } from '../errors.ts';
+import { architectureOf } from '../host/architecture.ts';
 import type { Directories } from '../host/directories.ts';
 import { suggestInstall } from '../host/distribution.ts';
 import type { ModuleTree } from '../kmod/modules.ts';
@@ -17,9 +18,11 @@ import { resolveNetwork } from './resolve-network.ts';
 import { resolveDracut, resolvePrograms } from './resolve-programs.ts';
 import type { Problem, ResolveRequest } from './resolve-request.ts';
 import { resolveZram } from './resolve-zram.ts';
+import { findIdentity } from './ssh-identity.ts';
 import { mayBootSystemd, systemdDracutModules, systemdUnits } from './systemd.ts';
 import { readTerminfo } from './terminfo.ts';
 import { type StartedListing, startListing } from './tree-listing.ts';
+import { unlockptProgram } from './unlockpt.ts';
 import { dracutLibrary } from './userspace-layer.ts';
 
 export interface ResolvedImage {
@@ -70,6 +73,7 @@ export function resolveImage(request: ResolveRequest): ResolvedImage {
       memory: resources.memory === undefined ? undefined : parseMemory(resources.memory),
       zram,
       network: network.wanted,
+      ...(cut.cut.sshServer === true && { sshServer: { identity: findIdentity(conf) } }),
       dhcpClient: network.dhcpClient,
       ...(network.netConf.size > 0 && { networkFiles: digestFiles(network.netConf) }),
       channel: modules.channel,
@@ -98,6 +102,7 @@ export function resolveImage(request: ResolveRequest): ResolvedImage {
     overlay: planOverlay({
       cut: cut.name,
       guestFiles: readGuestFiles(directories),
+      unlockpt: unlockptProgram(architectureOf(process.arch).name),
       loadModules: modules.load,
       loadForDisks: modules.loadForDisks,
       network: network.wanted

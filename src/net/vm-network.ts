@@ -56,6 +56,8 @@ export interface NetworkRequest {
   hostId: string;
   /** VMs that this one knows as rapido-server, rapido-server2 … */
   servers: readonly number[];
+  /** In place of FORWARD; undefined: nothing was asked for. */
+  forwards?: readonly PortForward[] | undefined;
   /** Whether the host's kernel can take packets from a guest under KVM without QEMU. */
   vhost: boolean;
 }
@@ -162,7 +164,7 @@ const USER_NETWORK = {
   dns: '10.0.2.3',
 } as const;
 
-function planUserNetwork({ conf, number, hostId }: NetworkRequest): VmNetwork {
+function planUserNetwork({ conf, number, hostId, forwards }: NetworkRequest): VmNetwork {
   const own = conf.vm(number);
   const { guest, host, dns } = USER_NETWORK;
   return {
@@ -170,7 +172,7 @@ function planUserNetwork({ conf, number, hostId }: NetworkRequest): VmNetwork {
     nics: [
       {
         mac: own.MAC?.[0]?.value ?? makeMac(hostId, number, 0),
-        backend: { forwards: [...(own.FORWARD ?? [])] },
+        backend: { forwards: [...(forwards ?? own.FORWARD ?? [])] },
         addresses: [guest],
         dhcp: false,
         gateways: [host],

@@ -1,6 +1,14 @@
 import { spawnSync } from 'node:child_process';
 
 /**
+ * The terminal on stdin shows what is written to it as it is: a line feed alone does not return the carriage
+ * (termios(3), OPOST).
+ */
+export function stopOutputProcessing(): void {
+  spawnSync('stty', ['-opost'], { stdio: ['inherit', 'ignore', 'ignore'] });
+}
+
+/**
  * Remembers the mode of the terminal on stdin. The function it returns restores that: QEMU puts the
  * terminal into raw mode and, if it is killed, leaves it so.
  */

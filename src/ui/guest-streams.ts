@@ -1,5 +1,4 @@
 import { closeSync, constants, fstatSync, openSync, statSync, write } from 'node:fs';
-import type { Readable } from 'node:stream';
 import { setTimeout as sleep } from 'node:timers/promises';
 import { promisify } from 'node:util';
 import { errorCode } from '../errors.ts';
@@ -70,11 +69,13 @@ function openWithoutBlocking(fd: number): number | undefined {
   }
 }
 
+export type GuestInput = typeof process.stdin;
+
 /**
  * rapido's own input where it is meant for the guest: not closed, not /dev/null.
  * @param mayBeTerminal one in whose foreground rapido is: reading another's would stop it (SIGTTIN)
  */
-export function openGuestInput({ mayBeTerminal = false } = {}): Readable | undefined {
+export function openGuestInput({ mayBeTerminal = false } = {}): GuestInput | undefined {
   if (process.stdin.isTTY) return mayBeTerminal && isInForeground() ? process.stdin : undefined;
   try {
     const { rdev } = fstatSync(0);

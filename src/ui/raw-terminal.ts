@@ -1,10 +1,21 @@
-/** The terminal of rapido's own, given to a VM's console. */
+import { stopOutputProcessing } from '../sys/terminal-mode.ts';
+
+export interface TerminalSize {
+  rows: number;
+  columns: number;
+}
+
+/** rapido's own terminal, given to a terminal of a VM. */
 export interface RawTerminal {
   write: (data: Buffer | string) => void;
-  /** Rows and columns; undefined where it is no terminal. */
-  size: () => { rows: number; columns: number } | undefined;
   /** Gives it back as it was. */
   close: () => void;
+}
+
+/** Of rapido's own terminal; undefined where it has none. */
+export function terminalSize(): TerminalSize | undefined {
+  const { rows, columns } = process.stdout.isTTY ? process.stdout : process.stderr;
+  return rows && columns ? { rows, columns } : undefined;
 }
 
 /**
@@ -14,22 +25,28 @@ export interface RawTerminal {
  */
 export function openRawTerminal(
   onKeys: (typed: Buffer) => void,
-  onResize: () => void,
+  onResize: (size: TerminalSize) => void,
 ): RawTerminal {
-  const { stdin, stdout } = process;
-  if (stdin.isTTY) stdin.setRawMode(true);
+  const { stdin, stdout, stderr } = process;
+  if (stdin.isTTY) {
+    stdin.setRawMode(true);
+    // Node's raw mode processes output, on which full-screen programs of the guest do not count. Its end
+    // takes this back, too.
+    stopOutputProcessing();
+  }
   stdin.on('data', onKeys);
-  stdout.on('resize', onResize);
+  const resized = (): void => {
+    const size = terminalSize();
+    if (size !== undefined) onResize(size);
+  };
+  const screen = stdout.isTTY ? stdout : stderr;
+  screen.on('resize', resized);
   return {
     write: (data) => stdout.write(data),
-    size: () => {
-      const { rows, columns } = stdout;
-      return rows && columns ? { rows, columns } : undefined;
-    },
     close: () => {
       if (stdin.isTTY) stdin.setRawMode(false);
+      screen.off('resize', resized);
       stdin.off('data', onKeys);
-      stdout.off('resize', onResize);
       stdin.pause();
     },
   };

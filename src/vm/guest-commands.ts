@@ -1,7 +1,8 @@
 import { UserError } from '../errors.ts';
+import { createDeferred } from '../sys/deferred.ts';
 import type { ControlChannel } from './control-channel.ts';
 import type { GuestEvent } from './guest-events.ts';
-import type { VmPlan } from './plan.ts';
+import type { Terminal, VmPlan } from './plan.ts';
 import { PORTS_BUS } from './qemu-arguments.ts';
 import type { QemuProcess } from './qemu-process.ts';
 
@@ -16,6 +17,10 @@ export interface CommandSockets {
 export interface RunningCommand {
   /** Its exit status as a shell has it; undefined: the VM ended before it. */
   ended: Promise<number | undefined>;
+  /** Whether the terminal that was asked for could be made; without it, the command has pipes. */
+  hasTerminal: Promise<boolean>;
+  /** Gives its terminal another size. */
+  resize: (rows: number, columns: number) => void;
   /** Sends a signal to all its processes: `INT`, `TERM`, `HUP`, `QUIT`, `KILL`. */
   signal: (name: string) => void;
   /** Takes its ports away: all of its output has been received, or nobody wants it any more. */
@@ -27,9 +32,14 @@ export interface GuestCommands {
   /**
    * Runs a program. Its streams go straight between QEMU and the sockets; its output ends with
    * `outputEnd` of the control channel.
+   * @param terminal what it is to have, with all output at `stdout`; that takes a `stdin`
    * @throws UserError where QEMU or the kernel has no way for it
    */
-  run: (words: readonly Buffer[], sockets: CommandSockets) => Promise<RunningCommand>;
+  run: (
+    words: readonly Buffer[],
+    sockets: CommandSockets,
+    terminal?: Terminal,
+  ) => Promise<RunningCommand>;
   /** Tells the console's terminal its size. */
   resize: (rows: number, columns: number) => void;
   powerOff: () => void;
@@ -45,11 +55,11 @@ export function createGuestCommands(
   control: Pick<ControlChannel, 'ask'>,
   channel: VmPlan['channel'],
 ): GuestCommands {
-  const running = new Map<string, (status: number | undefined) => void>();
+  const running = new Map<string, Running>();
   let isListening = false;
   let last = 0;
   return {
-    run: async (words, sockets) => {
+    run: async (words, sockets, terminal) => {
       if (channel === 'serial') {
         throw new UserError('the kernel of this VM has no virtio console', {
           hint: 'build it with CONFIG_VIRTIO_CONSOLE, or use the console: rapido console N',
@@ -57,13 +67,16 @@ export function createGuestCommands(
       }
       if (!isListening) throw new UserError('the VM has not come up yet');
       const id = String(++last);
-      const ended = new Promise<number | undefined>((resolve) => running.set(id, resolve));
+      const ended = createDeferred<number | undefined>();
+      const hasTerminal = createDeferred<boolean>();
+      running.set(id, { finish: ended.resolve, tellTerminal: hasTerminal.resolve });
       const unplug = await plugPorts(qemu, id, sockets);
-      const hasInput = sockets.stdin === undefined ? 0 : 1;
-      control.ask(`exec ${id} ${hasInput} ${words.map(quoteForLine).join(' ')}`);
+      control.ask(formatRequest(id, words, sockets, terminal));
       return {
-        ended,
+        ended: ended.promise,
+        hasTerminal: hasTerminal.promise,
         release: unplug,
+        resize: (rows, columns) => control.ask(`size ${rows} ${columns} ${id}`),
         signal: (name) => control.ask(`signal ${id} ${name}`),
       };
     },
@@ -73,15 +86,35 @@ export function createGuestCommands(
     powerOff: () => control.ask('power-off'),
     onEvent: (event) => {
       if (event.event === 'init') isListening = true;
+      if (event.event === 'exec-terminal') running.get(event.id)?.tellTerminal(event.made);
       if (event.event !== 'exec-end') return;
-      running.get(event.id)?.(event.status);
+      running.get(event.id)?.finish(event.status);
       running.delete(event.id);
     },
     end: () => {
-      for (const finish of running.values()) finish(undefined);
+      for (const { finish } of running.values()) finish(undefined);
       running.clear();
     },
   };
+}
+
+/** A command whose end has not been heard of. */
+interface Running {
+  finish: (status: number | undefined) => void;
+  tellTerminal: (made: boolean) => void;
+}
+
+/** The line by which the session is asked for a command. */
+function formatRequest(
+  id: string,
+  words: readonly Buffer[],
+  { stdin }: CommandSockets,
+  terminal: Terminal | undefined,
+): string {
+  const command = words.map(quoteForLine).join(' ');
+  if (terminal === undefined) return `exec ${id} ${stdin === undefined ? 0 : 1} ${command}`;
+  const type = quoteForLine(Buffer.from(terminal.type ?? ''));
+  return `terminal ${id} ${terminal.rows}x${terminal.columns} ${type} ${command}`;
 }
 
 /**

@@ -11,7 +11,9 @@ export type GuestEvent =
   /** The command of `rapido run`; its status as a shell has it in $?. */
   | { event: 'command-start' }
   | { event: 'command-end'; status: number }
-  /** A command that the host asked for (`exec ID …`) has ended. */
+  /** Whether a command that was to have a terminal (`terminal ID …`) has one, or pipes. */
+  | { event: 'exec-terminal'; id: string; made: boolean }
+  /** A command that the host asked for (`exec ID …`, `terminal ID …`) has ended. */
   | { event: 'exec-end'; id: string; status: number }
   /** A shell stands at the prompt. */
   | { event: 'prompt' }
@@ -45,7 +47,7 @@ export function parseGuestMessage(line: string): GuestMessage | undefined {
 }
 
 function parseEvent(fields: Record<string, unknown>): GuestEvent | undefined {
-  const { event, uptime, taint, left, script, status, id } = fields;
+  const { event, uptime, taint, left, script, status, id, made } = fields;
   switch (event) {
     case 'init':
       return isDecimal(uptime) ? { event, uptime: Number(uptime) } : undefined;
@@ -57,6 +59,10 @@ function parseEvent(fields: Record<string, unknown>): GuestEvent | undefined {
         : undefined;
     case 'command-end':
       return isExitStatus(status) ? { event, status: Number(status) } : undefined;
+    case 'exec-terminal':
+      return typeof id === 'string' && (made === '0' || made === '1')
+        ? { event, id, made: made === '1' }
+        : undefined;
     case 'exec-end':
       return typeof id === 'string' && isExitStatus(status)
         ? { event, id, status: Number(status) }

@@ -1,5 +1,6 @@
 import { mkdirSync, readFileSync, rmSync } from 'node:fs';
 import { join } from 'node:path';
+import type { PortForward } from '../conf/network-values.ts';
 import { UsageError, UserError } from '../errors.ts';
 import { withLock } from '../sys/lock.ts';
 import { identifySelf, isAlive, type ProcessIdentity } from '../sys/process-identity.ts';
@@ -24,8 +25,10 @@ export interface VmEntry {
   /** Where its rapido does what others ask (`vm-requests.ts`); undefined: a VM of `rapido run`. */
   requestSocket: string | undefined;
   state: VmState;
-  /** Its addresses in the network. */
+  /** Its addresses in a network that others are in, too. */
   addresses: string[];
+  /** Ports of this host that lead into it. */
+  forwards: PortForward[];
   /** Path of the image that it booted. */
   image: string;
   disks: VmDisk[];
@@ -152,6 +155,7 @@ const LATER_FIELDS = {
   disks: [],
   taps: [],
   addresses: [],
+  forwards: [],
   state: 'ready' as const,
   requestSocket: undefined,
 };

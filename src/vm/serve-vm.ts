@@ -33,20 +33,23 @@ export async function serveVm(
 }
 
 async function runCommand(
-  { words, sockets }: Extract<VmRequest, { request: 'exec' }>,
+  { words, sockets, terminal }: Extract<VmRequest, { request: 'exec' }>,
   vm: LiveVm,
   { socket, answer }: Asker,
 ): Promise<void> {
   const command = await vm.commands.run(
     words.map((word) => Buffer.from(word, 'base64')),
     sockets,
+    terminal,
   );
   let hasEnded = false;
   answer({ answer: 'started', outputEnd: vm.control.outputEnd.toString('base64') });
-  // Each line names a signal for the command. Who asked goes away when all output has come, or leaves
-  // the command behind as a closed terminal does.
+  command.hasTerminal.then((made) => answer({ answer: 'terminal', made }));
+  // Who asked goes away when all output has come, or leaves the command behind as a closed terminal does.
   const gone = readLines(socket, (line) => {
-    if (/^[A-Z]+$/.test(line)) command.signal(line);
+    const size = /^size (\d+) (\d+)$/.exec(line);
+    if (size !== null) command.resize(Number(size[1]), Number(size[2]));
+    else if (/^[A-Z]+$/.test(line)) command.signal(line);
   }).then(() => {
     if (!hasEnded) command.signal('HUP');
   });
@@ -61,7 +64,7 @@ async function runCommand(
 function showConsole(console: ConsoleHub | undefined, asker: Asker): void {
   if (console === undefined) {
     throw new UserError('its console is at the terminal where it was booted', {
-      hint: 'rapido exec N -- COMMAND runs a command in it',
+      hint: 'rapido exec N is a shell in it',
     });
   }
   asker.answer({ answer: 'granted' });

@@ -3,6 +3,7 @@ import { setTimeout as sleep } from 'node:timers/promises';
 import { errorCode, UserError } from '../errors.ts';
 import type { CommandSockets } from './guest-commands.ts';
 import type { StopOutcome } from './live-vm.ts';
+import type { Terminal } from './plan.ts';
 
 /**
  * What another process may ask of the rapido that watches a VM, over a Unix socket in the registry:
@@ -10,8 +11,11 @@ import type { StopOutcome } from './live-vm.ts';
  * is bytes both ways once it has been granted.
  */
 export type VmRequest =
-  /** `words` in base64: they may be any bytes. Lines that follow are names of signals for it. */
-  | { request: 'exec'; words: string[]; sockets: CommandSockets }
+  /**
+   * `words` in base64: they may be any bytes. Each line that follows is the name of a signal for it, or
+   * `size ROWS COLUMNS` of its terminal.
+   */
+  | { request: 'exec'; words: string[]; sockets: CommandSockets; terminal?: Terminal | undefined }
   | { request: 'console' }
   /** Of the terminal that shows the console. */
   | { request: 'size'; rows: number; columns: number }
@@ -20,6 +24,8 @@ export type VmRequest =
 export type VmAnswer =
   /** `outputEnd` in base64: what each of the command's two outputs ends with. */
   | { answer: 'started'; outputEnd: string }
+  /** Whether the command has the terminal that was asked for, or pipes. */
+  | { answer: 'terminal'; made: boolean }
   /** undefined: the VM ended before the command did. */
   | { answer: 'ended'; status: number | undefined }
   /** The bytes of the console follow. */

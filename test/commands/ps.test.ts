@@ -21,6 +21,7 @@ const server: VmEntry = {
   image: '',
   disks: [],
   taps: [],
+  forwards: [],
   since: '2026-01-01T20:45:00.000Z',
 };
 
@@ -30,9 +31,18 @@ test('a line for each VM that runs', () => {
     ...{ number: 12, cut: 'nfs-client', state: 'testing', addresses: [], qemu: undefined },
     since: '2026-01-01T23:59:42.000Z',
   };
-  expect(formatVms([server, test], NOW).join('\n')).toMatchInlineSnapshot(`
-    "vm  cut         kernel  pid  up     address                  state
-    1   nfsd-xfs    6.12.9  101  3h15m  192.168.155.11 fd00::11  ready
-    12  nfs-client  6.12.9  -    18s    -                        testing"
+  const behindNat: VmEntry = {
+    ...server,
+    ...{ number: 3, cut: 'dropbear', addresses: [] },
+    forwards: [
+      { protocol: 'tcp', host: 2222, guest: 22 },
+      { protocol: 'udp', host: 5353, guest: 53 },
+    ],
+  };
+  expect(formatVms([server, behindNat, test], NOW).join('\n')).toMatchInlineSnapshot(`
+    "vm  cut         kernel  pid  up     address                                    state
+    1   nfsd-xfs    6.12.9  101  3h15m  192.168.155.11 fd00::11                    ready
+    3   dropbear    6.12.9  101  3h15m  127.0.0.1:2222->22 127.0.0.1:5353->53/udp  ready
+    12  nfs-client  6.12.9  -    18s    -                                          testing"
   `);
 });

@@ -155,6 +155,7 @@ describe.runIf(canMount)('as root', () => {
       image: join(images, 'simple-example.img'),
       disks: [],
       taps: [],
+      forwards: [],
       addresses: [],
       requestSocket: undefined,
       state: 'ready',

@@ -14,6 +14,7 @@ function overlay(command: GuestCommand | undefined): OverlayEntry[] {
   return planOverlay({
     cut: 'small',
     guestFiles: Object.fromEntries(guestFiles) as Record<GuestFile, Buffer>,
+    unlockpt: Buffer.from(''),
     network: undefined,
     ...{
       loadModules: [],

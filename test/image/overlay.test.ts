@@ -24,6 +24,7 @@ const nothing: OverlayRequest = {
     'systemd-networkd.service': Buffer.from('[Service] of networkd'),
     'await-network': Buffer.from('await-network'),
   },
+  unlockpt: Buffer.from('unlockpt'),
   loadModules: [],
   loadForDisks: {},
   network: undefined,

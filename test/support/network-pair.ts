@@ -12,6 +12,8 @@ export interface NetworkPair {
   home: Workspace;
   /** Runs rapido where the bridge is. */
   rapido: Workspace['rapido'];
+  /** Runs a shell script there. @returns its stdout */
+  onHost: (script: string) => string;
   /** `rapido run` there: `run(['--with', SERVER, CLIENT, '-x', SCRIPT])`. */
   run: Runner;
   /** rapido on a terminal, where the bridge is. */
@@ -71,5 +73,6 @@ export function createNetworkPair(conf = ''): NetworkPair {
   };
   const terminal: NetworkPair['terminal'] = (args, env) =>
     openTerminal(home, args, env, space?.prefix);
-  return { home, rapido, run: createRunner({ ...home, rapido }), terminal, serve };
+  const onHost: NetworkPair['onHost'] = (script) => space?.run('sh', '-c', script) ?? '';
+  return { home, rapido, onHost, run: createRunner({ ...home, rapido }), terminal, serve };
 }

@@ -1,4 +1,4 @@
-import { spawn } from 'node:child_process';
+import { execFileSync, spawn } from 'node:child_process';
 import { onTestFinished } from 'vitest';
 import { quoteForShell } from '../../src/image/overlay.ts';
 import { RAPIDO, type Workspace } from './workspace.ts';
@@ -7,7 +7,11 @@ import { RAPIDO, type Workspace } from './workspace.ts';
 export interface Terminal {
   /** Everything that it showed so far, as text. */
   shown: () => string;
+  /** The same as it came, with carriage returns and control sequences. */
+  shownRaw: () => string;
   type: (text: string) => void;
+  /** Gives it another size, of which the program hears by SIGWINCH. */
+  resize: (rows: number, columns: number) => void;
   /** Waits until what was shown since the last wait matches, and gives the match. */
   waitFor: (pattern: RegExp, timeoutMs?: number) => Promise<RegExpExecArray>;
   /** Exit status of the program. */
@@ -18,6 +22,7 @@ export interface Terminal {
 /** Ctrl-a, which QEMU's multiplexed console takes for itself. */
 export const CTRL_A = '\x01';
 export const CTRL_C = '\x03';
+export const CTRL_Z = '\x1a';
 
 const ROWS = 37;
 const COLUMNS = 111;
@@ -40,6 +45,7 @@ export function openTerminal(
   const command = [...prefix, process.execPath, RAPIDO, ...args].map(quoteForShell).join(' ');
   const script = [
     `stty rows ${ROWS} cols ${COLUMNS}`,
+    'echo "device: $(tty)"',
     'echo "mode before: $(stty -g)"',
     command,
     'status=$?',
@@ -56,10 +62,12 @@ export function openTerminal(
     },
   );
   let all = '';
+  let raw = '';
   let seen = 0;
   let held = '';
   const waiting = new Set<() => void>();
   child.stdout.setEncoding('utf8').on('data', (chunk: string) => {
+    raw += chunk;
     const [text, rest] = splitUnfinishedSequence(held + chunk);
     held = rest;
     all += stripControl(text);
@@ -72,7 +80,12 @@ export function openTerminal(
   });
   return {
     shown: () => all,
+    shownRaw: () => raw,
     type: (text) => child.stdin.write(text),
+    resize: (rows, columns) => {
+      const device = /^device: (\S+)$/m.exec(all)?.[1] ?? 'unknown';
+      execFileSync('stty', ['-F', device, 'rows', String(rows), 'cols', String(columns)]);
+    },
     waitFor: (pattern, timeoutMs = 60_000) =>
       new Promise((resolve, reject) => {
         let from = seen;

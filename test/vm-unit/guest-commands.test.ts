@@ -79,6 +79,26 @@ describe('a command in a VM that runs', () => {
     `);
   });
 
+  test('is asked for with a terminal, whose size may change, and tells whether there is one', async () => {
+    const { told, commands } = setUp();
+    commands.onEvent(INIT);
+    const sockets = { ...SOCKETS, stdin: '/in' };
+    const terminal = { rows: 24, columns: 80, type: 'xterm; reboot' };
+    const command = await commands.run([Buffer.from('bash'), Buffer.from('-i')], sockets, terminal);
+    command.resize(50, 132);
+    commands.onEvent({ event: 'exec-terminal', id: '1', made: true });
+    expect(await command.hasTerminal).toBe(true);
+    const { run } = commands;
+    const other = await run([Buffer.from('ls')], sockets, { ...terminal, type: undefined });
+    commands.onEvent({ event: 'exec-terminal', id: '2', made: false });
+    expect(await other.hasTerminal).toBe(false);
+    expect(told.filter((line) => /^(terminal|size)/.test(line))).toEqual([
+      "terminal 1 24x80 $'xterm; reboot' bash -i",
+      'size 50 132 1',
+      "terminal 2 24x80 $'' ls",
+    ]);
+  });
+
   test('ends without a status when the VM does', async () => {
     const { commands } = setUp();
     commands.onEvent(INIT);

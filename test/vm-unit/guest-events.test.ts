@@ -12,6 +12,14 @@ test.each<[string, GuestEvent]>([
   ],
   ['{"event":"command-start"}', { event: 'command-start' }],
   ['{"event":"command-end","status":"3"}', { event: 'command-end', status: 3 }],
+  [
+    '{"event":"exec-terminal","id":"3","made":"1"}',
+    { event: 'exec-terminal', id: '3', made: true },
+  ],
+  [
+    '{"event":"exec-terminal","id":"3","made":"0"}',
+    { event: 'exec-terminal', id: '3', made: false },
+  ],
   ['{"event":"prompt"}', { event: 'prompt' }],
   [
     '  {"event":"power-off","taint":"512","left":"0"}\r',

@@ -32,6 +32,7 @@ const claim = (): Promise<VmEntry> =>
     image: '/cache/images/simple-example.img',
     disks: [],
     taps: [],
+    forwards: [],
     addresses: [],
     requestSocket,
     state: 'starting',

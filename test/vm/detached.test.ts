@@ -1,11 +1,17 @@
 import { createHash } from 'node:crypto';
 import { readdirSync, readFileSync } from 'node:fs';
 import { join } from 'node:path';
+import { setTimeout as sleep } from 'node:timers/promises';
 import { afterAll, beforeAll, describe, expect, it, vi } from 'vitest';
 import { isAlive } from '../../src/sys/process-identity.ts';
 import type { VmEntry } from '../../src/vm/registry.ts';
-import { openTerminal } from '../support/terminal.ts';
+import { CTRL_C, CTRL_Z, modesOf, openTerminal, SIZE } from '../support/terminal.ts';
 import { createWorkspace, type Workspace } from '../support/workspace.ts';
+
+const PROMPT = /rapido1:~# $/;
+
+/** Starts a program without a standard error. */
+const NO_STDERR = ['sh', '-c', 'exec "$@" 2> /dev/null', 'sh'];
 
 /** The registry's entry of a VM. */
 function entryOf(home: Workspace, number: number): VmEntry {
@@ -44,14 +50,101 @@ describe('a VM in the background', () => {
     expect(counted).toMatchObject({ status: 0, stdout: 'first\n100000\n' });
   });
 
-  it('takes what is typed at a terminal, and gives that back when the command ends', async () => {
+  it('is at a terminal a shell on a terminal: its size, job control, Ctrl-C', async () => {
+    const terminal = openTerminal(home, ['exec', '1']);
+    const { type, waitFor } = terminal;
+    await waitFor(/^shell in VM 1 \(simple-example\)/m);
+    await waitFor(PROMPT);
+    type('tty; stty size; echo "$TERM $-"\r');
+    await waitFor(new RegExp(`^/dev/pts/\\d+\\n${SIZE}\\nxterm \\w*m\\w*$`, 'm'));
+    await waitFor(PROMPT);
+
+    terminal.resize(50, 132);
+    // What is typed may be faster than the news of the size.
+    type('until [[ $(stty size) == "50 132" ]]; do sleep 0.1; done; stty size\r');
+    await waitFor(/^50 132$/m);
+    await waitFor(PROMPT);
+
+    type('sleep 1000\r');
+    await waitFor(/sleep 1000\n/);
+    await sleep(500); // The echo comes before the program runs.
+    type(CTRL_Z);
+    await waitFor(/^\[1\]\+ +Stopped/m);
+    await waitFor(PROMPT);
+    type('fg\r');
+    await waitFor(/sleep 1000\n/);
+    await sleep(500);
+    type(CTRL_C);
+    await waitFor(PROMPT);
+    await sleep(500); // Nobody types faster; readline drops what comes while it tidies up.
+    type('exit $?\r');
+    expect(await terminal.ended).toBe(130);
+    const { before, after } = modesOf(terminal);
+    expect(after).toBe(before);
+  });
+
+  it('leaves line feeds to the guest, as full-screen programs need it', async () => {
+    const script = 'stty -onlcr; printf "<one\\ntwo>"';
+    const terminal = openTerminal(home, ['exec', '1', '--', 'sh', '-c', script]);
+    expect(await terminal.ended).toBe(0);
+    expect(terminal.shownRaw()).toContain('<one\ntwo>');
+  });
+
+  it('shows 1 MB on a terminal to the last byte', async () => {
+    const script = "seq -f '%099.0f' 10000";
+    const terminal = openTerminal(home, ['exec', '1', '--', 'sh', '-c', script]);
+    expect(await terminal.ended).toBe(0);
+    const lines = terminal
+      .shown()
+      .split('\n')
+      .filter((line) => /^\d{99}$/.test(line));
+    expect(lines.map(Number)).toEqual(Array.from({ length: 10_000 }, (_, index) => index + 1));
+  });
+
+  it('leaves a command by Enter ~ . and hangs it up, and gives the terminal back', async () => {
+    const terminal = openTerminal(home, ['exec', '1', '--', 'sleep', '1001']);
+    await vi.waitFor(
+      async () => expect((await exec(['ps', 'ax'])).stdout).toContain('sleep 1001'),
+      {
+        timeout: 60_000,
+      },
+    );
+    terminal.type('\r~.');
+    await terminal.waitFor(/^rapido: left the command in VM 1/m);
+    expect(await terminal.ended).toBe(130);
+    const { before, after } = modesOf(terminal);
+    expect(after).toBe(before);
+    await vi.waitFor(
+      async () => expect((await exec(['ps', 'ax'])).stdout).not.toContain('sleep 1001'),
+      { timeout: 60_000 },
+    );
+  });
+
+  it('gets pipes with -T and where a part of the output goes elsewhere; -t needs somebody to type', async () => {
+    const tty = ['sh', '-c', 'tty; test -t 1 || echo pipe'];
+    const piped = openTerminal(home, ['exec', '-T', '1', '--', ...tty]);
+    expect(await piped.ended).toBe(0);
+    expect(piped.shown()).toMatch(/^not a tty\npipe$/m);
+    const redirected = openTerminal(home, ['exec', '1', '--', ...tty], {}, NO_STDERR);
+    await redirected.ended;
+    expect(redirected.shown()).toMatch(/^not a tty\npipe$/m);
+    const asked = openTerminal(home, ['exec', '-t', '1', '--', ...tty], {}, NO_STDERR);
+    await asked.ended;
+    expect(asked.shown()).toMatch(/^\/dev\/pts\/\d+$/m);
+    const refused = await home.rapido(['exec', '-t', '1', '--', 'true'], { input: '' });
+    expect(refused).toMatchObject({ status: 125 });
+    expect(refused.stderr).toContain('-t: standard input is not a terminal');
+  });
+
+  it('has pipes at a terminal, and says why, where the guest has no pseudoterminals', async () => {
+    await exec(['umount', '-l', '/dev/pts']);
     const terminal = openTerminal(home, ['exec', '1', '--', 'bash']);
-    terminal.type('echo $((6 * 7)); read -r\r');
-    await terminal.waitFor(/^42\r?$/m);
+    await terminal.waitFor(/^rapido: the VM cannot make a pseudoterminal/m);
+    terminal.type('echo $((6 * 7)) >&2; read -r\r');
+    await terminal.waitFor(/^42$/m);
     terminal.type('nothing\rexit 4\r');
     expect(await terminal.ended).toBe(4);
-    const quick = openTerminal(home, ['exec', '1', '--', 'echo', 'no input']);
-    expect(await quick.ended).toBe(0);
+    await exec(['mount', '-t', 'devpts', 'devpts', '/dev/pts']);
   });
 
   it('runs a program by its name in the registry, without a shell, word by word', async () => {

@@ -119,7 +119,7 @@ describe.runIf(canMakeNetworks)('VMs on the bridge', () => {
   it("QEMU's own network needs no bridge; a port of the host leads into the VM, and only from the host", async () => {
     const alone = makeNetworkNamespace();
     alone.run('ip', 'address', 'add', '10.0.0.1/32', 'dev', 'lo');
-    const env = conf('[vm1]\nFORWARD = 2222:22\n');
+    const env = conf('[vm1]\nFORWARD = 2223:23\n');
     const connect = (address: string): string =>
       alone.run(
         'bash',
@@ -129,7 +129,17 @@ describe.runIf(canMakeNetworks)('VMs on the bridge', () => {
     let heard: string[] = [];
     const ran = await run(
       [
-        ...['simple-example', '--net', 'user', '-q', '--timeout', '2m', '-i', 'busybox', '-x'],
+        ...[
+          'simple-example',
+          '--forward',
+          '2222:22',
+          '-q',
+          '--timeout',
+          '2m',
+          '-i',
+          'busybox',
+          '-x',
+        ],
         `grep -c rapido1 /etc/hosts; echo READY; echo hello | busybox nc -l -p 22`,
       ],
       {

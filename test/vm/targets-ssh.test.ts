@@ -1,7 +1,7 @@
 import { execFileSync } from 'node:child_process';
 import { readFileSync } from 'node:fs';
 import { join } from 'node:path';
-import { beforeAll, describe, expect, it } from 'vitest';
+import { beforeAll, describe, expect, it, onTestFinished } from 'vitest';
 import { findProgram, programSearchPath } from '../../src/host/programs.ts';
 import { canMakeNetworks } from '../support/network-namespace.ts';
 import { createNetworkPair } from '../support/network-pair.ts';
@@ -64,6 +64,24 @@ describe.runIf(canMakeNetworks && hasServer)('ssh between two VMs', () => {
     const made = /ssh-ed25519 AAAA\S+/.exec(ran.file('console-vm1-dropbear.log').toString())?.[0];
     expect(made).toBeDefined();
     expect(publicKey('host')).not.toContain(made);
+  });
+
+  it('dropbear behind NAT prints the ssh command that logs in, and ps the port that leads there', async () => {
+    const { rapido } = pair;
+    const env = { SSH_IDENTITY: path('identity') };
+    expect(await rapido(['cut', 'dropbear'], { env })).toMatchObject({ status: 0 });
+    const forward = ['--forward', '2222:22'];
+    const booted = await rapido(['boot', '--detach', ...forward]);
+    onTestFinished(async () => {
+      await rapido(['stop', '--all']);
+    });
+    expect(booted, booted.stderr).toMatchObject({ status: 0, stdout: '1\n' });
+    const [, command = 'no command'] = /^log in: (.+)$/m.exec(booted.stderr) ?? [];
+    expect(command).toMatch(/^ssh -p 2222 -i .*\/identity'? .* root@127\.0\.0\.1$/);
+    expect(pair.onHost(`${command} -o BatchMode=yes -F none uname -n`)).toBe('rapido1\n');
+    expect((await rapido(['ps'])).stdout).toMatch(/^1 +dropbear .* 127\.0\.0\.1:2222->22 +ready$/m);
+    const second = await rapido(['boot', '--detach', ...forward]);
+    expect(second.stderr).toContain('--forward: port 2222 of 127.0.0.1 leads to VM 1 (dropbear)');
   });
 
   it('a private key is in no image but that of its cut, and a file that is not there is refused', async () => {

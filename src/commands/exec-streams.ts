@@ -1,0 +1,46 @@
+import { mkdtempSync, rmSync } from 'node:fs';
+import { createServer, type Socket } from 'node:net';
+import { join } from 'node:path';
+import type { CommandSockets } from '../vm/guest-commands.ts';
+
+/** The streams of a command in a VM, at our end. */
+export interface ExecStreams {
+  sockets: CommandSockets;
+  /** QEMU's end of each, once it has connected. */
+  stdin: Promise<Socket> | undefined;
+  stdout: Promise<Socket>;
+  stderr: Promise<Socket>;
+  close: () => void;
+}
+
+/** Sockets for the streams of a command, in a directory of their own in that of the registry. */
+export function listenForStreams(directory: string, hasInput: boolean): ExecStreams {
+  const own = mkdtempSync(join(directory, 'exec-'));
+  const closers = [(): void => rmSync(own, { recursive: true, force: true })];
+  const listen = (name: string): { path: string; socket: Promise<Socket> } => {
+    const path = join(own, name);
+    const server = createServer({ allowHalfOpen: true });
+    const socket = new Promise<Socket>((resolve) => {
+      server.once('connection', (connection) => {
+        connection.on('error', () => connection.destroy());
+        connection.pause();
+        closers.push(() => connection.destroy());
+        resolve(connection);
+      });
+    });
+    server.listen(path);
+    closers.push(() => server.close());
+    return { path, socket };
+  };
+  const [stdout, stderr] = [listen('stdout'), listen('stderr')];
+  const stdin = hasInput ? listen('stdin') : undefined;
+  return {
+    sockets: { stdin: stdin?.path, stdout: stdout.path, stderr: stderr.path },
+    stdin: stdin?.socket,
+    stdout: stdout.socket,
+    stderr: stderr.socket,
+    close: () => {
+      for (const close of closers) close();
+    },
+  };
+}

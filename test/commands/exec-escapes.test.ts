@@ -1,0 +1,28 @@
+import { expect, test } from 'vitest';
+import { createEscapes } from '../../src/commands/exec-escapes.ts';
+
+/** What is sent, with what the escapes did between brackets. */
+function type(...chunks: string[]): string {
+  const done: string[] = [];
+  const keys = createEscapes({
+    send: (typed) => done.push(typed.toString()),
+    leave: () => done.push('[leave]'),
+    help: () => done.push('[help]'),
+  });
+  for (const chunk of chunks) keys(Buffer.from(chunk));
+  return done.join('');
+}
+
+test.each([
+  ['~ and . leave, at the very start', ['~', '.'], '[leave]'],
+  ['or after Enter', ['ls\r~.'], 'ls\r[leave]'],
+  ['or after a line feed', ['ls\n', '~.'], 'ls\n[leave]'],
+  ['not elsewhere in a line', ['ls ~.\r'], 'ls ~.\r'],
+  ['~ and ? show help, and what follows goes on', ['~?ls'], '[help]ls'],
+  ['~~ is one ~, and no beginning of another', ['~~.'], '~.'],
+  ['another key behind ~ is sent with it', ['~/bin\r'], '~/bin\r'],
+  ['an Enter behind ~ begins a line', ['~\r~.'], '~\r[leave]'],
+  ['bytes that are no characters stay as they are', ['ä~.'], 'ä~.'],
+])('%s', (_what, chunks, expected) => {
+  expect(type(...chunks)).toBe(expected);
+});
