@@ -89,6 +89,39 @@ test('a line without an end fills no memory, and hides nothing after it', () => 
   });
 });
 
+test('wherever a line without an end is cut, the report behind it is whole', () => {
+  for (const before of [63, 64, 65, 128].map((size) => size * 1024 - 30)) {
+    for (const extra of [0, 7, 20, 45]) {
+      const { recorder } = record();
+      recorder.onConsole(Buffer.alloc(before + extra, 'x'));
+      const report = '[   12.345678] INFO: task a:1 blocked for more than 120 seconds.\r\n';
+      for (const letter of report) recorder.onConsole(Buffer.from(letter));
+      expect(recorder.finish().splats).toMatchObject([
+        { title: 'INFO: task hung', text: report.trimEnd() },
+      ]);
+    }
+  }
+});
+
+test.each([
+  '\x1b[0;3',
+  '\x1b]0;title',
+  '\x1bP1$',
+  '\x1bO',
+  '\x1b(',
+  '\xe2\x82',
+  '\xf0\x9f',
+  '\x9b0;3',
+  '\xc3',
+])('a report behind %j, as bytes, counts', (prefix) => {
+  const { recorder } = record();
+  recorder.onConsole(Buffer.from(prefix, 'latin1'));
+  recorder.onConsole(
+    Buffer.from('[   12.345678] INFO: task a:1 blocked for more than 120 seconds.\r\n'),
+  );
+  expect(recorder.finish().splats).toMatchObject([{ kind: 'hung-task', count: 1 }]);
+});
+
 test('a file that cannot be written is named, and what came is judged all the same', () => {
   const gone = join(makeTemporaryDirectory(), 'gone', 'console.log');
   const directory = makeTemporaryDirectory();
