@@ -167,8 +167,8 @@ describe('what belongs to a splat', () => {
   });
 
   test('a panic counts even where time stamps are off', () => {
-    expect(verdicts(hear(['Kernel panic - not syncing: No working init found.']).splats)).toEqual([
-      'fatal panic: kernel panic: No working init found.',
+    expect(verdicts(hear(['Kernel panic - not syncing: Out of ideas']).splats)).toEqual([
+      'fatal panic: kernel panic: Out of ideas',
     ]);
   });
 
