@@ -21,7 +21,7 @@ const status = z.int();
 
 const test = {
   name: text,
-  status: z.enum(['pass', 'fail', 'skip', 'xfail', 'xpass']),
+  status: z.enum(['pass', 'fail', 'skip', 'xfail', 'xpass', 'interrupted']),
   duration: milliseconds.optional(),
   message: text.optional(),
   output: text.optional(),

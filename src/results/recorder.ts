@@ -1,6 +1,6 @@
 import type { GuestEvent } from '../vm/guest-events.ts';
 import type { RunLogs } from './log-file.ts';
-import type { RunSplat } from './run-result.ts';
+import type { RunSplat, TestResult } from './run-result.ts';
 import { collectSplats, type SplatOptions } from './splat-collection.ts';
 import { splitLines } from './split-lines.ts';
 import { collectTests, type FoundTests, type TestOptions } from './test-collection.ts';
@@ -17,8 +17,11 @@ export interface Recorder {
   onOutput: (name: 'stdout' | 'stderr', chunk: Buffer) => void;
   /** rapido ends the VM: what the kernel says after that does not count. */
   onEnding: (why: string) => void;
-  /** There is nothing more to come; a second time it does nothing. */
-  finish: () => Findings;
+  /**
+   * There is nothing more to come; a second time it does nothing.
+   * @param lost why the VM is gone, where nothing in it is to blame
+   */
+  finish: (lost?: string) => Findings;
 }
 
 export interface Findings extends FoundTests {
@@ -32,6 +35,7 @@ export function createRecorder(options: RecorderOptions): Recorder {
   const consoleLines = splitLines(splats.push);
   const stdoutLines = splitLines(tests.push, tests.partial);
   let findings: Findings | undefined;
+  let endedBecause: string | undefined;
   return {
     onEvent: (event) => splats.enter(event),
     onConsole: (chunk) => {
@@ -44,20 +48,19 @@ export function createRecorder(options: RecorderOptions): Recorder {
       if (name === 'stdout' && options.format !== undefined) stdoutLines.push(chunk);
     },
     onEnding: (why) => {
+      endedBecause = why;
       splats.stop();
       logs.console.write(Buffer.from(`\r\nrapido: ${why}; the VM is ended\r\n`));
     },
-    finish: () => {
+    finish: (lost) => {
       if (findings !== undefined) return findings;
       consoleLines.end();
       stdoutLines.end();
       const found = tests.finish();
       const seen = splats.finish();
       const crash = seen.findLast(({ severity }) => severity === 'fatal');
-      const message =
-        crash === undefined ? 'it was running when the output ended' : `crashed: ${crash.title}`;
       for (const name of found.unfinished) {
-        const test = { name, status: 'fail', message } as const;
+        const test = { name, ...judgeUnfinished(crash, endedBecause ?? lost) };
         found.tests.push(test);
         options.listener?.onTest(test);
       }
@@ -65,4 +68,14 @@ export function createRecorder(options: RecorderOptions): Recorder {
       return findings;
     },
   };
+}
+
+/** What became of a test that was running when the output ended. */
+function judgeUnfinished(
+  crash: RunSplat | undefined,
+  lost: string | undefined,
+): Pick<TestResult, 'status' | 'message'> {
+  if (crash !== undefined) return { status: 'fail', message: `crashed: ${crash.title}` };
+  if (lost !== undefined) return { status: 'interrupted', message: `it was running: ${lost}` };
+  return { status: 'fail', message: 'it was running when the output ended' };
 }

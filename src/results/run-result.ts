@@ -1,8 +1,9 @@
 import type { Severity } from '../klog/splat.ts';
-import type { TestStatus } from '../suites/suite.ts';
+import type { TestStatus as SuiteTestStatus } from '../suites/suite.ts';
 import type { ShownDisk } from '../vm/disks.ts';
 
-export type { TestStatus } from '../suites/suite.ts';
+/** `interrupted`: it was running when rapido ended the VM, at a limit or a signal, or lost it. */
+export type TestStatus = SuiteTestStatus | 'interrupted';
 
 /**
  * What came of a run, as `result.json` holds it; docs/results.md describes every field.

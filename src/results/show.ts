@@ -204,7 +204,8 @@ export function formatRun(run: ShownRun, { paint, now, timeZone }: Surroundings)
     ...facts
       .filter(([, text]) => text !== undefined)
       .map(([name, text]) => `  ${name.padEnd(8)} ${toPlainText(text ?? '')}`),
-    ...formatFailedTests(result.tests, paint),
+    ...formatTests('failed tests', result.tests.filter(isFailure), paint.red, paint),
+    ...formatTests('interrupted tests', result.tests.filter(isInterrupted), paint.yellow, paint),
     ...section(
       'splats',
       result.splats.flatMap((splat, index) => formatSplat(splat, index, run, paint)),
@@ -276,16 +277,24 @@ function formatBoots(boots: readonly RunBoot[]): string {
   return `${boots.length}, of which ${crashed === boots.length ? 'all' : crashed} crashed`;
 }
 
-function formatFailedTests(tests: readonly TestResult[], paint: Paint): string[] {
-  const failed = tests.filter(isFailure);
-  const lines = failed.slice(0, LONGEST_LIST).flatMap(({ name, duration, message }) => {
+function formatTests(
+  title: string,
+  tests: readonly TestResult[],
+  colour: (text: string) => string,
+  paint: Paint,
+): string[] {
+  const lines = tests.slice(0, LONGEST_LIST).flatMap(({ name, duration, message }) => {
     const notes = duration === undefined ? [] : [formatDuration(duration)];
     return [
-      [paint.red(toPlainText(name)), ...notes].join(GAP),
+      [colour(toPlainText(name)), ...notes].join(GAP),
       ...(message === undefined ? [] : [`  ${toPlainText(message)}`]),
     ];
   });
-  return section('failed tests', [...lines, ...andMore(failed)], paint);
+  return section(title, [...lines, ...andMore(tests)], paint);
+}
+
+function isInterrupted({ status }: TestResult): boolean {
+  return status === 'interrupted';
 }
 
 function andMore({ length }: readonly unknown[]): string[] {
@@ -369,6 +378,7 @@ export function formatComparison(
     ...list('newly passing', tests.newlyPassing),
     ...list('newly skipped', tests.newlySkipped),
     ...list('still failing', tests.stillFailing),
+    ...(tests.interrupted.length === 0 ? [] : list('interrupted', tests.interrupted)),
     ...list('only in A', tests.onlyInA),
     ...list('only in B', tests.onlyInB),
     ...complaints('new splats', splats.new),
@@ -422,11 +432,12 @@ function paintVerdict(verdict: string, paint: Paint): string {
   }
 }
 
-/** Passed/failed/skipped. What failed as it was expected to has passed. */
+/** Passed/failed/skipped. What failed as it was expected to has passed; what was interrupted has not. */
 function formatCounts(tests: readonly TestResult[]): string {
-  const failed = tests.filter(isFailure).length;
-  const skipped = tests.filter(({ status }) => status === 'skip').length;
-  return [tests.length - failed - skipped, failed, skipped].join('/');
+  const ended = tests.filter(({ status }) => status !== 'interrupted');
+  const failed = ended.filter(isFailure).length;
+  const skipped = ended.filter(({ status }) => status === 'skip').length;
+  return [ended.length - failed - skipped, failed, skipped].join('/');
 }
 
 const STATUS_WORDS = [
@@ -435,6 +446,7 @@ const STATUS_WORDS = [
   ['skip', 'skipped'],
   ['xfail', 'failed as expected'],
   ['xpass', 'passed unexpectedly'],
+  ['interrupted', 'interrupted'],
 ] as const satisfies readonly (readonly [TestResult['status'], string])[];
 
 function formatSummary(tests: readonly TestResult[]): string {

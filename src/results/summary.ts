@@ -31,10 +31,10 @@ export function formatSummary(
 ): string[] {
   const { verdict, cut, reason, times, tests, splats, notes } = result;
   const colour = verdict === 'pass' ? paint.green : paint.red;
-  const failed = tests.filter(isFailure);
+  const telling = tests.filter((test) => isFailure(test) || test.status === 'interrupted');
   return [
     `${colour(paint.bold(WORDS[verdict]))} ${cut}: ${toPlainText(reason)} ${paint.dim(`(${formatTimes(times)})`)}`,
-    ...shorten(failed.map(describeTest), MOST.tests),
+    ...shorten(telling.map(describeTest), MOST.tests),
     ...shorten(splats.map(describeSplat), MOST.splats),
     ...traceOf(splats).map((line) => `  ${paint.dim(line)}`),
     ...lastWords(result, consoleTail).map((line) => `  ${paint.dim(line)}`),
@@ -58,8 +58,9 @@ function formatTimes(times: RunResult['times']): string {
   ].join(', ');
 }
 
-function describeTest({ name, message }: TestResult): string {
-  return `  failed: ${toPlainText(name)}${message === undefined ? '' : `: ${toPlainText(message)}`}`;
+function describeTest({ name, status, message }: TestResult): string {
+  const word = status === 'interrupted' ? 'interrupted' : 'failed';
+  return `  ${word}: ${toPlainText(name)}${message === undefined ? '' : `: ${toPlainText(message)}`}`;
 }
 
 function describeSplat({ title, severity, count, during, excused, vm }: RunSplat): string {

@@ -178,3 +178,43 @@ test('a test that xfstests has only named was running when the kernel crashed', 
   ]);
   expect(splats).toMatchObject([{ severity: 'fatal', during: 'generic/002' }]);
 });
+
+test.each([
+  ['a limit', 'the time is over (silence)'],
+  ['Ctrl-C', 'got SIGINT'],
+])('a test that was running at %s is interrupted, and has not failed', (_, why) => {
+  const { recorder } = record({ format: 'fstests', mustTellTests: true });
+  recorder.onEvent({ event: 'command-start' });
+  recorder.onOutput('stdout', Buffer.from('generic/001        2s\ngeneric/002        '));
+  recorder.onEnding(why);
+  expect(recorder.finish().tests).toEqual([
+    { name: 'generic/001', status: 'pass', duration: 2000 },
+    { name: 'generic/002', status: 'interrupted', message: `it was running: ${why}` },
+  ]);
+});
+
+test('a test that was running when QEMU was killed is interrupted', () => {
+  const { recorder } = record({ format: 'fstests', mustTellTests: true });
+  recorder.onOutput('stdout', Buffer.from('generic/002        '));
+  expect(recorder.finish('the VM was lost: QEMU was killed by SIGKILL').tests).toEqual([
+    {
+      name: 'generic/002',
+      status: 'interrupted',
+      message: 'it was running: the VM was lost: QEMU was killed by SIGKILL',
+    },
+  ]);
+});
+
+test('a test that was running when a kernel crashed has failed, also where the VM had to be ended', () => {
+  const { recorder } = record({ format: 'fstests', mustTellTests: true });
+  recorder.onOutput('stdout', Buffer.from('generic/002        '));
+  recorder.onConsole(Buffer.from('[    3.100000] Kernel panic - not syncing: Fatal exception\r\n'));
+  recorder.onEnding('the kernel crashed and did not end the VM');
+  expect(recorder.finish().tests).toMatchObject([{ name: 'generic/002', status: 'fail' }]);
+});
+
+test('a test without a result has failed where its command ended by itself', () => {
+  const { recorder } = record({ format: 'fstests', mustTellTests: true });
+  recorder.onOutput('stdout', Buffer.from('generic/002        '));
+  expect(recorder.finish().tests).toMatchObject([{ name: 'generic/002', status: 'fail' }]);
+});

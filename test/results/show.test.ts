@@ -192,6 +192,24 @@ test('a run: verdict and reason first, failed tests and splats, files last', () 
   `);
 });
 
+test('a test that was interrupted has neither passed nor failed', () => {
+  const result = aResult({
+    verdict: 'timeout',
+    tests: tests({ 'a/1': 'pass', 'a/2': 'fail', 'a/3 it was running: got SIGINT': 'interrupted' }),
+  });
+  const lines = formatRun({ result, files: [], splatLines: [] }, plain).join('\n');
+  expect(lines).toContain('  tests    1 passed, 1 failed, 1 interrupted\n');
+  expect(lines).toContain('failed tests\n  a/2\n');
+  expect(lines).toContain('interrupted tests\n  a/3\n    it was running: got SIGINT');
+  const [, row] = formatRunTable([stored('r', { state: 'finished', result })], plain);
+  expect(row).toMatch(/ 1\/1\/0 /);
+  const compared = formatComparison(
+    compareRuns(aResult({ tests: tests({ 'a/3': 'pass' }) }), result),
+    plain,
+  );
+  expect(compared.join('\n')).toContain('interrupted: 1\n  a/3  (pass → interrupted)');
+});
+
 test('a run that has little to say says little', () => {
   const vm: RunResult['vm'] = { accelerator: 'tcg', cpus: 1, memory: 2 ** 30, qemu: [] };
   const result = aResult({ command: { shell: "echo 'a'; ls" }, vm });

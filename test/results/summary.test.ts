@@ -67,6 +67,17 @@ test('tests that failed, with what they say; what passed or may fail is left out
   `);
 });
 
+test('a test that was running at a limit is named', () => {
+  const lines = summary({
+    ...{ verdict: 'timeout', reason: 'there was no output for 5 s in the command' },
+    tests: tests({
+      'a/1': 'pass',
+      'a/2 it was running: the time is over (silence)': 'interrupted',
+    }),
+  }).split('\n');
+  expect(lines[1]).toBe('  interrupted: a/2: it was running: the time is over (silence)');
+});
+
 test('of many failed tests the first ten', () => {
   const failed = Object.fromEntries(
     Array.from({ length: 13 }, (_, index) => [`test-${index}`, 'fail' as const]),
