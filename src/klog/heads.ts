@@ -31,17 +31,17 @@ const GLUED = new RegExp(
   [
     String.raw`INFO: task \S.*:\d+ blocked for more than \d+ seconds`,
     String.raw`INFO: rcu_\w+ (?:self-)?detected (?:expedited )?stalls? on CPU`,
-    String.raw`INFO: possible (?:circular|recursive) locking`,
+    'INFO: possible (?:circular|recursive) locking',
     String.raw`WARNING: CPU: \d+ PID: \d+ at \S+:\d+ `,
-    String.raw`WARNING: possible (?:circular|recursive) locking`,
+    'WARNING: possible (?:circular|recursive) locking',
     String.raw`-{6,}\[ cut here \]-{6,}$`,
     String.raw`BUG: (?:KASAN: \S+ in |KMSAN: \S+ in |KCSAN: data-race in |KFENCE: \S+ \S+ in )`,
-    String.raw`BUG: (?:unable to handle (?:kernel|page fault)|kernel NULL pointer dereference)`,
+    'BUG: (?:unable to handle (?:kernel|page fault)|kernel NULL pointer dereference)',
     String.raw`BUG: (?:soft lockup - CPU#\d+ stuck|workqueue lockup - pool|spinlock \w+ )`,
-    String.raw`BUG: (?:scheduling while atomic: |sleeping function called from invalid context at )`,
+    'BUG: (?:scheduling while atomic: |sleeping function called from invalid context at )',
     String.raw`kernel BUG at \S+:\d+!`,
     String.raw`general protection fault: [0-9a-f]{4} \[#\d+\]`,
-    String.raw`Kernel panic - not syncing: (?!.*Kernel panic)`,
+    'Kernel panic - not syncing: (?!.*Kernel panic)',
   ].join('|'),
 );
 

@@ -52,7 +52,7 @@ export const SLEEPING = names([
   String.raw`_*schedule\w*|io_schedule\w*|preempt_schedule\w*|context_switch|__switch_to\w*`,
   String.raw`_*wait_(?:on|for)_\w+|_*wait_event\w*|do_wait_for_common|_*folio_(?:lock|wait)\w*|bit_wait\w*`,
   String.raw`out_of_line_wait\w*|_*lock_(?:page|sock)\w*|prepare_to_wait\w*|jbd2_log_wait_commit|_*msleep\w*`,
-  String.raw`_*synchronize_\w+|__sched_text_start|call_rwsem_\w+|ldsem_\w+|_*cancel_work\w*|usb_start_wait_urb|__rt_mutex\w*|__rwsem\w*|_*flush_\w*work\w*|kthread_stop|down_\w+|rpc_wait_bit_killable`,
+  String.raw`_*percpu_(?:down|rwsem)\w*|_*synchronize_\w+|__sched_text_start|call_rwsem_\w+|ldsem_\w+|_*cancel_work\w*|usb_start_wait_urb|__rt_mutex\w*|__rwsem\w*|_*flush_\w*work\w*|kthread_stop|down_\w+|rpc_wait_bit_killable`,
 ]);
 
 /** Interrupts, timers and idling: what a stalled CPU is looked at from. */

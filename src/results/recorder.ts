@@ -1,3 +1,4 @@
+import { type BlockedTask, createBlockedTaskReader } from '../klog/blocked-tasks.ts';
 import type { GuestEvent } from '../vm/guest-events.ts';
 import type { RunLogs } from './log-file.ts';
 import type { RunSplat, TestResult } from './run-result.ts';
@@ -26,16 +27,22 @@ export interface Recorder {
 
 export interface Findings extends FoundTests {
   splats: RunSplat[];
+  /** undefined: the kernel was not asked, or did not answer. */
+  blockedTasks: BlockedTask[] | undefined;
 }
 
 export function createRecorder(options: RecorderOptions): Recorder {
   const { logs } = options;
   const splats = collectSplats(options);
   const tests = collectTests(options, splats.testEnded);
-  const consoleLines = splitLines(splats.push);
+  let endedBecause: string | undefined;
+  const blocked = createBlockedTaskReader();
+  const consoleLines = splitLines((line) => {
+    if (endedBecause === undefined) splats.push(line);
+    else blocked.push(line);
+  });
   const stdoutLines = splitLines(tests.push, tests.partial);
   let findings: Findings | undefined;
-  let endedBecause: string | undefined;
   return {
     onEvent: (event) => splats.enter(event),
     onConsole: (chunk) => {
@@ -64,7 +71,7 @@ export function createRecorder(options: RecorderOptions): Recorder {
         found.tests.push(test);
         options.listener?.onTest(test);
       }
-      findings = { ...found, splats: seen };
+      findings = { ...found, splats: seen, blockedTasks: blocked.finish() };
       return findings;
     },
   };

@@ -1,3 +1,4 @@
+import type { BlockedTask } from '../klog/blocked-tasks.ts';
 import type { Severity } from '../klog/splat.ts';
 import type { TestStatus as SuiteTestStatus } from '../suites/suite.ts';
 import type { ShownDisk } from '../vm/disks.ts';
@@ -40,6 +41,8 @@ export interface RunResult {
   tests: TestResult[];
   /** What the kernel complained of, in the order of the first of each. */
   splats: RunSplat[];
+  /** Tasks that slept uninterruptibly when a limit ran out; undefined: none did, or the kernel did not say. */
+  blockedTasks?: BlockedTask[] | undefined;
   /** What else there is to know: input that was not passed on, a file that could not be written. */
   notes: string[];
 }

@@ -8,6 +8,7 @@ import {
   type RunComparison,
   type TestChange,
 } from './compare.ts';
+import { describeBlockedTask, excerptOf } from './excerpt.ts';
 import type {
   RunBoot,
   RunCommand,
@@ -177,7 +178,8 @@ export interface ShownRun {
 /** A run in brief: what became of it first, where all of it is last. */
 export function formatRun(run: ShownRun, { paint, now, timeZone }: Surroundings): string[] {
   const { result } = run;
-  const { kernel, vm, times } = result;
+  const { kernel, vm, times, blockedTasks = [] } = result;
+  const traced = result.splats.filter(isComplaint).slice(0, MOST_TRACES);
   const facts: [string, string | undefined][] = [
     ['run', `${result.id}  (${formatWhen(new Date(result.started), now, timeZone)})`],
     ['status', `rapido run exited with ${result.status}`],
@@ -208,7 +210,15 @@ export function formatRun(run: ShownRun, { paint, now, timeZone }: Surroundings)
     ...formatTests('interrupted tests', result.tests.filter(isInterrupted), paint.yellow, paint),
     ...section(
       'splats',
-      result.splats.flatMap((splat, index) => formatSplat(splat, index, run, paint)),
+      result.splats.flatMap((splat, index) => [
+        ...formatSplat(splat, index, run, paint),
+        ...formatTrace(splat, traced.includes(splat), paint),
+      ]),
+      paint,
+    ),
+    ...section(
+      'blocked tasks',
+      [...blockedTasks.slice(0, LONGEST_LIST).map(describeBlockedTask), ...andMore(blockedTasks)],
       paint,
     ),
     ...section('notes', result.notes.map(toPlainText), paint),
@@ -313,6 +323,13 @@ function formatSplat(splat: RunSplat, index: number, run: ShownRun, paint: Paint
     `  text: ${console === undefined ? query('text') : `${console}:${line}`}`,
     ...(splat.decoded === undefined ? [] : [`  decoded: ${query('decoded')}`]),
   ];
+}
+
+/** Of so many complaints the trace is shown. */
+const MOST_TRACES = 5;
+
+function formatTrace(splat: RunSplat, isShown: boolean, paint: Paint): string[] {
+  return isShown ? excerptOf(splat).map((line) => `    ${paint.dim(line)}`) : [];
 }
 
 function formatSplatLine(splat: ComparedSplat, paint: Paint): string {
