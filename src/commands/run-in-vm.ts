@@ -66,6 +66,7 @@ export async function runInVm(
       stdin: stdin !== undefined && !isSerial,
       results: header.image.sharesResults ? makeGuestDirectory(job) : undefined,
       survivesOops: job.options.keepGoing === true,
+      readsKernelLog: formatOf(job) === 'ktap',
     },
     consoleLog: () => job.run.file('console.log'),
   };

@@ -194,7 +194,8 @@ test('a run: verdict and reason first, failed tests and splats, files last', () 
 });
 
 test('the trace of what takes a pass away, and no other', () => {
-  const text = '[    1.000000] WARNING: x\n[    1.000000] RIP: 0010:foo+0x1/0x2\n[    1.000000] RAX: 0';
+  const text =
+    '[    1.000000] WARNING: x\n[    1.000000] RIP: 0010:foo+0x1/0x2\n[    1.000000] RAX: 0';
   const result = aResult({
     verdict: 'splat',
     splats: [

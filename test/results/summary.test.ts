@@ -72,7 +72,9 @@ test('what hangs at a limit, as the kernel has told it', () => {
     ...{ name: 'touch', pid: 100 + at },
     function: at === 0 ? 'mnt_want_write' : undefined,
   }));
-  const lines = summary({ verdict: 'timeout', reason: 'it took too long', blockedTasks }).split('\n');
+  const lines = summary({ verdict: 'timeout', reason: 'it took too long', blockedTasks }).split(
+    '\n',
+  );
   expect(lines.slice(1, 3)).toEqual([
     '  blocked: touch (pid 100) in mnt_want_write',
     '  blocked: touch (pid 101)',
@@ -81,7 +83,9 @@ test('what hangs at a limit, as the kernel has told it', () => {
 });
 
 test('that a clock is unstable is told of a machine that has one of its own', () => {
-  const splats = [aSplat({ kind: 'clock', severity: 'note', title: 'clocksource tsc is unstable' })];
+  const splats = [
+    aSplat({ kind: 'clock', severity: 'note', title: 'clocksource tsc is unstable' }),
+  ];
   const vm = { cpus: 1, memory: 2 ** 29, qemu: [] };
   expect(summary({ splats, vm: { ...vm, accelerator: 'kvm' } })).toContain('clocksource');
   expect(summary({ splats, vm: { ...vm, accelerator: 'tcg' } })).not.toContain('clocksource');

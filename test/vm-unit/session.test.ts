@@ -21,7 +21,7 @@ const NO_LIMITS = { total: undefined, boot: undefined, silence: undefined };
 const PLAN = planVm(
   makeRequest({
     terminal: undefined,
-    session: { stdin: true, results: undefined, survivesOops: false },
+    session: { stdin: true, results: undefined, survivesOops: false, readsKernelLog: false },
   }),
 );
 
