@@ -131,7 +131,7 @@ export function isUndecided(capture: Capture): boolean {
 
 /**
  * Whether the next line may be what a WARN() has to say, and tell more than its first line. That is the
- * order of Linux before 4.15, and of architectures whose WARN() is a function (arm).
+ * order of Linux 4.x, and later of architectures whose WARN() is a function (arm).
  */
 export function awaitsWords({ rule, head, texts }: Capture): boolean {
   return rule === WARN && texts.at(-1) === head.input;

@@ -18,14 +18,14 @@ const CLUES = new RegExp(
     .join('|'),
 );
 
-/** Whether a report may begin in a console line. What is coloured may have its colours within a clue. */
+/** Whether a report may begin in a console line. `dmesg --color` may print a colour within a clue. */
 export function mayTell(raw: string): boolean {
   return CLUES.test(raw) || (raw.includes('\u001b') && /\.\d{6}\]/.test(raw));
 }
 
 /**
- * Words so particular that a report begins with them wherever they stand in a line of the kernel's:
- * before 4.15, a line that had no end yet went on with whatever was printed next.
+ * Words so particular that a report begins with them wherever they stand in a line of the kernel's: in
+ * Linux 4.x a line that has no end yet goes on with whatever is printed next.
  */
 const GLUED = new RegExp(
   [

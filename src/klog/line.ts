@@ -7,11 +7,11 @@ export interface KernelLine {
   /** What the kernel said behind time stamp and caller, up to the next time stamp. */
   text: string;
   /**
-   * Other ways to read it. Names of tasks are printed as they are: they may hold escape sequences, which
-   * are not to take letters of the kernel's with them.
+   * `text`, and where they differ another way to read it: the name of a task is printed as it is, and an
+   * escape sequence in it is not to take letters of the kernel's with it.
    */
   readings: readonly string[];
-  /** The same on to the end of the console line: the name of a task may look like a time stamp. */
+  /** The same up to the end of the console line: the name of a task may look like a time stamp. */
   onwards: readonly string[];
   /** Time stamp, caller and text, without control characters. */
   shown: string;

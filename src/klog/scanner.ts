@@ -10,7 +10,7 @@ import {
 } from './capture.ts';
 import { createKernelReader, type Head, isMinor, mayTell } from './heads.ts';
 import type { KernelLine } from './line.ts';
-import { CUT_HERE } from './rules/general.ts';
+import { CUT_HERE, WARN } from './rules/general.ts';
 import { HEADLESS, SHOWN_TASK } from './rules/notes.ts';
 import { PANIC_CAUSES } from './rules/panics.ts';
 import { END, type Rule } from './rules/rule.ts';
@@ -274,8 +274,8 @@ function causeOfPanic(captures: readonly Capture[], { text }: KernelLine): Captu
 
 /** Whether it says what a report is about that has begun without a word of that, or with less. */
 function decides(rule: Rule, open: Capture): boolean {
-  if (isUndecided(open)) return rule !== CUT_HERE && !isTrace(rule) && !isMinor(rule);
-  return awaitsWords(open) && rule.until === END && rule !== CUT_HERE && !isMinor(rule);
+  if (rule === CUT_HERE || isTrace(rule) || isMinor(rule)) return false;
+  return isUndecided(open) || (awaitsWords(open) && rule !== WARN && rule.until === END);
 }
 
 function isTrace(rule: Rule): boolean {
@@ -287,6 +287,9 @@ function isPartOf(open: Capture, rule: Rule): boolean {
   if (isTrace(rule)) return true;
   if (open.state !== 'open') return false;
   if (decides(rule, open)) return true;
+  // Two of them one after the other are two reports, of two CPUs.
+  const isOfWarn = (each: Rule): boolean => each === WARN || each === CUT_HERE;
+  if (isOfWarn(open.rule) && (isOfWarn(rule) || isUndecided(open))) return false;
   if (open.rule.kind === 'oom' && rule.kind === 'oom') return rule.joins === true;
   if (open.rule.kind === 'rcu-stall' && rule.kind === 'rcu-stall') return rule.joins === true;
   if (open.rule.kind === 'boot' && rule.kind === 'boot') return true;

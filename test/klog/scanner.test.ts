@@ -175,6 +175,19 @@ describe('what a report is about', () => {
     ]);
   });
 
+  test('two warnings whose lines two CPUs have mixed are two reports', () => {
+    const [a = '', b = ''] = ['foo', 'bar'].map((name) => warning(name)[1]);
+    for (const lines of [
+      [CUT, CUT, a, b],
+      [CUT, a, CUT, b],
+      [a, b],
+    ]) {
+      const { splats } = hear(stamped([...lines, ...warning('foo').slice(2)]));
+      const titles = splats.map(({ title }) => title);
+      expect(titles).toEqual(expect.arrayContaining(['WARNING in foo', 'WARNING in bar']));
+    }
+  });
+
   test('a warning right behind a hung task is a report of its own', () => {
     expect(
       verdicts(
