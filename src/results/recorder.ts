@@ -1,5 +1,6 @@
 import { type BlockedTask, createBlockedTaskReader } from '../klog/blocked-tasks.ts';
 import type { GuestEvent } from '../vm/guest-events.ts';
+import type { KernelLoss } from '../vm/session-watch.ts';
 import type { RunLogs } from './log-file.ts';
 import type { RunSplat, TestResult } from './run-result.ts';
 import { collectSplats, type SplatOptions } from './splat-collection.ts';
@@ -13,8 +14,7 @@ export interface RecorderOptions extends SplatOptions, TestOptions {
 /** Writes down what comes out of one VM, and reads it on the way. */
 export interface Recorder {
   onEvent: (event: GuestEvent) => void;
-  /** @returns 'crashed' once the kernel cannot go on */
-  onConsole: (chunk: Buffer) => 'crashed' | undefined;
+  onConsole: (chunk: Buffer) => KernelLoss | undefined;
   onOutput: (name: 'stdout' | 'stderr', chunk: Buffer) => void;
   /** rapido ends the VM: what the kernel says after that does not count. */
   onEnding: (why: string) => void;
@@ -48,7 +48,8 @@ export function createRecorder(options: RecorderOptions): Recorder {
     onConsole: (chunk) => {
       logs.console.write(chunk);
       consoleLines.push(chunk);
-      return splats.isCrashed() ? 'crashed' : undefined;
+      if (!splats.isCrashed()) return undefined;
+      return splats.isStuck() ? 'stuck' : 'crashed';
     },
     onOutput: (name, chunk) => {
       logs[name].write(chunk);

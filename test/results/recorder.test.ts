@@ -56,6 +56,19 @@ test('a panic is known as soon as its line is whole, in however many pieces it c
   expect(recorder.finish().splats).toMatchObject([{ severity: 'fatal' }]);
 });
 
+test('a kernel that runs another init has nothing to add, until it panics', () => {
+  const { recorder } = record();
+  const say = (text: string) => recorder.onConsole(Buffer.from(`[    3.100000] ${text}\r\n`));
+  expect(say('Run /init as init process')).toBe(undefined);
+  expect(say('Failed to execute /init (error -8)')).toBe('stuck');
+  expect(say('Run /bin/sh as init process')).toBe('stuck');
+  const { recorder: other } = record();
+  other.onConsole(Buffer.from('[    3.100000] Failed to execute /init (error -8)\r\n'));
+  expect(
+    other.onConsole(Buffer.from('[    5.100000] Kernel panic - not syncing: Fatal exception\r\n')),
+  ).toBe('crashed');
+});
+
 test('a panic on a last line that has no end counts', () => {
   const { recorder } = record();
   recorder.onConsole(Buffer.from('[    3.100000] Kernel panic - not syncing: Fatal exception'));
