@@ -112,12 +112,15 @@ describe('no prefix hides a report', () => {
     const lines = [...new Set(heads.map(({ raw }) => raw))];
     expect(lines.length).toBeGreaterThan(300);
     const hidden = lines.flatMap((line) => {
-      const wanted = JSON.stringify(parseKernelLines(line).at(-1));
-      return prefixes.filter(
-        (prefix) => JSON.stringify(parseKernelLines(prefix + line).at(-1)) !== wanted,
-      );
+      const wanted = parseKernelLines(line).at(-1);
+      return prefixes
+        .map((prefix) => prefix + line)
+        .filter((cut) => {
+          const found = parseKernelLines(cut).at(-1);
+          return found?.shown !== wanted?.shown || found?.text !== wanted?.text;
+        });
     });
-    expect(hidden.map((prefix) => JSON.stringify(prefix))).toEqual([]);
+    expect(hidden.map((cut) => JSON.stringify(cut))).toEqual([]);
   });
 
   test('a report by every rule is recognised behind every prefix', () => {
@@ -235,11 +238,14 @@ describe('what is no new report', () => {
   });
 });
 
-test('a flood of coloured output costs little', () => {
+test('a flood of coloured output costs little more than a plain one', () => {
   const scanner = createSplatScanner({ onBegin: () => {}, onFatal: () => {}, onEnd: () => {} });
-  const line = `${ESC}[0;31mred${ESC}[0m ${ESC}[1;32mgreen${ESC}[0m`;
-  const begun = performance.now();
-  // 6 MB, more than a serial line brings in a minute.
-  for (let count = 0; count < 200_000; count++) scanner.push(line);
-  expect(performance.now() - begun).toBeLessThan(3000);
+  const timeOf = (line: string): number => {
+    const begun = performance.now();
+    for (let count = 0; count < 20_000; count++) scanner.push(line);
+    return performance.now() - begun;
+  };
+  const coloured = `${ESC}[0;31mred${ESC}[0m ${ESC}[1;32mgreen${ESC}[0m`;
+  const ratios = Array.from({ length: 7 }, () => timeOf(coloured) / timeOf('red and plain green'));
+  expect(ratios.sort((a, b) => a - b)[3]).toBeLessThan(10);
 });
