@@ -134,7 +134,8 @@ type Paint = Record<'red' | 'green' | 'yellow', (text: string) => string>;
 
 function formatTest(test: TestResult, paint: Paint): string {
   const { name, status, message } = test;
-  const colour = isFailure(test) ? paint.red : status === 'skip' ? paint.yellow : paint.green;
+  const isDone = status !== 'skip' && status !== 'interrupted';
+  const colour = isFailure(test) ? paint.red : isDone ? paint.green : paint.yellow;
   const why = message === undefined ? '' : `: ${toPlainText(message)}`;
   return `${colour(status.padEnd(5))} ${toPlainText(name)}${why}`;
 }

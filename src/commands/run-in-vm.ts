@@ -11,10 +11,11 @@ import type { RunResult } from '../results/run-result.ts';
 import { carryFile } from '../results/store.ts';
 import { formatCommandLine } from '../sys/command-line.ts';
 import { createGuestOutput, openGuestInput } from '../ui/guest-streams.ts';
+import { judgeEnding } from '../vm/ending.ts';
 import type { GuestEvent } from '../vm/guest-events.ts';
 import type { VmPlan } from '../vm/plan.ts';
 import { qemuCommandLine } from '../vm/qemu-arguments.ts';
-import { runSession } from '../vm/session.ts';
+import { runSession, type SessionRecord } from '../vm/session.ts';
 import type { SessionLimits } from '../vm/session-watch.ts';
 import { formatOf, type RunDisplay } from './run-display.ts';
 import { type StartedJob, showProgress } from './run-job.ts';
@@ -65,6 +66,7 @@ export async function runInVm(
       stdin: stdin !== undefined && !isSerial,
       results: header.image.sharesResults ? makeGuestDirectory(job) : undefined,
       survivesOops: job.options.keepGoing === true,
+      readsKernelLog: formatOf(job) === 'ktap',
     },
     consoleLog: () => job.run.file('console.log'),
   };
@@ -154,13 +156,20 @@ async function watchSession(
     const rest = STREAMS.map((name) => display.write(name, undefined, echo[name]));
     await Promise.race([Promise.all(rest), sleep(LAST_WORDS, undefined, { ref: false })]);
     const unwritten = lost?.isLost() === true ? [LOST_INPUT] : [];
-    return { record, limits, ...recorder.finish(), unwritten };
+    return { record, limits, ...recorder.finish(nameLoss(record)), unwritten };
   } finally {
     recorder.finish();
     display.pause();
     for (const output of Object.values(echo)) output.close();
     lost?.stop();
   }
+}
+
+/** Why the VM is gone, where somebody or something on the host ended it. */
+function nameLoss(record: SessionRecord): string | undefined {
+  const ending = judgeEnding(record);
+  if (ending.kind === 'quit') return 'QEMU was told to quit';
+  return ending.kind === 'lost' ? `the VM was lost: ${ending.reason}` : undefined;
 }
 
 const STREAMS = ['stdout', 'stderr'] as const;

@@ -1,5 +1,5 @@
 import type { KernelLine } from './line.ts';
-import { CUT_HERE } from './rules/general.ts';
+import { CUT_HERE, WARN } from './rules/general.ts';
 import type { Rule } from './rules/rule.ts';
 import type { Severity, Splat, SplatHead } from './splat.ts';
 
@@ -82,18 +82,25 @@ export function addLine(capture: Capture, line: KernelLine): void {
   capture.patience = line.text.startsWith('Sending NMI') ? PATIENCE_FOR_CPUS : PATIENCE;
   if (DETAIL.test(line.text)) capture.isDetailed = true;
   if (TRACE.test(line.text)) capture.isTraced = true;
+  const shown = withoutPrevious(capture, line.shown);
   if (
     capture.shown.length >= MAX_SPLAT_LINES ||
-    capture.characters + line.shown.length > MAX_SPLAT_CHARACTERS
+    capture.characters + shown.length > MAX_SPLAT_CHARACTERS
   ) {
     capture.dropped += 1;
     return;
   }
-  capture.characters += line.shown.length;
-  capture.shown.push(line.shown);
+  capture.characters += shown.length;
+  capture.shown.push(shown);
   if (line.caller === capture.caller || FROM_ANY_CPU.has(capture.rule.kind)) {
     capture.texts.push(line.text);
   }
+}
+
+/** A line that goes on with the one before it is shown with that, which may have been taken already. */
+function withoutPrevious({ shown }: Capture, next: string): string {
+  const previous = `${shown.at(-1)}\n`;
+  return next.startsWith(previous) ? next.slice(previous.length) : next;
 }
 
 /** What a stalled CPU does is told by that CPU, not by the one that noticed. */
@@ -120,4 +127,12 @@ export function splatOf(capture: Capture & { severity: Severity }): Splat {
 /** Whether the kind is still to be told by a later line. */
 export function isUndecided(capture: Capture): boolean {
   return capture.rule === CUT_HERE;
+}
+
+/**
+ * Whether the next line may be what a WARN() has to say, and tell more than its first line. That is the
+ * order of Linux 4.x, and later of architectures whose WARN() is a function (arm).
+ */
+export function awaitsWords({ rule, head, texts }: Capture): boolean {
+  return rule === WARN && texts.at(-1) === head.input;
 }

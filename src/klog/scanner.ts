@@ -1,5 +1,6 @@
 import {
   addLine,
+  awaitsWords,
   beginCapture,
   type Capture,
   headOf,
@@ -7,12 +8,12 @@ import {
   isUndecided,
   splatOf,
 } from './capture.ts';
-import { type KernelLine, parseKernelLine } from './line.ts';
-import { CUT_HERE } from './rules/general.ts';
-import { RULES } from './rules/index.ts';
+import { createKernelReader, type Head, isMinor, mayTell } from './heads.ts';
+import type { KernelLine } from './line.ts';
+import { CUT_HERE, WARN } from './rules/general.ts';
 import { HEADLESS, SHOWN_TASK } from './rules/notes.ts';
 import { PANIC_CAUSES } from './rules/panics.ts';
-import type { Rule } from './rules/rule.ts';
+import { END, type Rule } from './rules/rule.ts';
 import type { Severity, Splat, SplatHead } from './splat.ts';
 
 /** Hears of splats as the lines come. Calls come from within `push` and `end`. */
@@ -55,14 +56,6 @@ const MAX_SEEN = 4096;
 /** Lines in a row that are no report's, after which one without an end mark is over. */
 const MAX_STRANGERS = 40;
 
-/** One search for all clues: nearly all lines end here. */
-const CLUES = new RegExp(
-  [...new Set(RULES.flatMap(({ clue }) => clue))]
-    .filter((clue, _, all) => !all.some((other) => other !== clue && clue.includes(other)))
-    .map((clue) => clue.replace(/[\\^$.*+?()[\]{}|]/g, '\\$&'))
-    .join('|'),
-);
-
 const BAR = /^={5,}$/;
 
 /** A line that is plainly a part of a report, whatever the report is about. */
@@ -93,6 +86,7 @@ export function createSplatScanner<Context>(
   let captures: Capture[] = [];
   const contexts = new Map<Capture, Context>();
   let lastBar: KernelLine | undefined;
+  const reader = createKernelReader();
   const seen = new Set<string>();
 
   const severityOf = (rule: Rule): Severity | undefined => {
@@ -133,18 +127,21 @@ export function createSplatScanner<Context>(
     captures.findLast((capture) => capture.caller === caller && capture.state !== 'closed');
 
   function begin(rule: Rule, head: RegExpExecArray, line: KernelLine, isReplayed: boolean): void {
-    const previous = openFor(line.caller);
+    // A remark of one line may come in the middle of a report, from somewhere else.
+    const isRemark = rule.until === 'line' && rule.severity === 'note';
+    const previous = isRemark ? undefined : openFor(line.caller);
     if (previous !== undefined) close(previous);
     if (captures.length >= MAX_CAPTURES && captures[0] !== undefined) finish(captures[0]);
     const isHidden = isReplayed || ignore.some((pattern) => pattern.test(line.text));
     const capture = beginCapture(rule, head, line, isHidden ? undefined : severityOf(rule));
-    if (lastBar?.caller === line.caller) {
+    if (lastBar?.caller === line.caller && !isRemark) {
       capture.time = lastBar.time;
       addLine(capture, lastBar);
     }
     captures.push(capture);
     take(capture, line);
     if (rule !== CUT_HERE) announce(capture);
+    if (isRemark) finish(capture);
   }
 
   /** dmesg in the guest shows again what the console has shown: the same line at the same time. */
@@ -168,7 +165,7 @@ export function createSplatScanner<Context>(
 
   /** The line that tells what was cut here, or that goes on with a splat that is already known. */
   function join(capture: Capture, rule: Rule, head: RegExpExecArray, line: KernelLine): void {
-    if (isUndecided(capture)) {
+    if (decides(rule, capture)) {
       if (ignore.some((pattern) => pattern.test(line.text))) capture.severity = undefined;
       capture.rule = rule;
       capture.head = head;
@@ -187,7 +184,7 @@ export function createSplatScanner<Context>(
     raise(cause, 'fatal');
   }
 
-  function takeHead(rule: Rule, head: RegExpExecArray, line: KernelLine): void {
+  function takeHead({ rule, match: head, line }: Head): void {
     const isReplayed = isReplay(line);
     const dead = captures.find(({ hasPanicked, state }) => hasPanicked && state === 'open');
     if (dead !== undefined && rule.severity !== 'note') {
@@ -236,24 +233,21 @@ export function createSplatScanner<Context>(
     else close(capture);
   }
 
-  function push(raw: string): void {
-    if (
-      captures.length === 0 &&
-      lastBar === undefined &&
-      !CLUES.test(raw) &&
-      !raw.includes('=====')
-    ) {
-      return;
-    }
-    const line = parseKernelLine(raw);
-    if (line === undefined) return;
+  function pushLine(line: KernelLine, head: Head | undefined): void {
     const bar = lastBar;
     const looksSo = REPORT_LINE.test(line.text);
     for (const capture of captures) if (isOver(capture, line.time, looksSo)) finish(capture);
-    const found = CLUES.test(raw) ? findHead(line.text) : undefined;
-    if (found === undefined) takeOther(line, looksSo);
-    else takeHead(found.rule, found.head, line);
+    if (head === undefined) takeOther(line, looksSo);
+    else takeHead(head);
     if (lastBar === bar && bar?.caller === line.caller) lastBar = undefined;
+  }
+
+  function push(raw: string): void {
+    const isIdle = captures.length === 0 && lastBar === undefined && !reader.isWaiting();
+    if (isIdle && !mayTell(raw) && !raw.includes('=====')) return;
+    const { heads, other } = reader.read(raw);
+    for (const head of heads) pushLine(head.line, head);
+    if (other !== undefined) pushLine(other, undefined);
   }
 
   return {
@@ -268,14 +262,6 @@ function isTold(capture: Capture): capture is Capture & { severity: Severity } {
   return capture.severity !== undefined;
 }
 
-function findHead(text: string): { rule: Rule; head: RegExpExecArray } | undefined {
-  for (const rule of RULES) {
-    const head = rule.head.exec(text);
-    if (head !== null) return { rule, head };
-  }
-  return undefined;
-}
-
 /** The youngest splat that can have made the kernel stop with these words. */
 function causeOfPanic(captures: readonly Capture[], { text }: KernelLine): Capture | undefined {
   const [, kinds] = PANIC_CAUSES.find(([lastWords]) => lastWords.test(text)) ?? [];
@@ -286,6 +272,12 @@ function causeOfPanic(captures: readonly Capture[], { text }: KernelLine): Captu
   );
 }
 
+/** Whether it says what a report is about that has begun without a word of that, or with less. */
+function decides(rule: Rule, open: Capture): boolean {
+  if (rule === CUT_HERE || isTrace(rule) || isMinor(rule)) return false;
+  return isUndecided(open) || (awaitsWords(open) && rule !== WARN && rule.until === END);
+}
+
 function isTrace(rule: Rule): boolean {
   return rule === HEADLESS || rule === SHOWN_TASK;
 }
@@ -294,11 +286,15 @@ function isTrace(rule: Rule): boolean {
 function isPartOf(open: Capture, rule: Rule): boolean {
   if (isTrace(rule)) return true;
   if (open.state !== 'open') return false;
-  if (isUndecided(open)) return rule !== CUT_HERE;
+  if (decides(rule, open)) return true;
+  // Two of them one after the other are two reports, of two CPUs.
+  const isOfWarn = (each: Rule): boolean => each === WARN || each === CUT_HERE;
+  if (isOfWarn(open.rule) && (isOfWarn(rule) || isUndecided(open))) return false;
   if (open.rule.kind === 'oom' && rule.kind === 'oom') return rule.joins === true;
   if (open.rule.kind === 'rcu-stall' && rule.kind === 'rcu-stall') return rule.joins === true;
+  if (open.rule.kind === 'boot' && rule.kind === 'boot') return true;
   if (open.isDetailed || open.severity === 'note' || open.rule.severity === 'silent') return false;
-  return rule.joins === true || rule === CUT_HERE;
+  return open.rule.until instanceof RegExp && (rule.joins === true || rule === CUT_HERE);
 }
 
 function isEnd(until: RegExp, line: KernelLine, capture: Capture): boolean {

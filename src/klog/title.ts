@@ -9,7 +9,7 @@ const MACHINERY = names([
   String.raw`handle_bug|handle_invalid_op|report_bug|fixup_bug|do_(?:trap|error_trap|invalid_op)\w*`,
   String.raw`el[01]\w*|do_mem_abort|do_(?:kernel|translation|page)_fault|__do_kernel_fault|die\w*`,
   String.raw`\w*bug_handler|call_break_hook|brk_handler|do_debug_exception|program_check\w*`,
-  String.raw`show_stack\w*|dump_stack\w*|__dump_stack|dump_backtrace\w*|dump_header|show_regs`,
+  String.raw`(?:arch_)?trigger_\w*backtrace\w*|dump_cpu_task|sched_show_task|show_stack\w*|dump_stack\w*|__dump_stack|dump_backtrace\w*|dump_header|show_regs`,
   String.raw`unwind_\w+|arch_stack_walk|walk_stackframe|stack_trace_\w+|save_stack\w*|panic|nmi_panic`,
   String.raw`__warn\w*|warn_slowpath\w*|warn_alloc\w*|warn_bogus\w*|__might_\w+|___might_sleep`,
   String.raw`__stack_chk_fail|__sanitizer\w*|oops_\w+|__die\w*|crash_\w+|kernel_bad_stack`,
@@ -52,7 +52,7 @@ export const SLEEPING = names([
   String.raw`_*schedule\w*|io_schedule\w*|preempt_schedule\w*|context_switch|__switch_to\w*`,
   String.raw`_*wait_(?:on|for)_\w+|_*wait_event\w*|do_wait_for_common|_*folio_(?:lock|wait)\w*|bit_wait\w*`,
   String.raw`out_of_line_wait\w*|_*lock_(?:page|sock)\w*|prepare_to_wait\w*|jbd2_log_wait_commit|_*msleep\w*`,
-  String.raw`_*synchronize_\w+|__sched_text_start|call_rwsem_\w+|ldsem_\w+|_*cancel_work\w*|usb_start_wait_urb|__rt_mutex\w*|__rwsem\w*|_*flush_\w*work\w*|kthread_stop|down_\w+|rpc_wait_bit_killable`,
+  String.raw`_*percpu_(?:down|rwsem)\w*|_*synchronize_\w+|__sched_text_start|call_rwsem_\w+|ldsem_\w+|_*cancel_work\w*|usb_start_wait_urb|__rt_mutex\w*|__rwsem\w*|_*flush_\w*work\w*|kthread_stop|down_\w+|rpc_wait_bit_killable`,
 ]);
 
 /** Interrupts, timers and idling: what a stalled CPU is looked at from. */
@@ -101,19 +101,18 @@ export function blamedFunction(
   skip?: RegExp,
 ): string | undefined {
   const isMachinery = (name: string): boolean => MACHINERY.test(name) || skip?.test(name) === true;
-  const counters = where === 'pc' ? counterFunctions(lines) : [];
-  const frames = traceFunctions(lines);
+  const { before, trace } = splitAtTrace(lines);
+  const counters = where === 'pc' ? before.flatMap(counterOf) : [];
+  const frames = traceFunctions(trace);
   const sure = frames.filter(({ isSure }) => isSure).map(({ name }) => name);
   const doubtful = frames.filter(({ isSure }) => !isSure).map(({ name }) => name);
   const found = [...counters, ...sure, ...doubtful].find((name) => !isMachinery(name));
   return found ?? counters[0];
 }
 
-function counterFunctions(lines: readonly string[]): string[] {
-  return lines.flatMap((line) => {
-    const name = PROGRAM_COUNTER.exec(line)?.[1];
-    return name === undefined ? [] : [bareName(name)];
-  });
+function counterOf(line: string): string[] {
+  const name = PROGRAM_COUNTER.exec(line)?.[1];
+  return name === undefined ? [] : [bareName(name)];
 }
 
 const TRACE_BEGIN = /^\s*(?:Call [Tt]race|[Bb]acktrace)\b.*:/;
@@ -125,15 +124,24 @@ interface TraceFunction {
   isSure: boolean;
 }
 
-/** The functions of a report's own stack trace, or all that look so where none is announced. */
-function traceFunctions(lines: readonly string[]): TraceFunction[] {
+/** A report up to its stack trace, and from there on; all of it is both where none is announced. */
+function splitAtTrace(lines: readonly string[]): Record<'before' | 'trace', readonly string[]> {
   const begin = lines.findIndex((line) => TRACE_BEGIN.test(line));
-  const rest = begin < 0 ? lines : lines.slice(begin + 1);
-  const end = rest.findIndex((line) => OTHER_STACK.test(line));
-  return rest.slice(0, end < 0 ? rest.length : end).flatMap((line) => {
+  if (begin < 0) return { before: lines, trace: lines };
+  return { before: lines.slice(0, begin), trace: lines.slice(begin + 1) };
+}
+
+/**
+ * The functions of a report's own stack trace. A program counter within it is where an interrupt or an
+ * exception came: what follows is what was interrupted.
+ */
+function traceFunctions(trace: readonly string[]): TraceFunction[] {
+  const end = trace.findIndex((line) => OTHER_STACK.test(line));
+  return trace.slice(0, end < 0 ? trace.length : end).flatMap((line) => {
     const [, unsure, symbol, caller] = FRAME.exec(line) ?? [];
     const name = symbol ?? caller;
-    return name === undefined ? [] : [{ name: bareName(name), isSure: unsure === undefined }];
+    if (name !== undefined) return [{ name: bareName(name), isSure: unsure === undefined }];
+    return counterOf(line).map((counter) => ({ name: counter, isSure: true }));
   });
 }
 

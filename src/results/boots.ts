@@ -1,3 +1,4 @@
+import type { BlockedTask } from '../klog/blocked-tasks.ts';
 import type { GuestEvent } from '../vm/guest-events.ts';
 import type { SessionTimes } from '../vm/session.ts';
 import type { RunBoot, RunResult, RunSplat, RunTimes } from './run-result.ts';
@@ -11,12 +12,22 @@ export interface EndedBoot extends RunFacts {
   testsDropped: number;
   /** Tests that were running when it ended. */
   unfinished: readonly string[];
+  /** Tasks that slept uninterruptibly when it was ended; undefined: that is not known. */
+  blockedTasks: BlockedTask[] | undefined;
 }
 
 /** What comes of all boots of a run. */
 export type RunOutcome = Pick<
   RunResult,
-  'verdict' | 'status' | 'reason' | 'commandStatus' | 'autorun' | 'tests' | 'splats' | 'boots'
+  | 'verdict'
+  | 'status'
+  | 'reason'
+  | 'commandStatus'
+  | 'autorun'
+  | 'tests'
+  | 'splats'
+  | 'blockedTasks'
+  | 'boots'
 > & { notes: string[]; times: Partial<RunTimes>; blames: Blame };
 
 /** @param boots one at least; all but the last ended by a crash */
@@ -32,6 +43,7 @@ export function sumUpBoots(boots: readonly EndedBoot[]): RunOutcome {
       .map(({ script, status }) => ({ script, status })),
     tests: boots.flatMap(({ tests }) => tests),
     splats: several ? joinSplats(boots) : [...last.splats],
+    blockedTasks: last.blockedTasks?.length === 0 ? undefined : last.blockedTasks,
     boots: several ? boots.map(describeBoot) : undefined,
     notes: [
       ...new Set(boots.flatMap(({ unwritten }) => unwritten)),

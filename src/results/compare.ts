@@ -29,12 +29,14 @@ export interface ComparedRun {
 export interface TestChanges {
   /** They fail in B and did not in A: they passed there, were skipped, or did not run. */
   newlyFailing: TestChange[];
-  /** They failed or were skipped in A, and did their work in B. */
+  /** They failed, were skipped or were interrupted in A, and did their work in B. */
   newlyPassing: TestChange[];
   /** They are skipped in B and were not in A. */
   newlySkipped: TestChange[];
   /** They fail in both. */
   stillFailing: TestChange[];
+  /** They were running when B was ended, and had come to their end in A or did not run there. */
+  interrupted: TestChange[];
   onlyInA: TestChange[];
   /** Those that fail are in `newlyFailing`. */
   onlyInB: TestChange[];
@@ -87,7 +89,7 @@ function describeRun({ id, cut, verdict, reason, kernel }: RunResult): ComparedR
 }
 
 /** What a status means for the verdict of a run, and so for a comparison. */
-type Outcome = 'ok' | 'fail' | 'skip';
+type Outcome = 'ok' | 'fail' | 'skip' | 'unknown';
 const OUTCOMES = {
   pass: 'ok',
   xfail: 'ok',
@@ -95,10 +97,11 @@ const OUTCOMES = {
   xpass: 'ok',
   fail: 'fail',
   skip: 'skip',
+  interrupted: 'unknown',
 } satisfies Record<TestStatus, Outcome>;
 
 /** The worst last: where a test ran several times, that is what counts. */
-const BY_BADNESS: readonly TestStatus[] = ['skip', 'pass', 'xfail', 'xpass', 'fail'];
+const BY_BADNESS: readonly TestStatus[] = ['interrupted', 'skip', 'pass', 'xfail', 'xpass', 'fail'];
 
 /** Whether a test makes its run fail. */
 export function isFailure({ status }: Pick<TestResult, 'status'>): boolean {
@@ -113,6 +116,7 @@ function compareTests(a: readonly TestResult[], b: readonly TestResult[]): TestC
     newlyPassing: [],
     newlySkipped: [],
     stillFailing: [],
+    interrupted: [],
     onlyInA: [],
     onlyInB: [],
     unchanged: 0,
@@ -147,8 +151,9 @@ function groupOf(a: TestStatus | undefined, b: TestStatus | undefined): keyof Te
   if (b === undefined) return 'onlyInA';
   const is = OUTCOMES[b];
   if (is === 'fail') return was === 'fail' ? 'stillFailing' : 'newlyFailing';
-  if (was === undefined) return 'onlyInB';
   if (was === is) return 'unchanged';
+  if (is === 'unknown') return 'interrupted';
+  if (was === undefined) return 'onlyInB';
   return is === 'skip' ? 'newlySkipped' : 'newlyPassing';
 }
 

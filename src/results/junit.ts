@@ -106,6 +106,9 @@ function testCase(test: TestResult): Case {
       const text = output === undefined ? {} : { text: output };
       return { name, duration, outcome: { kind: 'failure', message, type: status, ...text } };
     }
+    case 'interrupted':
+      // No failure of its own, and no result: its run's verdict says why.
+      return { name, duration, output, outcome: { kind: 'error', message, type: status } };
     case 'xpass':
       // No failure of its own: whether it fails the run is the verdict's to say.
       return { name, duration, output: [message, output].filter(Boolean).join('\n') };

@@ -1,4 +1,5 @@
 import * as z from 'zod';
+import type { BlockedTask } from '../klog/blocked-tasks.ts';
 import type { ShownDisk } from '../vm/disks.ts';
 import type {
   RunBoot,
@@ -21,7 +22,7 @@ const status = z.int();
 
 const test = {
   name: text,
-  status: z.enum(['pass', 'fail', 'skip', 'xfail', 'xpass']),
+  status: z.enum(['pass', 'fail', 'skip', 'xfail', 'xpass', 'interrupted']),
   duration: milliseconds.optional(),
   message: text.optional(),
   output: text.optional(),
@@ -39,6 +40,12 @@ const splat = {
   boot: z.int().optional(),
   excused: text.optional(),
 } satisfies Fields<RunSplat>;
+
+const blockedTask = {
+  name: text,
+  pid: z.int(),
+  function: text.optional(),
+} satisfies Fields<BlockedTask>;
 
 const disk = {
   path: text,
@@ -113,6 +120,7 @@ const fields = {
   boots: z.array(z.object(boot)).optional(),
   tests: z.array(z.object(test)),
   splats: z.array(z.object(splat)),
+  blockedTasks: z.array(z.object(blockedTask)).optional(),
   notes: z.array(text),
 } satisfies Fields<RunResult>;
 

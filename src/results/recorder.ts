@@ -1,6 +1,8 @@
+import { type BlockedTask, createBlockedTaskReader } from '../klog/blocked-tasks.ts';
 import type { GuestEvent } from '../vm/guest-events.ts';
+import type { KernelLoss } from '../vm/session-watch.ts';
 import type { RunLogs } from './log-file.ts';
-import type { RunSplat } from './run-result.ts';
+import type { RunSplat, TestResult } from './run-result.ts';
 import { collectSplats, type SplatOptions } from './splat-collection.ts';
 import { splitLines } from './split-lines.ts';
 import { collectTests, type FoundTests, type TestOptions } from './test-collection.ts';
@@ -12,24 +14,33 @@ export interface RecorderOptions extends SplatOptions, TestOptions {
 /** Writes down what comes out of one VM, and reads it on the way. */
 export interface Recorder {
   onEvent: (event: GuestEvent) => void;
-  /** @returns 'crashed' once the kernel cannot go on */
-  onConsole: (chunk: Buffer) => 'crashed' | undefined;
+  onConsole: (chunk: Buffer) => KernelLoss | undefined;
   onOutput: (name: 'stdout' | 'stderr', chunk: Buffer) => void;
   /** rapido ends the VM: what the kernel says after that does not count. */
   onEnding: (why: string) => void;
-  /** There is nothing more to come; a second time it does nothing. */
-  finish: () => Findings;
+  /**
+   * There is nothing more to come; a second time it does nothing.
+   * @param lost why the VM is gone, where nothing in it is to blame
+   */
+  finish: (lost?: string) => Findings;
 }
 
 export interface Findings extends FoundTests {
   splats: RunSplat[];
+  /** undefined: the kernel was not asked, or did not answer. */
+  blockedTasks: BlockedTask[] | undefined;
 }
 
 export function createRecorder(options: RecorderOptions): Recorder {
   const { logs } = options;
   const splats = collectSplats(options);
   const tests = collectTests(options, splats.testEnded);
-  const consoleLines = splitLines(splats.push);
+  let endedBecause: string | undefined;
+  const blocked = createBlockedTaskReader();
+  const consoleLines = splitLines((line) => {
+    if (endedBecause === undefined) splats.push(line);
+    else blocked.push(line);
+  });
   const stdoutLines = splitLines(tests.push, tests.partial);
   let findings: Findings | undefined;
   return {
@@ -37,32 +48,42 @@ export function createRecorder(options: RecorderOptions): Recorder {
     onConsole: (chunk) => {
       logs.console.write(chunk);
       consoleLines.push(chunk);
-      return splats.isCrashed() ? 'crashed' : undefined;
+      if (!splats.isCrashed()) return undefined;
+      return splats.isStuck() ? 'stuck' : 'crashed';
     },
     onOutput: (name, chunk) => {
       logs[name].write(chunk);
       if (name === 'stdout' && options.format !== undefined) stdoutLines.push(chunk);
     },
     onEnding: (why) => {
+      endedBecause = why;
       splats.stop();
       logs.console.write(Buffer.from(`\r\nrapido: ${why}; the VM is ended\r\n`));
     },
-    finish: () => {
+    finish: (lost) => {
       if (findings !== undefined) return findings;
       consoleLines.end();
       stdoutLines.end();
       const found = tests.finish();
       const seen = splats.finish();
       const crash = seen.findLast(({ severity }) => severity === 'fatal');
-      const message =
-        crash === undefined ? 'it was running when the output ended' : `crashed: ${crash.title}`;
       for (const name of found.unfinished) {
-        const test = { name, status: 'fail', message } as const;
+        const test = { name, ...judgeUnfinished(crash, endedBecause ?? lost) };
         found.tests.push(test);
         options.listener?.onTest(test);
       }
-      findings = { ...found, splats: seen };
+      findings = { ...found, splats: seen, blockedTasks: blocked.finish() };
       return findings;
     },
   };
+}
+
+/** What became of a test that was running when the output ended. */
+function judgeUnfinished(
+  crash: RunSplat | undefined,
+  lost: string | undefined,
+): Pick<TestResult, 'status' | 'message'> {
+  if (crash !== undefined) return { status: 'fail', message: `crashed: ${crash.title}` };
+  if (lost !== undefined) return { status: 'interrupted', message: `it was running: ${lost}` };
+  return { status: 'fail', message: 'it was running when the output ended' };
 }

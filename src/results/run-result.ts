@@ -1,8 +1,10 @@
+import type { BlockedTask } from '../klog/blocked-tasks.ts';
 import type { Severity } from '../klog/splat.ts';
-import type { TestStatus } from '../suites/suite.ts';
+import type { TestStatus as SuiteTestStatus } from '../suites/suite.ts';
 import type { ShownDisk } from '../vm/disks.ts';
 
-export type { TestStatus } from '../suites/suite.ts';
+/** `interrupted`: it was running when rapido ended the VM, at a limit or a signal, or lost it. */
+export type TestStatus = SuiteTestStatus | 'interrupted';
 
 /**
  * What came of a run, as `result.json` holds it; docs/results.md describes every field.
@@ -39,6 +41,8 @@ export interface RunResult {
   tests: TestResult[];
   /** What the kernel complained of, in the order of the first of each. */
   splats: RunSplat[];
+  /** Tasks that slept uninterruptibly when a limit ran out; undefined: none did, or the kernel did not say. */
+  blockedTasks?: BlockedTask[] | undefined;
   /** What else there is to know: input that was not passed on, a file that could not be written. */
   notes: string[];
 }

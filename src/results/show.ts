@@ -8,6 +8,7 @@ import {
   type RunComparison,
   type TestChange,
 } from './compare.ts';
+import { describeBlockedTask, excerptOf } from './excerpt.ts';
 import type {
   RunBoot,
   RunCommand,
@@ -177,7 +178,8 @@ export interface ShownRun {
 /** A run in brief: what became of it first, where all of it is last. */
 export function formatRun(run: ShownRun, { paint, now, timeZone }: Surroundings): string[] {
   const { result } = run;
-  const { kernel, vm, times } = result;
+  const { kernel, vm, times, blockedTasks = [] } = result;
+  const traced = result.splats.filter(isComplaint).slice(0, MOST_TRACES);
   const facts: [string, string | undefined][] = [
     ['run', `${result.id}  (${formatWhen(new Date(result.started), now, timeZone)})`],
     ['status', `rapido run exited with ${result.status}`],
@@ -204,10 +206,19 @@ export function formatRun(run: ShownRun, { paint, now, timeZone }: Surroundings)
     ...facts
       .filter(([, text]) => text !== undefined)
       .map(([name, text]) => `  ${name.padEnd(8)} ${toPlainText(text ?? '')}`),
-    ...formatFailedTests(result.tests, paint),
+    ...formatTests('failed tests', result.tests.filter(isFailure), paint.red, paint),
+    ...formatTests('interrupted tests', result.tests.filter(isInterrupted), paint.yellow, paint),
     ...section(
       'splats',
-      result.splats.flatMap((splat, index) => formatSplat(splat, index, run, paint)),
+      result.splats.flatMap((splat, index) => [
+        ...formatSplat(splat, index, run, paint),
+        ...formatTrace(splat, traced.includes(splat), paint),
+      ]),
+      paint,
+    ),
+    ...section(
+      'blocked tasks',
+      [...blockedTasks.slice(0, LONGEST_LIST).map(describeBlockedTask), ...andMore(blockedTasks)],
       paint,
     ),
     ...section('notes', result.notes.map(toPlainText), paint),
@@ -276,16 +287,24 @@ function formatBoots(boots: readonly RunBoot[]): string {
   return `${boots.length}, of which ${crashed === boots.length ? 'all' : crashed} crashed`;
 }
 
-function formatFailedTests(tests: readonly TestResult[], paint: Paint): string[] {
-  const failed = tests.filter(isFailure);
-  const lines = failed.slice(0, LONGEST_LIST).flatMap(({ name, duration, message }) => {
+function formatTests(
+  title: string,
+  tests: readonly TestResult[],
+  colour: (text: string) => string,
+  paint: Paint,
+): string[] {
+  const lines = tests.slice(0, LONGEST_LIST).flatMap(({ name, duration, message }) => {
     const notes = duration === undefined ? [] : [formatDuration(duration)];
     return [
-      [paint.red(toPlainText(name)), ...notes].join(GAP),
+      [colour(toPlainText(name)), ...notes].join(GAP),
       ...(message === undefined ? [] : [`  ${toPlainText(message)}`]),
     ];
   });
-  return section('failed tests', [...lines, ...andMore(failed)], paint);
+  return section(title, [...lines, ...andMore(tests)], paint);
+}
+
+function isInterrupted({ status }: TestResult): boolean {
+  return status === 'interrupted';
 }
 
 function andMore({ length }: readonly unknown[]): string[] {
@@ -304,6 +323,13 @@ function formatSplat(splat: RunSplat, index: number, run: ShownRun, paint: Paint
     `  text: ${console === undefined ? query('text') : `${console}:${line}`}`,
     ...(splat.decoded === undefined ? [] : [`  decoded: ${query('decoded')}`]),
   ];
+}
+
+/** Of so many complaints the trace is shown. */
+const MOST_TRACES = 5;
+
+function formatTrace(splat: RunSplat, isShown: boolean, paint: Paint): string[] {
+  return isShown ? excerptOf(splat).map((line) => `    ${paint.dim(line)}`) : [];
 }
 
 function formatSplatLine(splat: ComparedSplat, paint: Paint): string {
@@ -369,6 +395,7 @@ export function formatComparison(
     ...list('newly passing', tests.newlyPassing),
     ...list('newly skipped', tests.newlySkipped),
     ...list('still failing', tests.stillFailing),
+    ...(tests.interrupted.length === 0 ? [] : list('interrupted', tests.interrupted)),
     ...list('only in A', tests.onlyInA),
     ...list('only in B', tests.onlyInB),
     ...complaints('new splats', splats.new),
@@ -422,11 +449,12 @@ function paintVerdict(verdict: string, paint: Paint): string {
   }
 }
 
-/** Passed/failed/skipped. What failed as it was expected to has passed. */
+/** Passed/failed/skipped. What failed as it was expected to has passed; what was interrupted has not. */
 function formatCounts(tests: readonly TestResult[]): string {
-  const failed = tests.filter(isFailure).length;
-  const skipped = tests.filter(({ status }) => status === 'skip').length;
-  return [tests.length - failed - skipped, failed, skipped].join('/');
+  const ended = tests.filter(({ status }) => status !== 'interrupted');
+  const failed = ended.filter(isFailure).length;
+  const skipped = ended.filter(({ status }) => status === 'skip').length;
+  return [ended.length - failed - skipped, failed, skipped].join('/');
 }
 
 const STATUS_WORDS = [
@@ -435,6 +463,7 @@ const STATUS_WORDS = [
   ['skip', 'skipped'],
   ['xfail', 'failed as expected'],
   ['xpass', 'passed unexpectedly'],
+  ['interrupted', 'interrupted'],
 ] as const satisfies readonly (readonly [TestResult['status'], string])[];
 
 function formatSummary(tests: readonly TestResult[]): string {

@@ -22,6 +22,8 @@ export interface SplatCollection {
   /** A test's result has come: what the kernel complained of since the one before was in it. */
   testEnded: (name: string) => void;
   isCrashed: () => boolean;
+  /** Whether the kernel did no more than fail to run our init: it has nothing to add to that. */
+  isStuck: () => boolean;
   /** What comes from now on is rapido's own doing: the backtraces that it asks for. */
   stop: () => void;
   finish: () => RunSplat[];
@@ -34,6 +36,7 @@ export function collectSplats({ expected, survivesOops }: SplatOptions): SplatCo
   /** That of the test whose result comes next. */
   let testMoment: Moment = moment;
   let isCrashed = false;
+  let isStuck = false;
   let isOver = false;
   let taint = 0;
   const keep = (splat: Splat, when: Moment): void => {
@@ -55,7 +58,8 @@ export function collectSplats({ expected, survivesOops }: SplatOptions): SplatCo
   const scanner = createSplatScanner<Moment>(
     {
       onBegin: () => moment,
-      onFatal: () => {
+      onFatal: ({ kind }) => {
+        isStuck = kind === 'boot' && (isStuck || !isCrashed);
         isCrashed = true;
       },
       onEnd: keep,
@@ -87,6 +91,7 @@ export function collectSplats({ expected, survivesOops }: SplatOptions): SplatCo
       testMoment = next;
     },
     isCrashed: () => isCrashed,
+    isStuck: () => isStuck,
     finish: () => {
       scanner.end();
       const seen = [...splats.values()].map(describeSplat);

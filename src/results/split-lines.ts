@@ -3,6 +3,9 @@ import { StringDecoder } from 'node:string_decoder';
 /** Longest line that is read as one, in characters: whoever writes it cannot fill our memory. */
 const LONGEST_LINE = 64 * 1024;
 
+/** What is kept back of a longer one: a line of the kernel's (1 KiB at most) that begins in it stays whole. */
+const KEPT_BACK = 2048;
+
 /**
  * Hands over the lines of what comes in parts.
  * @param onRest gets what there is of a line that has not ended
@@ -22,8 +25,8 @@ export function splitLines(
       rest = lines.pop() ?? '';
       for (const line of lines) onLine(line);
       if (rest.length > LONGEST_LINE) {
-        onLine(rest);
-        rest = '';
+        onLine(rest.slice(0, -KEPT_BACK));
+        rest = rest.slice(-KEPT_BACK);
       }
       if (rest !== '') onRest?.(rest);
     },

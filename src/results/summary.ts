@@ -1,5 +1,6 @@
 import { formatSeconds, toPlainText } from '../ui/format.ts';
 import { isFailure } from './compare.ts';
+import { describeBlockedTask, excerptOf, tellingLines } from './excerpt.ts';
 import type { RunResult, RunSplat, TestResult, Verdict } from './run-result.ts';
 import type { Paint } from './show.ts';
 
@@ -14,7 +15,7 @@ const WORDS: Readonly<Record<Verdict, string>> = {
 };
 
 /** How much of a list is shown: the rest is in the files. */
-const MOST = { tests: 10, splats: 5, trace: 24, console: 16 } as const;
+const MOST = { tests: 10, splats: 5, blocked: 10, console: 16 } as const;
 
 export interface SummaryFiles {
   /** The run's directory. */
@@ -29,13 +30,17 @@ export function formatSummary(
   { directory, consoleTail }: SummaryFiles,
   paint: Paint,
 ): string[] {
-  const { verdict, cut, reason, times, tests, splats, notes } = result;
+  const { verdict, cut, reason, times, tests, splats, blockedTasks = [], notes } = result;
   const colour = verdict === 'pass' ? paint.green : paint.red;
-  const failed = tests.filter(isFailure);
+  const telling = tests.filter((test) => isFailure(test) || test.status === 'interrupted');
   return [
     `${colour(paint.bold(WORDS[verdict]))} ${cut}: ${toPlainText(reason)} ${paint.dim(`(${formatTimes(times)})`)}`,
-    ...shorten(failed.map(describeTest), MOST.tests),
-    ...shorten(splats.map(describeSplat), MOST.splats),
+    ...shorten(telling.map(describeTest), MOST.tests),
+    ...shorten(splats.filter(isTelling(result)).map(describeSplat), MOST.splats),
+    ...shorten(
+      blockedTasks.map((task) => `  blocked: ${describeBlockedTask(task)}`),
+      MOST.blocked,
+    ),
     ...traceOf(splats).map((line) => `  ${paint.dim(line)}`),
     ...lastWords(result, consoleTail).map((line) => `  ${paint.dim(line)}`),
     ...notes.map((note) => paint.dim(`  note: ${toPlainText(note)}`)),
@@ -58,8 +63,9 @@ function formatTimes(times: RunResult['times']): string {
   ].join(', ');
 }
 
-function describeTest({ name, message }: TestResult): string {
-  return `  failed: ${toPlainText(name)}${message === undefined ? '' : `: ${toPlainText(message)}`}`;
+function describeTest({ name, status, message }: TestResult): string {
+  const word = status === 'interrupted' ? 'interrupted' : 'failed';
+  return `  ${word}: ${toPlainText(name)}${message === undefined ? '' : `: ${toPlainText(message)}`}`;
 }
 
 function describeSplat({ title, severity, count, during, excused, vm }: RunSplat): string {
@@ -70,21 +76,18 @@ function describeSplat({ title, severity, count, during, excused, vm }: RunSplat
   return `  kernel ${severity}: ${toPlainText(title)}${times}${where}${whose}${excuse}`;
 }
 
-/** What a trace is longest of, and what says the least: registers, code bytes, lists of modules. */
-const REGISTERS =
-  /\] (?:R[A-Z0-9]{2}:|RSP:|EFLAGS|FS: |CS: |CR2|DR[0-9]|PKRU|Code: |Modules linked in|Hardware name|---\[ end trace)/;
+/** That a clock is unstable, an emulated machine says of itself, and not of the kernel. */
+function isTelling({ vm }: RunResult): (splat: RunSplat) => boolean {
+  return ({ kind, severity }) =>
+    !(vm?.accelerator === 'tcg' && kind === 'clock' && severity === 'note');
+}
 
 /** The trace of what ended the run or failed it. */
 function traceOf(splats: readonly RunSplat[]): string[] {
   const worst =
     splats.find(({ severity }) => severity === 'fatal') ??
     splats.find(({ severity, excused }) => severity === 'error' && excused === undefined);
-  if (worst === undefined) return [];
-  const lines = (worst.decoded ?? worst.text).split('\n').map(toPlainText);
-  return shorten(
-    lines.filter((line) => !REGISTERS.test(line)),
-    MOST.trace,
-  );
+  return worst === undefined ? [] : excerptOf(worst);
 }
 
 /** Where no trace tells why and the command never ended, the end of the console may. */
@@ -92,10 +95,7 @@ function lastWords({ verdict, commandStatus, splats }: RunResult, consoleTail: s
   const isExplained = splats.some(({ severity }) => severity === 'fatal');
   if (!['fail', 'crash', 'error'].includes(verdict) || commandStatus !== undefined) return [];
   if (isExplained) return [];
-  const lines = consoleTail
-    .split('\n')
-    .map(toPlainText)
-    .filter((line) => line !== '');
+  const lines = tellingLines(consoleTail.split('\n'));
   return lines.length === 0 ? [] : ['the console ended with:', ...lines.slice(-MOST.console)];
 }
 

@@ -199,6 +199,10 @@ function judgeTests({ tests, testProblems }: RunFacts): Judgement | undefined {
   if (failures !== undefined) return verdictOf('fail', failures);
   const [problem] = testProblems;
   if (problem !== undefined) return verdictOf('fail', `the test output: ${problem}`);
+  const interrupted = tests.find(({ status }) => status === 'interrupted');
+  if (interrupted !== undefined) {
+    return verdictOf('error', `${interrupted.name} did not come to its end`);
+  }
   if (tests.length === 0 || tests.some(({ status }) => status !== 'skip')) return undefined;
   return verdictOf('error', `nothing was tested: ${describeSkipped(tests)}`);
 }

@@ -66,9 +66,12 @@ function takeLine(parser: Parser, line: string): void {
   }
 }
 
-/** Group and number (`***`: a whole group that is not run), ` => ` and devices, conditions (`tr=loop`) and a description in parentheses. */
+/**
+ * Group and number (`***`: a whole group that is not run), ` => ` and devices, and in parentheses each the
+ * conditions (`tr=loop`, `zoned`), if there are several of them, and a description, which may hold more.
+ */
 const HEADER =
-  /^([\w-]+\/(?:\d{3,}|\*{3}))(?: => (\S[^()]*?))?(?: \(([^()=]+=[^()]*)\)(?= \())?(?: \(.*\))? *(?:\[(passed|failed|not run)\])?$/;
+  /^([\w-]+\/(?:\d{3,}|\*{3}))(?: => (\S[^()]*?))?(?: \(([^()]+)\)(?= \())?(?: \(.*\))? *(?:\[(passed|failed|not run)\])?$/;
 
 function parseHeader(line: string): { path: string[]; status: TestStatus | undefined } | undefined {
   const [, name, devices, conditions, status] = HEADER.exec(line) ?? [];

@@ -307,7 +307,7 @@ export function parseCheckTime(text: string): Map<string, number> {
 /** The text of check.time with what tests took since. */
 export function updateCheckTime(
   text: string,
-  tests: readonly { name: string; status: TestStatus; duration?: number | undefined }[],
+  tests: readonly { name: string; status: string; duration?: number | undefined }[],
 ): string {
   const times = parseCheckTime(text);
   for (const { name, status, duration } of tests) {

@@ -54,6 +54,8 @@ export interface SessionPlan {
   results: string | undefined;
   /** Whether the kernel goes on after an oops. */
   survivesOops: boolean;
+  /** Whether results of tests may stand in the kernel's log: kunit prints them there. */
+  readsKernelLog: boolean;
 }
 
 export interface Accelerator {
@@ -237,9 +239,17 @@ function truthParameters(
   ];
 }
 
-function sessionParameters({ stdin, results }: SessionPlan): string[] {
+/**
+ * Size of the kernel's log, which most kernels set to 128 or 256 KiB: the session prints it in the end
+ * where a test has turned the console down, and `dmesg` is where results of kunit come from, of which 700
+ * suites are more than that. A kernel takes 4.5 times as much memory, for the records.
+ */
+const LOG_BUFFER = { ofSession: '1M', ofTests: '4M' } as const;
+
+function sessionParameters({ stdin, results, readsKernelLog }: SessionPlan): string[] {
   return [
     'rapido.run=1',
+    `log_buf_len=${readsKernelLog ? LOG_BUFFER.ofTests : LOG_BUFFER.ofSession}`,
     ...(stdin ? ['rapido.stdin=1'] : []),
     ...(results === undefined ? [] : [`rapido.results=${MOUNT_TAG.results}`]),
   ];

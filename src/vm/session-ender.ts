@@ -2,7 +2,7 @@ import { setTimeout as sleep } from 'node:timers/promises';
 import type { EndingSignal } from '../sys/signals.ts';
 import { CONSOLE_ID } from './qemu-arguments.ts';
 import { listenToSignals, type QemuProcess } from './qemu-process.ts';
-import type { SessionLimits, SessionWatch } from './session-watch.ts';
+import type { KernelLoss, SessionLimits, SessionWatch } from './session-watch.ts';
 
 /** How long QEMU may take to end when it is told to. */
 const QUIT_GRACE = 3000;
@@ -13,12 +13,20 @@ const QUIT_GRACE = 3000;
  */
 const PANIC_GRACE = { quiet: 15_000, longest: 180_000 } as const;
 
+/** The same of one that does not run our init: where it can run none, its panic follows at once. */
+const STUCK_GRACE = 1000;
+
+const LOSSES = {
+  crashed: 'the kernel crashed and did not end the VM',
+  stuck: 'the kernel does not run its init',
+} as const satisfies Record<KernelLoss, string>;
+
 /** What ends a VM before its time. */
 export interface Ender {
   expire: (limit: keyof SessionLimits) => void;
   /** The guest's init is heard: where that is too late, nothing of it is to run. */
   booted: () => void;
-  crashed: () => void;
+  crashed: (loss: KernelLoss) => void;
   interruptedBy: () => EndingSignal | undefined;
   timedOut: () => keyof SessionLimits | undefined;
   /**
@@ -65,16 +73,17 @@ export function createEnder(qemu: QemuProcess, watch: SessionWatch, lastSign: ()
     booted: () => {
       if (timedOut === 'boot') quit(qemu);
     },
-    crashed: () => {
+    crashed: (loss) => {
       const crashed = performance.now();
+      const grace = loss === 'stuck' ? STUCK_GRACE : PANIC_GRACE.quiet;
       const look = (): void => {
         const now = performance.now();
         const left = Math.min(
-          Math.max(lastSign(), crashed) + PANIC_GRACE.quiet - now,
+          Math.max(lastSign(), crashed) + grace - now,
           crashed + PANIC_GRACE.longest - now,
         );
         if (left > 0) panicking = setTimeout(look, left);
-        else if (begin('the kernel crashed and did not end the VM')) quit(qemu);
+        else if (begin(LOSSES[loss])) quit(qemu);
       };
       if (panicking === undefined) look();
     },

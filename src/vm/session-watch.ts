@@ -11,6 +11,9 @@ export interface SessionLimits {
   silence: number | undefined;
 }
 
+/** `crashed`: it may still be telling of it. `stuck`: it runs, but not our init, and has said so. */
+export type KernelLoss = 'crashed' | 'stuck';
+
 /** Who hears of what goes on in the VM, as it happens. */
 export interface SessionWatch {
   limits: SessionLimits;
@@ -18,8 +21,8 @@ export interface SessionWatch {
   stdin: Readable | undefined;
   onStart: (qemuPid: number) => void;
   onEvent: (event: GuestEvent) => void;
-  /** A part of the serial console. @returns 'crashed' once the kernel is known to be lost */
-  onConsole: (chunk: Buffer) => Promise<'crashed' | undefined>;
+  /** A part of the serial console. @returns once the kernel is known to be lost: how */
+  onConsole: (chunk: Buffer) => Promise<KernelLoss | undefined>;
   /** A part of the command's output; the next one waits until this is dealt with. */
   onOutput: (name: 'stdout' | 'stderr', chunk: Buffer) => Promise<void>;
   /** Resolves with why the session is to be ended before its time, if it is. */

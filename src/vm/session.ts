@@ -6,7 +6,7 @@ import type { GuestEvent } from './guest-events.ts';
 import type { VmPlan } from './plan.ts';
 import { type QemuProcess, startQemu } from './qemu-process.ts';
 import { createEnder } from './session-ender.ts';
-import type { SessionLimits, SessionWatch } from './session-watch.ts';
+import type { KernelLoss, SessionLimits, SessionWatch } from './session-watch.ts';
 import { untilEndMark } from './until-end-mark.ts';
 
 export interface SessionRecord extends VmRecord {
@@ -140,7 +140,7 @@ interface Hearing {
   watch: SessionWatch;
   control: ControlChannel;
   timeline: Timeline;
-  onCrash: () => void;
+  onCrash: (loss: KernelLoss) => void;
 }
 
 /** Hears the console and the command's output to their ends. */
@@ -153,7 +153,8 @@ async function hear({ qemu, watch, control, timeline, onCrash }: Hearing): Promi
     for await (const chunk of chunksOf(qemu.channel('console'))) {
       consoleTail += chunk.toString('latin1');
       if (consoleTail.length > 2 * CONSOLE_TAIL) consoleTail = consoleTail.slice(-CONSOLE_TAIL);
-      if ((await timeline.during(watch.onConsole(chunk))) === 'crashed') onCrash();
+      const loss = await timeline.during(watch.onConsole(chunk));
+      if (loss !== undefined) onCrash(loss);
     }
   };
   let unfinished = 2;

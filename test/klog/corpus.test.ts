@@ -1,7 +1,7 @@
 import { readdirSync, readFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { describe, expect, test } from 'vitest';
-import { hear } from './scan.ts';
+import { hear, verdicts } from './scan.ts';
 
 const CORPUS = join(import.meta.dirname, 'corpus');
 
@@ -24,6 +24,30 @@ describe('what is found in logs of real kernels', () => {
     );
     expect(found.join('\n')).toMatchSnapshot();
   });
+});
+
+/** What a reader of the log would say, where a scanner is easily wrong. */
+test.each([
+  ['gpf-in-timer-idle.log', ['fatal gpf: general protection fault in run_timer_softirq']],
+  ['gpf-in-timer-fork.log', ['fatal gpf: general protection fault in run_timer_softirq']],
+  ['rcu-stall-5x.log', ['error rcu-stall: rcu stall in snd_seq_write']],
+  ['hung-task-comm-newline.log', ['error hung-task: INFO: task hung in p9_fd_close']],
+  [
+    'two-splats-for-one-warn-4x.log',
+    ['error list-corruption: list_del corruption in device_shutdown'],
+  ],
+  ['init-not-executed.log', ['fatal boot: /init could not be executed as init (error -8)']],
+  [
+    'glued-lines-4x.log',
+    [
+      'fatal oops: BUG: unable to handle page fault in foo_ioctl',
+      'note allocation: page allocation failure',
+      'error hung-task: INFO: task hung in foo_release',
+      'error hung-task: INFO: task hung in bar_release',
+    ],
+  ],
+])('%s', (name, found) => {
+  expect(verdicts(hear(readLog(name)).splats)).toEqual(found);
 });
 
 test.each(logs.filter((name) => /(?:^|\/)ok-/.test(name)))('%s fails no run', (name) => {

@@ -62,6 +62,30 @@ test.each([
     'error boot: initramfs unpacking failed: invalid magic at start of compressed archive',
   ],
   [
+    'Failed to execute /init (error -8)',
+    'fatal boot: /init could not be executed as init (error -8)',
+  ],
+  [
+    'Default init /sbin/my init failed (error -2)',
+    'fatal boot: /sbin/my init could not be executed as init (error -2)',
+  ],
+  [
+    "Starting init: /sbin/init exists but couldn't execute it (error -13)",
+    'fatal boot: /sbin/init could not be executed as init (error -13)',
+  ],
+  [
+    'check access for rdinit=/nosuch failed: -2, ignoring',
+    'fatal boot: /nosuch could not be found as init (error -2)',
+  ],
+  [
+    'Kernel panic - not syncing: No working init found.  Try passing init= option to kernel. See Linux Documentation/admin-guide/init.rst for guidance.',
+    'fatal boot: kernel panic: No working init found',
+  ],
+  [
+    'Kernel panic - not syncing: Requested init /nosuch failed (error -2).',
+    'fatal boot: kernel panic: Requested init /nosuch failed (error -2)',
+  ],
+  [
     'BUG: Bad rss-counter state mm:ffff888012345678 type:MM_ANONPAGES val:2',
     'error memory: BUG: Bad rss-counter state',
   ],
@@ -200,6 +224,8 @@ describe('false friends', () => {
     'softdog: initialized. soft_noboot=0 soft_margin=60 sec soft_panic=0 (nowayout=0)',
     'fstests: BUG: not the kernel but a mark in its log',
     'ALSA: seq fatal error: cannot create timer (-22)',
+    'systemd[1]: Failed to execute /bin/foo, ignoring: No such file or directory',
+    'foo: Failed to execute command (error -5)',
     'BUG UNIX (Not tainted): kasan: bad access detected',
   ])('%s', (line) => {
     expect(find(line)).toEqual([]);

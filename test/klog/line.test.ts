@@ -1,10 +1,8 @@
 import { expect, test } from 'vitest';
-import { parseKernelLine } from '../../src/klog/line.ts';
+import { parseKernelLines } from '../../src/klog/line.ts';
 
-const parse = (line: string) => {
-  const { time, caller, text } = parseKernelLine(line) ?? {};
-  return { time, caller, text };
-};
+const parse = (line: string) =>
+  parseKernelLines(line).map(({ time, caller, text }) => ({ time, caller, text }));
 
 test.each([
   ['[   12.345678] text', 12.345678, '', 'text'],
@@ -16,7 +14,7 @@ test.each([
   ['[    1.000000] half a line of dmesg[   12.345678] text', 12.345678, '', 'text'],
   ['\u001b[0;32m[   12.345678] \u001b[1mtext\u001b[0m\r', 12.345678, '', 'text'],
 ])("%j is the kernel's", (line, time, caller, text) => {
-  expect(parse(line)).toEqual({ time, caller, text });
+  expect(parse(line).at(-1)).toEqual({ time, caller, text });
 });
 
 test.each([
@@ -27,9 +25,11 @@ test.each([
   '[12:34:56] text',
   '[  1 2.345678] text',
 ])('%j is not', (line) => {
-  expect(parseKernelLine(line)).toBeUndefined();
+  expect(parse(line)).toEqual([]);
 });
 
 test('of an endless line of a user program, what the kernel wrote behind it is kept', () => {
-  expect(parse(`${'x'.repeat(60_000)}[   12.345678] text`).text).toBe('text');
+  expect(parse(`${'x'.repeat(60_000)}[   12.345678] text`)).toEqual([
+    { time: 12.345678, caller: '', text: 'text' },
+  ]);
 });

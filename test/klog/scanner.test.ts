@@ -118,6 +118,86 @@ describe('what a listener hears, and when', () => {
   });
 });
 
+describe('what a report is about', () => {
+  const CUT = '------------[ cut here ]------------';
+
+  test('an init that is not executed, and all the kernel tries then, is one report', () => {
+    const { splats, fatal } = hear(
+      stamped([
+        'Failed to execute /init (error -8)',
+        'Run /sbin/init as init process',
+        "Starting init: /sbin/init exists but couldn't execute it (error -8)",
+        'Kernel panic - not syncing: No working init found.  Try passing init= option to kernel.',
+        'CPU: 0 PID: 1 Comm: swapper/0 Not tainted 6.1.0 #1',
+        '---[ end Kernel panic - not syncing: No working init found. ]---',
+      ]),
+    );
+    expect(verdicts(splats)).toEqual([
+      'fatal boot: /init could not be executed as init (error -8)',
+    ]);
+    expect(fatal).toHaveLength(1);
+    expect(splats[0]?.text.split('\n')).toHaveLength(6);
+  });
+
+  test('the words of a WARN, in front of its first line or behind it', () => {
+    const words = 'refcount_t: underflow; use-after-free.';
+    const line = 'WARNING: CPU: 0 PID: 1 at lib/refcount.c:28 refcount_warn_saturate+0x1/0x2';
+    const rest = [
+      'CPU: 0 PID: 1 Comm: a',
+      'Call Trace:',
+      ' foo_put+0x1/0x2',
+      '---[ end trace 0 ]---',
+    ];
+    for (const begin of [
+      [CUT, words, line],
+      [CUT, line, words],
+    ]) {
+      expect(verdicts(hear(stamped([...begin, ...rest])).splats)).toEqual([
+        'error refcount: refcount_t: underflow; use-after-free in foo_put',
+      ]);
+    }
+  });
+
+  test('a remark that comes in between is told, and does not say what the report is about', () => {
+    const [cut = '', first = '', ...rest] = warning('foo');
+    const remark = 'bar: loading out-of-tree module taints kernel.';
+    const both = [
+      'note taint: bar: loading out-of-tree module taints kernel',
+      'error warning: WARNING in foo',
+    ];
+    expect(verdicts(hear(stamped([cut, remark, first, ...rest])).splats)).toEqual(both);
+    expect(verdicts(hear(stamped([cut, first, remark, ...rest])).splats)).toEqual(both);
+  });
+
+  test('a stack trace alone does not make a remark of what was cut here', () => {
+    expect(verdicts(hear(stamped([CUT, 'Call Trace:', ' foo+0x1/0x2'])).splats)).toEqual([
+      'error warning: report cut short: Call Trace:',
+    ]);
+  });
+
+  test('two warnings whose lines two CPUs have mixed are two reports', () => {
+    const [a = '', b = ''] = ['foo', 'bar'].map((name) => warning(name)[1]);
+    for (const lines of [
+      [CUT, CUT, a, b],
+      [CUT, a, CUT, b],
+      [a, b],
+    ]) {
+      const { splats } = hear(stamped([...lines, ...warning('foo').slice(2)]));
+      const titles = splats.map(({ title }) => title);
+      expect(titles).toEqual(expect.arrayContaining(['WARNING in foo', 'WARNING in bar']));
+    }
+  });
+
+  test('a warning right behind a hung task is a report of its own', () => {
+    expect(
+      verdicts(
+        hear(stamped(['INFO: task a:1 blocked for more than 120 seconds.', ...warning('foo')]))
+          .splats,
+      ),
+    ).toEqual(['error hung-task: INFO: task hung', 'error warning: WARNING in foo']);
+  });
+});
+
 describe('what belongs to a splat', () => {
   test('all of it, as it was on the console, without colours and carriage returns', () => {
     const lines = stamped(warning('foo'));
@@ -167,8 +247,8 @@ describe('what belongs to a splat', () => {
   });
 
   test('a panic counts even where time stamps are off', () => {
-    expect(verdicts(hear(['Kernel panic - not syncing: No working init found.']).splats)).toEqual([
-      'fatal panic: kernel panic: No working init found.',
+    expect(verdicts(hear(['Kernel panic - not syncing: Out of ideas']).splats)).toEqual([
+      'fatal panic: kernel panic: Out of ideas',
     ]);
   });
 

@@ -32,7 +32,7 @@ function aBoot(changes: Partial<EndedBoot> = {}): EndedBoot {
     record: aRecord(),
     limits: { total: undefined, boot: 60_000, silence: undefined },
     ...{ autorun: 1, hasCommand: true, tests: [], testProblems: [], splats: [], unwritten: [] },
-    ...{ testsDropped: 0, unfinished: [] },
+    ...{ testsDropped: 0, unfinished: [], blockedTasks: undefined },
     ...changes,
   };
 }

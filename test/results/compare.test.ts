@@ -25,6 +25,7 @@ describe('tests', () => {
     });
     expect(compareRuns(a, b).tests).toMatchInlineSnapshot(`
       {
+        "interrupted": [],
         "newlyFailing": [
           {
             "a": "pass",
@@ -87,6 +88,34 @@ describe('tests', () => {
       { name: 'lame', a: 'fail', b: 'skip' },
     ]);
     expect(worse).toEqual([]);
+  });
+
+  test('that were running when B was ended are listed, but no regression', () => {
+    const a = aResult({
+      verdict: 'fail',
+      tests: tests({ one: 'pass', two: 'fail', three: 'skip' }),
+    });
+    const b = aResult({
+      verdict: 'fail',
+      tests: tests({ 'one it was running': 'interrupted', two: 'interrupted', new: 'interrupted' }),
+    });
+    const { tests: changes, worse } = compareRuns(a, b);
+    expect(changes.interrupted).toEqual([
+      { name: 'one', a: 'pass', b: 'interrupted', message: 'it was running' },
+      { name: 'two', a: 'fail', b: 'interrupted' },
+      { name: 'new', a: undefined, b: 'interrupted' },
+    ]);
+    expect(changes.newlyFailing).toEqual([]);
+    expect(worse).toEqual([]);
+  });
+
+  test('that were interrupted in A and fail in B newly fail', () => {
+    const a = aResult({ tests: tests({ one: 'interrupted', two: 'interrupted' }) });
+    const b = aResult({ tests: tests({ one: 'fail', two: 'pass' }) });
+    expect(compareRuns(a, b)).toMatchObject({
+      tests: { newlyFailing: [{ name: 'one' }], newlyPassing: [{ name: 'two' }] },
+      worse: ['a test newly fails'],
+    });
   });
 
   test('that fail as expected, or pass against expectation, do not fail', () => {
@@ -152,7 +181,7 @@ test('B is worse when A passed and B did not, or when A came to its end and B di
 const someTests = fc.array(
   fc.record({
     name: fc.constantFrom('a', 'b', 'c', 'd', '__proto__'),
-    status: fc.constantFrom<TestStatus>('pass', 'fail', 'skip', 'xfail', 'xpass'),
+    status: fc.constantFrom<TestStatus>('pass', 'fail', 'skip', 'xfail', 'xpass', 'interrupted'),
   }),
 );
 

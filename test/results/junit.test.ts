@@ -98,7 +98,7 @@ test('a script and a text for a shell are named as they were given', () => {
   expect(junitOf({ command: { script: '/home/me/x.sh' } })).toContain('name="/home/me/x.sh"');
 });
 
-test('each test is a case: passed, failed, skipped, failed as expected', () => {
+test('each test is a case: passed, failed, skipped, failed as expected, interrupted', () => {
   const xml = junitOf({
     verdict: 'fail',
     commandStatus: 1,
@@ -108,6 +108,7 @@ test('each test is a case: passed, failed, skipped, failed as expected', () => {
       { name: 'net/tls/rekey', status: 'skip', message: 'no kernel support' },
       { name: 'net/tls/old', status: 'xfail', message: 'bug 12' },
       { name: 'net/tls/new', status: 'xpass' },
+      { name: 'net/tls/last', status: 'interrupted', message: 'it was running: got SIGINT' },
     ],
   });
   expect(xml.slice(xml.indexOf('<testcase'), xml.indexOf('</testsuite>'))).toMatchInlineSnapshot(`
@@ -122,6 +123,9 @@ test('each test is a case: passed, failed, skipped, failed as expected', () => {
           <skipped message="failed as expected: bug 12"/>
         </testcase>
         <testcase name="net/tls/new" classname="simple-example" time="0.000"/>
+        <testcase name="net/tls/last" classname="simple-example" time="0.000">
+          <error message="it was running: got SIGINT" type="interrupted"/>
+        </testcase>
       "
   `);
 });
@@ -287,7 +291,7 @@ const someResult: fc.Arbitrary<RunResult> = fc
     tests: fc.array(
       fc.record({
         name: someText,
-        status: fc.constantFrom('pass', 'fail', 'skip', 'xfail', 'xpass'),
+        status: fc.constantFrom('pass', 'fail', 'skip', 'xfail', 'xpass', 'interrupted'),
         duration: fc.option(fc.nat(), { nil: undefined }),
         message: fc.option(someText, { nil: undefined }),
         output: fc.option(someText, { nil: undefined }),

@@ -56,6 +56,19 @@ test('a panic is known as soon as its line is whole, in however many pieces it c
   expect(recorder.finish().splats).toMatchObject([{ severity: 'fatal' }]);
 });
 
+test('a kernel that runs another init has nothing to add, until it panics', () => {
+  const { recorder } = record();
+  const say = (text: string) => recorder.onConsole(Buffer.from(`[    3.100000] ${text}\r\n`));
+  expect(say('Run /init as init process')).toBe(undefined);
+  expect(say('Failed to execute /init (error -8)')).toBe('stuck');
+  expect(say('Run /bin/sh as init process')).toBe('stuck');
+  const { recorder: other } = record();
+  other.onConsole(Buffer.from('[    3.100000] Failed to execute /init (error -8)\r\n'));
+  expect(
+    other.onConsole(Buffer.from('[    5.100000] Kernel panic - not syncing: Fatal exception\r\n')),
+  ).toBe('crashed');
+});
+
 test('a panic on a last line that has no end counts', () => {
   const { recorder } = record();
   recorder.onConsole(Buffer.from('[    3.100000] Kernel panic - not syncing: Fatal exception'));
@@ -87,6 +100,39 @@ test('a line without an end fills no memory, and hides nothing after it', () => 
     splats: [{ severity: 'fatal' }],
     tests: [{ name: 'a', status: 'pass' }],
   });
+});
+
+test('wherever a line without an end is cut, the report behind it is whole', () => {
+  for (const before of [63, 64, 65, 128].map((size) => size * 1024 - 30)) {
+    for (const extra of [0, 7, 20, 45]) {
+      const { recorder } = record();
+      recorder.onConsole(Buffer.alloc(before + extra, 'x'));
+      const report = '[   12.345678] INFO: task a:1 blocked for more than 120 seconds.\r\n';
+      for (const letter of report) recorder.onConsole(Buffer.from(letter));
+      expect(recorder.finish().splats).toMatchObject([
+        { title: 'INFO: task hung', text: report.trimEnd() },
+      ]);
+    }
+  }
+});
+
+test.each([
+  '\x1b[0;3',
+  '\x1b]0;title',
+  '\x1bP1$',
+  '\x1bO',
+  '\x1b(',
+  '\xe2\x82',
+  '\xf0\x9f',
+  '\x9b0;3',
+  '\xc3',
+])('a report behind %j, as bytes, counts', (prefix) => {
+  const { recorder } = record();
+  recorder.onConsole(Buffer.from(prefix, 'latin1'));
+  recorder.onConsole(
+    Buffer.from('[   12.345678] INFO: task a:1 blocked for more than 120 seconds.\r\n'),
+  );
+  expect(recorder.finish().splats).toMatchObject([{ kind: 'hung-task', count: 1 }]);
 });
 
 test('a file that cannot be written is named, and what came is judged all the same', () => {
@@ -144,4 +190,44 @@ test('a test that xfstests has only named was running when the kernel crashed', 
     { name: 'generic/002', status: 'fail', message: 'crashed: kernel panic: Fatal exception' },
   ]);
   expect(splats).toMatchObject([{ severity: 'fatal', during: 'generic/002' }]);
+});
+
+test.each([
+  ['a limit', 'the time is over (silence)'],
+  ['Ctrl-C', 'got SIGINT'],
+])('a test that was running at %s is interrupted, and has not failed', (_, why) => {
+  const { recorder } = record({ format: 'fstests', mustTellTests: true });
+  recorder.onEvent({ event: 'command-start' });
+  recorder.onOutput('stdout', Buffer.from('generic/001        2s\ngeneric/002        '));
+  recorder.onEnding(why);
+  expect(recorder.finish().tests).toEqual([
+    { name: 'generic/001', status: 'pass', duration: 2000 },
+    { name: 'generic/002', status: 'interrupted', message: `it was running: ${why}` },
+  ]);
+});
+
+test('a test that was running when QEMU was killed is interrupted', () => {
+  const { recorder } = record({ format: 'fstests', mustTellTests: true });
+  recorder.onOutput('stdout', Buffer.from('generic/002        '));
+  expect(recorder.finish('the VM was lost: QEMU was killed by SIGKILL').tests).toEqual([
+    {
+      name: 'generic/002',
+      status: 'interrupted',
+      message: 'it was running: the VM was lost: QEMU was killed by SIGKILL',
+    },
+  ]);
+});
+
+test('a test that was running when a kernel crashed has failed, also where the VM had to be ended', () => {
+  const { recorder } = record({ format: 'fstests', mustTellTests: true });
+  recorder.onOutput('stdout', Buffer.from('generic/002        '));
+  recorder.onConsole(Buffer.from('[    3.100000] Kernel panic - not syncing: Fatal exception\r\n'));
+  recorder.onEnding('the kernel crashed and did not end the VM');
+  expect(recorder.finish().tests).toMatchObject([{ name: 'generic/002', status: 'fail' }]);
+});
+
+test('a test without a result has failed where its command ended by itself', () => {
+  const { recorder } = record({ format: 'fstests', mustTellTests: true });
+  recorder.onOutput('stdout', Buffer.from('generic/002        '));
+  expect(recorder.finish().tests).toMatchObject([{ name: 'generic/002', status: 'fail' }]);
 });

@@ -180,6 +180,7 @@ test('a run: verdict and reason first, failed tests and splats, files last', () 
       kasan: slab-use-after-free in foo_release  (error, 3 times, during xfs/004)
         text: /runs/r 1/console.log:1234
         decoded: jq -r '.splats[0].decoded' '/runs/r 1/result.json'
+          foo.c:12
       warning: at mm/foo.c:12 foo  (error, once, excused: known since 6.1)
         text: jq -r '.splats[1].text' '/runs/r 1/result.json'
 
@@ -190,6 +191,56 @@ test('a run: verdict and reason first, failed tests and splats, files last', () 
       /runs/r 1/result.json
       /runs/r 1/console.log"
   `);
+});
+
+test('the trace of what takes a pass away, and no other', () => {
+  const text =
+    '[    1.000000] WARNING: x\n[    1.000000] RIP: 0010:foo+0x1/0x2\n[    1.000000] RAX: 0';
+  const result = aResult({
+    verdict: 'splat',
+    splats: [
+      aSplat({ severity: 'note', title: 'a note', text: 'of the note' }),
+      aSplat({ title: 'known', excused: 'since 6.1', text: 'of the known' }),
+      aSplat({ title: 'new', text }),
+    ],
+  });
+  const lines = formatRun({ result, files: [], splatLines: [] }, plain);
+  const at = lines.findIndex((line) => line.includes('kasan: new'));
+  expect(lines.slice(at + 2)).toEqual([
+    '      [    1.000000] WARNING: x',
+    '      [    1.000000] RIP: 0010:foo+0x1/0x2',
+  ]);
+  expect(lines.join('\n')).not.toMatch(/of the (note|known)/);
+});
+
+test('the tasks that were blocked when a limit ran out', () => {
+  const result = aResult({
+    verdict: 'timeout',
+    blockedTasks: [
+      { name: 'touch', pid: 110, function: 'mnt_want_write' },
+      { name: 'a\x1b[2J', pid: 5, function: undefined },
+    ],
+  });
+  const lines = formatRun({ result, files: [], splatLines: [] }, plain).join('\n');
+  expect(lines).toContain('blocked tasks\n  touch (pid 110) in mnt_want_write\n  a (pid 5)');
+});
+
+test('a test that was interrupted has neither passed nor failed', () => {
+  const result = aResult({
+    verdict: 'timeout',
+    tests: tests({ 'a/1': 'pass', 'a/2': 'fail', 'a/3 it was running: got SIGINT': 'interrupted' }),
+  });
+  const lines = formatRun({ result, files: [], splatLines: [] }, plain).join('\n');
+  expect(lines).toContain('  tests    1 passed, 1 failed, 1 interrupted\n');
+  expect(lines).toContain('failed tests\n  a/2\n');
+  expect(lines).toContain('interrupted tests\n  a/3\n    it was running: got SIGINT');
+  const [, row] = formatRunTable([stored('r', { state: 'finished', result })], plain);
+  expect(row).toMatch(/ 1\/1\/0 /);
+  const compared = formatComparison(
+    compareRuns(aResult({ tests: tests({ 'a/3': 'pass' }) }), result),
+    plain,
+  );
+  expect(compared.join('\n')).toContain('interrupted: 1\n  a/3  (pass → interrupted)');
 });
 
 test('a run that has little to say says little', () => {

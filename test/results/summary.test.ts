@@ -67,6 +67,41 @@ test('tests that failed, with what they say; what passed or may fail is left out
   `);
 });
 
+test('what hangs at a limit, as the kernel has told it', () => {
+  const blockedTasks = Array.from({ length: 12 }, (_, at) => ({
+    ...{ name: 'touch', pid: 100 + at },
+    function: at === 0 ? 'mnt_want_write' : undefined,
+  }));
+  const lines = summary({ verdict: 'timeout', reason: 'it took too long', blockedTasks }).split(
+    '\n',
+  );
+  expect(lines.slice(1, 3)).toEqual([
+    '  blocked: touch (pid 100) in mnt_want_write',
+    '  blocked: touch (pid 101)',
+  ]);
+  expect(lines[11]).toBe('  … and 2 more');
+});
+
+test('that a clock is unstable is told of a machine that has one of its own', () => {
+  const splats = [
+    aSplat({ kind: 'clock', severity: 'note', title: 'clocksource tsc is unstable' }),
+  ];
+  const vm = { cpus: 1, memory: 2 ** 29, qemu: [] };
+  expect(summary({ splats, vm: { ...vm, accelerator: 'kvm' } })).toContain('clocksource');
+  expect(summary({ splats, vm: { ...vm, accelerator: 'tcg' } })).not.toContain('clocksource');
+});
+
+test('a test that was running at a limit is named', () => {
+  const lines = summary({
+    ...{ verdict: 'timeout', reason: 'there was no output for 5 s in the command' },
+    tests: tests({
+      'a/1': 'pass',
+      'a/2 it was running: the time is over (silence)': 'interrupted',
+    }),
+  }).split('\n');
+  expect(lines[1]).toBe('  interrupted: a/2: it was running: the time is over (silence)');
+});
+
 test('of many failed tests the first ten', () => {
   const failed = Object.fromEntries(
     Array.from({ length: 13 }, (_, index) => [`test-${index}`, 'fail' as const]),

@@ -580,7 +580,7 @@ describe('over any run', () => {
     .map(aSplat);
   const testResult: fc.Arbitrary<TestResult> = fc.record({
     name: fc.constantFrom('a', 'b'),
-    status: mostly<TestResult['status']>('pass', 'fail', 'skip', 'xfail', 'xpass'),
+    status: mostly<TestResult['status']>('pass', 'fail', 'skip', 'xfail', 'xpass', 'interrupted'),
   });
   const mostlyEmpty = <T>(item: fc.Arbitrary<T>): fc.Arbitrary<T[]> =>
     fc.oneof({ weight: 4, arbitrary: fc.constant<T[]>([]) }, fc.array(item, { maxLength: 3 }));
@@ -615,6 +615,7 @@ describe('over any run', () => {
       'the command ends with 0': !all.hasCommand || commandEnd?.status === 0,
       'its output is whole': !all.hasCommand || seen.isOutputWhole,
       'no test fails': all.tests.every((t) => t.status !== 'fail'),
+      'every test ends': all.tests.every((t) => t.status !== 'interrupted'),
       'no test is missing': all.testProblems.length === 0,
       'something is tested': all.tests.length === 0 || all.tests.some((t) => t.status !== 'skip'),
       'every channel is there': heard('no-channel').length === 0,

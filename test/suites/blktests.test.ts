@@ -1,3 +1,5 @@
+import { readFileSync } from 'node:fs';
+import { join } from 'node:path';
 import { expect, test } from 'vitest';
 import { createBlktestsParser } from '../../src/suites/blktests.ts';
 import type { SuiteTest } from '../../src/suites/suite.ts';
@@ -121,6 +123,25 @@ test('a test under several conditions has a result for each', () => {
   const { tests } = read(`${line(name)}\n${line(name, 'passed')}\n    runtime  ...  1.500s`);
   expect(tests).toEqual([
     { path: ['nvme', '002', 'tr=tcp bd=file'], status: 'pass', duration: 1500 },
+  ]);
+});
+
+test('conditions are of any form: no two results share a name', () => {
+  const text = readFileSync(join(import.meta.dirname, 'samples/blktests-zoned.txt'), 'utf8');
+  const { tests, started } = read(text.replace(/^# source: .*\n/, ''));
+  expect(tests.map(({ path, status }) => `${status} ${path.join('/')}`)).toEqual([
+    'pass block/004',
+    'fail block/004/zoned',
+    'pass throtl/001/nullb',
+    'fail throtl/001/sdebug',
+  ]);
+  expect(started).toEqual(tests.map(({ path }) => path.join('/')));
+});
+
+test('a condition of a test on a device', () => {
+  const name = 'zbd/007 => nullb1 (zoned) (zone (re)mapping)';
+  expect(read(`${line(name)}\n${line(name, 'passed')}`).tests).toMatchObject([
+    { path: ['zbd', '007', 'nullb1', 'zoned'] },
   ]);
 });
 

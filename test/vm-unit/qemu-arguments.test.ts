@@ -197,7 +197,7 @@ test('only commas are special', () => {
 });
 
 test('the guest looks for the very ports that QEMU gives it', () => {
-  const session = { stdin: true, results: undefined, survivesOops: false };
+  const session = { stdin: true, results: undefined, survivesOops: false, readsKernelLog: false };
   const command = commandLine({ terminal: undefined, session });
   const ports = [...command.matchAll(/^-device virtserialport,.*name=(.*)$/gm)].map(
     ([, name = '']) => name,

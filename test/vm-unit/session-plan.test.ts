@@ -3,7 +3,12 @@ import { planVm, type SessionPlan, type VmRequest } from '../../src/vm/plan.ts';
 import { qemuCommandLine } from '../../src/vm/qemu-arguments.ts';
 import { makeRequest } from './vm-request.ts';
 
-const SESSION: SessionPlan = { stdin: false, results: undefined, survivesOops: false };
+const SESSION: SessionPlan = {
+  stdin: false,
+  results: undefined,
+  survivesOops: false,
+  readsKernelLog: false,
+};
 
 /** A VM of `rapido run`, with changes. */
 const plan = (session: Partial<SessionPlan> = {}, changes: Partial<VmRequest> = {}) =>
@@ -37,6 +42,7 @@ describe('what the kernel is told for a run', () => {
         "unknown_nmi_panic",
         "oops=panic",
         "rapido.run=1",
+        "log_buf_len=1M",
         "rapido.vm_num=1",
         "rapido.hostname=rapido1",
       ]
@@ -49,6 +55,14 @@ describe('what the kernel is told for a run', () => {
       'oops=panic',
     ]);
     expect(survivor).toContain('panic=-1');
+  });
+
+  test('how much of its log to keep; more where that holds results', () => {
+    expect(parameters({ readsKernelLog: true })).toContain('log_buf_len=4M');
+    const own = parameters({}, 'log_buf_len=16M');
+    expect(own.filter((parameter) => parameter.startsWith('log_buf_len='))).toEqual([
+      ...['log_buf_len=1M', 'log_buf_len=16M'],
+    ]);
   });
 
   test('whether there is an input, and a directory for results', () => {

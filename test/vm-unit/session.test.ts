@@ -21,7 +21,7 @@ const NO_LIMITS = { total: undefined, boot: undefined, silence: undefined };
 const PLAN = planVm(
   makeRequest({
     terminal: undefined,
-    session: { stdin: true, results: undefined, survivesOops: false },
+    session: { stdin: true, results: undefined, survivesOops: false, readsKernelLog: false },
   }),
 );
 
@@ -486,6 +486,18 @@ describe('a kernel that is known to be lost', () => {
     expect(record).toMatchObject({ shutdown: 'host-qmp-quit', timedOut: undefined });
     expect(qemu.notes()).toEqual(['qmp quit']);
   });
+});
+
+test('a kernel that does not run our init is ended after a second', async () => {
+  const qemu = installFakeQemu(async (vm) => {
+    await vm.write('console', 'Failed to execute /init (error -8)\r\n');
+  });
+  const begun = performance.now();
+  const { record, endings } = await watch({ onConsole: async () => 'stuck' });
+  expect(performance.now() - begun).toBeGreaterThan(900);
+  expect(endings).toEqual(['the kernel does not run its init']);
+  expect(record).toMatchObject({ shutdown: 'host-qmp-quit', timedOut: undefined });
+  expect(qemu.notes()).toEqual(['qmp quit']);
 });
 
 describe('something of ours fails', () => {

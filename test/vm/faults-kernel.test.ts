@@ -25,13 +25,35 @@ describe('a run in which the kernel fails', () => {
     `${home.write(`${defect.replaceAll(' ', '-')}.ko`, breakModule(defect))}:/broken.ko`,
   ];
 
+  const noProgram = home.write('no-program', 'neither a script nor ELF\n', 0o755);
+
   const PANICS: (Fault & { parameters?: string })[] = [
     {
       name: 'no init at all is a crash before init',
       parameters: 'rdinit=/nosuch',
       args: ['simple-example', '--', 'true'],
       verdict: 'crash',
-      reason: /^the kernel crashed before init: kernel panic: VFS: Unable to mount root fs/,
+      // From 6.13 on a kernel says first that it did not find it.
+      reason:
+        /^the kernel crashed before init: (kernel panic: VFS: Unable to mount root fs|\/nosuch could not be found)/,
+    },
+    {
+      name: 'an init that no kernel can execute is a crash before init, though the kernel runs another',
+      parameters: 'rdinit=/no-program',
+      args: [
+        ...[
+          'simple-example',
+          '--include',
+          `${noProgram}:/no-program`,
+          '-i',
+          '/bin/sh',
+          '--',
+          'true',
+        ],
+      ],
+      verdict: 'crash',
+      reason:
+        'the kernel crashed before init: /no-program could not be executed as init (error -8)',
     },
     {
       name: 'an init that ends at once is a crash before init',
@@ -171,6 +193,23 @@ describe('a run in which the kernel fails', () => {
         withParameters('panic_on_warn=1'),
       );
       expect(judgedAs(ran, fault)).toEqual(expectedOf(fault));
+    });
+  });
+
+  it('every report counts, wherever it cuts into the coloured output of a program', async () => {
+    const text = `printf '\\033[0;3' > /dev/console
+      echo "<4>INFO: task adv:1 blocked for more than 120 seconds." > /dev/kmsg
+      ( while :; do printf '\\033[0;31mred\\033[0m \\033[1;32mgreen\\033[0m\\n'; done > /dev/console ) & writer=$!
+      sleep 0.3
+      for i in {1..300}; do echo "<4>INFO: task adv$i:$i blocked for more than 120 seconds." > /dev/kmsg; done
+      sleep 1
+      kill $writer
+      wait $writer 2> /dev/null
+      echo done`;
+    const { status, result } = await run(['simple-example', '-x', text]);
+    expect({ status, splats: result?.splats }).toMatchObject({
+      status: 121,
+      splats: [{ kind: 'hung-task', severity: 'error', count: 301 }],
     });
   });
 

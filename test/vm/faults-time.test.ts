@@ -106,9 +106,25 @@ describe('a run that hangs', () => {
     },
   );
 
-  it('shows what each task was waiting for', async () => {
-    const ran = await run(['simple-example', '--timeout', LIMIT, '--', 'sleep', '6000']);
+  it('shows which task is blocked and where; its test is interrupted, and has not failed', async () => {
+    const text = `set -e; modprobe zram
+      echo 64M > /sys/block/zram0/disksize
+      mkfs.ext4 -q /dev/zram0
+      mkdir /mnt/frozen
+      mount /dev/zram0 /mnt/frozen
+      fsfreeze --freeze /mnt/frozen
+      echo TAP version 13; echo 1..1; echo '# selftests: fs: frozen'
+      touch /mnt/frozen/file`;
+    const ran = await run([
+      ...['simple-example', '--driver', 'zram', '--driver', 'ext4', '--ktap', '--silence', '15s'],
+      ...['-i', 'mkfs.ext4', '-i', 'fsfreeze', '-x', text],
+    ]);
     expect(ran.status).toBe(124);
+    expect(ran.result?.tests).toMatchObject([{ name: 'fs/frozen', status: 'interrupted' }]);
+    const [task] = ran.result?.blockedTasks ?? [];
+    expect(task).toMatchObject({ name: 'touch', function: expect.stringMatching(/./) });
+    expect(ran.stderr).toContain(`  blocked: touch (pid ${task?.pid}) in ${task?.function}\n`);
+    expect(ran.stderr).toContain('  interrupted: fs/frozen: it was running');
     expect(ran.file('console.log').toString('latin1')).toMatch(/sysrq: Show Blocked State/);
   });
 

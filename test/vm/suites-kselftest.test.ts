@@ -104,3 +104,44 @@ test('refuses a kselftest that is not there, and says how to make one', async ()
     "trees: /nowhere is not a directory (KSELFTEST_DIR: Where the kernel's own tests were put by `make kselftest-install`.)",
   );
 });
+
+describe('a log of kunit that dmesg prints', () => {
+  const home = createWorkspace(afterAll);
+  const run = createRunner(home);
+
+  test('is there whole, though it is longer than the log of most kernels', async () => {
+    // Every line is a message of its own, as printk makes it; the console would take long.
+    const text = `dmesg -n 1
+      say() { echo "<6>$1" > /dev/kmsg; }
+      say 'KTAP version 1'; say 1..300
+      for i in {1..300}; do
+        say '    KTAP version 1'
+        say "    # Subtest: a_suite_with_a_name_that_is_so_long_that_few_lines_fill_the_log_of_most_kernels_$i"
+        say '    1..2'
+        say "    ok 1 the_first_case_of_this_suite_whose_name_is_long_as_well_for_the_same_reason_$i"
+        if ((i == 1)); then
+          say '    # the_second_case: EXPECTATION FAILED at lib/a-test.c:12'
+          say '    Expected a == b, but'
+          say '        a == 1 (0x1)'
+          say "    not ok 2 the_second_case_of_this_suite_whose_name_is_long_as_well_for_the_same_reason_$i"
+          say "not ok $i a_suite_with_a_name_that_is_so_long_that_few_lines_fill_the_log_of_most_kernels_$i"
+        else
+          say "    ok 2 the_second_case_of_this_suite_whose_name_is_long_as_well_for_the_same_reason_$i"
+          say "ok $i a_suite_with_a_name_that_is_so_long_that_few_lines_fill_the_log_of_most_kernels_$i"
+        fi
+      done
+      dmesg -n 7
+      dmesg`;
+    const { status, result } = await run(['simple-example', '--ktap', '-x', text]);
+    expect({ status, reason: result?.reason, count: result?.tests.length }).toEqual({
+      status: 1,
+      reason:
+        'a_suite_with_a_name_that_is_so_long_that_few_lines_fill_the_log_of_most_kernels_1/the_second_case_of_this_suite_whose_name_is_long_as_well_for_the_same_reason_1 failed',
+      count: 600,
+    });
+    expect(result?.tests[1]).toMatchObject({
+      status: 'fail',
+      message: 'lib/a-test.c:12: Expected a == b, but a == 1 (0x1)',
+    });
+  });
+});

@@ -32,6 +32,7 @@ export const DAMAGE: readonly Rule[] = [
     clue: 'Slab cache still has objects',
     head: /^kmem_cache_destroy (\S+): Slab cache still has objects/,
     title: plain('slab $1: objects remain in a destroyed cache'),
+    until: END,
   },
   {
     kind: 'memory-leak',

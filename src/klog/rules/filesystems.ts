@@ -132,6 +132,7 @@ export const FILESYSTEMS: readonly Rule[] = [
     clue: 'BUG: Dentry',
     head: /^BUG: Dentry .* still in use/,
     title: inFunction('BUG: dentry still in use', 'frames', /dentry|dcache|umount_check|d_walk/),
+    until: END,
   },
   {
     kind: 'filesystem',
@@ -139,22 +140,6 @@ export const FILESYSTEMS: readonly Rule[] = [
     clue: 'filesystem read-only',
     head: /^(\S+-fs|\S+) \([^)]*\): Remounting filesystem read-only/,
     title: plain('$1: remounted read-only'),
-    until: 'line',
-  },
-  {
-    kind: 'boot',
-    severity: 'error',
-    clue: 'unpacking failed',
-    head: /^(?:Initramfs|rootfs image) unpacking failed: (.*)/,
-    title: plain('initramfs unpacking failed: $1'),
-    until: 'line',
-  },
-  {
-    kind: 'boot',
-    severity: 'error',
-    clue: 'is not initramfs',
-    head: /^rootfs image is not initramfs \((.*?)\)/,
-    title: plain('rootfs image is not initramfs: $1'),
     until: 'line',
   },
 ];

@@ -13,17 +13,19 @@ const warning: TitleOf = (head, lines) => {
   return file === '' ? 'WARNING' : `WARNING at ${treePath(file)}`;
 };
 
+/** Only WARN()'s own forms: drivers print "WARNING: …" for anything they please. */
+export const WARN: Rule = {
+  kind: 'warning',
+  severity: 'error',
+  clue: 'WARNING: ',
+  head: /^WARNING: (?:CPU: \d+ PID: \d+ at |at \S+:\d+|\S+:\d+ at ).*/,
+  title: warning,
+  until: END,
+  joins: true,
+};
+
 export const GENERAL: readonly Rule[] = [
-  {
-    // Only WARN()'s own forms: drivers print "WARNING: …" for anything they please.
-    kind: 'warning',
-    severity: 'error',
-    clue: 'WARNING: ',
-    head: /^WARNING: (?:CPU: \d+ PID: \d+ at |at \S+:\d+|\S+:\d+ at ).*/,
-    title: warning,
-    until: END,
-    joins: true,
-  },
+  WARN,
   {
     kind: 'stack',
     severity: 'error',

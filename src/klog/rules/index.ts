@@ -1,3 +1,4 @@
+import { BOOT } from './boot.ts';
 import { DAMAGE } from './damage.ts';
 import { FAULTS } from './faults.ts';
 import { FILESYSTEMS } from './filesystems.ts';
@@ -19,6 +20,7 @@ export const RULES: readonly Rule[] = [
   ...STALLS,
   ...DAMAGE,
   ...FILESYSTEMS,
+  ...BOOT,
   ...MEMORY_SHORTAGE,
   ...GENERAL,
   ...NOTES,

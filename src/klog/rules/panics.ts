@@ -21,6 +21,14 @@ export const PANICS: readonly Rule[] = [
     until: /^---\[ end Kernel panic/,
   },
   {
+    kind: 'boot',
+    severity: 'fatal',
+    clue: 'Kernel panic - not syncing',
+    head: /^Kernel panic - not syncing: (No working init found|Requested init .+ failed(?: \(error -?\d+\))?)/,
+    title: ([, words]) => `kernel panic: ${words}`,
+    until: /^---\[ end Kernel panic/,
+  },
+  {
     kind: 'panic',
     severity: 'fatal',
     clue: 'Kernel panic - not syncing',
@@ -32,6 +40,7 @@ export const PANICS: readonly Rule[] = [
 
 /** What the last words of a kernel tell of the splat that made it stop. */
 export const PANIC_CAUSES: readonly [lastWords: RegExp, kinds: readonly SplatKind[] | 'any'][] = [
+  [/No working init found|Requested init |Unable to mount root fs/, ['boot']],
   [/hung_task/, ['hung-task']],
   [/softlockup/, ['soft-lockup']],
   [/hard lockup/i, ['hard-lockup']],

@@ -1,5 +1,11 @@
 import { SLEEPING, WATCHING } from '../title.ts';
-import { inFunction, plain, type Rule, suffix } from './rule.ts';
+import { inFunction, plain, type Rule, suffix, type TitleOf } from './rule.ts';
+
+/** Before what the stalled CPU does, RCU may show the stack of its own kthread, which merely waits. */
+const rcuStall: TitleOf = (head, lines) => {
+  const stalled = lines.findIndex((line) => /^(?:NMI backtrace|Task dump) for CPU/i.test(line));
+  return inFunction('rcu stall', 'pc', WATCHING)(head, lines.slice(Math.max(stalled, 0)));
+};
 
 export const STALLS: readonly Rule[] = [
   {
@@ -7,7 +13,7 @@ export const STALLS: readonly Rule[] = [
     severity: 'error',
     clue: ['detected stall', 'detected expedited stall'],
     head: /^(?:rcu: )?INFO: \w+ (?:self-)?detected (?:expedited )?stalls? on/,
-    title: inFunction('rcu stall', 'pc', WATCHING),
+    title: rcuStall,
   },
   {
     kind: 'rcu-stall',

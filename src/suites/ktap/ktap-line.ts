@@ -26,6 +26,8 @@ export interface ResultLine {
   number: number | undefined;
   /** Empty where there is none. */
   name: string;
+  /** The name is the reason of a directive, for want of another: `ok 3 # SKIP reason`. */
+  isUnnamed: boolean;
   message: string | undefined;
 }
 
@@ -106,6 +108,7 @@ function parseResult(result: RegExpExecArray, margin: Margin): ResultLine | unde
     number: number === undefined ? undefined : Number(number),
     // kselftest.h prints `ok 3 # SKIP name of the test`: the reason is all the name there is.
     name: cut(name === '' ? reason : name),
+    isUnnamed: name === '',
     message: told.trim() === '' ? undefined : cut(told),
   };
 }

@@ -1,4 +1,6 @@
 import { createRecentLines, type RecentLines } from '../recent-lines.ts';
+import { failureReason } from './failure-reason.ts';
+import { splitGluedResult } from './glued-result.ts';
 import {
   type KtapLine,
   type KtapStatus,
@@ -17,7 +19,10 @@ export interface KtapTest {
   /** As printed; where none was, the one that is due. */
   number: number;
   status: KtapStatus;
-  /** The reason of a directive or what follows a `#`: `exit=1`, `TIMEOUT 45 seconds`. */
+  /**
+   * The reason of a directive or what follows a `#`: `exit=1`, `TIMEOUT 45 seconds`. Of a failure without
+   * one, what it printed about it.
+   */
   message?: string;
   /** What was printed since the last result: the last 100 lines, 16 KiB at most. */
   output?: string;
@@ -124,6 +129,11 @@ export function createKtapParser(onTest: (test: KtapTest) => void): KtapParser {
 function pushLine(parser: Parser, raw: string): void {
   const text = stripLine(raw);
   if (isYaml(parser, text)) return;
+  const isAwaited = (name: string): boolean => isAnnounced(parser.stack[0]!, nameOf(name, 0));
+  for (const part of splitGluedResult(text, isAwaited) ?? [text]) pushText(parser, part);
+}
+
+function pushText(parser: Parser, text: string): void {
   const line = parseKtapLine(text);
   const isTaken = takeLine(parser, line);
   if (!isTaken || line.kind === 'bail-out')
@@ -237,7 +247,9 @@ function takeResult(parser: Parser, line: ResultLine): boolean {
     block = restart(parser, block);
     block.plan = plan;
   }
-  addResult(parser, block, line);
+  // kselftest_harness.h of Linux 6.1 names a test that it skips only when that begins.
+  const name = line.isUnnamed ? (block.running ?? line.name) : line.name;
+  addResult(parser, block, { ...line, name });
   return true;
 }
 
@@ -250,26 +262,28 @@ function isPlausible(parser: Parser, line: ResultLine): boolean {
   return !isBare || hasSubtests || line.number === 1;
 }
 
-function addResult(parser: Parser, block: Block, line: ResultLine): void {
-  const children = adoptChildren(parser, block, line);
+function addResult(parser: Parser, open: Block, line: ResultLine): void {
+  const children = adoptChildren(parser, open, line);
   const isSuite = children.some((child) => child.kunit);
-  const number = line.number ?? block.last + 1;
-  // kunit counts its suites through all modules that are loaded, or from 1 in each.
-  noteNumber(parser, block, isSuite ? block.last + 1 : number);
+  const number = line.number ?? open.last + 1;
+  const block = isSuite ? blockOfSuite(parser, open, number) : open;
+  noteNumber(parser, block, number);
   if (!isSuite) block.ownResults++;
   block.results++;
   block.counts[line.status]++;
-  const leaves = children.map((child) => child.leaves);
-  for (const child of leaves) addCounts(block.leaves, child);
+  for (const child of children) addCounts(block.leaves, child.leaves);
 
-  const hasLeaves = leaves.some((child) => total(child) > 0);
+  const hasTests = children.some((child) => child.results > 0);
   const failedAlone = line.status === 'fail' && !children.some((child) => child.hasFailed);
   block.hasFailed ||= line.status === 'fail' || children.some((child) => child.hasFailed);
   const output = parser.recent.take();
-  if (hasLeaves && !failedAlone) return;
+  if (hasTests && !failedAlone) return;
   // A suite of kunit without any test is not in its totals.
-  if (!hasLeaves && !isSuite) block.leaves[line.status]++;
-  const message = line.message ?? children.find((child) => child.planSkip)?.planSkip;
+  if (!hasTests && !isSuite) block.leaves[line.status]++;
+  const message =
+    line.message ??
+    children.find((child) => child.planSkip)?.planSkip ??
+    (line.status === 'fail' ? failureReason(output) : undefined);
   const test = {
     number,
     status: line.status,
@@ -277,6 +291,23 @@ function addResult(parser: Parser, block: Block, line: ResultLine): void {
     ...(output === '' ? {} : { output }),
   };
   deliver(parser, block, { kind: 'test', path: nameOf(line.name, number), test });
+}
+
+/**
+ * kunit numbers its suites from 1, under a plan where they are built in. Those of modules have none before
+ * Linux 6.6: they count on through all modules before 6.0, and begin anew with each module since.
+ */
+function blockOfSuite(parser: Parser, block: Block, number: number): Block {
+  if (block.parent !== undefined || block.results === 0) return block;
+  const { last, plan } = block;
+  const isFulfilled = plan !== undefined && block.results >= plan;
+  if (number !== 1 && !(isFulfilled && number === last + 1)) return block;
+  const fresh = restart(parser, block);
+  if (number !== 1) {
+    fresh.last = last;
+    fresh.numbers = [[1, last]];
+  }
+  return fresh;
 }
 
 /** The blocks of subtests that a result sums up; whatever waited for its name goes on. */
@@ -386,6 +417,10 @@ function isBelowComment(parser: Parser, margin: Margin): boolean {
   return outer?.next?.comment === true && outer.margin.hashes === margin.hashes;
 }
 
+function isAnnounced({ announced }: Block, name: string[]): boolean {
+  return announced.some((other) => other.join('\n') === name.join('\n'));
+}
+
 function announce(block: Block, name: string[], comment: boolean): void {
   block.next = { name, comment };
   if (block.announced.length < MOST_ANNOUNCED) block.announced.push(name);
@@ -448,6 +483,8 @@ function finish(parser: Parser, block: Block, isExcused: boolean): void {
   const isUnheardOf = begun.length > 0 && block.orphans.length === 0;
   for (const child of block.orphans.splice(0)) finishOrphan(parser, child);
   if (isExcused || block.isCounted) return;
+  if (block.kunit && block.results === 0 && !block.plan)
+    complain(parser, block, 'no test is in it');
   const missing = missingNumbers(block.numbers, block.plan ?? block.last);
   const numbers = firstNumbers(missing);
   const isWhole = block.plan !== undefined && missing.length === 0;
@@ -457,8 +494,9 @@ function finish(parser: Parser, block: Block, isExcused: boolean): void {
   if (block.plan === undefined) {
     if (isUnheardOf) complain(parser, block, 'a test did not end');
     if (missing.length > 0) complain(parser, block, `no result of test ${formatNumbers(missing)}`);
-    const isEmpty = block.version !== undefined && block.results === 0;
-    if (block.parent === undefined && (block.ownResults > 0 || isEmpty)) {
+    // Suites of kunit that come in modules may do without; then there is no version either.
+    const isPlanned = block.version !== undefined || block.ownResults > 0;
+    if (block.parent === undefined && isPlanned) {
       complain(parser, block, 'no plan (1..N): there is no telling whether these are all tests');
     }
   } else if (missing.length > 0 || block.results !== block.plan) {
@@ -556,10 +594,6 @@ function placeholder(block: Block): string {
 
 function addCounts(sum: Record<KtapStatus, number>, more: Record<KtapStatus, number>): void {
   for (const status of Object.keys(sum) as KtapStatus[]) sum[status] += more[status];
-}
-
-function total(counts: Record<KtapStatus, number>): number {
-  return Object.values(counts).reduce((sum, count) => sum + count, 0);
 }
 
 /** The first numbers of some ranges, as many as are worth a line each. */

@@ -146,12 +146,55 @@ describe('what kselftest prints', () => {
       pass 6 cgroup/test_cpu/test_cpucg_nested_weight_overprovisioned
       pass 7 cgroup/test_cpu/test_cpucg_nested_weight_underprovisioned
       pass 1 cgroup/test_freezer/test_cgfreezer_simple
-      fail 2 cgroup/test_freezer/test_cgfreezer_ptrace
+      fail 2 cgroup/test_freezer/test_cgfreezer_ptrace: Cgroup /sys/fs/cgroup/cg_test_ptrace isn't frozen
       fail 4 cgroup/test_kmem: TIMEOUT 45 seconds
       PROBLEM no result of test 1
       PROBLEM no plan (1..N): there is no telling whether these are all tests
       MISSING #1"
     `);
+  });
+
+  test('a result behind output that did not end its last line', () => {
+    expect(summarize(readSample('result-glued-to-output'))).toBe(
+      'pass 1 net/reuseport_bpf\npass 2 net/reuseaddr_conflict\npass 3 net/tls',
+    );
+    const glued = parse(readSample('result-glued-to-output')).tests[1];
+    expect(glued?.output).toBe('# Opening 127.0.0.1:9999\n# Success');
+  });
+
+  test.each([
+    ['# Success', 'ok', '', 'pass 1 net/tls'],
+    ['# Success', 'not ok', ' # exit=1', 'fail 1 net/tls: exit=1'],
+    ['# it is ', 'not ok', ' # TIMEOUT 45 seconds', 'fail 1 net/tls: TIMEOUT 45 seconds'],
+    ['# ', 'ok', '', 'MISSING'],
+    ['# # ', 'ok', '', 'MISSING'],
+    ['# x', 'ok', ' # SKIP', 'skip 1 net/tls'],
+    ['# ok 1 - a', 'ok', '', 'pass 1 net/tls/a'],
+  ])('behind %j, `%s` with %j', (output, ok, comment, first) => {
+    const text = `TAP version 13\n1..1\n# selftests: net: tls\n${output}${ok} 1 selftests: net: tls${comment}`;
+    const found = summarize(text);
+    if (first === 'MISSING') expect(found).toContain('MISSING net/tls');
+    else expect(found).toBe(first);
+  });
+
+  test('a program that prints the result of another, or its own, is not believed', () => {
+    const of = (name: string) =>
+      summarize(
+        `TAP version 13\n1..2\n# selftests: net: a\n# Xok 2 selftests: net: ${name}\nnot ok 1 selftests: net: a # exit=1\n# selftests: net: b\nnot ok 2 selftests: net: b # exit=1`,
+      );
+    expect(of('b')).toBe('fail 1 net/a: exit=1\nfail 2 net/b: exit=1');
+    expect(of('a')).toMatch(/^fail 1 net\/a: exit=1$/m);
+    expect(of('a')).toMatch(/^PROBLEM /m);
+  });
+
+  test('tests that the harness of Linux 6.1 skips have their names, and the reason', () => {
+    expect(summarize(readSample('skips-with-reasons'))).toBe(
+      [
+        'skip 1 x/y/global.a: No huge pages available.',
+        'skip 2 x/y/global.b: No huge pages available.',
+        'pass 3 x/y/global.c',
+      ].join('\n'),
+    );
   });
 });
 
@@ -184,12 +227,91 @@ describe('what kunit prints', () => {
     `);
   });
 
+  const suite = (name: string, number: number): string =>
+    `    # Subtest: ${name}\n    1..1\n    ok 1 case\nok ${number} ${name}`;
+
   test('modules that are loaded one after the other count on, or begin anew', () => {
-    const module = (name: string, number: number): string =>
-      `    # Subtest: ${name}\n    1..1\n    ok 1 case\nok ${number} ${name}`;
-    expect(summarize([module('a', 1), module('b', 2), module('c', 1)].join('\n'))).toBe(
+    expect(summarize([suite('a', 1), suite('b', 2), suite('c', 1)].join('\n'))).toBe(
       'pass 1 a/case\npass 1 b/case\npass 1 c/case',
     );
+  });
+
+  test.each([
+    ['count on', [3, 4]],
+    ['begin anew', [1, 2, 1]],
+  ])('modules that are loaded behind suites that are built in %s', (_, numbers) => {
+    const builtIn = `KTAP version 1\n1..2\n${suite('a', 1)}\n${suite('b', 2)}\n`;
+    const modules = numbers.map((number, at) => suite(`m${at}`, number));
+    const { tests, problems } = parse(builtIn + modules.join('\n'));
+    expect({ count: tests.length, problems }).toEqual({ count: 2 + numbers.length, problems: [] });
+  });
+
+  test('a suite whose number was left out is missing', () => {
+    expect(parse([suite('a', 1), suite('c', 3)].join('\n')).problems).toEqual([
+      'no result of test 2',
+    ]);
+    expect(parse([suite('a', 1), suite('c', 3), suite('d', 1)].join('\n')).problems).toEqual([
+      'no result of test 2',
+    ]);
+    expect(
+      parse(['KTAP version 1', '1..3', suite('a', 1), suite('c', 3)].join('\n')).problems,
+    ).toEqual(['planned 3, saw 2: no result of test 2']);
+  });
+
+  test('a version line without a plan', () => {
+    expect(parse(`KTAP version 1\n${suite('a', 1)}`).problems).toEqual([
+      'no plan (1..N): there is no telling whether these are all tests',
+    ]);
+  });
+
+  test('a log that lost its beginning', () => {
+    expect(summarize(readSample('log-without-beginning'))).toBe(
+      'pass 1 list_sort/list_sort_test\nPROBLEM no result of test 1\nMISSING #1',
+    );
+  });
+
+  test('a log of 100 suites that lost lines anywhere does not look whole', () => {
+    const lines = [
+      ...['KTAP version 1', '1..100'],
+      ...Array.from({ length: 100 }, (_, at) => [
+        ...['    KTAP version 1', `    # Subtest: suite${at + 1}`, '    # module: m', '    1..2'],
+        ...['    ok 1 first', '    ok 2 second', `# suite${at + 1}: pass:2 fail:0 skip:0 total:2`],
+        ...[
+          '# Totals: pass:2 fail:0 skip:0 total:2',
+          `${at === 0 ? 'not ' : ''}ok ${at + 1} suite${at + 1}`,
+        ],
+      ]).flat(),
+    ];
+    const suitesOf = (text: string): number => {
+      const { found, problems, tests } = parse(text);
+      return found && problems.length === 0 ? new Set(tests.map(({ path }) => path[0])).size : 0;
+    };
+    expect(suitesOf(lines.join('\n'))).toBe(100);
+    // What a buffer of the kernel's holds of it, and then any hole in a shorter one.
+    for (let cut = 12; cut < lines.length; cut += 37) {
+      expect(suitesOf(lines.slice(cut).join('\n'))).toBe(0);
+    }
+    const few = [...lines.slice(0, 2 + 4 * 9)].map((line) => line.replace('1..100', '1..4'));
+    for (let from = 2; from < few.length; from++) {
+      for (let to = from + 1; to <= few.length; to++) {
+        // A suite whose result is there vouches for its tests.
+        expect([0, 4]).toContain(suitesOf([...few.slice(0, from), ...few.slice(to)].join('\n')));
+      }
+    }
+  });
+
+  test('a test that announces subtests and has none is one test, and no plain pass', () => {
+    expect(summarize(readSample('subtest-without-tests'))).toBe(
+      'pass 1 suite/case\nPROBLEM suite/case: no test is in it',
+    );
+    expect(
+      summarize('KTAP version 1\n1..1\n    KTAP version 1\n    # Subtest: s\n    1..0\nok 1 s'),
+    ).toBe('pass 1 s\nPROBLEM s: no test is in it');
+    expect(
+      summarize(
+        'KTAP version 1\n1..1\n    KTAP version 1\n    # Subtest: s\n    1..0\nok 1 s # SKIP no tests run',
+      ),
+    ).toBe('skip 1 s: no tests run');
   });
 });
 

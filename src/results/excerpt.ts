@@ -1,0 +1,86 @@
+import type { BlockedTask } from '../klog/blocked-tasks.ts';
+import { toPlainText } from '../ui/format.ts';
+import type { RunSplat } from './run-result.ts';
+
+/** What stands before the text of a line of the kernel's: level, time stamp and caller. */
+const STAMP = /^(?:<\d+>)?(?:\[ *\d+\.\d{6}\](?: ?\[ *[TC]\d+\])? ?)?/;
+
+/**
+ * What a report is longest of and what says the least: registers other than the program counter, bytes of
+ * code, page tables, lists of modules; of x86, arm64, arm, riscv, powerpc and s390.
+ */
+const NOISE = new RegExp(
+  [
+    String.raw`R(?!IP: 0010)[A-Z0-9]{2}: |RSP: |EAX: |ESI: |EIP: 0073|EFLAGS: |[FC]S: |CR\d: |DR\d: |PKRU: |PGD |pgd = |\[[0-9a-f]{8}\] \*p|\*pde? = `,
+    String.raw`x\d+ ?: |sp : |pstate: |pc : \[<|r\d+ ?: |xPSR: |Flags: |Control: |Process .* \(pid: |Stack: \(|[0-9a-f]{4}: [0-9a-f]{8} `,
+    String.raw`Register r\d+ information|user pgtable: |swapper pgtable: |\[[0-9a-f]{16}\] (?:pgd|address)|Mem abort info|Data abort info|  (?:ESR|EC|SET|EA|FSC|ISV|CM|WnR|GCS) = `,
+    String.raw` ?(?:gp|tp|t\d|s\d+|a\d) ?: |epc : [0-9a-f]{8,16} |status: [0-9a-f]|GPR\d\d: |MSR: |CFAR: |XER: |REGS: |CR: [0-9a-f]|IRQMASK: `,
+    String.raw`Krnl (?:GPRS|Code): |Last Breaking-Event|       \S*[0-9a-f]{16} [0-9a-f]{16}`,
+    String.raw`Code: |Modules linked in|Unloaded tainted modules|Hardware name: |Kernel Offset: |note: .* exited with |---\[ cut here|-{6,}\[ cut here`,
+    String.raw`Dumping ftrace buffer:|   \(ftrace buffer empty\)|"echo 0 > \/proc\/sys\/kernel\/hung_task| *<\/?TASK>$`,
+  ]
+    .map((words) => `(?:${words})`)
+    .join('|')
+    .replace(/^/, '^(?:')
+    .replace(/$/, ')'),
+);
+
+/** An address that merely lay on the stack: the unwinder does not vouch for it. */
+const DOUBTFUL = /^\s*(?:<[A-Z#]+>\s*)?(?:\[<?[0-9a-f]{8,16}>?\]\s*)?\(?\? /;
+
+/** Behind it the registers come again. */
+const END = /^---\[ end trace /;
+
+/** What every boot on an emulated machine says of its clocks and processors, whatever the kernel. */
+const EMULATED = new RegExp(
+  [
+    'mtrr: your CPUs had inconsistent|mtrr: probably your BIOS|mtrr: corrected configuration',
+    'tsc: |TSC |clocksource: |sched_clock: Marking unstable|hpet: Lost \\d+ RTC interrupts',
+    'APIC calibration not consistent with PM-Timer|amd_pstate: the _CPC object is not present',
+    'Unstable clock detected, switching default tracing clock',
+    'If you want to keep using the local clock, then add:|\\s*"trace_clock=local"$|on the kernel command line$',
+  ]
+    .join('|')
+    .replace(/^/, '^(?:')
+    .replace(/$/, ')'),
+);
+
+function textOf(line: string): string {
+  return line.replace(STAMP, '');
+}
+
+/** Lines of a console that tell something: without those of every emulated boot, and empty ones. */
+export function tellingLines(lines: readonly string[]): string[] {
+  return lines.map(toPlainText).filter((line) => line !== '' && !EMULATED.test(textOf(line)));
+}
+
+/** Of a report this many lines are shown: the rest is in the files. */
+const MOST_LINES = 24;
+
+/**
+ * What a developer looks for first in a report of the kernel's, without control characters: its first
+ * lines, the program counter, and the functions of the stack trace.
+ */
+export function excerptOf(splat: Pick<RunSplat, 'text' | 'decoded'>): string[] {
+  const lines = essenceOf(splat);
+  if (lines.length <= MOST_LINES) return lines;
+  return [...lines.slice(0, MOST_LINES), `  … and ${lines.length - MOST_LINES} more`];
+}
+
+function essenceOf({ text, decoded }: Pick<RunSplat, 'text' | 'decoded'>): string[] {
+  const all = tellingLines((decoded ?? text).split('\n'));
+  const end = all.findIndex((line) => END.test(textOf(line)));
+  const rest = end < 0 ? [] : all.slice(end + 1).filter((line) => /Kernel panic/.test(line));
+  const lines = [...(end < 0 ? all : all.slice(0, end)), ...rest].filter(
+    (line) => !NOISE.test(textOf(line)),
+  );
+  const sure = lines.filter((line) => !DOUBTFUL.test(textOf(line)));
+  return sure.some((line) => FRAME.test(textOf(line))) ? sure : lines;
+}
+
+const FRAME = /^\s+\S|^\s*\[<[0-9a-f]+>\]/;
+
+/** A task that waits in the kernel, and where. */
+export function describeBlockedTask({ name, pid, function: place }: BlockedTask): string {
+  return toPlainText(`${name} (pid ${pid})${place === undefined ? '' : ` in ${place}`}`);
+}
