@@ -6,6 +6,7 @@ import type { Directories } from '../host/directories.ts';
 import { suggestInstall } from '../host/distribution.ts';
 import type { ModuleTree } from '../kmod/modules.ts';
 import { digestNetConf, type NetConf } from '../net/net-conf.ts';
+import { dracutEnvironment } from './dracut-environment.ts';
 import { requireKeys } from './expand-keys.ts';
 import { readDirectoryLinks } from './guest-path.ts';
 import { GUEST_FILES, type GuestCommand, type GuestFile, planOverlay } from './overlay.ts';
@@ -13,13 +14,14 @@ import type { ImagePlan } from './plan.ts';
 import { resolveCommand } from './resolve-command.ts';
 import { resolveAutorun, resolveTrees } from './resolve-files.ts';
 import { resolveModules } from './resolve-modules.ts';
-import { resolveNetwork } from './resolve-network.ts';
-import { resolveDracut, resolvePrograms } from './resolve-programs.ts';
+import { type ResolvedNetwork, resolveNetwork } from './resolve-network.ts';
+import { type ResolvedPrograms, resolveDracut, resolvePrograms } from './resolve-programs.ts';
 import type { Problem, ResolveRequest } from './resolve-request.ts';
 import { resolveZram } from './resolve-zram.ts';
 import { mayBootSystemd, SYSTEMD_DRACUT_MODULE } from './systemd.ts';
 import { readTerminfo } from './terminfo.ts';
 import { type StartedListing, startListing } from './tree-listing.ts';
+import type { PlannedUserspace } from './userspace-layer.ts';
 
 export interface ResolvedImage {
   plan: ImagePlan;
@@ -57,6 +59,7 @@ export function resolveImage(request: ResolveRequest): ResolvedImage {
 
   const { cut, conf, kernel, directories } = request;
   const resources = cut.cut.resources ?? {};
+  const userspace = planUserspace(request, { dracut, network, programs });
   const plan: ImagePlan = {
     version: 1,
     output: request.output,
@@ -77,16 +80,7 @@ export function resolveImage(request: ResolveRequest): ResolvedImage {
       autorun: autorun.length,
     },
     links: readDirectoryLinks(),
-    userspace: {
-      ...dracut,
-      modules: [
-        'bash',
-        ...(mayBootSystemd(cut.cut.init, network.netConf) ? [SYSTEMD_DRACUT_MODULE] : []),
-        ...(cut.cut.dracut?.modules ?? []),
-      ],
-      install: programs.install,
-      extraArguments: [...(cut.cut.dracut?.args ?? []), ...conf.get('DRACUT_EXTRA_ARGS')],
-    },
+    userspace,
     modules: modules.plan,
     trees: [
       ...trees,
@@ -128,6 +122,34 @@ export function resolveImage(request: ResolveRequest): ResolvedImage {
     command,
     leftOut: [...programs.leftOut, ...modules.leftOut],
     warnings: modules.warnings,
+  };
+}
+
+/** What dracut is to make. */
+function planUserspace(
+  { cut: { cut }, conf }: ResolveRequest,
+  {
+    dracut,
+    network,
+    programs,
+  }: {
+    dracut: ReturnType<typeof resolveDracut>;
+    network: ResolvedNetwork;
+    programs: ResolvedPrograms;
+  },
+): PlannedUserspace {
+  const modules = [
+    'bash',
+    ...(mayBootSystemd(cut.init, network.netConf) ? [SYSTEMD_DRACUT_MODULE] : []),
+    ...(cut.dracut?.modules ?? []),
+  ];
+  const extraArguments = [...(cut.dracut?.args ?? []), ...conf.get('DRACUT_EXTRA_ARGS')];
+  return {
+    ...dracut,
+    modules,
+    install: programs.install,
+    extraArguments,
+    environment: dracutEnvironment(modules, extraArguments),
   };
 }
 

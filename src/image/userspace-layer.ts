@@ -19,7 +19,7 @@ import {
   signFiles,
 } from '../sys/file-signature.ts';
 import { listIfReachable, lstatIfReachable, statIfReachable } from '../sys/stat.ts';
-import { dracutEnvironment } from './dracut-environment.ts';
+import { maskDracutConf } from './dracut-conf.ts';
 import { type DirectoryLinks, resolveGuestPath } from './guest-path.ts';
 import type { LayerRecipe } from './layer-cache.ts';
 import { walkTree } from './tree-walk.ts';
@@ -36,6 +36,8 @@ export interface PlannedUserspace {
   install: readonly string[];
   /** Arguments of the cut and of DRACUT_EXTRA_ARGS, as they are. */
   extraArguments: readonly string[];
+  /** Its whole environment. */
+  environment: Readonly<Record<string, string>>;
 }
 
 /** What is noted of a userspace layer. */
@@ -51,8 +53,11 @@ export interface UserspaceRecord {
 export interface DracutWorkspace {
   /** An existing directory for dracut's temporary files. */
   temporary: string;
-  /** An empty directory, so that the host's dracut.conf.d does not leak into images. */
-  emptyConfDirectory: string;
+  /**
+   * A directory with nothing but what hides the host's dracut.conf.d: relative to where dracut runs, as it splits
+   * names of conf files at blanks.
+   */
+  confDirectory: string;
   /** Where dracut notes which host files it copied. */
   log: string;
   /** The image to write. */
@@ -75,7 +80,7 @@ export function dracutCommandLine(
     ...(plan.local ? ['--local'] : []),
     ...['--force', '--no-kernel', '--no-hostonly', '--no-hostonly-cmdline'],
     ...['--no-compress', '--no-early-microcode', '--nostrip', '--nohardlink'],
-    ...['--conf', '/dev/null', '--confdir', workspace.emptyConfDirectory],
+    ...['--conf', '/dev/null', '--confdir', workspace.confDirectory],
     ...['--tmpdir', workspace.temporary, '--loginstall', workspace.log],
     ...['--modules', plan.modules.join(' ')],
     ...joinUpTo(plan.install, INSTALL_ARGUMENT_BYTES).flatMap((paths) => ['--install', paths]),
@@ -101,7 +106,7 @@ export function canDracutInstall(path: string): boolean {
 }
 
 /** Counts up when this file makes or notes something else of the same plan. */
-const REVISION = 2;
+const REVISION = 3;
 
 export function userspaceLayer(
   plan: PlannedUserspace,
@@ -122,7 +127,8 @@ export function userspaceLayer(
       const startedMs = Date.now();
       const workspace = makeWorkspace(staging, path);
       try {
-        const said = await runDracut(plan, workspace, hear);
+        maskDracutConf(plan, join(staging, workspace.confDirectory));
+        const said = await runDracut(plan, workspace, staging, hear);
         return inspectUserspace({ plan, links, workspace, said, startedMs });
       } finally {
         rmSync(dirname(workspace.log), { recursive: true, force: true });
@@ -134,13 +140,11 @@ export function userspaceLayer(
 function makeWorkspace(staging: string, output: string): DracutWorkspace {
   const workspace = {
     temporary: join(staging, 'tmp'),
-    emptyConfDirectory: join(staging, 'conf'),
+    confDirectory: 'conf',
     log: join(staging, 'log'),
     output,
   };
-  for (const directory of [workspace.temporary, workspace.emptyConfDirectory, workspace.log]) {
-    mkdirSync(directory, { recursive: true });
-  }
+  for (const name of ['tmp', 'conf', 'log']) mkdirSync(join(staging, name), { recursive: true });
   return workspace;
 }
 
@@ -160,13 +164,18 @@ const STEPS = [
 async function runDracut(
   plan: PlannedUserspace,
   workspace: DracutWorkspace,
+  cwd: string,
   { onProgress, onDracutLine }: DracutListener,
 ): Promise<string> {
   const { runTool } = await import('../sys/exec.ts');
   let isDiskFull = false;
   try {
     return await runTool(dracutCommandLine(plan, workspace), {
-      env: dracutEnvironment(plan.modules, plan.extraArguments),
+      environment: 'none',
+      env: plan.environment,
+      // Nothing of what is made depends on how the user works, or where.
+      umask: 0o022,
+      cwd,
       purpose: 'building the userspace layer',
       installHint: 'run `rapido doctor` to see what is missing',
       onLine: (line) => {

@@ -1,17 +1,20 @@
 import { spawnSync } from 'node:child_process';
+import { toolEnvironment } from './environment.ts';
 
 /**
  * Remembers the mode of the terminal on stdin. The function it returns restores that: QEMU puts the
  * terminal into raw mode and, if it is killed, leaves it so.
  */
 export function saveTerminal(): () => void {
+  const env = toolEnvironment(process.env);
   const saved = spawnSync('stty', ['--save'], {
     stdio: ['inherit', 'pipe', 'ignore'],
     encoding: 'utf8',
+    env,
   });
   const mode = saved.stdout?.trim();
   if (saved.status !== 0 || !mode) return () => {};
   return () => {
-    spawnSync('stty', [mode], { stdio: ['inherit', 'ignore', 'ignore'] });
+    spawnSync('stty', [mode], { stdio: ['inherit', 'ignore', 'ignore'], env });
   };
 }

@@ -93,6 +93,14 @@ function listImage(path: string): string[] {
   return Array.from(readCpio(readFileSync(path)), (member) => member.path.toString());
 }
 
+/** The same with type and permissions. */
+function listModes(path: string): { path: string; mode: string }[] {
+  return Array.from(readCpio(readFileSync(path)), (member) => ({
+    path: member.path.toString(),
+    mode: member.mode.toString(8),
+  })).sort((a, b) => (a.path < b.path ? -1 : 1));
+}
+
 /** Does something while rapido's cache directory is a file system of that size. */
 async function withSmallCache(
   home: Workspace,
@@ -194,6 +202,52 @@ describe.skipIf(hostKernel() === undefined)('rapido cut', () => {
     } finally {
       rmSync(plain, { force: true });
     }
+  });
+
+  it('has nothing of the environment, the mask and the directory of who cuts it', async () => {
+    const home = createSmall();
+    const trap = home.write('trap.sh', 'exit 66\n');
+    const hostile = {
+      ...{ DRACUT_LDD: 'false', DRACUT_INSTALL: '/bin/true' },
+      ...{ dracutbasedir: home.directory, dracutsysrootdir: home.directory, libdirs: '/nowhere' },
+      ...{ BASH_ENV: trap, ENV: trap, BASH_XTRACEFD: '10', SHELLOPTS: 'xtrace', PS4: '' },
+      ...{ POSIXLY_CORRECT: '1', TMPDIR: '/tmp', SYSTEMCTL: 'false', hostonly: '-h' },
+    };
+    const umask = process.umask(0o077);
+    const running = home.rapido(['--conf', join(home.directory, 'rapido.conf'), 'cut', 'small'], {
+      env: hostile,
+      cwd: join(home.directory, 'tree'),
+    });
+    process.umask(umask);
+    const result = await running;
+    expect(result).toMatchObject({ status: 0 });
+    const hostileImage = listModes(join(home.images, 'small.img'));
+    expect(hostileImage.map(({ path }) => path)).toContainEqual(
+      expect.stringMatching(/\/libc\.so\.6$/),
+    );
+    expect((await home.cut()).sort()).toEqual([
+      'modules: reused',
+      'trees: reused',
+      'userspace: reused',
+    ]);
+    await home.cut('--rebuild');
+    expect(listModes(join(home.images, 'small.img'))).toEqual(hostileImage);
+  });
+
+  it("has nothing of the host's configuration of dracut", async () => {
+    const home = createSmall();
+    const source = mkdtempSync('/tmp/rapido-dracut-');
+    onTestFinished(() => rmSync(source, { recursive: true, force: true }));
+    cpSync('/usr/lib/dracut', source, { recursive: true });
+    copyFileSync('/usr/bin/dracut', join(source, 'dracut.sh'));
+    const foreign = home.write('foreign', 'foreign');
+    const directory = join(source, 'dracut.conf.d');
+    mkdirSync(directory, { recursive: true });
+    writeFileSync(join(directory, '50-foreign.conf'), `echo read >> '${foreign}'\nexit 66\n`);
+    writeFileSync(join(directory, 'with a blank.conf'), 'exit 66\n');
+    const result = await home.rapido(['cut', 'small'], { env: { DRACUT_SRC: source } });
+    expect(result).toMatchObject({ status: 0 });
+    expect(readFileSync(foreign, 'utf8')).toBe('foreign');
   });
 
   it('changes the overlay alone for -x, and keeps the layers', async () => {
