@@ -20,6 +20,7 @@ import {
 } from '../sys/file-signature.ts';
 import { listIfReachable, lstatIfReachable, statIfReachable } from '../sys/stat.ts';
 import { maskDracutConf } from './dracut-conf.ts';
+import { dracutStep } from './dracut-progress.ts';
 import { type DirectoryLinks, resolveGuestPath } from './guest-path.ts';
 import type { LayerRecipe } from './layer-cache.ts';
 import { walkTree } from './tree-walk.ts';
@@ -82,6 +83,8 @@ export function dracutCommandLine(
     ...['--no-compress', '--no-early-microcode', '--nostrip', '--nohardlink'],
     ...['--conf', '/dev/null', '--confdir', workspace.confDirectory],
     ...['--tmpdir', workspace.temporary, '--loginstall', workspace.log],
+    // Its steps, which dracut 112 keeps to itself unless it is asked.
+    ...['--stdlog', '4'],
     ...['--modules', plan.modules.join(' ')],
     ...joinUpTo(plan.install, INSTALL_ARGUMENT_BYTES).flatMap((paths) => ['--install', paths]),
     ...plan.extraArguments,
@@ -154,13 +157,6 @@ export interface DracutListener {
   onDracutLine?: ((line: string) => void) | undefined;
 }
 
-/** What dracut says of the steps that take time, and what we say of them. */
-const STEPS = [
-  ['Including module', 'gathering programs'],
-  ['Resolving executable dependencies', 'adding their libraries'],
-  ['Creating image file', 'writing the archive'],
-] as const;
-
 async function runDracut(
   plan: PlannedUserspace,
   workspace: DracutWorkspace,
@@ -182,8 +178,8 @@ async function runDracut(
         onDracutLine?.(line);
         // What follows in dracut's output are pages of what came of it.
         if (/No space left on device|Disk quota exceeded/.test(line)) isDiskFull = true;
-        const step = STEPS.find(([said]) => line.startsWith(`dracut: *** ${said}`))?.[1];
-        if (step !== undefined && !line.endsWith('done ***')) onProgress(`dracut: ${step}`);
+        const step = dracutStep(line);
+        if (step !== undefined) onProgress(`dracut: ${step}`);
       },
     });
   } catch (cause) {

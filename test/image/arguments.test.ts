@@ -30,7 +30,7 @@ describe('the dracut command line', () => {
       { temporary: '/s/tmp', confDirectory: 'conf', log: '/s/log', output: '/s/out' },
     );
     expect(argv.join(' ')).toMatchInlineSnapshot(
-      `"/usr/bin/dracut --force --no-kernel --no-hostonly --no-hostonly-cmdline --no-compress --no-early-microcode --nostrip --nohardlink --conf /dev/null --confdir conf --tmpdir /s/tmp --loginstall /s/log --modules bash base --install /bin/cat /bin/ls --debug /s/out"`,
+      `"/usr/bin/dracut --force --no-kernel --no-hostonly --no-hostonly-cmdline --no-compress --no-early-microcode --nostrip --nohardlink --conf /dev/null --confdir conf --tmpdir /s/tmp --loginstall /s/log --stdlog 4 --modules bash base --install /bin/cat /bin/ls --debug /s/out"`,
     );
   });
 
