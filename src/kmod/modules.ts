@@ -265,8 +265,9 @@ interface Decompressor {
 }
 
 const XZ: Decompressor = {
-  // `--force` makes it follow symbolic links.
-  argv: ['xz', '--decompress', '--force', '--'],
+  // `--force` makes it follow symbolic links. A group that the user may not give to a file is worth a warning to
+  // it, and would be a failure: it has written all that was packed.
+  argv: ['xz', '--decompress', '--force', '--no-warn', '--'],
   installHint: 'install xz: package xz-utils (Debian, Ubuntu) or xz (Fedora, openSUSE)',
 };
 
