@@ -1,5 +1,6 @@
 import { closeSync, mkdirSync, openSync, readSync, rmSync, writeSync } from 'node:fs';
 import { dirname, join } from 'node:path';
+import { unpackedSize } from '../cpio/format.ts';
 import { type CpioEntry, writeCpio } from '../cpio/write.ts';
 import { errorCode, UserError } from '../errors.ts';
 import { SYSTEM_DIRECTORIES } from '../host/programs.ts';
@@ -156,8 +157,11 @@ async function obtainTrees(
 
 function writeImage(plan: ImagePlan, layers: Layers, { placeFor }: BuildOptions): BuiltImage {
   const overlay = overlayMembers(plan.overlay, layers.userspace.record.provided, plan.links);
+  const inOrder = [layers.userspace, layers.modules, layers.trees, layers.changes].filter(
+    (layer) => layer !== undefined,
+  );
   const header: ImageHeader = {
-    version: 6,
+    version: 7,
     image: plan.image,
     parts: {
       userspace: layers.userspace.id,
@@ -167,10 +171,8 @@ function writeImage(plan: ImagePlan, layers: Layers, { placeFor }: BuildOptions)
       overlay: digestMembers(overlay),
     },
     moduleFiles: layers.modules.record.files,
+    unpacked: inOrder.reduce((sum, { unpacked }) => sum + unpacked, unpackedSizeOf(overlay)),
   };
-  const inOrder = [layers.userspace, layers.modules, layers.trees, layers.changes].filter(
-    (layer) => layer !== undefined,
-  );
   const path = placeFor?.(header) ?? plan.output;
   const unchanged = isSameImage(path, header);
   if (!unchanged) {
@@ -186,6 +188,13 @@ function writeImage(plan: ImagePlan, layers: Layers, { placeFor }: BuildOptions)
     unchanged,
     warnings: warningsOf(layers, plan.links),
   };
+}
+
+function unpackedSizeOf(members: readonly CpioEntry[]): number {
+  return members.reduce(
+    (sum, member) => sum + unpackedSize('data' in member ? member.data.length : 0),
+    0,
+  );
 }
 
 /** What programs and scripts in the trees will lack in the guest. */

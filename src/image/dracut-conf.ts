@@ -1,13 +1,19 @@
 import { realpathSync, writeFileSync } from 'node:fs';
 import { dirname, join } from 'node:path';
 import { listIfReachable } from '../sys/stat.ts';
-import type { PlannedUserspace } from './userspace-layer.ts';
+
+interface DracutScript {
+  /** Its path. */
+  dracut: string;
+  /** Whether it is run with `--local`. */
+  local: boolean;
+}
 
 /**
  * Directories whose `*.conf` dracut reads whatever `--conf` and `--confdir` say: that of its distribution, and, since
  * dracut 108, one for the running system. `--local` has its own beside the script.
  */
-function dracutConfDirectories({ dracut, local }: Pick<PlannedUserspace, 'dracut' | 'local'>) {
+function dracutConfDirectories({ dracut, local }: DracutScript) {
   const library = local ? dirname(realpathSync(dracut)) : '/usr/lib/dracut';
   return [join(library, 'dracut.conf.d'), '/run/initramfs/dracut.conf.d'];
 }
@@ -17,10 +23,7 @@ function dracutConfDirectories({ dracut, local }: Pick<PlannedUserspace, 'dracut
  * in `--confdir`, so each gets an empty one there (dropindirs_sort in dracut 059 to 112).
  * @param confDirectory an empty directory, which dracut gets as `--confdir`
  */
-export function maskDracutConf(
-  plan: Pick<PlannedUserspace, 'dracut' | 'local'>,
-  confDirectory: string,
-): void {
+export function maskDracutConf(plan: DracutScript, confDirectory: string): void {
   const names = dracutConfDirectories(plan)
     .flatMap((directory) => listIfReachable(directory))
     .filter((name) => name.endsWith('.conf'));

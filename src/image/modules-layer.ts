@@ -32,11 +32,12 @@ export function modulesLayer(
       const files = await buildModulesLayer(tree, plan);
       const fd = openSync(path, 'wx', 0o600);
       try {
-        writeCpio(fd, moduleMembers(files, links), { outputName: path });
+        const members = moduleMembers(files, links);
+        const { unpacked } = writeCpio(fd, members, { outputName: path });
+        return { record: { files: signFiles(plan.dependsOn, startedMs) }, unpacked };
       } finally {
         closeSync(fd);
       }
-      return { files: signFiles(plan.dependsOn, startedMs) };
     },
   };
 }

@@ -10,6 +10,7 @@ import {
   rmSync,
 } from 'node:fs';
 import { basename, dirname, join } from 'node:path';
+import { unpackedSize } from '../cpio/format.ts';
 import { readCpio } from '../cpio/read.ts';
 import { UserError } from '../errors.ts';
 import {
@@ -22,7 +23,7 @@ import { listIfReachable, lstatIfReachable, statIfReachable } from '../sys/stat.
 import { maskDracutConf } from './dracut-conf.ts';
 import { dracutStep } from './dracut-progress.ts';
 import { type DirectoryLinks, resolveGuestPath } from './guest-path.ts';
-import type { LayerRecipe } from './layer-cache.ts';
+import type { LayerRecipe, MadeLayer } from './layer-cache.ts';
 import { walkTree } from './tree-walk.ts';
 
 /** What dracut is asked for. */
@@ -200,7 +201,7 @@ interface Inspection {
  * Reads back what dracut made. It exits with 0 whatever it could not find, so everything it was
  * asked for must be there; and what it copied is noted, to see later whether that changed.
  */
-function inspectUserspace(inspection: Inspection): UserspaceRecord {
+function inspectUserspace(inspection: Inspection): MadeLayer<UserspaceRecord> {
   const { plan, links, workspace } = inspection;
   const members = readMembers(workspace.output, plan);
   const paths = new Set(members.map(({ path }) => path));
@@ -220,11 +221,12 @@ function inspectUserspace(inspection: Inspection): UserspaceRecord {
   ]);
   const existing = [...sources].filter((path) => lstatIfReachable(path) !== undefined);
   const watched = new Set([...existing, ...plan.install, '/etc/ld.so.cache']);
-  return {
+  const record = {
     files: signFiles([...watched].sort(), inspection.startedMs),
     extras: digestNamedPaths(plan.extraArguments),
     provided: [...paths].filter((path) => /^etc\/[^/]+$/.test(path)).sort(),
   };
+  return { record, unpacked: members.reduce((sum, { size }) => sum + unpackedSize(size), 0) };
 }
 
 /** The path of a file with the links in its directory followed, and itself kept as it is. */
@@ -247,6 +249,7 @@ interface UserspaceMember {
   path: string;
   /** A file or link, so probably one of the host's. */
   copied: boolean;
+  size: number;
 }
 
 function readMembers(image: string, plan: PlannedUserspace): UserspaceMember[] {
@@ -257,6 +260,7 @@ function readMembers(image: string, plan: PlannedUserspace): UserspaceMember[] {
       return {
         path: member.path.toString(),
         copied: type === constants.S_IFREG || type === constants.S_IFLNK,
+        size: member.size,
       };
     });
   } catch (cause) {

@@ -34,8 +34,9 @@ export interface Judgement {
 
 /** Who ended a VM that did not end by itself: somebody on the host, or a host that ran out of something. */
 export function blameFor({ record, splats }: Pick<RunFacts, 'record' | 'splats'>): Blame {
-  if (splats.some(({ severity }) => severity === 'fatal')) return 'guest';
   const { kind } = judgeEnding(record);
+  if (kind === 'no-memory') return 'host';
+  if (splats.some(({ severity }) => severity === 'fatal')) return 'guest';
   return kind === 'quit' || kind === 'lost' || kind === 'not-started' ? 'host' : 'guest';
 }
 
@@ -76,6 +77,7 @@ function judgeEnd({ record, limits, splats }: RunFacts): Judgement | undefined {
   if (ending.kind === 'interrupted') {
     return verdictOf('interrupted', `interrupted by ${ending.signal} ${during}`);
   }
+  if (ending.kind === 'no-memory') return verdictOf('error', ending.message);
   // Whoever waits for a kernel that is dead already waits for its crash.
   if (crash !== undefined && ending.kind !== 'powered-off') {
     return verdictOf('crash', `the kernel crashed ${during}: ${crash.title}`);

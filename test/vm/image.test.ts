@@ -8,6 +8,7 @@ import {
   readFileSync,
   rmSync,
   symlinkSync,
+  truncateSync,
   writeFileSync,
 } from 'node:fs';
 import { join } from 'node:path';
@@ -96,6 +97,20 @@ describe('the image', () => {
     expect(result).toMatchObject({ status: 0 });
     expect(result.stdout).toMatch(/^zram /m);
     expect(result.stdout).toMatch(/^virtio_console /m);
+  });
+
+  it('fits into the memory that its VM gets, and where that is less, memory is what is named', async () => {
+    const big = home.write('big', '');
+    truncateSync(big, 150 * 1024 * 1024);
+    const words = ['run', 'simple-example', '--include', `${big}:/big`];
+    const fits = await home.rapido([...words, '--', 'stat', '-c', '%s', '/big']);
+    expect(fits).toMatchObject({ status: 0, stdout: `${150 * 1024 * 1024}\n` });
+    // Two thirds of that are enough for a kernel and the image, but not for what the image unpacks to.
+    const lacks = await home.rapido([...words, '--memory', '512M', '--bisect', '--', 'true']);
+    expect(lacks.status).toBe(125);
+    expect(lacks.stderr).toContain(
+      'ERROR simple-example: the VM has too little memory for its image ("Initramfs unpacking failed: write error"): it has 512 MiB',
+    );
   });
 
   it('uses the second serial port with a kernel that has no virtio-serial', async () => {
