@@ -250,6 +250,28 @@ describe.skipIf(hostKernel() === undefined)('rapido cut', () => {
     expect(readFileSync(foreign, 'utf8')).toBe('foreign');
   });
 
+  it('has the files that its programs read, as the host has them', async (context) => {
+    if (!existsSync('/etc/mke2fs.conf')) context.skip('this host has no /etc/mke2fs.conf');
+    const home = createSmall();
+    await home.cut('-i', 'mkfs.ext4');
+    const image = readFileSync(join(home.images, 'small.img'));
+    const contentOf = (path: string): string[] =>
+      Array.from(readCpio(image))
+        .filter((member) => member.path.toString() === path)
+        .map((member) => readCpioData(image, member).toString());
+    expect(contentOf('etc/mke2fs.conf')).toEqual([readFileSync('/etc/mke2fs.conf', 'utf8')]);
+    // What the user includes takes its place.
+    const own = home.write('own.conf', '[defaults]\n');
+    await home.cut('-i', 'mkfs.ext4', '--include', `${own}:/etc/mke2fs.conf`);
+    const again = readFileSync(join(home.images, 'small.img'));
+    const last = Array.from(readCpio(again)).filter(
+      (member) => member.path.toString() === 'etc/mke2fs.conf',
+    );
+    expect(last.map((member) => readCpioData(again, member).toString()).at(-1)).toBe(
+      '[defaults]\n',
+    );
+  });
+
   it('changes the overlay alone for -x, and keeps the layers', async () => {
     const home = createSmall();
     await home.cut();
