@@ -13,6 +13,8 @@ import type { LayerRecipe } from './layer-cache.ts';
 /** What is noted of a modules layer. */
 export interface ModulesRecord {
   files: FileSignatures;
+  /** What the modules were checked against. */
+  checked: FileSignatures;
 }
 
 export function modulesLayer(
@@ -24,7 +26,7 @@ export function modulesLayer(
     kind: 'modules',
     ingredients: { directory: plan.directory, modules: plan.modules, links },
     findChange: ({ record }) => {
-      const changed = findChangedFile(record.files);
+      const changed = findChangedFile(record.files) ?? findChangedFile(record.checked);
       return changed === undefined ? undefined : `${changed} changed`;
     },
     make: async (path) => {
@@ -34,7 +36,11 @@ export function modulesLayer(
       try {
         const members = moduleMembers(files, links);
         const { unpacked } = writeCpio(fd, members, { outputName: path });
-        return { record: { files: signFiles(plan.dependsOn, startedMs) }, unpacked };
+        const record = {
+          files: signFiles(plan.dependsOn, startedMs),
+          checked: signFiles(Object.values(plan.symbolLists), startedMs),
+        };
+        return { record, unpacked };
       } finally {
         closeSync(fd);
       }

@@ -96,14 +96,18 @@ export function resolveModules(
   const buses = BUSES.filter((bus) => hasAll(DISK_DRIVERS[bus]));
   const forDisks = buses.flatMap((bus) => DISK_DRIVERS[bus]);
   const forNetwork = network.wanted ? [...NETWORK_DRIVERS, ...available(PROTOCOL_DRIVERS)] : [];
-  const plan = planModules(tree, [
-    ...new Set([
-      ...[...own, ...forDisks, ...forNetwork, ...wanted, ...available(optional)],
-      ...(hasZram ? available(ZRAM_COMPRESSORS) : []),
-      ...(mayBootSystemd(cut.cut.init, network.netConf) ? available(SYSTEMD_DRIVERS) : []),
-      ...available(netdevAliases(network)),
-    ]),
-  ]);
+  const plan = planModules(
+    tree,
+    [
+      ...new Set([
+        ...[...own, ...forDisks, ...forNetwork, ...wanted, ...available(optional)],
+        ...(hasZram ? available(ZRAM_COMPRESSORS) : []),
+        ...(mayBootSystemd(cut.cut.init, network.netConf) ? available(SYSTEMD_DRIVERS) : []),
+        ...available(netdevAliases(network)),
+      ]),
+    ],
+    kernel.buildTree,
+  );
   for (const { name, suggestion } of plan.missing) {
     const meant = suggestion === undefined ? '' : `; did you mean ${suggestion}?`;
     const option = required.find((driver) => driver.name === name)?.option;

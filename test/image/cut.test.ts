@@ -19,6 +19,7 @@ import { dirname, join } from 'node:path';
 import { setTimeout as sleep } from 'node:timers/promises';
 import { describe, expect, it, onTestFinished, type TestContext } from 'vitest';
 import { readCpio, readCpioData } from '../../src/cpio/read.ts';
+import { parseModuleFile } from '../../src/kmod/module-file.ts';
 import { CHANNEL_MODULES, hostKernel, makeKernelTree } from '../support/kernel-tree.ts';
 import { ORDINARY_USER } from '../support/typescript-process.ts';
 import { CHECKOUT, createWorkspace, RAPIDO, run, type Workspace } from '../support/workspace.ts';
@@ -465,6 +466,43 @@ describe.skipIf(hostKernel() === undefined)('rapido cut', () => {
     utimesSync(join(installed, 'kernel', zram), 1, 1);
     const boot = await home.rapido(['boot', '--dry-run']);
     expect(boot.stderr).toMatch(/zram\.ko changed since this image was cut: rapido cut small/);
+  });
+
+  it('refuses modules that the kernel would refuse, also when only the kernel was built again', async () => {
+    const home = createSmall();
+    const tree = join(home.directory, 'linux');
+    const modules = join(tree, 'mods/lib/modules');
+    const files = readdirSync(modules, { recursive: true, encoding: 'utf8' })
+      .filter((name) => name.endsWith('.ko'))
+      .map((name) => join(modules, name));
+    const needsOf = (file: string): string[] =>
+      parseModuleFile(readFileSync(file))?.readSymbols().needs ?? [];
+    const zram = files.find((file) => file.endsWith('/zram.ko')) ?? '';
+    const others = files.filter((file) => file !== zram).flatMap(needsOf);
+    const symbol = needsOf(zram).find((name) => !others.includes(name)) ?? '';
+    const needs = files.flatMap(needsOf);
+    const list = (names: readonly string[]): string =>
+      names.map((name) => `0x1\t${name}\tvmlinux\tEXPORT_SYMBOL\t\n`).join('');
+    home.write('linux/Module.symvers', list(needs));
+    await home.cut();
+    expect((await home.cut()).filter((line) => !line.endsWith('reused'))).toEqual([]);
+
+    home.write('linux/Module.symvers', list(needs.filter((name) => name !== symbol)));
+    const unknown = await home.rapido(['run', 'small', '--bisect', '--', 'true']);
+    expect(unknown.status).toBe(125);
+    expect(unknown.stderr).toContain('they are of another build');
+    expect(unknown.stderr).toContain(`- zram: the kernel exports no ${symbol}\n`);
+    expect(unknown.stderr).toContain('make modules && make modules_install');
+
+    home.write('linux/Module.symvers', list(needs));
+    const content = readFileSync(zram, 'latin1');
+    const other = content
+      .replace(/vermagic=\d+/, 'vermagic=9')
+      .replace(' modversions ', ' xxxversions ');
+    writeFileSync(zram, other, 'latin1');
+    const wrong = await home.rapido(['run', 'small', '--bisect', '--', 'true']);
+    expect(wrong.status).toBe(125);
+    expect(wrong.stderr).toMatch(/- zram: it was built for Linux 9\.\S+, not for \d/);
   });
 
   it('refuses an output that is a directory, or in one that does not exist', async () => {
