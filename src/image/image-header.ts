@@ -3,6 +3,7 @@ import { closeSync, constants, fstatSync, openSync, readSync } from 'node:fs';
 import { readCpio, readCpioData } from '../cpio/read.ts';
 import type { CpioEntry } from '../cpio/write.ts';
 import { errorCode, UserError } from '../errors.ts';
+import { moduleNameOfPath } from '../kmod/resolve.ts';
 import type { FileSignatures } from '../sys/file-signature.ts';
 import type { LayerKind } from './layer-cache.ts';
 import type { ImageInfo } from './plan.ts';
@@ -22,6 +23,13 @@ export interface ImageHeader {
   moduleFiles: FileSignatures;
   /** Bytes that its layers take in the root file system. */
   unpacked: number;
+}
+
+/** Names of the modules in an image, by the files that they were. */
+export function moduleNames({ moduleFiles }: Pick<ImageHeader, 'moduleFiles'>): string[] {
+  return Object.keys(moduleFiles)
+    .filter((path) => /\.ko(\.\w+)?$/.test(path))
+    .map(moduleNameOfPath);
 }
 
 export function headerMembers(header: ImageHeader): CpioEntry[] {

@@ -1,4 +1,5 @@
 import { constants } from 'node:os';
+import { refusedModule } from '../klog/rules/modules.ts';
 import { failedAutoruns, hintFor, judgeEnding } from '../vm/ending.ts';
 import type { GuestEvent } from '../vm/guest-events.ts';
 import type { SessionRecord } from '../vm/session.ts';
@@ -18,6 +19,8 @@ export interface RunFacts {
   /** What is wrong with the output as a list of tests: a missing plan, a test that never reported. */
   testProblems: readonly string[];
   splats: readonly RunSplat[];
+  /** Names of the kernel modules in the image. */
+  modules?: readonly string[];
   /** Files of the run that could not be written, with the reason. */
   unwritten: readonly string[];
 }
@@ -56,6 +59,21 @@ export const RUN_EXIT = {
  * missing takes it away, and what says the most about the cause comes first.
  */
 export function judgeRun(facts: RunFacts): Judgement {
+  const judgement = judgeAll(facts);
+  const refused = findRefusedModule(facts);
+  if (refused === undefined || !BLAMED_ON_MODULES.includes(judgement.verdict)) return judgement;
+  return verdictOf('error', `${refused}: it is of another build; then ${judgement.reason}`);
+}
+
+/** What a driver that is missing looks like. */
+const BLAMED_ON_MODULES: readonly Verdict[] = ['fail', 'timeout'];
+
+/** A module of the image that the kernel did not take. */
+function findRefusedModule({ splats, modules = [] }: RunFacts): string | undefined {
+  return splats.find((splat) => modules.includes(refusedModule(splat) ?? ''))?.title;
+}
+
+function judgeAll(facts: RunFacts): Judgement {
   return (
     judgeEnd(facts) ??
     judgeScripts(facts) ??

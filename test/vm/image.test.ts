@@ -5,6 +5,7 @@ import {
   linkSync,
   mkdirSync,
   mkdtempSync,
+  readdirSync,
   readFileSync,
   rmSync,
   symlinkSync,
@@ -110,6 +111,29 @@ describe('the image', () => {
     expect(lacks.status).toBe(125);
     expect(lacks.stderr).toContain(
       'ERROR simple-example: the VM has too little memory for its image ("Initramfs unpacking failed: write error"): it has 512 MiB',
+    );
+  });
+
+  it('with a module that the kernel refuses tells nothing of the commit', async () => {
+    const tree = join(home.directory, 'linux of another build');
+    makeKernelTree(tree, { drivers: [...CHANNEL_MODULES, 'virtio_rng', 'zram'] });
+    const modules = join(tree, 'mods/lib/modules');
+    const name = readdirSync(modules, { recursive: true, encoding: 'utf8' }).find((path) =>
+      path.endsWith('/zram.ko'),
+    );
+    const zram = join(modules, name ?? '');
+    // It needs what the kernel exported once and does not any more, and has no signature.
+    const content = readFileSync(zram, 'latin1')
+      .replaceAll('\0device_add_disk', '\0device_xdd_disk')
+      .replace('~Module signature appended~', '-');
+    writeFileSync(zram, content, 'latin1');
+    const result = await home.rapido(
+      ['run', 'simple-example', '--driver', 'zram', '--bisect', '--', 'modprobe', 'zram'],
+      { env: { KERNEL_SRC: tree } },
+    );
+    expect(result.status).toBe(125);
+    expect(result.stderr).toMatch(
+      /^ERROR simple-example: module zram refused: unknown symbols: it is of another build; then the command ended with status 1/m,
     );
   });
 
