@@ -33,6 +33,8 @@ export interface ResolvedImage {
   /** Names of optional binaries and drivers that are not here. */
   leftOut: string[];
   warnings: string[];
+  /** What is worth a line, and may be right. */
+  notes: string[];
 }
 
 /**
@@ -122,6 +124,7 @@ export function resolveImage(request: ResolveRequest): ResolvedImage {
     command,
     leftOut: [...programs.leftOut, ...modules.leftOut],
     warnings: modules.warnings,
+    notes: modules.notes,
   };
 }
 

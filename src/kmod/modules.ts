@@ -145,11 +145,11 @@ function readIfPresent(path: string): Buffer | undefined {
 
 /** "/x/mods/lib/modules/6.1.0" to "depmod -b /x/mods 6.1.0". */
 function depmodCommand(directory: string): string {
-  const [, base, release] = /^(.*)\/lib\/modules\/([^/]+)$/.exec(directory) ?? [];
+  const [, base, release] = /^(.*?)(?:\/usr)?\/lib\/modules\/([^/]+)$/.exec(directory) ?? [];
   if (base === undefined || release === undefined) {
     return 'make modules_install in the kernel tree runs depmod, if it is installed (package kmod)';
   }
-  return base === '' || base === '/usr' ? `sudo depmod ${release}` : `depmod -b ${base} ${release}`;
+  return base === '' ? `sudo depmod ${release}` : `depmod -b ${base} ${release}`;
 }
 
 /**
