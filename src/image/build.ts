@@ -3,6 +3,7 @@ import { dirname, join } from 'node:path';
 import { unpackedSize } from '../cpio/format.ts';
 import { type CpioEntry, writeCpio } from '../cpio/write.ts';
 import { errorCode, UserError } from '../errors.ts';
+import { readHostId } from '../host/host-id.ts';
 import { SYSTEM_DIRECTORIES } from '../host/programs.ts';
 import type { ModuleTree } from '../kmod/modules.ts';
 import { freeElsewhere } from '../sys/free-elsewhere.ts';
@@ -11,6 +12,7 @@ import { removeLitter, replaceFile, temporaryNameFor } from '../sys/temporary.ts
 import { type ChangesRecord, changesLayer } from './changes-layer.ts';
 import { type DirectoryLinks, resolveGuestPath } from './guest-path.ts';
 import { endMembers, headerMembers, type ImageHeader, isSameImage } from './image-header.ts';
+import type { ImageSources } from './image-sources.ts';
 import {
   findLayer,
   type Layer,
@@ -171,6 +173,7 @@ function writeImage(plan: ImagePlan, layers: Layers, { placeFor }: BuildOptions)
       overlay: digestMembers(overlay),
     },
     moduleFiles: layers.modules.record.files,
+    sources: sourcesOf(plan, layers),
     unpacked: inOrder.reduce((sum, { unpacked }) => sum + unpacked, unpackedSizeOf(overlay)),
   };
   const path = placeFor?.(header) ?? plan.output;
@@ -187,6 +190,24 @@ function writeImage(plan: ImagePlan, layers: Layers, { placeFor }: BuildOptions)
     layers: inOrder.map(({ kind, bytes, madeBecause }) => ({ kind, bytes, madeBecause })),
     unchanged,
     warnings: warningsOf(layers, plan.links),
+  };
+}
+
+function sourcesOf(
+  { userspace, trees: planned, scripts }: ImagePlan,
+  { userspace: layer, trees, changes }: Layers,
+): ImageSources {
+  // dracut itself, and what it went by, decide what an image holds, but are not in it.
+  const library = userspace.local ? dirname(userspace.dracut) : '/usr/lib/dracut';
+  const programs = Object.entries(layer.record.files).filter(
+    ([path]) =>
+      path !== userspace.dracut && path !== '/etc/ld.so.cache' && !path.startsWith(`${library}/`),
+  );
+  return {
+    host: readHostId(),
+    scripts,
+    programs: Object.fromEntries(programs),
+    trees: { planned, listing: (changes ?? trees)?.record.listing },
   };
 }
 

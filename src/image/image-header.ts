@@ -5,6 +5,7 @@ import type { CpioEntry } from '../cpio/write.ts';
 import { errorCode, UserError } from '../errors.ts';
 import { moduleNameOfPath } from '../kmod/resolve.ts';
 import type { FileSignatures } from '../sys/file-signature.ts';
+import type { ImageSources } from './image-sources.ts';
 import type { LayerKind } from './layer-cache.ts';
 import type { ImageInfo } from './plan.ts';
 
@@ -21,6 +22,8 @@ export interface ImageHeader {
   parts: Record<LayerKind | 'overlay', string>;
   /** The kernel's module files as they were, to tell at boot that newer ones are not in here. */
   moduleFiles: FileSignatures;
+  /** The same of all else. */
+  sources: ImageSources;
   /** Bytes that its layers take in the root file system. */
   unpacked: number;
 }

@@ -9,6 +9,7 @@ import { digestNetConf, type NetConf } from '../net/net-conf.ts';
 import { dracutEnvironment } from './dracut-environment.ts';
 import { requireKeys } from './expand-keys.ts';
 import { readDirectoryLinks } from './guest-path.ts';
+import { digestScript } from './image-sources.ts';
 import { GUEST_FILES, type GuestCommand, type GuestFile, planOverlay } from './overlay.ts';
 import type { ImagePlan } from './plan.ts';
 import { resolveCommand } from './resolve-command.ts';
@@ -88,6 +89,11 @@ export function resolveImage(request: ResolveRequest): ResolvedImage {
       ...trees,
       ...programs.copied.map((path) => ({ source: path, target: path, exclude: [] })),
     ],
+    scripts: Object.fromEntries(
+      autorun.flatMap(({ path, content }) =>
+        path === undefined ? [] : [[path, digestScript(content)]],
+      ),
+    ),
     overlay: planOverlay({
       cut: cut.name,
       guestFiles: readGuestFiles(directories),

@@ -468,6 +468,42 @@ describe.skipIf(hostKernel() === undefined)('rapido cut', () => {
     expect(boot.stderr).toMatch(/zram\.ko changed since this image was cut: rapido cut small/);
   });
 
+  it('is known by boot to be older than scripts, programs and trees that it was made of', async () => {
+    const home = createSmall();
+    const script = home.write('script.sh', 'echo one\n');
+    const directory = mkdtempSync('/tmp/rapido-tool-');
+    onTestFinished(() => rmSync(directory, { recursive: true, force: true }));
+    const tool = join(directory, 'tool');
+    copyFileSync('/bin/cat', tool);
+    chmodSync(tool, 0o755);
+    await home.cut('-i', tool, '-f', script);
+    const warnings = async (): Promise<string[]> => {
+      await sleep(50);
+      const { status, stderr } = await home.rapido(['boot', 'small', '--dry-run']);
+      expect(status).toBe(0);
+      return stderr
+        .replaceAll(home.directory, '~')
+        .split('\n')
+        .filter((line) => line.startsWith('warning:'));
+    };
+    expect(await warnings()).toEqual([]);
+    // The same content once more is no change of a script.
+    writeFileSync(script, 'echo one\n');
+    expect(await warnings()).toEqual([]);
+
+    writeFileSync(script, 'echo two\n');
+    copyFileSync('/bin/ls', tool);
+    home.write('tree/a.txt', 'changed');
+    const since = 'changed since this image was cut: rapido cut small';
+    expect(await warnings()).toEqual([
+      `warning: ~/script.sh ${since}`,
+      `warning: ${tool} ${since}`,
+      `warning: what is in ~/tree ${since}`,
+    ]);
+    await home.cut('-i', tool, '-f', script);
+    expect(await warnings()).toEqual([]);
+  });
+
   it('refuses modules that the kernel would refuse, also when only the kernel was built again', async () => {
     const home = createSmall();
     const tree = join(home.directory, 'linux');
