@@ -233,7 +233,7 @@ describe.skipIf(hostKernel() === undefined)('rapido cut', () => {
     ]);
     await home.cut('--rebuild');
     expect(listModes(join(home.images, 'small.img'))).toEqual(hostileImage);
-  });
+  }, 120_000);
 
   it("has nothing of the host's configuration of dracut", async () => {
     const home = createSmall();
@@ -249,7 +249,7 @@ describe.skipIf(hostKernel() === undefined)('rapido cut', () => {
     const result = await home.rapido(['cut', 'small'], { env: { DRACUT_SRC: source } });
     expect(result).toMatchObject({ status: 0 });
     expect(readFileSync(foreign, 'utf8')).toBe('foreign');
-  });
+  }, 120_000);
 
   it('has the files that its programs read, as the host has them', async (context) => {
     if (!existsSync('/etc/mke2fs.conf')) context.skip('this host has no /etc/mke2fs.conf');
@@ -502,7 +502,7 @@ describe.skipIf(hostKernel() === undefined)('rapido cut', () => {
     ]);
     await home.cut('-i', tool, '-f', script);
     expect(await warnings()).toEqual([]);
-  });
+  }, 120_000);
 
   it('refuses modules that the kernel would refuse, also when only the kernel was built again', async () => {
     const home = createSmall();
@@ -539,7 +539,7 @@ describe.skipIf(hostKernel() === undefined)('rapido cut', () => {
     const wrong = await home.rapido(['run', 'small', '--bisect', '--', 'true']);
     expect(wrong.status).toBe(125);
     expect(wrong.stderr).toMatch(/- zram: it was built for Linux 9\.\S+, not for \d/);
-  });
+  }, 120_000);
 
   it('refuses an output that is a directory, or in one that does not exist', async () => {
     const home = createSmall();
