@@ -120,16 +120,19 @@ function buildProgram(rest: readonly string[] | undefined, done: (status: number
     .addOption(OPTIONS.include)
     .addOption(OPTIONS.driver)
     .option('--net <kind>', 'add what a network takes; with -b, which one: tap, user or none')
+    .addOption(OPTIONS.cpus)
+    .addOption(OPTIONS.memory)
+    .addOption(OPTIONS.disk)
     .option('-o, --output <file>', 'write the image there')
     .option('--dry-run', 'print what would be done, and stop')
     .option('--rebuild', 'make every layer anew')
+    .usage('[options] <name> [-- QEMU arguments]')
     .showHelpAfterError('  hint: `rapido cut --help` shows examples')
     .addHelpText('after', EXAMPLES.cut)
     .action(async (name, _options, command) => {
-      refuseRest(rest, command);
       const { runCut } = await import('./commands/cut.ts');
       const options = command.optsWithGlobals();
-      done(await runCut(name, { ...options, commands }, await ui()));
+      done(await runCut(name, { ...options, commands, qemuArguments: rest }, await ui()));
     });
 
   program
@@ -394,6 +397,7 @@ Examples:
   rapido cut simple-example -b -x 'uname -a; dmesg | tail'
   rapido cut simple-example -b -i strace -i ./my-test --driver zram
   rapido cut simple-example --include ~/data:/data --include ./notes.txt:/root/
+  rapido cut simple-example -b --cpus 4 --memory 2G --disk size:10G -- -s
   rapido cut simple-example --dry-run`,
   boot: `
 Examples:

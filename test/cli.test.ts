@@ -74,7 +74,9 @@ describe('a mistake in usage is explained on stderr, with status 2', () => {
     'an argument too many': ['list', 'simple-example'],
     'an option without its value': ['cut', 'simple-example', '--output'],
     '-- where nothing may follow': ['list', '--', '-s'],
-    '-- with nothing after it': ['cut', 'simple-example', '--'],
+    'an option of a VM where none is booted': ['cut', 'simple-example', '--cpus', '4'],
+    'QEMU arguments where none is booted': ['cut', 'simple-example', '--', '-s'],
+    'a wrong option of a VM': ['cut', 'simple-example', '-b', '--memory', 'much'],
     'an unknown cut': ['cut', 'simple-exampel'],
     'a cut directory that does not exist': ['--cut-dir', '/nowhere', 'list'],
     'a conf file that does not exist': ['--conf', '/nowhere/rapido.conf', 'list'],
@@ -114,9 +116,15 @@ describe('a mistake in usage is explained on stderr, with status 2', () => {
       -- where nothing may follow: rapido list -- -s
           rapido: error: rapido list: nothing may follow \`--\`
             hint: \`rapido boot -- …\` passes arguments on to QEMU
-      -- with nothing after it: rapido cut simple-example --
-          rapido: error: rapido cut: nothing may follow \`--\`
-            hint: \`rapido boot -- …\` passes arguments on to QEMU
+      an option of a VM where none is booted: rapido cut simple-example --cpus 4
+          rapido: error: rapido cut: --cpus is for a VM, and none is booted
+            hint: add -b, or give it to \`rapido boot\`
+      QEMU arguments where none is booted: rapido cut simple-example -- -s
+          rapido: error: rapido cut: \`--\` is for a VM, and none is booted
+            hint: add -b, or give it to \`rapido boot\`
+      a wrong option of a VM: rapido cut simple-example -b --memory much
+          rapido: error: --memory: "much" is not an amount of memory that a VM can have
+            hint: a number with a unit, 16M at least: --memory 2G
       an unknown cut: rapido cut simple-exampel
           rapido: error: there is no cut called simple-exampel
             hint: did you mean simple-example? \`rapido list\` shows all

@@ -74,3 +74,23 @@ export function readPayload(
   const own = compression === 'gzip' ? length : length - 4;
   return { offset, length: own, compression, unpackedSize: size.readUInt32LE(0) };
 }
+
+/** Longer than any release (`__NEW_UTS_LEN`), with who built the kernel and when behind it. */
+const VERSION_BYTES = 256;
+
+/**
+ * The release of the kernel in an image, as `uname -r` would print it: `kernel_version` points to a text that begins
+ * with it.
+ * @param read gives bytes of the file, fewer at its end
+ * @returns undefined for what is no bzImage, or one that does not say
+ */
+export function readImageRelease(
+  read: (offset: number, length: number) => Buffer,
+): string | undefined {
+  const head = read(0, HEAD_BYTES);
+  if (head.length < HEAD_BYTES || head.readUInt32LE(0x202) !== MAGIC) return undefined;
+  const pointer = head.readUInt16LE(0x20e);
+  if (pointer === 0) return undefined;
+  const text = read(pointer + 0x200, VERSION_BYTES).toString('latin1');
+  return /^[\x21-\x7e]+/.exec(text.split('\0', 1)[0] ?? '')?.[0];
+}

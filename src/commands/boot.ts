@@ -5,6 +5,7 @@ import { pickCut } from '../cut/load.ts';
 import { EXIT, UserError } from '../errors.ts';
 import type { Kernel } from '../host/kernel.ts';
 import { type ImageHeader, readImageHeader } from '../image/image-header.ts';
+import { findChangedSources } from '../image/image-sources.ts';
 import { imagePath, lastImage } from '../image/location.ts';
 import type { ImageInfo } from '../image/plan.ts';
 import { formatCommandLine } from '../sys/command-line.ts';
@@ -96,10 +97,9 @@ export async function bootImage(
   const { cut } = header.image;
   const kernel = chooseKernel(conf);
   refuseOtherKernel(header, kernel, path, conf);
+  const changedSources = findChangedSources(header.sources);
   const changed = findChangedFile(knownSignatures(header.moduleFiles));
-  if (changed !== undefined) {
-    ui.warn(`${changed} changed since this image was cut: rapido cut ${cut}`);
-  }
+  if (changed !== undefined) warnOfChange(changed, cut, ui);
   if (conf.get('VIRTFS_SHARE_PATH') !== undefined && !header.image.sharesDirectory) {
     ui.warn(
       `this image cannot mount VIRTFS_SHARE_PATH, which was not set when it was cut: rapido cut ${cut}`,
@@ -114,6 +114,7 @@ export async function bootImage(
     consoleLog: (number) => join(context.directories.state, `vm${number}`, 'console.log'),
   };
   if (options.dryRun === true) {
+    for (const source of await changedSources) warnOfChange(source, cut, ui);
     requirePrograms(context);
     const plan = planFirstVm(sources);
     for (const disk of plan.disks) ui.note(`# disk: ${describeDisk(disk)}`);
@@ -125,6 +126,7 @@ export async function bootImage(
     onUnpack: () => ui.progress('unpacking the kernel'),
   });
   ui.endProgress();
+  for (const source of await changedSources) warnOfChange(source, cut, ui);
   const keepVm = options.detach === true ? (await import('./keeper.ts')).keepVm : undefined;
   return withVm(sources, kernelImage, (plan, registration) => {
     if (context.debug) ui.note(formatCommandLine(qemuCommandLine(plan)));
@@ -135,6 +137,10 @@ export async function bootImage(
     const job: BootJob = { plan, image: header.image, registration, context };
     return keepVm === undefined ? watchVm(job) : keepVm(job);
   });
+}
+
+function warnOfChange(what: string, cut: string, ui: Ui): void {
+  ui.warn(`${what} changed since this image was cut: rapido cut ${cut}`);
 }
 
 /** The modules in an image are for one kernel; another would refuse to load them. */

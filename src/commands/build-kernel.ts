@@ -23,7 +23,13 @@ export async function buildKernel(
     });
   }
   const run = (argv: readonly [string, ...string[]], purpose: string): Promise<string> =>
-    runTool(argv, { cwd: tree, purpose, onLine: (line) => appendFileSync(log, `${line}\n`) });
+    runTool(argv, {
+      cwd: tree,
+      purpose,
+      // What builds a kernel at the user's prompt builds the same one here: ARCH, LLVM, KCFLAGS, ccache.
+      environment: 'inherited',
+      onLine: (line) => appendFileSync(log, `${line}\n`),
+    });
   const work = async (): Promise<void> => {
     await run(command, 'building the kernel');
     if (!hasModules(tree)) return;

@@ -17,24 +17,27 @@ import {
   type GlobalOptions,
   openCut,
 } from './context.ts';
+import type { VmOptions } from './start-vm.ts';
 import { parseNetworkKind } from './vm-network.ts';
 
-export interface CutOptions extends GlobalOptions {
+export interface CutOptions extends GlobalOptions, VmOptions {
   boot?: boolean | undefined;
   install?: string[] | undefined;
   include?: string[] | undefined;
   driver?: string[] | undefined;
-  net?: string | undefined;
   output?: string | undefined;
   dryRun?: boolean | undefined;
   rebuild?: boolean | undefined;
   /** `-x` and `-f`, in the order they were given. */
   commands: CutExtras['commands'];
+  /** What follows `--`; undefined: there is none. */
+  qemuArguments?: readonly string[] | undefined;
 }
 
 /** `rapido cut NAME` */
 export async function runCut(name: string, options: CutOptions, ui: Ui): Promise<number> {
   const startedMs = performance.now();
+  await checkBootOptions(options);
   const context = createContext(options, ui);
   const { cut, conf } = await openCut(context, name);
   const kernel = chooseKernel(conf);
@@ -42,7 +45,7 @@ export async function runCut(name: string, options: CutOptions, ui: Ui): Promise
     options.output === undefined
       ? checkImage(imagePath(conf, cut.name), 'DRACUT_OUT')
       : checkOutput(resolve(context.cwd, options.output));
-  const { plan, moduleTree, listing, leftOut, warnings } = resolveImage({
+  const { plan, moduleTree, listing, leftOut, warnings, notes } = resolveImage({
     cut,
     conf,
     kernel,
@@ -55,6 +58,7 @@ export async function runCut(name: string, options: CutOptions, ui: Ui): Promise
     cwd: context.cwd,
   });
   for (const warning of warnings) ui.warn(warning);
+  for (const note of notes) ui.note(note);
   if (options.dryRun === true) {
     for (const line of describePlan(plan, kernel)) ui.result(line);
     return 0;
@@ -78,7 +82,25 @@ export async function runCut(name: string, options: CutOptions, ui: Ui): Promise
     return 0;
   }
   const { bootImage } = await import('./boot.ts');
-  return bootImage(image.path, conf, { net: options.net }, context);
+  const { cpus, memory, disk, net, qemuArguments = [] } = options;
+  const vm = { cpus, memory, disk, net, qemuArguments: [...qemuArguments] };
+  return bootImage(image.path, conf, vm, context);
+}
+
+/** Refuses what is wrong before anything is cut, and what would be in vain. */
+async function checkBootOptions(options: CutOptions): Promise<void> {
+  if (options.boot === true) {
+    const { checkVmOptions } = await import('./start-vm.ts');
+    checkVmOptions(options);
+    return;
+  }
+  const { cpus, memory, disk, qemuArguments } = options;
+  const given = { '--cpus': cpus, '--memory': memory, '--disk': disk, '`--`': qemuArguments };
+  const vain = Object.entries(given).find(([, value]) => value !== undefined)?.[0];
+  if (vain === undefined) return;
+  throw new UsageError(`rapido cut: ${vain} is for a VM, and none is booted`, {
+    hint: 'add -b, or give it to `rapido boot`',
+  });
 }
 
 /** `-o` names a file in a directory that exists: a misspelt path must not make directories. */

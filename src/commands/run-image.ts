@@ -56,10 +56,11 @@ export function planServerImage(job: Job, kernel: Kernel): ResolvedImage {
 /** Cuts the image of a run. */
 export async function cutRunImage(
   job: StartedJob,
-  { plan, moduleTree, listing, warnings }: ResolvedImage,
+  { plan, moduleTree, listing, warnings, notes }: ResolvedImage,
 ): Promise<BuiltImage> {
   const { ui, directories, debug } = job.context;
   for (const warning of warnings) ui.warn(warning);
+  if (job.options.quiet !== true) for (const note of notes) ui.note(note);
   const image = await cleaningUpOnSignals(
     () =>
       buildImage(plan, {

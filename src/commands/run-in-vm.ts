@@ -2,7 +2,7 @@ import { existsSync, mkdirSync } from 'node:fs';
 import type { Readable } from 'node:stream';
 import { setTimeout as sleep } from 'node:timers/promises';
 import type { Kernel } from '../host/kernel.ts';
-import { type ImageHeader, readImageHeader } from '../image/image-header.ts';
+import { type ImageHeader, moduleNames, readImageHeader } from '../image/image-header.ts';
 import { isOwnTest } from '../image/resolve-command.ts';
 import type { EndedBoot } from '../results/boots.ts';
 import type { RunLogs } from '../results/log-file.ts';
@@ -83,7 +83,8 @@ export async function runInVm(
     if (job.context.debug) job.context.ui.note(formatCommandLine(result.vm.qemu));
     showProgress(job, describeBoot(plan, header));
     const session = await watchSession(job, plan, request, { stdin, onStart });
-    return { ...session, autorun: header.image.autorun, hasCommand };
+    const modules = moduleNames(header);
+    return { ...session, autorun: header.image.autorun, hasCommand, modules };
   });
 }
 
@@ -107,7 +108,7 @@ async function watchSession(
   plan: VmPlan,
   request: BootRequest,
   { stdin, onStart }: SessionEnds,
-): Promise<Omit<EndedBoot, 'autorun' | 'hasCommand'>> {
+): Promise<Omit<EndedBoot, 'autorun' | 'hasCommand' | 'modules'>> {
   const { options, settings } = job;
   const { logs, done, display } = request;
   const recorder = createRecorder({

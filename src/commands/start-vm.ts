@@ -13,9 +13,10 @@ import type { NetConf } from '../net/net-conf.ts';
 import { applyNetConf } from '../net/read-net-conf.ts';
 import type { VmNetwork } from '../net/vm-network.ts';
 import { identifyProcess } from '../sys/process-identity.ts';
+import { readTextIfReachable } from '../sys/stat.ts';
 import { formatBytes } from '../ui/format.ts';
 import { type DiskPlan, noteDisks, refuseDisksInUse } from '../vm/disks.ts';
-import { memoryNeeded, memoryToUnpack } from '../vm/memory.ts';
+import { memoryNeeded, memoryToUnpack, shadowShareOf } from '../vm/memory.ts';
 import { planVm, type SessionPlan, type Terminal, type VmPlan } from '../vm/plan.ts';
 import {
   claimNumber,
@@ -161,14 +162,26 @@ export async function withVm<Result>(
 }
 
 /** Who gives a VM less than its image takes sees a kernel that dies of that, in many ways. */
-function warnOfMemory({ number, memory }: VmPlan, { path, options, context }: VmSources): void {
-  const needed = memoryToUnpack(path);
+function warnOfMemory(
+  { number, memory, memoryToUnpack: needed }: VmPlan,
+  { path, options, context }: VmSources,
+): void {
   if (memory >= needed) return;
   const who = options.memory === undefined ? `[vm${number}] MEMORY` : '--memory';
   const size = formatBytes(statSync(path).size);
   context.ui.warn(
     `${who}: with ${formatBytes(memory)} the kernel may not come up: unpacking the image of ${size} takes about ${formatBytes(needed)}`,
   );
+}
+
+/** Images below that fit into every VM, whatever the kernel takes for itself. */
+const SMALL_IMAGE = 64 * MIB;
+
+/** Bytes of memory that unpacking the image takes. */
+function neededToUnpack({ path, header, kernel }: VmSources): number {
+  const size = { archive: statSync(path).size, unpacked: header.unpacked };
+  if (size.unpacked < SMALL_IMAGE || kernel.config === undefined) return memoryToUnpack(size);
+  return memoryToUnpack(size, shadowShareOf(readTextIfReachable(kernel.config)));
 }
 
 /** Where running VMs are registered. */
@@ -222,6 +235,7 @@ function makePlan(
   const { image } = header;
   const architecture = architectureOf(process.arch);
   const own = conf.vm(number);
+  const toUnpack = neededToUnpack(sources);
   return planVm({
     number,
     hostname: own.HOSTNAME,
@@ -233,7 +247,8 @@ function makePlan(
     memory:
       parseMemory(options.memory) ??
       own.MEMORY ??
-      Math.max(conf.get('VM_MEMORY'), memoryNeeded(image, memoryToUnpack(path), disks)),
+      Math.max(conf.get('VM_MEMORY'), memoryNeeded(image, toUnpack, disks)),
+    memoryToUnpack: toUnpack,
     kernel: kernelImage,
     initramfs: path,
     consoleLog: sources.consoleLog(number),

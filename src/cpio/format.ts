@@ -56,6 +56,18 @@ export const PATH_MAX = 4096;
 /** Bytes of the longest component of a path (Linux's limits.h). */
 export const NAME_MAX = 255;
 
+/** Bytes of a page of memory: the smallest that Linux has anywhere. */
+const PAGE = 4096;
+
+/**
+ * Bytes that an inode takes in the root file system: whole pages. One that has no content counts as a page, too:
+ * tmpfs has as many inodes as pages.
+ * @param size of its content
+ */
+export function unpackedSize(size: number): number {
+  return Math.max(1, Math.ceil(size / PAGE)) * PAGE;
+}
+
 /** How many NULs follow `length` bytes to make them a multiple of `alignment`. */
 export function paddingAfter(length: number, alignment = 4): number {
   return (alignment - (length % alignment)) % alignment;

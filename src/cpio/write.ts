@@ -16,6 +16,7 @@ import {
   PATH_MAX,
   paddingAfter,
   TRAILER_NAME,
+  unpackedSize,
 } from './format.ts';
 
 /** What every member of an archive has. */
@@ -74,6 +75,8 @@ export interface CpioWritten {
   bytes: number;
   /** Members written: one for each path, hard links included and the trailer not. */
   entries: number;
+  /** Bytes that all of it takes in the root file system, by `unpackedSize`. */
+  unpacked: number;
 }
 
 /**
@@ -98,10 +101,13 @@ export function writeCpio(
   const problems: EntryProblem[] = [];
   let inodes = 0;
   let written = 0;
+  let unpacked = 0;
   for (const entry of entries) {
     inodes += 1;
     try {
-      written += writeEntry(sink, entry, inodes);
+      const body = bodyOf(entry);
+      written += writeEntry(sink, entry, body, inodes);
+      unpacked += unpackedSize(body.size);
     } catch (error) {
       if (!(error instanceof EntryProblem)) throw error;
       problems.push(error);
@@ -114,7 +120,7 @@ export function writeCpio(
   writeMember(sink, EMPTY_HEADER, TRAILER);
   putZeros(sink, paddingAfter(sink.flushed + sink.used, ARCHIVE_ALIGNMENT));
   flush(sink);
-  return { bytes: sink.flushed, entries: written };
+  return { bytes: sink.flushed, entries: written, unpacked };
 }
 
 /** How many bad entries are reported at once. */
@@ -148,8 +154,7 @@ function describeProblems(problems: readonly EntryProblem[], outputName: string)
 }
 
 /** Writes an entry and its hard links. @returns the number of members */
-function writeEntry(sink: Sink, entry: CpioEntry, ino: number): number {
-  const body = bodyOf(entry);
+function writeEntry(sink: Sink, entry: CpioEntry, body: Body, ino: number): number {
   const header = headerOf(entry, body, ino);
   let path = entry.path;
   for (const link of entry.hardLinks ?? []) {

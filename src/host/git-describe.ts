@@ -19,6 +19,8 @@ export async function describeSource(tree: string): Promise<string | undefined> 
         purpose: 'asking git for the version of the kernel',
         returns: 'stdout',
         timeout: 30_000,
+        // By these users allow git to read trees of others (safe.directory).
+        passes: ['GIT_CONFIG_GLOBAL', 'GIT_CONFIG_SYSTEM'],
         // A repository that the tree merely lies in is not the kernel's.
         env: { GIT_CEILING_DIRECTORIES: dirname(source) },
       },

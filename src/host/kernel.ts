@@ -1,5 +1,7 @@
+import { closeSync, openSync, readSync } from 'node:fs';
 import { release } from 'node:os';
 import { join } from 'node:path';
+import { readImageRelease } from '../bzimage/bzimage.ts';
 import { UsageError, UserError } from '../errors.ts';
 import {
   isDirectory,
@@ -18,6 +20,8 @@ export interface Kernel {
   image: string;
   /** `…/lib/modules/RELEASE`, or undefined for a kernel built without modules. */
   modules: string | undefined;
+  /** Whether it is of KERNEL_SRC, and its modules are those that the host has for such a release. */
+  hasForeignModules?: true;
   /** Directory with modules.builtin when there is no module directory: the build tree. */
   buildTree: string | undefined;
   /** The file that says how it was configured, or undefined where there is none to be read. */
@@ -58,17 +62,60 @@ export function hostKernelSearch(architecture: Architecture): KernelSearch {
  * @throws UserError that says which command to run when the chosen one is not complete
  */
 export function findKernel(choice: KernelChoice, search: KernelSearch): Kernel {
+  const kernel = chooseKernel(choice, search);
+  refuseOtherImage(kernel);
+  return kernel;
+}
+
+function chooseKernel(choice: KernelChoice, search: KernelSearch): Kernel {
   if (choice.KERNEL_SRC !== undefined) {
     return kernelFromTree(choice.KERNEL_SRC, choice.KERNEL_INSTALL_MOD_PATH, search);
   }
   const modulesPath = choice.KERNEL_INSTALL_MOD_PATH;
-  const roots = modulesPath === undefined ? search.moduleRoots : [join(modulesPath, 'lib/modules')];
+  const roots = modulesPath === undefined ? search.moduleRoots : moduleRootsBelow(modulesPath);
   if (choice.KERNEL_RELEASE !== undefined) {
     return requireInstalledKernel(choice.KERNEL_RELEASE, roots, search);
   }
   const running = installedKernel(search.runningRelease, roots, search, 'the running kernel');
   if (running !== undefined) return running;
   return newestInstalledKernel(roots, search);
+}
+
+/**
+ * The modules in an image are found by the release that its kernel has, not by the one it should have: after a build that
+ * failed half-way, these differ.
+ */
+function refuseOtherImage({ image, release, chosenBy, buildTree }: Kernel): void {
+  const own = readReleaseOf(image);
+  if (own === undefined || own === release) return;
+  throw new UserError(`${chosenBy}: ${image} is Linux ${own}, and not ${release}`, {
+    hint:
+      buildTree === undefined
+        ? 'install the package of that kernel again, or set KERNEL_RELEASE'
+        : `make -C ${buildTree} -j$(nproc)`,
+  });
+}
+
+function readReleaseOf(image: string): string | undefined {
+  let fd: number;
+  try {
+    fd = openSync(image, 'r');
+  } catch {
+    return undefined; // Whoever boots it says so.
+  }
+  try {
+    return readImageRelease((offset, length) => {
+      const buffer = Buffer.alloc(length);
+      return buffer.subarray(0, readSync(fd, buffer, 0, length, offset));
+    });
+  } finally {
+    closeSync(fd);
+  }
+}
+
+/** Where `make modules_install` puts modules below INSTALL_MOD_PATH: some distributions' make, in usr/lib. */
+function moduleRootsBelow(directory: string): string[] {
+  return [join(directory, 'lib/modules'), join(directory, 'usr/lib/modules')];
 }
 
 function kernelFromTree(
@@ -107,12 +154,15 @@ function kernelFromTree(
         : 'set KERNEL_SRC to the top of a kernel tree, or to the O= directory it was built in',
     });
   }
+  const modules = config?.split('\n').includes('CONFIG_MODULES=y')
+    ? treeModules(tree, release, installModPath, search)
+    : undefined;
+  const isForeign = search.moduleRoots.some((root) => modules === join(root, release));
   return {
     release,
     image,
-    modules: config?.split('\n').includes('CONFIG_MODULES=y')
-      ? treeModules(tree, release, installModPath, search)
-      : undefined,
+    modules,
+    ...(isForeign && { hasForeignModules: true }),
     buildTree: tree,
     config: join(tree, '.config'),
     chosenBy: 'KERNEL_SRC',
@@ -128,12 +178,12 @@ function treeModules(
 ): string {
   const roots =
     installModPath === undefined
-      ? [join(tree, 'mods/lib/modules'), ...search.moduleRoots]
-      : [join(installModPath, 'lib/modules')];
+      ? [...moduleRootsBelow(join(tree, 'mods')), ...search.moduleRoots]
+      : moduleRootsBelow(installModPath);
   const found = roots.map((root) => join(root, release)).find(isDirectory);
   if (found !== undefined) return found;
-  const ownRoot = roots[0] ?? '';
-  const others = listDirectory(ownRoot);
+  const ownRoots = roots.filter((root) => !search.moduleRoots.includes(root));
+  const others = ownRoots.flatMap(listDirectory);
   const key = installModPath === undefined ? `${tree}/mods` : 'KERNEL_INSTALL_MOD_PATH';
   throw new UserError(
     others.length > 0

@@ -1,7 +1,9 @@
 import { closeSync, mkdirSync, openSync, readSync, rmSync, writeSync } from 'node:fs';
 import { dirname, join } from 'node:path';
+import { unpackedSize } from '../cpio/format.ts';
 import { type CpioEntry, writeCpio } from '../cpio/write.ts';
 import { errorCode, UserError } from '../errors.ts';
+import { readHostId } from '../host/host-id.ts';
 import { SYSTEM_DIRECTORIES } from '../host/programs.ts';
 import type { ModuleTree } from '../kmod/modules.ts';
 import { freeElsewhere } from '../sys/free-elsewhere.ts';
@@ -10,6 +12,7 @@ import { removeLitter, replaceFile, temporaryNameFor } from '../sys/temporary.ts
 import { type ChangesRecord, changesLayer } from './changes-layer.ts';
 import { type DirectoryLinks, resolveGuestPath } from './guest-path.ts';
 import { endMembers, headerMembers, type ImageHeader, isSameImage } from './image-header.ts';
+import type { ImageSources } from './image-sources.ts';
 import {
   findLayer,
   type Layer,
@@ -156,6 +159,9 @@ async function obtainTrees(
 
 function writeImage(plan: ImagePlan, layers: Layers, { placeFor }: BuildOptions): BuiltImage {
   const overlay = overlayMembers(plan.overlay, layers.userspace.record.provided, plan.links);
+  const inOrder = [layers.userspace, layers.modules, layers.trees, layers.changes].filter(
+    (layer) => layer !== undefined,
+  );
   const header: ImageHeader = {
     version: 7,
     image: plan.image,
@@ -167,10 +173,9 @@ function writeImage(plan: ImagePlan, layers: Layers, { placeFor }: BuildOptions)
       overlay: digestMembers(overlay),
     },
     moduleFiles: layers.modules.record.files,
+    sources: sourcesOf(plan, layers),
+    unpacked: inOrder.reduce((sum, { unpacked }) => sum + unpacked, unpackedSizeOf(overlay)),
   };
-  const inOrder = [layers.userspace, layers.modules, layers.trees, layers.changes].filter(
-    (layer) => layer !== undefined,
-  );
   const path = placeFor?.(header) ?? plan.output;
   const unchanged = isSameImage(path, header);
   if (!unchanged) {
@@ -186,6 +191,31 @@ function writeImage(plan: ImagePlan, layers: Layers, { placeFor }: BuildOptions)
     unchanged,
     warnings: warningsOf(layers, plan.links),
   };
+}
+
+function sourcesOf(
+  { userspace, trees: planned, scripts }: ImagePlan,
+  { userspace: layer, trees, changes }: Layers,
+): ImageSources {
+  // dracut itself, and what it went by, decide what an image holds, but are not in it.
+  const library = userspace.local ? dirname(userspace.dracut) : '/usr/lib/dracut';
+  const programs = Object.entries(layer.record.files).filter(
+    ([path]) =>
+      path !== userspace.dracut && path !== '/etc/ld.so.cache' && !path.startsWith(`${library}/`),
+  );
+  return {
+    host: readHostId(),
+    scripts,
+    programs: Object.fromEntries(programs),
+    trees: { planned, listing: (changes ?? trees)?.record.listing },
+  };
+}
+
+function unpackedSizeOf(members: readonly CpioEntry[]): number {
+  return members.reduce(
+    (sum, member) => sum + unpackedSize('data' in member ? member.data.length : 0),
+    0,
+  );
 }
 
 /** What programs and scripts in the trees will lack in the guest. */

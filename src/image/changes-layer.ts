@@ -34,9 +34,10 @@ export function changesLayer(
       return digest === record.digest ? undefined : 'files changed';
     },
     make: async (path) => {
-      writeTrees(path, changes, links);
+      const { unpacked } = writeTrees(path, changes, links);
       const { startedMs, listing } = await list();
-      return anyRacy(changes, startedMs) ? { base, digest: '' } : { base, digest, listing };
+      const isRacy = anyRacy(changes, startedMs);
+      return { record: isRacy ? { base, digest: '' } : { base, digest, listing }, unpacked };
     },
   };
 }

@@ -13,10 +13,11 @@ export function describePlan(plan: ImagePlan, kernel: Kernel): string[] {
     `# kernel: Linux ${kernel.release}, ${kernel.image} (${kernel.chosenBy})`,
     `# image: ${plan.output}`,
     '# userspace layer, unless the one in the cache still holds (TEMPORARY is a directory in there):',
+    `# with this environment, and nothing of yours: ${formatEnvironment(plan.userspace.environment)}`,
     formatCommandLine(
       dracutCommandLine(plan.userspace, {
         temporary: 'TEMPORARY/tmp',
-        emptyConfDirectory: 'TEMPORARY/conf',
+        confDirectory: 'TEMPORARY/conf',
         log: 'TEMPORARY/log',
         output: 'TEMPORARY/userspace.layer',
       }),
@@ -30,4 +31,10 @@ export function describePlan(plan: ImagePlan, kernel: Kernel): string[] {
     ...zram.map(([name, bytes]) => `# zram device ${name}: ${formatSize(bytes)}`),
     ...scripts.map(({ path }) => `# runs in the guest: ${path}`),
   ];
+}
+
+function formatEnvironment(environment: Readonly<Record<string, string>>): string {
+  return Object.entries(environment)
+    .map(([name, value]) => `${name}=${value}`)
+    .join(' ');
 }

@@ -17,9 +17,18 @@ const DIRECTORIES = [
   ...['udevconfdir', 'udevdir', 'udevrulesconfdir', 'udevrulesdir'],
 ];
 
+/** Standard directories only: dracut itself looks for the programs of an image where it is told to. */
+const BASE = {
+  PATH: '/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin',
+  HOME: '/',
+  LC_ALL: 'C',
+} as const;
+
 /**
- * What dracut's environment has beside ours: where none of the modules reads those variables, anything that is a
- * directory.
+ * All of dracut's environment. Nothing of the user's is in it: dracut and its modules take whatever variables of
+ * theirs they find (DRACUT_LDD, DRACUT_INSTALL, dracutbasedir, libdirs, hostonly), bash heeds BASH_ENV and
+ * BASH_XTRACEFD, and the layer that comes of it is kept. Where none of the modules reads the variables above, they
+ * name anything that is a directory.
  * @param modules that dracut is asked for
  * @param extraArguments which may name more
  */
@@ -28,5 +37,8 @@ export function dracutEnvironment(
   extraArguments: readonly string[],
 ): Record<string, string> {
   const isPlain = modules.every((name) => name === 'bash') && extraArguments.length === 0;
-  return isPlain ? Object.fromEntries(DIRECTORIES.map((name) => [name, '/'])) : {};
+  return {
+    ...BASE,
+    ...(isPlain ? Object.fromEntries(DIRECTORIES.map((name) => [name, '/'])) : {}),
+  };
 }

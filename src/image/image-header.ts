@@ -3,7 +3,9 @@ import { closeSync, constants, fstatSync, openSync, readSync } from 'node:fs';
 import { readCpio, readCpioData } from '../cpio/read.ts';
 import type { CpioEntry } from '../cpio/write.ts';
 import { errorCode, UserError } from '../errors.ts';
+import { moduleNameOfPath } from '../kmod/resolve.ts';
 import type { FileSignatures } from '../sys/file-signature.ts';
+import type { ImageSources } from './image-sources.ts';
 import type { LayerKind } from './layer-cache.ts';
 import type { ImageInfo } from './plan.ts';
 
@@ -20,6 +22,17 @@ export interface ImageHeader {
   parts: Record<LayerKind | 'overlay', string>;
   /** The kernel's module files as they were, to tell at boot that newer ones are not in here. */
   moduleFiles: FileSignatures;
+  /** The same of all else. */
+  sources: ImageSources;
+  /** Bytes that its layers take in the root file system. */
+  unpacked: number;
+}
+
+/** Names of the modules in an image, by the files that they were. */
+export function moduleNames({ moduleFiles }: Pick<ImageHeader, 'moduleFiles'>): string[] {
+  return Object.keys(moduleFiles)
+    .filter((path) => /\.ko(\.\w+)?$/.test(path))
+    .map(moduleNameOfPath);
 }
 
 export function headerMembers(header: ImageHeader): CpioEntry[] {

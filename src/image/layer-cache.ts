@@ -27,9 +27,16 @@ export interface LayerRecipe<Record> {
   /** Why the layer that was made before is stale, in a few words, or undefined if it holds. */
   findChange: (found: FoundLayer<Record>) => string | undefined | Promise<string | undefined>;
   /** Writes the cpio archive to `path`, which does not exist yet. */
-  make: (path: string) => Record | Promise<Record>;
+  make: (path: string) => MadeLayer<Record> | Promise<MadeLayer<Record>>;
   /** What is kept with the layer that was just made, and only read where its record does not tell enough. */
   attach?: () => Buffer;
+}
+
+/** What is known of a layer that was just made. */
+export interface MadeLayer<Record> {
+  record: Record;
+  /** Bytes that it takes in the root file system of a guest. */
+  unpacked: number;
 }
 
 /** What a layer goes by. */
@@ -43,6 +50,8 @@ export interface Layer<Record = unknown> {
   fd: number;
   /** Size of the archive, which stands at the start of the file. */
   bytes: number;
+  /** Bytes that it takes in the root file system of a guest. */
+  unpacked: number;
   record: Record;
   /** Why it was made, or undefined if it was reused. */
   madeBecause: string | undefined;
@@ -56,9 +65,10 @@ export interface FoundLayer<Record> extends Layer<Record> {
 
 /** What follows archive and attachment in a layer's file; its own length stands in the last 16 bytes. */
 interface Trailer<Record> {
-  version: 2;
+  version: 3;
   id: string;
   record: Record;
+  unpacked: number;
   /** Bytes of the attachment, which stands behind the archive. */
   attachment: number;
 }
@@ -106,19 +116,20 @@ async function makeLayer<Record>(
   const temporary = temporaryNameFor(path);
   let fd: number | undefined;
   try {
-    const record = await recipe.make(temporary);
+    const { record, unpacked } = await recipe.make(temporary);
     fd = openSync(temporary, 'r+');
     const bytes = fstatSync(fd).size;
     const attachment = recipe.attach?.() ?? Buffer.alloc(0);
     const trailer = {
-      version: 2,
+      version: 3,
       id: randomUUID(),
       record,
+      unpacked,
       attachment: attachment.length,
     } as const;
     writeTrailer(fd, bytes, attachment, trailer);
     renameSync(temporary, path);
-    return { kind: recipe.kind, id: trailer.id, fd, bytes, record, madeBecause };
+    return { kind: recipe.kind, id: trailer.id, fd, bytes, unpacked, record, madeBecause };
   } catch (error) {
     if (fd !== undefined) closeSync(fd);
     rmSync(temporary, { force: true });
@@ -143,9 +154,9 @@ export function findLayer<Record>(
     return undefined;
   }
   markUsed(fd);
-  const { id, record, bytes } = trailer;
+  const { id, record, bytes, unpacked } = trailer;
   return {
-    ...{ kind: recipe.kind, id, fd, bytes, record, madeBecause: undefined },
+    ...{ kind: recipe.kind, id, fd, bytes, unpacked, record, madeBecause: undefined },
     attachment: () => readAt(fd, bytes, trailer.attachment) ?? Buffer.alloc(0),
   };
 }
@@ -183,7 +194,7 @@ function readTrailer<Record>(fd: number): (Trailer<Record> & { bytes: number }) 
   try {
     const trailer: Trailer<Record> = JSON.parse(json.toString('utf8'));
     const bytes = end - trailer.attachment;
-    return trailer.version === 2 && bytes >= 0 ? { ...trailer, bytes } : undefined;
+    return trailer.version === 3 && bytes >= 0 ? { ...trailer, bytes } : undefined;
   } catch {
     return undefined;
   }

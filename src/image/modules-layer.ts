@@ -13,6 +13,8 @@ import type { LayerRecipe } from './layer-cache.ts';
 /** What is noted of a modules layer. */
 export interface ModulesRecord {
   files: FileSignatures;
+  /** What the modules were checked against. */
+  checked: FileSignatures;
 }
 
 export function modulesLayer(
@@ -24,7 +26,7 @@ export function modulesLayer(
     kind: 'modules',
     ingredients: { directory: plan.directory, modules: plan.modules, links },
     findChange: ({ record }) => {
-      const changed = findChangedFile(record.files);
+      const changed = findChangedFile(record.files) ?? findChangedFile(record.checked);
       return changed === undefined ? undefined : `${changed} changed`;
     },
     make: async (path) => {
@@ -32,11 +34,16 @@ export function modulesLayer(
       const files = await buildModulesLayer(tree, plan);
       const fd = openSync(path, 'wx', 0o600);
       try {
-        writeCpio(fd, moduleMembers(files, links), { outputName: path });
+        const members = moduleMembers(files, links);
+        const { unpacked } = writeCpio(fd, members, { outputName: path });
+        const record = {
+          files: signFiles(plan.dependsOn, startedMs),
+          checked: signFiles(Object.values(plan.symbolLists), startedMs),
+        };
+        return { record, unpacked };
       } finally {
         closeSync(fd);
       }
-      return { files: signFiles(plan.dependsOn, startedMs) };
     },
   };
 }

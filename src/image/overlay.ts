@@ -13,6 +13,8 @@ export interface AutorunScript {
   /** For messages and the file name. */
   name: string;
   content: Buffer;
+  /** The file that it was; undefined: it was typed. */
+  path?: string;
 }
 
 export interface OverlayRequest {

@@ -19,6 +19,8 @@ export interface ImagePlan {
   modules: ModulesPlan;
   trees: PlannedTree[];
   overlay: OverlayEntry[];
+  /** The scripts that run in the guest: host path to SHA-256. */
+  scripts: Readonly<Record<string, string>>;
 }
 
 /** What an image says of itself, in its first member; see `image-header.ts`. */

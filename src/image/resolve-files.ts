@@ -129,7 +129,7 @@ export function resolveAutorun(request: ResolveRequest, problems: Problem[]): Au
 
 function readScript(path: string, option = ''): AutorunScript {
   try {
-    return { name: basename(path), content: readFileSync(path) };
+    return { name: basename(path), content: readFileSync(path), path };
   } catch (cause) {
     throw new UserError(`${option}${path} cannot be read (${errorCode(cause)})`, { cause });
   }

@@ -52,6 +52,7 @@ export interface ResolvedModules {
   sharesResults: boolean;
   leftOut: string[];
   warnings: string[];
+  notes: string[];
 }
 
 /** Chooses the kernel modules of a cut, and those that init needs to reach rapido. */
@@ -96,14 +97,18 @@ export function resolveModules(
   const buses = BUSES.filter((bus) => hasAll(DISK_DRIVERS[bus]));
   const forDisks = buses.flatMap((bus) => DISK_DRIVERS[bus]);
   const forNetwork = network.wanted ? [...NETWORK_DRIVERS, ...available(PROTOCOL_DRIVERS)] : [];
-  const plan = planModules(tree, [
-    ...new Set([
-      ...[...own, ...forDisks, ...forNetwork, ...wanted, ...available(optional)],
-      ...(hasZram ? available(ZRAM_COMPRESSORS) : []),
-      ...(mayBootSystemd(cut.cut.init, network.netConf) ? available(SYSTEMD_DRIVERS) : []),
-      ...available(netdevAliases(network)),
-    ]),
-  ]);
+  const plan = planModules(
+    tree,
+    [
+      ...new Set([
+        ...[...own, ...forDisks, ...forNetwork, ...wanted, ...available(optional)],
+        ...(hasZram ? available(ZRAM_COMPRESSORS) : []),
+        ...(mayBootSystemd(cut.cut.init, network.netConf) ? available(SYSTEMD_DRIVERS) : []),
+        ...available(netdevAliases(network)),
+      ]),
+    ],
+    kernel.buildTree,
+  );
   for (const { name, suggestion } of plan.missing) {
     const meant = suggestion === undefined ? '' : `; did you mean ${suggestion}?`;
     const option = required.find((driver) => driver.name === name)?.option;
@@ -126,6 +131,7 @@ export function resolveModules(
     sharesResults,
     leftOut: optional.filter((name) => !available([name]).includes(name)),
     warnings: warnOfOldModules(plan, kernel),
+    notes: noteForeignModules(kernel),
   };
 }
 
@@ -139,6 +145,12 @@ function netdevAliases({ netConf }: ResolvedNetwork): string[] {
 function parseDriver(text: string): { name: string; option: string | undefined } {
   const [name = '', option] = text.split('=', 2);
   return { name, option };
+}
+
+/** Right where they were installed from that tree; who forgot that tests with others. */
+function noteForeignModules({ hasForeignModules, modules, buildTree }: Kernel): string[] {
+  if (hasForeignModules !== true) return [];
+  return [`modules: ${modules}, as there are none in ${buildTree}/mods`];
 }
 
 /** Modules that `make` has built again and `make modules_install` has not yet installed. */

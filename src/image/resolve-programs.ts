@@ -5,6 +5,7 @@ import { findProgram, programSearchPath, SYSTEM_DIRECTORIES } from '../host/prog
 import { isFile, readTextIfReachable } from '../sys/stat.ts';
 import { expandKeys, hostPath, requireKeys } from './expand-keys.ts';
 import type { AutorunScript } from './overlay.ts';
+import { findProgramFiles } from './program-files.ts';
 import type { ResolvedCommand } from './resolve-command.ts';
 import type { ResolvedNetwork } from './resolve-network.ts';
 import type { Problem, ResolveRequest } from './resolve-request.ts';
@@ -27,7 +28,7 @@ const INIT_BINARIES = [
 ];
 
 export interface ResolvedPrograms {
-  /** Absolute paths for dracut to install. */
+  /** Absolute paths for dracut to install: programs, and files that they read. */
   install: string[];
   /** Absolute paths that dracut cannot take, copied by rapido. */
   copied: string[];
@@ -105,8 +106,10 @@ export function resolvePrograms(
       leftOut.push(name);
   }
   const paths = [...found].sort();
+  const made = Object.keys(cut.cut.contents ?? {});
+  const files = findProgramFiles(paths).filter((file) => !made.includes(file));
   return {
-    install: paths.filter(canDracutInstall),
+    install: [...paths, ...files].filter(canDracutInstall),
     copied: paths.filter((path) => !canDracutInstall(path)),
     outside: paths.filter((path) => !SYSTEM_DIRECTORIES.includes(join(path, '..'))),
     leftOut,

@@ -7,15 +7,17 @@ import type { Directories } from '../host/directories.ts';
 import { suggestInstall } from '../host/distribution.ts';
 import type { ModuleTree } from '../kmod/modules.ts';
 import { digestNetConf, type NetConf } from '../net/net-conf.ts';
+import { dracutEnvironment } from './dracut-environment.ts';
 import { requireKeys } from './expand-keys.ts';
 import { readDirectoryLinks } from './guest-path.ts';
+import { digestScript } from './image-sources.ts';
 import { GUEST_FILES, type GuestCommand, type GuestFile, planOverlay } from './overlay.ts';
 import type { ImagePlan } from './plan.ts';
 import { resolveCommand } from './resolve-command.ts';
 import { resolveAutorun, resolveTrees } from './resolve-files.ts';
 import { resolveModules } from './resolve-modules.ts';
-import { resolveNetwork } from './resolve-network.ts';
-import { resolveDracut, resolvePrograms } from './resolve-programs.ts';
+import { type ResolvedNetwork, resolveNetwork } from './resolve-network.ts';
+import { type ResolvedPrograms, resolveDracut, resolvePrograms } from './resolve-programs.ts';
 import type { Problem, ResolveRequest } from './resolve-request.ts';
 import { resolveZram } from './resolve-zram.ts';
 import { findIdentity } from './ssh-identity.ts';
@@ -23,7 +25,7 @@ import { mayBootSystemd, systemdDracutModules, systemdUnits } from './systemd.ts
 import { readTerminfo } from './terminfo.ts';
 import { type StartedListing, startListing } from './tree-listing.ts';
 import { unlockptProgram } from './unlockpt.ts';
-import { dracutLibrary } from './userspace-layer.ts';
+import { dracutLibrary, type PlannedUserspace } from './userspace-layer.ts';
 
 export interface ResolvedImage {
   plan: ImagePlan;
@@ -35,6 +37,8 @@ export interface ResolvedImage {
   /** Names of optional binaries and drivers that are not here. */
   leftOut: string[];
   warnings: string[];
+  /** What is worth a line, and may be right. */
+  notes: string[];
 }
 
 /**
@@ -61,7 +65,7 @@ export function resolveImage(request: ResolveRequest): ResolvedImage {
 
   const { cut, conf, kernel, directories } = request;
   const resources = cut.cut.resources ?? {};
-  const hasSystemd = mayBootSystemd(cut.cut.init, network.netConf);
+  const userspace = planUserspace(request, { dracut, network, programs });
   const plan: ImagePlan = {
     version: 1,
     output: request.output,
@@ -83,22 +87,17 @@ export function resolveImage(request: ResolveRequest): ResolvedImage {
       autorun: autorun.length,
     },
     links: readDirectoryLinks(),
-    userspace: {
-      ...dracut,
-      modules: [
-        'bash',
-        ...(hasSystemd ? systemdDracutModules(dracutLibrary(dracut)) : []),
-        ...(cut.cut.dracut?.modules ?? []),
-      ],
-      brought: hasSystemd ? systemdUnits() : [],
-      install: programs.install,
-      extraArguments: [...(cut.cut.dracut?.args ?? []), ...conf.get('DRACUT_EXTRA_ARGS')],
-    },
+    userspace,
     modules: modules.plan,
     trees: [
       ...trees,
       ...programs.copied.map((path) => ({ source: path, target: path, exclude: [] })),
     ],
+    scripts: Object.fromEntries(
+      autorun.flatMap(({ path, content }) =>
+        path === undefined ? [] : [[path, digestScript(content)]],
+      ),
+    ),
     overlay: planOverlay({
       cut: cut.name,
       guestFiles: readGuestFiles(directories),
@@ -136,6 +135,37 @@ export function resolveImage(request: ResolveRequest): ResolvedImage {
     command,
     leftOut: [...programs.leftOut, ...modules.leftOut],
     warnings: modules.warnings,
+    notes: modules.notes,
+  };
+}
+
+/** What dracut is to make. */
+function planUserspace(
+  { cut: { cut }, conf }: ResolveRequest,
+  {
+    dracut,
+    network,
+    programs,
+  }: {
+    dracut: ReturnType<typeof resolveDracut>;
+    network: ResolvedNetwork;
+    programs: ResolvedPrograms;
+  },
+): PlannedUserspace {
+  const hasSystemd = mayBootSystemd(cut.init, network.netConf);
+  const modules = [
+    'bash',
+    ...(hasSystemd ? systemdDracutModules(dracutLibrary(dracut)) : []),
+    ...(cut.dracut?.modules ?? []),
+  ];
+  const extraArguments = [...(cut.dracut?.args ?? []), ...conf.get('DRACUT_EXTRA_ARGS')];
+  return {
+    ...dracut,
+    modules,
+    brought: hasSystemd ? systemdUnits() : [],
+    install: programs.install,
+    extraArguments,
+    environment: dracutEnvironment(modules, extraArguments),
   };
 }
 

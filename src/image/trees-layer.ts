@@ -1,5 +1,5 @@
 import { closeSync, constants, openSync } from 'node:fs';
-import { writeCpio } from '../cpio/write.ts';
+import { type CpioWritten, writeCpio } from '../cpio/write.ts';
 import { findLibraries, type LibraryNeeds } from '../elf/libraries.ts';
 import { type FileSignatures, findChangedFile, isRacy, signFiles } from '../sys/file-signature.ts';
 import type { DirectoryLinks } from './guest-path.ts';
@@ -104,13 +104,14 @@ export function treesLayer(
       manifest = writeManifest(found, kinds, startedMs);
       // dracut brings the others.
       const own = needs.libraries.filter((library) => !canDracutInstall(library));
-      writeTrees(path, [...found, ...walkAll(own.map(asTree))], links);
-      return {
+      const { unpacked } = writeTrees(path, [...found, ...walkAll(own.map(asTree))], links);
+      const record = {
         listing: anyRacy(found, startedMs) ? undefined : listing,
         files: found.reduce((sum, tree) => sum + tree.files.length, 0),
         ...needs,
         searched: signFiles([LINKER_CACHE, ...needs.libraries], startedMs),
       };
+      return { record, unpacked };
     },
     attach: () => manifest,
   };
@@ -129,10 +130,10 @@ export function writeTrees(
   path: string,
   trees: readonly WalkedTree[],
   links: DirectoryLinks,
-): void {
+): CpioWritten {
   const fd = openSync(path, 'wx', 0o600);
   try {
-    writeCpio(fd, treeEntries(trees, links), { outputName: path });
+    return writeCpio(fd, treeEntries(trees, links), { outputName: path });
   } finally {
     closeSync(fd);
   }

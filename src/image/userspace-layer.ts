@@ -10,6 +10,7 @@ import {
   rmSync,
 } from 'node:fs';
 import { basename, dirname, join } from 'node:path';
+import { unpackedSize } from '../cpio/format.ts';
 import { readCpio } from '../cpio/read.ts';
 import { UserError } from '../errors.ts';
 import {
@@ -19,9 +20,10 @@ import {
   signFiles,
 } from '../sys/file-signature.ts';
 import { listIfReachable, lstatIfReachable, statIfReachable } from '../sys/stat.ts';
-import { dracutEnvironment } from './dracut-environment.ts';
+import { maskDracutConf } from './dracut-conf.ts';
+import { dracutStep } from './dracut-progress.ts';
 import { type DirectoryLinks, resolveGuestPath } from './guest-path.ts';
-import type { LayerRecipe } from './layer-cache.ts';
+import type { LayerRecipe, MadeLayer } from './layer-cache.ts';
 import { walkTree } from './tree-walk.ts';
 
 /** What dracut is asked for. */
@@ -38,6 +40,8 @@ export interface PlannedUserspace {
   install: readonly string[];
   /** Arguments of the cut and of DRACUT_EXTRA_ARGS, as they are. */
   extraArguments: readonly string[];
+  /** Its whole environment. */
+  environment: Readonly<Record<string, string>>;
 }
 
 /** What is noted of a userspace layer. */
@@ -53,8 +57,11 @@ export interface UserspaceRecord {
 export interface DracutWorkspace {
   /** An existing directory for dracut's temporary files. */
   temporary: string;
-  /** An empty directory, so that the host's dracut.conf.d does not leak into images. */
-  emptyConfDirectory: string;
+  /**
+   * A directory with nothing but what hides the host's dracut.conf.d: relative to where dracut runs, as it splits
+   * names of conf files at blanks.
+   */
+  confDirectory: string;
   /** Where dracut notes which host files it copied. */
   log: string;
   /** The image to write. */
@@ -77,8 +84,10 @@ export function dracutCommandLine(
     ...(plan.local ? ['--local'] : []),
     ...['--force', '--no-kernel', '--no-hostonly', '--no-hostonly-cmdline'],
     ...['--no-compress', '--no-early-microcode', '--nostrip', '--nohardlink'],
-    ...['--conf', '/dev/null', '--confdir', workspace.emptyConfDirectory],
+    ...['--conf', '/dev/null', '--confdir', workspace.confDirectory],
     ...['--tmpdir', workspace.temporary, '--loginstall', workspace.log],
+    // Its steps, which dracut 112 keeps to itself unless it is asked.
+    ...['--stdlog', '4'],
     ...['--modules', plan.modules.join(' ')],
     ...joinUpTo(plan.install, INSTALL_ARGUMENT_BYTES).flatMap((paths) => ['--install', paths]),
     ...plan.extraArguments,
@@ -103,7 +112,7 @@ export function canDracutInstall(path: string): boolean {
 }
 
 /** Counts up when this file makes or notes something else of the same plan. */
-const REVISION = 2;
+const REVISION = 3;
 
 export function userspaceLayer(
   plan: PlannedUserspace,
@@ -124,7 +133,8 @@ export function userspaceLayer(
       const startedMs = Date.now();
       const workspace = makeWorkspace(staging, path);
       try {
-        const said = await runDracut(plan, workspace, hear);
+        maskDracutConf(plan, join(staging, workspace.confDirectory));
+        const said = await runDracut(plan, workspace, staging, hear);
         return inspectUserspace({ plan, links, workspace, said, startedMs });
       } finally {
         rmSync(dirname(workspace.log), { recursive: true, force: true });
@@ -136,13 +146,11 @@ export function userspaceLayer(
 function makeWorkspace(staging: string, output: string): DracutWorkspace {
   const workspace = {
     temporary: join(staging, 'tmp'),
-    emptyConfDirectory: join(staging, 'conf'),
+    confDirectory: 'conf',
     log: join(staging, 'log'),
     output,
   };
-  for (const directory of [workspace.temporary, workspace.emptyConfDirectory, workspace.log]) {
-    mkdirSync(directory, { recursive: true });
-  }
+  for (const name of ['tmp', 'conf', 'log']) mkdirSync(join(staging, name), { recursive: true });
   return workspace;
 }
 
@@ -152,31 +160,29 @@ export interface DracutListener {
   onDracutLine?: ((line: string) => void) | undefined;
 }
 
-/** What dracut says of the steps that take time, and what we say of them. */
-const STEPS = [
-  ['Including module', 'gathering programs'],
-  ['Resolving executable dependencies', 'adding their libraries'],
-  ['Creating image file', 'writing the archive'],
-] as const;
-
 async function runDracut(
   plan: PlannedUserspace,
   workspace: DracutWorkspace,
+  cwd: string,
   { onProgress, onDracutLine }: DracutListener,
 ): Promise<string> {
   const { runTool } = await import('../sys/exec.ts');
   let isDiskFull = false;
   try {
     return await runTool(dracutCommandLine(plan, workspace), {
-      env: dracutEnvironment(plan.modules, plan.extraArguments),
+      environment: 'none',
+      env: plan.environment,
+      // Nothing of what is made depends on how the user works, or where.
+      umask: 0o022,
+      cwd,
       purpose: 'building the userspace layer',
       installHint: 'run `rapido doctor` to see what is missing',
       onLine: (line) => {
         onDracutLine?.(line);
         // What follows in dracut's output are pages of what came of it.
         if (/No space left on device|Disk quota exceeded/.test(line)) isDiskFull = true;
-        const step = STEPS.find(([said]) => line.startsWith(`dracut: *** ${said}`))?.[1];
-        if (step !== undefined && !line.endsWith('done ***')) onProgress(`dracut: ${step}`);
+        const step = dracutStep(line);
+        if (step !== undefined) onProgress(`dracut: ${step}`);
       },
     });
   } catch (cause) {
@@ -197,7 +203,7 @@ interface Inspection {
  * Reads back what dracut made. It exits with 0 whatever it could not find, so everything it was
  * asked for must be there; and what it copied is noted, to see later whether that changed.
  */
-function inspectUserspace(inspection: Inspection): UserspaceRecord {
+function inspectUserspace(inspection: Inspection): MadeLayer<UserspaceRecord> {
   const { plan, links, workspace } = inspection;
   const members = readMembers(workspace.output, plan);
   const paths = new Set(members.map(({ path }) => path));
@@ -219,11 +225,12 @@ function inspectUserspace(inspection: Inspection): UserspaceRecord {
   ]);
   const existing = [...sources].filter((path) => lstatIfReachable(path) !== undefined);
   const watched = new Set([...existing, ...plan.install, '/etc/ld.so.cache']);
-  return {
+  const record = {
     files: signFiles([...watched].sort(), inspection.startedMs),
     extras: digestNamedPaths(plan.extraArguments),
     provided: [...paths].filter((path) => /^etc\/[^/]+$/.test(path)).sort(),
   };
+  return { record, unpacked: members.reduce((sum, { size }) => sum + unpackedSize(size), 0) };
 }
 
 /** The path of a file with the links in its directory followed, and itself kept as it is. */
@@ -246,6 +253,7 @@ interface UserspaceMember {
   path: string;
   /** A file or link, so probably one of the host's. */
   copied: boolean;
+  size: number;
 }
 
 function readMembers(image: string, plan: PlannedUserspace): UserspaceMember[] {
@@ -256,6 +264,7 @@ function readMembers(image: string, plan: PlannedUserspace): UserspaceMember[] {
       return {
         path: member.path.toString(),
         copied: type === constants.S_IFREG || type === constants.S_IFLNK,
+        size: member.size,
       };
     });
   } catch (cause) {

@@ -41,6 +41,7 @@ export const SPLAT_KINDS = {
   'io-error': 'a block device reports errors',
   allocation: 'an allocation failed, with a stack trace to tell so',
   'fault-injection': 'a failure the tester asked for',
+  module: 'a module was not loaded, as it is of another build',
   taint: 'the kernel was tainted by a module',
   clock: 'a clock source is unstable',
   hardware: 'the processor or the firmware reports a fault of its own',

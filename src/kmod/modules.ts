@@ -1,8 +1,11 @@
 import {
+  closeSync,
   constants,
   lstatSync,
   mkdtempSync,
+  openSync,
   readFileSync,
+  readSync,
   realpathSync,
   rmSync,
   statSync,
@@ -13,8 +16,11 @@ import { tmpdir } from 'node:os';
 import { basename, join, resolve } from 'node:path';
 import { promisify } from 'node:util';
 import * as zlib from 'node:zlib';
+import type { ReadBytes } from '../elf/headers.ts';
 import { errorCode, UserError } from '../errors.ts';
 import { runTool } from '../sys/exec.ts';
+import { exportedSymbols, findMisfits } from './module-check.ts';
+import { parseModuleFile } from './module-file.ts';
 import {
   type ChosenModule,
   chooseModules,
@@ -47,6 +53,14 @@ export interface ModulesPlan {
    * An index file that does not exist is among them: it may come.
    */
   dependsOn: string[];
+  /** Where the symbols are listed that the kernel exports, if there is such a list: `symbolListsOf`. */
+  symbolLists: SymbolListPaths;
+}
+
+/** Absolute paths of files that need not exist; see `SymbolLists`. */
+export interface SymbolListPaths {
+  all: string;
+  kernel: string;
 }
 
 /** A regular file of the image, with its content or the host file to copy. */
@@ -131,15 +145,27 @@ function readIfPresent(path: string): Buffer | undefined {
 
 /** "/x/mods/lib/modules/6.1.0" to "depmod -b /x/mods 6.1.0". */
 function depmodCommand(directory: string): string {
-  const [, base, release] = /^(.*)\/lib\/modules\/([^/]+)$/.exec(directory) ?? [];
+  const [, base, release] = /^(.*?)(?:\/usr)?\/lib\/modules\/([^/]+)$/.exec(directory) ?? [];
   if (base === undefined || release === undefined) {
     return 'make modules_install in the kernel tree runs depmod, if it is installed (package kmod)';
   }
-  return base === '' || base === '/usr' ? `sudo depmod ${release}` : `depmod -b ${base} ${release}`;
+  return base === '' ? `sudo depmod ${release}` : `depmod -b ${base} ${release}`;
+}
+
+/**
+ * @param buildTree of the kernel; that of a distribution's is where the package of its headers is
+ */
+function symbolListsOf(directory: string, buildTree: string | undefined): SymbolListPaths {
+  const tree = buildTree ?? join(directory, 'build');
+  return { all: join(tree, 'Module.symvers'), kernel: join(tree, 'vmlinux.symvers') };
 }
 
 /** Chooses the modules of the layer. Cheap, and nothing of it is an error: see `missing`. */
-export function planModules(tree: ModuleTree, wanted: readonly string[]): ModulesPlan {
+export function planModules(
+  tree: ModuleTree,
+  wanted: readonly string[],
+  buildTree?: string,
+): ModulesPlan {
   const { release, directory, index } = tree;
   const { modules, builtin, missing } = chooseModules(index, wanted);
   const indexFiles = INDEX_FILES.map((name) => join(directory, name));
@@ -151,6 +177,7 @@ export function planModules(tree: ModuleTree, wanted: readonly string[]): Module
     builtin,
     missing,
     dependsOn: [...indexFiles, ...moduleFiles.flatMap(withLinkTarget)],
+    symbolLists: symbolListsOf(directory, buildTree),
   };
 }
 
@@ -165,11 +192,12 @@ function withLinkTarget(path: string): string[] {
 /**
  * Makes the content of the layer: each module uncompressed, whatever the guest's modprobe supports,
  * and an index of just these.
- * @throws UserError when a module cannot be read or decompressed
+ * @throws UserError when a module cannot be read or decompressed, or the kernel would refuse it
  */
 export async function buildModulesLayer(tree: ModuleTree, plan: ModulesPlan): Promise<LayerFile[]> {
   const root = `lib/modules/${plan.release}`;
   const modules = await readModules(plan);
+  refuseMisfits(plan, modules);
   const indexFiles = formatIndexFiles(tree.index, plan.modules, {
     alias: readIndexFile(plan.directory, 'modules.alias') ?? '',
     softdep: readIndexFile(plan.directory, 'modules.softdep') ?? '',
@@ -209,6 +237,42 @@ async function readModules(plan: ModulesPlan): Promise<Content[]> {
     const data = unpacked.get(file);
     return data === undefined ? { file, size: sizes[at] ?? 0 } : { data };
   });
+}
+
+/** What the kernel would refuse can only look like a fault of what is tested. */
+function refuseMisfits(plan: ModulesPlan, contents: readonly Content[]): void {
+  const { all, kernel } = plan.symbolLists;
+  const read = (path: string): string | undefined => readIfPresent(path)?.toString('latin1');
+  const opened: number[] = [];
+  try {
+    const modules = plan.modules.flatMap(({ name }, at) => {
+      const file = parseModuleFile(sourceOf(contents[at]!, opened));
+      return file === undefined ? [] : [{ name, ...file }];
+    });
+    const exported = exportedSymbols({ all: read(all), kernel: read(kernel) });
+    const misfits = findMisfits(modules, plan.release, exported);
+    if (misfits.length === 0) return;
+    throw new UserError(
+      `the kernel ${plan.release} would refuse modules of ${plan.directory}: they are of another build`,
+      {
+        problems: misfits,
+        hint: 'install those of this build: make modules && make modules_install',
+      },
+    );
+  } finally {
+    for (const fd of opened) closeSync(fd);
+  }
+}
+
+/** Of a file, only what is looked at is read. */
+function sourceOf(content: Content, opened: number[]): Buffer | ReadBytes {
+  if ('data' in content) return content.data;
+  const fd = openSync(content.file, 'r');
+  opened.push(fd);
+  return (offset, length) => {
+    const buffer = Buffer.allocUnsafe(Math.min(length, Math.max(0, content.size - offset)));
+    return buffer.subarray(0, readSync(fd, buffer, 0, buffer.length, offset));
+  };
 }
 
 type Compression = 'gz' | 'xz' | 'zst';
@@ -265,8 +329,9 @@ interface Decompressor {
 }
 
 const XZ: Decompressor = {
-  // `--force` makes it follow symbolic links.
-  argv: ['xz', '--decompress', '--force', '--'],
+  // `--force` makes it follow symbolic links. A group that the user may not give to a file is worth a warning to
+  // it, and would be a failure: it has written all that was packed.
+  argv: ['xz', '--decompress', '--force', '--no-warn', '--'],
   installHint: 'install xz: package xz-utils (Debian, Ubuntu) or xz (Fedora, openSUSE)',
 };
 

@@ -10,6 +10,9 @@ const MOST = 5;
 /** Milliseconds that one may take. */
 const PATIENCE = 60_000;
 
+/** By these the script knows which addr2line and readelf to call. */
+const BINUTILS_VARIABLES = ['CROSS_COMPILE', 'LLVM'];
+
 /**
  * Adds file and line to the addresses of splats by the kernel's own scripts/decode_stacktrace.sh, where
  * the tree has it and a vmlinux.
@@ -48,6 +51,7 @@ async function decode(
     const purpose = 'decoding a stack trace';
     const decoded = await runTool(['bash', ...argv], {
       ...{ purpose, input },
+      passes: BINUTILS_VARIABLES,
       timeout: PATIENCE,
       returns: 'stdout',
     });

@@ -35,6 +35,7 @@ export function judgeServer(server: EndedServer): Failure | undefined {
   const crash = splats.find(({ severity }) => severity === 'fatal');
   if (ending.kind === 'interrupted') return fail('interrupted', `interrupted by ${ending.signal}`);
   if (crash !== undefined) return fail('crash', `the kernel crashed: ${crash.title}`);
+  if (ending.kind === 'no-memory') return fail('error', ending.message, 'host');
   if (ending.kind === 'panicked') return fail('crash', `the kernel panicked: ${ending.message}`);
   if (gaveUp !== undefined) return fail('timeout', gaveUp);
   const [script] = failedAutoruns(record.events);

@@ -1,4 +1,5 @@
 import { constants } from 'node:os';
+import { refusedModule } from '../klog/rules/modules.ts';
 import { failedAutoruns, hintFor, judgeEnding } from '../vm/ending.ts';
 import type { GuestEvent } from '../vm/guest-events.ts';
 import type { SessionRecord } from '../vm/session.ts';
@@ -18,6 +19,8 @@ export interface RunFacts {
   /** What is wrong with the output as a list of tests: a missing plan, a test that never reported. */
   testProblems: readonly string[];
   splats: readonly RunSplat[];
+  /** Names of the kernel modules in the image. */
+  modules?: readonly string[];
   /** Files of the run that could not be written, with the reason. */
   unwritten: readonly string[];
 }
@@ -34,8 +37,9 @@ export interface Judgement {
 
 /** Who ended a VM that did not end by itself: somebody on the host, or a host that ran out of something. */
 export function blameFor({ record, splats }: Pick<RunFacts, 'record' | 'splats'>): Blame {
-  if (splats.some(({ severity }) => severity === 'fatal')) return 'guest';
   const { kind } = judgeEnding(record);
+  if (kind === 'no-memory') return 'host';
+  if (splats.some(({ severity }) => severity === 'fatal')) return 'guest';
   return kind === 'quit' || kind === 'lost' || kind === 'not-started' ? 'host' : 'guest';
 }
 
@@ -55,6 +59,21 @@ export const RUN_EXIT = {
  * missing takes it away, and what says the most about the cause comes first.
  */
 export function judgeRun(facts: RunFacts): Judgement {
+  const judgement = judgeAll(facts);
+  const refused = findRefusedModule(facts);
+  if (refused === undefined || !BLAMED_ON_MODULES.includes(judgement.verdict)) return judgement;
+  return verdictOf('error', `${refused}: it is of another build; then ${judgement.reason}`);
+}
+
+/** What a driver that is missing looks like. */
+const BLAMED_ON_MODULES: readonly Verdict[] = ['fail', 'timeout'];
+
+/** A module of the image that the kernel did not take. */
+function findRefusedModule({ splats, modules = [] }: RunFacts): string | undefined {
+  return splats.find((splat) => modules.includes(refusedModule(splat) ?? ''))?.title;
+}
+
+function judgeAll(facts: RunFacts): Judgement {
   return (
     judgeEnd(facts) ??
     judgeScripts(facts) ??
@@ -76,6 +95,7 @@ function judgeEnd({ record, limits, splats }: RunFacts): Judgement | undefined {
   if (ending.kind === 'interrupted') {
     return verdictOf('interrupted', `interrupted by ${ending.signal} ${during}`);
   }
+  if (ending.kind === 'no-memory') return verdictOf('error', ending.message);
   // Whoever waits for a kernel that is dead already waits for its crash.
   if (crash !== undefined && ending.kind !== 'powered-off') {
     return verdictOf('crash', `the kernel crashed ${during}: ${crash.title}`);

@@ -2,10 +2,21 @@ import { type ChildProcess, type StdioOptions, spawn } from 'node:child_process'
 import { once } from 'node:events';
 import { errorCode, UserError } from '../errors.ts';
 import { formatCommandLine } from './command-line.ts';
+import { type Environment, toolEnvironment } from './environment.ts';
 
 export interface ToolRun {
   cwd?: string;
-  env?: Record<string, string>;
+  /**
+   * What it has of the user's environment. 'listed' (the default): what `toolEnvironment` lets through, so that
+   * nothing else changes what it does; 'inherited': all of it, for a command of the user's own; 'none'.
+   */
+  environment?: 'listed' | 'inherited' | 'none' | undefined;
+  /** Names of variables of the user's that are let through besides where it is 'listed'. */
+  passes?: readonly string[];
+  /** Further variables. */
+  env?: Environment;
+  /** File mode creation mask; without it, that of the user. */
+  umask?: number;
   /** Called with each line of the tool's stdout and stderr as it comes. */
   onLine?: (line: string) => void;
   /**
@@ -33,17 +44,20 @@ export async function runTool(argv: readonly [string, ...string[]], run: ToolRun
   // Loaded only now: a cut from cache starts no program, and should not pay for this.
   const { execa } = await import('execa');
   const [file, ...args] = withParentDeathSignal(argv, 'TERM');
-  const subprocess = execa(file, args, {
-    all: true,
-    cwd: run.cwd ?? process.cwd(),
-    env: { LC_ALL: 'C.UTF-8', ...run.env },
-    ...(run.input === undefined ? { stdin: 'ignore' as const } : { input: run.input }),
-    // A group of its own can be ended as a whole.
-    detached: true,
-    reject: false,
-    maxBuffer: 64 * 1024 * 1024,
-    buffer: run.onLine === undefined,
-  });
+  const subprocess = withUmask(run.umask, () =>
+    execa(file, args, {
+      all: true,
+      cwd: run.cwd ?? process.cwd(),
+      env: { ...baseEnvironment(run), ...run.env },
+      extendEnv: false,
+      ...(run.input === undefined ? { stdin: 'ignore' as const } : { input: run.input }),
+      // A group of its own can be ended as a whole.
+      detached: true,
+      reject: false,
+      maxBuffer: 64 * 1024 * 1024,
+      buffer: run.onLine === undefined,
+    }),
+  );
   const end = (): void => endGroup(subprocess.pid);
   const tool = {
     end,
@@ -92,6 +106,25 @@ export async function runTool(argv: readonly [string, ...string[]], run: ToolRun
   });
 }
 
+/** A process has the mask that its parent has when it starts. */
+function withUmask<Started>(mask: number | undefined, start: () => Started): Started {
+  if (mask === undefined) return start();
+  const before = process.umask(mask);
+  try {
+    return start();
+  } finally {
+    process.umask(before);
+  }
+}
+
+function baseEnvironment({
+  environment,
+  passes,
+}: Pick<ToolRun, 'environment' | 'passes'>): Environment {
+  if (environment === 'none') return {};
+  return environment === 'inherited' ? process.env : toolEnvironment(process.env, passes);
+}
+
 /** How many lines are kept, at least, of a tool that is heard line by line: a build prints many. */
 const LAST_LINES = 2000;
 
@@ -122,8 +155,10 @@ function lastLines(text: string, count: number): string[] {
 
 export interface ToolStart {
   stdio: StdioOptions;
-  /** Besides what rapido itself has. */
-  env?: Record<string, string>;
+  /** As for `runTool`. */
+  environment?: ToolRun['environment'];
+  /** Further variables. */
+  env?: Environment;
   /** What it gets when rapido dies; undefined: nothing. */
   deathSignal: DeathSignal | undefined;
   /** In a session of its own: a Ctrl-C at the terminal does not reach it. */
@@ -133,11 +168,15 @@ export interface ToolStart {
 /** Starts a program and leaves it to the caller to talk to it and to wait for its end. */
 export function startTool(
   argv: readonly [string, ...string[]],
-  { stdio, env, deathSignal, detached }: ToolStart,
+  { stdio, environment, env, deathSignal, detached }: ToolStart,
 ): ChildProcess {
   const [file, ...args] =
     deathSignal === undefined ? argv : withParentDeathSignal(argv, deathSignal);
-  return spawn(file, args, { stdio, detached, env: { ...process.env, ...env } });
+  return spawn(file, args, {
+    stdio,
+    detached,
+    env: { ...baseEnvironment({ environment }), ...env },
+  });
 }
 
 type DeathSignal = 'TERM' | 'KILL';

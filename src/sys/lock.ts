@@ -3,6 +3,7 @@ import { once } from 'node:events';
 import { mkdirSync } from 'node:fs';
 import { dirname } from 'node:path';
 import { UserError } from '../errors.ts';
+import { toolEnvironment } from './environment.ts';
 
 /**
  * Runs `work` while this process alone holds `path`, waiting for its turn.
@@ -15,6 +16,7 @@ export async function withLock<T>(path: string, work: () => T | Promise<T>): Pro
   mkdirSync(dirname(path), { recursive: true, mode: 0o700 });
   const holder = spawn('flock', ['--exclusive', path, 'cat'], {
     stdio: ['pipe', 'pipe', 'inherit'],
+    env: toolEnvironment(process.env),
   });
   const ended = new Promise<never>((_, reject) => {
     holder.once('error', (cause) =>

@@ -1,4 +1,5 @@
 import { spawnSync } from 'node:child_process';
+import { toolEnvironment } from './environment.ts';
 
 /**
  * The terminal on stdin shows what is written to it as it is: a line feed alone does not return the carriage
@@ -13,13 +14,15 @@ export function stopOutputProcessing(): void {
  * terminal into raw mode and, if it is killed, leaves it so.
  */
 export function saveTerminal(): () => void {
+  const env = toolEnvironment(process.env);
   const saved = spawnSync('stty', ['--save'], {
     stdio: ['inherit', 'pipe', 'ignore'],
     encoding: 'utf8',
+    env,
   });
   const mode = saved.stdout?.trim();
   if (saved.status !== 0 || !mode) return () => {};
   return () => {
-    spawnSync('stty', [mode], { stdio: ['inherit', 'ignore', 'ignore'] });
+    spawnSync('stty', [mode], { stdio: ['inherit', 'ignore', 'ignore'], env });
   };
 }

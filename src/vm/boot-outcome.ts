@@ -80,6 +80,8 @@ function describeEnding(ending: VmEnding, qemuSaid: string): string[] {
       return ['the VM reset without shutting down: a triple fault, or a reboot around rapido'];
     case 'interrupted':
       return [`interrupted by ${ending.signal}; the VM was ended`];
+    case 'no-memory':
+      return [ending.message];
     case 'not-started':
       return [
         'QEMU did not start the VM',

@@ -1,5 +1,6 @@
 import type { EndingSignal } from '../sys/signals.ts';
 import type { GuestEvent } from './guest-events.ts';
+import { describeShortage, type VmMemory } from './memory-shortage.ts';
 
 /** What is known of a VM that is gone. */
 export interface VmRecord {
@@ -12,6 +13,8 @@ export interface VmRecord {
   events: readonly GuestEvent[];
   /** The end of the serial console. */
   consoleTail: string;
+  /** undefined: not known. */
+  memory?: VmMemory | undefined;
   /** Whether rapido itself ended it, because it got this signal. */
   interruptedBy: EndingSignal | undefined;
 }
@@ -25,6 +28,8 @@ export type VmEnding =
   /** Without a word: a triple fault, or a reboot that went around rapido's init. */
   | { kind: 'reset' }
   | { kind: 'interrupted'; signal: EndingSignal }
+  /** It lacked memory before its init ran, whatever came of that. */
+  | { kind: 'no-memory'; message: string }
   /** QEMU said why on stderr. */
   | { kind: 'not-started' }
   | { kind: 'lost'; reason: string };
@@ -36,6 +41,8 @@ export function judgeEnding(record: VmRecord): VmEnding {
   if (record.interruptedBy !== undefined) {
     return { kind: 'interrupted', signal: record.interruptedBy };
   }
+  const shortage = findShortage(record);
+  if (shortage !== undefined) return { kind: 'no-memory', message: shortage };
   if ('signal' in record.exit) {
     return { kind: 'lost', reason: `QEMU was killed by ${record.exit.signal}` };
   }
@@ -59,6 +66,13 @@ export function judgeEnding(record: VmRecord): VmEnding {
     default:
       return { kind: 'lost', reason: `QEMU ended: ${record.shutdown}` };
   }
+}
+
+function findShortage(record: VmRecord): string | undefined {
+  const { events, memory, qemuSaid, consoleTail, shutdown } = record;
+  if (events.length > 0) return undefined;
+  const isReset = shutdown === 'guest-reset' || shutdown === 'guest-panic';
+  return describeShortage({ memory, qemuSaid, consoleTail, isReset });
 }
 
 function judgeReset(record: VmRecord): VmEnding {

@@ -21,6 +21,8 @@ export interface VmPlan {
   cpus: number;
   /** Bytes. */
   memory: number;
+  /** Bytes of memory that unpacking the image takes: of those, if the user does not want less. */
+  memoryToUnpack: number;
   kernel: string;
   initramfs: string;
   /** Where the serial console leads: to the terminal that QEMU has, or to rapido. */
@@ -74,6 +76,7 @@ export interface VmRequest {
   cpus: number;
   /** Bytes. */
   memory: number;
+  memoryToUnpack: number;
   kernel: string;
   initramfs: string;
   consoleLog: string;
@@ -121,6 +124,7 @@ export function planVm(request: VmRequest): VmPlan {
     cpu: request.cpu ?? (accelerator.kind === 'kvm' ? 'host' : 'max'),
     cpus: request.cpus,
     memory: request.memory,
+    memoryToUnpack: request.memoryToUnpack,
     kernel: request.kernel,
     initramfs: request.initramfs,
     console: request.detached || request.session !== undefined ? 'rapido' : 'terminal',

@@ -38,6 +38,8 @@ export function startQemu(plan: VmPlan, onWords: (text: string) => void): QemuPr
   ];
   const qemu = startTool(qemuCommandLine(plan), {
     stdio,
+    // Its arguments may be the user's own: displays, sound and proxies are told by variables.
+    environment: 'inherited',
     // QEMU gives back the terminal on SIGTERM, but not when it is killed.
     deathSignal: hasTerminal && plan.interactive ? 'TERM' : 'KILL',
     detached: !hasTerminal,

@@ -6,6 +6,7 @@ import { saveTerminal } from '../sys/terminal-mode.ts';
 import type { VmRecord } from './ending.ts';
 import type { GuestEvent } from './guest-events.ts';
 import { type LiveVm, openLiveVm } from './live-vm.ts';
+import { memoryOf } from './memory-shortage.ts';
 import type { VmPlan } from './plan.ts';
 import { keepPreviousLog, listenToSignals, startQemu } from './qemu-process.ts';
 
@@ -45,6 +46,7 @@ export async function runVm(plan: VmPlan, watch: VmWatch): Promise<VmRecord> {
     await Promise.all([qemu.qmp.closed, vm.control.closed, console]);
     return {
       exit,
+      memory: memoryOf(plan),
       qemuSaid: await qemu.said,
       shutdown: qemu.qmp.shutdown(),
       events: vm.events,

@@ -3,6 +3,7 @@ import { errorCode } from '../errors.ts';
 import { type ControlChannel, openControlChannel } from './control-channel.ts';
 import type { VmRecord } from './ending.ts';
 import type { GuestEvent } from './guest-events.ts';
+import { memoryOf } from './memory-shortage.ts';
 import type { VmPlan } from './plan.ts';
 import { type QemuProcess, startQemu } from './qemu-process.ts';
 import { createEnder } from './session-ender.ts';
@@ -65,6 +66,7 @@ export async function runSession(plan: VmPlan, watch: SessionWatch): Promise<Ses
     });
     return {
       exit,
+      memory: memoryOf(plan),
       qemuSaid: await qemu.said,
       shutdown: qemu.qmp.shutdown(),
       events,

@@ -1,6 +1,6 @@
 import { gzipSync } from 'node:zlib';
 import { expect, test } from 'vitest';
-import { readPayload } from '../../src/bzimage/bzimage.ts';
+import { readImageRelease, readPayload } from '../../src/bzimage/bzimage.ts';
 import { type MadeUpBzImage, makeBzImage } from '../support/bzimage.ts';
 
 const kernel = Buffer.from('a kernel, unpacked');
@@ -55,4 +55,25 @@ test.each<[string, Buffer]>([
   ['one without a payload', makeBzImage({ payload: Buffer.alloc(0) } satisfies MadeUpBzImage)],
 ])('finds nothing in %s', (_, image) => {
   expect(payloadOf(image)).toBeUndefined();
+});
+
+function releaseOf(image: Buffer) {
+  return readImageRelease((offset, length) => image.subarray(offset, offset + length));
+}
+
+test.each([
+  ['6.18.0-rc3+ (me@here) #7 SMP PREEMPT_DYNAMIC Sat Nov 28 2026', '6.18.0-rc3+'],
+  ['6.1.0-56-amd64', '6.1.0-56-amd64'],
+  ['', undefined],
+  [undefined, undefined],
+])('the release in %j is %j', (version, release) => {
+  const payload = Buffer.from('\x7fELF', 'latin1');
+  expect(releaseOf(makeBzImage({ payload, ...(version !== undefined && { version }) }))).toBe(
+    release,
+  );
+});
+
+test('what is no bzImage has no release', () => {
+  expect(releaseOf(Buffer.alloc(0))).toBeUndefined();
+  expect(releaseOf(Buffer.alloc(4096, 'x'))).toBeUndefined();
 });

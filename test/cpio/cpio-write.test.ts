@@ -31,6 +31,27 @@ const FILE = constants.S_IFREG;
 const inTempDir = useTempDir();
 const pack = (entries: Iterable<CpioEntry>) => packTo(inTempDir('out.cpio'), entries);
 
+describe('what an archive takes in memory', () => {
+  it.each([
+    [0, 1],
+    [1, 1],
+    [4096, 1],
+    [4097, 2],
+    [1_000_000, 245],
+  ])('a file of %i bytes: %i pages', (size, pages) => {
+    const entries = [{ path: 'file', mode: 0o100644, data: Buffer.alloc(size) }];
+    expect(writeArchive(inTempDir('out.cpio'), entries).unpacked).toBe(pages * 4096);
+  });
+
+  it('a page for each directory and link, too: a tmpfs has as many inodes as pages', () => {
+    const entries = [
+      { path: 'directory', mode: 0o040755 },
+      { path: 'link', mode: 0o120777, target: 'directory' },
+    ];
+    expect(writeArchive(inTempDir('out.cpio'), entries).unpacked).toBe(2 * 4096);
+  });
+});
+
 describe('an archive', () => {
   it('is these bytes', () => {
     const archive = pack([
@@ -53,7 +74,11 @@ describe('an archive', () => {
   });
 
   it('without entries is a trailer, padded to 512 bytes', () => {
-    expect(writeArchive(inTempDir('out.cpio'), [])).toEqual({ bytes: 512, entries: 0 });
+    expect(writeArchive(inTempDir('out.cpio'), [])).toEqual({
+      bytes: 512,
+      entries: 0,
+      unpacked: 0,
+    });
     expect(showArchive(pack([]))).toMatchInlineSnapshot(
       `"07070100000000000000000000000000000000000000010000000000000000000000000000000000000000000000000000000B00000000TRAILER!!!␀×392"`,
     );
@@ -65,7 +90,11 @@ describe('an archive', () => {
       { path: 'd', mode: 0o40755 },
     ];
     const written = writeArchive(inTempDir('out.cpio'), entries);
-    expect(written).toEqual({ bytes: statSync(inTempDir('out.cpio')).size, entries: 4 });
+    expect(written).toEqual({
+      bytes: statSync(inTempDir('out.cpio')).size,
+      entries: 4,
+      unpacked: 2 * 4096,
+    });
     expect(written.bytes).toBe(1536);
   });
 

@@ -1,9 +1,11 @@
 import { execFileSync } from 'node:child_process';
 import { mkdirSync, renameSync } from 'node:fs';
 import { join } from 'node:path';
-import { beforeEach, expect, test } from 'vitest';
+import { afterEach, beforeEach, expect, test, vi } from 'vitest';
 import { describeSource } from '../../src/host/git-describe.ts';
 import { makeTemporaryDirectory, writeFiles } from '../support/temporary-directory.ts';
+
+afterEach(() => vi.unstubAllEnvs());
 
 let tree: string;
 beforeEach(() => {
@@ -67,4 +69,11 @@ test('a tree that merely lies in a repository of something else has no version o
   const linux = join(tree, 'linux-6.18');
   mkdirSync(linux);
   expect(await describeSource(linux)).toBeUndefined();
+});
+
+test('a repository that the environment names, as in a hook of git, is another', async () => {
+  commit();
+  git('tag', 'v6.18');
+  vi.stubEnv('GIT_DIR', join(makeTemporaryDirectory(), 'other.git'));
+  expect(await describeSource(tree)).toBe('v6.18');
 });

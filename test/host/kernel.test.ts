@@ -1,4 +1,4 @@
-import { chmodSync, mkdirSync } from 'node:fs';
+import { chmodSync, mkdirSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import fc from 'fast-check';
 import { beforeEach, describe, expect, test } from 'vitest';
@@ -10,6 +10,7 @@ import {
   type KernelChoice,
   type KernelSearch,
 } from '../../src/host/kernel.ts';
+import { makeBzImage } from '../support/bzimage.ts';
 import { complaintOf } from '../support/complaint.ts';
 import { makeTemporaryDirectory, writeFiles } from '../support/temporary-directory.ts';
 import { compileScript, ORDINARY_USER, runScript } from '../support/typescript-process.ts';
@@ -96,6 +97,41 @@ describe('KERNEL_SRC', () => {
     });
   });
 
+  test('modules that the host has for such a release are told apart from its own', () => {
+    makeTree();
+    make({ 'lib/modules/6.10.0-rc1+/': '' });
+    expect(found({ KERNEL_SRC: 'linux' })).toMatchObject({
+      modules: 'ROOT/lib/modules/6.10.0-rc1+',
+      hasForeignModules: true,
+    });
+    make({ 'linux/mods/lib/modules/6.10.0-rc1+/': '' });
+    expect(found({ KERNEL_SRC: 'linux' })).not.toHaveProperty('hasForeignModules');
+  });
+
+  test.each(['lib/modules', 'usr/lib/modules'])('its modules may be in mods/%s', (where) => {
+    makeTree({ [`mods/${where}/6.10.0-rc1+/`]: '' });
+    make({ [`elsewhere/${where}/6.10.0-rc1+/`]: '' });
+    expect(found({ KERNEL_SRC: 'linux' })).toMatchObject({
+      modules: `ROOT/linux/mods/${where}/6.10.0-rc1+`,
+    });
+    expect(found({ KERNEL_SRC: 'linux', KERNEL_INSTALL_MOD_PATH: 'elsewhere' })).toMatchObject({
+      modules: `ROOT/elsewhere/${where}/6.10.0-rc1+`,
+    });
+  });
+
+  test('refused: an image that is of another release than the tree', async () => {
+    makeTree({ 'mods/lib/modules/6.10.0-rc1+/': '' });
+    const image = at('linux/arch/x86/boot/bzImage');
+    const payload = Buffer.from('\x7fELF', 'latin1');
+    writeFileSync(image, makeBzImage({ payload, version: '6.10.0-rc1+ (me@here) #1 SMP' }));
+    expect(found({ KERNEL_SRC: 'linux' })).toMatchObject({ release: '6.10.0-rc1+' });
+    writeFileSync(image, makeBzImage({ payload, version: '6.9.0 (me@here) #1 SMP' }));
+    expect(await refused({ KERNEL_SRC: 'linux' })).toMatchInlineSnapshot(`
+      "rapido: error: KERNEL_SRC: ROOT/linux/arch/x86/boot/bzImage is Linux 6.9.0, and not 6.10.0-rc1+
+        hint: make -C ROOT/linux -j$(nproc)"
+    `);
+  });
+
   test('KERNEL_INSTALL_MOD_PATH alone is where its modules are, if it is set', async () => {
     makeTree({ 'mods/lib/modules/6.10.0-rc1+/': '' });
     make({ 'elsewhere/lib/modules/6.10.0-rc1+/': '', 'empty/': '' });
@@ -107,6 +143,7 @@ describe('KERNEL_SRC', () => {
     ).toMatchInlineSnapshot(`
       "rapido: error: the modules of the kernel in ROOT/linux (6.10.0-rc1+) are not installed
         - looked for ROOT/empty/lib/modules/6.10.0-rc1+
+        - looked for ROOT/empty/usr/lib/modules/6.10.0-rc1+
         hint: make -C ROOT/linux INSTALL_MOD_PATH=ROOT/empty modules_install"
     `);
   });
@@ -175,6 +212,7 @@ describe('KERNEL_SRC', () => {
     expect(await refused({ KERNEL_SRC: 'linux' })).toMatchInlineSnapshot(`
       "rapido: error: the modules of the kernel in ROOT/linux (6.10.0-rc1+) are not installed
         - looked for ROOT/linux/mods/lib/modules/6.10.0-rc1+
+        - looked for ROOT/linux/mods/usr/lib/modules/6.10.0-rc1+
         - looked for ROOT/lib/modules/6.10.0-rc1+
         - looked for ROOT/usr/lib/modules/6.10.0-rc1+
         hint: make -C ROOT/linux INSTALL_MOD_PATH=./mods modules_install"
@@ -186,6 +224,7 @@ describe('KERNEL_SRC', () => {
     expect(await refused({ KERNEL_SRC: 'linux' })).toMatchInlineSnapshot(`
       "rapido: error: ROOT/linux/mods has modules of 6.10.0-rc1-dirty, 6.9.0, but the kernel in ROOT/linux is 6.10.0-rc1+
         - looked for ROOT/linux/mods/lib/modules/6.10.0-rc1+
+        - looked for ROOT/linux/mods/usr/lib/modules/6.10.0-rc1+
         - looked for ROOT/lib/modules/6.10.0-rc1+
         - looked for ROOT/usr/lib/modules/6.10.0-rc1+
         hint: make -C ROOT/linux INSTALL_MOD_PATH=./mods modules_install"
@@ -257,7 +296,7 @@ describe('KERNEL_RELEASE', () => {
     });
     expect(await refused({ ...choice, KERNEL_RELEASE: '6.1.0' })).toMatchInlineSnapshot(`
       "rapido: error: KERNEL_RELEASE: the kernel 6.1.0 cannot be booted
-        - no ROOT/mods/lib/modules/6.1.0
+        - no ROOT/mods/lib/modules/6.1.0, no ROOT/mods/usr/lib/modules/6.1.0
         hint: these can: 6.2.0"
     `);
   });

@@ -26,11 +26,12 @@ describe('the dracut command line', () => {
         brought: [],
         install: ['/bin/cat', '/bin/ls'],
         extraArguments: ['--debug'],
+        environment: {},
       },
-      { temporary: '/s/tmp', emptyConfDirectory: '/s/conf', log: '/s/log', output: '/s/out' },
+      { temporary: '/s/tmp', confDirectory: 'conf', log: '/s/log', output: '/s/out' },
     );
     expect(argv.join(' ')).toMatchInlineSnapshot(
-      `"/usr/bin/dracut --force --no-kernel --no-hostonly --no-hostonly-cmdline --no-compress --no-early-microcode --nostrip --nohardlink --conf /dev/null --confdir /s/conf --tmpdir /s/tmp --loginstall /s/log --modules bash base --install /bin/cat /bin/ls --debug /s/out"`,
+      `"/usr/bin/dracut --force --no-kernel --no-hostonly --no-hostonly-cmdline --no-compress --no-early-microcode --nostrip --nohardlink --conf /dev/null --confdir conf --tmpdir /s/tmp --loginstall /s/log --stdlog 4 --modules bash base --install /bin/cat /bin/ls --debug /s/out"`,
     );
   });
 

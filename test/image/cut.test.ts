@@ -19,6 +19,7 @@ import { dirname, join } from 'node:path';
 import { setTimeout as sleep } from 'node:timers/promises';
 import { describe, expect, it, onTestFinished, type TestContext } from 'vitest';
 import { readCpio, readCpioData } from '../../src/cpio/read.ts';
+import { parseModuleFile } from '../../src/kmod/module-file.ts';
 import { CHANNEL_MODULES, hostKernel, makeKernelTree } from '../support/kernel-tree.ts';
 import { ORDINARY_USER } from '../support/typescript-process.ts';
 import { CHECKOUT, createWorkspace, RAPIDO, run, type Workspace } from '../support/workspace.ts';
@@ -91,6 +92,14 @@ const dracutCalls = (home: Workspace): number => {
 /** Names of the files in an image, later layers included. */
 function listImage(path: string): string[] {
   return Array.from(readCpio(readFileSync(path)), (member) => member.path.toString());
+}
+
+/** The same with type and permissions. */
+function listModes(path: string): { path: string; mode: string }[] {
+  return Array.from(readCpio(readFileSync(path)), (member) => ({
+    path: member.path.toString(),
+    mode: member.mode.toString(8),
+  })).sort((a, b) => (a.path < b.path ? -1 : 1));
 }
 
 /** Does something while rapido's cache directory is a file system of that size. */
@@ -194,6 +203,74 @@ describe.skipIf(hostKernel() === undefined)('rapido cut', () => {
     } finally {
       rmSync(plain, { force: true });
     }
+  });
+
+  it('has nothing of the environment, the mask and the directory of who cuts it', async () => {
+    const home = createSmall();
+    const trap = home.write('trap.sh', 'exit 66\n');
+    const hostile = {
+      ...{ DRACUT_LDD: 'false', DRACUT_INSTALL: '/bin/true' },
+      ...{ dracutbasedir: home.directory, dracutsysrootdir: home.directory, libdirs: '/nowhere' },
+      ...{ BASH_ENV: trap, ENV: trap, BASH_XTRACEFD: '10', SHELLOPTS: 'xtrace', PS4: '' },
+      ...{ POSIXLY_CORRECT: '1', TMPDIR: '/tmp', SYSTEMCTL: 'false', hostonly: '-h' },
+    };
+    const umask = process.umask(0o077);
+    const running = home.rapido(['--conf', join(home.directory, 'rapido.conf'), 'cut', 'small'], {
+      env: hostile,
+      cwd: join(home.directory, 'tree'),
+    });
+    process.umask(umask);
+    const result = await running;
+    expect(result).toMatchObject({ status: 0 });
+    const hostileImage = listModes(join(home.images, 'small.img'));
+    expect(hostileImage.map(({ path }) => path)).toContainEqual(
+      expect.stringMatching(/\/libc\.so\.6$/),
+    );
+    expect((await home.cut()).sort()).toEqual([
+      'modules: reused',
+      'trees: reused',
+      'userspace: reused',
+    ]);
+    await home.cut('--rebuild');
+    expect(listModes(join(home.images, 'small.img'))).toEqual(hostileImage);
+  }, 120_000);
+
+  it("has nothing of the host's configuration of dracut", async () => {
+    const home = createSmall();
+    const source = mkdtempSync('/tmp/rapido-dracut-');
+    onTestFinished(() => rmSync(source, { recursive: true, force: true }));
+    cpSync('/usr/lib/dracut', source, { recursive: true });
+    copyFileSync('/usr/bin/dracut', join(source, 'dracut.sh'));
+    const foreign = home.write('foreign', 'foreign');
+    const directory = join(source, 'dracut.conf.d');
+    mkdirSync(directory, { recursive: true });
+    writeFileSync(join(directory, '50-foreign.conf'), `echo read >> '${foreign}'\nexit 66\n`);
+    writeFileSync(join(directory, 'with a blank.conf'), 'exit 66\n');
+    const result = await home.rapido(['cut', 'small'], { env: { DRACUT_SRC: source } });
+    expect(result).toMatchObject({ status: 0 });
+    expect(readFileSync(foreign, 'utf8')).toBe('foreign');
+  }, 120_000);
+
+  it('has the files that its programs read, as the host has them', async (context) => {
+    if (!existsSync('/etc/mke2fs.conf')) context.skip('this host has no /etc/mke2fs.conf');
+    const home = createSmall();
+    await home.cut('-i', 'mkfs.ext4');
+    const image = readFileSync(join(home.images, 'small.img'));
+    const contentOf = (path: string): string[] =>
+      Array.from(readCpio(image))
+        .filter((member) => member.path.toString() === path)
+        .map((member) => readCpioData(image, member).toString());
+    expect(contentOf('etc/mke2fs.conf')).toEqual([readFileSync('/etc/mke2fs.conf', 'utf8')]);
+    // What the user includes takes its place.
+    const own = home.write('own.conf', '[defaults]\n');
+    await home.cut('-i', 'mkfs.ext4', '--include', `${own}:/etc/mke2fs.conf`);
+    const again = readFileSync(join(home.images, 'small.img'));
+    const last = Array.from(readCpio(again)).filter(
+      (member) => member.path.toString() === 'etc/mke2fs.conf',
+    );
+    expect(last.map((member) => readCpioData(again, member).toString()).at(-1)).toBe(
+      '[defaults]\n',
+    );
   });
 
   it('changes the overlay alone for -x, and keeps the layers', async () => {
@@ -390,6 +467,79 @@ describe.skipIf(hostKernel() === undefined)('rapido cut', () => {
     const boot = await home.rapido(['boot', '--dry-run']);
     expect(boot.stderr).toMatch(/zram\.ko changed since this image was cut: rapido cut small/);
   });
+
+  it('is known by boot to be older than scripts, programs and trees that it was made of', async () => {
+    const home = createSmall();
+    const script = home.write('script.sh', 'echo one\n');
+    const directory = mkdtempSync('/tmp/rapido-tool-');
+    onTestFinished(() => rmSync(directory, { recursive: true, force: true }));
+    const tool = join(directory, 'tool');
+    copyFileSync('/bin/cat', tool);
+    chmodSync(tool, 0o755);
+    await home.cut('-i', tool, '-f', script);
+    const warnings = async (): Promise<string[]> => {
+      await sleep(50);
+      const { status, stderr } = await home.rapido(['boot', 'small', '--dry-run']);
+      expect(status).toBe(0);
+      return stderr
+        .replaceAll(home.directory, '~')
+        .split('\n')
+        .filter((line) => line.startsWith('warning:'));
+    };
+    expect(await warnings()).toEqual([]);
+    // The same content once more is no change of a script.
+    writeFileSync(script, 'echo one\n');
+    expect(await warnings()).toEqual([]);
+
+    writeFileSync(script, 'echo two\n');
+    copyFileSync('/bin/ls', tool);
+    home.write('tree/a.txt', 'changed');
+    const since = 'changed since this image was cut: rapido cut small';
+    expect(await warnings()).toEqual([
+      `warning: ~/script.sh ${since}`,
+      `warning: ${tool} ${since}`,
+      `warning: what is in ~/tree ${since}`,
+    ]);
+    await home.cut('-i', tool, '-f', script);
+    expect(await warnings()).toEqual([]);
+  }, 120_000);
+
+  it('refuses modules that the kernel would refuse, also when only the kernel was built again', async () => {
+    const home = createSmall();
+    const tree = join(home.directory, 'linux');
+    const modules = join(tree, 'mods/lib/modules');
+    const files = readdirSync(modules, { recursive: true, encoding: 'utf8' })
+      .filter((name) => name.endsWith('.ko'))
+      .map((name) => join(modules, name));
+    const needsOf = (file: string): string[] =>
+      parseModuleFile(readFileSync(file))?.readSymbols().needs ?? [];
+    const zram = files.find((file) => file.endsWith('/zram.ko')) ?? '';
+    const others = files.filter((file) => file !== zram).flatMap(needsOf);
+    const symbol = needsOf(zram).find((name) => !others.includes(name)) ?? '';
+    const needs = files.flatMap(needsOf);
+    const list = (names: readonly string[]): string =>
+      names.map((name) => `0x1\t${name}\tvmlinux\tEXPORT_SYMBOL\t\n`).join('');
+    home.write('linux/Module.symvers', list(needs));
+    await home.cut();
+    expect((await home.cut()).filter((line) => !line.endsWith('reused'))).toEqual([]);
+
+    home.write('linux/Module.symvers', list(needs.filter((name) => name !== symbol)));
+    const unknown = await home.rapido(['run', 'small', '--bisect', '--', 'true']);
+    expect(unknown.status).toBe(125);
+    expect(unknown.stderr).toContain('they are of another build');
+    expect(unknown.stderr).toContain(`- zram: the kernel exports no ${symbol}\n`);
+    expect(unknown.stderr).toContain('make modules && make modules_install');
+
+    home.write('linux/Module.symvers', list(needs));
+    const content = readFileSync(zram, 'latin1');
+    const other = content
+      .replace(/vermagic=\d+/, 'vermagic=9')
+      .replace(' modversions ', ' xxxversions ');
+    writeFileSync(zram, other, 'latin1');
+    const wrong = await home.rapido(['run', 'small', '--bisect', '--', 'true']);
+    expect(wrong.status).toBe(125);
+    expect(wrong.stderr).toMatch(/- zram: it was built for Linux 9\.\S+, not for \d/);
+  }, 120_000);
 
   it('refuses an output that is a directory, or in one that does not exist', async () => {
     const home = createSmall();

@@ -16,7 +16,7 @@ const recipe = (content: string, ingredients = 'some'): LayerRecipe<{ stale?: st
   findChange: ({ record }) => record.stale,
   make: (path) => {
     writeFileSync(path, content);
-    return {};
+    return { record: {}, unpacked: 4096 };
   },
 });
 
@@ -36,6 +36,7 @@ describe('obtainLayer', () => {
     const second = await obtainLayer(directory, recipe('two'), false);
     expect(second.madeBecause).toBeUndefined();
     expect(second.id).toBe(first.id);
+    expect([first.unpacked, second.unpacked]).toEqual([4096, 4096]);
     expect(read(second)).toBe('one');
   });
 
@@ -45,7 +46,7 @@ describe('obtainLayer', () => {
       ...recipe('one'),
       make: (path: string) => {
         writeFileSync(path, '1');
-        return { stale: 'it is old' };
+        return { record: { stale: 'it is old' }, unpacked: 4096 };
       },
     };
     read(await obtainLayer(directory, stale, false));

@@ -58,6 +58,22 @@ test.each([
     'error filesystem: VFS: Busy inodes after unmount',
   ],
   [
+    'xfs: Unknown symbol libcrc32c_crc (err -2)',
+    'note module: module xfs refused: unknown symbols',
+  ],
+  [
+    'dm_mod: disagrees about version of symbol module_layout',
+    'note module: module dm_mod refused: other versions of symbols',
+  ],
+  [
+    "dummy: version magic '6.17.0 SMP mod_unload ' should be '6.18.0 SMP preempt mod_unload '",
+    'note module: module dummy refused: version magic of another kernel',
+  ],
+  [
+    "module dummy: .gnu.linkonce.this_module section size must match the kernel's built struct module size at run time",
+    'note module: module dummy refused: built for another kernel',
+  ],
+  [
     'Initramfs unpacking failed: invalid magic at start of compressed archive',
     'error boot: initramfs unpacking failed: invalid magic at start of compressed archive',
   ],

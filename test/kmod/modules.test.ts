@@ -1,5 +1,7 @@
 import { execFileSync } from 'node:child_process';
 import {
+  chmodSync,
+  chownSync,
   copyFileSync,
   mkdirSync,
   readFileSync,
@@ -20,6 +22,7 @@ import {
   readModuleTree,
 } from '../../src/kmod/modules.ts';
 import { packedSuffix, readModuleFile } from '../support/module-file.ts';
+import { withoutRoot } from '../support/ordinary-user.ts';
 import {
   contentOf,
   depmod,
@@ -167,6 +170,9 @@ async function cut(wanted: readonly string[], directory = host.directory) {
   return { plan, files, root };
 }
 
+/** Of nobody here. */
+const FOREIGN_GROUP = 54321;
+
 describe.skipIf(!withKmod)('a tree with compressed modules', () => {
   test.for([
     ['xz', 'xz'],
@@ -190,6 +196,30 @@ describe.skipIf(!withKmod)('a tree with compressed modules', () => {
           modprobe('/', host.release, '--show-depends', name),
         );
       }
+    },
+  );
+
+  test.for([
+    ['xz', 'xz'],
+    ['zst', 'zstd'],
+    ['gz', 'gzip'],
+  ] as const)(
+    '.ko.%s of root and of a group that the user is not in, read-only for all, are no obstacle',
+    async ([suffix, program], { skip }) => {
+      skip(!hasProgram(program), `${program} is not installed`);
+      const { directory, plain: packed } = compressedTree(suffix, program);
+      for (const { path } of packed.modules) {
+        const file = `${join(directory, path)}.${suffix}`;
+        chmodSync(file, 0o444);
+        if (process.getuid?.() === 0) chownSync(file, 0, FOREIGN_GROUP);
+      }
+      chmodSync(join(directory, '../../..'), 0o755);
+      const tree = readModuleTree(directory);
+      const plan = planModules(tree, ['xfs']);
+      const files = await withoutRoot(() => buildModulesLayer(tree, plan));
+      const xfs = files.find(({ path }) => path.endsWith('/xfs.ko'))!;
+      const original = readFileSync(join(host.directory, 'kernel/fs/xfs/xfs.ko'));
+      expect(contentOf(xfs).equals(original)).toBe(true);
     },
   );
 

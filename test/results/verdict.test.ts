@@ -1,7 +1,14 @@
 import fc from 'fast-check';
 import { describe, expect, test } from 'vitest';
+import { bisectStatus } from '../../src/results/bisect.ts';
 import type { RunSplat, TestResult } from '../../src/results/run-result.ts';
-import { judgeRun, nameOfScript, RUN_EXIT, type RunFacts } from '../../src/results/verdict.ts';
+import {
+  blameFor,
+  judgeRun,
+  nameOfScript,
+  RUN_EXIT,
+  type RunFacts,
+} from '../../src/results/verdict.ts';
 import type { GuestEvent } from '../../src/vm/guest-events.ts';
 import type { SessionRecord } from '../../src/vm/session.ts';
 import { aSplat, tests } from './a-result.ts';
@@ -656,5 +663,41 @@ describe('over any run', () => {
       }),
       { numRuns: 2000 },
     );
+  });
+});
+
+describe('a module of the image that the kernel refused', () => {
+  const REFUSED = aSplat({
+    kind: 'module',
+    severity: 'note',
+    title: 'module xfs refused: unknown symbols',
+  });
+  const failing = { events: [INIT, START, FAILED, POWER_OFF] };
+  const judge = (record: Partial<SessionRecord>, modules: string[]) => {
+    const facts = makeFacts(record, { splats: [REFUSED], modules });
+    const judgement = judgeRun(facts);
+    return { ...judgement, bisect: bisectStatus(judgement, blameFor(facts)) };
+  };
+
+  test('takes the blame for what fails then: nothing is learnt of the commit', () => {
+    expect(judge(failing, ['xfs'])).toEqual({
+      verdict: 'error',
+      status: 125,
+      reason:
+        'module xfs refused: unknown symbols: it is of another build; then autorun script mkfs.sh failed with status 3',
+      bisect: 125,
+    });
+    const waits = { timedOut: 'boot', shutdown: 'host-qmp-quit', events: [] } as const;
+    expect(judge(waits, ['xfs'])).toMatchObject({ verdict: 'error', bisect: 125 });
+  });
+
+  test('does not where all went well, or the kernel crashed', () => {
+    expect(judge({}, ['xfs'])).toMatchObject({ verdict: 'pass', bisect: 0 });
+    const crash = { shutdown: 'guest-reset', consoleTail: PANIC, events: [INIT] };
+    expect(judge(crash, ['xfs'])).toMatchObject({ verdict: 'crash', bisect: 1 });
+  });
+
+  test('does not where a test brought the module', () => {
+    expect(judge(failing, ['zram'])).toMatchObject({ verdict: 'fail', bisect: 1 });
   });
 });

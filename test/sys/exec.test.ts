@@ -35,16 +35,45 @@ test('each line is handed over as it comes, and all of them are returned', async
   expect(output).toBe('go\non\nno end');
 });
 
-test('the program runs in the given directory and environment, in the UTF-8 C locale', async () => {
+test('the program runs in the given directory, in the UTF-8 C locale', async () => {
   const cwd = makeTemporaryDirectory();
   vi.stubEnv('LC_ALL', 'de_DE.UTF-8');
-  vi.stubEnv('INHERITED', 'yes');
-  const output = await runTool(sh('pwd; echo $LC_ALL $INHERITED $EXTRA'), {
-    purpose,
-    cwd,
-    env: { EXTRA: 'more' },
-  });
-  expect(output).toBe(`${cwd}\nC.UTF-8 yes more`);
+  expect(await runTool(sh('pwd; echo $LC_ALL'), { purpose, cwd })).toBe(`${cwd}\nC.UTF-8`);
+});
+
+test.each([
+  ['listed', 'no yes'],
+  ['inherited', 'yes yes'],
+  ['none', 'no yes'],
+] as const)(
+  'of the environment it has what is %s, and what it is given',
+  async (environment, said) => {
+    vi.stubEnv('FOREIGN', 'yes');
+    const options = { purpose, environment, env: { EXTRA: 'yes' } };
+    const words = sh('echo ${FOREIGN:-no} ${EXTRA:-no}');
+    expect(await runTool(words, options)).toBe(said);
+  },
+);
+
+test('nothing else is in an environment that has none of the user', async () => {
+  const env = { A: '1' };
+  expect(await runTool(['/usr/bin/env'], { purpose, environment: 'none', env })).toBe('A=1');
+});
+
+test('variables that are named are let through', async () => {
+  vi.stubEnv('CROSS_COMPILE', 'riscv64-');
+  const said = runTool(sh('echo $CROSS_COMPILE'), { purpose, passes: ['CROSS_COMPILE', 'LLVM'] });
+  expect(await said).toBe('riscv64-');
+});
+
+test('it has the mask for new files that it is given, and rapido keeps its own', async () => {
+  const before = process.umask(0o077);
+  try {
+    expect(await runTool(sh('umask'), { purpose, umask: 0o022 })).toBe('0022');
+    expect(await runTool(sh('umask'), { purpose })).toBe('0077');
+  } finally {
+    process.umask(before);
+  }
 });
 
 test('it has nothing to read', async () => {

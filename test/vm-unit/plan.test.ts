@@ -33,6 +33,7 @@ test('a plan is plain data that says all about the VM', () => {
       "kernel": "/linux/arch/x86/boot/bzImage",
       "machine": undefined,
       "memory": 536870912,
+      "memoryToUnpack": 268435456,
       "monitorSocket": "/run/vm1.qmp",
       "network": undefined,
       "number": 1,

@@ -99,6 +99,7 @@ describe('a session that goes well', () => {
     const { times, ...rest } = record;
     expect(rest).toEqual({
       exit: { status: 0 },
+      memory: { bytes: 512 * 1024 * 1024, toUnpack: 256 * 1024 * 1024 },
       qemuSaid: '',
       shutdown: 'guest-shutdown',
       events,

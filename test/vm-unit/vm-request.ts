@@ -12,6 +12,7 @@ export function makeRequest(changes: Partial<VmRequest> = {}): VmRequest {
     cpu: undefined,
     cpus: 2,
     memory: 512 * 1024 * 1024,
+    memoryToUnpack: 256 * 1024 * 1024,
     kernel: '/linux/arch/x86/boot/bzImage',
     initramfs: '/cache/images/simple-example.img',
     consoleLog: '/state/vm1/console.log',

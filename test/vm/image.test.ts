@@ -5,9 +5,11 @@ import {
   linkSync,
   mkdirSync,
   mkdtempSync,
+  readdirSync,
   readFileSync,
   rmSync,
   symlinkSync,
+  truncateSync,
   writeFileSync,
 } from 'node:fs';
 import { join } from 'node:path';
@@ -96,6 +98,43 @@ describe('the image', () => {
     expect(result).toMatchObject({ status: 0 });
     expect(result.stdout).toMatch(/^zram /m);
     expect(result.stdout).toMatch(/^virtio_console /m);
+  });
+
+  it('fits into the memory that its VM gets, and where that is less, memory is what is named', async () => {
+    const big = home.write('big', '');
+    truncateSync(big, 150 * 1024 * 1024);
+    const words = ['run', 'simple-example', '--include', `${big}:/big`];
+    const fits = await home.rapido([...words, '--', 'stat', '-c', '%s', '/big']);
+    expect(fits).toMatchObject({ status: 0, stdout: `${150 * 1024 * 1024}\n` });
+    // Two thirds of that are enough for a kernel and the image, but not for what the image unpacks to.
+    const lacks = await home.rapido([...words, '--memory', '512M', '--bisect', '--', 'true']);
+    expect(lacks.status).toBe(125);
+    expect(lacks.stderr).toContain(
+      'ERROR simple-example: the VM has too little memory for its image ("Initramfs unpacking failed: write error"): it has 512 MiB',
+    );
+  });
+
+  it('with a module that the kernel refuses tells nothing of the commit', async () => {
+    const tree = join(home.directory, 'linux of another build');
+    makeKernelTree(tree, { drivers: [...CHANNEL_MODULES, 'virtio_rng', 'zram'] });
+    const modules = join(tree, 'mods/lib/modules');
+    const name = readdirSync(modules, { recursive: true, encoding: 'utf8' }).find((path) =>
+      path.endsWith('/zram.ko'),
+    );
+    const zram = join(modules, name ?? '');
+    // It needs what the kernel exported once and does not any more, and has no signature.
+    const content = readFileSync(zram, 'latin1')
+      .replaceAll('\0device_add_disk', '\0device_xdd_disk')
+      .replace('~Module signature appended~', '-');
+    writeFileSync(zram, content, 'latin1');
+    const result = await home.rapido(
+      ['run', 'simple-example', '--driver', 'zram', '--bisect', '--', 'modprobe', 'zram'],
+      { env: { KERNEL_SRC: tree } },
+    );
+    expect(result.status).toBe(125);
+    expect(result.stderr).toMatch(
+      /^ERROR simple-example: module zram refused: unknown symbols: it is of another build; then the command ended with status 1/m,
+    );
   });
 
   it('uses the second serial port with a kernel that has no virtio-serial', async () => {

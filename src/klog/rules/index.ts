@@ -5,6 +5,7 @@ import { FILESYSTEMS } from './filesystems.ts';
 import { CUT_HERE, GENERAL } from './general.ts';
 import { LOCKING } from './locking.ts';
 import { MEMORY_SHORTAGE } from './memory-shortage.ts';
+import { MODULES } from './modules.ts';
 import { HEADLESS, NOTES, SHOWN_TASK } from './notes.ts';
 import { PANICS } from './panics.ts';
 import type { Rule } from './rule.ts';
@@ -22,6 +23,7 @@ export const RULES: readonly Rule[] = [
   ...FILESYSTEMS,
   ...BOOT,
   ...MEMORY_SHORTAGE,
+  ...MODULES,
   ...GENERAL,
   ...NOTES,
   SHOWN_TASK,

@@ -1,0 +1,31 @@
+import { realpathSync, writeFileSync } from 'node:fs';
+import { dirname, join } from 'node:path';
+import { listIfReachable } from '../sys/stat.ts';
+
+interface DracutScript {
+  /** Its path. */
+  dracut: string;
+  /** Whether it is run with `--local`. */
+  local: boolean;
+}
+
+/**
+ * Directories whose `*.conf` dracut reads whatever `--conf` and `--confdir` say: that of its distribution, and, since
+ * dracut 108, one for the running system. `--local` has its own beside the script.
+ */
+function dracutConfDirectories({ dracut, local }: DracutScript) {
+  const library = local ? dirname(realpathSync(dracut)) : '/usr/lib/dracut';
+  return [join(library, 'dracut.conf.d'), '/run/initramfs/dracut.conf.d'];
+}
+
+/**
+ * Keeps the host's configuration of dracut out of images: of files with the same name dracut reads only the one
+ * in `--confdir`, so each gets an empty one there (dropindirs_sort in dracut 059 to 112).
+ * @param confDirectory an empty directory, which dracut gets as `--confdir`
+ */
+export function maskDracutConf(plan: DracutScript, confDirectory: string): void {
+  const names = dracutConfDirectories(plan)
+    .flatMap((directory) => listIfReachable(directory))
+    .filter((name) => name.endsWith('.conf'));
+  for (const name of new Set(names)) writeFileSync(join(confDirectory, name), '');
+}
