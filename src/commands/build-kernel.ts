@@ -23,7 +23,12 @@ export async function buildKernel(
     });
   }
   const run = (argv: readonly [string, ...string[]], purpose: string): Promise<string> =>
-    runTool(argv, { cwd: tree, purpose, onLine: (line) => appendFileSync(log, `${line}\n`) });
+    runTool(argv, {
+      cwd: tree,
+      purpose,
+      dependsOn: 'checkout',
+      onLine: (line) => appendFileSync(log, `${line}\n`),
+    });
   const work = async (): Promise<void> => {
     await run(command, 'building the kernel');
     if (!hasModules(tree)) return;

@@ -102,6 +102,8 @@ function kernelFromTree(
     const lacks = `KERNEL_SRC: ${tree} is not built: it has no ${missing.join(', no ')}`;
     const looksLikeSource = isFile(join(tree, 'Kconfig')) || config !== undefined;
     throw new UserError(lacks, {
+      // No commit has a configuration.
+      ...(config !== undefined && { dependsOn: 'kernel' }),
       hint: looksLikeSource
         ? `make -C ${tree} -j$(nproc)   (or set KERNEL_SRC to the O= directory it was built in)`
         : 'set KERNEL_SRC to the top of a kernel tree, or to the O= directory it was built in',
@@ -140,6 +142,7 @@ function treeModules(
       ? `${key} has modules of ${others.join(', ')}, but the kernel in ${tree} is ${release}`
       : `the modules of the kernel in ${tree} (${release}) are not installed`,
     {
+      dependsOn: 'kernel',
       problems: roots.map((root) => `looked for ${join(root, release)}`),
       hint: `make -C ${tree} INSTALL_MOD_PATH=${installModPath ?? './mods'} modules_install`,
     },

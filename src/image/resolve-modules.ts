@@ -71,6 +71,7 @@ export function resolveModules(
   const share = conf.get('VIRTFS_SHARE_PATH') !== undefined;
   if (share && !hasAll(SHARE_DRIVERS)) {
     problems.push({
+      dependsOn: 'kernel',
       message: `VIRTFS_SHARE_PATH is set, but the kernel ${kernel.release} has no 9p over virtio (CONFIG_9P_FS, CONFIG_NET_9P_VIRTIO)`,
     });
   }
@@ -109,6 +110,7 @@ export function resolveModules(
     const option = required.find((driver) => driver.name === name)?.option;
     const named = option === undefined ? name : `${name} (${option})`;
     problems.push({
+      dependsOn: 'kernel',
       message: `the kernel ${kernel.release} has no driver ${named}: not configured, or its modules not installed${meant}`,
     });
   }

@@ -1,4 +1,10 @@
-import { failedAutoruns, hintFor, judgeEnding, type VmRecord } from '../vm/ending.ts';
+import {
+  failedAutoruns,
+  hintFor,
+  judgeEnding,
+  refusesKernel,
+  type VmRecord,
+} from '../vm/ending.ts';
 import type { RunServer, RunSplat, Verdict } from './run-result.ts';
 import { type Blame, type Judgement, nameOfScript, RUN_EXIT } from './verdict.ts';
 
@@ -46,13 +52,14 @@ export function judgeServer(server: EndedServer): Failure | undefined {
     );
   }
   if (record.events.some(({ event }) => event === 'no-directory')) {
-    return fail('error', 'the directory that the cut names is not in the image');
+    return fail('error', 'the directory that the cut names is not in the image', 'setup');
   }
   if (ending.kind === 'not-started') {
     const words = record.qemuSaid.trim().split('\n').at(-1) || 'it did not say why';
     const hint = hintFor(record.qemuSaid);
     const why = hint === undefined ? words : `${words} (${hint})`;
-    return fail('error', `QEMU did not start the VM: ${why}`, 'host');
+    const blames = refusesKernel(record.qemuSaid) ? 'guest' : 'setup';
+    return fail('error', `QEMU did not start the VM: ${why}`, blames);
   }
   if (wasStopped) return undefined;
   switch (ending.kind) {

@@ -268,6 +268,11 @@ function hadVm(run: StoredRun): boolean {
   return run.state !== 'finished' || run.result.vm !== undefined;
 }
 
+/** Removes a run that was none after all. */
+export function discardRun({ path }: RunDirectory): void {
+  removeRun(path);
+}
+
 /** Renamed first: a removal that is cut short leaves litter, not half a run. */
 function removeRun(path: string): boolean {
   const temporary = temporaryNameFor(path);

@@ -1,5 +1,5 @@
 import { constants } from 'node:os';
-import { failedAutoruns, hintFor, judgeEnding } from '../vm/ending.ts';
+import { failedAutoruns, hintFor, judgeEnding, refusesKernel } from '../vm/ending.ts';
 import type { GuestEvent } from '../vm/guest-events.ts';
 import type { SessionRecord } from '../vm/session.ts';
 import type { SessionLimits } from '../vm/session-watch.ts';
@@ -22,8 +22,13 @@ export interface RunFacts {
   unwritten: readonly string[];
 }
 
-/** Whether a verdict that is no pass tells anything of the kernel and its test. */
-export type Blame = 'guest' | 'host';
+/**
+ * Whether a verdict that is no pass tells anything of the kernel and its test:
+ * - `guest`: it does;
+ * - `host`: the VM was lost on the host, which may be otherwise the next time;
+ * - `setup`: what is wrong with the host, the conf or the cut would be so with any kernel.
+ */
+export type Blame = 'guest' | 'host' | 'setup';
 
 export interface Judgement {
   verdict: Verdict;
@@ -32,11 +37,13 @@ export interface Judgement {
   reason: string;
 }
 
-/** Who ended a VM that did not end by itself: somebody on the host, or a host that ran out of something. */
+/** Who or what ended a VM that did not end by itself. */
 export function blameFor({ record, splats }: Pick<RunFacts, 'record' | 'splats'>): Blame {
   if (splats.some(({ severity }) => severity === 'fatal')) return 'guest';
   const { kind } = judgeEnding(record);
-  return kind === 'quit' || kind === 'lost' || kind === 'not-started' ? 'host' : 'guest';
+  if (kind === 'not-started') return refusesKernel(record.qemuSaid) ? 'guest' : 'setup';
+  if (kind === 'quit' || kind === 'lost') return 'host';
+  return record.events.some(({ event }) => event === 'no-directory') ? 'setup' : 'guest';
 }
 
 /** Exit statuses of `rapido run`, beside the command's own. */

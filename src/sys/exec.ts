@@ -1,6 +1,6 @@
 import { type ChildProcess, type StdioOptions, spawn } from 'node:child_process';
 import { once } from 'node:events';
-import { errorCode, UserError } from '../errors.ts';
+import { type DependsOn, errorCode, UserError } from '../errors.ts';
 import { formatCommandLine } from './command-line.ts';
 
 export interface ToolRun {
@@ -17,6 +17,8 @@ export interface ToolRun {
   input?: string;
   /** Milliseconds after which it and all that it has started are ended. */
   timeout?: number;
+  /** Whether another commit may be without a failure of the tool itself. */
+  dependsOn?: DependsOn;
   /** What the failure message says that the tool was doing. */
   purpose: string;
   /** Shown when the program does not exist. */
@@ -86,8 +88,11 @@ export async function runTool(argv: readonly [string, ...string[]], run: ToolRun
       : result.signal !== undefined
         ? `it was killed by ${result.signal}`
         : `it exited with status ${result.exitCode}`;
+  // A program of the checkout may be there at another commit, one of this host will not.
+  const isOwnFailure = missing ? argv[0].includes('/') : result.signal === undefined;
   throw new UserError(`${run.purpose}: ${argv[0]} failed: ${how}`, {
     problems: [`command: ${formatCommandLine(argv)}`, ...lastLines(said, 12)],
+    ...(isOwnFailure && run.dependsOn !== undefined && { dependsOn: run.dependsOn }),
     ...(missing && run.installHint !== undefined ? { hint: run.installHint } : {}),
   });
 }
