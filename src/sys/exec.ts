@@ -1,7 +1,9 @@
-import { type ChildProcess, type StdioOptions, spawn } from 'node:child_process';
+import type { ChildProcess, StdioOptions } from 'node:child_process';
 import { once } from 'node:events';
+import { closeSync, openSync } from 'node:fs';
 import { type DependsOn, errorCode, UserError } from '../errors.ts';
 import { formatCommandLine } from './command-line.ts';
+import { explainSpawnError, spawnProcess } from './spawn.ts';
 
 export interface ToolRun {
   cwd?: string;
@@ -35,6 +37,7 @@ export async function runTool(argv: readonly [string, ...string[]], run: ToolRun
   // Loaded only now: a cut from cache starts no program, and should not pay for this.
   const { execa } = await import('execa');
   const [file, ...args] = withParentDeathSignal(argv, 'TERM');
+  requireDescriptors(DESCRIPTORS);
   const subprocess = execa(file, args, {
     all: true,
     cwd: run.cwd ?? process.cwd(),
@@ -74,9 +77,10 @@ export async function runTool(argv: readonly [string, ...string[]], run: ToolRun
   const said = run.onLine === undefined ? (result.all ?? '') : heard.join('\n');
   if (!result.failed) return (run.returns === 'stdout' ? result.stdout : said) ?? '';
   if (result.exitCode === undefined && result.signal === undefined) {
-    throw new UserError(`${run.purpose}: setpriv cannot be executed`, {
-      problems: [`command: ${formatCommandLine([file, ...args])}`, result.originalMessage ?? ''],
-      hint: 'install util-linux, or run `rapido doctor`',
+    const hint = 'install util-linux, or run `rapido doctor`';
+    const { message, hint: shown } = explainSpawnError('setpriv', result.cause, hint);
+    throw new UserError(`${run.purpose}: ${message}`, {
+      ...(shown !== undefined && { hint: shown }),
     });
   }
   // What setpriv and shells exit with for a program that may not be executed, or does not exist.
@@ -95,6 +99,19 @@ export async function runTool(argv: readonly [string, ...string[]], run: ToolRun
     ...(isOwnFailure && run.dependsOn !== undefined && { dependsOn: run.dependsOn }),
     ...(missing && run.installHint !== undefined ? { hint: run.installHint } : {}),
   });
+}
+
+/** More than a process with three streams takes while it is started. */
+const DESCRIPTORS = 12;
+
+/** execa trips over a process that there are no file descriptors for. @throws a system error, EMFILE, before that */
+function requireDescriptors(count: number): void {
+  const descriptors: number[] = [];
+  try {
+    while (descriptors.length < count) descriptors.push(openSync('/dev/null', 'r'));
+  } finally {
+    for (const descriptor of descriptors) closeSync(descriptor);
+  }
 }
 
 /** How many lines are kept, at least, of a tool that is heard line by line: a build prints many. */
@@ -142,7 +159,7 @@ export function startTool(
 ): ChildProcess {
   const [file, ...args] =
     deathSignal === undefined ? argv : withParentDeathSignal(argv, deathSignal);
-  return spawn(file, args, { stdio, detached, env: { ...process.env, ...env } });
+  return spawnProcess(file, args, { stdio, detached, env: { ...process.env, ...env } });
 }
 
 type DeathSignal = 'TERM' | 'KILL';
