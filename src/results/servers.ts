@@ -40,6 +40,9 @@ export function judgeServer(server: EndedServer): Failure | undefined {
   const ending = judgeEnding(record);
   const crash = splats.find(({ severity }) => severity === 'fatal');
   if (ending.kind === 'interrupted') return fail('interrupted', `interrupted by ${ending.signal}`);
+  if (record.wasHostFull === true) {
+    return fail('error', 'the host has no room for its disks: its writes failed', 'setup');
+  }
   if (crash !== undefined) return fail('crash', `the kernel crashed: ${crash.title}`);
   if (ending.kind === 'panicked') return fail('crash', `the kernel panicked: ${ending.message}`);
   if (gaveUp !== undefined) return fail('timeout', gaveUp);

@@ -39,6 +39,7 @@ export interface Judgement {
 
 /** Who or what ended a VM that did not end by itself. */
 export function blameFor({ record, splats }: Pick<RunFacts, 'record' | 'splats'>): Blame {
+  if (record.wasHostFull === true) return 'setup';
   if (splats.some(({ severity }) => severity === 'fatal')) return 'guest';
   const { kind } = judgeEnding(record);
   if (kind === 'not-started') return refusesKernel(record.qemuSaid) ? 'guest' : 'setup';
@@ -82,6 +83,13 @@ function judgeEnd({ record, limits, splats }: RunFacts): Judgement | undefined {
   const crash = splats.find(({ severity }) => severity === 'fatal');
   if (ending.kind === 'interrupted') {
     return verdictOf('interrupted', `interrupted by ${ending.signal} ${during}`);
+  }
+  // Whatever the guest made of that, a panic even, is the host's doing.
+  if (record.wasHostFull === true) {
+    return verdictOf(
+      'error',
+      'the host has no room for the disks of the VM: writes of the guest failed',
+    );
   }
   // Whoever waits for a kernel that is dead already waits for its crash.
   if (crash !== undefined && ending.kind !== 'powered-off') {

@@ -9,6 +9,8 @@ export interface VmRecord {
   qemuSaid: string;
   /** `reason` of QMP's SHUTDOWN event (RunState in QEMU's qapi/run-state.json); undefined: none came. */
   shutdown: string | undefined;
+  /** Whether the guest's writes to a disk failed for want of room on the host. */
+  wasHostFull?: boolean | undefined;
   events: readonly GuestEvent[];
   /** The end of the serial console. */
   consoleTail: string;
@@ -71,7 +73,7 @@ function judgeReset(record: VmRecord): VmEnding {
 }
 
 const KERNEL_REFUSED =
-  /could not load PVH image|linux kernel too old|could not open kernel file|invalid kernel header/;
+  /could not load PVH image|without PVH ELF Note|linux kernel too old|could not open kernel file|invalid kernel header/;
 
 /** Known complaints of QEMU, and what to do about them. */
 const QEMU_HINTS: readonly [RegExp, string][] = [

@@ -47,6 +47,7 @@ export async function runVm(plan: VmPlan, watch: VmWatch): Promise<VmRecord> {
       exit,
       qemuSaid: await qemu.said,
       shutdown: qemu.qmp.shutdown(),
+      wasHostFull: qemu.qmp.wasHostFull() || undefined,
       events: vm.events,
       consoleTail: readTail(plan.consoleLog, CONSOLE_TAIL_BYTES),
       interruptedBy,

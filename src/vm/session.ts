@@ -67,6 +67,7 @@ export async function runSession(plan: VmPlan, watch: SessionWatch): Promise<Ses
       exit,
       qemuSaid: await qemu.said,
       shutdown: qemu.qmp.shutdown(),
+      wasHostFull: qemu.qmp.wasHostFull() || undefined,
       events,
       consoleTail,
       interruptedBy: ender.interruptedBy(),
