@@ -26,6 +26,8 @@ export interface FakeMachine {
   onKey: (listener: (key: string) => void) => void;
   /** What it does instead of agreeing to a QMP command. */
   onCommand: (name: string, how: 'refuse' | 'ignore' | (() => void)) => void;
+  /** An event on the monitor. */
+  emit: (event: string, data: Record<string, unknown>) => Promise<void>;
   /** Ends the machine as QEMU does: an event with the reason, then exit status 0. */
   shutDown: (reason: string) => Promise<void>;
   /** Ends the process without a word on the monitor. */
@@ -49,6 +51,20 @@ export function installFakeQemu(guest: (machine: FakeMachine) => Promise<void>):
   chmodSync(program, 0o755);
   vi.stubEnv('PATH', `${directory}:${process.env.PATH}`);
   return { notes: () => readFileSync(notes, 'utf8').split('\n').filter(Boolean) };
+}
+
+/** A guest without autorun scripts, whose command succeeds. */
+export async function passes(vm: FakeMachine): Promise<void> {
+  await vm.write('console', 'Linux version 6.18\r\n');
+  await vm.init();
+  await vm.tell('command-start');
+  await vm.write('stdout', 'said\n');
+  await vm.endOutput('stdout');
+  await vm.endOutput('stderr');
+  await vm.tell('command-end', { status: '0' });
+  await vm.received();
+  await vm.tell('power-off', { taint: '0', left: '0' });
+  await vm.shutDown('guest-shutdown');
 }
 
 /** QMP on file descriptor 3, the channels on 4 to 8, as src/vm/qemu-arguments.ts has them. */
@@ -126,6 +142,7 @@ function run(notes, guest) {
     onCommand: (name, how) => {
       special[name] = how;
     },
+    emit: (event, data) => say({ event, data }),
     shutDown,
     exit: (status, complaint) => {
       if (complaint !== undefined) process.stderr.write(complaint);
