@@ -249,8 +249,9 @@ function buildProgram(rest: readonly string[] | undefined, done: (status: number
   program
     .command('results')
     .description('list the runs that were kept, show one, or compare two')
-    .argument('[run]', 'a run: its name, the end of it, latest, latest~1, or a path')
+    .argument('[run]', 'a run: its name, the end of it, latest, latest~1, latest:CUT, or a path')
     .argument('[other]', 'another run, to compare it with')
+    .option('--cut <name>', 'only runs of this cut')
     .option('--results <dir>', 'where the runs are')
     .option('--json', 'as JSON')
     .showHelpAfterError('  hint: `rapido results --help` shows examples')
@@ -429,6 +430,8 @@ Examples:
 Examples:
   rapido results                     the runs, newest first
   rapido results latest
+  rapido results --cut fstests-xfs   the runs of one cut
+  rapido results latest:fstests-xfs  the last of them
   rapido results latest~1 latest     what changed; exit status 1 if it got worse`,
   list: `
 Examples:

@@ -21,7 +21,8 @@ import { type Blame, type Judgement, RUN_EXIT } from '../results/verdict.ts';
 import { withLastAct } from '../sys/failure.ts';
 import { readTail } from '../sys/read-tail.ts';
 import { cleaningUpOnSignals, type EndingSignal } from '../sys/signals.ts';
-import { writeFileAtomic } from '../sys/temporary.ts';
+import { listIfReachable } from '../sys/stat.ts';
+import { removeLitter, writeFileAtomic } from '../sys/temporary.ts';
 import { requireWritten } from '../ui/own-output.ts';
 import { buildKernel } from './build-kernel.ts';
 import { prepareKernelImage } from './kernel-image.ts';
@@ -59,10 +60,12 @@ export async function recordRun(
     const startedJob = { ...job, run, onInterrupt };
     const { failure, blames } = await carryOut(startedJob, plan, result, store);
     context.ui.endProgress();
-    // Old runs that cannot be removed are nothing against this one.
-    if (options.results === undefined) {
-      await catchUserError(() => void pruneRuns(parent, conf.get('RESULTS_KEEP')));
-    }
+    // What cannot be removed is nothing against this run.
+    await catchUserError(() => {
+      // A directory that the user names is theirs to tidy up.
+      if (options.results === undefined) pruneRuns(parent, conf.get('RESULTS_KEEP'));
+      else removeLitter(parent);
+    });
     await report(startedJob, result, store);
     if (failure !== undefined) throw failure;
     return options.bisect === true ? bisectStatus(result, blames) : result.status;
@@ -75,7 +78,6 @@ function isRefusal({ dependsOn }: UserError, { times, vm }: RunResult): boolean 
   return dependsOn === undefined && wasCut && vm === undefined;
 }
 
-/** A directory that the user names is theirs to tidy up. */
 function resultsDirectory({ options, context }: Job): string {
   return options.results === undefined
     ? runsDirectory(context.directories.state)
@@ -241,13 +243,23 @@ async function report(job: StartedJob, result: RunResult, store: () => void): Pr
   if (options.json === true) ui.result(JSON.stringify(result, null, 2));
   // A run that never got to a VM ends in an error, which says it all.
   if (options.quiet !== true && result.vm !== undefined) {
-    const files = { directory: run.path, consoleTail: readTail(run.file('console.log'), CONSOLE) };
+    const files = {
+      directory: run.path,
+      consoleTail: readTail(run.file('console.log'), CONSOLE),
+      hasGuestFiles: hasGuestFiles(job),
+    };
     for (const line of formatSummary(result, files, ui.paintError)) ui.note(line);
   }
   const unprinted = await catchUserError(requireWritten);
   if (unprinted === undefined) return;
   await storeLoss(result, `the result could not be printed (${unprinted.message})`, store);
   throw unprinted;
+}
+
+/** Files that the guest left, beside those that every run of the cut hands on to the next. */
+function hasGuestFiles({ run, cut }: StartedJob): boolean {
+  const carried = cut.cut.test?.carry ?? [];
+  return listIfReachable(run.file('guest')).some((name) => !carried.includes(name));
 }
 
 /** Where the result is lost on its way to the user, what is left of it in the files must not say `pass`. */

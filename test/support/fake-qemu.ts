@@ -20,6 +20,8 @@ export interface FakeMachine {
   endOutput: (name: 'stdout' | 'stderr') => Promise<void>;
   /** Waits for the word that all output has arrived. */
   received: () => Promise<void>;
+  /** Makes an empty file in /rapido/results. */
+  leaveFile: (name: string) => void;
   /** All that comes on a channel, until rapido closes it. */
   readAll: (channel: 'stdin') => Promise<string>;
   /** Calls back with each key that rapido types on the console. */
@@ -69,7 +71,7 @@ export async function passes(vm: FakeMachine): Promise<void> {
 
 /** QMP on file descriptor 3, the channels on 4 to 8, as src/vm/qemu-arguments.ts has them. */
 const MACHINE = String.raw`
-const { appendFileSync } = require('node:fs');
+const { appendFileSync, writeFileSync } = require('node:fs');
 const { Socket } = require('node:net');
 
 function run(notes, guest) {
@@ -132,6 +134,10 @@ function run(notes, guest) {
     received: async () => {
       const line = await hear();
       note('control ' + line);
+    },
+    leaveFile: (name) => {
+      const [, directory] = /path=([^,]*\/guest)\b/.exec(process.argv.join(' '));
+      writeFileSync(directory + '/' + name, '');
     },
     readAll: async (name) => {
       let text = '';
