@@ -5,7 +5,7 @@
 'use strict';
 
 // biome-ignore lint/style/useNodejsImportProtocol: old versions of Node do not know it
-const { accessSync } = require('fs');
+const { accessSync, existsSync } = require('fs');
 
 /** As `engines` of package.json has it. */
 const OLDEST_NODE = '20.12';
@@ -33,7 +33,13 @@ function explain(error) {
   const { code, path, message = String(error) } = Object(error);
   if (code === 'ERR_MODULE_NOT_FOUND') return explainMissing(`${DIST}/cli.js`);
   if (path !== undefined) return `${path}: ${describe(message)}`;
-  return `${DIST} cannot be loaded: ${message}\n  hint: build it again: ${CHECKOUT}/scripts/setup`;
+  return `${DIST} cannot be loaded: ${message}${hint()}`;
+}
+
+/** What was installed as a package has no scripts. */
+function hint() {
+  const setup = `${CHECKOUT}/scripts/setup`;
+  return `\n  hint: ${existsSync(setup) ? setup : 'install it again'}`;
 }
 
 /** Node says of a file in a directory that may not be searched that it does not exist. */
@@ -43,7 +49,7 @@ function explainMissing(path) {
   } catch (error) {
     if (error.code !== 'ENOENT') return `${path}: ${describe(error.message)}`;
   }
-  return `${CHECKOUT} is not built\n  hint: ${CHECKOUT}/scripts/setup`;
+  return `${CHECKOUT} is not built${hint()}`;
 }
 
 /** "EACCES: permission denied, open '/path'" without the path. */

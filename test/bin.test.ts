@@ -10,7 +10,7 @@ let checkout: string;
 beforeEach(() => {
   checkout = makeTemporaryDirectory();
   cpSync(join(CHECKOUT, 'bin'), join(checkout, 'bin'), { recursive: true });
-  writeFiles(checkout, { 'package.json': '{ "type": "module" }' });
+  writeFiles(checkout, { 'package.json': '{ "type": "module" }', 'scripts/setup': '' });
 });
 
 /** Runs it. @returns its status, and what it says, with the checkout shown as CHECKOUT */
@@ -53,17 +53,17 @@ describe('before the command line is loaded', () => {
     'it is no JavaScript': {
       files: { 'dist/cli.js': 'export const main = ;\n' },
       stderr:
-        "rapido: error: CHECKOUT/dist cannot be loaded: Unexpected token ';'\n  hint: build it again: CHECKOUT/scripts/setup\n",
+        "rapido: error: CHECKOUT/dist cannot be loaded: Unexpected token ';'\n  hint: CHECKOUT/scripts/setup\n",
     },
     'it is of another build': {
       files: { 'dist/cli.js': "import { no } from 'node:fs';\n" },
       stderr:
-        "rapido: error: CHECKOUT/dist cannot be loaded: The requested module 'node:fs' does not provide an export named 'no'\n  hint: build it again: CHECKOUT/scripts/setup\n",
+        "rapido: error: CHECKOUT/dist cannot be loaded: The requested module 'node:fs' does not provide an export named 'no'\n  hint: CHECKOUT/scripts/setup\n",
     },
     'it throws': {
       files: { 'dist/cli.js': "throw new Error('at once');\n" },
       stderr:
-        'rapido: error: CHECKOUT/dist cannot be loaded: at once\n  hint: build it again: CHECKOUT/scripts/setup\n',
+        'rapido: error: CHECKOUT/dist cannot be loaded: at once\n  hint: CHECKOUT/scripts/setup\n',
     },
   };
   test.each(Object.keys(BROKEN))('%s', async (name) => {

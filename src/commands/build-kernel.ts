@@ -1,6 +1,7 @@
 import { appendFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { UsageError, UserError } from '../errors.ts';
+import { formatCommandLine } from '../sys/command-line.ts';
 import { runTool } from '../sys/exec.ts';
 import { cleaningUpOnSignals } from '../sys/signals.ts';
 import { readTextIfReachable } from '../sys/stat.ts';
@@ -42,6 +43,6 @@ function hasModules(tree: string): boolean {
   const config = readTextIfReachable(join(tree, '.config'));
   if (config !== undefined) return /^CONFIG_MODULES=y$/m.test(config);
   throw new UserError(`KERNEL_SRC: there is no .config in ${tree}, so it is not configured`, {
-    hint: 'make defconfig kvm_guest.config',
+    hint: formatCommandLine(['make', '-C', tree, 'defconfig', 'kvm_guest.config']),
   });
 }

@@ -8,6 +8,7 @@ import {
   readModuleTree,
 } from '../kmod/modules.ts';
 import { selectAvailable } from '../kmod/resolve.ts';
+import { formatCommandLine } from '../sys/command-line.ts';
 import { statIfReachable } from '../sys/stat.ts';
 import { requireKeys } from './expand-keys.ts';
 import type { ImagePlan } from './plan.ts';
@@ -127,7 +128,7 @@ export function resolveModules(
     sharesDirectory: share,
     sharesResults,
     leftOut: optional.filter((name) => !available([name]).includes(name)),
-    warnings: warnOfOldModules(plan, kernel),
+    warnings: warnOfOldModules(plan, kernel, conf.get('KERNEL_INSTALL_MOD_PATH')),
   };
 }
 
@@ -144,7 +145,11 @@ function parseDriver(text: string): { name: string; option: string | undefined }
 }
 
 /** Modules that `make` has built again and `make modules_install` has not yet installed. */
-function warnOfOldModules(plan: ModulesPlan, { buildTree }: Kernel): string[] {
+function warnOfOldModules(
+  plan: ModulesPlan,
+  { buildTree }: Kernel,
+  installModPath = './mods',
+): string[] {
   if (buildTree === undefined) return [];
   const isOlder = ({ path, source }: ModulesPlan['modules'][number]): boolean => {
     const built = statIfReachable(join(buildTree, path.replace(/^kernel\//, '')));
@@ -154,6 +159,6 @@ function warnOfOldModules(plan: ModulesPlan, { buildTree }: Kernel): string[] {
   const old = plan.modules.filter(isOlder).map(({ name }) => name);
   if (old.length === 0) return [];
   return [
-    `${old.join(', ')}: built again since the last install; the image has the old: make -C ${buildTree} INSTALL_MOD_PATH=./mods modules_install`,
+    `${old.join(', ')}: built again since the last install; the image has the old: ${formatCommandLine(['make', '-C', buildTree, `INSTALL_MOD_PATH=${installModPath}`, 'modules_install'])}`,
   ];
 }
