@@ -16,6 +16,7 @@ import {
   createContext,
   type GlobalOptions,
   openCut,
+  requireWritable,
 } from './context.ts';
 import { parseNetworkKind } from './vm-network.ts';
 
@@ -37,6 +38,7 @@ export async function runCut(name: string, options: CutOptions, ui: Ui): Promise
   const startedMs = performance.now();
   const context = createContext(options, ui);
   const { cut, conf } = await openCut(context, name);
+  if (options.dryRun !== true) requireWritable(context, ['cache']);
   const kernel = chooseKernel(conf);
   const output =
     options.output === undefined

@@ -1,6 +1,7 @@
 import { join } from 'node:path';
 import { EXIT, UserError } from '../errors.ts';
 import { type Architecture, architectureOf } from '../host/architecture.ts';
+import { hintForUnwritable } from '../host/directories.ts';
 import { suggestInstall } from '../host/distribution.ts';
 import { probeKvm } from '../host/kvm.ts';
 import { canOpenTun } from '../host/network-devices.ts';
@@ -65,13 +66,13 @@ function examine(context: Context): Finding[] {
     look('cutting', 'setsid', 'gives the guest its terminal'),
     look('cutting', 'xz', 'unpacks kernel modules', 'better'),
     look('cutting', 'zstd', 'unpacks kernel modules', 'better'),
-    checkWritable('cutting', 'images and layers', context.directories.cache),
+    checkWritable('cutting', 'images and layers', context.directories.cache, context),
     checkKernel(context),
     look('booting', architecture.qemu, 'runs the VM'),
     look('booting', 'flock', 'keeps VM numbers apart'),
     look('booting', 'stty', 'restores the terminal'),
     checkKvm(architecture),
-    checkWritable('booting', 'console logs', context.directories.state),
+    checkWritable('booting', 'console logs', context.directories.state, context),
     look('networking', 'ip', 'makes bridges and taps'),
     look('networking', 'dnsmasq', 'serves DHCP on the bridge', 'better'),
   ];
@@ -172,13 +173,18 @@ function checkKvm(architecture: Architecture): Finding {
   };
 }
 
-function checkWritable(area: Finding['area'], what: string, directory: string): Finding {
+function checkWritable(
+  area: Finding['area'],
+  what: string,
+  directory: string,
+  { env }: Context,
+): Finding {
   if (canWriteTo(directory)) return { area, what: `${what}: ${directory}`, state: 'ok' };
   return {
     area,
     what: `${what}: ${directory} cannot be written`,
     state: 'lacking',
-    mend: `make it writable for this user, or set XDG_CACHE_HOME and XDG_STATE_HOME`,
+    mend: hintForUnwritable(env),
   };
 }
 

@@ -6,7 +6,7 @@ import { repeatsTests } from '../suites/fstests.ts';
 import { isDirectory, isReadable, isWritable, lstatIfReachable } from '../sys/stat.ts';
 import type { Ui } from '../ui/terminal.ts';
 import { describeDisk } from '../vm/disks.ts';
-import { createContext, openCut } from './context.ts';
+import { createContext, openCut, requireWritable } from './context.ts';
 import type { Job } from './run-job.ts';
 import { type RunOptions, readRunOptions } from './run-options.ts';
 import { planAhead, planRun } from './run-plan.ts';
@@ -26,6 +26,7 @@ export async function runRun(name: string, options: RunOptions, ui: Ui): Promise
   const job: Job = { options, settings, context, cut, conf };
   if (options.resumeAfterCrash === true) refuseResuming(job);
   if (options.dryRun === true) return dryRun(job);
+  requireWritable(context, options.results === undefined ? ['cache', 'state'] : ['cache']);
   return recordRun(job, await planAhead(job), startedMs);
 }
 
