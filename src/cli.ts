@@ -1,7 +1,11 @@
 import { Command, CommanderError, Option } from '@commander-js/extra-typings';
 import type { GlobalOptions } from './commands/context.ts';
-import { EXIT, errorCode, explainSystemError, HostError, UsageError, UserError } from './errors.ts';
+import { EXIT, explainSystemError, UsageError, UserError } from './errors.ts';
 import type { CutExtras } from './image/resolve-request.ts';
+import { failureStatus } from './results/bisect.ts';
+import { cleanUpAfterFailure } from './sys/failure.ts';
+import { requireWritten, watchOwnOutput } from './ui/own-output.ts';
+import { reportError } from './ui/report-error.ts';
 
 declare const __RAPIDO_VERSION__: string;
 const VERSION = typeof __RAPIDO_VERSION__ === 'string' ? __RAPIDO_VERSION__ : 'development';
@@ -31,50 +35,50 @@ const OPTIONS = {
 
 /** Runs a command line, without the program's name. @returns the exit status */
 export async function main(argv: readonly string[]): Promise<number> {
-  const separator = argv.indexOf('--');
-  const own = separator === -1 ? argv : argv.slice(0, separator);
-  const rest = separator === -1 ? undefined : argv.slice(separator + 1);
-  endQuietlyWithReader();
-  let status: number = EXIT.ok;
-  let isCommand = false;
-  const program = buildProgram(rest, (exitStatus) => {
-    status = exitStatus;
-  });
-  program.hook('preSubcommand', (_program, command) => {
-    // Their exit status is that of a command in the guest.
-    isCommand = command.name() === 'run' || command.name() === 'exec';
-  });
-  const failWith = async (ordinary: number, isForGood = true): Promise<number> => {
-    // Whatever is wrong with the command line, git must not take it for a bad commit.
-    const isBisect = own.includes('--bisect');
-    if (!isCommand && !isBisect) return ordinary;
-    const { failureStatus } = await import('./results/bisect.ts');
-    return failureStatus(isForGood, isBisect);
-  };
+  watchOwnOutput();
   try {
-    await program.parseAsync(own, { from: 'user' });
+    const status = await perform(argv);
+    await requireWritten();
     return status;
   } catch (error) {
-    if (error instanceof CommanderError) {
-      return error.exitCode === 0 ? EXIT.ok : failWith(EXIT.usage);
-    }
-    const { reportError } = await import('./ui/report-error.ts');
+    if (error instanceof CommanderError)
+      return failureStatus(ownWords(argv), { ordinary: EXIT.usage });
     const explained = explainSystemError(error);
     reportError(explained, process.stderr, VERSION);
-    if (!(explained instanceof UserError)) return failWith(EXIT.bug);
-    const isForGood = explained instanceof UsageError || explained instanceof HostError;
-    return failWith(explained.exitCode, isForGood);
+    if (!(explained instanceof UserError)) return failureStatus(ownWords(argv), {});
+    const { exitCode: ordinary, dependsOn } = explained;
+    return failureStatus(ownWords(argv), { ordinary, mayBeSkipped: dependsOn !== undefined });
   }
 }
 
-/** `rapido conf | head -1` is no mistake: what nobody reads any more need not be written. */
-function endQuietlyWithReader(): void {
-  for (const stream of [process.stdout, process.stderr]) {
-    if (stream.listenerCount('error') > 0) continue;
-    stream.on('error', (error) => {
-      if (errorCode(error) !== 'EPIPE') throw error;
-    });
-  }
+/**
+ * Reports an error that came where nobody expects one, after what must not be left as it is has been put in
+ * order. @returns the exit status of the process, which must end now
+ */
+export function fail(error: unknown, argv: readonly string[]): number {
+  cleanUpAfterFailure(error);
+  reportError(explainSystemError(error), process.stderr, VERSION);
+  return failureStatus(ownWords(argv), {});
+}
+
+async function perform(argv: readonly string[]): Promise<number> {
+  const own = ownWords(argv);
+  const rest = own.length === argv.length ? undefined : argv.slice(own.length + 1);
+  let status: number = EXIT.ok;
+  const program = buildProgram(rest, (exitStatus) => {
+    status = exitStatus;
+  });
+  await program.parseAsync(own, { from: 'user' }).catch((error) => {
+    // Help that was asked for.
+    if (!(error instanceof CommanderError && error.exitCode === 0)) throw error;
+  });
+  return status;
+}
+
+/** What stands before `--`. */
+function ownWords(argv: readonly string[]): readonly string[] {
+  const separator = argv.indexOf('--');
+  return separator === -1 ? argv : argv.slice(0, separator);
 }
 
 /**
@@ -256,8 +260,9 @@ function buildProgram(rest: readonly string[] | undefined, done: (status: number
   program
     .command('results')
     .description('list the runs that were kept, show one, or compare two')
-    .argument('[run]', 'a run: its name, the end of it, latest, latest~1, or a path')
+    .argument('[run]', 'a run: its name, the end of it, latest, latest~1, latest:CUT, or a path')
     .argument('[other]', 'another run, to compare it with')
+    .option('--cut <name>', 'only runs of this cut')
     .option('--results <dir>', 'where the runs are')
     .option('--json', 'as JSON')
     .showHelpAfterError('  hint: `rapido results --help` shows examples')
@@ -439,6 +444,8 @@ Examples:
 Examples:
   rapido results                     the runs, newest first
   rapido results latest
+  rapido results --cut fstests-xfs   the runs of one cut
+  rapido results latest:fstests-xfs  the last of them
   rapido results latest~1 latest     what changed; exit status 1 if it got worse`,
   list: `
 Examples:

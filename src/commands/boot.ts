@@ -24,6 +24,7 @@ import {
   createContext,
   type GlobalOptions,
   refuseStrangeKeys,
+  requireWritable,
 } from './context.ts';
 import { prepareKernelImage } from './kernel-image.ts';
 import { describeLogin } from './ssh-login.ts';
@@ -58,6 +59,7 @@ export async function runBoot(
   }
   const context = createContext(options, ui);
   await refuseStrangeKeys(context, context.conf);
+  if (options.dryRun !== true) requireWritable(context, ['cache', 'state']);
   return bootImage(chooseImage(name, context), context.conf, options, context);
 }
 

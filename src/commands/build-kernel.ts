@@ -1,6 +1,7 @@
 import { appendFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { UsageError, UserError } from '../errors.ts';
+import { formatCommandLine } from '../sys/command-line.ts';
 import { runTool } from '../sys/exec.ts';
 import { cleaningUpOnSignals } from '../sys/signals.ts';
 import { readTextIfReachable } from '../sys/stat.ts';
@@ -28,6 +29,7 @@ export async function buildKernel(
       purpose,
       // What builds a kernel at the user's prompt builds the same one here: ARCH, LLVM, KCFLAGS, ccache.
       environment: 'inherited',
+      dependsOn: 'checkout',
       onLine: (line) => appendFileSync(log, `${line}\n`),
     });
   const work = async (): Promise<void> => {
@@ -43,6 +45,6 @@ function hasModules(tree: string): boolean {
   const config = readTextIfReachable(join(tree, '.config'));
   if (config !== undefined) return /^CONFIG_MODULES=y$/m.test(config);
   throw new UserError(`KERNEL_SRC: there is no .config in ${tree}, so it is not configured`, {
-    hint: 'make defconfig kvm_guest.config',
+    hint: formatCommandLine(['make', '-C', tree, 'defconfig', 'kvm_guest.config']),
   });
 }

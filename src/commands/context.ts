@@ -15,8 +15,9 @@ import {
 } from '../cut/load.ts';
 import { UsageError, UserError } from '../errors.ts';
 import { architectureOf } from '../host/architecture.ts';
-import { type Directories, locateDirectories } from '../host/directories.ts';
+import { type Directories, hintForUnwritable, locateDirectories } from '../host/directories.ts';
 import { findKernel, hostKernelSearch, type Kernel } from '../host/kernel.ts';
+import { canWriteTo } from '../sys/stat.ts';
 import type { Ui } from '../ui/terminal.ts';
 
 /** Options that every command takes. */
@@ -105,6 +106,19 @@ export function warnOfCut(error: unknown, ui: Ui): void {
   if (!(error instanceof UserError)) throw error;
   ui.warn(error.message);
   for (const problem of error.problems) ui.note(`  - ${problem}`);
+}
+
+/**
+ * Refuses to begin what would fail in the middle.
+ * @param names of the directories that are written
+ */
+export function requireWritable(
+  { directories, env }: Context,
+  names: readonly ('cache' | 'state')[],
+): void {
+  const closed = names.map((name) => directories[name]).find((path) => !canWriteTo(path));
+  if (closed === undefined) return;
+  throw new UserError(`${closed} cannot be written by this user`, { hint: hintForUnwritable(env) });
 }
 
 /** The kernel to cut for and to boot. */

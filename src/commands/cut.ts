@@ -16,6 +16,7 @@ import {
   createContext,
   type GlobalOptions,
   openCut,
+  requireWritable,
 } from './context.ts';
 import type { VmOptions } from './start-vm.ts';
 import { parseNetworkKind } from './vm-network.ts';
@@ -40,6 +41,7 @@ export async function runCut(name: string, options: CutOptions, ui: Ui): Promise
   await checkBootOptions(options);
   const context = createContext(options, ui);
   const { cut, conf } = await openCut(context, name);
+  if (options.dryRun !== true) requireWritable(context, ['cache']);
   const kernel = chooseKernel(conf);
   const output =
     options.output === undefined

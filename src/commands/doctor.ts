@@ -1,12 +1,16 @@
+import { join } from 'node:path';
 import { EXIT, UserError } from '../errors.ts';
 import { type Architecture, architectureOf } from '../host/architecture.ts';
+import { hintForUnwritable } from '../host/directories.ts';
 import { suggestInstall } from '../host/distribution.ts';
 import { probeKvm } from '../host/kvm.ts';
 import { canOpenTun } from '../host/network-devices.ts';
 import { findProgram, programSearchPath } from '../host/programs.ts';
 import { resolveDracut } from '../image/resolve-programs.ts';
 import type { Problem } from '../image/resolve-request.ts';
-import { canWriteTo } from '../sys/stat.ts';
+import { readModuleTree } from '../kmod/modules.ts';
+import { formatCommandLine } from '../sys/command-line.ts';
+import { canWriteTo, isFile } from '../sys/stat.ts';
 import type { Ui } from '../ui/terminal.ts';
 import {
   type Context,
@@ -25,6 +29,8 @@ export interface Finding {
   state: 'ok' | 'lacking' | 'better';
   /** For a lack: the command or setting that mends it. */
   mend?: string | undefined;
+  /** Whether scripts/setup installs it. */
+  isSetUp?: boolean;
 }
 
 /** `rapido doctor`: status 1 if the main job, cutting and booting, cannot work. */
@@ -35,8 +41,17 @@ export async function runDoctor(options: GlobalOptions, ui: Ui): Promise<number>
   for (const line of formatFindings(findings, ui.paint)) ui.result(line);
   const fatal = findings.filter(({ area, state }) => area !== 'networking' && state === 'lacking');
   if (fatal.length === 0) return EXIT.ok;
-  ui.note('rapido cannot cut and boot here yet; `scripts/setup` installs what is missing');
+  ui.note(`rapido cannot cut and boot here yet${adviseSetup(fatal, context.directories.root)}`);
   return EXIT.failed;
+}
+
+/** What was installed as a package has no scripts, and a kernel that is not built no script builds. */
+function adviseSetup(fatal: readonly Finding[], root: string): string {
+  const setup = join(root, 'scripts/setup');
+  const installable = fatal.filter(({ isSetUp }) => isSetUp === true);
+  if (installable.length === 0 || !isFile(setup)) return '';
+  const what = installable.length === fatal.length ? 'what is missing' : 'the programs';
+  return `; ${formatCommandLine([setup])} installs ${what}`;
 }
 
 function examine(context: Context): Finding[] {
@@ -51,13 +66,13 @@ function examine(context: Context): Finding[] {
     look('cutting', 'setsid', 'gives the guest its terminal'),
     look('cutting', 'xz', 'unpacks kernel modules', 'better'),
     look('cutting', 'zstd', 'unpacks kernel modules', 'better'),
-    checkWritable('cutting', 'images and layers', context.directories.cache),
+    checkWritable('cutting', 'images and layers', context.directories.cache, context),
     checkKernel(context),
     look('booting', architecture.qemu, 'runs the VM'),
     look('booting', 'flock', 'keeps VM numbers apart'),
     look('booting', 'stty', 'restores the terminal'),
     checkKvm(architecture),
-    checkWritable('booting', 'console logs', context.directories.state),
+    checkWritable('booting', 'console logs', context.directories.state, context),
     look('networking', 'ip', 'makes bridges and taps'),
     look('networking', 'dnsmasq', 'serves DHCP on the bridge', 'better'),
   ];
@@ -102,6 +117,7 @@ function programFinder(context: Context) {
       what: `${program} is missing: it ${purpose}`,
       state: otherwise,
       mend: suggestInstall([program]) ?? `install ${program}`,
+      isSetUp: true,
     };
   };
 }
@@ -117,9 +133,14 @@ function checkDracut({ conf }: Context): Finding | undefined {
     : { area: 'cutting', what: problem.message, state: 'lacking' };
 }
 
+/** Whoever sets one of these wants another kernel than that of the distribution. */
+const KERNEL_KEYS = ['KERNEL_SRC', 'KERNEL_RELEASE', 'KERNEL_INSTALL_MOD_PATH'] as const;
+
 function checkKernel({ conf }: Context): Finding {
   try {
     const kernel = chooseKernel(conf);
+    // Modules that nobody has listed cannot be found: the first cut would say so.
+    if (kernel.modules !== undefined) readModuleTree(kernel.modules);
     return {
       area: 'booting',
       what: `kernel: Linux ${kernel.release}, ${kernel.image} (${kernel.chosenBy})`,
@@ -132,6 +153,9 @@ function checkKernel({ conf }: Context): Finding {
       what: [error.message, ...error.problems].join('; '),
       state: 'lacking',
       mend: error.hint,
+      // It installs a kernel where there is none.
+      isSetUp:
+        KERNEL_KEYS.every((key) => conf.get(key) === undefined) && error.problems.length === 0,
     };
   }
 }
@@ -149,13 +173,18 @@ function checkKvm(architecture: Architecture): Finding {
   };
 }
 
-function checkWritable(area: Finding['area'], what: string, directory: string): Finding {
+function checkWritable(
+  area: Finding['area'],
+  what: string,
+  directory: string,
+  { env }: Context,
+): Finding {
   if (canWriteTo(directory)) return { area, what: `${what}: ${directory}`, state: 'ok' };
   return {
     area,
     what: `${what}: ${directory} cannot be written`,
     state: 'lacking',
-    mend: `make it writable for this user, or set XDG_CACHE_HOME and XDG_STATE_HOME`,
+    mend: hintForUnwritable(env),
   };
 }
 

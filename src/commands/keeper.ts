@@ -2,8 +2,9 @@ import { once } from 'node:events';
 import { Socket } from 'node:net';
 import { dirname } from 'node:path';
 import { stripVTControlCharacters } from 'node:util';
-import { EXIT } from '../errors.ts';
+import { EXIT, UserError } from '../errors.ts';
 import { startSelfInBackground } from '../sys/background.ts';
+import { withLastAct } from '../sys/failure.ts';
 import { readLines } from '../sys/lines.ts';
 import { readTail } from '../sys/read-tail.ts';
 import type { Ui } from '../ui/terminal.ts';
@@ -13,7 +14,7 @@ import { failedAutoruns } from '../vm/ending.ts';
 import type { GuestEvent } from '../vm/guest-events.ts';
 import { forgetEnding, noteEnding } from '../vm/last-endings.ts';
 import type { LiveVm } from '../vm/live-vm.ts';
-import { runVm } from '../vm/run.ts';
+import { runVm, type VmWatch } from '../vm/run.ts';
 import { serveVm } from '../vm/serve-vm.ts';
 import type { BootJob } from './boot-job.ts';
 import { describeLogin } from './ssh-login.ts';
@@ -40,6 +41,7 @@ export async function bootWithKeeper(ui: Ui): Promise<number> {
   const keeper = startSelfInBackground({ [KEEPER]: '1' });
   const report = keeper.stdio[REPORT_FD] as Socket;
   const exited = once(keeper, 'exit');
+  exited.catch(() => {}); // Awaited once its streams have closed.
   const said = keeper.stderr === null ? undefined : readLines(keeper.stderr, ui.note);
   let ready: string | undefined;
   await readLines(report, (line) => {
@@ -48,8 +50,11 @@ export async function bootWithKeeper(ui: Ui): Promise<number> {
   });
   if (ready === undefined) {
     await said;
-    const [status] = await exited;
-    return status ?? EXIT.failed;
+    const [status, signal] = await exited;
+    if (signal === null) return status;
+    throw new UserError(`the rapido that was to keep the VM was killed by ${signal}`, {
+      exitCode: EXIT.software,
+    });
   }
   // What it said before has come; it stays without us.
   keeper.stderr?.destroy();
@@ -90,7 +95,13 @@ export async function keepVm({ plan, image, registration, context }: BootJob): P
     if (login !== undefined) ui.note(login);
     report.end(`${plan.number}\n`);
   };
-  const record = await runVm(plan, {
+  /** Once nobody reads its stderr any more, this is where the failure of a keeper is told. */
+  const noteFailure = (error: unknown): void => {
+    const reason = error instanceof Error ? error.message : String(error);
+    const lines = [`the rapido that kept it failed: ${reason}`];
+    if (boot.state === 'ready') noteEnding(plan.consoleLog, { cut: image.cut, lines });
+  };
+  const watch: VmWatch = {
     onStart: (started) => {
       vm = started;
       if (vm.pid !== undefined) registration.onStart(vm.pid);
@@ -101,7 +112,8 @@ export async function keepVm({ plan, image, registration, context }: BootJob): P
     },
     onWords: ui.passOn,
     onConsole: hub.show,
-  });
+  };
+  const record = await withLastAct(noteFailure, () => runVm(plan, watch));
   await (await requests)?.close();
   const outcome = judgeBoot(record, { interactive: true, autorun: image.autorun });
   if (boot.state === 'ready') noteEnding(plan.consoleLog, { cut: image.cut, ...outcome });

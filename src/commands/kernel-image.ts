@@ -32,6 +32,7 @@ export async function prepareKernelImage(
   if ('path' in unpacked) return unpacked.path;
   if (isDemanded(sources)) {
     throw new UserError(`KERNEL_FORMAT: there is no vmlinux to boot: ${unpacked.reason}`, {
+      dependsOn: 'kernel',
       hint: 'KERNEL_FORMAT="auto" boots the bzImage then',
     });
   }

@@ -1,5 +1,5 @@
 import { existsSync } from 'node:fs';
-import { EXIT, UsageError } from '../errors.ts';
+import { EXIT, explainSystemError, UsageError, UserError } from '../errors.ts';
 import { locateDirectories } from '../host/directories.ts';
 import { compareRuns } from '../results/compare.ts';
 import {
@@ -10,9 +10,11 @@ import {
   type Surroundings,
 } from '../results/show.ts';
 import {
+  listRunIds,
   listRuns,
   RUN_FILES,
   readRun,
+  requireRunsOf,
   resultOf,
   runsDirectory,
   type StoredRun,
@@ -22,6 +24,8 @@ import type { Ui } from '../ui/terminal.ts';
 import type { GlobalOptions } from './context.ts';
 
 export interface ResultsOptions extends GlobalOptions {
+  /** Only runs of this cut. */
+  cut?: string | undefined;
   json?: boolean | undefined;
   /** Where the runs are. */
   results?: string | undefined;
@@ -47,19 +51,36 @@ export async function runResults(
     });
   }
   const json = options.json === true;
-  if (a === undefined) return showList(parent, json, ui);
-  if (b === undefined) return showRun(readRun(parent, a), json, ui);
-  return showComparison(readRun(parent, a), readRun(parent, b), json, ui);
+  const { cut } = options;
+  if (cut !== undefined) requireRunsOf(parent, cut);
+  if (a === undefined) return showList(parent, cut, json, ui);
+  if (b === undefined) return showRun(readRun(parent, a, cut), json, ui);
+  return orTrouble(() =>
+    showComparison(readRun(parent, a, cut), readRun(parent, b, cut), json, ui),
+  );
 }
 
-function showList(parent: string, json: boolean, ui: Ui): number {
-  const runs = listRuns(parent);
+/** As diff(1): 1 is for what was compared and differs. */
+function orTrouble(compare: () => number): number {
+  try {
+    return compare();
+  } catch (error) {
+    const explained = explainSystemError(error);
+    if (!(explained instanceof UserError)) throw error;
+    const { message, problems, hint } = explained;
+    throw new UsageError(message, { problems, ...(hint !== undefined && { hint }), cause: error });
+  }
+}
+
+function showList(parent: string, cut: string | undefined, json: boolean, ui: Ui): number {
+  const runs = listRuns(parent, cut);
   if (json) {
     const results = runs.flatMap((run) => (run.state === 'finished' ? [run.result] : []));
     ui.result(JSON.stringify(results, null, 2));
   } else {
     if (runs.length === 0) ui.note(`no runs yet in ${parent}; \`rapido run\` makes them`);
-    for (const line of formatRunTable(runs, surroundings(ui))) ui.result(line);
+    const ids = listRunIds(parent);
+    for (const line of formatRunTable(runs, surroundings(ui), ids)) ui.result(line);
   }
   for (const run of runs) {
     if (run.state === 'unreadable') ui.warn(`${run.file('result.json')}: ${run.reason}`);

@@ -98,7 +98,8 @@ function fillIn(result: RunResult, boots: readonly EndedBoot[], logs: RunLogs): 
   const { times, blames, ...fields } = sum;
   Object.assign(result, fields);
   Object.assign(result.times, times);
-  return blames;
+  // Where the logs of this run cannot be written, those of the next one cannot either.
+  return sum.verdict !== 'crash' && logs.unwritten.length > 0 ? 'setup' : blames;
 }
 
 /** Makes the image of the next boot. */

@@ -1,5 +1,8 @@
+import type { Conf } from '../conf/conf.ts';
+import type { LoadedCut } from '../cut/load.ts';
 import type { Kernel } from '../host/kernel.ts';
 import { readImageHeader } from '../image/image-header.ts';
+import type { ResolvedImage } from '../image/resolve.ts';
 import type { EndedServer } from '../results/servers.ts';
 import { collectSplats } from '../results/splat-collection.ts';
 import { splitLines } from '../results/split-lines.ts';
@@ -11,9 +14,27 @@ import type { VmPlan } from '../vm/plan.ts';
 import { runVm, type VmWatch } from '../vm/run.ts';
 import { openCut } from './context.ts';
 import { cutRunImage, planServerImage } from './run-image.ts';
-import { type StartedJob, showProgress } from './run-job.ts';
+import { type Job, type StartedJob, showProgress } from './run-job.ts';
 import { bootLimit } from './run-limits.ts';
 import { DETACHED_TERMINAL, type Registration, type VmSources, withVm } from './start-vm.ts';
+
+/** A server whose image is planned. */
+export interface PlannedServer {
+  cut: LoadedCut;
+  conf: Conf;
+  image: ResolvedImage;
+  /** Of its VM; undefined: the lowest that is free. */
+  number: number | undefined;
+}
+
+export async function planServers(job: Job, kernel: Kernel): Promise<PlannedServer[]> {
+  const planned: PlannedServer[] = [];
+  for (const { name, number } of job.settings.servers) {
+    const { cut, conf } = await openCut(job.context, name);
+    planned.push({ cut, conf, image: planServerImage({ ...job, cut, conf }, kernel), number });
+  }
+  return planned;
+}
 
 /** A server whose image has been cut. */
 export interface PreparedServer {
@@ -23,13 +44,15 @@ export interface PreparedServer {
 }
 
 /** Cuts the images of the servers, all before the first VM starts. */
-export async function prepareServers(job: StartedJob, kernel: Kernel): Promise<PreparedServer[]> {
+export async function prepareServers(
+  job: StartedJob,
+  kernel: Kernel,
+  servers: readonly PlannedServer[],
+): Promise<PreparedServer[]> {
   const prepared: PreparedServer[] = [];
-  for (const { name, number } of job.settings.servers) {
-    const { cut, conf } = await openCut(job.context, name);
-    const own = { ...job, cut, conf };
+  for (const { cut, conf, image, number } of servers) {
     showProgress(job, `cutting ${cut.name}`);
-    const { path } = await cutRunImage(own, planServerImage(own, kernel));
+    const { path } = await cutRunImage({ ...job, cut, conf }, image);
     prepared.push({
       cut: cut.name,
       sources: {

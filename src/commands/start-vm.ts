@@ -1,7 +1,7 @@
 import { statSync } from 'node:fs';
 import type { Conf } from '../conf/conf.ts';
 import { parseSize } from '../conf/values.ts';
-import { HostError, UsageError, UserError } from '../errors.ts';
+import { UsageError, UserError } from '../errors.ts';
 import { architectureOf } from '../host/architecture.ts';
 import { ensureRuntimeDirectory } from '../host/directories.ts';
 import { suggestInstall } from '../host/distribution.ts';
@@ -197,7 +197,7 @@ export function requirePrograms({ env }: Context): void {
     (name) => findProgram(name, searchPath) === undefined,
   );
   if (missing.length === 0) return;
-  throw new HostError(`there is no ${missing.join(' and no ')} on this host`, {
+  throw new UserError(`there is no ${missing.join(' and no ')} on this host`, {
     hint: suggestInstall(missing) ?? 'run `rapido doctor`',
   });
 }
@@ -213,7 +213,10 @@ function chooseDisks(sources: VmSources, number: number, forDryRun: boolean): Di
   const [other] = image.diskBuses;
   throw new UserError(
     `the kernel ${image.kernelRelease} has no driver for disk ${serial} (${option})`,
-    { hint: other === undefined ? `set ${option} and build it` : `it has one for bus=${other}` },
+    {
+      dependsOn: 'kernel',
+      hint: other === undefined ? `set ${option} and build it` : `it has one for bus=${other}`,
+    },
   );
 }
 

@@ -1,6 +1,6 @@
 import type { Conf } from '../conf/conf.ts';
 import { type PortForward, parseForwards } from '../conf/network-values.ts';
-import { HostError, UsageError } from '../errors.ts';
+import { UsageError, UserError } from '../errors.ts';
 import { tryPort } from '../host/ports.ts';
 import type { VmNetwork } from '../net/vm-network.ts';
 import type { VmEntry } from '../vm/registry.ts';
@@ -49,7 +49,7 @@ interface ForwardSources {
 
 /**
  * QEMU would end with a line that names neither key nor option.
- * @throws HostError with every port of this host that cannot be forwarded, and who asked for it
+ * @throws UserError with every port of this host that cannot be forwarded, and who asked for it
  */
 export async function refuseBusyPorts(
   number: number,
@@ -69,7 +69,7 @@ export async function refuseBusyPorts(
     problems.push(`${where}: port ${port} of 127.0.0.1 ${explain(code, holder)}`);
   }
   if (problems.length === 0) return;
-  throw new HostError(`ports of this host cannot be forwarded to VM ${number}`, {
+  throw new UserError(`ports of this host cannot be forwarded to VM ${number}`, {
     problems,
     hint:
       busy.length > 0

@@ -141,7 +141,8 @@ export const CONF_KEYS = {
     group: 'Cuts and images',
     type: 'integer',
     minimum: 1,
-    meaning: 'How many runs `rapido run` keeps the results of; older ones are removed.',
+    meaning:
+      'How many runs `rapido run` keeps the results of; older ones are removed. A directory that --results names is left alone.',
     default: '50',
     example: '500',
   },

@@ -30,6 +30,15 @@ export function locateDirectories(env: Environment, root = packageRoot()): Direc
   };
 }
 
+/** What gives rapido a directory that it may write where that of `Directories` may not be. */
+export function hintForUnwritable(env: Environment): string {
+  const variables = 'XDG_CACHE_HOME and XDG_STATE_HOME';
+  // A container gives HOME=/ to a uid without an entry in passwd(5).
+  return env.HOME === undefined || env.HOME === '/'
+    ? `set HOME, or ${variables}, to a directory of your own`
+    : `make it writable for this user, or set ${variables}`;
+}
+
 /** @throws UserError for a user without HOME and without an entry in passwd(5) */
 function homeOfUser(): string {
   try {

@@ -3,6 +3,7 @@ import { release } from 'node:os';
 import { join } from 'node:path';
 import { readImageRelease } from '../bzimage/bzimage.ts';
 import { UsageError, UserError } from '../errors.ts';
+import { formatCommandLine } from '../sys/command-line.ts';
 import {
   isDirectory,
   isFile,
@@ -149,8 +150,10 @@ function kernelFromTree(
     const lacks = `KERNEL_SRC: ${tree} is not built: it has no ${missing.join(', no ')}`;
     const looksLikeSource = isFile(join(tree, 'Kconfig')) || config !== undefined;
     throw new UserError(lacks, {
+      // No commit has a configuration.
+      ...(config !== undefined && { dependsOn: 'kernel' }),
       hint: looksLikeSource
-        ? `make -C ${tree} -j$(nproc)   (or set KERNEL_SRC to the O= directory it was built in)`
+        ? `${buildCommand(tree, config, installModPath)}   # or set KERNEL_SRC to the O= directory it was built in`
         : 'set KERNEL_SRC to the top of a kernel tree, or to the O= directory it was built in',
     });
   }
@@ -167,6 +170,29 @@ function kernelFromTree(
     config: join(tree, '.config'),
     chosenBy: 'KERNEL_SRC',
   };
+}
+
+/** All that is left to do for a kernel that can be booted: one step at a time would be found out one at a time. */
+function buildCommand(
+  tree: string,
+  config: string | undefined,
+  installModPath: string | undefined,
+): string {
+  const hasModules = config === undefined || config.split('\n').includes('CONFIG_MODULES=y');
+  return [
+    formatCommandLine(['cd', tree]),
+    ...(config === undefined ? ['make defconfig kvm_guest.config'] : []),
+    'make -j$(nproc)',
+    ...(hasModules ? [installCommand(installModPath)] : []),
+  ].join(' && ');
+}
+
+function installCommand(installModPath: string | undefined): string {
+  return formatCommandLine([
+    'make',
+    `INSTALL_MOD_PATH=${installModPath ?? './mods'}`,
+    'modules_install',
+  ]);
 }
 
 /** Modules of a built tree: KERNEL_INSTALL_MOD_PATH alone if set, else TREE/mods, else installed. */
@@ -190,8 +216,9 @@ function treeModules(
       ? `${key} has modules of ${others.join(', ')}, but the kernel in ${tree} is ${release}`
       : `the modules of the kernel in ${tree} (${release}) are not installed`,
     {
+      dependsOn: 'kernel',
       problems: roots.map((root) => `looked for ${join(root, release)}`),
-      hint: `make -C ${tree} INSTALL_MOD_PATH=${installModPath ?? './mods'} modules_install`,
+      hint: `${formatCommandLine(['cd', tree])} && ${installCommand(installModPath)}`,
     },
   );
 }
@@ -264,7 +291,7 @@ function newestInstalledKernel(moduleRoots: readonly string[], search: KernelSea
     hint:
       unreadable.length > 0
         ? `sudo chmod +r ${unreadable.join(' ')}`
-        : 'set KERNEL_SRC to a built kernel tree, or install a kernel package: `scripts/setup` does',
+        : 'set KERNEL_SRC to a built kernel tree, or install a kernel package',
   });
 }
 

@@ -36,6 +36,7 @@ export function requireKeys(
   for (const name of expansion.unset) {
     const known = conf.entry(name);
     problems.push({
+      unset: name,
       message:
         known === undefined
           ? `${field}: "${text}": there is no conf key ${name}`

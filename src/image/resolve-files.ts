@@ -6,7 +6,7 @@ import { errorCode, UserError } from '../errors.ts';
 import { isDirectory, isReadable, statIfReachable } from '../sys/stat.ts';
 import { expandKeys, hostPath, requireKeys } from './expand-keys.ts';
 import type { AutorunScript } from './overlay.ts';
-import type { Problem, ResolveRequest } from './resolve-request.ts';
+import { dependsOnCheckout, type Problem, type ResolveRequest } from './resolve-request.ts';
 import type { PlannedTree } from './walked-tree.ts';
 
 /** Finds the directories and files that go into the image as they are. */
@@ -30,7 +30,10 @@ export function resolveTrees(request: ResolveRequest, problems: Problem[]): Plan
     if (source === undefined || target === undefined) continue;
     if (!isDirectory(source)) {
       const meaning = explainKeys(tree.source, conf);
-      problems.push({ message: `trees: ${source} is not a directory${meaning}` });
+      problems.push({
+        message: `trees: ${source} is not a directory${meaning}`,
+        dependsOn: dependsOnCheckout(source, request),
+      });
     }
     add(source, target, tree.exclude);
   }
@@ -42,7 +45,10 @@ export function resolveTrees(request: ResolveRequest, problems: Problem[]): Plan
     if (source === undefined || target === undefined) continue;
     if (!isReadable(source)) {
       const meaning = explainKeys(file.source, conf);
-      problems.push({ message: `files: ${source} ${whyUnreadable(source)}${meaning}` });
+      problems.push({
+        message: `files: ${source} ${whyUnreadable(source)}${meaning}`,
+        dependsOn: dependsOnCheckout(source, request),
+      });
     }
     add(source, target);
   }
@@ -54,6 +60,7 @@ export function resolveTrees(request: ResolveRequest, problems: Problem[]): Plan
     if (!isReadable(source)) {
       problems.push({
         message: `--include: ${source} ${whyUnreadable(source)}${hintFor(include)}`,
+        dependsOn: dependsOnCheckout(source, request),
       });
     }
     add(source, target);

@@ -8,6 +8,7 @@ import {
   readModuleTree,
 } from '../kmod/modules.ts';
 import { selectAvailable } from '../kmod/resolve.ts';
+import { formatCommandLine } from '../sys/command-line.ts';
 import { statIfReachable } from '../sys/stat.ts';
 import { requireKeys } from './expand-keys.ts';
 import type { ImagePlan } from './plan.ts';
@@ -72,6 +73,7 @@ export function resolveModules(
   const share = conf.get('VIRTFS_SHARE_PATH') !== undefined;
   if (share && !hasAll(SHARE_DRIVERS)) {
     problems.push({
+      dependsOn: 'kernel',
       message: `VIRTFS_SHARE_PATH is set, but the kernel ${kernel.release} has no 9p over virtio (CONFIG_9P_FS, CONFIG_NET_9P_VIRTIO)`,
     });
   }
@@ -114,6 +116,7 @@ export function resolveModules(
     const option = required.find((driver) => driver.name === name)?.option;
     const named = option === undefined ? name : `${name} (${option})`;
     problems.push({
+      dependsOn: 'kernel',
       message: `the kernel ${kernel.release} has no driver ${named}: not configured, or its modules not installed${meant}`,
     });
   }
@@ -130,8 +133,8 @@ export function resolveModules(
     sharesDirectory: share,
     sharesResults,
     leftOut: optional.filter((name) => !available([name]).includes(name)),
-    warnings: warnOfOldModules(plan, kernel),
     notes: noteForeignModules(kernel),
+    warnings: warnOfOldModules(plan, kernel, conf.get('KERNEL_INSTALL_MOD_PATH')),
   };
 }
 
@@ -154,7 +157,11 @@ function noteForeignModules({ hasForeignModules, modules, buildTree }: Kernel): 
 }
 
 /** Modules that `make` has built again and `make modules_install` has not yet installed. */
-function warnOfOldModules(plan: ModulesPlan, { buildTree }: Kernel): string[] {
+function warnOfOldModules(
+  plan: ModulesPlan,
+  { buildTree }: Kernel,
+  installModPath = './mods',
+): string[] {
   if (buildTree === undefined) return [];
   const isOlder = ({ path, source }: ModulesPlan['modules'][number]): boolean => {
     const built = statIfReachable(join(buildTree, path.replace(/^kernel\//, '')));
@@ -164,6 +171,6 @@ function warnOfOldModules(plan: ModulesPlan, { buildTree }: Kernel): string[] {
   const old = plan.modules.filter(isOlder).map(({ name }) => name);
   if (old.length === 0) return [];
   return [
-    `${old.join(', ')}: built again since the last install; the image has the old: make -C ${buildTree} INSTALL_MOD_PATH=./mods modules_install`,
+    `${old.join(', ')}: built again since the last install; the image has the old: ${formatCommandLine(['make', '-C', buildTree, `INSTALL_MOD_PATH=${installModPath}`, 'modules_install'])}`,
   ];
 }

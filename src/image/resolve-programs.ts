@@ -8,7 +8,7 @@ import type { AutorunScript } from './overlay.ts';
 import { findProgramFiles } from './program-files.ts';
 import type { ResolvedCommand } from './resolve-command.ts';
 import type { ResolvedNetwork } from './resolve-network.ts';
-import type { Problem, ResolveRequest } from './resolve-request.ts';
+import { dependsOnCheckout, type Problem, type ResolveRequest } from './resolve-request.ts';
 import { requireSystemd } from './systemd.ts';
 import { canDracutInstall } from './userspace-layer.ts';
 
@@ -91,10 +91,11 @@ export function resolvePrograms(
   for (const name of extras.install) {
     const path = name.includes('/') ? resolve(cwd, name) : name;
     if (look(path) !== undefined) continue;
+    const dependsOn = name.includes('/') ? dependsOnCheckout(path, request) : undefined;
     problems.push(
       isFile(path)
-        ? { message: `--install: ${path} is not executable` }
-        : { message: `--install: no program ${path}`, program: basename(name) },
+        ? { message: `--install: ${path} is not executable`, dependsOn }
+        : { message: `--install: no program ${path}`, program: basename(name), dependsOn },
     );
   }
   const { optionalBinaries = [], kernelBinaries = {} } = cut.cut;

@@ -1,5 +1,7 @@
+import { relative } from 'node:path';
 import type { Conf } from '../conf/conf.ts';
 import type { LoadedCut } from '../cut/load.ts';
+import type { DependsOn } from '../errors.ts';
 import type { Directories } from '../host/directories.ts';
 import type { Kernel } from '../host/kernel.ts';
 import type { NetworkKind } from '../net/vm-network.ts';
@@ -48,6 +50,20 @@ export interface ResolveRequest {
 /** Something that a cut needs and this host lacks. */
 export interface Problem {
   message: string;
+  /** What may have it at another commit; undefined: nothing will. */
+  dependsOn?: DependsOn | undefined;
+  /** The conf key that is not set: one mistake, in however many places the cut names it. */
+  unset?: string;
   /** The program that is missing, where installing one would help. */
   program?: string;
+}
+
+/** Another commit may have a file of the tree in which rapido was called, or of the kernel under test. */
+export function dependsOnCheckout(
+  path: string,
+  { conf, cwd }: Pick<ResolveRequest, 'conf' | 'cwd'>,
+): DependsOn | undefined {
+  const trees = [cwd, conf.get('KERNEL_SRC')].filter((tree) => tree !== undefined);
+  const isInside = (tree: string): boolean => !/^\.\.(\/|$)/.test(relative(tree, path));
+  return trees.some(isInside) ? 'checkout' : undefined;
 }

@@ -1,7 +1,7 @@
 import { readFileSync } from 'node:fs';
 import { join } from 'node:path';
 import type { ConfEntry } from '../conf/conf.ts';
-import { UserError } from '../errors.ts';
+import { type DependsOn, UserError } from '../errors.ts';
 import { architectureOf } from '../host/architecture.ts';
 import type { Directories } from '../host/directories.ts';
 import { suggestInstall } from '../host/distribution.ts';
@@ -173,17 +173,30 @@ function digestFiles(netConf: NetConf): Record<number, string> {
   return Object.fromEntries([...netConf].map(([number, files]) => [number, digestNetConf(files)]));
 }
 
-function refuse({ cut }: ResolveRequest, problems: readonly Problem[]): void {
-  if (problems.length === 0) return;
+function refuse({ cut }: ResolveRequest, found: readonly Problem[]): void {
+  if (found.length === 0) return;
+  const problems = found.filter(
+    ({ unset }, index) =>
+      unset === undefined || found.findIndex((each) => each.unset === unset) === index,
+  );
   const programs = problems.map(({ program }) => program).filter((name) => name !== undefined);
   const install = suggestInstall(programs);
   throw new UserError(
     `${cut.name} cannot be cut: ${problems.length === 1 ? 'something is' : `${problems.length} things are`} missing`,
     {
       problems: problems.map(({ message }) => message),
+      dependsOn: whatMayBringAll(problems),
       ...(install !== undefined && { hint: install }),
     },
   );
+}
+
+/** undefined: there is one that no other commit will be without. */
+function whatMayBringAll(problems: readonly Problem[]): DependsOn | undefined {
+  const needed = problems.map(({ dependsOn }) => dependsOn);
+  if (needed.includes(undefined)) return undefined;
+  // An installed kernel brings nothing: a checkout alone does not help then.
+  return needed.includes('kernel') ? 'kernel' : 'checkout';
 }
 
 /** A boolean may be written in many ways; scripts get 1 or 0. */
@@ -201,10 +214,11 @@ function declaredSettings(
   for (const name of new Set([...needs, ...uses, ...Object.keys(defines)])) {
     const entry = conf.entry(name);
     if (entry === undefined) {
-      problems.push({ message: `${cut.path}: conf: there is no key ${name}` });
+      problems.push({ message: `${cut.path}: conf: there is no key ${name}`, unset: name });
     } else if (entry.text !== undefined) settings[name] = guestText(entry);
     else if (needs.includes(name)) {
-      problems.push({ message: `${name} is not set in rapido.conf: ${entry.key.meaning}` });
+      const message = `${name} is not set in rapido.conf: ${entry.key.meaning}`;
+      problems.push({ message, unset: name });
     }
   }
   return settings;

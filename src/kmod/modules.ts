@@ -95,12 +95,14 @@ export function readModuleTree(directory: string): ModuleTree {
   const release = basename(absolute);
   if (statSync(absolute, { throwIfNoEntry: false })?.isDirectory() !== true) {
     throw new UserError(`${absolute}: no such directory, so no modules for kernel ${release}`, {
+      dependsOn: 'kernel',
       hint: 'in the kernel tree: make && INSTALL_MOD_PATH=./mods make modules_install',
     });
   }
   const dep = readIndexFile(absolute, 'modules.dep');
   if (dep === undefined) {
     throw new UserError(`${join(absolute, 'modules.dep')} is missing: depmod was not run`, {
+      dependsOn: 'kernel',
       hint: depmodCommand(absolute),
     });
   }
@@ -228,6 +230,7 @@ async function readModules(plan: ModulesPlan): Promise<Content[]> {
   const absent = files.filter((_, at) => sizes[at] === undefined);
   if (absent.length > 0) {
     throw new UserError(`modules.dep in ${plan.directory} names modules that do not exist`, {
+      dependsOn: 'kernel',
       problems: absent,
       hint: depmodCommand(plan.directory),
     });
@@ -257,6 +260,7 @@ function refuseMisfits(plan: ModulesPlan, contents: readonly Content[]): void {
       {
         problems: misfits,
         hint: 'install those of this build: make modules && make modules_install',
+        dependsOn: 'kernel',
       },
     );
   } finally {
@@ -314,6 +318,7 @@ async function decompressHere(
       return [file, await decompressBuffer(packed)];
     } catch (error) {
       throw new UserError(`cannot decompress ${file}: ${(error as Error).message}`, {
+        dependsOn: 'kernel',
         hint: 'install the modules again: make modules_install',
         cause: error,
       });

@@ -1,4 +1,10 @@
-import { failedAutoruns, hintFor, judgeEnding, type VmRecord } from '../vm/ending.ts';
+import {
+  failedAutoruns,
+  hintFor,
+  judgeEnding,
+  refusesKernel,
+  type VmRecord,
+} from '../vm/ending.ts';
 import type { RunServer, RunSplat, Verdict } from './run-result.ts';
 import { type Blame, type Judgement, nameOfScript, RUN_EXIT } from './verdict.ts';
 
@@ -34,8 +40,11 @@ export function judgeServer(server: EndedServer): Failure | undefined {
   const ending = judgeEnding(record);
   const crash = splats.find(({ severity }) => severity === 'fatal');
   if (ending.kind === 'interrupted') return fail('interrupted', `interrupted by ${ending.signal}`);
+  if (record.wasHostFull === true) {
+    return fail('error', 'the host has no room for its disks: its writes failed', 'setup');
+  }
   if (crash !== undefined) return fail('crash', `the kernel crashed: ${crash.title}`);
-  if (ending.kind === 'no-memory') return fail('error', ending.message, 'host');
+  if (ending.kind === 'no-memory') return fail('error', ending.message, 'setup');
   if (ending.kind === 'panicked') return fail('crash', `the kernel panicked: ${ending.message}`);
   if (gaveUp !== undefined) return fail('timeout', gaveUp);
   const [script] = failedAutoruns(record.events);
@@ -47,13 +56,14 @@ export function judgeServer(server: EndedServer): Failure | undefined {
     );
   }
   if (record.events.some(({ event }) => event === 'no-directory')) {
-    return fail('error', 'the directory that the cut names is not in the image');
+    return fail('error', 'the directory that the cut names is not in the image', 'setup');
   }
   if (ending.kind === 'not-started') {
     const words = record.qemuSaid.trim().split('\n').at(-1) || 'it did not say why';
     const hint = hintFor(record.qemuSaid);
     const why = hint === undefined ? words : `${words} (${hint})`;
-    return fail('error', `QEMU did not start the VM: ${why}`, 'host');
+    const blames = refusesKernel(record.qemuSaid) ? 'guest' : 'setup';
+    return fail('error', `QEMU did not start the VM: ${why}`, blames);
   }
   if (wasStopped) return undefined;
   switch (ending.kind) {

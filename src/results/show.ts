@@ -50,13 +50,16 @@ interface Column {
 
 const GAP = '  ';
 
-/** The runs as a table with a heading, a line each. */
+/**
+ * The runs as a table with a heading, a line each.
+ * @param ids of all runs that there are, among which a short name must be the only one
+ */
 export function formatRunTable(
   runs: readonly StoredRun[],
   { paint, width, now, timeZone }: Surroundings,
+  ids: readonly string[] = runs.map(({ id }) => id),
 ): string[] {
   if (runs.length === 0) return [];
-  const ids = runs.map(({ id }) => id);
   const rows = runs.map((run) => describeRow(run, ids, now, timeZone));
   const column = (name: keyof Row, title: string, rest: Partial<Column> = {}): Column => ({
     title,
@@ -74,7 +77,8 @@ export function formatRunTable(
       column('splats', 'SPLATS', { align: 'right' }),
       column('time', 'TIME', { align: 'right' }),
       column('kernel', 'KERNEL', { shortest: 8 }),
-    ],
+      column('command', 'COMMAND', { shortest: 8 }),
+    ].filter(tellsSomething),
     width ?? Number.POSITIVE_INFINITY,
   );
   const line = (cell: (column: Column) => string): string => columns.map(cell).join(GAP).trimEnd();
@@ -90,8 +94,13 @@ export function formatRunTable(
   ];
 }
 
+/** Where no run has tests or splats, there is room for what else there is. */
+function tellsSomething({ cells }: Column): boolean {
+  return cells.some((cell) => cell !== '-');
+}
+
 type Row = Record<
-  'when' | 'run' | 'cut' | 'verdict' | 'tests' | 'splats' | 'time' | 'kernel',
+  'when' | 'run' | 'cut' | 'verdict' | 'tests' | 'splats' | 'time' | 'kernel' | 'command',
   string
 >;
 
@@ -113,6 +122,7 @@ function describeRow(
       splats: formatCount(result.splats.filter(isComplaint).length),
       time: formatDuration(result.times.total),
       kernel: toPlainText(nameKernel(result.kernel)),
+      command: result.command === undefined ? '-' : toPlainText(formatCommand(result.command)),
     };
   }
   const { started, cut } = parseId(run.id) ?? { started: now, cut: '' };
@@ -125,6 +135,7 @@ function describeRow(
     splats: '-',
     time: run.state === 'running' ? formatDuration(now.getTime() - started.getTime()) : '-',
     kernel: '-',
+    command: '-',
   };
 }
 
@@ -189,7 +200,7 @@ export function formatRun(run: ShownRun, { paint, now, timeZone }: Surroundings)
         [kernel.release, kernel.git && `(${kernel.git})`, kernel.image].filter(Boolean).join('  '),
     ],
     ['servers', result.servers?.map(describeServer).join('; ')],
-    ['command', result.command && formatCommand(result.command, describeEnd(result))],
+    ['command', result.command && `${formatCommand(result.command)}  (${describeEnd(result)})`],
     ['autorun', formatAutorun(result.autorun)],
     [
       'machine',
@@ -244,14 +255,11 @@ function describeEnd({ commandStatus, autorun }: RunResult): string {
   return autorun.some(({ status }) => status !== 0) ? 'not started' : 'not seen to end';
 }
 
-function formatCommand(command: RunCommand, end: string): string {
-  const text =
-    'arguments' in command
-      ? formatCommandLine(command.arguments)
-      : 'shell' in command
-        ? `-x ${formatCommandLine([command.shell])}`
-        : `-f ${formatCommandLine([command.script])}`;
-  return `${text}  (${end})`;
+function formatCommand(command: RunCommand): string {
+  if ('arguments' in command) return formatCommandLine(command.arguments);
+  return 'shell' in command
+    ? `-x ${formatCommandLine([command.shell])}`
+    : `-f ${formatCommandLine([command.script])}`;
 }
 
 function formatAutorun(scripts: RunResult['autorun']): string | undefined {

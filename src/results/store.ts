@@ -74,7 +74,7 @@ const LATEST = 'latest';
 
 /** `20261123-021557-simple-example-3f2a`: the start in UTC, the cut, four random hexadecimal digits. */
 const RUN_ID = /^(?<date>\d{8})-(?<time>\d{6})-(?<cut>.+)-(?<digits>[0-9a-f]{4})$/;
-const LATEST_NAME = /^latest(?:~(\d+))?$/;
+const LATEST_NAME = /^latest(?::(?<cut>.+?))?(?:~(?<back>\d+))?$/;
 
 /** Where runs are kept unless the user says otherwise. `state`: that of `Directories`. */
 export function runsDirectory(state: string): string {
@@ -107,9 +107,12 @@ export function createRun(parent: string, cut: string, now: Date): RunDirectory 
 /** @param random two bytes */
 export function makeId(cut: string, now: Date, random: Uint8Array): string {
   const [date = '', time = ''] = now.toISOString().replace(/[-:]/g, '').split(/[T.]/);
-  // A cut is named as its file is, and that may be anything.
-  const name = cut.replace(/[^\w.+@-]+/g, '-').slice(0, 100) || 'run';
-  return `${date}-${time}-${name}-${Buffer.from(random).toString('hex')}`;
+  return `${date}-${time}-${cutInId(cut)}-${Buffer.from(random).toString('hex')}`;
+}
+
+/** A cut is named as its file is, and that may be anything. */
+function cutInId(cut: string): string {
+  return cut.replace(/[^\w.+@-]+/g, '-').slice(0, 100) || 'run';
 }
 
 /** What an ID says of a run that has no result, or undefined for the name of anything else. */
@@ -138,15 +141,23 @@ export function finishRun(run: RunDirectory, result: RunResult): void {
   replaceFile(link, (temporary) => symlinkSync(basename(run.path), temporary));
 }
 
-/** The runs in a directory, newest first by their start. */
-export function listRuns(parent: string): StoredRun[] {
-  return runIds(parent).map((id) => inspectRun(join(resolve(parent), id)));
+/**
+ * The runs in a directory, newest first by their start.
+ * @param cut of this cut alone
+ */
+export function listRuns(parent: string, cut?: string): StoredRun[] {
+  return listRunIds(parent, cut).map((id) => inspectRun(join(resolve(parent), id)));
 }
 
-/** Directories that have both the name and the contents of a run. */
-function runIds(parent: string): string[] {
+/**
+ * Directories that have both the name and the contents of a run, newest first by their start.
+ * @param cut of this cut alone
+ */
+export function listRunIds(parent: string, cut?: string): string[] {
+  const wanted = cut === undefined ? undefined : cutInId(cut.replaceAll('_', '-'));
   return listIfReachable(parent)
     .filter((name) => RUN_ID.test(name))
+    .filter((name) => wanted === undefined || parseId(name)?.cut === wanted)
     .filter((name) => lstatIfReachable(join(parent, name))?.isDirectory() === true)
     .filter((name) => [RUNNING, RESULT].some((file) => existsSync(join(parent, name, file))))
     .sort()
@@ -194,7 +205,7 @@ function isMakerAlive(path: string): boolean {
 export function carryFile(run: RunDirectory, name: string): void {
   const parent = dirname(run.path);
   const cut = parseId(run.id)?.cut;
-  const found = runIds(parent)
+  const found = listRunIds(parent)
     .filter((id) => id !== run.id && parseId(id)?.cut === cut)
     .map((id) => join(parent, id, 'guest', name))
     // A guest may have made anything: what a link leads to is not its own.
@@ -230,7 +241,7 @@ export function findEarlierRun(
   const parent = dirname(run.path);
   const cut = parseId(run.id)?.cut;
   const wanted = JSON.stringify(command);
-  for (const id of runIds(parent)) {
+  for (const id of listRunIds(parent)) {
     if (id === run.id || parseId(id)?.cut !== cut) continue;
     const state = readResult(join(parent, id, RESULT));
     if (state?.state !== 'finished') continue;
@@ -268,6 +279,11 @@ function hadVm(run: StoredRun): boolean {
   return run.state !== 'finished' || run.result.vm !== undefined;
 }
 
+/** Removes a run that was none after all. */
+export function discardRun({ path }: RunDirectory): void {
+  removeRun(path);
+}
+
 /** Renamed first: a removal that is cut short leaves litter, not half a run. */
 function removeRun(path: string): boolean {
   const temporary = temporaryNameFor(path);
@@ -291,15 +307,20 @@ function latestTarget(parent: string): string | undefined {
 
 /**
  * The run that a user means by a name: an ID, the beginning of one, its four last digits, `latest`,
- * `latest~1` for the one that ended before it, or (what has a `/` in it) the path of a run's directory
- * or of a result.json.
+ * `latest~1` for the one that ended before it, `latest:CUT` for that of a cut, or (what has a `/` in it) the
+ * path of a run's directory or of a result.json.
+ * @param cut of this cut alone
  * @throws UsageError when it names none or several
  */
-export function readRun(parent: string, name: string): StoredRun {
+export function readRun(parent: string, name: string, cut?: string): StoredRun {
   if (name.includes('/') || name === '.' || name === '..') return readRunAt(name);
-  const back = LATEST_NAME.exec(name);
-  if (back !== null) return readLatest(parent, Number(back[1] ?? 0));
-  const ids = runIds(parent);
+  const latest = LATEST_NAME.exec(name)?.groups;
+  if (latest !== undefined) {
+    const ofCut = latest.cut ?? cut;
+    if (ofCut !== undefined) requireRunsOf(parent, ofCut);
+    return readLatest(parent, Number(latest.back ?? 0), name, ofCut);
+  }
+  const ids = listRunIds(parent, cut);
   const [id, ...others] = pickRuns(name, ids);
   if (id !== undefined && others.length === 0) return inspectRun(join(resolve(parent), id));
   if (id !== undefined) {
@@ -329,6 +350,9 @@ export function shortenId(id: string, ids: readonly string[]): string {
 function hintForUnknown(parent: string, name: string, ids: readonly string[]): string {
   if (existsSync(name)) return `to name a file or directory: ./${name}`;
   if (ids.length === 0) return `${resolve(parent)} holds no runs yet: rapido run NAME`;
+  if (ids.some((id) => parseId(id)?.cut === name)) {
+    return `latest:${name} is the last one of that cut; \`rapido results --cut ${name}\` lists all`;
+  }
   const nearest = findNearest(name, ids);
   const similar = ids.filter((id) => id.includes(name));
   const near = nearest !== undefined ? [nearest] : similar;
@@ -336,9 +360,29 @@ function hintForUnknown(parent: string, name: string, ids: readonly string[]): s
   return `${what}: ${shown.slice(0, 3).join(', ')}; \`rapido results\` lists all`;
 }
 
-/** @param back how many ended after it */
-function readLatest(parent: string, back: number): StoredRun {
-  const ended = listRuns(parent)
+/** @throws UsageError where there are none of that cut, with the nearest name of those that there are of */
+export function requireRunsOf(parent: string, cut: string): void {
+  if (listRunIds(parent, cut).length > 0) return;
+  const known = [...new Set(listRunIds(parent).flatMap((id) => parseId(id)?.cut ?? []))].sort();
+  const nearest = findNearest(cut, known);
+  const others = known.length === 0 ? undefined : `there are runs of ${known.join(', ')}`;
+  const hint = nearest === undefined ? others : `did you mean ${nearest}?`;
+  throw new UsageError(`there are no runs of ${cut} in ${resolve(parent)}`, {
+    ...(hint !== undefined && { hint }),
+  });
+}
+
+/**
+ * @param back how many ended after it
+ * @param name as the user called it
+ */
+function readLatest(
+  parent: string,
+  back: number,
+  name: string,
+  cut: string | undefined,
+): StoredRun {
+  const ended = listRuns(parent, cut)
     .filter(({ state }) => state === 'finished' || state === 'unreadable')
     .map((run) => ({ run, end: endOf(run) }))
     .sort((a, b) => b.end - a.end);
@@ -347,7 +391,7 @@ function readLatest(parent: string, back: number): StoredRun {
   throw new UsageError(
     ended.length === 0
       ? `no run in ${resolve(parent)} has ended yet`
-      : `latest~${back}: only ${ended.length} of the runs in ${resolve(parent)} have ended`,
+      : `${name}: only ${ended.length} of the runs in ${resolve(parent)} have ended`,
     { hint: ended.length === 0 ? 'rapido run NAME' : '`rapido results` lists them' },
   );
 }

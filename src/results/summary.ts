@@ -22,12 +22,14 @@ export interface SummaryFiles {
   directory: string;
   /** The end of console.log. */
   consoleTail: string;
+  /** Whether the guest left files there. */
+  hasGuestFiles?: boolean | undefined;
 }
 
 /** How a run ended, in a few lines for a person. */
 export function formatSummary(
   result: RunResult,
-  { directory, consoleTail }: SummaryFiles,
+  { directory, consoleTail, hasGuestFiles }: SummaryFiles,
   paint: Paint,
 ): string[] {
   const { verdict, cut, reason, times, tests, splats, blockedTasks = [], notes } = result;
@@ -44,7 +46,7 @@ export function formatSummary(
     ...traceOf(splats).map((line) => `  ${paint.dim(line)}`),
     ...lastWords(result, consoleTail).map((line) => `  ${paint.dim(line)}`),
     ...notes.map((note) => paint.dim(`  note: ${toPlainText(note)}`)),
-    ...(verdict === 'pass' ? [] : [`  results: ${directory}`]),
+    ...(verdict === 'pass' && hasGuestFiles !== true ? [] : [`  results: ${directory}`]),
   ];
 }
 

@@ -1,6 +1,6 @@
 import { constants } from 'node:os';
 import { refusedModule } from '../klog/rules/modules.ts';
-import { failedAutoruns, hintFor, judgeEnding } from '../vm/ending.ts';
+import { failedAutoruns, hintFor, judgeEnding, refusesKernel } from '../vm/ending.ts';
 import type { GuestEvent } from '../vm/guest-events.ts';
 import type { SessionRecord } from '../vm/session.ts';
 import type { SessionLimits } from '../vm/session-watch.ts';
@@ -25,8 +25,13 @@ export interface RunFacts {
   unwritten: readonly string[];
 }
 
-/** Whether a verdict that is no pass tells anything of the kernel and its test. */
-export type Blame = 'guest' | 'host';
+/**
+ * Whether a verdict that is no pass tells anything of the kernel and its test:
+ * - `guest`: it does;
+ * - `host`: the VM was lost on the host, which may be otherwise the next time;
+ * - `setup`: what is wrong with the host, the conf or the cut would be so with any kernel.
+ */
+export type Blame = 'guest' | 'host' | 'setup';
 
 export interface Judgement {
   verdict: Verdict;
@@ -35,12 +40,16 @@ export interface Judgement {
   reason: string;
 }
 
-/** Who ended a VM that did not end by itself: somebody on the host, or a host that ran out of something. */
+/** Who or what ended a VM that did not end by itself. */
 export function blameFor({ record, splats }: Pick<RunFacts, 'record' | 'splats'>): Blame {
+  if (record.wasHostFull === true) return 'setup';
   const { kind } = judgeEnding(record);
-  if (kind === 'no-memory') return 'host';
+  // Before the crash: a kernel that lacks memory for its image panics, too.
+  if (kind === 'no-memory') return 'setup';
   if (splats.some(({ severity }) => severity === 'fatal')) return 'guest';
-  return kind === 'quit' || kind === 'lost' || kind === 'not-started' ? 'host' : 'guest';
+  if (kind === 'not-started') return refusesKernel(record.qemuSaid) ? 'guest' : 'setup';
+  if (kind === 'quit' || kind === 'lost') return 'host';
+  return record.events.some(({ event }) => event === 'no-directory') ? 'setup' : 'guest';
 }
 
 /** Exit statuses of `rapido run`, beside the command's own. */
@@ -96,6 +105,13 @@ function judgeEnd({ record, limits, splats }: RunFacts): Judgement | undefined {
     return verdictOf('interrupted', `interrupted by ${ending.signal} ${during}`);
   }
   if (ending.kind === 'no-memory') return verdictOf('error', ending.message);
+  // Whatever the guest made of that, a panic even, is the host's doing.
+  if (record.wasHostFull === true) {
+    return verdictOf(
+      'error',
+      'the host has no room for the disks of the VM: writes of the guest failed',
+    );
+  }
   // Whoever waits for a kernel that is dead already waits for its crash.
   if (crash !== undefined && ending.kind !== 'powered-off') {
     return verdictOf('crash', `the kernel crashed ${during}: ${crash.title}`);

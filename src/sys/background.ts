@@ -1,4 +1,5 @@
-import { type ChildProcess, spawn } from 'node:child_process';
+import type { ChildProcess } from 'node:child_process';
+import { spawnProcess } from './spawn.ts';
 
 /**
  * Starts this program once more with the same arguments, in a session of its own, where neither the
@@ -6,7 +7,7 @@ import { type ChildProcess, spawn } from 'node:child_process';
  * @param env what it has beside our environment
  */
 export function startSelfInBackground(env: Readonly<Record<string, string>>): ChildProcess {
-  return spawn(process.execPath, [...process.execArgv, ...process.argv.slice(1)], {
+  return spawnProcess(process.execPath, [...process.execArgv, ...process.argv.slice(1)], {
     env: { ...process.env, ...env },
     stdio: ['ignore', 'ignore', 'pipe', 'pipe'],
     detached: true,

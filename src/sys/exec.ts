@@ -1,8 +1,10 @@
-import { type ChildProcess, type StdioOptions, spawn } from 'node:child_process';
+import type { ChildProcess, StdioOptions } from 'node:child_process';
 import { once } from 'node:events';
-import { errorCode, UserError } from '../errors.ts';
+import { closeSync, openSync } from 'node:fs';
+import { type DependsOn, errorCode, UserError } from '../errors.ts';
 import { formatCommandLine } from './command-line.ts';
 import { type Environment, toolEnvironment } from './environment.ts';
+import { explainSpawnError, spawnProcess } from './spawn.ts';
 
 export interface ToolRun {
   cwd?: string;
@@ -28,6 +30,8 @@ export interface ToolRun {
   input?: string;
   /** Milliseconds after which it and all that it has started are ended. */
   timeout?: number;
+  /** Whether another commit may be without a failure of the tool itself. */
+  dependsOn?: DependsOn;
   /** What the failure message says that the tool was doing. */
   purpose: string;
   /** Shown when the program does not exist. */
@@ -44,6 +48,7 @@ export async function runTool(argv: readonly [string, ...string[]], run: ToolRun
   // Loaded only now: a cut from cache starts no program, and should not pay for this.
   const { execa } = await import('execa');
   const [file, ...args] = withParentDeathSignal(argv, 'TERM');
+  requireDescriptors(DESCRIPTORS);
   const subprocess = withUmask(run.umask, () =>
     execa(file, args, {
       all: true,
@@ -86,9 +91,10 @@ export async function runTool(argv: readonly [string, ...string[]], run: ToolRun
   const said = run.onLine === undefined ? (result.all ?? '') : heard.join('\n');
   if (!result.failed) return (run.returns === 'stdout' ? result.stdout : said) ?? '';
   if (result.exitCode === undefined && result.signal === undefined) {
-    throw new UserError(`${run.purpose}: setpriv cannot be executed`, {
-      problems: [`command: ${formatCommandLine([file, ...args])}`, result.originalMessage ?? ''],
-      hint: 'install util-linux, or run `rapido doctor`',
+    const hint = 'install util-linux, or run `rapido doctor`';
+    const { message, hint: shown } = explainSpawnError('setpriv', result.cause, hint);
+    throw new UserError(`${run.purpose}: ${message}`, {
+      ...(shown !== undefined && { hint: shown }),
     });
   }
   // What setpriv and shells exit with for a program that may not be executed, or does not exist.
@@ -100,8 +106,11 @@ export async function runTool(argv: readonly [string, ...string[]], run: ToolRun
       : result.signal !== undefined
         ? `it was killed by ${result.signal}`
         : `it exited with status ${result.exitCode}`;
+  // A program of the checkout may be there at another commit, one of this host will not.
+  const isOwnFailure = missing ? argv[0].includes('/') : result.signal === undefined;
   throw new UserError(`${run.purpose}: ${argv[0]} failed: ${how}`, {
     problems: [`command: ${formatCommandLine(argv)}`, ...lastLines(said, 12)],
+    ...(isOwnFailure && run.dependsOn !== undefined && { dependsOn: run.dependsOn }),
     ...(missing && run.installHint !== undefined ? { hint: run.installHint } : {}),
   });
 }
@@ -123,6 +132,19 @@ function baseEnvironment({
 }: Pick<ToolRun, 'environment' | 'passes'>): Environment {
   if (environment === 'none') return {};
   return environment === 'inherited' ? process.env : toolEnvironment(process.env, passes);
+}
+
+/** More than a process with three streams takes while it is started. */
+const DESCRIPTORS = 12;
+
+/** execa trips over a process that there are no file descriptors for. @throws a system error, EMFILE, before that */
+function requireDescriptors(count: number): void {
+  const descriptors: number[] = [];
+  try {
+    while (descriptors.length < count) descriptors.push(openSync('/dev/null', 'r'));
+  } finally {
+    for (const descriptor of descriptors) closeSync(descriptor);
+  }
 }
 
 /** How many lines are kept, at least, of a tool that is heard line by line: a build prints many. */
@@ -172,7 +194,7 @@ export function startTool(
 ): ChildProcess {
   const [file, ...args] =
     deathSignal === undefined ? argv : withParentDeathSignal(argv, deathSignal);
-  return spawn(file, args, {
+  return spawnProcess(file, args, {
     stdio,
     detached,
     env: { ...baseEnvironment({ environment }), ...env },

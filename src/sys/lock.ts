@@ -1,9 +1,9 @@
-import { spawn } from 'node:child_process';
 import { once } from 'node:events';
 import { mkdirSync } from 'node:fs';
 import { dirname } from 'node:path';
 import { UserError } from '../errors.ts';
 import { toolEnvironment } from './environment.ts';
+import { explainSpawnError, spawnProcess } from './spawn.ts';
 
 /**
  * Runs `work` while this process alone holds `path`, waiting for its turn.
@@ -14,30 +14,26 @@ import { toolEnvironment } from './environment.ts';
  */
 export async function withLock<T>(path: string, work: () => T | Promise<T>): Promise<T> {
   mkdirSync(dirname(path), { recursive: true, mode: 0o700 });
-  const holder = spawn('flock', ['--exclusive', path, 'cat'], {
+  const holder = spawnProcess('flock', ['--exclusive', path, 'cat'], {
     stdio: ['pipe', 'pipe', 'inherit'],
     env: toolEnvironment(process.env),
   });
   const ended = new Promise<never>((_, reject) => {
     holder.once('error', (cause) =>
-      reject(
-        new UserError('flock cannot be executed', {
-          cause,
-          hint: 'install util-linux, or run `rapido doctor`',
-        }),
-      ),
+      reject(explainSpawnError('flock', cause, 'install util-linux, or run `rapido doctor`')),
     );
     holder.once('exit', (status) =>
       reject(new UserError(`${path}: cannot be locked (flock exited with ${status})`)),
     );
   });
   ended.catch(() => {}); // It also exits after the work, when nobody waits for this any more.
-  holder.stdin.on('error', () => {}); // A flock that failed has closed its input: `ended` tells.
-  holder.stdin.write('\n');
-  await Promise.race([once(holder.stdout, 'data'), ended]);
+  const [stdin, stdout] = [holder.stdin!, holder.stdout!];
+  stdin.on('error', () => {}); // A flock that failed has closed its input: `ended` tells.
+  stdin.write('\n');
+  await Promise.race([once(stdout, 'data'), ended]);
   try {
     return await work();
   } finally {
-    holder.stdin.end();
+    stdin.end();
   }
 }

@@ -62,12 +62,13 @@ export function replaceFile<T>(path: string, write: (temporary: string) => T): T
     return result;
   } catch (error) {
     rmSync(temporary, { recursive: true, force: true });
-    throw namingPath(error, path);
+    throw namingPath(error, path, temporary);
   }
 }
 
-/** What write(2) refuses comes without a path: a full disk is that of this file. */
-function namingPath(error: unknown, path: string): unknown {
-  const isNameless = error instanceof Error && 'syscall' in error && !('path' in error);
-  return isNameless ? Object.assign(error, { path }) : error;
+/** A full disk is that of this file: what write(2) refuses has no path, and nobody knows the temporary one. */
+function namingPath(error: unknown, path: string, temporary: string): unknown {
+  if (!(error instanceof Error) || !('syscall' in error)) return error;
+  const named = 'path' in error ? error.path : temporary;
+  return named === temporary ? Object.assign(error, { path }) : error;
 }

@@ -34,7 +34,7 @@ export function createGuestOutput(standardFd: 1 | 2): GuestOutput {
       } catch (error) {
         // A reader that has gone, as `head` does, needs no more, and is no reason to stop.
         if (errorCode(error) === 'EPIPE') hasReader = false;
-        else if (errorCode(error) !== 'EAGAIN') throw error;
+        else if (errorCode(error) !== 'EAGAIN') throw namingStream(error, standardFd);
         else {
           await sleep(wait);
           wait = Math.min(wait * 2, WAIT.longest);
@@ -52,6 +52,12 @@ export function createGuestOutput(standardFd: 1 | 2): GuestOutput {
       previous.finally(() => own !== undefined && closeSync(own)).catch(() => {});
     },
   };
+}
+
+/** What write(2) refuses has no path. */
+function namingStream(error: unknown, standardFd: 1 | 2): unknown {
+  if (!(error instanceof Error)) return error;
+  return Object.assign(error, { path: standardFd === 1 ? 'stdout' : 'stderr' });
 }
 
 /**

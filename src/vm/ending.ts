@@ -10,6 +10,8 @@ export interface VmRecord {
   qemuSaid: string;
   /** `reason` of QMP's SHUTDOWN event (RunState in QEMU's qapi/run-state.json); undefined: none came. */
   shutdown: string | undefined;
+  /** Whether the guest's writes to a disk failed for want of room on the host. */
+  wasHostFull?: boolean | undefined;
   events: readonly GuestEvent[];
   /** The end of the serial console. */
   consoleTail: string;
@@ -84,6 +86,9 @@ function judgeReset(record: VmRecord): VmEnding {
   return { kind: 'panicked', message: panic[1] || 'no message' };
 }
 
+const KERNEL_REFUSED =
+  /could not load PVH image|without PVH ELF Note|linux kernel too old|could not open kernel file|invalid kernel header/;
+
 /** Known complaints of QEMU, and what to do about them. */
 const QEMU_HINTS: readonly [RegExp, string][] = [
   [/setpriv: failed to execute/, 'run `rapido doctor` to see what is missing'],
@@ -102,11 +107,13 @@ const QEMU_HINTS: readonly [RegExp, string][] = [
   ],
   [/-daemonize/, 'take -daemonize out of QEMU_EXTRA_ARGS: rapido stays with the VM'],
   [/is in use|Failed to get "write" lock/, 'another VM uses that disk'],
-  [
-    /could not load PVH image|linux kernel too old|could not open kernel file|invalid kernel header/,
-    'is KERNEL_SRC built, or the installed kernel readable?',
-  ],
+  [KERNEL_REFUSED, 'is KERNEL_SRC built, or the installed kernel readable?'],
 ];
+
+/** Whether a QEMU that did not start found fault with the kernel, and not with this host or its own arguments. */
+export function refusesKernel(qemuSaid: string): boolean {
+  return KERNEL_REFUSED.test(qemuSaid);
+}
 
 /** What to do about a QEMU that did not start, from its own words. */
 export function hintFor(qemuSaid: string): string | undefined {

@@ -24,7 +24,7 @@ const FILE = 'ended.json';
  */
 export function noteEnding(
   consoleLog: string,
-  { cut, lines }: BootOutcome & { cut: string },
+  { cut, lines }: Pick<BootOutcome, 'lines'> & { cut: string },
 ): void {
   if (lines.length === 0) return;
   const directory = dirname(consoleLog);

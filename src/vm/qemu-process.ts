@@ -3,9 +3,10 @@ import { once } from 'node:events';
 import { mkdirSync, renameSync } from 'node:fs';
 import { dirname } from 'node:path';
 import type { Duplex, Readable } from 'node:stream';
-import { errorCode, UserError } from '../errors.ts';
+import { errorCode } from '../errors.ts';
 import { startTool } from '../sys/exec.ts';
 import { ENDING_SIGNALS, type EndingSignal } from '../sys/signals.ts';
+import { explainSpawnError } from '../sys/spawn.ts';
 import type { VmRecord } from './ending.ts';
 import type { VmPlan } from './plan.ts';
 import { channelCount, QEMU_FD, qemuCommandLine } from './qemu-arguments.ts';
@@ -66,10 +67,7 @@ async function waitForExit(qemu: ChildProcess, program: string): Promise<VmRecor
       qemu.once('exit', (...how) => resolve(how));
     },
   ).catch((cause) => {
-    throw new UserError(`${program} cannot be executed`, {
-      cause,
-      hint: 'run `rapido doctor` to see what is missing',
-    });
+    throw explainSpawnError(program, cause, 'run `rapido doctor` to see what is missing');
   });
   return signal === null ? { status: status ?? 0 } : { signal };
 }

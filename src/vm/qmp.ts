@@ -8,6 +8,8 @@ export interface Qmp {
   execute: (command: string, options?: ExecuteOptions) => Promise<boolean>;
   /** `reason` of the SHUTDOWN event (RunState in qapi/run-state.json); undefined: none came. */
   shutdown: () => string | undefined;
+  /** Whether the host had no room for what the guest wrote to a disk. */
+  wasHostFull: () => boolean;
   /** Resolves when QEMU has gone. */
   closed: Promise<void>;
 }
@@ -22,16 +24,28 @@ interface Message {
   id?: number;
   return?: unknown;
   event?: string;
-  data?: { reason?: string };
+  data?: { reason?: string; nospace?: boolean };
+}
+
+/**
+ * BLOCK_IO_ERROR of qapi/block-core.json for ENOSPC. `nospace` is left out where the VM is not to stop on errors;
+ * `reason` is strerror(3).
+ */
+function tellsFullHost(message: Message | undefined): boolean {
+  if (message?.event !== 'BLOCK_IO_ERROR') return false;
+  const { data } = message;
+  return data?.nospace === true || data?.reason === 'No space left on device';
 }
 
 export function openQmp(monitor: Duplex): Qmp {
   const waiting = new Map<number, (isDone: boolean) => void>();
   let reason: string | undefined;
+  let wasHostFull = false;
   let lastId = 0;
   const closed = readLines(monitor, (line) => {
     const message = parseMessage(line);
     if (message?.event === 'SHUTDOWN') reason ??= message.data?.reason;
+    if (tellsFullHost(message)) wasHostFull = true;
     if (message?.id !== undefined) waiting.get(message.id)?.('return' in message);
   }).then(() => {
     for (const answer of waiting.values()) answer(false);
@@ -50,7 +64,7 @@ export function openQmp(monitor: Duplex): Qmp {
     return isDone;
   };
   execute('qmp_capabilities', { timeout: 60_000 });
-  return { execute, shutdown: () => reason, closed };
+  return { execute, shutdown: () => reason, wasHostFull: () => wasHostFull, closed };
 }
 
 /** QEMU writes one object a line; a line that a dying one left unfinished is none. */

@@ -49,6 +49,7 @@ export async function runVm(plan: VmPlan, watch: VmWatch): Promise<VmRecord> {
       memory: memoryOf(plan),
       qemuSaid: await qemu.said,
       shutdown: qemu.qmp.shutdown(),
+      wasHostFull: qemu.qmp.wasHostFull() || undefined,
       events: vm.events,
       consoleTail: readTail(plan.consoleLog, CONSOLE_TAIL_BYTES),
       interruptedBy,

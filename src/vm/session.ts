@@ -69,6 +69,7 @@ export async function runSession(plan: VmPlan, watch: SessionWatch): Promise<Ses
       memory: memoryOf(plan),
       qemuSaid: await qemu.said,
       shutdown: qemu.qmp.shutdown(),
+      wasHostFull: qemu.qmp.wasHostFull() || undefined,
       events,
       consoleTail,
       interruptedBy: ender.interruptedBy(),

@@ -1,4 +1,8 @@
+import { rmSync } from 'node:fs';
+import { join } from 'node:path';
 import { expect, it } from 'vitest';
+import { CHANNEL_MODULES, hostKernel, makeKernelTree } from '../support/kernel-tree.ts';
+import { ORDINARY_USER } from '../support/typescript-process.ts';
 import { createWorkspace, type Finished } from '../support/workspace.ts';
 
 /** What a user reads after a mistake: stderr, with the home directory shown as ~. */
@@ -59,7 +63,41 @@ it('a kernel tree that does not exist, which doctor finds, too', async () => {
   expect(cut.stderr).toContain('KERNEL_SRC: /no/such/linux is not a directory');
   const doctor = await rapido(['doctor'], files);
   expect(doctor.status).toBe(1);
-  expect(doctor.stderr).toContain('rapido cannot cut and boot here yet');
+  // No script of ours builds a kernel.
+  expect(doctor.stderr).toBe('rapido cannot cut and boot here yet\n');
+});
+
+it('modules that nobody has listed, which doctor finds, too', async () => {
+  const home = createWorkspace();
+  const tree = join(home.directory, 'linux');
+  makeKernelTree(tree, { drivers: CHANNEL_MODULES });
+  rmSync(join(tree, 'mods/lib/modules', hostKernel()?.release ?? '', 'modules.dep'));
+  const { status, stdout } = await home.rapido(['doctor'], { env: { KERNEL_SRC: tree } });
+  expect(status).toBe(1);
+  expect(stdout).toMatch(/lacking .*modules\.dep is missing: depmod was not run\n +depmod -b /);
+});
+
+it('a user without a directory of their own, as a container has for a uid that it does not know', async () => {
+  const home = createWorkspace();
+  const nobody = {
+    env: { HOME: '/', XDG_RUNTIME_DIR: '' },
+    cwd: '/',
+    prefix: ORDINARY_USER,
+  };
+  for (const args of [
+    ['cut', 'simple-example'],
+    ['run', 'simple-example', '--', 'true'],
+    ['boot'],
+  ]) {
+    const { stderr } = await home.rapido(args, nobody);
+    expect(stderr).toBe(
+      'rapido: error: /.cache/rapido cannot be written by this user\n' +
+        '  hint: set HOME, or XDG_CACHE_HOME and XDG_STATE_HOME, to a directory of your own\n',
+    );
+  }
+  expect(await home.rapido(['cut', 'simple-example', '--dry-run'], nobody)).toMatchObject({
+    status: 0,
+  });
 });
 
 it('a broken cut of the user, which hides no other in the list', async () => {

@@ -115,6 +115,28 @@ test('two runs: exit status 1 if the second is worse, whatever is printed', asyn
   });
 });
 
+test('only the runs of one cut, with names by which they are found among all', async () => {
+  finishedRun(1);
+  const started = new Date(Date.UTC(2026, 10, 23, 2, 5));
+  const other = createRun(results, 'ltp', started);
+  finishRun(other, aResult({ id: other.id, cut: 'ltp', started: started.toISOString() }));
+  const { status, stdout } = await show([], { results, cut: 'ltp' });
+  expect(status).toBe(0);
+  expect(stdout.split('\n')).toHaveLength(3);
+  expect(stdout).toContain('ltp');
+  const json = JSON.parse((await show([], { results, cut: 'ltp', json: true })).stdout);
+  expect(json).toMatchObject([{ id: other.id }]);
+  expect((await show(['latest'], { results, cut: 'ltp' })).stdout).toContain(other.id);
+});
+
+test('what cannot be compared is not worse: 2, as diff has it', async () => {
+  finishedRun(1);
+  const lost = createRun(results, 'ltp', new Date());
+  writeFileSync(join(lost.path, 'running'), '{}');
+  await expect(show(['latest', lost.id])).rejects.toMatchObject({ exitCode: 2 });
+  await expect(show([lost.id])).rejects.toMatchObject({ exitCode: 1 });
+});
+
 test('mistakes', async () => {
   const complain = (names: string[], options: ResultsOptions = { results }) =>
     complaintOf(() => show(names, options), { RUNS: results });

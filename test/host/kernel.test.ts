@@ -144,7 +144,7 @@ describe('KERNEL_SRC', () => {
       "rapido: error: the modules of the kernel in ROOT/linux (6.10.0-rc1+) are not installed
         - looked for ROOT/empty/lib/modules/6.10.0-rc1+
         - looked for ROOT/empty/usr/lib/modules/6.10.0-rc1+
-        hint: make -C ROOT/linux INSTALL_MOD_PATH=ROOT/empty modules_install"
+        hint: cd 'ROOT/linux' && make 'INSTALL_MOD_PATH=ROOT/empty' modules_install"
     `);
   });
 
@@ -179,7 +179,7 @@ describe('KERNEL_SRC', () => {
     make({ 'linux/Kconfig': '' });
     expect(await refused({ KERNEL_SRC: 'linux' })).toMatchInlineSnapshot(`
       "rapido: error: KERNEL_SRC: ROOT/linux is not built: it has no .config, no include/config/kernel.release, no arch/x86/boot/bzImage
-        hint: make -C ROOT/linux -j$(nproc)   (or set KERNEL_SRC to the O= directory it was built in)"
+        hint: cd 'ROOT/linux' && make defconfig kvm_guest.config && make -j$(nproc) && make INSTALL_MOD_PATH=./mods modules_install   # or set KERNEL_SRC to the O= directory it was built in"
     `);
   });
 
@@ -195,7 +195,7 @@ describe('KERNEL_SRC', () => {
     makeTree({ 'arch/x86/boot/bzImage': undefined });
     expect(await refused({ KERNEL_SRC: 'linux' })).toMatchInlineSnapshot(`
       "rapido: error: KERNEL_SRC: ROOT/linux is not built: it has no arch/x86/boot/bzImage
-        hint: make -C ROOT/linux -j$(nproc)   (or set KERNEL_SRC to the O= directory it was built in)"
+        hint: cd 'ROOT/linux' && make -j$(nproc) && make INSTALL_MOD_PATH=./mods modules_install   # or set KERNEL_SRC to the O= directory it was built in"
     `);
   });
 
@@ -203,7 +203,7 @@ describe('KERNEL_SRC', () => {
     makeTree({ 'include/config/kernel.release': '' });
     expect(await refused({ KERNEL_SRC: 'linux' })).toMatchInlineSnapshot(`
       "rapido: error: KERNEL_SRC: ROOT/linux is not built: it has no include/config/kernel.release
-        hint: make -C ROOT/linux -j$(nproc)   (or set KERNEL_SRC to the O= directory it was built in)"
+        hint: cd 'ROOT/linux' && make -j$(nproc) && make INSTALL_MOD_PATH=./mods modules_install   # or set KERNEL_SRC to the O= directory it was built in"
     `);
   });
 
@@ -215,7 +215,7 @@ describe('KERNEL_SRC', () => {
         - looked for ROOT/linux/mods/usr/lib/modules/6.10.0-rc1+
         - looked for ROOT/lib/modules/6.10.0-rc1+
         - looked for ROOT/usr/lib/modules/6.10.0-rc1+
-        hint: make -C ROOT/linux INSTALL_MOD_PATH=./mods modules_install"
+        hint: cd 'ROOT/linux' && make INSTALL_MOD_PATH=./mods modules_install"
     `);
   });
 
@@ -227,7 +227,7 @@ describe('KERNEL_SRC', () => {
         - looked for ROOT/linux/mods/usr/lib/modules/6.10.0-rc1+
         - looked for ROOT/lib/modules/6.10.0-rc1+
         - looked for ROOT/usr/lib/modules/6.10.0-rc1+
-        hint: make -C ROOT/linux INSTALL_MOD_PATH=./mods modules_install"
+        hint: cd 'ROOT/linux' && make INSTALL_MOD_PATH=./mods modules_install"
     `);
   });
 
@@ -342,7 +342,7 @@ describe('neither KERNEL_SRC nor KERNEL_RELEASE', () => {
     mkdirSync(search.boot);
     expect(await refused()).toMatchInlineSnapshot(`
       "rapido: error: there is no kernel to boot
-        hint: set KERNEL_SRC to a built kernel tree, or install a kernel package: \`scripts/setup\` does"
+        hint: set KERNEL_SRC to a built kernel tree, or install a kernel package"
     `);
   });
 });

@@ -1,5 +1,7 @@
-import { expect, test } from 'vitest';
+import { describe, expect, test } from 'vitest';
 import { bisectStatus, failureStatus } from '../../src/results/bisect.ts';
+import type { Verdict } from '../../src/results/run-result.ts';
+import { RUN_EXIT } from '../../src/results/verdict.ts';
 
 // git-bisect(1): 0 good, 1 to 127 but 125 bad, 125 cannot be tested, more than 127 stops.
 test.each([
@@ -23,15 +25,48 @@ test.each([
   expect(words).toBe(meaning);
 });
 
-test('a VM that was lost on the host has told nothing of the commit', () => {
-  expect(bisectStatus({ verdict: 'crash', status: 120, reason: '' }, 'host')).toBe(125);
+const judged = (verdict: Exclude<Verdict, 'pass'>) => ({
+  verdict,
+  status: RUN_EXIT[verdict],
+  reason: '',
 });
 
-// A run that came to no verdict: whether the next commit may mend what is wrong.
-test.each([
-  [false, 125, 125],
-  [true, 125, 128],
-])('no verdict, for good: %s: %i, under bisection %i', (isForGood, usual, bisecting) => {
-  expect(failureStatus(isForGood, false)).toBe(usual);
-  expect(failureStatus(isForGood, true)).toBe(bisecting);
+test('a VM that was lost on the host has told nothing of the commit', () => {
+  expect(bisectStatus(judged('crash'), 'host')).toBe(125);
+});
+
+test('where no commit would do better on this host, git must not go on', () => {
+  for (const verdict of ['error', 'fail', 'timeout'] as const) {
+    expect(bisectStatus(judged(verdict), 'setup')).toBe(128);
+  }
+});
+
+describe('a command line that fails, and that has no verdict', () => {
+  test.each([
+    // The commands whose exit status is otherwise that of a command in the guest.
+    [['run', 'simple-example'], 125],
+    [['exec', '1'], 125],
+    [['--conf', 'list', 'run', 'simple-example'], 125],
+    [['--debug', '--cut-dir=own', 'exec', '1'], 125],
+    [['run', 'simple-example', '--bisect'], 128],
+    [['run', '--bisect', '--no-such-option'], 128],
+    [['list'], 70],
+    [['--conf', 'run', 'list'], 70],
+    [['cut', 'run'], 70],
+    [[], 70],
+  ])('%j: %i', (argv, status) => {
+    expect(failureStatus(argv, {})).toBe(status);
+  });
+
+  test('a command of its own has the status that it says', () => {
+    expect(failureStatus(['list'], { ordinary: 2 })).toBe(2);
+    expect(failureStatus(['run', 'simple-example'], { ordinary: 2 })).toBe(125);
+  });
+
+  test('what another commit may be without is skipped, and counts for nothing elsewhere', () => {
+    const mayBeSkipped = true;
+    expect(failureStatus(['run', '--bisect', 'simple-example'], { mayBeSkipped })).toBe(125);
+    expect(failureStatus(['run', 'simple-example'], { mayBeSkipped })).toBe(125);
+    expect(failureStatus(['cut', 'simple-example'], { ordinary: 1, mayBeSkipped })).toBe(1);
+  });
 });

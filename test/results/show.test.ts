@@ -60,18 +60,19 @@ const RUNS = [
     cut: 'simple-example',
     started: '2025-11-22T21:00:00Z',
     verdict: 'interrupted',
+    command: { shell: 'uname -a\necho "$x"' },
   }),
 ];
 
 test('the runs as a table; a short name where it is the only one', () => {
   expect(formatRunTable(RUNS, plain).join('\n')).toMatchInlineSnapshot(`
-    "WHEN          RUN   CUT             VERDICT      P/F/S  SPLATS         TIME  KERNEL
-    Nov 23 03:55  1111  blktests-zram   running          -       -   5 min 00 s  -
-    Nov 23 03:15  3f2a  fstests-xfs     fail         2/1/1       1  12 min 34 s  v6.18-rc6-12-g1234567890ab-dirty
-    Nov 23 00:00  2222  fstests-xfs     unreadable       -       -            -  -
-    Nov 22 23:00  3333  ltp             lost             -       -            -  -
-    Nov 22 22:00  4444  simple-example  pass             -       -       2.50 s  6.18.0-rc6
-    Nov 22  2025  5555  simple-example  interrupted      -       -       2.50 s  6.18.0-rc6"
+    "WHEN          RUN   CUT             VERDICT      P/F/S  SPLATS         TIME  KERNEL                            COMMAND
+    Nov 23 03:55  1111  blktests-zram   running          -       -   5 min 00 s  -                                 -
+    Nov 23 03:15  3f2a  fstests-xfs     fail         2/1/1       1  12 min 34 s  v6.18-rc6-12-g1234567890ab-dirty  -
+    Nov 23 00:00  2222  fstests-xfs     unreadable       -       -            -  -                                 -
+    Nov 22 23:00  3333  ltp             lost             -       -            -  -                                 -
+    Nov 22 22:00  4444  simple-example  pass             -       -       2.50 s  6.18.0-rc6                        -
+    Nov 22  2025  5555  simple-example  interrupted      -       -       2.50 s  6.18.0-rc6                        -x 'uname -a echo "$x"'"
   `);
 });
 
@@ -96,13 +97,13 @@ test('verdicts are coloured, and the columns stand for all that', () => {
 
 test('the table fits the terminal: long cells are shortened, then columns left out', () => {
   expect(formatRunTable(RUNS, { ...plain, width: 111 }).join('\n')).toMatchInlineSnapshot(`
-    "WHEN          RUN   CUT             VERDICT      P/F/S  SPLATS         TIME  KERNEL
-    Nov 23 03:55  1111  blktests-zram   running          -       -   5 min 00 s  -
-    Nov 23 03:15  3f2a  fstests-xfs     fail         2/1/1       1  12 min 34 s  v6.18-rc6-12-g1234567890ab-dirty
-    Nov 23 00:00  2222  fstests-xfs     unreadable       -       -            -  -
-    Nov 22 23:00  3333  ltp             lost             -       -            -  -
-    Nov 22 22:00  4444  simple-example  pass             -       -       2.50 s  6.18.0-rc6
-    Nov 22  2025  5555  simple-example  interrupted      -       -       2.50 s  6.18.0-rc6"
+    "WHEN          RUN   CUT             VERDICT      P/F/S  SPLATS         TIME  KERNEL            COMMAND
+    Nov 23 03:55  1111  blktests-zram   running          -       -   5 min 00 s  -                 -
+    Nov 23 03:15  3f2a  fstests-xfs     fail         2/1/1       1  12 min 34 s  v6.18-rc6-12-g1…  -
+    Nov 23 00:00  2222  fstests-xfs     unreadable       -       -            -  -                 -
+    Nov 22 23:00  3333  ltp             lost             -       -            -  -                 -
+    Nov 22 22:00  4444  simple-example  pass             -       -       2.50 s  6.18.0-rc6        -
+    Nov 22  2025  5555  simple-example  interrupted      -       -       2.50 s  6.18.0-rc6        -x 'uname -a ec…"
   `);
   expect(formatRunTable(RUNS, { ...plain, width: 80 }).join('\n')).toMatchInlineSnapshot(`
     "WHEN          RUN   CUT       VERDICT      P/F/S  SPLATS         TIME  KERNEL
@@ -117,6 +118,21 @@ test('the table fits the terminal: long cells are shortened, then columns left o
     const lengths = formatRunTable(RUNS, { ...plain, width }).map(({ length }) => length);
     expect(Math.max(...lengths), `${width} columns`).toBeLessThanOrEqual(width);
   }
+});
+
+test('a column of which there is nothing to say is left out', () => {
+  const [lost] = RUNS.slice(3);
+  const [old] = RUNS.slice(5);
+  expect(formatRunTable([lost!, old!], plain).join('\n')).toMatchInlineSnapshot(`
+    "WHEN          RUN   CUT             VERDICT        TIME  KERNEL      COMMAND
+    Nov 22 23:00  3333  ltp             lost              -  -           -
+    Nov 22  2025  5555  simple-example  interrupted  2.50 s  6.18.0-rc6  -x 'uname -a echo "$x"'"
+  `);
+});
+
+test('short names are the only ones of all runs, also where some of them are shown', () => {
+  const ids = ['20261122-220000-ltp-3333', '20261122-220000-other-3333'];
+  expect(formatRunTable(RUNS.slice(3, 4), plain, ids)[1]).toContain(ids[0]);
 });
 
 test('no runs, no table', () => {
@@ -281,7 +297,9 @@ test('a run that failed before there was a kernel or a VM', () => {
   const result = aResult({ verdict: 'error', status: 125, kernel: undefined, vm: undefined });
   const lines = formatRun({ result, files: [], splatLines: [] }, plain);
   expect(lines.filter((line) => /kernel|machine|undefined/.test(line))).toEqual([]);
-  expect(formatRunTable([stored('r', { state: 'finished', result })], plain)[1]).toMatch(/ -$/);
+  const withKernel = finished('s', {});
+  const table = formatRunTable([stored('r', { state: 'finished', result }), withKernel], plain);
+  expect(table[1]).toMatch(/ -$/);
   const compared = formatComparison(compareRuns(aResult(), result), plain).join('\n');
   expect(compared).toContain('error: the command succeeded');
   expect(compared).not.toContain('undefined');

@@ -253,6 +253,17 @@ describe('a run is found by', () => {
     expect(readRun(parent, 'latest~1').id).toBe(old.id);
   });
 
+  test('the last of its cut, and how many of that cut ended after it', () => {
+    const newest = finishedRun(2, { cut: 'blktests' });
+    const nameOf = (name: string) => readRun(parent, name).id;
+    expect(nameOf('latest:fstests-xfs')).toBe(old.id);
+    expect(nameOf('latest:fstests_xfs')).toBe(old.id); // As the original tool wrote it.
+    expect(nameOf('latest:blktests')).toBe(newest.id);
+    expect(nameOf('latest:blktests~1')).toBe(recent.id);
+    expect(readRun(parent, 'latest~1', 'blktests').id).toBe(recent.id);
+    expect(listRuns(parent, 'blktests').map(({ id }) => id)).toEqual([newest.id, recent.id]);
+  });
+
   test('the path of its directory or of its result, wherever that was copied to', () => {
     const copy = join(parent, '../r1');
     cpSync(old.path, copy, { recursive: true });
@@ -288,7 +299,19 @@ describe('a run is found by', () => {
     `);
     expect(await complain('blktests')).toMatchInlineSnapshot(`
       "rapido: error: there is no run blktests in RUNS
-        hint: nearest: RECENT; \`rapido results\` lists all"
+        hint: latest:blktests is the last one of that cut; \`rapido results --cut blktests\` lists all"
+    `);
+    expect(await complain('latest:blktest')).toMatchInlineSnapshot(`
+      "rapido: error: there are no runs of blktest in RUNS
+        hint: did you mean blktests?"
+    `);
+    expect(await complain('latest:ltp')).toMatchInlineSnapshot(`
+      "rapido: error: there are no runs of ltp in RUNS
+        hint: there are runs of blktests, fstests-xfs"
+    `);
+    expect(await complain('latest:blktests~1')).toMatchInlineSnapshot(`
+      "rapido: error: latest:blktests~1: only 1 of the runs in RUNS have ended
+        hint: \`rapido results\` lists them"
     `);
     expect(await complain('2025')).toMatchInlineSnapshot(`
       "rapido: error: there is no run 2025 in RUNS

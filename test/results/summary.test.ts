@@ -21,6 +21,13 @@ test('a run that passes: one line', () => {
   );
 });
 
+test('a run that passes and whose guest left files: where they are', () => {
+  const files = { directory: DIRECTORY, consoleTail: '', hasGuestFiles: true };
+  expect(formatSummary(aResult(), files, new Chalk({ level: 0 })).slice(1)).toEqual([
+    `  results: ${DIRECTORY}`,
+  ]);
+});
+
 test('every phase that there was, with its time', () => {
   const times = {
     ...{ build: 61_000, cut: 350, boot: 900, autorun: 1234, command: 10_500 },

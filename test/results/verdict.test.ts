@@ -3,6 +3,7 @@ import { describe, expect, test } from 'vitest';
 import { bisectStatus } from '../../src/results/bisect.ts';
 import type { RunSplat, TestResult } from '../../src/results/run-result.ts';
 import {
+  type Blame,
   blameFor,
   judgeRun,
   nameOfScript,
@@ -534,6 +535,45 @@ test('a run without a command', () => {
   `);
 });
 
+describe('who is to blame', () => {
+  const NO_KERNEL = {
+    ...NOT_STARTED,
+    qemuSaid: 'qemu-system-x86_64: Error loading uncompressed kernel without PVH ELF Note\n',
+  };
+  test.each<[string, Blame, Partial<SessionRecord>, RunSplat[]?]>([
+    ['a kernel that crashed', 'guest', { shutdown: 'guest-reset', consoleTail: PANIC }],
+    ['a QEMU that somebody killed', 'host', { exit: { signal: 'SIGKILL' }, shutdown: undefined }],
+    ['a QEMU that somebody quit', 'host', { shutdown: 'host-qmp-quit' }],
+    ['the same after a crash', 'guest', { shutdown: 'host-qmp-quit' }, [OOPS]],
+    ['a QEMU that did not start', 'setup', NOT_STARTED],
+    ['a kernel that QEMU does not take', 'guest', NO_KERNEL],
+    ['a cut whose directory is not there', 'setup', { events: [INIT, NO_DIRECTORY, POWER_OFF] }],
+    ['a host without room for the disks', 'setup', { wasHostFull: true }, [OOPS]],
+  ])('%s: %s', (_, blame, record, splats = []) => {
+    expect(blameFor(makeFacts(record, { splats }))).toBe(blame);
+  });
+});
+
+test('a host without room for the disks is an error, whatever the guest made of that', () => {
+  const full = { wasHostFull: true } as const;
+  const cases = {
+    'it passes': makeFacts(full),
+    'it fails': makeFacts({ ...full, events: [INIT, START, END, COMMAND, doneWith(1), POWER_OFF] }),
+    'it panics': makeFacts({ ...full, shutdown: 'guest-reset' }, { splats: [OOPS] }),
+    'it is interrupted': makeFacts({ ...full, interruptedBy: 'SIGINT' }),
+  };
+  expect(table(cases)).toMatchInlineSnapshot(`
+    "it passes
+      error 125: the host has no room for the disks of the VM: writes of the guest failed
+    it fails
+      error 125: the host has no room for the disks of the VM: writes of the guest failed
+    it panics
+      error 125: the host has no room for the disks of the VM: writes of the guest failed
+    it is interrupted
+      interrupted 130: interrupted by SIGINT after the end of the command"
+  `);
+});
+
 test('scripts are called by their names, without the number that keeps their order', () => {
   expect(['00-mkfs.sh', '12-3-4.sh', 'plain.sh', '7up'].map(nameOfScript)).toEqual([
     'mkfs.sh',
@@ -575,6 +615,7 @@ describe('over any run', () => {
     consoleTail: mostly('', PANIC, KILLED_INIT),
     interruptedBy: mostly<SessionRecord['interruptedBy']>(undefined, 'SIGINT', 'SIGTERM', 'SIGHUP'),
     timedOut: mostly<SessionRecord['timedOut']>(undefined, 'total', 'boot', 'silence'),
+    wasHostFull: mostly<boolean | undefined>(undefined, true),
     isOutputWhole: mostly(true, false),
     strangeLines: fc.nat(3),
     times: fc.constant(makeRecord().times),
@@ -614,6 +655,7 @@ describe('over any run', () => {
       'QEMU ends by itself': !('signal' in seen.exit),
       'it powers off in order': seen.shutdown === 'guest-shutdown' || poweredOffByPanic,
       'nobody interrupts': seen.interruptedBy === undefined,
+      'the host has room': seen.wasHostFull !== true,
       'no limit runs out': seen.timedOut === undefined,
       'power-off is heard last': seen.events.at(-1)?.event === 'power-off',
       'the directory is there': heard('no-directory').length === 0,

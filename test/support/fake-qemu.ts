@@ -20,12 +20,16 @@ export interface FakeMachine {
   endOutput: (name: 'stdout' | 'stderr') => Promise<void>;
   /** Waits for the word that all output has arrived. */
   received: () => Promise<void>;
+  /** Makes an empty file in /rapido/results. */
+  leaveFile: (name: string) => void;
   /** All that comes on a channel, until rapido closes it. */
   readAll: (channel: 'stdin') => Promise<string>;
   /** Calls back with each key that rapido types on the console. */
   onKey: (listener: (key: string) => void) => void;
   /** What it does instead of agreeing to a QMP command. */
   onCommand: (name: string, how: 'refuse' | 'ignore' | (() => void)) => void;
+  /** An event on the monitor. */
+  emit: (event: string, data: Record<string, unknown>) => Promise<void>;
   /** Ends the machine as QEMU does: an event with the reason, then exit status 0. */
   shutDown: (reason: string) => Promise<void>;
   /** Ends the process without a word on the monitor. */
@@ -51,9 +55,23 @@ export function installFakeQemu(guest: (machine: FakeMachine) => Promise<void>):
   return { notes: () => readFileSync(notes, 'utf8').split('\n').filter(Boolean) };
 }
 
+/** A guest without autorun scripts, whose command succeeds. */
+export async function passes(vm: FakeMachine): Promise<void> {
+  await vm.write('console', 'Linux version 6.18\r\n');
+  await vm.init();
+  await vm.tell('command-start');
+  await vm.write('stdout', 'said\n');
+  await vm.endOutput('stdout');
+  await vm.endOutput('stderr');
+  await vm.tell('command-end', { status: '0' });
+  await vm.received();
+  await vm.tell('power-off', { taint: '0', left: '0' });
+  await vm.shutDown('guest-shutdown');
+}
+
 /** QMP on file descriptor 3, the channels on 4 to 8, as src/vm/qemu-arguments.ts has them. */
 const MACHINE = String.raw`
-const { appendFileSync } = require('node:fs');
+const { appendFileSync, writeFileSync } = require('node:fs');
 const { Socket } = require('node:net');
 
 function run(notes, guest) {
@@ -117,6 +135,10 @@ function run(notes, guest) {
       const line = await hear();
       note('control ' + line);
     },
+    leaveFile: (name) => {
+      const [, directory] = /path=([^,]*\/guest)\b/.exec(process.argv.join(' '));
+      writeFileSync(directory + '/' + name, '');
+    },
     readAll: async (name) => {
       let text = '';
       for await (const chunk of end[name].setEncoding('utf8')) text += chunk;
@@ -126,6 +148,7 @@ function run(notes, guest) {
     onCommand: (name, how) => {
       special[name] = how;
     },
+    emit: (event, data) => say({ event, data }),
     shutDown,
     exit: (status, complaint) => {
       if (complaint !== undefined) process.stderr.write(complaint);

@@ -154,8 +154,6 @@ test('a program found, but not setpriv which ends it with rapido: that is what i
   const run = { purpose, installHint: 'sudo apt install dracut-core' };
   expect(await complaintOf(() => runTool(['/bin/true'], run))).toMatchInlineSnapshot(`
     "rapido: error: making the userspace layer: setpriv cannot be executed
-      - command: setpriv --pdeathsig TERM -- /bin/true
-      - spawn setpriv ENOENT
       hint: install util-linux, or run \`rapido doctor\`"
   `);
 });

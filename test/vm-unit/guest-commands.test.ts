@@ -41,6 +41,7 @@ function setUp({ refuses }: { refuses?: string } = {}) {
           return `${command} ${args.id}` !== refuses;
         },
         shutdown: () => undefined,
+        wasHostFull: () => false,
         closed: new Promise(() => {}),
       },
     },

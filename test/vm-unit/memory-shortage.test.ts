@@ -68,7 +68,7 @@ describe('a VM with too little memory for its image', () => {
     expect(first).toContain(words);
   });
 
-  test('cannot tell git bisect anything of the commit', () => {
+  test('stops a bisection: it is so with every commit', () => {
     const facts: RunFacts = {
       record: {
         ...makeRecord({ consoleTail: NOT_UNPACKED }),
@@ -91,7 +91,7 @@ describe('a VM with too little memory for its image', () => {
       reason:
         'the VM has too little memory for its image ("Initramfs unpacking failed: write error"): it has 832 MiB, and unpacking takes about 1.1 GiB: --memory',
     });
-    expect(bisectStatus(judgement, blameFor(facts))).toBe(125);
+    expect(bisectStatus(judgement, blameFor(facts))).toBe(128);
   });
 
   test('is also known by what the kernel says where the formula thinks that there is enough', () => {

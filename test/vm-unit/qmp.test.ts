@@ -138,3 +138,17 @@ test('lines that are not of the protocol are passed over', async () => {
   leave();
   await qmp.closed;
 });
+
+// As QEMU 7.2 says it of a disk with werror=report, and of one that stops the VM.
+test.each([
+  ['a write for which the host has no room', { reason: 'No space left on device' }, true],
+  ['the same, said by the flag', { reason: 'Kein Platz', nospace: true }, true],
+  ['another error', { reason: 'Input/output error', nospace: false }, false],
+])('%s', async (_, details, isFull) => {
+  const { qmp, say, leave } = await openMonitor(agree);
+  const data = { device: '', operation: 'write', action: 'report', ...details };
+  say({ event: 'BLOCK_IO_ERROR', data });
+  leave();
+  await qmp.closed;
+  expect(qmp.wasHostFull()).toBe(isFull);
+});

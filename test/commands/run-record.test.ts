@@ -1,0 +1,97 @@
+import { existsSync, readdirSync } from 'node:fs';
+import { join } from 'node:path';
+import { afterAll, afterEach, beforeAll, expect, it, vi } from 'vitest';
+import { addCut } from '../support/cuts.ts';
+import { type FakeMachine, installFakeQemu, passes } from '../support/fake-qemu.ts';
+import { createWorkspace } from '../support/workspace.ts';
+
+/* What stays of a run, with a QEMU that boots nothing. */
+const home = createWorkspace(afterAll);
+const runs = join(home.directory, '.local/state/rapido/runs');
+
+beforeAll(() => {
+  home.write('.config/rapido/rapido.conf', 'KERNEL_FORMAT="bzImage"\nRESULTS_KEEP="1"\n');
+  addCut(home, 'small', {});
+});
+afterEach(() => void vi.unstubAllEnvs());
+
+async function run(args: readonly string[], guest = passes) {
+  installFakeQemu(guest);
+  const env = { PATH: process.env.PATH ?? '' };
+  const ran = await home.rapido(['run', ...args], { env });
+  return { ...ran, stderr: ran.stderr.replaceAll(home.directory, '~') };
+}
+
+const listRuns = (directory: string): string[] =>
+  existsSync(directory) ? readdirSync(directory).filter((name) => name !== 'latest') : [];
+
+it('a mistake of the conf is no run, nor is one of the command line or of the host', {
+  timeout: 120_000,
+}, async () => {
+  addCut(home, 'incomplete', {
+    trees: [{ source: '${FSTESTS_SRC}' }],
+    conf: { needs: ['FSTESTS_SRC'] },
+  });
+  for (const args of [
+    ['incomplete', '--', 'true'],
+    ['small', '--driver', 'no_such_driver', '--', 'true'],
+    ['small', '-i', 'no-such-program', '--', 'true'],
+    ['small', '--with', 'incomplete', '--', 'true'],
+    ['small', '--net', 'tap', '--', 'true'],
+  ]) {
+    expect(await run(args)).toMatchObject({ status: 125, stdout: '' });
+    expect(listRuns(runs)).toEqual([]);
+  }
+  expect(existsSync(join(runs, 'latest'))).toBe(false);
+});
+
+it('the oldest of its own directory is removed', { timeout: 120_000 }, async () => {
+  for (let count = 0; count < 3; count++) await run(['small', '--', 'true']);
+  expect(listRuns(runs)).toHaveLength(1);
+});
+
+it('none of a directory that the user names is', async () => {
+  const named = join(home.directory, 'results');
+  for (let count = 0; count < 3; count++) await run(['small', '--results', named, '--', 'true']);
+  expect(listRuns(named)).toHaveLength(3);
+});
+
+it('a pass names its directory if the guest left files in it', async () => {
+  const leavesFile = async (vm: FakeMachine): Promise<void> => {
+    vm.leaveFile('trace');
+    await vm.init();
+    await vm.tell('command-start');
+    await vm.endOutput('stdout');
+    await vm.endOutput('stderr');
+    await vm.tell('command-end', { status: '0' });
+    await vm.received();
+    await vm.tell('power-off', { taint: '0', left: '0' });
+    await vm.shutDown('guest-shutdown');
+  };
+  const silent = await run(['small', '--', 'true']);
+  expect(silent.stderr).toMatch(/^PASS small: [^\n]*\n$/);
+  const left = await run(['small', '--', 'true'], leavesFile);
+  expect(left.stderr).toMatch(
+    /^PASS small: [^\n]*\n {2}results: ~\/\.local\/state\/rapido\/runs\/\S+\n$/,
+  );
+});
+
+it('a result that cannot be printed is an error in the files, too', async () => {
+  const named = join(home.directory, 'unprinted');
+  installFakeQemu(passes);
+  const { status, stderr } = await home.rapido(
+    ['run', 'small', '--results', named, '--json', '--', 'true'],
+    {
+      env: { PATH: process.env.PATH ?? '' },
+      prefix: ['bash', '-c', '"$@" > /dev/full', 'bash'],
+    },
+  );
+  expect({ status, stderr: stderr.split('\n').at(-2) }).toEqual({
+    status: 125,
+    stderr: 'rapido: error: stdout: no space left on the device (write)',
+  });
+  const shown = await home.rapido(['results', '--results', named, 'latest']);
+  expect(shown.stdout).toContain(
+    'error: the result could not be printed (stdout: no space left on the device (write)); it was pass: the command succeeded',
+  );
+});
