@@ -27,7 +27,7 @@ export async function runExec(
       hint: `rapido exec ${name} -- ls -l`,
     });
   }
-  const { vms } = await findRunningVms(options, ui);
+  const { vms } = findRunningVms(options, ui);
   const vm = pickVm(vms, name);
   // As ssh does: `exec 1 -- bash` takes what is typed, line by line.
   const input = openGuestInput({ mayBeTerminal: true });

@@ -16,7 +16,7 @@ const ENDINGS_FOR = 24 * 3600 * 1000;
 
 /** `rapido ps` */
 export async function runPs(options: PsOptions, ui: Ui): Promise<number> {
-  const { context, vms } = await findRunningVms(options, ui);
+  const { context, vms } = findRunningVms(options, ui);
   if (options.json === true) {
     ui.result(JSON.stringify(vms.map(showVm), null, 2));
     return EXIT.ok;

@@ -10,7 +10,7 @@ import { runTool } from '../sys/exec.ts';
 import { isDirectory, listIfReachable } from '../sys/stat.ts';
 import type { Ui } from '../ui/terminal.ts';
 import { listVms } from '../vm/registry.ts';
-import { type Context, createContext, type GlobalOptions, refuseStrangeKeys } from './context.ts';
+import { type BaseContext, createContextWithoutCuts, type GlobalOptions } from './context.ts';
 import { findInvoker, type Invoker, runAsInvoker } from './invoker.ts';
 
 /** Label of an ext4 and source of a tmpfs that this command made: how it knows its own. */
@@ -27,7 +27,7 @@ export interface RamdiskOptions extends GlobalOptions {
 /** What both commands work on. */
 interface Ramdisk {
   invoker: Invoker;
-  context: Context;
+  context: BaseContext;
   /** IMAGE_DIR */
   directory: string;
   mount: Mount | undefined;
@@ -35,8 +35,7 @@ interface Ramdisk {
 
 async function openRamdisk(options: RamdiskOptions, ui: Ui): Promise<Ramdisk> {
   const invoker = await findInvoker(process.env);
-  const context = createContext(options, ui, { ...process.env, HOME: invoker.home });
-  await refuseStrangeKeys(context, context.conf);
+  const context = createContextWithoutCuts(options, ui, { ...process.env, HOME: invoker.home });
   const directory = context.conf.get('IMAGE_DIR');
   if (directory === undefined) throw new UsageError('IMAGE_DIR is not set');
   return { invoker, context, directory, mount: findMountAt(directory) };

@@ -27,7 +27,7 @@ import {
   type VmState,
   vmFiles,
 } from '../vm/registry.ts';
-import type { Context } from './context.ts';
+import type { BaseContext, Context } from './context.ts';
 import { foreseeKernelImage } from './kernel-image.ts';
 import { findDisks, makeScratchDisks } from './vm-disks.ts';
 import {
@@ -171,7 +171,7 @@ function warnOfMemory({ number, memory }: VmPlan, { path, options, context }: Vm
 }
 
 /** Where running VMs are registered. */
-export function registryDirectory(conf: Conf, { env }: Context): string {
+export function registryDirectory(conf: Conf, { env }: BaseContext): string {
   return conf.get('QEMU_PID_DIR') ?? ensureRuntimeDirectory(env);
 }
 

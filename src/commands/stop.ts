@@ -30,7 +30,7 @@ export async function runStop(
   if (names.length > 0 && options.all === true) {
     throw new UsageError('--all, or the VMs by name: not both');
   }
-  const { vms } = await findRunningVms(options, ui);
+  const { vms } = findRunningVms(options, ui);
   const chosen = options.all === true ? vms : names.map((name) => pickVm(vms, name));
   if (chosen.length === 0) ui.note('no VM is running');
   const outcomes = await Promise.allSettled(

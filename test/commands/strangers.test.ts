@@ -1,0 +1,159 @@
+import { chmodSync, chownSync, existsSync, mkdirSync, readdirSync, statSync } from 'node:fs';
+import { join } from 'node:path';
+import { beforeEach, describe, expect, test } from 'vitest';
+import { createWorkspace, RAPIDO, run, type Workspace } from '../support/workspace.ts';
+
+const NOBODY = 65534;
+const isRoot = process.getuid?.() === 0;
+
+let home: Workspace;
+beforeEach(() => {
+  home = createWorkspace();
+});
+
+/** A cut that leaves a mark on the host when it is loaded. */
+const MARKING = `import { writeFileSync } from 'node:fs';
+writeFileSync(process.env.MARK ?? '/dev/null', '');
+export default { summary: 'Marks' };
+`;
+
+const mark = (): string => join(home.directory, 'mark');
+
+/** A conf that makes every command that loads cuts load this one. */
+function writeMarking(conf = 'CUT_DIR=cuts\nOWN_KEY=1\nTAP_USER=nobody\n'): void {
+  home.write('project/cuts/mine.ts', MARKING);
+  home.write('project/rapido.conf', conf);
+}
+
+/** Gives a file of the workspace to another user. */
+function give(name: string): void {
+  chownSync(join(home.directory, name), NOBODY, NOBODY);
+}
+
+const rapido = (args: readonly string[], env: Record<string, string> = {}) =>
+  home.rapido(args, { cwd: join(home.directory, 'project'), env: { MARK: mark(), ...env } });
+
+const shown = (text: string): string => text.replaceAll(home.directory, 'HOME');
+
+/** Commands that need no cut, and all that root is asked for. */
+const WITHOUT_CUTS: readonly (readonly string[])[] = [
+  ['ps'],
+  ['stop', '--all'],
+  ['exec', '1', '--', 'true'],
+  ['console', '1'],
+  ['setup-network', '--dry-run'],
+  ['teardown-network', '--dry-run'],
+  ['setup-ramdisk', '--dry-run'],
+  ['teardown-ramdisk', '--dry-run'],
+];
+
+const WITH_CUTS: readonly (readonly string[])[] = [
+  ['list'],
+  ['conf'],
+  ['doctor'],
+  ['cut', 'simple-example', '--dry-run'],
+  ['run', 'simple-example', '--dry-run', '--', 'true'],
+  ['boot'],
+];
+
+test.each(WITHOUT_CUTS.map((args) => [args.join(' '), args] as const))(
+  '%s: loads no cut, and warns of a key that it does not know',
+  async (_, args) => {
+    writeMarking();
+    const { stderr } = await rapido(args);
+    expect(existsSync(mark())).toBe(false);
+    expect(stderr).toContain(
+      'warning: rapido.conf:2: unknown key OWN_KEY. It may be a key of a cut: this command loads none',
+    );
+  },
+);
+
+test('a cut directory that does not exist is no matter to a command that loads none', async () => {
+  home.write('project/rapido.conf', 'CUT_DIR=nowhere\n');
+  expect((await rapido(['ps'])).status).toBe(0);
+  expect((await rapido(['list'])).stderr).toContain('nowhere is not a directory');
+});
+
+describe.runIf(isRoot)('files of another user', () => {
+  test.each([...WITHOUT_CUTS, ...WITH_CUTS].map((args) => [args.join(' '), args] as const))(
+    '%s: refuses their conf by name, and runs nothing',
+    async (_, args) => {
+      writeMarking();
+      give('project/rapido.conf');
+      const { status, stderr } = await rapido(args);
+      expect(existsSync(mark())).toBe(false);
+      expect(stderr).toContain('conf file rapido.conf is not trusted:');
+      expect(stderr).toContain('project/rapido.conf belongs to user nobody (65534)');
+      expect(status).toBe(args[0] === 'run' || args[0] === 'exec' ? 125 : 2);
+    },
+  );
+
+  test.each([
+    ['the directory', 'project/cuts'],
+    ['a cut in it', 'project/cuts/mine.ts'],
+    ['a file that cuts may import', 'project/cuts/_shared.js'],
+  ])('%s: refused by name with what to type, and run once that was typed', async (_, name) => {
+    writeMarking('CUT_DIR=cuts\n');
+    home.write('project/cuts/_shared.js', '');
+    give(name);
+    const refused = await rapido(['list']);
+    expect(refused.status).toBe(2);
+    expect(existsSync(mark())).toBe(false);
+    expect(shown(refused.stderr)).toBe(
+      `rapido: error: CUT_DIR: HOME/project/cuts is not trusted: HOME/${name} belongs to user nobody (65534)\n` +
+        "  hint: if you trust everybody who can write there: export 'RAPIDO_TRUST=HOME/project/cuts'\n",
+    );
+    const allowed = await rapido(['list'], {
+      RAPIDO_TRUST: join(home.directory, 'project/cuts'),
+    });
+    expect(allowed.status).toBe(0);
+    expect(existsSync(mark())).toBe(true);
+  });
+
+  test("behind sudo, that user's conf is read by a root command, and their cuts are not run", async () => {
+    writeMarking('CUT_DIR=cuts\nOWN_KEY=1\nIMAGE_DIR=/srv/of-the-conf\n');
+    for (const name of ['project/rapido.conf', 'project/cuts', 'project/cuts/mine.ts']) give(name);
+    chmodSync(home.directory, 0o755);
+    const sudo = { SUDO_UID: String(NOBODY), SUDO_GID: String(NOBODY) };
+    const { status, stdout } = await rapido(['setup-ramdisk', '--dry-run'], sudo);
+    expect(status).toBe(0);
+    expect(stdout).toContain('/srv/of-the-conf');
+    expect(existsSync(mark())).toBe(false);
+  });
+});
+
+test('a directory of cuts that others may write is refused', async () => {
+  writeMarking('CUT_DIR=cuts\n');
+  chmodSync(join(home.directory, 'project/cuts'), 0o777);
+  const { status, stderr } = await rapido(['list']);
+  expect(status).toBe(2);
+  expect(stderr).toContain('project/cuts can be written by everybody');
+});
+
+test('a conf from a pipe of the caller is read', async () => {
+  const command = `"$0" "$1" --conf <(echo TAP_USER=piped) conf TAP_USER`;
+  const { stdout } = await run(['bash', '-c', command, process.execPath, RAPIDO], {
+    cwd: home.directory,
+    env: home.env,
+  });
+  expect(stdout).toContain('TAP_USER = piped');
+});
+
+describe('transpiled cuts', () => {
+  const cache = (): string => join(home.directory, '.cache/rapido/jiti');
+
+  test.runIf(isRoot)('are kept nowhere by root', async () => {
+    writeMarking('CUT_DIR=cuts\n');
+    mkdirSync(join(home.directory, 'tmp'));
+    await rapido(['list'], { TMPDIR: join(home.directory, 'tmp'), JITI_ESM_EVAL_TEMP_FILE: '1' });
+    expect(existsSync(mark())).toBe(true);
+    expect(existsSync(cache())).toBe(false);
+    expect(readdirSync(join(home.directory, 'tmp'))).toEqual([]);
+  });
+
+  test.runIf(!isRoot)('are kept for their user alone, whatever the umask', async () => {
+    writeMarking('CUT_DIR=cuts\n');
+    await rapido(['list']);
+    expect(statSync(cache()).mode & 0o777).toBe(0o700);
+  });
+});
