@@ -7,6 +7,7 @@ import { createGuestOutput, openGuestInput } from '../ui/guest-streams.ts';
 import type { Ui } from '../ui/terminal.ts';
 import { type Asked, askVm } from '../vm/ask-vm.ts';
 import { listenToSignals } from '../vm/qemu-process.ts';
+import { refuseUnsafe } from '../vm/registry.ts';
 import { untilEndMark } from '../vm/until-end-mark.ts';
 import type { GlobalOptions } from './context.ts';
 import { findRunningVms, pickVm } from './running-vm.ts';
@@ -60,6 +61,7 @@ interface Streams {
 
 /** Sockets for the streams of a command, in a directory of their own in that of the registry. */
 function listenForStreams(directory: string, hasInput: boolean): Streams {
+  refuseUnsafe(directory);
   const own = mkdtempSync(join(directory, 'exec-'));
   const closers = [(): void => rmSync(own, { recursive: true, force: true })];
   const listen = (name: string): { path: string; socket: Promise<Socket> } => {

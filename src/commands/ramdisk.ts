@@ -216,7 +216,7 @@ function refuseWhileInUse({ directory, context, invoker }: Ramdisk): void {
   const registries = own === undefined ? runtimeDirectories(context.env, invoker.uid) : [own];
   const isBelow = (path: string): boolean => path.startsWith(`${directory}/`);
   const problems = [...new Set(registries)]
-    .flatMap((registry) => listVms(registry))
+    .flatMap((registry) => listVms(registry, invoker.uid))
     .filter(({ image, disks }) => [image, ...disks.map(({ path }) => path)].some(isBelow))
     .map(({ number, hostname, cut }) => `VM ${number} (${hostname}) runs ${cut} from it`);
   if (problems.length === 0) return;

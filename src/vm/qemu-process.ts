@@ -5,6 +5,7 @@ import { dirname } from 'node:path';
 import type { Duplex, Readable } from 'node:stream';
 import { errorCode, UserError } from '../errors.ts';
 import { startTool } from '../sys/exec.ts';
+import { withPrivateUmask } from '../sys/private-umask.ts';
 import { ENDING_SIGNALS, type EndingSignal } from '../sys/signals.ts';
 import type { VmRecord } from './ending.ts';
 import type { VmPlan } from './plan.ts';
@@ -36,12 +37,15 @@ export function startQemu(plan: VmPlan, onWords: (text: string) => void): QemuPr
     'pipe',
     ...Array.from({ length: channelCount(plan) }, () => 'pipe' as const),
   ];
-  const qemu = startTool(qemuCommandLine(plan), {
-    stdio,
-    // QEMU gives back the terminal on SIGTERM, but not when it is killed.
-    deathSignal: hasTerminal && plan.interactive ? 'TERM' : 'KILL',
-    detached: !hasTerminal,
-  });
+  // Who can connect to its QMP socket can have it run any program.
+  const qemu = withPrivateUmask(() =>
+    startTool(qemuCommandLine(plan), {
+      stdio,
+      // QEMU gives back the terminal on SIGTERM, but not when it is killed.
+      deathSignal: hasTerminal && plan.interactive ? 'TERM' : 'KILL',
+      detached: !hasTerminal,
+    }),
+  );
   const exited = waitForExit(qemu, plan.qemu);
   const ends: readonly unknown[] = qemu.stdio;
   const channel = (name: keyof typeof QEMU_FD): Duplex => ends[QEMU_FD[name]] as Duplex;

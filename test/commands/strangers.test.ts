@@ -1,6 +1,8 @@
+import { type ChildProcess, spawn } from 'node:child_process';
 import { chmodSync, chownSync, existsSync, mkdirSync, readdirSync, statSync } from 'node:fs';
 import { join } from 'node:path';
-import { beforeEach, describe, expect, test } from 'vitest';
+import { beforeEach, describe, expect, onTestFinished, test } from 'vitest';
+import { identifyProcess, type ProcessIdentity } from '../../src/sys/process-identity.ts';
 import { createWorkspace, RAPIDO, run, type Workspace } from '../support/workspace.ts';
 
 const NOBODY = 65534;
@@ -119,6 +121,53 @@ describe.runIf(isRoot)('files of another user', () => {
     expect(status).toBe(0);
     expect(stdout).toContain('/srv/of-the-conf');
     expect(existsSync(mark())).toBe(false);
+  });
+});
+
+describe.runIf(isRoot)('a directory of running VMs that others share', () => {
+  const vms = (): string => join(home.directory, 'shared');
+  const sharing = (args: readonly string[]) => rapido(args, { QEMU_PID_DIR: vms() });
+
+  /** Enters a VM whose processes are this one. */
+  function enter(process: ProcessIdentity, owner: number): void {
+    const entry = { version: 1, number: 1, hostname: 'rapido1', cut: 'c', kernelRelease: '6.1' };
+    const rest = { owner: process, qemu: process, state: 'ready', since: '2026-01-01T00:00:00Z' };
+    const socket = { requestSocket: join(vms(), 'vm1.ask'), monitorSocket: join(vms(), 'vm1.qmp') };
+    const path = home.write(
+      'shared/vm1.json',
+      JSON.stringify({ ...entry, ...rest, ...socket }),
+      0o644,
+    );
+    chownSync(path, owner, owner);
+    chmodSync(vms(), 0o1777);
+  }
+
+  test('stop kills nothing for an entry of theirs, nor a process of theirs for one of ours', async () => {
+    home.write('project/rapido.conf', '');
+    const [ours, theirs] = [[], ['setpriv', `--reuid=${NOBODY}`, '--clear-groups']].map(
+      ([file, ...args]) => spawn(file ?? 'sleep', [...args, ...(file ? ['sleep'] : []), '600']),
+    );
+    onTestFinished(() => {
+      for (const process of [ours, theirs]) process?.kill('SIGKILL');
+    });
+    const identify = (child: ChildProcess | undefined) => identifyProcess(child?.pid ?? 0)!;
+    enter(identify(ours), NOBODY);
+    expect(await sharing(['stop', '--all'])).toMatchObject({
+      status: 0,
+      stderr: 'no VM is running\n',
+    });
+    expect(await sharing(['ps', '--json'])).toMatchObject({ stdout: '[]\n' });
+    enter(identify(theirs), 0);
+    expect(await sharing(['stop', '--all'])).toMatchObject({
+      status: 0,
+      stderr: 'no VM is running\n',
+    });
+    expect([ours?.exitCode, theirs?.exitCode]).toEqual([null, null]);
+    expect([ours?.signalCode, theirs?.signalCode]).toEqual([null, null]);
+    // What the two have in common but for their owners is what stop ends.
+    enter(identify(ours), 0);
+    expect(await sharing(['stop', '--all'])).toMatchObject({ status: 0 });
+    expect(ours?.signalCode).toBe('SIGTERM');
   });
 });
 
