@@ -23,7 +23,11 @@ export async function buildKernel(
     });
   }
   const run = (argv: readonly [string, ...string[]], purpose: string): Promise<string> =>
-    runTool(argv, { cwd: tree, purpose, onLine: (line) => appendFileSync(log, `${line}\n`) });
+    runTool(argv, {
+      cwd: tree,
+      purpose,
+      onLine: (line) => appendFileSync(log, `${line}\n`, { mode: 0o600 }),
+    });
   const work = async (): Promise<void> => {
     await run(command, 'building the kernel');
     if (!hasModules(tree)) return;

@@ -2,7 +2,6 @@ import { createHash } from 'node:crypto';
 import {
   closeSync,
   constants,
-  mkdirSync,
   openSync,
   readdirSync,
   readFileSync,
@@ -18,6 +17,7 @@ import {
   signatureOf,
   signFiles,
 } from '../sys/file-signature.ts';
+import { makePrivateDirectory } from '../sys/private-directory.ts';
 import { listIfReachable, lstatIfReachable, statIfReachable } from '../sys/stat.ts';
 import { dracutEnvironment } from './dracut-environment.ts';
 import { type DirectoryLinks, resolveGuestPath } from './guest-path.ts';
@@ -139,7 +139,7 @@ function makeWorkspace(staging: string, output: string): DracutWorkspace {
     output,
   };
   for (const directory of [workspace.temporary, workspace.emptyConfDirectory, workspace.log]) {
-    mkdirSync(directory, { recursive: true });
+    makePrivateDirectory(directory);
   }
   return workspace;
 }

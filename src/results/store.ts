@@ -15,6 +15,7 @@ import { basename, dirname, join, resolve } from 'node:path';
 import { findNearest } from '../conf/nearest.ts';
 import { errorCode, explainSystemError, UsageError, UserError } from '../errors.ts';
 import { formatCommandLine } from '../sys/command-line.ts';
+import { makePrivateDirectory } from '../sys/private-directory.ts';
 import { identifySelf, isAlive, type ProcessIdentity } from '../sys/process-identity.ts';
 import {
   isDirectory,
@@ -87,7 +88,7 @@ export function runsDirectory(state: string): string {
  * @param parent made where it does not exist
  */
 export function createRun(parent: string, cut: string, now: Date): RunDirectory {
-  mkdirSync(parent, { recursive: true, mode: 0o700 });
+  makePrivateDirectory(parent);
   const maker = JSON.stringify(identifySelf());
   for (;;) {
     const run = runDirectory(join(resolve(parent), makeId(cut, now, randomBytes(2))));

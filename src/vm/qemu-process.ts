@@ -1,10 +1,11 @@
 import type { ChildProcess, StdioOptions } from 'node:child_process';
 import { once } from 'node:events';
-import { mkdirSync, renameSync } from 'node:fs';
+import { renameSync } from 'node:fs';
 import { dirname } from 'node:path';
 import type { Duplex, Readable } from 'node:stream';
 import { errorCode, UserError } from '../errors.ts';
 import { startTool } from '../sys/exec.ts';
+import { makePrivateDirectory } from '../sys/private-directory.ts';
 import { withPrivateUmask } from '../sys/private-umask.ts';
 import { ENDING_SIGNALS, type EndingSignal } from '../sys/signals.ts';
 import type { VmRecord } from './ending.ts';
@@ -107,7 +108,7 @@ export function listenToSignals(onSignal: (signal: EndingSignal) => void): { sto
 /** Makes room for a new console log, and keeps the one before. */
 export function keepPreviousLog(path: string): void {
   // What a guest shows may be secret: `set -x` in a script is enough.
-  mkdirSync(dirname(path), { recursive: true, mode: 0o700 });
+  makePrivateDirectory(dirname(path));
   try {
     renameSync(path, `${path}.previous`);
   } catch (error) {
