@@ -7,7 +7,7 @@ import { describePlan } from '../image/describe-plan.ts';
 import { isOwnTest } from '../image/resolve-command.ts';
 import type { CommandRequest } from '../image/resolve-request.ts';
 import { bisectStatus } from '../results/bisect.ts';
-import { decodeSplats } from '../results/decode-stacktrace.ts';
+import { decodeSplats, findDecoder } from '../results/decode-stacktrace.ts';
 import { formatJunit } from '../results/junit.ts';
 import type { RunCommand, RunResult } from '../results/run-result.ts';
 import {
@@ -24,6 +24,7 @@ import { readTail } from '../sys/read-tail.ts';
 import { cleaningUpOnSignals, type EndingSignal } from '../sys/signals.ts';
 import { isDirectory, isReadable, isWritable, lstatIfReachable } from '../sys/stat.ts';
 import { writeFileAtomic } from '../sys/temporary.ts';
+import { trustOf } from '../sys/trust.ts';
 import type { Ui } from '../ui/terminal.ts';
 import { describeDisk } from '../vm/disks.ts';
 import { buildKernel } from './build-kernel.ts';
@@ -244,11 +245,18 @@ async function addDecodedTraces(
   modules: string | undefined,
   store: () => void,
 ): Promise<void> {
-  const { conf } = job;
+  const { conf, context } = job;
   if (result.verdict === 'interrupted' || result.splats.length === 0) return;
+  const decoder = findDecoder(conf.get('KERNEL_SRC'), trustOf(context.env));
+  if (decoder === undefined) return;
+  if ('strange' in decoder) {
+    result.notes.push(`traces have no files and lines: ${decoder.strange}`);
+    store();
+    return;
+  }
   showProgress(job, 'decoding the traces');
   const decoded = await cleaningUpOnSignals(
-    () => decodeSplats(result.splats, conf.get('KERNEL_SRC'), modules),
+    () => decodeSplats(result.splats, decoder, modules),
     () => result.status,
   );
   if (decoded.every(({ decoded }) => decoded === undefined)) return;
