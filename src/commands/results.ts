@@ -18,6 +18,7 @@ import {
   type StoredRun,
 } from '../results/store.ts';
 import { isDirectory, readTextIfReachable, statIfReachable } from '../sys/stat.ts';
+import { formatJson } from '../ui/plain-text.ts';
 import type { Ui } from '../ui/terminal.ts';
 import type { GlobalOptions } from './context.ts';
 
@@ -56,7 +57,7 @@ function showList(parent: string, json: boolean, ui: Ui): number {
   const runs = listRuns(parent);
   if (json) {
     const results = runs.flatMap((run) => (run.state === 'finished' ? [run.result] : []));
-    ui.result(JSON.stringify(results, null, 2));
+    ui.result(formatJson(results));
   } else {
     if (runs.length === 0) ui.note(`no runs yet in ${parent}; \`rapido run\` makes them`);
     for (const line of formatRunTable(runs, surroundings(ui))) ui.result(line);
@@ -70,7 +71,7 @@ function showList(parent: string, json: boolean, ui: Ui): number {
 function showRun(run: StoredRun, json: boolean, ui: Ui): number {
   const result = resultOf(run);
   if (json) {
-    ui.result(JSON.stringify(result, null, 2));
+    ui.result(formatJson(result));
     return EXIT.ok;
   }
   const files = RUN_FILES.map((name) => ({ name, path: run.file(name) })).filter(({ path }) =>
@@ -84,7 +85,7 @@ function showRun(run: StoredRun, json: boolean, ui: Ui): number {
 
 function showComparison(a: StoredRun, b: StoredRun, json: boolean, ui: Ui): number {
   const comparison = compareRuns(resultOf(a), resultOf(b));
-  if (json) ui.result(JSON.stringify(comparison, null, 2));
+  if (json) ui.result(formatJson(comparison));
   else for (const line of formatComparison(comparison, { paint: ui.paint })) ui.result(line);
   return comparison.worse.length === 0 ? EXIT.ok : EXIT.failed;
 }

@@ -25,6 +25,7 @@ import { cleaningUpOnSignals, type EndingSignal } from '../sys/signals.ts';
 import { isDirectory, isReadable, isWritable, lstatIfReachable } from '../sys/stat.ts';
 import { writeFileAtomic } from '../sys/temporary.ts';
 import { trustOf } from '../sys/trust.ts';
+import { formatJson } from '../ui/plain-text.ts';
 import type { Ui } from '../ui/terminal.ts';
 import { describeDisk } from '../vm/disks.ts';
 import { buildKernel } from './build-kernel.ts';
@@ -293,7 +294,7 @@ const OUTPUT = 128 * 1024;
 const CONSOLE = 8192;
 
 function report(run: RunDirectory, result: RunResult, { options, context: { ui } }: Job): void {
-  if (options.json === true) ui.result(JSON.stringify(result, null, 2));
+  if (options.json === true) ui.result(formatJson(result));
   // A run that never got to a VM ends in an error, which says it all.
   if (options.quiet === true || result.vm === undefined) return;
   const files = { directory: run.path, consoleTail: readTail(run.file('console.log'), CONSOLE) };

@@ -25,6 +25,7 @@ import {
   statIfReachable,
 } from '../sys/stat.ts';
 import { removeLitter, replaceFile, temporaryNameFor, writeFileAtomic } from '../sys/temporary.ts';
+import { formatJson } from '../ui/plain-text.ts';
 import { parseResult } from './parse-result.ts';
 import type { RunResult } from './run-result.ts';
 
@@ -132,7 +133,7 @@ function runDirectory(path: string): RunDirectory {
  * ended last, not to the one that began last: what a user has just seen end.
  */
 export function finishRun(run: RunDirectory, result: RunResult): void {
-  writeFileAtomic(run.file(RESULT), `${JSON.stringify(result, null, 2)}\n`);
+  writeFileAtomic(run.file(RESULT), `${formatJson(result)}\n`);
   rmSync(join(run.path, RUNNING), { force: true });
   const link = join(dirname(run.path), LATEST);
   replaceFile(link, (temporary) => symlinkSync(basename(run.path), temporary));
