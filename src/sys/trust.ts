@@ -19,7 +19,7 @@ import {
   readAccounts,
 } from './accounts.ts';
 import { formatCommandLine } from './command-line.ts';
-import { lstatIfReachable } from './stat.ts';
+import { lstatIfReachable, readTextIfReachable } from './stat.ts';
 
 /*
  * Whose files decide what rapido does. As git does (safe.directory), rapido refuses files of other
@@ -31,6 +31,11 @@ import { lstatIfReachable } from './stat.ts';
 export interface Trust {
   /** The caller, root, and the user behind sudo. */
   uids: ReadonlySet<number>;
+  /**
+   * Owner, as it is seen, of what belongs to users that our user namespace does not have: in a rootless
+   * container root of the host is one. It may have the directories above a file.
+   */
+  unmapped?: number | undefined;
   /** Absolute, without links. Who owns the directories above it does not matter. */
   home: string | undefined;
   /** Directories that the caller vouches for, with all that is below them: RAPIDO_TRUST. */
@@ -56,9 +61,20 @@ export function trustOf(env: Environment): Trust {
   const behindSudo = /^\d+$/.test(env.SUDO_UID ?? '') ? [Number(env.SUDO_UID)] : [];
   return {
     uids: new Set([uid, 0, ...(uid === 0 ? behindSudo : [])]),
+    unmapped: isInUserNamespace() ? readOverflowUid() : undefined,
     home: withoutLinks(env.HOME || homeOfUser()),
     vouchedFor: (env[VARIABLE] ?? '').split(':').flatMap((path) => withoutLinks(path) ?? []),
   };
+}
+
+/** The initial one maps all uids to themselves: user_namespaces(7). */
+function isInUserNamespace(): boolean {
+  const map = readTextIfReachable('/proc/self/uid_map') ?? '';
+  return !/^\s*0\s+0\s+4294967295\s*$/.test(map);
+}
+
+function readOverflowUid(): number {
+  return Number(readTextIfReachable('/proc/sys/fs/overflowuid') ?? 65534);
 }
 
 /** A user without an entry in passwd(5) has none. */
@@ -149,7 +165,7 @@ function walk(path: string, trust: Trust, { mayBeShared = false }: TrustOptions)
     else {
       if (current === trust.home) stranger = undefined;
       const why =
-        findFault(stats, trust, !isLast || mayBeShared, accounts) ??
+        findFault({ stats, isLast }, trust, mayBeShared, accounts) ??
         findLoan(stats, linkOwner, accounts);
       if (why !== undefined) stranger = { path: current, why };
     }
@@ -177,15 +193,17 @@ const STICKY = 0o1000;
 
 /** What lets others decide what is there. */
 function findFault(
-  stats: Stats,
-  { uids }: Trust,
+  { stats, isLast }: Pick<Step, 'stats' | 'isLast'>,
+  { uids, unmapped }: Trust,
   mayBeShared: boolean,
   accounts: () => Accounts,
 ): string | undefined {
   const { uid, gid, mode } = stats;
-  if (!uids.has(uid)) return `belongs to ${describeUser(accounts(), uid)}`;
+  const isOwned = uids.has(uid) || (!isLast && uid === unmapped);
+  if (!isOwned) return `belongs to ${describeUser(accounts(), uid)}`;
   if (stats.isSymbolicLink()) return undefined;
-  if (mayBeShared && stats.isDirectory() && (mode & STICKY) !== 0) return undefined;
+  const isSticky = stats.isDirectory() && (mode & STICKY) !== 0;
+  if (isSticky && (!isLast || mayBeShared)) return undefined;
   if ((mode & 0o002) !== 0) return 'can be written by everybody';
   if ((mode & 0o020) === 0 || [...uids].some((own) => isPrivateGroup(accounts(), gid, own))) {
     return undefined;

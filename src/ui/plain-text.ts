@@ -24,8 +24,8 @@ export function toPlainText(text: string): string {
   return toPlainPart(text).trimEnd();
 }
 
-/** The same of what may stand at the beginning of a line. */
-function toPlainPart(text: string): string {
+/** The same with the blanks at its end: more may follow. */
+export function toPlainPart(text: string): string {
   return stripVTControlCharacters(text).replace(CONTROLS, ' ').replace(UNSEEN, REPLACEMENT);
 }
 

@@ -1,5 +1,5 @@
 import { UserError } from '../errors.ts';
-import { toPlainLines, toPlainText } from './plain-text.ts';
+import { toPlainLines, toPlainPart } from './plain-text.ts';
 
 /** Prints what went wrong: the user's mistake in a few lines, or our bug with its stack. */
 export function reportError(
@@ -23,7 +23,7 @@ export function formatError(error: unknown, version: string): string[] {
       `rapido: error: ${error.message}`,
       ...error.problems.map((problem) => `  - ${problem}`),
       ...(error.hint === undefined ? [] : [`  hint: ${error.hint}`]),
-    ].map(toPlainText);
+    ].map(toPlainPart);
   }
   return [
     'rapido: this is a bug in rapido; please report it with all of this:',

@@ -1,5 +1,13 @@
 import { type ChildProcess, spawn } from 'node:child_process';
-import { chmodSync, chownSync, existsSync, mkdirSync, readdirSync, statSync } from 'node:fs';
+import {
+  chmodSync,
+  chownSync,
+  existsSync,
+  mkdirSync,
+  readdirSync,
+  statSync,
+  symlinkSync,
+} from 'node:fs';
 import { join } from 'node:path';
 import { beforeEach, describe, expect, onTestFinished, test } from 'vitest';
 import { identifyProcess, type ProcessIdentity } from '../../src/sys/process-identity.ts';
@@ -122,6 +130,26 @@ describe.runIf(isRoot)('files of another user', () => {
     expect(stdout).toContain('/srv/of-the-conf');
     expect(existsSync(mark())).toBe(false);
   });
+});
+
+describe.runIf(isRoot)('an image of another user', () => {
+  test.each([['by default'], ['by the name of its cut', 'simple-example']])(
+    'is not booted %s',
+    async (_, ...names) => {
+      const image = home.write('images/simple-example.img', 'an image');
+      symlinkSync(image, join(home.directory, 'images/last'));
+      home.write('project/rapido.conf', 'IMAGE_DIR=../images\n');
+      chmodSync(join(home.directory, 'images'), 0o1777);
+      give('images/simple-example.img');
+      const { status, stderr } = await rapido(['boot', ...names]);
+      expect(status).toBe(2);
+      expect(shown(stderr)).toBe(
+        'rapido: error: HOME/images/simple-example.img is not trusted: ' +
+          'HOME/images/simple-example.img belongs to user nobody (65534)\n' +
+          "  hint: rapido boot 'HOME/images/simple-example.img' boots it nevertheless\n",
+      );
+    },
+  );
 });
 
 describe.runIf(isRoot)('a directory of running VMs that others share', () => {

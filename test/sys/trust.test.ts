@@ -11,6 +11,7 @@ import {
   trustOf,
 } from '../../src/sys/trust.ts';
 import { makeTemporaryDirectory, writeFiles } from '../support/temporary-directory.ts';
+import { compileScript } from '../support/typescript-process.ts';
 
 const NOBODY = 65534;
 const isRoot = process.getuid?.() === 0;
@@ -92,6 +93,24 @@ describe('who owns it decides', () => {
     const trust = others({ vouchedFor: [at('home/link')] });
     expect(faultOf('home/link', trust)).toMatch('ROOT/home/project/rapido.conf belongs to');
   });
+});
+
+test('in a user namespace, directories above a file may belong to users that it has not', () => {
+  // Root's own, as seen from where root is not mapped.
+  const trust: Trust = { uids: new Set([4711]), unmapped: own, home: undefined, vouchedFor: [] };
+  expect(faultOf('home/project/rapido.conf', trust)).toMatch('rapido.conf belongs to');
+  if (isRoot) lchownSync(at('home/project/rapido.conf'), 4711, 0);
+  if (isRoot) expect(faultOf('home/project/rapido.conf', trust)).toBeUndefined();
+});
+
+test.runIf(isRoot)('in a user namespace, that is seen', () => {
+  const script = compileScript(
+    root,
+    'unmapped',
+    `import { trustOf } from './sys/trust.ts'; console.log(trustOf({}).unmapped);`,
+  );
+  const argv = ['--user', '--map-user=1000', process.execPath, script];
+  expect(execFileSync('unshare', argv, { encoding: 'utf8' })).toBe('65534\n');
 });
 
 test('what is above the home directory does not matter, the home directory itself does', () => {
