@@ -1,4 +1,4 @@
-import { linkSync, rmSync, writeFileSync } from 'node:fs';
+import { linkSync, rmSync, statSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { errorCode, UsageError, UserError } from '../errors.ts';
 import { withLock } from '../sys/lock.ts';
@@ -95,7 +95,7 @@ export async function claimNumber(
 ): Promise<VmEntry> {
   makePrivateDirectory(directory);
   refuseUnsafe(directory);
-  return withLock(join(directory, `lock-${ownUid()}`), () => {
+  return withLock(lockFile(directory), () => {
     const taken = surveyNumbers(directory);
     for (let number = wanted ?? 1; ; number++) {
       if (!taken.has(number)) {
@@ -111,6 +111,13 @@ export async function claimNumber(
       if (number === wanted) throw refuseTaken(directory, number);
     }
   });
+}
+
+/** One for each user where several share the directory: who can open a lock can hold it for good. */
+function lockFile(directory: string): string {
+  const { uid, mode } = statSync(directory);
+  const isShared = uid !== ownUid() || (mode & 0o022) !== 0;
+  return join(directory, isShared ? `lock-${ownUid()}` : 'lock');
 }
 
 /** @throws UserError where others could replace what is in the directory */
