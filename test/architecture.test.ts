@@ -137,3 +137,11 @@ test('nothing ends the process but the answer to a signal: commands return their
   );
   expect(enders.map(({ name }) => name)).toEqual(['sys/signals.ts']);
 });
+
+test('every directory is made with a mode: the umask of the caller may be 000', () => {
+  const calls = files.flatMap(({ name, text }) =>
+    [...text.matchAll(/\bmkdir(?:Sync)?\((?!')[^;]*;/g)].map(([call]) => `${name}: ${call}`),
+  );
+  expect(calls.length).toBeGreaterThan(0);
+  expect(calls.filter((call) => !call.includes('mode: 0o'))).toEqual([]);
+});

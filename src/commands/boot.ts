@@ -2,7 +2,7 @@ import { existsSync } from 'node:fs';
 import { join, resolve } from 'node:path';
 import type { Conf } from '../conf/conf.ts';
 import { pickCut } from '../cut/load.ts';
-import { EXIT, UserError } from '../errors.ts';
+import { EXIT, UsageError, UserError } from '../errors.ts';
 import type { Kernel } from '../host/kernel.ts';
 import { type ImageHeader, readImageHeader } from '../image/image-header.ts';
 import { findChangedSources } from '../image/image-sources.ts';
@@ -10,6 +10,7 @@ import { imagePath, lastImage } from '../image/location.ts';
 import type { ImageInfo } from '../image/plan.ts';
 import { formatCommandLine } from '../sys/command-line.ts';
 import { findChangedFile, knownSignatures } from '../sys/file-signature.ts';
+import { findStranger, trustOf } from '../sys/trust.ts';
 import type { Ui } from '../ui/terminal.ts';
 import { judgeBoot } from '../vm/boot-outcome.ts';
 import { describeDisk } from '../vm/disks.ts';
@@ -68,7 +69,7 @@ function chooseImage(name: string | undefined, context: Context): string {
   const { conf, cuts, cwd } = context;
   if (name === undefined) {
     const last = lastImage(conf);
-    if (last !== undefined && existsSync(last)) return last;
+    if (last !== undefined && existsSync(last)) return refuseStranger(last, context);
     throw new UserError(last === undefined ? 'nothing has been cut yet' : `${last} is gone`, {
       hint: 'rapido cut simple-example',
     });
@@ -80,10 +81,20 @@ function chooseImage(name: string | undefined, context: Context): string {
     const { name: known } = pickCut(name, cuts);
     throw new UserError(`there is no image of ${known} yet`, { hint: `rapido cut ${known}` });
   }
+  refuseStranger(path, context);
   const { image } = readImageHeader(path);
   if (image.cut === cutName) return path;
   throw new UserError(`${path} (DRACUT_OUT) is an image of ${image.cut}, not of ${cutName}`, {
     hint: `rapido cut ${cutName}`,
+  });
+}
+
+/** IMAGE_DIR may be a directory that others write to. Who names the path of an image means that one. */
+function refuseStranger(image: string, { env }: Context): string {
+  const stranger = findStranger(image, trustOf(env));
+  if (stranger === undefined) return image;
+  throw new UsageError(`${image} is not trusted: ${stranger.path} ${stranger.why}`, {
+    hint: `${formatCommandLine(['rapido', 'boot', image])} boots it nevertheless`,
   });
 }
 

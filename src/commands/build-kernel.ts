@@ -30,7 +30,7 @@ export async function buildKernel(
       // What builds a kernel at the user's prompt builds the same one here: ARCH, LLVM, KCFLAGS, ccache.
       environment: 'inherited',
       dependsOn: 'checkout',
-      onLine: (line) => appendFileSync(log, `${line}\n`),
+      onLine: (line) => appendFileSync(log, `${line}\n`, { mode: 0o600 }),
     });
   const work = async (): Promise<void> => {
     await run(command, 'building the kernel');

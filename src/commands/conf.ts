@@ -2,6 +2,7 @@ import { withKeys } from '../conf/conf.ts';
 import { type ConfRow, confToJson, explainConf } from '../conf/explain.ts';
 import { findNearest } from '../conf/nearest.ts';
 import { EXIT, UsageError } from '../errors.ts';
+import { formatJson } from '../ui/plain-text.ts';
 import type { Ui } from '../ui/terminal.ts';
 import { createContext, type GlobalOptions, keysOfOwnCuts, refuseStrangeKeys } from './context.ts';
 
@@ -24,7 +25,7 @@ export async function runConf(
     const json = confToJson(conf);
     const chosen = keys.length === 0 ? names : keys;
     const values = Object.fromEntries(chosen.map((name) => [name, json.keys[name]]));
-    ui.result(JSON.stringify({ ...json, keys: values }, null, 2));
+    ui.result(formatJson({ ...json, keys: values }));
     return EXIT.ok;
   }
   const rows = explainConf(conf).filter(({ key }) => keys.length === 0 || keys.includes(key));

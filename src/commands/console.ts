@@ -14,7 +14,7 @@ const HISTORY = 4096;
 
 /** `rapido console N`: its console is at this terminal until it is left, or the VM ends. */
 export async function runConsole(name: string, options: GlobalOptions, ui: Ui): Promise<number> {
-  const { vms } = await findRunningVms(options, ui);
+  const { vms } = findRunningVms(options, ui);
   const vm = pickVm(vms, name);
   const asked = await askVm(vm, { request: 'console' });
   await asked.hear();

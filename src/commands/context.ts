@@ -1,7 +1,7 @@
 import { resolve } from 'node:path';
 import { findKeyProblems } from '../conf/check-keys.ts';
 import type { Conf } from '../conf/conf.ts';
-import { refuseUnknownKeys, withKeys } from '../conf/conf.ts';
+import { describeUnknownKeys, refuseUnknownKeys, withKeys } from '../conf/conf.ts';
 import { formatOrigin } from '../conf/explain.ts';
 import type { ConfKeyTable } from '../conf/key.ts';
 import { loadConf } from '../conf/load.ts';
@@ -18,6 +18,7 @@ import { architectureOf } from '../host/architecture.ts';
 import { type Directories, hintForUnwritable, locateDirectories } from '../host/directories.ts';
 import { findKernel, hostKernelSearch, type Kernel } from '../host/kernel.ts';
 import { canWriteTo } from '../sys/stat.ts';
+import { trustOf } from '../sys/trust.ts';
 import type { Ui } from '../ui/terminal.ts';
 
 /** Options that every command takes. */
@@ -28,7 +29,7 @@ export interface GlobalOptions {
 }
 
 /** What every command works with. */
-export interface Context {
+export interface BaseContext {
   ui: Ui;
   directories: Directories;
   env: Readonly<Record<string, string | undefined>>;
@@ -36,7 +37,12 @@ export interface Context {
   debug: boolean;
   /** rapido.conf; keys of the user's own cuts may still be unknown to it. */
   conf: Conf;
-  cuts: CutFile[];
+}
+
+/** What a command works with that may load cuts. */
+export interface Context extends BaseContext {
+  /** Found when they are first asked for. */
+  readonly cuts: CutFile[];
 }
 
 /** @param env of the user, who is not always the one that this process runs as */
@@ -52,6 +58,7 @@ export function createContext(
   const named = (options.cutDir ?? []).map((directory) => resolve(cwd, directory));
   const cutDir = conf.entry('CUT_DIR');
   const confCutDir = cutDir?.origin.from === 'default' ? undefined : cutDir?.text;
+  let cuts: CutFile[] | undefined;
   return {
     ui,
     directories,
@@ -59,8 +66,25 @@ export function createContext(
     cwd,
     debug: options.debug ?? false,
     conf,
-    cuts: findCuts(cutDirectories(directories, named, confCutDir)),
+    get cuts() {
+      cuts ??= findCuts(cutDirectories(directories, named, confCutDir), trustOf(env));
+      return cuts;
+    },
   };
+}
+
+/**
+ * The same for a command that needs no cut: it looks for none, so that nothing of theirs runs, in
+ * particular not as root. Keys that only they know are therefore no mistake.
+ */
+export function createContextWithoutCuts(
+  options: GlobalOptions,
+  ui: Ui,
+  env: Context['env'] = process.env,
+): BaseContext {
+  const context = createContext(options, ui, env);
+  for (const warning of describeUnknownKeys(context.conf)) ui.warn(warning);
+  return context;
 }
 
 /** The cut of that name, and the conf with the keys that it defines. */

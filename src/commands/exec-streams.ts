@@ -2,6 +2,7 @@ import { mkdtempSync, rmSync } from 'node:fs';
 import { createServer, type Socket } from 'node:net';
 import { join } from 'node:path';
 import type { CommandSockets } from '../vm/guest-commands.ts';
+import { refuseUnsafe } from '../vm/registry.ts';
 
 /** The streams of a command in a VM, at our end. */
 export interface ExecStreams {
@@ -15,6 +16,7 @@ export interface ExecStreams {
 
 /** Sockets for the streams of a command, in a directory of their own in that of the registry. */
 export function listenForStreams(directory: string, hasInput: boolean): ExecStreams {
+  refuseUnsafe(directory);
   const own = mkdtempSync(join(directory, 'exec-'));
   const closers = [(): void => rmSync(own, { recursive: true, force: true })];
   const listen = (name: string): { path: string; socket: Promise<Socket> } => {

@@ -46,7 +46,7 @@ export async function runExec(
       hint: `rapido exec ${name} -- ls -l; at a terminal, rapido exec ${name} is a shell`,
     });
   }
-  const { vms } = await findRunningVms(options, ui);
+  const { vms } = findRunningVms(options, ui);
   const vm = pickVm(vms, name);
   const input = openGuestInput({ mayBeTerminal: true });
   const streams = listenForStreams(dirname(vm.monitorSocket), input !== undefined);

@@ -1,12 +1,12 @@
 import { once } from 'node:events';
 import { Socket } from 'node:net';
 import { dirname } from 'node:path';
-import { stripVTControlCharacters } from 'node:util';
 import { EXIT, UserError } from '../errors.ts';
 import { startSelfInBackground } from '../sys/background.ts';
 import { withLastAct } from '../sys/failure.ts';
 import { readLines } from '../sys/lines.ts';
 import { readTail } from '../sys/read-tail.ts';
+import { toPlainText } from '../ui/plain-text.ts';
 import type { Ui } from '../ui/terminal.ts';
 import { type BootOutcome, judgeBoot } from '../vm/boot-outcome.ts';
 import { createConsoleHub } from '../vm/console-hub.ts';
@@ -127,9 +127,9 @@ function hasFailed(events: readonly GuestEvent[]): boolean {
 }
 
 function reportFailure({ lines }: BootOutcome, consoleLog: string, ui: Ui): void {
-  const tail = stripVTControlCharacters(readTail(consoleLog, 64 * 1024))
-    .replaceAll('\r', '')
+  const tail = readTail(consoleLog, 64 * 1024)
     .split('\n')
+    .map(toPlainText)
     .filter((line) => line !== '')
     .slice(-TAIL_LINES);
   for (const line of tail) ui.note(`  | ${line}`);

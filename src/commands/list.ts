@@ -1,5 +1,6 @@
 import { type LoadedCut, loadCut } from '../cut/load.ts';
 import { EXIT } from '../errors.ts';
+import { formatJson } from '../ui/plain-text.ts';
 import type { Ui } from '../ui/terminal.ts';
 import { createContext, type GlobalOptions, warnOfCut } from './context.ts';
 
@@ -14,7 +15,7 @@ export async function runList(options: ListOptions, ui: Ui): Promise<number> {
     context.cuts.map((file) => loadCut(file, context.directories)),
   );
   const cuts = loaded.filter((cut) => cut.status === 'fulfilled').map(({ value }) => value);
-  if (options.json === true) ui.result(JSON.stringify(cuts.map(toRecord), null, 2));
+  if (options.json === true) ui.result(formatJson(cuts.map(toRecord)));
   else for (const line of formatList(cuts)) ui.result(line);
   // Broken files of the user's own must not hide the others.
   const broken = loaded.filter((cut) => cut.status === 'rejected').map(({ reason }) => reason);

@@ -12,10 +12,10 @@ import { applyNetConf } from '../net/read-net-conf.ts';
 import type { HostPlan } from '../net/step.ts';
 import { readBootId, readRoutes, readUplinkRecord, type Uplink } from '../net/uplink.ts';
 import { runTool } from '../sys/exec.ts';
-import { withLock } from '../sys/lock.ts';
+import { withSharedLock } from '../sys/lock.ts';
 import { ENDING_SIGNALS, type EndingSignal, signalStatus } from '../sys/signals.ts';
 import type { Ui } from '../ui/terminal.ts';
-import { type Context, createContext, type GlobalOptions, refuseStrangeKeys } from './context.ts';
+import { type BaseContext, createContextWithoutCuts, type GlobalOptions } from './context.ts';
 import { findInvoker } from './invoker.ts';
 
 export interface NetworkOptions extends GlobalOptions {
@@ -64,10 +64,9 @@ async function openNetwork(
   command: string,
   options: NetworkOptions,
   ui: Ui,
-): Promise<{ context: Context; name: string | undefined }> {
+): Promise<{ context: BaseContext; name: string | undefined }> {
   const invoker = await findInvoker(process.env);
-  const context = createContext(options, ui, { ...process.env, HOME: invoker.home });
-  await refuseStrangeKeys(context, context.conf);
+  const context = createContextWithoutCuts(options, ui, { ...process.env, HOME: invoker.home });
   if (options.dryRun !== true && process.getuid?.() !== 0) {
     throw new UserError(`rapido ${command} needs root: it makes and removes interfaces`, {
       hint: `sudo rapido ${command}`,
@@ -108,7 +107,7 @@ async function readPasswd(name: string): Promise<string> {
   }
 }
 
-function requirePrograms({ env }: Context, names: readonly string[]): void {
+function requirePrograms({ env }: BaseContext, names: readonly string[]): void {
   const missing = names.filter(
     (name) => findProgram(name, programSearchPath(env.PATH)) === undefined,
   );
@@ -138,6 +137,9 @@ async function readUplink(
 /** The kernel's name for this network namespace: a lock on it leaves no file behind. */
 const NETWORK_LOCK = '/proc/self/ns/net';
 
+/** How long another call may take, in seconds. */
+const PATIENCE = 60;
+
 interface Work {
   plan: () => Promise<HostPlan>;
   /** What is said when there is nothing to do. */
@@ -153,7 +155,7 @@ async function carryOut(options: NetworkOptions, ui: Ui, { plan, nothing }: Work
     if (steps.length === 0) ui.note(nothing);
     return EXIT.ok;
   }
-  return withLock(NETWORK_LOCK, async () => {
+  return withSharedLock(NETWORK_LOCK, PATIENCE, async () => {
     const { steps, changes, notes } = await plan();
     for (const note of notes) ui.note(note);
     if (options.debug === true) for (const step of steps) ui.note(describeStep(step));

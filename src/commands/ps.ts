@@ -1,5 +1,6 @@
 import { EXIT } from '../errors.ts';
 import { formatDuration, formatTable } from '../ui/format.ts';
+import { formatJson } from '../ui/plain-text.ts';
 import type { Ui } from '../ui/terminal.ts';
 import { type LastEnding, listEndings } from '../vm/last-endings.ts';
 import type { VmEntry } from '../vm/registry.ts';
@@ -17,9 +18,9 @@ const ENDINGS_FOR = 24 * 3600 * 1000;
 
 /** `rapido ps` */
 export async function runPs(options: PsOptions, ui: Ui): Promise<number> {
-  const { context, vms } = await findRunningVms(options, ui);
+  const { context, vms } = findRunningVms(options, ui);
   if (options.json === true) {
-    ui.result(JSON.stringify(vms.map(showVm), null, 2));
+    ui.result(formatJson(vms.map(showVm)));
     return EXIT.ok;
   }
   if (vms.length === 0) ui.note('no VM is running');

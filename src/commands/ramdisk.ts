@@ -1,8 +1,10 @@
-import { statSync } from 'node:fs';
+import { realpathSync } from 'node:fs';
+import { basename, dirname } from 'node:path';
 import { formatSize, parseSize } from '../conf/values.ts';
 import { EXIT, UsageError, UserError } from '../errors.ts';
 import { runtimeDirectories } from '../host/directories.ts';
 import { findMountAt, type Mount } from '../host/mounts.ts';
+import { type PinnedDirectory, pinDirectory } from '../host/pinned-directory.ts';
 import { findProgram, programSearchPath } from '../host/programs.ts';
 import { addZram, readExt4Label, removeZram, sizeZram, ZRAM_CONTROL } from '../host/zram.ts';
 import { formatCommandLine } from '../sys/command-line.ts';
@@ -10,7 +12,7 @@ import { runTool } from '../sys/exec.ts';
 import { isDirectory, listIfReachable } from '../sys/stat.ts';
 import type { Ui } from '../ui/terminal.ts';
 import { listVms } from '../vm/registry.ts';
-import { type Context, createContext, type GlobalOptions, refuseStrangeKeys } from './context.ts';
+import { type BaseContext, createContextWithoutCuts, type GlobalOptions } from './context.ts';
 import { findInvoker, type Invoker, runAsInvoker } from './invoker.ts';
 
 /** Label of an ext4 and source of a tmpfs that this command made: how it knows its own. */
@@ -27,7 +29,7 @@ export interface RamdiskOptions extends GlobalOptions {
 /** What both commands work on. */
 interface Ramdisk {
   invoker: Invoker;
-  context: Context;
+  context: BaseContext;
   /** IMAGE_DIR */
   directory: string;
   mount: Mount | undefined;
@@ -35,8 +37,7 @@ interface Ramdisk {
 
 async function openRamdisk(options: RamdiskOptions, ui: Ui): Promise<Ramdisk> {
   const invoker = await findInvoker(process.env);
-  const context = createContext(options, ui, { ...process.env, HOME: invoker.home });
-  await refuseStrangeKeys(context, context.conf);
+  const context = createContextWithoutCuts(options, ui, { ...process.env, HOME: invoker.home });
   const directory = context.conf.get('IMAGE_DIR');
   if (directory === undefined) throw new UsageError('IMAGE_DIR is not set');
   return { invoker, context, directory, mount: findMountAt(directory) };
@@ -58,14 +59,20 @@ export async function runSetupRamdisk(options: RamdiskOptions, ui: Ui): Promise<
     return EXIT.ok;
   }
   requireRoot('setup-ramdisk');
-  await makeMountPoint(directory, invoker);
-  if (listIfReachable(directory).length > 0) {
-    ui.note(`what is in ${directory} is out of sight until \`rapido teardown-ramdisk\``);
-  }
-  const reason = hasMkfs ? await mountZram(directory, bytes, invoker) : 'there is no mkfs.ext4';
-  if (reason !== undefined) {
-    ui.warn(`${reason}: the ramdisk is a tmpfs, which is not compressed`);
-    await runTool(mountTmpfs(directory, bytes, invoker), { purpose: 'mounting a tmpfs' });
+  const mountPoint = await makeMountPoint(directory, invoker);
+  try {
+    if (listIfReachable(mountPoint.path).length > 0) {
+      ui.note(`what is in ${directory} is out of sight until \`rapido teardown-ramdisk\``);
+    }
+    const place = { ...ramdisk, directory: mountPoint.path };
+    const reason = hasMkfs ? await mountZram(place, bytes) : 'there is no mkfs.ext4';
+    if (reason !== undefined) {
+      ui.warn(`${reason}: the ramdisk is a tmpfs, which is not compressed`);
+      await runTool(mountTmpfs(place, bytes), { purpose: `mounting a tmpfs at ${directory}` });
+    }
+    await runTool(makePrivate(ramdisk), { purpose: `closing ${directory} to others` });
+  } finally {
+    mountPoint.release();
   }
   ui.note(
     `a ramdisk of up to ${formatSize(bytes)} is at ${directory}; what is on it is gone with it`,
@@ -88,33 +95,39 @@ function requireRoot(command: string): void {
   });
 }
 
-/** Made by the user, who root acts for: nothing of theirs must become root's. */
-async function makeMountPoint(directory: string, invoker: Invoker): Promise<void> {
+/**
+ * Made by the user, who root acts for: nothing of theirs must become root's. It is pinned, as they could
+ * put a link in its place before root mounts there.
+ */
+async function makeMountPoint(directory: string, invoker: Invoker): Promise<PinnedDirectory> {
   if (!isDirectory(directory)) {
     await runTool(runAsInvoker(['mkdir', '--parents', '--', directory], invoker), {
       purpose: `making ${directory}`,
     });
   }
-  const { uid } = statSync(directory);
-  if (uid === invoker.uid) return;
-  throw new UserError(`${directory} (IMAGE_DIR) belongs to user ${uid}, not to ${invoker.uid}`, {
-    hint: 'call it with sudo from the account that uses rapido, or set IMAGE_DIR',
-  });
+  const mountPoint = pinDirectory(directory);
+  const { stats, mount } = mountPoint;
+  if (stats.uid === invoker.uid && mount === undefined) return mountPoint;
+  mountPoint.release();
+  if (mount !== undefined) throw refuseStranger(directory, mount);
+  throw new UserError(
+    `${directory} (IMAGE_DIR) belongs to user ${stats.uid}, not to ${invoker.uid}`,
+    { hint: 'call it with sudo from the account that uses rapido, or set IMAGE_DIR' },
+  );
 }
 
+/** Where a ramdisk is mounted, and for whom. */
+type Place = Pick<Ramdisk, 'directory' | 'invoker'>;
+
 /** Mounts a compressed ramdisk. @returns why there is no zram, or undefined if it is mounted */
-async function mountZram(
-  directory: string,
-  bytes: number,
-  invoker: Invoker,
-): Promise<string | undefined> {
+async function mountZram(place: Place, bytes: number): Promise<string | undefined> {
   if (!isDirectory(ZRAM_CONTROL)) await loadZram();
   const number = addZram();
   if (number === undefined) return 'this kernel has no zram (CONFIG_ZRAM)';
   try {
     await sizeZram(number, bytes);
-    await runTool(makeExt4(number, invoker), { purpose: 'making a filesystem on zram' });
-    await runTool(mountExt4(number, directory), { purpose: 'mounting the ramdisk' });
+    await runTool(makeExt4(number, place), { purpose: 'making a filesystem on zram' });
+    await runTool(mountExt4(number, place), { purpose: 'mounting the ramdisk' });
   } catch (error) {
     await removeZram(number);
     throw error;
@@ -134,24 +147,40 @@ async function loadZram(): Promise<void> {
 }
 
 /** Without a journal: there is nothing to recover. */
-function makeExt4(number: number | 'N', { uid, gid }: Invoker): [string, ...string[]] {
+function makeExt4(number: number | 'N', { invoker }: Place): [string, ...string[]] {
+  const { uid, gid } = invoker;
   const features = ['-O', '^has_journal', '-m', '0', '-E', `nodiscard,root_owner=${uid}:${gid}`];
   return ['mkfs.ext4', '-q', '-L', NAME, ...features, `/dev/zram${number}`];
 }
 
 /** With discard, memory is given back when a file is removed. */
-function mountExt4(number: number | 'N', directory: string): [string, ...string[]] {
-  const options = 'discard,noatime,nosuid,nodev';
-  return ['mount', '-t', 'ext4', '-o', options, `/dev/zram${number}`, directory];
+function mountExt4(number: number | 'N', { directory }: Place): [string, ...string[]] {
+  return mount('ext4', 'discard,noatime,nosuid,nodev', `/dev/zram${number}`, directory);
 }
 
-function mountTmpfs(directory: string, bytes: number, invoker: Invoker): [string, ...string[]] {
+function mountTmpfs({ directory, invoker }: Place, bytes: number): [string, ...string[]] {
   const { uid, gid } = invoker;
-  const options = `size=${bytes},mode=0755,uid=${uid},gid=${gid},noatime,nosuid,nodev`;
-  return ['mount', '-t', 'tmpfs', '-o', options, NAME, directory];
+  const options = `size=${bytes},mode=0700,uid=${uid},gid=${gid},noatime,nosuid,nodev`;
+  return mount('tmpfs', options, NAME, directory);
 }
 
-function describeSetup({ directory, invoker }: Ramdisk, bytes: number, hasMkfs: boolean): string[] {
+/** Done by its user, who may do nothing else by it, wherever the path leads. */
+function makePrivate({ directory, invoker }: Place): [string, ...string[]] {
+  return runAsInvoker(['chmod', '0700', '--', directory], invoker);
+}
+
+/** mount(8) itself must not look where a pinned directory was: that may be another one by now. */
+function mount(
+  type: string,
+  options: string,
+  source: string,
+  directory: string,
+): [string, ...string[]] {
+  return ['mount', '--no-canonicalize', '-t', type, '-o', options, source, directory];
+}
+
+function describeSetup(ramdisk: Ramdisk, bytes: number, hasMkfs: boolean): string[] {
+  const { directory, invoker } = ramdisk;
   const makeDirectory = runAsInvoker(['mkdir', '--parents', '--', directory], invoker);
   return [
     ...(isDirectory(directory) ? [] : [formatCommandLine(makeDirectory)]),
@@ -159,12 +188,13 @@ function describeSetup({ directory, invoker }: Ramdisk, bytes: number, hasMkfs: 
       ? [
           ...(isDirectory(ZRAM_CONTROL) ? [] : [formatCommandLine(LOAD_ZRAM)]),
           `# N is what ${ZRAM_CONTROL}/hot_add says; ${bytes} goes into /sys/block/zramN/disksize`,
-          formatCommandLine(makeExt4('N', invoker)),
-          formatCommandLine(mountExt4('N', directory)),
+          formatCommandLine(makeExt4('N', ramdisk)),
+          formatCommandLine(mountExt4('N', ramdisk)),
           '# where there is no zram:',
         ]
       : []),
-    formatCommandLine(mountTmpfs(directory, bytes, invoker)),
+    formatCommandLine(mountTmpfs(ramdisk, bytes)),
+    formatCommandLine(makePrivate(ramdisk)),
   ];
 }
 
@@ -197,18 +227,45 @@ export async function runTeardownRamdisk(options: RamdiskOptions, ui: Ui): Promi
   }
   if (!isOurs(mount, process.getuid?.() === 0)) throw refuseStranger(directory, mount);
   refuseWhileInUse(ramdisk);
-  const number = zramNumber(mount.source);
-  const unmount: [string, ...string[]] = ['umount', '--', directory];
   if (options.dryRun === true) {
-    ui.result(formatCommandLine(unmount));
+    const number = zramNumber(mount.source);
+    ui.result(formatCommandLine(unmount(directory)));
     if (number !== undefined) ui.result(`# ${number} goes into ${ZRAM_CONTROL}/hot_remove`);
     return EXIT.ok;
   }
   requireRoot('teardown-ramdisk');
-  await runTool(unmount, { purpose: `taking ${directory} away (fuser -vm shows who uses it)` });
-  if (number !== undefined) await removeZram(number);
+  await unmountPinned(ramdisk);
   ui.note(`the ramdisk at ${directory} is gone`);
   return EXIT.ok;
+}
+
+function unmount(directory: string): [string, ...string[]] {
+  return ['umount', '--no-canonicalize', '--', directory];
+}
+
+/**
+ * Takes it away by a name in the directory that it is in, which is pinned: no link that its owner could
+ * put in its place leads root elsewhere. A ramdisk that is pinned itself would be busy.
+ */
+async function unmountPinned({ directory, invoker }: Ramdisk): Promise<void> {
+  const path = realpathSync(directory);
+  const parent = pinDirectory(dirname(path));
+  try {
+    const target = `${parent.path}/${basename(path)}`;
+    const { mount, stats, release } = pinDirectory(target, { mayBeLink: false });
+    release();
+    const isTheirs = invoker.uid === 0 || stats.uid === invoker.uid;
+    if (mount === undefined || !isOurs(mount, true) || !isTheirs) {
+      throw new UserError(`${directory} (IMAGE_DIR) is no ramdisk of user ${invoker.uid}`);
+    }
+    await runTool(unmount(target), {
+      purpose: `taking ${directory} away (fuser -vm shows who uses it)`,
+    });
+    const number = zramNumber(mount.source);
+    if (number !== undefined) await removeZram(number);
+  } finally {
+    parent.release();
+  }
 }
 
 /** A VM whose image or disk is on the ramdisk must end first. */
@@ -217,7 +274,7 @@ function refuseWhileInUse({ directory, context, invoker }: Ramdisk): void {
   const registries = own === undefined ? runtimeDirectories(context.env, invoker.uid) : [own];
   const isBelow = (path: string): boolean => path.startsWith(`${directory}/`);
   const problems = [...new Set(registries)]
-    .flatMap((registry) => listVms(registry))
+    .flatMap((registry) => listVms(registry, invoker.uid))
     .filter(({ image, disks }) => [image, ...disks.map(({ path }) => path)].some(isBelow))
     .map(({ number, hostname, cut }) => `VM ${number} (${hostname}) runs ${cut} from it`);
   if (problems.length === 0) return;

@@ -20,6 +20,7 @@ import {
   type StoredRun,
 } from '../results/store.ts';
 import { isDirectory, readTextIfReachable, statIfReachable } from '../sys/stat.ts';
+import { formatJson } from '../ui/plain-text.ts';
 import type { Ui } from '../ui/terminal.ts';
 import type { GlobalOptions } from './context.ts';
 
@@ -76,7 +77,7 @@ function showList(parent: string, cut: string | undefined, json: boolean, ui: Ui
   const runs = listRuns(parent, cut);
   if (json) {
     const results = runs.flatMap((run) => (run.state === 'finished' ? [run.result] : []));
-    ui.result(JSON.stringify(results, null, 2));
+    ui.result(formatJson(results));
   } else {
     if (runs.length === 0) ui.note(`no runs yet in ${parent}; \`rapido run\` makes them`);
     const ids = listRunIds(parent);
@@ -91,7 +92,7 @@ function showList(parent: string, cut: string | undefined, json: boolean, ui: Ui
 function showRun(run: StoredRun, json: boolean, ui: Ui): number {
   const result = resultOf(run);
   if (json) {
-    ui.result(JSON.stringify(result, null, 2));
+    ui.result(formatJson(result));
     return EXIT.ok;
   }
   const files = RUN_FILES.map((name) => ({ name, path: run.file(name) })).filter(({ path }) =>
@@ -105,7 +106,7 @@ function showRun(run: StoredRun, json: boolean, ui: Ui): number {
 
 function showComparison(a: StoredRun, b: StoredRun, json: boolean, ui: Ui): number {
   const comparison = compareRuns(resultOf(a), resultOf(b));
-  if (json) ui.result(JSON.stringify(comparison, null, 2));
+  if (json) ui.result(formatJson(comparison));
   else for (const line of formatComparison(comparison, { paint: ui.paint })) ui.result(line);
   return comparison.worse.length === 0 ? EXIT.ok : EXIT.failed;
 }

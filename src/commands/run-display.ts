@@ -1,11 +1,12 @@
 import type { OutputFormat } from '../cut/cut.ts';
 import { isFailure } from '../results/compare.ts';
+import { readGuestFile } from '../results/guest-files.ts';
 import { createProgress, type SuiteProgress, type TestListener } from '../results/progress.ts';
 import type { RunResult, TestResult } from '../results/run-result.ts';
-import { findEarlierRun, readGuestFile } from '../results/store.ts';
+import { findEarlierRun } from '../results/store.ts';
 import { CHECK_TIME, parseCheckTime } from '../suites/fstests.ts';
-import { toPlainText } from '../ui/format.ts';
 import type { GuestOutput } from '../ui/guest-streams.ts';
+import { toPlainText } from '../ui/plain-text.ts';
 import type { GuestEvent } from '../vm/guest-events.ts';
 import { type StartedJob, showProgress } from './run-job.ts';
 

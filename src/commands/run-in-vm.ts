@@ -5,11 +5,12 @@ import type { Kernel } from '../host/kernel.ts';
 import { type ImageHeader, moduleNames, readImageHeader } from '../image/image-header.ts';
 import { isOwnTest } from '../image/resolve-command.ts';
 import type { EndedBoot } from '../results/boots.ts';
+import { carryFile, LARGEST_CARRIED } from '../results/guest-files.ts';
 import type { RunLogs } from '../results/log-file.ts';
 import { createRecorder } from '../results/recorder.ts';
 import type { RunResult } from '../results/run-result.ts';
-import { carryFile } from '../results/store.ts';
 import { formatCommandLine } from '../sys/command-line.ts';
+import { formatBytes } from '../ui/format.ts';
 import { createGuestOutput, openGuestInput } from '../ui/guest-streams.ts';
 import { judgeEnding } from '../vm/ending.ts';
 import type { GuestEvent } from '../vm/guest-events.ts';
@@ -89,11 +90,17 @@ export async function runInVm(
 }
 
 /** The host's side of /rapido/results, the same for all boots. */
-function makeGuestDirectory({ run, cut }: StartedJob): string {
+function makeGuestDirectory({ run, cut, context }: StartedJob): string {
   const directory = run.file('guest');
   if (existsSync(directory)) return directory;
   mkdirSync(directory, { mode: 0o700 });
-  for (const name of cut.cut.test?.carry ?? []) carryFile(run, name);
+  for (const name of cut.cut.test?.carry ?? []) {
+    const tooLarge = carryFile(run, name);
+    if (tooLarge === undefined) continue;
+    context.ui.warn(
+      `${tooLarge} is not carried on: it has more than ${formatBytes(LARGEST_CARRIED)}`,
+    );
+  }
   return directory;
 }
 

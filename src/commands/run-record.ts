@@ -5,7 +5,7 @@ import { describeSource } from '../host/git-describe.ts';
 import type { Kernel } from '../host/kernel.ts';
 import { isOwnTest } from '../image/resolve-command.ts';
 import { bisectStatus } from '../results/bisect.ts';
-import { decodeSplats } from '../results/decode-stacktrace.ts';
+import { decodeSplats, findDecoder } from '../results/decode-stacktrace.ts';
 import { formatJunit } from '../results/junit.ts';
 import type { RunCommand, RunResult } from '../results/run-result.ts';
 import {
@@ -23,7 +23,9 @@ import { readTail } from '../sys/read-tail.ts';
 import { cleaningUpOnSignals, type EndingSignal } from '../sys/signals.ts';
 import { listIfReachable } from '../sys/stat.ts';
 import { removeLitter, writeFileAtomic } from '../sys/temporary.ts';
+import { trustOf } from '../sys/trust.ts';
 import { requireWritten } from '../ui/own-output.ts';
+import { formatJson } from '../ui/plain-text.ts';
 import { buildKernel } from './build-kernel.ts';
 import { prepareKernelImage } from './kernel-image.ts';
 import { cutRunImage } from './run-image.ts';
@@ -193,11 +195,18 @@ async function addDecodedTraces(
   modules: string | undefined,
   store: () => void,
 ): Promise<void> {
-  const { conf } = job;
+  const { conf, context } = job;
   if (result.verdict === 'interrupted' || result.splats.length === 0) return;
+  const decoder = findDecoder(conf.get('KERNEL_SRC'), trustOf(context.env));
+  if (decoder === undefined) return;
+  if ('strange' in decoder) {
+    result.notes.push(`traces have no files and lines: ${decoder.strange}`);
+    store();
+    return;
+  }
   showProgress(job, 'decoding the traces');
   const decoded = await cleaningUpOnSignals(
-    () => decodeSplats(result.splats, conf.get('KERNEL_SRC'), modules),
+    () => decodeSplats(result.splats, decoder, modules),
     () => result.status,
   );
   if (decoded.every(({ decoded }) => decoded === undefined)) return;
@@ -240,7 +249,7 @@ async function report(job: StartedJob, result: RunResult, store: () => void): Pr
     run,
     context: { ui },
   } = job;
-  if (options.json === true) ui.result(JSON.stringify(result, null, 2));
+  if (options.json === true) ui.result(formatJson(result));
   // A run that never got to a VM ends in an error, which says it all.
   if (options.quiet !== true && result.vm !== undefined) {
     const files = {

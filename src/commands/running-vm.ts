@@ -1,18 +1,17 @@
 import { UsageError, UserError } from '../errors.ts';
 import type { Ui } from '../ui/terminal.ts';
 import { listVms, type VmEntry } from '../vm/registry.ts';
-import { type Context, createContext, type GlobalOptions, refuseStrangeKeys } from './context.ts';
+import { type BaseContext, createContextWithoutCuts, type GlobalOptions } from './context.ts';
 import { registryDirectory } from './start-vm.ts';
 
 /** Those that run, and what commands about them work with. */
 export interface RunningVms {
-  context: Context;
+  context: BaseContext;
   vms: VmEntry[];
 }
 
-export async function findRunningVms(options: GlobalOptions, ui: Ui): Promise<RunningVms> {
-  const context = createContext(options, ui);
-  await refuseStrangeKeys(context, context.conf);
+export function findRunningVms(options: GlobalOptions, ui: Ui): RunningVms {
+  const context = createContextWithoutCuts(options, ui);
   return { context, vms: listVms(registryDirectory(context.conf, context)) };
 }
 

@@ -28,7 +28,7 @@ import {
   type VmState,
   vmFiles,
 } from '../vm/registry.ts';
-import type { Context } from './context.ts';
+import type { BaseContext, Context } from './context.ts';
 import { foreseeKernelImage } from './kernel-image.ts';
 import { findDisks, makeScratchDisks } from './vm-disks.ts';
 import { forwardsOf, refuseBusyPorts } from './vm-forwards.ts';
@@ -185,7 +185,7 @@ function neededToUnpack({ path, header, kernel }: VmSources): number {
 }
 
 /** Where running VMs are registered. */
-export function registryDirectory(conf: Conf, { env }: Context): string {
+export function registryDirectory(conf: Conf, { env }: BaseContext): string {
   return conf.get('QEMU_PID_DIR') ?? ensureRuntimeDirectory(env);
 }
 

@@ -1,6 +1,6 @@
 import { setTimeout as sleep } from 'node:timers/promises';
 import { EXIT, errorCode, UsageError, UserError } from '../errors.ts';
-import { isAlive, type ProcessIdentity } from '../sys/process-identity.ts';
+import { isAlive, isAliveFor, type ProcessIdentity } from '../sys/process-identity.ts';
 import type { Ui } from '../ui/terminal.ts';
 import { askVm } from '../vm/ask-vm.ts';
 import type { StopOutcome } from '../vm/live-vm.ts';
@@ -30,7 +30,7 @@ export async function runStop(
   if (names.length > 0 && options.all === true) {
     throw new UsageError('--all, or the VMs by name: not both');
   }
-  const { vms } = await findRunningVms(options, ui);
+  const { vms } = findRunningVms(options, ui);
   const chosen = options.all === true ? vms : names.map((name) => pickVm(vms, name));
   if (chosen.length === 0) ui.note('no VM is running');
   const outcomes = await Promise.allSettled(
@@ -88,9 +88,9 @@ async function endByForce(vm: VmEntry): Promise<string> {
   });
 }
 
-/** A pid may be another process by now. */
+/** A pid may be another process by now, and another user's. */
 function sendSignal(identity: ProcessIdentity, signal: NodeJS.Signals): void {
-  if (!isAlive(identity)) return;
+  if (!isAliveFor(process.geteuid?.() ?? 0, identity)) return;
   try {
     process.kill(identity.pid, signal);
     // One that was stopped gets nothing but SIGKILL before it goes on.

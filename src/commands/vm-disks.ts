@@ -1,10 +1,11 @@
-import { closeSync, ftruncateSync, mkdirSync, openSync, rmSync } from 'node:fs';
+import { closeSync, ftruncateSync, openSync, rmSync } from 'node:fs';
 import { homedir } from 'node:os';
 import { dirname, join } from 'node:path';
 import type { Conf } from '../conf/conf.ts';
 import { formatSize } from '../conf/values.ts';
 import { errorCode, UsageError, UserError } from '../errors.ts';
 import { probeDiskFile } from '../host/disk-files.ts';
+import { makePrivateDirectory } from '../sys/private-directory.ts';
 import { removeLitter, temporaryNameFor } from '../sys/temporary.ts';
 import { HEAD_BYTES, recogniseFormat } from '../vm/disk-format.ts';
 import {
@@ -113,7 +114,7 @@ export function makeScratchDisks(disks: readonly DiskPlan[], context: Context): 
   try {
     for (const { path, scratch } of disks) {
       if (scratch === undefined) continue;
-      mkdirSync(directory, { recursive: true, mode: 0o700 });
+      makePrivateDirectory(directory);
       made.push(path);
       makeSparseFile(path, scratch);
     }

@@ -292,7 +292,23 @@ export function refuseUnknownKeys(conf: Conf, extraKeys: ConfKeyTable = {}): voi
   );
 }
 
-function explainUnknownKey(name: string, names: readonly string[]): string {
+/** "rapido.conf:7: …" for each key of the file that is not rapido's own, where no cut is loaded. */
+export function describeUnknownKeys({ unknown, entries, source }: Conf): string[] {
+  const names = entries.map(({ name }) => name);
+  const otherwise = 'It may be a key of a cut: this command loads none';
+  return unknown.map(
+    ({ name, line }) => `${source?.name}:${line}: ${explainUnknownKey(name, names, otherwise)}`,
+  );
+}
+
+const NO_SUCH_KEY = 'See `rapido conf` for every key; one of your own needs a cut that defines it';
+
+/** @param otherwise what is said of one that resembles no other */
+function explainUnknownKey(
+  name: string,
+  names: readonly string[],
+  otherwise = NO_SUCH_KEY,
+): string {
   const former = explainFormerKey(name);
   if (former !== undefined) return `unknown key ${name}. ${former}`;
   if (keyOf(VM_KEYS, name) !== undefined) {
@@ -301,7 +317,7 @@ function explainUnknownKey(name: string, names: readonly string[]): string {
   const nearest = findNearest(name, names);
   const remedy =
     nearest === undefined
-      ? 'See `rapido conf` for every key; one of your own needs a cut that defines it'
+      ? otherwise
       : `Did you mean ${nearest}?${name.toUpperCase() === nearest ? ' Keys are written in capitals' : ''}`;
   return `unknown key ${name}. ${remedy}`;
 }

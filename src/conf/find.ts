@@ -1,6 +1,7 @@
-import { readFileSync, statSync } from 'node:fs';
-import { join, relative, resolve } from 'node:path';
+import { statSync } from 'node:fs';
+import { dirname, join, relative, resolve } from 'node:path';
 import { errorCode, UsageError } from '../errors.ts';
+import { hintForStranger, readTrusted, type Stranger, trustOf } from '../sys/trust.ts';
 import { type Surroundings, xdgConfigHome } from './resolve.ts';
 
 /** A conf file that was read. */
@@ -21,14 +22,15 @@ interface Candidate {
 /**
  * Reads the first of: `--conf FILE`, `$RAPIDO_CONF`, `./rapido.conf`, `rapido.conf` in the
  * checkout, `rapido/rapido.conf` in the XDG configuration directory, `/etc/rapido.conf`.
- * @throws UsageError if a named file is missing, or any of them cannot be read.
+ * @throws UsageError if a named file is missing, or if the file cannot be read or is a stranger's
+ * (`sys/trust.ts`): it says which programs of the host are run, and what QEMU opens.
  */
 export function findConfSource(
   confFile: string | undefined,
   surroundings: Surroundings,
 ): ConfSource | undefined {
   for (const candidate of listCandidates(confFile, surroundings)) {
-    const source = readCandidate(candidate, surroundings.cwd);
+    const source = readCandidate(candidate, surroundings);
     if (source !== undefined) return source;
   }
   return undefined;
@@ -55,7 +57,10 @@ function resolveNamed(cwd: string, file: string): string {
   return resolve(cwd, file);
 }
 
-function readCandidate({ path, namedBy }: Candidate, cwd: string): ConfSource | undefined {
+function readCandidate(
+  { path, namedBy }: Candidate,
+  { cwd, env }: Surroundings,
+): ConfSource | undefined {
   if (namedBy === undefined && !isThere(path)) return undefined;
   const name = nameFor(path, cwd);
   const named =
@@ -66,9 +71,9 @@ function readCandidate({ path, namedBy }: Candidate, cwd: string): ConfSource | 
     namedBy === undefined
       ? 'Mend it, or name another file with --conf.'
       : `Name a file that can be read, or ${namedBy === '--conf' ? 'leave --conf out' : 'unset RAPIDO_CONF'}.`;
-  let bytes: Buffer;
+  let bytes: Buffer | Stranger;
   try {
-    bytes = readFileSync(path);
+    bytes = readTrusted(path, trustOf(env));
   } catch (error) {
     const code = errorCode(error);
     if (code === undefined) throw error;
@@ -79,6 +84,11 @@ function readCandidate({ path, namedBy }: Candidate, cwd: string): ConfSource | 
         cause: error,
       },
     );
+  }
+  if (!Buffer.isBuffer(bytes)) {
+    throw new UsageError(`conf file ${name}${named} is not trusted: ${bytes.path} ${bytes.why}`, {
+      hint: hintForStranger(dirname(path)),
+    });
   }
   if (bytes.includes(0))
     throw new UsageError(`conf file ${name}${named} is not a text file`, { hint });

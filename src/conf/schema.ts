@@ -102,7 +102,8 @@ export const CONF_KEYS = {
   VIRTFS_SHARE_PATH: {
     group: 'Virtual machine',
     type: 'path',
-    meaning: 'A directory of this host to share with the VM, which mounts it (9p) at /host.',
+    meaning:
+      'A directory of this host to share with the VM, which mounts it (9p) at /host. Root in the VM can do there whatever the caller can: for root, see docs/security.md.',
     example: '/tmp/rapido',
   },
 
@@ -150,7 +151,7 @@ export const CONF_KEYS = {
     group: 'Cuts and images',
     type: 'path',
     meaning:
-      'Where running VMs are registered. VMs on one bridge must share it, so that each gets its own number. Without it, a directory of your own in XDG_RUNTIME_DIR, else in /tmp.',
+      'Where running VMs are registered. VMs on one bridge must share it, so that each gets its own number; one that several users share must be sticky (chmod 1777). Without it, a directory of your own in XDG_RUNTIME_DIR, else in /tmp.',
     example: '${RAPIDO_DIR}/initrds',
   },
 

@@ -4,7 +4,9 @@ import { pathToFileURL } from 'node:url';
 import { distance } from 'fastest-levenshtein';
 import { UsageError, UserError } from '../errors.ts';
 import type { Directories } from '../host/directories.ts';
+import { makePrivateDirectory } from '../sys/private-directory.ts';
 import { isDirectory, isFile } from '../sys/stat.ts';
+import { findStranger, hintForStranger, type Trust, trustOf } from '../sys/trust.ts';
 import type { Cut } from './cut.ts';
 
 /** A cut file that was found, before it is read. */
@@ -47,11 +49,12 @@ export function cutDirectories(
 /**
  * Every cut there is, sorted by name. A directory of the user's that does not exist is an error
  * when it was named, and nothing when it is only looked for.
+ * @throws UsageError for a directory or file of a stranger's: a cut is code that runs on the host
  */
-export function findCuts(origins: readonly CutOrigin[]): CutFile[] {
+export function findCuts(origins: readonly CutOrigin[], trust: Trust): CutFile[] {
   const cuts = new Map<string, CutFile>();
   for (const origin of origins) {
-    for (const file of listCutFiles(origin)) {
+    for (const file of listCutFiles(origin, trust)) {
       const name = cutName(file);
       const nearer = cuts.get(name);
       if (nearer?.origin === origin)
@@ -70,15 +73,35 @@ function sameName(name: string, paths: readonly string[]): UsageError {
   });
 }
 
-function listCutFiles(origin: CutOrigin): string[] {
+function listCutFiles(origin: CutOrigin, trust: Trust): string[] {
   const named = origin.kind === '--cut-dir' || origin.kind === 'CUT_DIR';
   if (!isDirectory(origin.directory)) {
     if (!named) return [];
     throw new UsageError(`${origin.kind}: ${origin.directory} is not a directory`);
   }
-  return readdirSync(origin.directory)
+  const files = readdirSync(origin.directory);
+  if (origin.kind !== 'built-in') refuseStrangers(origin, files, trust);
+  return files
     .filter((file) => /^[^_.].*\.[cm]?[jt]s$/.test(file) && !/\.(d|test)\.[cm]?ts$/.test(file))
     .sort();
+}
+
+/** What cuts may import: others of the directory, and data. */
+const CODE = /\.([cm]?[jt]sx?|json)$/;
+
+function refuseStrangers(
+  { kind, directory }: CutOrigin,
+  files: readonly string[],
+  trust: Trust,
+): void {
+  const paths = files.filter((file) => CODE.test(file)).map((file) => join(directory, file));
+  const strangers = [directory, ...paths].flatMap((path) => findStranger(path, trust) ?? []);
+  const [stranger] = strangers;
+  if (stranger === undefined) return;
+  const name = kind === 'user' ? 'the directory of your cuts' : kind;
+  throw new UsageError(`${name}: ${directory} is not trusted: ${stranger.path} ${stranger.why}`, {
+    hint: hintForStranger(directory),
+  });
 }
 
 /** The original tool's files had underscores where its command line had dashes. */
@@ -123,7 +146,9 @@ export async function loadCut(file: CutFile, directories: Directories): Promise<
   ]);
   const jiti = createJiti(import.meta.url, {
     alias: { rapido: join(directories.root, 'dist/index.js') },
-    fsCache: join(directories.cache, 'jiti'),
+    fsCache: cacheOfCode(directories) ?? false,
+    // Never by way of the temporary directory, whatever the environment says.
+    esmEvalTempFile: false,
     moduleCache: false,
     // Without it, a file that exports no default is taken for one that exports all of itself.
     interopDefault: false,
@@ -135,6 +160,21 @@ export async function loadCut(file: CutFile, directories: Directories): Promise<
     throw new UsageError(`${file.path}: cannot be loaded`, { cause, problems: linesOf(cause) });
   }
   return { ...file, cut: validateCut(exported, file.path) };
+}
+
+/**
+ * Where transpiled cuts are kept, which are believed without another look. Root has no such place: it
+ * may be at work for a user whose directories these are.
+ */
+function cacheOfCode({ cache }: Directories): string | undefined {
+  if (process.geteuid?.() === 0) return undefined;
+  const directory = join(cache, 'jiti');
+  try {
+    makePrivateDirectory(directory);
+  } catch {
+    return undefined; // A cache is worth no failure.
+  }
+  return findStranger(directory, trustOf(process.env)) === undefined ? directory : undefined;
 }
 
 /** What was thrown, in lines; without the list of files that Node adds to a module not found. */

@@ -3,6 +3,7 @@ import { homedir, tmpdir } from 'node:os';
 import { dirname, join } from 'node:path';
 import { fileURLToPath } from 'node:url';
 import { errorCode, UserError } from '../errors.ts';
+import { makePrivateDirectory } from '../sys/private-directory.ts';
 
 /** Where rapido keeps things, by the XDG Base Directory Specification. */
 export interface Directories {
@@ -71,7 +72,7 @@ export function ensureRuntimeDirectory(env: Environment): string {
   const runtime = candidates.find((path) => path?.startsWith('/') && isOwnDirectory(path, uid));
   if (runtime !== undefined) {
     const directory = join(runtime, 'rapido');
-    mkdirSync(directory, { recursive: true, mode: 0o700 });
+    makePrivateDirectory(directory);
     return directory;
   }
   const directory = join(tmpdir(), `rapido-${uid}`);

@@ -2,6 +2,8 @@ import { realpathSync } from 'node:fs';
 import { readTextIfReachable } from '../sys/stat.ts';
 
 export interface Mount {
+  /** Tells it from all others, as long as it is there. */
+  id: string;
   directory: string;
   /** `8:16`; of a filesystem without a device, a number of its own. */
   device: string;
@@ -16,9 +18,9 @@ export function findMounts(): Mount[] {
   const lines = (readTextIfReachable('/proc/self/mountinfo') ?? '').split('\n').filter(Boolean);
   return lines.map((line) => {
     const [before = '', after = ''] = line.split(' - ');
-    const [, , device = '', , directory = ''] = before.split(' ');
+    const [id = '', , device = '', , directory = ''] = before.split(' ');
     const [type = '', source = ''] = after.split(' ');
-    return { directory: unescapeOctal(directory), device, type, source: unescapeOctal(source) };
+    return { id, directory: unescapeOctal(directory), device, type, source: unescapeOctal(source) };
   });
 }
 

@@ -1,4 +1,4 @@
-import { closeSync, mkdirSync, openSync, readSync, rmSync, writeSync } from 'node:fs';
+import { closeSync, openSync, readSync, rmSync, writeSync } from 'node:fs';
 import { dirname, join } from 'node:path';
 import { unpackedSize } from '../cpio/format.ts';
 import { type CpioEntry, writeCpio } from '../cpio/write.ts';
@@ -7,6 +7,7 @@ import { readHostId } from '../host/host-id.ts';
 import { SYSTEM_DIRECTORIES } from '../host/programs.ts';
 import type { ModuleTree } from '../kmod/modules.ts';
 import { freeElsewhere } from '../sys/free-elsewhere.ts';
+import { makePrivateDirectory } from '../sys/private-directory.ts';
 import { statIfReachable } from '../sys/stat.ts';
 import { removeLitter, replaceFile, temporaryNameFor } from '../sys/temporary.ts';
 import { type ChangesRecord, changesLayer } from './changes-layer.ts';
@@ -67,7 +68,7 @@ export interface BuiltLayer {
  */
 export async function buildImage(plan: ImagePlan, options: BuildOptions): Promise<BuiltImage> {
   const directory = join(options.cache, 'layers');
-  mkdirSync(directory, { recursive: true, mode: 0o700 });
+  makePrivateDirectory(directory);
   pruneLayers(directory, Date.now());
   const opened: Layer[] = [];
   const cache: Cache = {

@@ -3,7 +3,6 @@ import {
   closeSync,
   fstatSync,
   futimesSync,
-  mkdirSync,
   openSync,
   readSync,
   renameSync,
@@ -11,6 +10,7 @@ import {
   writeSync,
 } from 'node:fs';
 import { join } from 'node:path';
+import { makePrivateDirectory } from '../sys/private-directory.ts';
 import { listIfReachable, lstatIfReachable } from '../sys/stat.ts';
 import { removeLitter, temporaryNameFor } from '../sys/temporary.ts';
 
@@ -112,7 +112,7 @@ async function makeLayer<Record>(
   recipe: LayerRecipe<Record>,
   madeBecause: string,
 ): Promise<Layer<Record>> {
-  mkdirSync(join(path, '..'), { recursive: true });
+  makePrivateDirectory(join(path, '..'));
   const temporary = temporaryNameFor(path);
   let fd: number | undefined;
   try {

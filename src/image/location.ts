@@ -1,7 +1,8 @@
-import { lstatSync, mkdirSync, readlinkSync, renameSync, symlinkSync } from 'node:fs';
+import { lstatSync, readlinkSync, renameSync, symlinkSync } from 'node:fs';
 import { dirname, join, resolve } from 'node:path';
 import type { Conf } from '../conf/conf.ts';
 import { keepNewest, markUsed } from '../sys/keep-newest.ts';
+import { makePrivateDirectory } from '../sys/private-directory.ts';
 import { temporaryNameFor } from '../sys/temporary.ts';
 
 const LAST = 'last';
@@ -14,7 +15,7 @@ export function imagePath(conf: Conf, cutName: string): string {
 /** Notes which image was cut last: a link that is replaced at once. */
 export function rememberLast(conf: Conf, image: string): void {
   const link = lastLink(conf);
-  mkdirSync(dirname(link), { recursive: true });
+  makePrivateDirectory(dirname(link));
   if (lastImage(conf) === image) return;
   const temporary = temporaryNameFor(link);
   symlinkSync(image, temporary);

@@ -2,7 +2,6 @@ import { createHash } from 'node:crypto';
 import {
   closeSync,
   constants,
-  mkdirSync,
   openSync,
   readdirSync,
   readFileSync,
@@ -19,6 +18,7 @@ import {
   signatureOf,
   signFiles,
 } from '../sys/file-signature.ts';
+import { makePrivateDirectory } from '../sys/private-directory.ts';
 import { listIfReachable, lstatIfReachable, statIfReachable } from '../sys/stat.ts';
 import { maskDracutConf } from './dracut-conf.ts';
 import { dracutStep } from './dracut-progress.ts';
@@ -150,7 +150,7 @@ function makeWorkspace(staging: string, output: string): DracutWorkspace {
     log: join(staging, 'log'),
     output,
   };
-  for (const name of ['tmp', 'conf', 'log']) mkdirSync(join(staging, name), { recursive: true });
+  for (const name of ['tmp', 'conf', 'log']) makePrivateDirectory(join(staging, name));
   return workspace;
 }
 

@@ -1,4 +1,4 @@
-import { readdirSync, statSync } from 'node:fs';
+import { readdirSync, readlinkSync, statSync } from 'node:fs';
 import { basename } from 'node:path';
 import { setTimeout as sleep } from 'node:timers/promises';
 import type { DhcpRange } from '../conf/network-values.ts';
@@ -58,13 +58,36 @@ export function findDhcpServers(): DhcpServer[] {
     .filter((name) => /^\d+$/.test(name))
     .flatMap((name) => {
       const argv = readTextIfReachable(`/proc/${name}/cmdline`)?.split('\0').slice(0, -1) ?? [];
-      const process = isOurs(argv) ? identifyProcess(Number(name)) : undefined;
-      if (process === undefined || namespaceOf(name) !== own) return [];
+      const process = isMarked(argv) ? identifyProcess(Number(name)) : undefined;
+      if (process === undefined || namespaceOf(name) !== own || !canServe(name)) return [];
       return [{ process, argv: argv as Argv }];
     });
 }
 
-function isOurs([program = '', ...words]: readonly string[]): boolean {
+/** CAP_NET_ADMIN of include/uapi/linux/capability.h, which dnsmasq keeps when it is root no more. */
+const CAP_NET_ADMIN = 1n << 12n;
+
+/**
+ * Whether a process was started by root. Anybody's may have the command line of ours: root would stop it,
+ * or run its command line again, and leave the network without a server.
+ */
+function canServe(pid: string): boolean {
+  const status = readTextIfReachable(`/proc/${pid}/status`) ?? '';
+  const capabilities = BigInt(`0x${/^CapEff:\t([\da-f]+)$/m.exec(status)?.[1] ?? '0'}`);
+  if ((capabilities & CAP_NET_ADMIN) === 0n) return false;
+  // In a user namespace of their own, all have it; who is not root cannot see that, and only looks.
+  return process.geteuid?.() !== 0 || userNamespaceOf(pid) === userNamespaceOf('self');
+}
+
+function userNamespaceOf(pid: string): string | undefined {
+  try {
+    return readlinkSync(`/proc/${pid}/ns/user`);
+  } catch {
+    return undefined;
+  }
+}
+
+function isMarked([program = '', ...words]: readonly string[]): boolean {
   return (
     basename(program) === 'dnsmasq' &&
     words.some((word) => word.startsWith(`--dhcp-range=${MARK},`))

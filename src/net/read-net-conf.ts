@@ -1,4 +1,4 @@
-import { readdirSync, readFileSync } from 'node:fs';
+import { readdirSync } from 'node:fs';
 import { join } from 'node:path';
 import type { Conf } from '../conf/conf.ts';
 import { INTERFACE_NAME } from '../conf/network-values.ts';
@@ -6,6 +6,7 @@ import { VM_KEYS } from '../conf/schema.ts';
 import { parseConfValue } from '../conf/values.ts';
 import { errorCode, UsageError } from '../errors.ts';
 import { isDirectory } from '../sys/stat.ts';
+import { readTrusted, type Trust, trustOf } from '../sys/trust.ts';
 import { type NamedNetworkFile, type NetConf, type VmNetConf, withNetConf } from './net-conf.ts';
 import { NetworkFileError, parseNetdevKinds, parseNetworkFile } from './networkd-files.ts';
 
@@ -25,6 +26,7 @@ export function applyNetConf(conf: Conf): { conf: Conf; netConf: NetConf } {
 export function readNetConf(conf: Conf): NetConf {
   const directory = conf.get('VM_NET_CONF');
   if (directory === undefined) return new Map();
+  const trust = trustOf(conf.input.surroundings.env);
   const problems: string[] = [];
   const numbers = list(directory, problems)
     .flatMap((name) => /^vm([1-9]\d{0,3})$/.exec(name)?.[1] ?? [])
@@ -34,7 +36,7 @@ export function readNetConf(conf: Conf): NetConf {
     problems.push(`${directory}: there is no directory vm1, vm2 … in it`);
   }
   const netConf = new Map(
-    numbers.map((number) => [number, readVm(join(directory, `vm${number}`), problems)]),
+    numbers.map((number) => [number, readVm(join(directory, `vm${number}`), trust, problems)]),
   );
   if (problems.length === 0) return netConf;
   throw new UsageError('VM_NET_CONF: the network files of the VMs cannot be used', {
@@ -46,7 +48,7 @@ export function readNetConf(conf: Conf): NetConf {
 /** What systemd-networkd and udevd read, drop-ins included. */
 const SYSTEMD_FILE = /\.(network|netdev|link)(\.d\/[^/]+\.conf)?$/;
 
-function readVm(path: string, problems: string[]): VmNetConf {
+function readVm(path: string, trust: Trust, problems: string[]): VmNetConf {
   const before = problems.length;
   const names = list(path, problems).flatMap((name) =>
     name.endsWith('.d') && isDirectory(join(path, name))
@@ -57,7 +59,7 @@ function readVm(path: string, problems: string[]): VmNetConf {
     .filter((name) => SYSTEMD_FILE.test(name))
     .sort()
     .flatMap((name) => {
-      const data = read(join(path, name), problems);
+      const data = read(join(path, name), trust, problems);
       return data === undefined ? [] : [{ name, data }];
     });
   /** A file and its drop-ins, which add to it. */
@@ -80,7 +82,7 @@ function readVm(path: string, problems: string[]): VmNetConf {
     networks,
     kinds: netdevs.flatMap(({ name }) => parseNetdevKinds(textOf(name))),
     hostname: names.includes('hostname')
-      ? readHostname(join(path, 'hostname'), problems)
+      ? readHostname(join(path, 'hostname'), trust, problems)
       : undefined,
   };
 }
@@ -108,8 +110,8 @@ function parse(path: string, name: string, text: string, problems: string[]): Na
 }
 
 /** The original tool has the name of a VM there. */
-function readHostname(path: string, problems: string[]): string | undefined {
-  const text = read(path, problems)?.toString().trim();
+function readHostname(path: string, trust: Trust, problems: string[]): string | undefined {
+  const text = read(path, trust, problems)?.toString().trim();
   if (text === undefined || text === '') return undefined;
   const hostname = parseConfValue(VM_KEYS.HOSTNAME, text);
   if (typeof hostname === 'string') return hostname;
@@ -126,9 +128,13 @@ function list(path: string, problems: string[]): string[] {
   }
 }
 
-function read(path: string, problems: string[]): Buffer | undefined {
+/** Root reads them, too, to make the taps: they are trusted as the conf is. */
+function read(path: string, trust: Trust, problems: string[]): Buffer | undefined {
   try {
-    return readFileSync(path);
+    const data = readTrusted(path, trust);
+    if (Buffer.isBuffer(data)) return data;
+    problems.push(`${path} is not trusted: ${data.path} ${data.why}`);
+    return undefined;
   } catch (error) {
     problems.push(explain(path, error));
     return undefined;

@@ -1,5 +1,5 @@
 import type { BlockedTask } from '../klog/blocked-tasks.ts';
-import { toPlainText } from '../ui/format.ts';
+import { toPlainText } from '../ui/plain-text.ts';
 import type { RunSplat } from './run-result.ts';
 
 /** What stands before the text of a line of the kernel's: level, time stamp and caller. */

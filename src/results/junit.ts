@@ -269,8 +269,12 @@ function escapeAttribute(value: string): string {
   return escapeXml(value).replace(/[\t\n]/g, (character) => `&#${character.charCodeAt(0)};`);
 }
 
-/** XML 1.0 has no way to write these, escaped or not. */
-const NOT_XML = /[^\t\n\r\u{20}-\u{d7ff}\u{e000}-\u{fffd}\u{10000}-\u{10ffff}]/gu;
+/**
+ * XML 1.0 has no way to write most of these, escaped or not. The others it has, C1 and the characters that
+ * are not seen (`ui/plain-text.ts`), would drive what shows the report.
+ */
+const NOT_TEXT =
+  /[^\t\n\r\u{20}-\u{7e}\u{a0}-\u{d7ff}\u{e000}-\u{fffd}\u{10000}-\u{10ffff}]|[\u2028\u2029\p{Cf}]/gu;
 
 const ENTITIES: Readonly<Record<string, string>> = {
   '&': '&amp;',
@@ -280,10 +284,10 @@ const ENTITIES: Readonly<Record<string, string>> = {
   '\r': '&#13;',
 };
 
-/** Any text for XML: without colours, and `\ufffd` for what XML cannot hold. */
+/** Any text for XML: without colours, and `\ufffd` for what is no text. */
 function escapeXml(text: string): string {
   return stripVTControlCharacters(text)
     .replaceAll('\r\n', '\n')
-    .replace(NOT_XML, '\ufffd')
+    .replace(NOT_TEXT, '\ufffd')
     .replace(/[&<>"\r]/g, (character) => ENTITIES[character]!);
 }

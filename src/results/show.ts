@@ -1,5 +1,6 @@
 import { formatCommandLine } from '../sys/command-line.ts';
-import { formatBytes, formatSeconds, toPlainText } from '../ui/format.ts';
+import { formatBytes, formatSeconds } from '../ui/format.ts';
+import { toPlainText } from '../ui/plain-text.ts';
 import { describeDisk } from '../vm/disks.ts';
 import {
   type ComparedRun,
@@ -110,7 +111,7 @@ function describeRow(
   now: Date,
   timeZone: string | undefined,
 ): Row {
-  const id = shortenId(run.id, ids);
+  const id = toPlainText(shortenId(run.id, ids));
   if (run.state === 'finished') {
     const { result } = run;
     return {
@@ -129,7 +130,7 @@ function describeRow(
   return {
     when: formatWhen(started, now, timeZone),
     run: id,
-    cut,
+    cut: toPlainText(cut),
     verdict: run.state,
     tests: '-',
     splats: '-',
@@ -235,7 +236,7 @@ export function formatRun(run: ShownRun, { paint, now, timeZone }: Surroundings)
     ...section('notes', result.notes.map(toPlainText), paint),
     ...section(
       'files',
-      run.files.map(({ path }) => path),
+      run.files.map(({ path }) => toPlainText(path)),
       paint,
     ),
   ];
@@ -428,7 +429,7 @@ function formatSides(a: ComparedRun, b: ComparedRun, paint: Paint): string[] {
   ];
   const lines = sides.map(
     ([name, { id, verdict, reason, kernel }]) =>
-      `  ${name}  ${id}  ${toPlainText(nameKernel(kernel))}  ` +
+      `  ${name}  ${toPlainText(id)}  ${toPlainText(nameKernel(kernel))}  ` +
       `${paintVerdict(verdict, paint)}: ${toPlainText(reason)}`,
   );
   const note = `  these are runs of different cuts: ${toPlainText(`${a.cut}, ${b.cut}`)}`;

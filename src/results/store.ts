@@ -1,9 +1,7 @@
 import { randomBytes } from 'node:crypto';
 import {
-  copyFileSync,
   existsSync,
   mkdirSync,
-  readFileSync,
   readlinkSync,
   realpathSync,
   renameSync,
@@ -13,18 +11,21 @@ import {
 } from 'node:fs';
 import { basename, dirname, join, resolve } from 'node:path';
 import { findNearest } from '../conf/nearest.ts';
-import { errorCode, explainSystemError, UsageError, UserError } from '../errors.ts';
+import { errorCode, UsageError, UserError } from '../errors.ts';
 import { formatCommandLine } from '../sys/command-line.ts';
+import { makePrivateDirectory } from '../sys/private-directory.ts';
 import { identifySelf, isAlive, type ProcessIdentity } from '../sys/process-identity.ts';
+import { readRegularFile } from '../sys/regular-file.ts';
 import {
   isDirectory,
   isFile,
+  isReadable,
   listIfReachable,
   lstatIfReachable,
-  readTextIfReachable,
   statIfReachable,
 } from '../sys/stat.ts';
 import { removeLitter, replaceFile, temporaryNameFor, writeFileAtomic } from '../sys/temporary.ts';
+import { formatJson } from '../ui/plain-text.ts';
 import { parseResult } from './parse-result.ts';
 import type { RunResult } from './run-result.ts';
 
@@ -87,7 +88,7 @@ export function runsDirectory(state: string): string {
  * @param parent made where it does not exist
  */
 export function createRun(parent: string, cut: string, now: Date): RunDirectory {
-  mkdirSync(parent, { recursive: true, mode: 0o700 });
+  makePrivateDirectory(parent);
   const maker = JSON.stringify(identifySelf());
   for (;;) {
     const run = runDirectory(join(resolve(parent), makeId(cut, now, randomBytes(2))));
@@ -135,7 +136,7 @@ function runDirectory(path: string): RunDirectory {
  * ended last, not to the one that began last: what a user has just seen end.
  */
 export function finishRun(run: RunDirectory, result: RunResult): void {
-  writeFileAtomic(run.file(RESULT), `${JSON.stringify(result, null, 2)}\n`);
+  writeFileAtomic(run.file(RESULT), `${formatJson(result)}\n`);
   rmSync(join(run.path, RUNNING), { force: true });
   const link = join(dirname(run.path), LATEST);
   replaceFile(link, (temporary) => symlinkSync(basename(run.path), temporary));
@@ -174,24 +175,27 @@ function inspectRun(path: string): StoredRun {
 
 /** @returns undefined where there is no such file */
 function readResult(file: string): RunState | undefined {
-  let json: string;
-  try {
-    json = readFileSync(file, 'utf8');
-  } catch (error) {
-    if (errorCode(error) === 'ENOENT') return undefined;
-    const explained = explainSystemError(error);
-    if (!(explained instanceof UserError)) throw error;
-    return { state: 'unreadable', reason: explained.message.replace(`${file}: `, '') };
-  }
-  const parsed = parseResult(json);
+  const json = readRegularFile(file, { limit: LARGEST_RESULT, mayBeLink: true });
+  if (json === undefined) return explainUnread(file);
+  const parsed = parseResult(json.toString());
   return 'result' in parsed ? { state: 'finished', ...parsed } : { state: 'unreadable', ...parsed };
+}
+
+/** Bytes: half of the longest string that Node can have. */
+const LARGEST_RESULT = 256 * 1024 * 1024;
+
+function explainUnread(file: string): RunState | undefined {
+  const stats = statIfReachable(file);
+  if (stats === undefined) return undefined;
+  if (stats.isDirectory()) return { state: 'unreadable', reason: 'it is a directory' };
+  if (!isReadable(file)) return { state: 'unreadable', reason: 'permission denied' };
+  return { state: 'unreadable', reason: stats.isFile() ? 'it is too large' : 'it is no file' };
 }
 
 function isMakerAlive(path: string): boolean {
   try {
-    const maker: ProcessIdentity = JSON.parse(
-      readTextIfReachable(join(path, RUNNING)) ?? 'no file',
-    );
+    const text = readRegularFile(join(path, RUNNING), { limit: 4096 })?.toString();
+    const maker: ProcessIdentity = JSON.parse(text ?? 'no file');
     return isAlive(maker);
   } catch {
     return false; // It is written before it gets its name: a broken one was not left by a live maker.
@@ -199,35 +203,20 @@ function isMakerAlive(path: string): boolean {
 }
 
 /**
- * Copies into a run's `guest` what the newest earlier run of the same cut left there under that name.
- * Where none did, or it cannot be read, there is nothing to carry.
+ * Earlier runs of the same cut that have ended, newest first, and only those of this user: a directory of
+ * runs may be shared.
  */
-export function carryFile(run: RunDirectory, name: string): void {
+export function listEarlierRuns(run: RunDirectory): RunDirectory[] {
   const parent = dirname(run.path);
   const cut = parseId(run.id)?.cut;
-  const found = listRunIds(parent)
+  return listRunIds(parent)
     .filter((id) => id !== run.id && parseId(id)?.cut === cut)
-    .map((id) => join(parent, id, 'guest', name))
-    // A guest may have made anything: what a link leads to is not its own.
-    .find((path) => lstatIfReachable(path)?.isFile() === true);
-  if (found === undefined) return;
-  try {
-    copyFileSync(found, join(run.file('guest'), name));
-  } catch {} // It was removed just now, or the guest took away its permissions.
+    .map((id) => runDirectory(join(parent, id)))
+    .filter(({ path }) => isOwn(path) && !isMakerAlive(path));
 }
 
-/** No file that rapido reads of a guest's is as large. */
-const LARGEST_GUEST_FILE = 4 * 1024 * 1024;
-
-/**
- * The text of a file right below a run's `guest`. A guest may have made anything: a link, a pipe, what
- * fills the memory. That is as if it were not there.
- */
-export function readGuestFile(run: RunDirectory, name: string): string | undefined {
-  const path = join(run.file('guest'), name);
-  const stats = lstatIfReachable(path);
-  if (stats?.isFile() !== true || stats.size > LARGEST_GUEST_FILE) return undefined;
-  return readTextIfReachable(path);
+function isOwn(path: string): boolean {
+  return lstatIfReachable(path)?.uid === process.geteuid?.();
 }
 
 /**
@@ -238,12 +227,9 @@ export function findEarlierRun(
   run: RunDirectory,
   command: RunResult['command'],
 ): RunResult | undefined {
-  const parent = dirname(run.path);
-  const cut = parseId(run.id)?.cut;
   const wanted = JSON.stringify(command);
-  for (const id of listRunIds(parent)) {
-    if (id === run.id || parseId(id)?.cut !== cut) continue;
-    const state = readResult(join(parent, id, RESULT));
+  for (const { file } of listEarlierRuns(run)) {
+    const state = readResult(file(RESULT));
     if (state?.state !== 'finished') continue;
     const { result } = state;
     const hasEnded = result.commandStatus !== undefined && result.tests.length > 0;
@@ -253,14 +239,14 @@ export function findEarlierRun(
 }
 
 /**
- * Removes the oldest runs that have ended, until `keep` of them are left. The one that `latest` leads
+ * Removes the oldest runs of this user that have ended, until `keep` of them are left. The one that `latest` leads
  * to is always among those, and nothing but runs is removed.
  * @returns the IDs of what was removed
  */
 export function pruneRuns(parent: string, keep: number): string[] {
   removeLitter(parent);
   const latest = latestTarget(parent);
-  const ended = listRuns(parent).filter(({ state }) => state !== 'running');
+  const ended = listRuns(parent).filter(({ path, state }) => state !== 'running' && isOwn(path));
   const [others, misses] = [ended.filter(hadVm), ended.filter((run) => !hadVm(run))];
   const isLatest = ({ id }: StoredRun): boolean => id === latest;
   const byWorth = [

@@ -1,4 +1,5 @@
-import { formatSeconds, toPlainText } from '../ui/format.ts';
+import { formatSeconds } from '../ui/format.ts';
+import { toPlainText } from '../ui/plain-text.ts';
 import { isFailure } from './compare.ts';
 import { describeBlockedTask, excerptOf, tellingLines } from './excerpt.ts';
 import type { RunResult, RunSplat, TestResult, Verdict } from './run-result.ts';

@@ -5,6 +5,7 @@ import { type DependsOn, errorCode, UserError } from '../errors.ts';
 import { formatCommandLine } from './command-line.ts';
 import { type Environment, toolEnvironment } from './environment.ts';
 import { explainSpawnError, spawnProcess } from './spawn.ts';
+import { withUmask } from './umask.ts';
 
 export interface ToolRun {
   cwd?: string;
@@ -49,7 +50,7 @@ export async function runTool(argv: readonly [string, ...string[]], run: ToolRun
   const { execa } = await import('execa');
   const [file, ...args] = withParentDeathSignal(argv, 'TERM');
   requireDescriptors(DESCRIPTORS);
-  const subprocess = withUmask(run.umask, () =>
+  const start = () =>
     execa(file, args, {
       all: true,
       cwd: run.cwd ?? process.cwd(),
@@ -61,8 +62,8 @@ export async function runTool(argv: readonly [string, ...string[]], run: ToolRun
       reject: false,
       maxBuffer: 64 * 1024 * 1024,
       buffer: run.onLine === undefined,
-    }),
-  );
+    });
+  const subprocess = run.umask === undefined ? start() : withUmask(run.umask, start);
   const end = (): void => endGroup(subprocess.pid);
   const tool = {
     end,
@@ -113,17 +114,6 @@ export async function runTool(argv: readonly [string, ...string[]], run: ToolRun
     ...(isOwnFailure && run.dependsOn !== undefined && { dependsOn: run.dependsOn }),
     ...(missing && run.installHint !== undefined ? { hint: run.installHint } : {}),
   });
-}
-
-/** A process has the mask that its parent has when it starts. */
-function withUmask<Started>(mask: number | undefined, start: () => Started): Started {
-  if (mask === undefined) return start();
-  const before = process.umask(mask);
-  try {
-    return start();
-  } finally {
-    process.umask(before);
-  }
 }
 
 function baseEnvironment({

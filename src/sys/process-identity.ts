@@ -1,5 +1,6 @@
 import { readFileSync } from 'node:fs';
 import { UserError } from '../errors.ts';
+import { readTextIfReachable } from './stat.ts';
 
 /** A process for good: a pid alone may be taken over by another process. */
 export interface ProcessIdentity {
@@ -36,6 +37,20 @@ export function isInForeground(): boolean {
 
 export function isAlive(identity: ProcessIdentity): boolean {
   return identifyProcess(identity.pid)?.startTime === identity.startTime;
+}
+
+/** Whether it is alive, and a process of that user: only such a one may be believed or killed. */
+export function isAliveFor(uid: number, identity: ProcessIdentity): boolean {
+  return isAlive(identity) && userOf(identity.pid) === uid;
+}
+
+/**
+ * The real uid of a process: field `Uid` of /proc/PID/status, proc(5). The owner of /proc/PID is root
+ * where a program has file capabilities, as QEMU may have for networks.
+ */
+function userOf(pid: number): number | undefined {
+  const uid = /^Uid:\t(\d+)/m.exec(readTextIfReachable(`/proc/${pid}/status`) ?? '')?.[1];
+  return uid === undefined ? undefined : Number(uid);
 }
 
 /** This very process. */

@@ -1,8 +1,9 @@
 import { randomBytes } from 'node:crypto';
-import { mkdirSync, renameSync, rmSync, writeFileSync } from 'node:fs';
+import { renameSync, rmSync, writeFileSync } from 'node:fs';
 import { basename, dirname, join } from 'node:path';
+import { makePrivateDirectory } from './private-directory.ts';
 import { identifySelf, isAlive } from './process-identity.ts';
-import { listIfReachable } from './stat.ts';
+import { listIfReachable, lstatIfReachable } from './stat.ts';
 
 /** `.NAME.PID-STARTTIME-RANDOM.tmp`: says who made it, so that the next one can tell it is litter. */
 const TEMPORARY_NAME = /^\..+\.(\d+)-(\d+)-[0-9a-f]{8}\.tmp$/s;
@@ -33,7 +34,9 @@ export function removeLitter(directory: string): void {
     const [, pid, startTime] = TEMPORARY_NAME.exec(name) ?? [];
     if (pid === undefined || startTime === undefined) continue;
     if (isAlive({ pid: Number(pid), startTime })) continue;
-    removeQuietly(join(directory, name));
+    const path = join(directory, name);
+    // Others may have theirs there, and change what is in it while it is removed.
+    if (lstatIfReachable(path)?.uid === process.geteuid?.()) removeQuietly(path);
   }
 }
 
@@ -54,7 +57,7 @@ export function writeFileAtomic(path: string, data: string | Uint8Array, mode = 
  * old file stays and nothing is left behind.
  */
 export function replaceFile<T>(path: string, write: (temporary: string) => T): T {
-  mkdirSync(dirname(path), { recursive: true });
+  makePrivateDirectory(dirname(path));
   const temporary = temporaryNameFor(path);
   try {
     const result = write(temporary);

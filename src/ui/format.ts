@@ -1,5 +1,3 @@
-import { stripVTControlCharacters } from 'node:util';
-
 /** 1536 as "1.5 KiB". */
 export function formatBytes(bytes: number): string {
   const units = ['B', 'KiB', 'MiB', 'GiB', 'TiB'];
@@ -15,13 +13,6 @@ export function formatBytes(bytes: number): string {
 /** Milliseconds as "0.35 s". */
 export function formatSeconds(ms: number): string {
   return `${(ms / 1000).toFixed(ms < 10_000 ? 2 : 1)} s`;
-}
-
-/** One line without control characters: what a guest said must not drive the terminal. */
-export function toPlainText(text: string): string {
-  return stripVTControlCharacters(text)
-    .replace(/[\x00-\x1f\x7f-\x9f]+/g, ' ')
-    .trimEnd();
 }
 
 /** Milliseconds as "42s", "17m", "3h20m", "2d5h". */

@@ -1,4 +1,5 @@
 import { UserError } from '../errors.ts';
+import { toPlainLines, toPlainPart } from './plain-text.ts';
 
 /** Prints what went wrong: the user's mistake in a few lines, or our bug with its stack. */
 export function reportError(
@@ -22,12 +23,12 @@ export function formatError(error: unknown, version: string): string[] {
       `rapido: error: ${error.message}`,
       ...error.problems.map((problem) => `  - ${problem}`),
       ...(error.hint === undefined ? [] : [`  hint: ${error.hint}`]),
-    ];
+    ].map(toPlainPart);
   }
   return [
     'rapido: this is a bug in rapido; please report it with all of this:',
     `  rapido ${version}, Node ${process.version} on ${process.platform} ${process.arch}`,
     `  rapido ${process.argv.slice(2).join(' ')}`,
     error instanceof Error ? (error.stack ?? error.message) : String(error),
-  ];
+  ].map(toPlainLines);
 }

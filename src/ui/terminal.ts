@@ -1,13 +1,17 @@
 import { Chalk, type ChalkInstance } from 'chalk';
+import { toPlainLines, toPlainPainted, toPlainText } from './plain-text.ts';
 
-/** What rapido writes to: results to stdout, everything else to stderr. */
+/**
+ * What rapido writes to: results to stdout, everything else to stderr. Whatever a text holds (some of it a
+ * guest has said), a terminal gets characters that are seen, and rapido's own colours.
+ */
 export interface Ui {
-  /** A line of the result, to stdout. */
-  result: (line: string) => void;
+  /** A line of the result, or several, to stdout: as they are if that is no terminal. */
+  result: (lines: string) => void;
   /** A line about what is going on, to stderr. */
   note: (line: string) => void;
   warn: (line: string) => void;
-  /** What another program says, as it is, to stderr. */
+  /** What another program says, to stderr. */
   passOn: (text: string) => void;
   /** Whether stderr is a terminal on which a line can be replaced. */
   isLive: boolean;
@@ -42,21 +46,23 @@ export function createUi(
   };
   const note = (line: string): void => {
     clear();
-    stderr.write(`${line}\n`);
+    stderr.write(`${toPlainPainted(line)}\n`);
   };
   return {
-    result: (line) => {
+    result: (lines) => {
       clear();
-      stdout.write(`${line}\n`);
+      const shown = stdout.isTTY ? lines.split('\n').map(toPlainPainted).join('\n') : lines;
+      stdout.write(`${shown}\n`);
     },
     note,
     isLive,
     passOn: (text) => {
       clear();
-      stderr.write(text);
+      stderr.write(toPlainLines(text));
     },
     warn: (line) => note(`${paintError.yellow('warning:')} ${line}`),
-    progress: (step) => {
+    progress: (text) => {
+      const step = toPlainText(text);
       if (step === shown) return;
       if (isLive) {
         clear();

@@ -1,5 +1,7 @@
-import { createConnection, type Socket } from 'node:net';
+import { once } from 'node:events';
+import type { Socket } from 'node:net';
 import { errorCode, UserError } from '../errors.ts';
+import { connectToOwn } from '../sys/own-socket.ts';
 import type { VmEntry } from './registry.ts';
 import type { VmAnswer, VmRequest } from './vm-requests.ts';
 
@@ -26,14 +28,18 @@ export async function askVm(vm: VmEntry, request: VmRequest): Promise<Asked> {
       hint: `rapido stop ${vm.number} interrupts the test`,
     });
   }
-  const socket = createConnection({ path, allowHalfOpen: true });
-  await new Promise<void>((resolve, reject) => {
-    socket.once('connect', resolve);
-    socket.once('error', (cause) => reject(explain(vm, cause)));
+  const socket = await connect(path).catch((cause) => {
+    throw cause instanceof UserError ? cause : explain(vm, cause);
   });
   socket.on('error', () => socket.destroy());
   socket.write(`${JSON.stringify(request)}\n`);
   return { socket, ...readAnswers(socket, vm) };
+}
+
+async function connect(path: string): Promise<Socket> {
+  const socket = connectToOwn(path);
+  await once(socket, 'connect');
+  return socket;
 }
 
 function explain({ number }: VmEntry, cause: Error): UserError {

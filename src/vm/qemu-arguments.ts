@@ -46,8 +46,8 @@ export function qemuCommandLine(plan: VmPlan): [string, ...string[]] {
     ...console(plan),
     ...monitors(plan),
     ...channels(plan),
-    ...sharedDirectory(MOUNT_TAG.share, plan.sharedDirectory),
-    ...sharedDirectory(MOUNT_TAG.results, plan.session?.results),
+    ...sharedDirectory(MOUNT_TAG.share, plan.sharedDirectory, 'none'),
+    ...sharedDirectory(MOUNT_TAG.results, plan.session?.results, 'mapped-file'),
     ...plan.disks.flatMap(disk),
     ...networkCards(plan),
     ...['-pidfile', plan.pidFile],
@@ -128,10 +128,20 @@ function socket(id: string, fd: number): [string, string] {
   return ['-chardev', `socket,id=${id},fd=${fd}`];
 }
 
-function sharedDirectory(tag: string, directory: string | undefined): string[] {
+/**
+ * With `none`, what the guest makes is made on the host: links, and if QEMU runs as root, set-user-ID
+ * programs, device nodes and files of any user. With `mapped-file`, the host has plain files and directories
+ * of QEMU's user, with modes 0600 and 0700; what the guest sees of them is in .virtfs_metadata beside them.
+ */
+function sharedDirectory(
+  tag: string,
+  directory: string | undefined,
+  securityModel: 'none' | 'mapped-file',
+): string[] {
   if (directory === undefined) return [];
   const path = escapeComma(directory);
-  return ['-virtfs', `local,path=${path},mount_tag=${tag},security_model=none,multidevs=remap`];
+  const options = `mount_tag=${tag},security_model=${securityModel},multidevs=remap`;
+  return ['-virtfs', `local,path=${path},${options}`];
 }
 
 /**

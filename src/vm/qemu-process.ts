@@ -1,12 +1,14 @@
 import type { ChildProcess, StdioOptions } from 'node:child_process';
 import { once } from 'node:events';
-import { mkdirSync, renameSync } from 'node:fs';
+import { renameSync } from 'node:fs';
 import { dirname } from 'node:path';
 import type { Duplex, Readable } from 'node:stream';
 import { errorCode } from '../errors.ts';
 import { startTool } from '../sys/exec.ts';
+import { makePrivateDirectory } from '../sys/private-directory.ts';
 import { ENDING_SIGNALS, type EndingSignal } from '../sys/signals.ts';
 import { explainSpawnError } from '../sys/spawn.ts';
+import { withPrivateUmask } from '../sys/umask.ts';
 import type { VmRecord } from './ending.ts';
 import type { VmPlan } from './plan.ts';
 import { channelCount, QEMU_FD, qemuCommandLine } from './qemu-arguments.ts';
@@ -37,14 +39,17 @@ export function startQemu(plan: VmPlan, onWords: (text: string) => void): QemuPr
     'pipe',
     ...Array.from({ length: channelCount(plan) }, () => 'pipe' as const),
   ];
-  const qemu = startTool(qemuCommandLine(plan), {
-    stdio,
-    // Its arguments may be the user's own: displays, sound and proxies are told by variables.
-    environment: 'inherited',
-    // QEMU gives back the terminal on SIGTERM, but not when it is killed.
-    deathSignal: hasTerminal && plan.interactive ? 'TERM' : 'KILL',
-    detached: !hasTerminal,
-  });
+  // Who can connect to its QMP socket can have it run any program.
+  const qemu = withPrivateUmask(() =>
+    startTool(qemuCommandLine(plan), {
+      stdio,
+      // Its arguments may be the user's own: displays, sound and proxies are told by variables.
+      environment: 'inherited',
+      // QEMU gives back the terminal on SIGTERM, but not when it is killed.
+      deathSignal: hasTerminal && plan.interactive ? 'TERM' : 'KILL',
+      detached: !hasTerminal,
+    }),
+  );
   const exited = waitForExit(qemu, plan.qemu);
   const ends: readonly unknown[] = qemu.stdio;
   const channel = (name: keyof typeof QEMU_FD): Duplex => ends[QEMU_FD[name]] as Duplex;
@@ -103,7 +108,7 @@ export function listenToSignals(onSignal: (signal: EndingSignal) => void): { sto
 /** Makes room for a new console log, and keeps the one before. */
 export function keepPreviousLog(path: string): void {
   // What a guest shows may be secret: `set -x` in a script is enough.
-  mkdirSync(dirname(path), { recursive: true, mode: 0o700 });
+  makePrivateDirectory(dirname(path));
   try {
     renameSync(path, `${path}.previous`);
   } catch (error) {

@@ -11,7 +11,6 @@ import {
   renameSync,
   rmSync,
 } from 'node:fs';
-import { mkdir } from 'node:fs/promises';
 import { join } from 'node:path';
 import type { Readable } from 'node:stream';
 import { pipeline } from 'node:stream/promises';
@@ -21,6 +20,7 @@ import { findElfNote } from '../elf/notes.ts';
 import { startTool } from '../sys/exec.ts';
 import { signatureOf } from '../sys/file-signature.ts';
 import { keepNewest, markUsed } from '../sys/keep-newest.ts';
+import { makePrivateDirectory } from '../sys/private-directory.ts';
 import { statIfReachable } from '../sys/stat.ts';
 import { removeLitter, temporaryNameFor } from '../sys/temporary.ts';
 
@@ -81,7 +81,7 @@ const NO_ENTRY = 'the kernel has no PVH entry (CONFIG_PVH)';
 /** @returns why it could not be made */
 async function makeUnpacked(image: string, path: string): Promise<string | undefined> {
   const directory = join(path, '..');
-  await mkdir(directory, { recursive: true, mode: 0o700 });
+  makePrivateDirectory(directory);
   removeLitter(directory);
   const payload = payloadOf(image);
   if (payload === undefined) return `${image} does not say where its kernel is`;

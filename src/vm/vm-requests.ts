@@ -1,6 +1,7 @@
 import { createServer, type Socket } from 'node:net';
 import { setTimeout as sleep } from 'node:timers/promises';
 import { errorCode, UserError } from '../errors.ts';
+import { withPrivateUmask } from '../sys/umask.ts';
 import type { CommandSockets } from './guest-commands.ts';
 import type { StopOutcome } from './live-vm.ts';
 import type { Terminal } from './plan.ts';
@@ -55,7 +56,10 @@ const LAST_WORDS = 1000;
 /** Longest first line, in bytes: a command may have 100 kB of arguments and more. */
 const LONGEST_REQUEST = 16 * 1024 * 1024;
 
-/** Serves requests at a socket until it is closed. Nobody else may write to its directory. */
+/**
+ * Serves requests at a socket until it is closed. Only this user can connect to it; the directory may be
+ * one that others write to, too, if it is sticky.
+ */
 export async function serveRequests(path: string, handle: RequestHandler): Promise<RequestServer> {
   const sockets = new Set<Socket>();
   const pending = new Set<Promise<void>>();
@@ -92,7 +96,7 @@ export async function serveRequests(path: string, handle: RequestHandler): Promi
           : error,
       );
     });
-    server.listen(path, resolve);
+    withPrivateUmask(() => server.listen(path, resolve));
   });
   return {
     close: async () => {

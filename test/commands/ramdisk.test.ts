@@ -40,9 +40,10 @@ test.skipIf(!isReadable)(
         "mkdir --parents -- 'HOME/.cache/rapido/images'",
         "# N is what /sys/class/zram-control/hot_add says; 4294967296 goes into /sys/block/zramN/disksize",
         "mkfs.ext4 -q -L rapido-ramdisk -O \\^has_journal -m 0 -E nodiscard,root_owner=ID:ID /dev/zramN",
-        "mount -t ext4 -o discard,noatime,nosuid,nodev /dev/zramN 'HOME/.cache/rapido/images'",
+        "mount --no-canonicalize -t ext4 -o discard,noatime,nosuid,nodev /dev/zramN 'HOME/.cache/rapido/images'",
         "# where there is no zram:",
-        "mount -t tmpfs -o size=4294967296,mode=0755,uid=ID,gid=ID,noatime,nosuid,nodev rapido-ramdisk 'HOME/.cache/rapido/images'",
+        "mount --no-canonicalize -t tmpfs -o size=4294967296,mode=0700,uid=ID,gid=ID,noatime,nosuid,nodev rapido-ramdisk 'HOME/.cache/rapido/images'",
+        "chmod 0700 -- 'HOME/.cache/rapido/images'",
         "",
       ],
       "status": 0,
@@ -91,7 +92,7 @@ describe.runIf(canMount)('as root', () => {
       chownSync(dirname(images), 65534, 65534);
       const { stdout, stderr } = await inNamespace(
         `rapido setup-ramdisk --size 64M && rapido setup-ramdisk
-         stat --format '%U %F' "$IMAGE_DIR"
+         stat --format '%U %F %a' "$IMAGE_DIR"
          setpriv --reuid=65534 --clear-groups touch "$IMAGE_DIR/written" && echo written
          findmnt --noheadings --output FSTYPE,SOURCE --mountpoint "$IMAGE_DIR"
          rapido teardown-ramdisk && rapido teardown-ramdisk
@@ -99,7 +100,7 @@ describe.runIf(canMount)('as root', () => {
         { IMAGE_DIR: images, SUDO_UID: '65534', SUDO_GID: '65534' },
       );
       expect(stdout.replace(/zram\d+/, 'zramN').replace(/ +/g, ' ')).toBe(
-        'nobody directory\nwritten\next4 /dev/zramN\nunmounted\n',
+        'nobody directory 700\nwritten\next4 /dev/zramN\nunmounted\n',
       );
       expect(inHome(stderr)).toMatchInlineSnapshot(`
         "a ramdisk of up to 64M is at HOME/user/images; what is on it is gone with it
@@ -126,6 +127,67 @@ describe.runIf(canMount)('as root', () => {
       expect(zramDevices()).toEqual(before);
     },
   );
+
+  describe('a user who swaps directories while root is at work', () => {
+    /** A program that does this first, in place of one of the system's. */
+    const swapping = (program: string, script: string): string => {
+      const real = execFileSync('which', [program], { encoding: 'utf8' }).trim();
+      const fake = home.write(
+        `bin/${program}`,
+        `#!/bin/bash\ncd ..\n${script}\nexec ${real} "$@"\n`,
+        0o755,
+      );
+      return `${dirname(fake)}:${home.env.PATH}`;
+    };
+    const asUser = { SUDO_UID: '65534', SUDO_GID: '65534' };
+    let images: string;
+    beforeEach(() => {
+      images = join(home.directory, 'user/images');
+      mkdirSync(images, { recursive: true });
+      mkdirSync(join(home.directory, 'victim/images'), { recursive: true });
+      mkdirSync(join(home.directory, 'cwd'));
+      chmodSync(home.directory, 0o755);
+      for (const path of [dirname(images), images]) chownSync(path, 65534, 65534);
+    });
+
+    test.runIf(hasZram)('has the ramdisk on the directory that was looked at', async () => {
+      const PATH = swapping('mkfs.ext4', 'mv user/images user/moved; ln -s ../victim user/images');
+      const { stdout } = await inNamespace(
+        `cd cwd; rapido setup-ramdisk --size 64M 2>/dev/null; cd ..
+         findmnt --mountpoint victim
+         findmnt --noheadings --output FSTYPE --mountpoint user/moved
+         PATH=/usr/bin:/usr/sbin; zram=$(findmnt --noheadings --output SOURCE --mountpoint user/moved)
+         umount user/moved; echo "\${zram#/dev/zram}" > /sys/class/zram-control/hot_remove`,
+        { IMAGE_DIR: images, PATH, ...asUser },
+      );
+      expect(stdout).toBe('ext4\n');
+    });
+
+    test('has no other filesystem unmounted', async () => {
+      const swap = 'mv user gone; ln -s victim user';
+      const PATH = swapping('umount', swap);
+      const { stdout, stderr } = await inNamespace(
+        `mount -t tmpfs -o uid=65534 rapido-ramdisk "$IMAGE_DIR"
+         mount -t tmpfs -o uid=65534 precious victim/images
+         cd cwd; rapido teardown-ramdisk; cd ..
+         findmnt --noheadings --output SOURCE --mountpoint victim/images
+         findmnt --mountpoint gone/images || echo unmounted`,
+        { IMAGE_DIR: images, PATH, ...asUser },
+      );
+      expect(inHome(stderr)).toBe('the ramdisk at HOME/user/images is gone\n');
+      expect(stdout).toBe('precious\nunmounted\n');
+    });
+
+    test("cannot have another user's ramdisk taken away", async () => {
+      const { stdout, stderr } = await inNamespace(
+        `mount -t tmpfs -o uid=1234 rapido-ramdisk "$IMAGE_DIR"
+         rapido teardown-ramdisk || echo "refused with $?"`,
+        { IMAGE_DIR: images, ...asUser },
+      );
+      expect(stdout).toBe('refused with 1\n');
+      expect(inHome(stderr)).toContain('HOME/user/images (IMAGE_DIR) is no ramdisk of user 65534');
+    });
+  });
 
   test('what others have mounted there is left alone', async () => {
     const { stdout, stderr } = await inNamespace(

@@ -11,6 +11,7 @@ import {
   pickCut,
 } from '../../src/cut/load.ts';
 import type { Directories } from '../../src/host/directories.ts';
+import { trustOf } from '../../src/sys/trust.ts';
 import { complaintOf } from '../support/complaint.ts';
 import { makeTemporaryDirectory, writeFiles } from '../support/temporary-directory.ts';
 import { CHECKOUT } from '../support/workspace.ts';
@@ -38,6 +39,7 @@ function find(cutDirOptions: readonly string[] = [], confCutDir?: string): CutFi
       cutDirOptions.map((directory) => join(root, directory)),
       confCutDir === undefined ? undefined : join(root, confCutDir),
     ),
+    trustOf({ HOME: root }),
   );
 }
 

@@ -1,5 +1,6 @@
 import { execFileSync } from 'node:child_process';
 import {
+  chownSync,
   existsSync,
   mkdirSync,
   readFileSync,
@@ -9,14 +10,13 @@ import {
 } from 'node:fs';
 import { join } from 'node:path';
 import { describe, expect, test } from 'vitest';
+import { carryFile, LARGEST_CARRIED, readGuestFile } from '../../src/results/guest-files.ts';
 import type { RunResult } from '../../src/results/run-result.ts';
 import {
-  carryFile,
   createRun,
   findEarlierRun,
   finishRun,
   type RunDirectory,
-  readGuestFile,
 } from '../../src/results/store.ts';
 import { createWorkspace } from '../support/workspace.ts';
 import { aResult, tests } from './a-result.ts';
@@ -58,6 +58,46 @@ test('a link that a guest left is not followed', () => {
   const evil = runThat(directory, 'fstests-xfs', 1);
   symlinkSync('/etc/passwd', join(evil.file('guest'), 'check.time'));
   expect(carriedTo(runThat(directory, 'fstests-xfs', 2))).toBeUndefined();
+});
+
+test.each(['pipe', 'large'])('a %s is not read', (what) => {
+  const directory = parent();
+  runThat(directory, 'fstests-xfs', 1, 'older');
+  const evil = runThat(directory, 'fstests-xfs', 2);
+  const path = join(evil.file('guest'), 'check.time');
+  if (what === 'pipe') execFileSync('mkfifo', [path]);
+  else {
+    writeFileSync(path, '');
+    truncateSync(path, 10 * 2 ** 40);
+  }
+  const run = runThat(directory, 'fstests-xfs', 3);
+  expect(carryFile(run, 'check.time')).toBe(what === 'large' ? path : undefined);
+  expect(carriedTo(run)).toBe(what === 'large' ? undefined : 'older');
+});
+
+test('a file of the largest size is carried whole', () => {
+  const directory = parent();
+  const earlier = runThat(directory, 'fuzz', 1);
+  writeFileSync(join(earlier.file('guest'), 'check.time'), Buffer.alloc(LARGEST_CARRIED, 'x'));
+  const run = runThat(directory, 'fuzz', 2);
+  expect(carriedTo(run)).toHaveLength(LARGEST_CARRIED);
+});
+
+test('a run that is still going is not looked at: its guest may be writing', () => {
+  const directory = parent();
+  runThat(directory, 'fstests-xfs', 1, 'older');
+  const going = createRun(directory, 'fstests-xfs', new Date(Date.UTC(2026, 10, 23, 8, 2)));
+  mkdirSync(going.file('guest'));
+  writeFileSync(join(going.file('guest'), 'check.time'), 'half');
+  expect(carriedTo(runThat(directory, 'fstests-xfs', 3))).toBe('older');
+});
+
+test.runIf(process.getuid?.() === 0)('a run of another user is not looked at', () => {
+  const directory = parent();
+  runThat(directory, 'fstests-xfs', 1, 'ours');
+  const theirs = runThat(directory, 'fstests-xfs', 2, 'theirs');
+  chownSync(theirs.path, 65534, 65534);
+  expect(carriedTo(runThat(directory, 'fstests-xfs', 3))).toBe('ours');
 });
 
 test('of what a guest made, only an ordinary file of an ordinary size is read', () => {

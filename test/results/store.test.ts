@@ -1,6 +1,7 @@
-import { spawn } from 'node:child_process';
+import { spawn, spawnSync } from 'node:child_process';
 import { once } from 'node:events';
 import {
+  chownSync,
   cpSync,
   existsSync,
   mkdirSync,
@@ -11,6 +12,7 @@ import {
   rmSync,
   statSync,
   symlinkSync,
+  truncateSync,
   writeFileSync,
 } from 'node:fs';
 import { join } from 'node:path';
@@ -147,6 +149,16 @@ describe('the list', () => {
     expect(runsIn(parent)).toEqual(['021557 lost']);
   });
 
+  test.each([
+    ['pipe', (path: string) => void spawnSync('mkfifo', [path]), 'it is no file'],
+    ['file without end', (path: string) => truncateSync(path, 2 ** 40), 'it is too large'],
+  ])('does not wait for a %s in place of a result', (_, make, reason) => {
+    const run = finishedRun(0);
+    if (reason === 'it is no file') rmSync(run.file('result.json'));
+    make(run.file('result.json'));
+    expect(listRuns(parent)).toMatchObject([{ state: 'unreadable', reason }]);
+  });
+
   test('has nothing that is no run of ours', () => {
     finishedRun(0);
     writeFiles(parent, {
@@ -175,6 +187,14 @@ describe('pruning', () => {
     expect(listRuns(parent).map(({ id }) => id)).toEqual([others[2]?.id, long.id]);
     pruneRuns(parent, 0);
     expect(listRuns(parent).map(({ id }) => id)).toEqual([long.id]);
+  });
+
+  test.runIf(process.getuid?.() === 0)('neither counts nor removes runs of others', () => {
+    chownSync(finishedRun(0).path, 65534, 65534);
+    finishedRun(1);
+    finishedRun(2);
+    pruneRuns(parent, 1);
+    expect(runsIn(parent)).toEqual(['021757 finished', '021557 finished']);
   });
 
   test('leaves what still runs, and does not count it', () => {

@@ -1,11 +1,19 @@
-import { spawn } from 'node:child_process';
+import { spawn, spawnSync } from 'node:child_process';
 import { once } from 'node:events';
-import { readFileSync, statSync } from 'node:fs';
+import {
+  chownSync,
+  existsSync,
+  mkdirSync,
+  readFileSync,
+  statSync,
+  symlinkSync,
+  writeFileSync,
+} from 'node:fs';
 import { dirname, join } from 'node:path';
-import { beforeEach, expect, onTestFinished, test, vi } from 'vitest';
-import { withLock } from '../../src/sys/lock.ts';
+import { beforeEach, describe, expect, onTestFinished, test, vi } from 'vitest';
+import { withLock, withSharedLock } from '../../src/sys/lock.ts';
 import { complaintOf } from '../support/complaint.ts';
-import { makeTemporaryDirectory } from '../support/temporary-directory.ts';
+import { makeTemporaryDirectory, writeFiles } from '../support/temporary-directory.ts';
 import { compileScript, runScript } from '../support/typescript-process.ts';
 
 let directory: string;
@@ -40,7 +48,7 @@ test('processes that take the same lock never overlap', async () => {
     directory,
     'worker',
     `import { appendFileSync } from 'node:fs';
-     import { withLock } from './sys/lock.ts';
+     import { withLock, withSharedLock } from './sys/lock.ts';
      for (let turn = 0; turn < 4; turn++) {
        await withLock(process.argv[2], async () => {
          appendFileSync(process.argv[3], process.pid + ' enters\\n');
@@ -67,7 +75,7 @@ test('a process that is killed frees the lock', async () => {
   const script = compileScript(
     directory,
     'holder',
-    `import { withLock } from './sys/lock.ts';
+    `import { withLock, withSharedLock } from './sys/lock.ts';
      await withLock(process.argv[2], () => {
        console.log('held');
        return new Promise((never) => setTimeout(never, 60_000));
@@ -82,11 +90,57 @@ test('a process that is killed frees the lock', async () => {
   expect(await withLock(lock, () => 'next')).toBe('next');
 });
 
-test('a lock that cannot be taken is named, with how flock ended', async () => {
+test('a lock that cannot be taken is named, with the reason', async () => {
   const tooLong = join(directory, 'x'.repeat(300));
   expect(
     await complaintOf(() => withLock(tooLong, () => 'never'), { LOCK: tooLong }),
-  ).toMatchInlineSnapshot(`"rapido: error: LOCK: cannot be locked (flock exited with 66)"`);
+  ).toMatchInlineSnapshot(`"rapido: error: LOCK: the name is too long (open)"`);
+});
+
+describe('what others may have put in place of the lock', () => {
+  const refused = (): Promise<string> =>
+    complaintOf(() => withLock(lock, () => 'never'), { LOCK: lock });
+  beforeEach(() => {
+    mkdirSync(dirname(lock));
+  });
+
+  test('a link is not followed, and nothing is made where it leads', async () => {
+    symlinkSync(join(directory, 'elsewhere'), lock);
+    expect(await refused()).toBe('rapido: error: LOCK: too many symbolic links (open)');
+    expect(existsSync(join(directory, 'elsewhere'))).toBe(false);
+  });
+
+  test('a pipe is not waited for', async () => {
+    spawnSync('mkfifo', [lock]);
+    expect(await refused()).toContain('LOCK: is not a file of this user');
+  });
+
+  test.runIf(process.getuid?.() === 0)('a file of another user', async () => {
+    writeFileSync(lock, '', { mode: 0o666 });
+    chownSync(lock, 65534, 65534);
+    expect(await refused()).toMatchInlineSnapshot(`
+      "rapido: error: LOCK: is not a file of this user
+        hint: see whose it is (ls -l), and remove it"
+    `);
+  });
+});
+
+test('a lock that every user can take is not waited for without end', async () => {
+  writeFiles(directory, { shared: '' });
+  const shared = join(directory, 'shared');
+  const holder = spawn('flock', [shared, 'bash', '-c', 'echo held; read'], {
+    stdio: ['pipe', 'pipe', 'inherit'],
+  });
+  await once(holder.stdout, 'data');
+  const refused = await complaintOf(() => withSharedLock(shared, 0.1, () => 'never'), {
+    LOCK: shared,
+  });
+  expect(refused).toMatchInlineSnapshot(`
+    "rapido: error: LOCK: another process keeps it locked
+      hint: \`lslocks\` shows which; it may be another rapido"
+  `);
+  holder.stdin.end();
+  expect(await withSharedLock(shared, 20, () => 'done')).toBe('done');
 });
 
 test('a host without flock is told what to install', async () => {

@@ -1,5 +1,6 @@
 import { spawnSync } from 'node:child_process';
 import {
+  chownSync,
   mkdirSync,
   readdirSync,
   readFileSync,
@@ -102,6 +103,28 @@ test('a link among the litter is removed, what it leads to is not', () => {
   removeLitter(directory);
   expect(readdirSync(directory)).toEqual(['tree']);
   expect(readdirSync(join(directory, 'tree'))).toEqual(['file']);
+});
+
+test.runIf(process.getuid?.() === 0)('what another user has under such a name stays', () => {
+  const dead = spawnSync('true').pid;
+  const name = `.x.${dead}-1-0123abcd.tmp`;
+  writeFiles(directory, { [`${name}/file`]: '' });
+  chownSync(join(directory, name), 65534, 65534);
+  removeLitter(directory);
+  expect(readdirSync(directory)).toEqual([name]);
+});
+
+test('directories are made for this user alone, whatever the umask', () => {
+  const umask = process.umask(0);
+  try {
+    writeFileAtomic(join(directory, 'made/with it/file'), '');
+  } finally {
+    process.umask(umask);
+  }
+  const modes = ['made', 'made/with it', 'made/with it/file'].map(
+    (name) => statSync(join(directory, name)).mode & 0o777,
+  );
+  expect(modes).toEqual([0o700, 0o700, 0o600]);
 });
 
 test('there is no litter in a directory that does not exist', () => {

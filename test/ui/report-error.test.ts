@@ -31,6 +31,18 @@ test('on a terminal, an unfinished progress line is taken away first', () => {
   expect(report(new UserError('no'), true)).toBe('\r\x1b[Krapido: error: no\n');
 });
 
+test('what it holds of others does nothing to the terminal, and begins no line', () => {
+  const evil = 'x\x1b[1A\nrapido: PASS\u202e';
+  expect(report(new UserError(evil, { problems: [evil], hint: evil }))).toBe(
+    [
+      'rapido: error: x rapido: PASS\ufffd',
+      '  - x rapido: PASS\ufffd',
+      '  hint: x rapido: PASS\ufffd\n',
+    ].join('\n'),
+  );
+  expect(report(new Error('x\x1b[2J'))).not.toContain('\x1b');
+});
+
 describe('anything else is a bug of ours', () => {
   test('shown with its stack and what to report', () => {
     const error = new TypeError('x is undefined');

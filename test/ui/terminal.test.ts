@@ -23,6 +23,12 @@ describe('into a pipe or a file', () => {
     ui.result(ui.paint.bold('image'));
     expect(written()).toBe('making userspace\nmaking modules\nwarning: old\ndone\n>image\n');
   });
+
+  test('results are as they are, for programs that read them', () => {
+    const { ui, written } = makeUi({});
+    ui.result('a\x1b[2Jb\u200dc');
+    expect(written()).toBe('>a\x1b[2Jb\u200dc\n');
+  });
 });
 
 describe('on a terminal', () => {
@@ -50,6 +56,21 @@ describe('on a terminal', () => {
     ui.warn('old');
     ui.result(ui.paint.red('bad'));
     expect(written()).toBe('\x1b[33mwarning:\x1b[39m old\n>\x1b[31mbad\x1b[39m\n');
+  });
+
+  test('whatever is said, it is shown as text: by the live line, too', () => {
+    const evil = 'a\x1b[2Jb\u202ec\x9b1A\x07\rd';
+    const { ui, written } = makeUi({ isTTY: true, columns: 80 }, { NO_COLOR: '1' });
+    ui.progress(`${evil}\n`);
+    ui.progress('ab\ufffdc d'); // The same.
+    ui.note(`${evil}\nPASS`);
+    ui.warn(evil);
+    ui.passOn(`${evil}\n${evil}\n`);
+    ui.result(`{\n${evil}\n}`);
+    const shown = 'ab\ufffdc d';
+    expect(written()).toBe(
+      `${shown} …${CLEAR}${shown} PASS\nwarning: ${shown}\n${shown}\n${shown}\n>{\n${shown}\n}\n`,
+    );
   });
 
   test('without them where NO_COLOR is set, but not to nothing', () => {

@@ -1,8 +1,23 @@
-import { spawnSync } from 'node:child_process';
-import { existsSync, readdirSync, readFileSync, statSync, writeFileSync } from 'node:fs';
+import { spawn, spawnSync } from 'node:child_process';
+import {
+  chmodSync,
+  existsSync,
+  lchownSync,
+  mkdirSync,
+  readdirSync,
+  readFileSync,
+  statSync,
+  symlinkSync,
+  truncateSync,
+  writeFileSync,
+} from 'node:fs';
 import { join } from 'node:path';
-import { beforeEach, describe, expect, test } from 'vitest';
-import { identifySelf, type ProcessIdentity } from '../../src/sys/process-identity.ts';
+import { beforeEach, describe, expect, onTestFinished, test, vi } from 'vitest';
+import {
+  identifyProcess,
+  identifySelf,
+  type ProcessIdentity,
+} from '../../src/sys/process-identity.ts';
 import {
   claimNumber,
   listVms,
@@ -12,7 +27,7 @@ import {
   vmFiles,
 } from '../../src/vm/registry.ts';
 import { complaintOf } from '../support/complaint.ts';
-import { makeTemporaryDirectory } from '../support/temporary-directory.ts';
+import { makeTemporaryDirectory, writeFiles } from '../support/temporary-directory.ts';
 import { compileScript, runScript } from '../support/typescript-process.ts';
 
 let directory: string;
@@ -20,24 +35,28 @@ beforeEach(() => {
   directory = join(makeTemporaryDirectory(), 'rapido');
 });
 
-const claim = (): Promise<VmEntry> =>
-  claimNumber(directory, (number, { monitorSocket, requestSocket, pidFile }) => ({
-    hostname: `rapido${number}`,
-    cut: 'simple-example',
-    kernelRelease: '6.10.0',
-    qemu: undefined,
-    consoleLog: `/state/vm${number}/console.log`,
-    monitorSocket,
-    pidFile,
-    image: '/cache/images/simple-example.img',
-    disks: [],
-    taps: [],
-    forwards: [],
-    addresses: [],
-    requestSocket,
-    state: 'starting',
-    since: '2026-01-01T00:00:00.000Z',
-  }));
+const claim = (wanted?: number): Promise<VmEntry> =>
+  claimNumber(
+    directory,
+    (number, { monitorSocket, requestSocket, pidFile }) => ({
+      hostname: `rapido${number}`,
+      cut: 'simple-example',
+      kernelRelease: '6.10.0',
+      qemu: undefined,
+      consoleLog: `/state/vm${number}/console.log`,
+      monitorSocket,
+      pidFile,
+      image: '/cache/images/simple-example.img',
+      disks: [],
+      taps: [],
+      forwards: [],
+      addresses: [],
+      requestSocket,
+      state: 'starting',
+      since: '2026-01-01T00:00:00.000Z',
+    }),
+    wanted,
+  );
 
 const numbers = (): number[] => listVms(directory).map(({ number }) => number);
 
@@ -168,4 +187,139 @@ test('an entry that cannot be understood keeps its number: its VM may be alive',
   const claimed = await claimNumber(directory, () => ({}) as never);
   expect(claimed.number).toBe(2);
   expect(existsSync(files.monitorSocket)).toBe(true);
+});
+
+/** A VM as its entry would have it. */
+const entryOf = (number: number, changes: Partial<VmEntry> = {}): string =>
+  JSON.stringify({ version: 1, number, owner: identifySelf(), state: 'ready', ...changes });
+
+describe('what is not believed', () => {
+  beforeEach(() => {
+    mkdirSync(directory);
+  });
+
+  test.each<[string, (path: string) => void]>([
+    ['an entry under the name of another number', (path) => writeFileSync(path, entryOf(7))],
+    [
+      'an entry that is a link, even to a whole one',
+      (path) => {
+        writeFileSync(`${path}.real`, entryOf(1));
+        symlinkSync(`${path}.real`, path);
+      },
+    ],
+    ['an entry that is a pipe', (path) => void spawnSync('mkfifo', [path])],
+    [
+      'an entry without end',
+      (path) => {
+        writeFileSync(path, entryOf(1));
+        truncateSync(path, 2 ** 40);
+      },
+    ],
+    [
+      'pids that stand for many processes',
+      (path) => writeFileSync(path, entryOf(1, { owner: { pid: -1, startTime: '1' } })),
+    ],
+    [
+      'a QEMU that is none',
+      (path) => writeFileSync(path, entryOf(1, { qemu: { pid: 0, startTime: '1' } })),
+    ],
+  ])('%s; its number is avoided', async (_, make) => {
+    make(vmFiles(directory, 1).entry);
+    expect(numbers()).toEqual([]);
+    expect((await claim()).number).toBe(2);
+  });
+
+  test('files without an entry are left over, and their number is free', async () => {
+    const pid = spawnSync('true').pid;
+    writeFiles(directory, { 'vm1.qmp': '', 'rapido_vm1.pid': `${pid}\n`, 'vm2.ask': '' });
+    const { number, pidFile } = await claim();
+    expect(number).toBe(1);
+    expect(statSync(pidFile)).toMatchObject({ size: 0 });
+    expect(readdirSync(directory).filter((name) => name.startsWith('vm'))).toEqual(['vm1.json']);
+  });
+
+  test('a VM of the original tool, which has but a pid file, keeps its number', async () => {
+    writeFiles(directory, { 'rapido_vm1.pid': `${process.pid}\n` });
+    expect((await claim()).number).toBe(2);
+    expect(existsSync(vmFiles(directory, 1).pidFile)).toBe(true);
+  });
+});
+
+describe.runIf(process.getuid?.() === 0)('a directory that other users share', () => {
+  const NOBODY = 65534;
+  beforeEach(() => {
+    mkdirSync(directory);
+    chmodSync(directory, 0o1777);
+  });
+  const give = (name: string): void => lchownSync(join(directory, name), NOBODY, NOBODY);
+
+  test('entries of others are not listed, not cleared away, and their numbers avoided', async () => {
+    writeFileSync(vmFiles(directory, 1).entry, entryOf(1));
+    writeFileSync(vmFiles(directory, 2).entry, entryOf(2, { owner: ended() }));
+    give('vm1.json');
+    give('vm2.json');
+    expect(numbers()).toEqual([]);
+    expect(listVms(directory, NOBODY)).toEqual([]); // The process is root's.
+    expect((await claim()).number).toBe(3);
+    expect(readdirSync(directory).filter((name) => name.endsWith('.json'))).toHaveLength(3);
+    expect(await complaintOf(() => claim(1), { DIRECTORY: directory })).toMatchInlineSnapshot(`
+      "rapido: error: VM 1 is taken: files of it in DIRECTORY are another user's, or another version's
+        hint: take another number, or set QEMU_PID_DIR to a directory of your own"
+    `);
+  });
+
+  test('an entry of ours about a process of theirs is of no VM that runs', async () => {
+    const theirs = spawn('setpriv', [`--reuid=${NOBODY}`, '--clear-groups', 'sleep', '60']);
+    onTestFinished(() => {
+      theirs.kill('SIGKILL');
+    });
+    await vi.waitFor(() =>
+      expect(readFileSync(`/proc/${theirs.pid}/comm`, 'utf8')).toBe('sleep\n'),
+    );
+    const process = identifyProcess(theirs.pid ?? 0);
+    writeFileSync(vmFiles(directory, 1).entry, entryOf(1, { owner: process! }));
+    expect(numbers()).toEqual([]);
+  });
+
+  test.each(['vm1.qmp', 'vm1.ask', 'rapido_vm1.pid'])(
+    'a link that they have put at %s is not followed',
+    async (name) => {
+      writeFiles(directory, { target: 'precious' });
+      symlinkSync(join(directory, 'target'), join(directory, name));
+      give(name);
+      expect((await claim()).number).toBe(2);
+      expect(readFileSync(join(directory, 'target'), 'utf8')).toBe('precious');
+    },
+  );
+
+  test('releasing a number removes no file of theirs', async () => {
+    await claim();
+    writeFiles(directory, { 'vm1.qmp': '' });
+    give('vm1.qmp');
+    releaseNumber(directory, 1);
+    expect(readdirSync(directory).sort()).toEqual(['lock-0', 'vm1.qmp']);
+  });
+});
+
+describe('a directory in which others can replace files takes no VM', () => {
+  test('one that everybody writes and that is not sticky', async () => {
+    mkdirSync(directory);
+    chmodSync(directory, 0o777);
+    expect(await complaintOf(claim, { DIRECTORY: directory })).toMatchInlineSnapshot(`
+      "rapido: error: DIRECTORY: VMs cannot be registered there: DIRECTORY can be written by everybody
+        hint: chmod +t DIRECTORY: files in it are then their owners' (QEMU_PID_DIR names another directory)"
+    `);
+    chmodSync(directory, 0o1777);
+    expect((await claim()).number).toBe(1);
+  });
+
+  test.runIf(process.getuid?.() === 0)("another user's", async () => {
+    mkdirSync(directory);
+    chmodSync(directory, 0o1777);
+    lchownSync(directory, 65534, 65534);
+    expect(await complaintOf(claim, { DIRECTORY: directory })).toMatchInlineSnapshot(`
+      "rapido: error: DIRECTORY: VMs cannot be registered there: DIRECTORY belongs to user nobody (65534)
+        hint: set QEMU_PID_DIR to a directory of your own; if you trust everybody who can write there: export 'RAPIDO_TRUST=DIRECTORY'"
+    `);
+  });
 });

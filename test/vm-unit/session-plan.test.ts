@@ -151,7 +151,7 @@ describe('what QEMU has beside the console', () => {
   test('the directory for results is shared over 9p, commas in its path doubled', () => {
     const lines = commandLine({ results: '/runs/a,b/guest' });
     expect(lines.filter((line) => !commandLine().includes(line))).toEqual([
-      '-virtfs local,path=/runs/a,,b/guest,mount_tag=results0,security_model=none,multidevs=remap',
+      '-virtfs local,path=/runs/a,,b/guest,mount_tag=results0,security_model=mapped-file,multidevs=remap',
     ]);
   });
 

@@ -1,6 +1,8 @@
+import { spawnSync } from 'node:child_process';
 import { createHash } from 'node:crypto';
 import {
   closeSync,
+  lstatSync,
   mkdtempSync,
   openSync,
   readdirSync,
@@ -204,12 +206,27 @@ describe('rapido run', () => {
   });
 
   describe('brings what the guest leaves in /rapido/results', () => {
-    it("to the run's directory guest/", async () => {
-      const text = 'mkdir /rapido/results/sub; seq 100000 > "/rapido/results/sub/a file"';
-      const ran = await run(['simple-example', '-x', text]);
+    it("to the run's directory guest/, as plain files of this user alone", async () => {
+      const text = `
+        cd /rapido/results; umask 000
+        mkdir sub; seq 100000 > 'sub/a file'
+        cp /bin/bash suid; chmod 4777 suid; ln -s /etc/passwd link
+        [[ -u suid && $(stat -c %a suid) = 4777 && -L link ]] || exit 3`;
+      const command = ['simple-example', '-i', 'stat', '-x', text];
+      const ran = await run(command, { prefix: ['bash', '-c', 'umask 000; exec "$@"', 'bash'] });
       expect(ran.status).toBe(0);
       const numbers = Array.from({ length: 100_000 }, (_, index) => `${index + 1}\n`).join('');
       expect(ran.file('guest/sub/a file').toString()).toBe(numbers);
+      expect(ran.file('guest/link').toString()).toBe('/etc/passwd');
+      const guest = join(ran.results, ran.result?.id ?? '', 'guest');
+      const modes = ['suid', 'link', 'sub', 'sub/a file'].map((name) =>
+        lstatSync(join(guest, name)).mode.toString(8),
+      );
+      expect(modes).toEqual(['100600', '100600', '40700', '100600']);
+      // Nothing else is open to others, whatever the umask of the caller.
+      const places = [ran.results, join(home.directory, '.cache')];
+      const open = spawnSync('find', [...places, '-perm', '/077', '!', '-type', 'l']);
+      expect(String(open.stdout)).toBe('');
     });
 
     it('even when the kernel crashes right after', async () => {

@@ -1,0 +1,230 @@
+import { execFileSync } from 'node:child_process';
+import { chmodSync, lchownSync, mkdirSync, renameSync, symlinkSync, writeFileSync } from 'node:fs';
+import { join } from 'node:path';
+import { beforeEach, describe, expect, test } from 'vitest';
+import {
+  findStranger,
+  hintForStranger,
+  readTrusted,
+  type Trust,
+  type TrustOptions,
+  trustOf,
+} from '../../src/sys/trust.ts';
+import { makeTemporaryDirectory, writeFiles } from '../support/temporary-directory.ts';
+import { compileScript } from '../support/typescript-process.ts';
+
+const NOBODY = 65534;
+const isRoot = process.getuid?.() === 0;
+const own = process.getuid?.() ?? 0;
+
+let root: string;
+beforeEach(() => {
+  root = makeTemporaryDirectory();
+  writeFiles(root, { 'home/project/rapido.conf': 'TAP_USER=me\n' });
+});
+
+const at = (path: string): string => join(root, path);
+const mine = (): Trust => ({ uids: new Set([own, 0]), home: undefined, vouchedFor: [] });
+
+/** What is said of a path in the temporary directory. */
+function faultOf(path: string, trust: Trust = mine(), options?: TrustOptions): string | undefined {
+  const stranger = findStranger(at(path), trust, options);
+  return stranger && `${stranger.path} ${stranger.why}`.replace(root, 'ROOT');
+}
+
+test("the caller's own files are trusted, and what is not there is nobody's", () => {
+  expect(faultOf('home/project/rapido.conf')).toBeUndefined();
+  expect(faultOf('home/project')).toBeUndefined();
+  expect(faultOf('home/nowhere/rapido.conf')).toBeUndefined();
+});
+
+describe('who may write decides', () => {
+  test.each<[string, string, number, string | undefined]>([
+    ['a file for everybody', 'home/project/rapido.conf', 0o666, 'everybody'],
+    ['a file for a group of several', 'home/project/rapido.conf', 0o664, 'group'],
+    ['a directory for everybody', 'home', 0o777, 'everybody'],
+    ['a sticky directory for everybody', 'home', 0o1777, undefined],
+    ['a directory that all may read', 'home', 0o755, undefined],
+  ])('%s', (_, name, mode, expected) => {
+    // A group that is no user's own: its number has no entry in group(5), and is no uid.
+    if (isRoot) lchownSync(at(name), 0, 4_000_000);
+    else if (expected === 'group') return;
+    chmodSync(at(name), mode);
+    const fault = faultOf('home/project/rapido.conf');
+    if (expected === undefined) expect(fault).toBeUndefined();
+    else expect(fault).toMatch(`ROOT/${name} can be written by ${expected}`);
+  });
+
+  test('a directory of cuts that is sticky is still written by others', () => {
+    chmodSync(at('home/project'), 0o1777);
+    expect(faultOf('home/project')).toBe('ROOT/home/project can be written by everybody');
+    expect(faultOf('home/project', mine(), { mayBeShared: true })).toBeUndefined();
+    expect(faultOf('home/project/rapido.conf')).toBeUndefined();
+  });
+});
+
+describe('who owns it decides', () => {
+  /** Whoever runs this test is a stranger. */
+  const others = (changes: Partial<Trust> = {}): Trust => ({
+    uids: new Set([4711]),
+    home: undefined,
+    vouchedFor: [],
+    ...changes,
+  });
+
+  test('the nearest stranger to the file is named', () => {
+    expect(faultOf('home/project/rapido.conf', others())).toMatch(
+      new RegExp(`^ROOT/home/project/rapido.conf belongs to user .*\\b${own}\\b`),
+    );
+  });
+
+  test('directories that the caller vouches for are trusted with all below, and nothing beside', () => {
+    const trust = others({ vouchedFor: [at('home/project')] });
+    expect(faultOf('home/project/rapido.conf', trust)).toBeUndefined();
+    expect(faultOf('home/project', trust)).toBeUndefined();
+    expect(faultOf('home', trust)).toMatch('ROOT/home belongs to');
+    writeFiles(root, { 'home/project2/rapido.conf': '' });
+    expect(faultOf('home/project2/rapido.conf', trust)).toMatch('ROOT/home/project2/rapido.conf');
+    expect(faultOf('home/project2/rapido.conf', others({ vouchedFor: ['/'] }))).toBeUndefined();
+  });
+
+  test('a link out of a trusted directory is followed to what it leads to', () => {
+    symlinkSync(at('home/project/rapido.conf'), at('home/link'));
+    const trust = others({ vouchedFor: [at('home/link')] });
+    expect(faultOf('home/link', trust)).toMatch('ROOT/home/project/rapido.conf belongs to');
+  });
+});
+
+test('in a user namespace, directories above a file may belong to users that it has not', () => {
+  // Root's own, as seen from where root is not mapped.
+  const trust: Trust = { uids: new Set([4711]), unmapped: own, home: undefined, vouchedFor: [] };
+  expect(faultOf('home/project/rapido.conf', trust)).toMatch('rapido.conf belongs to');
+  if (isRoot) lchownSync(at('home/project/rapido.conf'), 4711, 0);
+  if (isRoot) expect(faultOf('home/project/rapido.conf', trust)).toBeUndefined();
+});
+
+test.runIf(isRoot)('in a user namespace, that is seen', () => {
+  const script = compileScript(
+    root,
+    'unmapped',
+    `import { trustOf } from './sys/trust.ts'; console.log(trustOf({}).unmapped);`,
+  );
+  const argv = ['--user', '--map-user=1000', process.execPath, script];
+  expect(execFileSync('unshare', argv, { encoding: 'utf8' })).toBe('65534\n');
+});
+
+test('what is above the home directory does not matter, the home directory itself does', () => {
+  chmodSync(root, 0o777);
+  const trust = { ...mine(), home: at('home') };
+  expect(faultOf('home/project/rapido.conf')).toBe('ROOT can be written by everybody');
+  expect(faultOf('home/project/rapido.conf', trust)).toBeUndefined();
+  chmodSync(at('home'), 0o777);
+  expect(faultOf('home/project/rapido.conf', trust)).toBe('ROOT/home can be written by everybody');
+});
+
+test.each(['../home/./project/rapido.conf', 'a', 'b'])('a link to %s is followed', (target) => {
+  symlinkSync('b/../a', at('a'));
+  mkdirSync(at('other'));
+  symlinkSync('home', at('b'));
+  symlinkSync(target, at('other/link'));
+  chmodSync(at('home/project/rapido.conf'), 0o666);
+  // Links in a circle, as `a`, lead nowhere.
+  const expected = target.startsWith('..')
+    ? 'ROOT/home/project/rapido.conf can be written by everybody'
+    : undefined;
+  expect(faultOf('other/link')).toBe(expected);
+});
+
+test('a link to `..` is looked at as the directory that it is', () => {
+  symlinkSync('..', at('home/project/up'));
+  chmodSync(at('home'), 0o1777);
+  expect(faultOf('home/project/up')).toBe('ROOT/home can be written by everybody');
+});
+
+describe.runIf(isRoot)('files of others, as root', () => {
+  const trustUnderSudo = (): Trust => trustOf({ HOME: root, SUDO_UID: String(NOBODY) });
+
+  test("a link of a stranger's is not followed, whatever it leads to", () => {
+    symlinkSync('project/rapido.conf', at('home/link'));
+    lchownSync(at('home/link'), NOBODY, NOBODY);
+    expect(faultOf('home/link')).toBe('ROOT/home/link belongs to user nobody (65534)');
+  });
+
+  test('behind sudo, files of that user are trusted; without sudo they are not', () => {
+    lchownSync(at('home/project/rapido.conf'), NOBODY, NOBODY);
+    expect(faultOf('home/project/rapido.conf')).toMatch('belongs to user nobody');
+    expect(faultOf('home/project/rapido.conf', trustUnderSudo())).toBeUndefined();
+    expect(faultOf('home/project/rapido.conf', trustOf({ HOME: root, SUDO_UID: 'x' }))).toMatch(
+      'belongs to user nobody',
+    );
+  });
+
+  test.each([
+    ['a file of root that only root may read', 0o600, 0o755, 'secret'],
+    ['a directory that only root may enter', 0o644, 0o700, ''],
+  ])('behind sudo, a link of that user must not lead to %s', (_, fileMode, mode, name) => {
+    writeFiles(root, { 'root/secret': 'password\n' });
+    chmodSync(at('root/secret'), fileMode);
+    chmodSync(at('root'), mode);
+    chmodSync(root, 0o755);
+    symlinkSync(at('root/secret'), at('home/link'));
+    lchownSync(at('home/link'), NOBODY, NOBODY);
+    expect(faultOf('home/link', trustUnderSudo())).toBe(
+      `${join('ROOT/root', name)} is where a link of user nobody (65534) leads, who may not read it`,
+    );
+    chmodSync(at('root/secret'), 0o644);
+    chmodSync(at('root'), 0o755);
+    expect(faultOf('home/link', trustUnderSudo())).toBeUndefined();
+  });
+});
+
+describe('reading', () => {
+  const read = (path: string, trust = mine()) => {
+    const found = readTrusted(path, trust);
+    return Buffer.isBuffer(found) ? found.toString() : found.why;
+  };
+
+  test('gives the text, or why it is not trusted', () => {
+    expect(read(at('home/project/rapido.conf'))).toBe('TAP_USER=me\n');
+    chmodSync(at('home/project/rapido.conf'), 0o666);
+    expect(read(at('home/project/rapido.conf'))).toBe('can be written by everybody');
+  });
+
+  test('a directory, and what is not there, are what the system says of them', () => {
+    expect(() => read(at('home'))).toThrow('EISDIR');
+    expect(() => read(at('home/none'))).toThrow('ENOENT');
+  });
+
+  test("a device is trusted if it is root's, though everybody may write it", () => {
+    expect(read('/dev/null')).toBe('');
+  });
+
+  test.runIf(isRoot)("a stranger's pipe is refused, not waited for", () => {
+    execFileSync('mkfifo', [at('home/pipe')]);
+    lchownSync(at('home/pipe'), NOBODY, NOBODY);
+    expect(read(at('home/pipe'))).toBe('belongs to user nobody (65534)');
+  });
+
+  test('what is swapped while it is read is not believed', () => {
+    // The open file is one, and the path leads to another.
+    const trust: Trust = {
+      ...mine(),
+      get home() {
+        const path = at('home/project/rapido.conf');
+        writeFileSync(`${path}.new`, 'TAP_USER=other\n');
+        renameSync(`${path}.new`, path);
+        return undefined;
+      },
+    };
+    expect(read(at('home/project/rapido.conf'), trust)).toBe('was replaced while it was read');
+  });
+});
+
+test('RAPIDO_TRUST holds absolute directories; the others are left out', () => {
+  symlinkSync(at('home'), at('link'));
+  const { vouchedFor } = trustOf({ RAPIDO_TRUST: `${at('link')}:relative:/nowhere/at/all::/` });
+  expect(vouchedFor).toEqual([at('home'), '/']);
+  expect(hintForStranger('/srv/my cuts')).toBe(
+    "if you trust everybody who can write there: export 'RAPIDO_TRUST=/srv/my cuts'",
+  );
+});
