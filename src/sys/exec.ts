@@ -1,6 +1,7 @@
 import { type ChildProcess, type StdioOptions, spawn } from 'node:child_process';
 import { once } from 'node:events';
 import { errorCode, UserError } from '../errors.ts';
+import { startTimer } from './awake-clock.ts';
 import { formatCommandLine } from './command-line.ts';
 
 export interface ToolRun {
@@ -55,11 +56,13 @@ export async function runTool(argv: readonly [string, ...string[]], run: ToolRun
   running.add(tool);
   tool.ended.finally(() => running.delete(tool));
   let isLate = false;
-  const timer = setTimeout(() => {
-    isLate = true;
-    end();
-  }, run.timeout ?? NEVER);
-  tool.ended.finally(() => clearTimeout(timer));
+  if (run.timeout !== undefined) {
+    const timer = startTimer(run.timeout, () => {
+      isLate = true;
+      end();
+    });
+    tool.ended.finally(timer.stop);
+  }
   const heard: string[] = [];
   if (run.onLine !== undefined) {
     for await (const line of subprocess.iterable({ from: 'all' })) {
@@ -94,9 +97,6 @@ export async function runTool(argv: readonly [string, ...string[]], run: ToolRun
 
 /** How many lines are kept, at least, of a tool that is heard line by line: a build prints many. */
 const LAST_LINES = 2000;
-
-/** The longest that setTimeout takes, 24 days. */
-const NEVER = 2 ** 31 - 1;
 
 function endGroup(leader: number | undefined): void {
   try {

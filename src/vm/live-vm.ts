@@ -1,4 +1,4 @@
-import { setTimeout as sleep } from 'node:timers/promises';
+import { within } from '../sys/awake-clock.ts';
 import { type ControlChannel, openControlChannel } from './control-channel.ts';
 import { createGuestCommands, type GuestCommands } from './guest-commands.ts';
 import type { GuestEvent } from './guest-events.ts';
@@ -41,13 +41,9 @@ export function openLiveVm(
   let stopping: Promise<StopOutcome> | undefined;
   const stop = async (): Promise<StopOutcome> => {
     commands.powerOff();
-    const patience = new AbortController();
-    const late = sleep(POWER_OFF_GRACE[plan.accelerator.kind], 'late' as const, {
-      signal: patience.signal,
-    }).catch(() => 'late' as const);
+    const grace = POWER_OFF_GRACE[plan.accelerator.kind];
     // A guest that never came up does not hear us.
-    const outcome = events.length === 0 ? 'late' : await Promise.race([qemu.exited, late]);
-    patience.abort();
+    const outcome = events.length === 0 ? 'late' : await within(grace, qemu.exited, 'late');
     if (outcome !== 'late') return 'powered-off';
     await quit(qemu);
     await qemu.exited;

@@ -1,11 +1,12 @@
 import type { Duplex, Readable } from 'node:stream';
 import { errorCode } from '../errors.ts';
+import { startAwakeClock, startTimer, type Timer } from '../sys/awake-clock.ts';
 import { type ControlChannel, openControlChannel } from './control-channel.ts';
 import type { VmRecord } from './ending.ts';
 import type { GuestEvent } from './guest-events.ts';
 import type { VmPlan } from './plan.ts';
 import { type QemuProcess, startQemu } from './qemu-process.ts';
-import { createEnder } from './session-ender.ts';
+import { createEnder, type Signs } from './session-ender.ts';
 import type { SessionLimits, SessionWatch } from './session-watch.ts';
 import { untilEndMark } from './until-end-mark.ts';
 
@@ -17,6 +18,8 @@ export interface SessionRecord extends VmRecord {
   /** Lines on the control channel that the session did not write. */
   strangeLines: number;
   times: SessionTimes;
+  /** What it took of `limits.total`, in milliseconds: the time without that in which rapido stood still. */
+  spent: number;
 }
 
 /** Milliseconds since the start of QEMU; undefined: it was not reached. */
@@ -38,7 +41,7 @@ const CONSOLE_TAIL = 64 * 1024;
 export async function runSession(plan: VmPlan, watch: SessionWatch): Promise<SessionRecord> {
   const timeline = startTimeline();
   const qemu = startQemu(plan, () => {});
-  const ender = createEnder(qemu, watch, timeline.lastSign);
+  const ender = createEnder(qemu, watch, timeline.signs);
   const limits = startLimits(watch.limits, ender.expire, timeline.silentFor);
   try {
     if (qemu.pid !== undefined) watch.onStart(qemu.pid);
@@ -74,12 +77,14 @@ export async function runSession(plan: VmPlan, watch: SessionWatch): Promise<Ses
       isOutputWhole,
       strangeLines: control.strangeLines(),
       times: timeline.times,
+      spent: timeline.spent(),
     };
   } finally {
     // Something of ours failed: the VM must not go on without us.
     qemu.kill('SIGKILL');
     limits.stop();
     ender.stop();
+    timeline.signs.clock.stop();
     watch.stdin?.destroy();
   }
 }
@@ -90,15 +95,18 @@ interface Timeline {
   enter: (event: GuestEvent) => void;
   /** Something has come out of the VM, which waits while `work` deals with it: that is no silence. */
   during: <Result>(work: Promise<Result>) => Promise<Result>;
-  /** When that was last, of performance.now(). */
-  lastSign: () => number;
+  signs: Signs;
   silentFor: () => number;
+  spent: () => number;
   end: () => void;
 }
 
 function startTimeline(): Timeline {
+  const clock = startAwakeClock();
   const started = performance.now();
-  let last = started;
+  const elapsed = (): number => performance.now() - started;
+  let last = 0;
+  let spent = 0;
   let pending = 0;
   const times: SessionTimes = {
     ...{ init: undefined, autorunEnd: undefined, commandStart: undefined, commandEnd: undefined },
@@ -113,24 +121,26 @@ function startTimeline(): Timeline {
   return {
     times,
     enter: ({ event }) => {
-      last = performance.now();
+      last = clock.now();
       const point = points[event];
-      if (point !== undefined) times[point] = last - started;
+      if (point !== undefined) times[point] = elapsed();
     },
     during: async (work) => {
-      last = performance.now();
+      last = clock.now();
       pending++;
       try {
         return await work;
       } finally {
         pending--;
-        last = performance.now();
+        last = clock.now();
       }
     },
-    lastSign: () => last,
-    silentFor: () => (pending > 0 ? 0 : performance.now() - last),
+    signs: { clock, last: () => last },
+    silentFor: () => (pending > 0 ? 0 : clock.now() - last),
+    spent: () => spent,
     end: () => {
-      times.end = performance.now() - started;
+      times.end = elapsed();
+      spent = clock.now();
     },
   };
 }
@@ -203,23 +213,24 @@ function startLimits(
   expire: (limit: keyof SessionLimits) => void,
   silentFor: () => number,
 ): { booted: () => void; stop: () => void } {
-  const after = (limit: keyof SessionLimits): NodeJS.Timeout | undefined =>
-    limits[limit] === undefined ? undefined : setTimeout(() => expire(limit), limits[limit]);
+  const after = (limit: keyof SessionLimits): Timer | undefined =>
+    limits[limit] === undefined ? undefined : startTimer(limits[limit], () => expire(limit));
   const total = after('total');
   const boot = after('boot');
-  let silence: NodeJS.Timeout | undefined;
+  let silence: Timer | undefined;
   const watchSilence = (limit: number): void => {
-    const left = limit - silentFor();
-    if (left <= 0) expire('silence');
-    else silence = setTimeout(() => watchSilence(limit), left);
+    silence = startTimer(limit - silentFor(), () => {
+      if (silentFor() < limit) watchSilence(limit);
+      else expire('silence');
+    });
   };
   return {
     booted: () => {
-      clearTimeout(boot);
+      boot?.stop();
       if (limits.silence !== undefined) watchSilence(limits.silence);
     },
     stop: () => {
-      for (const timer of [total, boot, silence]) clearTimeout(timer);
+      for (const timer of [total, boot, silence]) timer?.stop();
     },
   };
 }

@@ -1,6 +1,6 @@
 import { createServer, type Socket } from 'node:net';
-import { setTimeout as sleep } from 'node:timers/promises';
 import { errorCode, UserError } from '../errors.ts';
+import { within } from '../sys/awake-clock.ts';
 import type { CommandSockets } from './guest-commands.ts';
 import type { StopOutcome } from './live-vm.ts';
 
@@ -91,7 +91,7 @@ export async function serveRequests(path: string, handle: RequestHandler): Promi
   return {
     close: async () => {
       server.close();
-      await Promise.race([Promise.all(pending), sleep(LAST_WORDS, undefined, { ref: false })]);
+      await within(LAST_WORDS, Promise.all(pending), undefined, { ref: false });
       for (const socket of sockets) socket.destroySoon();
     },
   };

@@ -34,6 +34,7 @@ function makeRecord(changes: Partial<SessionRecord> = {}): SessionRecord {
       ...{ init: 900, autorunEnd: 1000, commandStart: 1001, commandEnd: 2000 },
       end: 2100,
     },
+    spent: 2100,
     ...changes,
   };
 }
@@ -571,6 +572,7 @@ describe('over any run', () => {
     isOutputWhole: mostly(true, false),
     strangeLines: fc.nat(3),
     times: fc.constant(makeRecord().times),
+    spent: fc.constant(2100),
   });
   const splat: fc.Arbitrary<RunSplat> = fc
     .record({

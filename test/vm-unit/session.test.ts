@@ -8,6 +8,7 @@ import { runSession, type SessionRecord } from '../../src/vm/session.ts';
 import type { SessionWatch } from '../../src/vm/session-watch.ts';
 import { complaintOf } from '../support/complaint.ts';
 import { installFakeQemu } from '../support/fake-qemu.ts';
+import { standStill } from '../support/pause.ts';
 import { makeTemporaryDirectory } from '../support/temporary-directory.ts';
 import { makeRequest } from './vm-request.ts';
 
@@ -96,7 +97,7 @@ describe('a session that goes well', () => {
       console: 'Linux version 6.18\r\n',
       endings: [],
     });
-    const { times, ...rest } = record;
+    const { times, spent, ...rest } = record;
     expect(rest).toEqual({
       exit: { status: 0 },
       qemuSaid: '',
@@ -114,6 +115,7 @@ describe('a session that goes well', () => {
     const order = [times.init, times.autorunEnd, times.commandStart, times.commandEnd, times.end];
     expect(order).toEqual(order.toSorted((a, b) => (a ?? 0) - (b ?? 0)));
     expect(order).not.toContain(undefined);
+    expect(spent).toBeLessThanOrEqual(times.end + 1);
     expect(qemu.notes()).toEqual(['control received']);
   });
 
@@ -378,6 +380,63 @@ describe('limits', () => {
     const { record, endings } = await watch({ limits: { total: 300, boot: 500, silence: 600 } });
     expect(record.timedOut).toBe('total');
     expect(endings).toEqual(['the time is over (total)']);
+  });
+});
+
+describe('a pause of rapido is no timeout of the guest', () => {
+  /** Stands still at the first word of init, once the guest has had time to say it. */
+  const pausing = (
+    limits: Partial<SessionWatch['limits']>,
+    pause: number,
+  ): Partial<SessionWatch> => ({
+    limits: { ...NO_LIMITS, ...limits },
+    ...onWord('init', () => standStill(pause)),
+  });
+
+  test.each([
+    ['silence', 1000],
+    ['total', 3000],
+  ] as const)('%s: what came meanwhile is read before the limit runs out', async (limit, time) => {
+    installFakeQemu(async (vm) => {
+      await vm.init();
+      await vm.tell('command-start');
+      for (let count = 0; count < 10; count++) {
+        await vm.sleep(100);
+        await vm.write('stdout', '.');
+      }
+      await vm.shutDown('guest-shutdown');
+    });
+    const { record, stdout } = await watch(pausing({ [limit]: time }, 4000));
+    expect(record).toMatchObject({ timedOut: undefined, shutdown: 'guest-shutdown' });
+    expect(stdout).toBe('..........');
+    expect(record.spent).toBeLessThan(record.times.end - 3000);
+  });
+
+  test('boot: the word of init waits to be read', async () => {
+    installFakeQemu(async (vm) => {
+      await vm.write('console', 'booting\r\n');
+      await vm.sleep(200);
+      await vm.init();
+      await vm.shutDown('guest-shutdown');
+    });
+    const { record } = await watch({
+      limits: { ...NO_LIMITS, boot: 3000 },
+      onConsole: async () => {
+        standStill(5000);
+        return undefined;
+      },
+    });
+    expect(record).toMatchObject({ timedOut: undefined, shutdown: 'guest-shutdown' });
+    expect(record.times.init).toBeGreaterThan(4900);
+  });
+
+  test('a limit that ran out in truth is one all the same', async () => {
+    installFakeQemu(async (vm) => {
+      vm.onCommand('chardev-send-break', 'refuse');
+      await vm.init();
+    });
+    const { record } = await watch(pausing({ silence: 500 }, 3000));
+    expect(record.timedOut).toBe('silence');
   });
 });
 
