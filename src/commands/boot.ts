@@ -10,7 +10,7 @@ import type { ImageInfo } from '../image/plan.ts';
 import { formatCommandLine } from '../sys/command-line.ts';
 import { findChangedFile, knownSignatures } from '../sys/file-signature.ts';
 import type { Ui } from '../ui/terminal.ts';
-import { judgeBoot } from '../vm/boot-outcome.ts';
+import { describeNoConsole, judgeBoot } from '../vm/boot-outcome.ts';
 import { describeDisk } from '../vm/disks.ts';
 import type { Terminal, VmPlan } from '../vm/plan.ts';
 import { qemuCommandLine } from '../vm/qemu-arguments.ts';
@@ -166,6 +166,8 @@ async function watchVm({ plan, image, registration, context }: BootJob): Promise
     },
     onEvent: ({ event }) => {
       if (event === 'prompt') registration.onState('ready');
+      if (event === 'no-console')
+        ui.note(`rapido: ${describeNoConsole(plan.number)}; Ctrl-a x kills it`);
     },
     onWords: ui.passOn,
   });

@@ -7,7 +7,7 @@ import { startSelfInBackground } from '../sys/background.ts';
 import { readLines } from '../sys/lines.ts';
 import { readTail } from '../sys/read-tail.ts';
 import type { Ui } from '../ui/terminal.ts';
-import { type BootOutcome, judgeBoot } from '../vm/boot-outcome.ts';
+import { type BootOutcome, describeNoConsole, judgeBoot } from '../vm/boot-outcome.ts';
 import { createConsoleHub } from '../vm/console-hub.ts';
 import { failedAutoruns } from '../vm/ending.ts';
 import type { GuestEvent } from '../vm/guest-events.ts';
@@ -94,6 +94,7 @@ export async function keepVm({ plan, image, registration, context }: BootJob): P
     },
     onEvent: ({ event }) => {
       if (event === 'prompt') onPrompt();
+      if (event === 'no-console') ui.note(`rapido: ${describeNoConsole(plan.number)}`);
     },
     onWords: ui.passOn,
     onConsole: hub.show,

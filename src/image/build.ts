@@ -157,7 +157,7 @@ async function obtainTrees(
 function writeImage(plan: ImagePlan, layers: Layers, { placeFor }: BuildOptions): BuiltImage {
   const overlay = overlayMembers(plan.overlay, layers.userspace.record.provided, plan.links);
   const header: ImageHeader = {
-    version: 6,
+    version: 7,
     image: plan.image,
     parts: {
       userspace: layers.userspace.id,

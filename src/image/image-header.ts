@@ -14,7 +14,7 @@ import type { ImageInfo } from './plan.ts';
 const HEADER_PATH = 'rapido/image.json';
 
 export interface ImageHeader {
-  version: 6;
+  version: 7;
   image: ImageInfo;
   /** Ids of the layers, and digest of the overlay: the same ones mean the same image. */
   parts: Record<LayerKind | 'overlay', string>;
@@ -83,7 +83,7 @@ function tryReadImageHeader(path: string): ImageHeader | 'incomplete' | undefine
       if (name === 'rapido') continue;
       if (name !== HEADER_PATH) return undefined;
       const header: ImageHeader = JSON.parse(readCpioData(fd, member).toString());
-      if (header.version !== 6) return undefined;
+      if (header.version !== 7) return undefined;
       return hasEnd(fd, header) ? header : 'incomplete';
     }
     return undefined;

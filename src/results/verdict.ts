@@ -1,5 +1,12 @@
 import { constants } from 'node:os';
-import { failedAutoruns, hintFor, judgeEnding } from '../vm/ending.ts';
+import {
+  describeFailure,
+  failedAutoruns,
+  hintFor,
+  judgeEnding,
+  lastWordsOf,
+  unknownComplaints,
+} from '../vm/ending.ts';
 import type { GuestEvent } from '../vm/guest-events.ts';
 import type { SessionRecord } from '../vm/session.ts';
 import type { SessionLimits } from '../vm/session-watch.ts';
@@ -36,7 +43,7 @@ export interface Judgement {
 export function blameFor({ record, splats }: Pick<RunFacts, 'record' | 'splats'>): Blame {
   if (splats.some(({ severity }) => severity === 'fatal')) return 'guest';
   const { kind } = judgeEnding(record);
-  return kind === 'quit' || kind === 'lost' || kind === 'not-started' ? 'host' : 'guest';
+  return ['quit', 'lost', 'failed', 'not-started'].includes(kind) ? 'host' : 'guest';
 }
 
 /** Exit statuses of `rapido run`, beside the command's own. */
@@ -77,7 +84,9 @@ function judgeEnd({ record, limits, splats }: RunFacts): Judgement | undefined {
     return verdictOf('interrupted', `interrupted by ${ending.signal} ${during}`);
   }
   // Whoever waits for a kernel that is dead already waits for its crash.
-  if (crash !== undefined && ending.kind !== 'powered-off') {
+  const hasPoweredOff =
+    ending.kind === 'powered-off' || (ending.kind === 'failed' && ending.after === 'power-off');
+  if (crash !== undefined && !hasPoweredOff) {
     return verdictOf('crash', `the kernel crashed ${during}: ${crash.title}`);
   }
   if (record.timedOut !== undefined) {
@@ -85,11 +94,10 @@ function judgeEnd({ record, limits, splats }: RunFacts): Judgement | undefined {
     const where = record.timedOut !== 'boot' ? ` ${during}` : isLate ? '; it came later' : '';
     return verdictOf('timeout', `${describeLimit(record.timedOut, limits)}${where}`);
   }
+  if (hasPoweredOff) return undefined;
   switch (ending.kind) {
-    case 'powered-off':
-      return undefined;
     case 'not-started': {
-      const words = record.qemuSaid.trim().split('\n').at(-1) || 'it did not say why';
+      const words = lastWordsOf(record);
       const hint = hintFor(record.qemuSaid);
       const why = hint === undefined ? words : `${words} (${hint})`;
       return verdictOf('error', `QEMU did not start the VM: ${why}`);
@@ -101,6 +109,8 @@ function judgeEnd({ record, limits, splats }: RunFacts): Judgement | undefined {
         'crash',
         `the VM reset ${during}: a triple fault, or a reboot around rapido`,
       );
+    case 'failed':
+      return verdictOf('error', describeFailure(ending, record));
     case 'quit':
       return verdictOf('crash', `QEMU was told to quit ${during}`);
     case 'lost':
@@ -232,6 +242,12 @@ function judgeTruth(facts: RunFacts): Judgement | undefined {
   if (record.events.at(-1)?.event !== 'power-off') {
     return verdictOf('crash', `the VM powered off by itself ${describePhase(record.events)}`);
   }
+  const unknown = unknownComplaints(record.events);
+  if (unknown !== undefined) {
+    return verdictOf('error', `whether the kernel complained is not known: ${unknown}`);
+  }
+  const ending = judgeEnding(record);
+  if (ending.kind === 'failed') return verdictOf('error', describeFailure(ending, record));
   if (hasCommand && !record.isOutputWhole) {
     return verdictOf('error', "the command's output was not received whole");
   }

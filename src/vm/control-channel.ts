@@ -20,17 +20,24 @@ export interface ControlChannel {
 /**
  * Listens to the guest's session. Its first word is answered with a key, made for this VM alone, and
  * every later one must carry it: what a test writes to the channel is not taken for the session's.
+ * @param onLog gets lines of the kernel's log that its console may not have shown
  */
 export function openControlChannel(
   channel: Duplex,
   onEvent: (event: GuestEvent) => void,
+  onLog: (line: string) => void = () => {},
 ): ControlChannel {
   const key = randomBytes(16).toString('hex');
+  const logPrefix = `${key}>`;
   let isKnown = false;
   let strange = 0;
   const closed = readLines(channel, (text) => {
     const line = text.trim();
     if (line === '') return;
+    if (isKnown && line.startsWith(logPrefix)) {
+      onLog(line.slice(logPrefix.length));
+      return;
+    }
     const message = parseGuestMessage(line);
     const isFirst = !isKnown && message?.event.event === 'init';
     if (message === undefined || (!isFirst && message.key !== key)) {

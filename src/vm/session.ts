@@ -46,7 +46,8 @@ export async function runSession(plan: VmPlan, watch: SessionWatch): Promise<Ses
   try {
     if (qemu.pid !== undefined) watch.onStart(qemu.pid);
     const events: GuestEvent[] = [];
-    const control = openControlChannel(qemu.channel('control'), (event) => {
+    const log = createLog((chunk) => timeline.during(watch.onConsole(chunk)));
+    const onEvent = (event: GuestEvent): void => {
       events.push(event);
       timeline.enter(event);
       if (event.event === 'init') {
@@ -54,9 +55,10 @@ export async function runSession(plan: VmPlan, watch: SessionWatch): Promise<Ses
         ender.booted();
       }
       watch.onEvent(event);
-    });
+    };
+    const control = openControlChannel(qemu.channel('control'), onEvent, log.push);
     feedInput(qemu.channel('stdin'), watch.stdin);
-    const heard = hear({ qemu, watch, control, timeline, onCrash: ender.crashed });
+    const heard = hear({ qemu, watch, control, log, timeline, onCrash: ender.crashed });
     // Where hearing fails, the VM is of no use any more.
     const exit = await Promise.race([qemu.exited, heard.then(() => qemu.exited)]);
     timeline.end();
@@ -145,16 +147,42 @@ function startTimeline(): Timeline {
   };
 }
 
+/** Lines of the kernel's log that come over the control channel. */
+interface GuestLog {
+  push: (line: string) => void;
+  /** Resolves when all that came has been delivered. */
+  delivered: () => Promise<void>;
+}
+
+/** Delivers them as if the console had shown them. */
+function createLog(deliver: (chunk: Buffer) => Promise<unknown>): GuestLog {
+  let delivered: Promise<unknown> | undefined;
+  const push = (text: string): void => {
+    delivered = (delivered ?? Promise.resolve()).then(() => deliver(Buffer.from(`${text}\r\n`)));
+    delivered.catch(() => {}); // `delivered` tells.
+  };
+  return {
+    push: (line) => {
+      if (delivered === undefined) push("\r\nrapido: the kernel's log, as the guest still has it:");
+      push(line);
+    },
+    delivered: async () => {
+      await delivered;
+    },
+  };
+}
+
 interface Hearing {
   qemu: QemuProcess;
   watch: SessionWatch;
   control: ControlChannel;
+  log: GuestLog;
   timeline: Timeline;
   onCrash: () => void;
 }
 
 /** Hears the console and the command's output to their ends. */
-async function hear({ qemu, watch, control, timeline, onCrash }: Hearing): Promise<{
+async function hear({ qemu, watch, control, log, timeline, onCrash }: Hearing): Promise<{
   isOutputWhole: boolean;
   consoleTail: string;
 }> {
@@ -179,6 +207,7 @@ async function hear({ qemu, watch, control, timeline, onCrash }: Hearing): Promi
     hearOutput('stdout'),
     hearOutput('stderr'),
     hearConsole(),
+    control.closed.then(log.delivered),
   ]);
   return { isOutputWhole: stdout && stderr, consoleTail };
 }

@@ -13,7 +13,9 @@ const FAILED: GuestEvent = { event: 'autorun-end', script: '00-mkfs.sh', status:
 const COMMAND: GuestEvent = { event: 'command-start' };
 const DONE: GuestEvent = { event: 'command-end', status: 0 };
 const POWER_OFF: GuestEvent = { event: 'power-off', taint: 0, left: 0 };
+const TAINT_UNKNOWN: GuestEvent = { event: 'power-off', taint: undefined, left: 0 };
 const NO_DIRECTORY: GuestEvent = { event: 'no-directory' };
+const NO_LOG: GuestEvent = { event: 'no-log' };
 
 const doneWith = (status: number): GuestEvent => ({ event: 'command-end', status });
 
@@ -94,6 +96,13 @@ const ENDINGS: Readonly<Record<string, Partial<SessionRecord>>> = {
   'somebody kills QEMU': { exit: { signal: 'SIGKILL' }, shutdown: undefined },
   'QEMU crashes': { exit: { signal: 'SIGSEGV' }, shutdown: undefined },
   'QEMU fails': { exit: { status: 1 }, shutdown: undefined },
+  'QEMU fails after it has powered off': {
+    ...{ exit: { status: 1 }, qemuSaid: 'qemu-system-x86_64: flushing disk: No space left\n' },
+  },
+  'QEMU fails after a kernel without a power-off of its own has ended with init': {
+    ...{ exit: { status: 1 }, shutdown: 'guest-reset', consoleTail: KILLED_INIT },
+  },
+  'QEMU fails after it was told to quit': { exit: { status: 1 }, shutdown: 'host-qmp-quit' },
   'QEMU ends without saying why': { shutdown: undefined },
   'QEMU names a reason that rapido does not know': { shutdown: 'snapshot-load' },
   'rapido is interrupted': { interruptedBy: 'SIGINT', shutdown: 'host-qmp-quit' },
@@ -141,6 +150,12 @@ test('how a VM ends in the command, of which nothing more was heard', () => {
       crash 120: the VM was lost in the command: QEMU was killed by SIGSEGV
     QEMU fails
       crash 120: the VM was lost in the command: QEMU failed with status 1
+    QEMU fails after it has powered off
+      crash 120: the VM powered off before the command was heard to end
+    QEMU fails after a kernel without a power-off of its own has ended with init
+      crash 120: the kernel panicked in the command: Attempted to kill init! exitcode=0x00000000
+    QEMU fails after it was told to quit
+      error 125: QEMU failed with status 1 after it was told to quit: it did not say why
     QEMU ends without saying why
       crash 120: the VM was lost in the command: QEMU ended without saying why
     QEMU names a reason that rapido does not know
@@ -187,6 +202,12 @@ test('how a VM ends once its session is over', () => {
       crash 120: the VM was lost after the end of the command: QEMU was killed by SIGSEGV
     QEMU fails
       crash 120: the VM was lost after the end of the command: QEMU failed with status 1
+    QEMU fails after it has powered off
+      error 125: QEMU failed with status 1 after the VM had powered off: qemu-system-x86_64: flushing disk: No space left
+    QEMU fails after a kernel without a power-off of its own has ended with init
+      error 125: QEMU failed with status 1 after the VM had powered off: it did not say why
+    QEMU fails after it was told to quit
+      error 125: QEMU failed with status 1 after it was told to quit: it did not say why
     QEMU ends without saying why
       crash 120: the VM was lost after the end of the command: QEMU ended without saying why
     QEMU names a reason that rapido does not know
@@ -235,6 +256,12 @@ test('how a VM ends after the kernel crashed on its console', () => {
     QEMU crashes
       crash 120: the kernel crashed in the command: NULL dereference in foo
     QEMU fails
+      crash 120: the kernel crashed in the command: NULL dereference in foo
+    QEMU fails after it has powered off
+      crash 120: the VM powered off before the command was heard to end
+    QEMU fails after a kernel without a power-off of its own has ended with init
+      crash 120: the kernel crashed in the command: NULL dereference in foo
+    QEMU fails after it was told to quit
       crash 120: the kernel crashed in the command: NULL dereference in foo
     QEMU ends without saying why
       crash 120: the kernel crashed in the command: NULL dereference in foo
@@ -303,7 +330,7 @@ test('a VM that does not come to its command', () => {
         { autorun: 2 },
       ),
       'the directory of the cut is not there': makeFacts({
-        events: [INIT, NO_DIRECTORY, START, FAILED, POWER_OFF],
+        events: [INIT, START, END, NO_DIRECTORY, POWER_OFF],
       }),
     }),
   ).toMatchInlineSnapshot(`
@@ -537,6 +564,31 @@ test('scripts are called by their names, without the number that keeps their ord
   ]);
 });
 
+test('what is not known of the kernel', () => {
+  const ended = (...last: GuestEvent[]): RunFacts =>
+    makeFacts({ events: [INIT, START, END, COMMAND, ...last] });
+  expect(
+    table({
+      'the taint cannot be read': ended(DONE, TAINT_UNKNOWN),
+      'the taint cannot be read, after a command that failed': ended(doneWith(3), TAINT_UNKNOWN),
+      'the log cannot be read': ended(DONE, NO_LOG, POWER_OFF),
+      'neither can, and the console has shown a warning': makeFacts(
+        { events: [INIT, START, END, COMMAND, DONE, NO_LOG, TAINT_UNKNOWN] },
+        { splats: [WARNING] },
+      ),
+    }),
+  ).toMatchInlineSnapshot(`
+    "the taint cannot be read
+      error 125: whether the kernel complained is not known: the guest could not read /proc/sys/kernel/tainted
+    the taint cannot be read, after a command that failed
+      fail 3: the command ended with status 3
+    the log cannot be read
+      error 125: whether the kernel complained is not known: the console did not show all of its log, and the guest could not give the rest
+    neither can, and the console has shown a warning
+      splat 121: the kernel complained: WARNING in foo"
+  `);
+});
+
 describe('over any run', () => {
   const status = fc.oneof(
     { weight: 3, arbitrary: fc.constant(0) },
@@ -544,7 +596,14 @@ describe('over any run', () => {
   );
   const script = fc.constantFrom('00-a.sh', '01-b.sh');
   const event: fc.Arbitrary<GuestEvent> = fc.oneof(
-    fc.constantFrom<GuestEvent>(INIT, COMMAND, POWER_OFF, NO_DIRECTORY, { event: 'prompt' }),
+    fc.constantFrom<GuestEvent>(
+      INIT,
+      COMMAND,
+      POWER_OFF,
+      NO_DIRECTORY,
+      { event: 'prompt' },
+      NO_LOG,
+    ),
     fc.record({ event: fc.constant('autorun-start' as const), script }),
     fc.record({ event: fc.constant('autorun-end' as const), script, status }),
     fc.record({ event: fc.constant('command-end' as const), status }),
@@ -555,6 +614,10 @@ describe('over any run', () => {
     fc.subarray<GuestEvent>(WHOLE),
     fc.array(event, { maxLength: 8 }),
     status.map((ended): GuestEvent[] => [INIT, START, END, COMMAND, doneWith(ended), POWER_OFF]),
+    fc.constantFrom<GuestEvent[]>(
+      [INIT, START, END, COMMAND, DONE, NO_LOG, POWER_OFF],
+      [INIT, START, END, COMMAND, DONE, TAINT_UNKNOWN],
+    ),
   );
   const mostly = <T>(usual: T, ...others: T[]): fc.Arbitrary<T> =>
     fc.oneof({ weight: 6, arbitrary: fc.constant(usual) }, fc.constantFrom(...others));
@@ -600,13 +663,16 @@ describe('over any run', () => {
   /** All that a pass must have: written down once more, the other way round. */
   function whatIsMissing(all: RunFacts): string[] {
     const { record: seen } = all;
-    const heard = (name: GuestEvent['event']) => seen.events.filter((e) => e.event === name);
+    const heard = <Name extends GuestEvent['event']>(name: Name) =>
+      seen.events.filter((e): e is Extract<GuestEvent, { event: Name }> => e.event === name);
     const ended = seen.events.filter((e) => e.event === 'autorun-end');
     const commandEnd = seen.events.find((e) => e.event === 'command-end');
     const poweredOffByPanic =
       /^guest-(reset|panic)$/.test(seen.shutdown ?? '') && seen.consoleTail === KILLED_INIT;
     const conditions: Record<string, boolean> = {
-      'QEMU ends by itself': !('signal' in seen.exit),
+      'QEMU ends by itself, and well': 'status' in seen.exit && seen.exit.status === 0,
+      'the taint of the kernel is known': heard('power-off').every(({ taint }) => taint === 0),
+      'the log of the kernel is known': heard('no-log').length === 0,
       'it powers off in order': seen.shutdown === 'guest-shutdown' || poweredOffByPanic,
       'nobody interrupts': seen.interruptedBy === undefined,
       'no limit runs out': seen.timedOut === undefined,

@@ -13,6 +13,8 @@ export interface FakeQemu {
 export interface FakeMachine {
   /** The session's first word; waits for the key. */
   init: () => Promise<void>;
+  /** The key that came for the first word, as one who reads the session's memory has it. */
+  key: () => string;
   /** A later word, with the key. */
   tell: (event: string, fields?: Record<string, string>) => Promise<void>;
   write: (channel: 'control' | 'console' | 'stdout' | 'stderr', text: string) => Promise<void>;
@@ -110,6 +112,7 @@ function run(notes, guest) {
       await tell('init', { uptime: '1.0' });
       key = await hear();
     },
+    key: () => key,
     tell,
     write,
     endOutput: (name) => write(name, '\0rapido-end:' + key + '\0'),

@@ -61,6 +61,12 @@ const ENDINGS: Record<string, Partial<VmRecord>> = {
     ...{ exit: { status: 1 }, shutdown: undefined, events: [], consoleTail: '' },
     qemuSaid: 'qemu-system-x86_64: the moon is full\n',
   },
+  'QEMU fails after the VM has powered off': {
+    ...{ exit: { status: 1 }, qemuSaid: 'qemu-system-x86_64: cannot flush a.img\n' },
+  },
+  'it powers off, and the taint cannot be read': {
+    events: [INIT, START, END, { event: 'power-off', taint: undefined, left: 0 }],
+  },
   'QEMU fails after the guest has said something': { exit: { status: 1 }, shutdown: undefined },
   'QEMU ends without saying why': { shutdown: undefined },
   'QEMU names a reason that rapido does not know': { shutdown: 'snapshot-load' },
@@ -139,6 +145,12 @@ test('what the user is told of each ending, and the exit status', () => {
       not-started, status 1
           QEMU did not start the VM
           hint: look at QEMU_EXTRA_ARGS and at what follows \`--\`
+    QEMU fails after the VM has powered off
+      failed, status 1
+          QEMU failed with status 1 after the VM had powered off: qemu-system-x86_64: cannot flush a.img
+    it powers off, and the taint cannot be read
+      powered-off, status 1
+          whether the kernel crashed is not known: the guest could not read /proc/sys/kernel/tainted
     QEMU fails after the guest has said something
       lost, status 1
           the VM was lost: QEMU failed with status 1
@@ -171,6 +183,12 @@ describe('somebody watches', () => {
             autorun script a.sh failed with status 3"
     `);
     expect(watched({ events, shutdown: 'host-qmp-quit' })).toContain('status 1');
+  });
+
+  test('a QEMU that fails at the end is a failure', () => {
+    const failed = { exit: { status: 1 } };
+    expect(watched(failed)).toContain('failed, status 1');
+    expect(watched({ ...failed, shutdown: 'host-qmp-quit' })).toContain('failed, status 1');
   });
 
   test('a panic is a failure', () => {

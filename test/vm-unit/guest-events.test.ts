@@ -13,6 +13,12 @@ test.each<[string, GuestEvent]>([
   ['{"event":"command-start"}', { event: 'command-start' }],
   ['{"event":"command-end","status":"3"}', { event: 'command-end', status: 3 }],
   ['{"event":"prompt"}', { event: 'prompt' }],
+  ['{"event":"no-console"}', { event: 'no-console' }],
+  ['{"event":"no-log"}', { event: 'no-log' }],
+  [
+    '{"event":"power-off","taint":"unknown","left":"unknown"}',
+    { event: 'power-off', taint: undefined, left: undefined },
+  ],
   [
     '  {"event":"power-off","taint":"512","left":"0"}\r',
     { event: 'power-off', taint: 512, left: 0 },
@@ -57,6 +63,9 @@ test.each([
   '{"event":"command-end"}',
   '{"event":"command-end","status":"-1"}',
   '{"event":"power-off"}',
+  '{"event":"power-off","taint":"","left":"0"}',
+  '{"event":"power-off","taint":"512.5","left":"0"}',
+  '{"event":"power-off","taint":"0","left":"many"}',
   '{"key":1,"event":"prompt"}',
 ])('%j is none', (line) => {
   expect(parseGuestMessage(line)).toBeUndefined();

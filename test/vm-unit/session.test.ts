@@ -214,6 +214,30 @@ describe('output that is not whole', () => {
   });
 });
 
+test('lines of the log that come over the control channel go the way of the console', async () => {
+  installFakeQemu(async (vm) => {
+    await vm.init();
+    await vm.write('console', 'unfinished');
+    await vm.sleep(100);
+    const key = vm.key();
+    await vm.write(
+      'control',
+      `\n${key}>[    0.000000] Linux version 6.18\n${key}>[    9.1] BUG: x\n`,
+    );
+    await vm.tell('power-off', { taint: '128', left: 'unknown' });
+    await vm.shutDown('guest-shutdown');
+  });
+  const { console, events } = await watch();
+  expect(console.split('\r\n')).toEqual([
+    'unfinished',
+    "rapido: the kernel's log, as the guest still has it:",
+    '[    0.000000] Linux version 6.18',
+    '[    9.1] BUG: x',
+    '',
+  ]);
+  expect(events.at(-1)).toEqual({ event: 'power-off', taint: 128, left: undefined });
+});
+
 test('strange lines on the control channel are counted', async () => {
   installFakeQemu(async (vm) => {
     await vm.init();

@@ -157,6 +157,33 @@ describe('a run in which the guest misbehaves', () => {
       reason: 'powered off',
     },
     {
+      name: 'a taint of a kernel whose /proc is gone is found all the same',
+      args: [
+        ...['simple-example', '-x'],
+        'echo 512 > /proc/sys/kernel/tainted; umount --lazy /proc',
+      ],
+      verdict: 'splat',
+      reason: 'the kernel complained: kernel tainted: W, a warning',
+    },
+    {
+      name: 'a taint that cannot be read is an error, though the command succeeds',
+      args: ['simple-example', '-x', 'mount --bind /dev/null /proc/sys/kernel/tainted'],
+      verdict: 'error',
+      reason: 'the guest could not read /proc/sys/kernel/tainted',
+    },
+    {
+      name: 'a log that the console did not show and nobody can read is an error',
+      args: ['simple-example', '-x', 'dmesg -n 1; rm "$(type -P dmesg)"'],
+      verdict: 'error',
+      reason: 'the console did not show all of its log, and the guest could not give the rest',
+    },
+    {
+      name: 'so is one that has lost its beginning',
+      args: ['simple-example', '-x', 'dmesg -n 1; dmesg --clear'],
+      verdict: 'error',
+      reason: 'the console did not show all of its log, and the guest could not give the rest',
+    },
+    {
       name: 'forged success does not hide the status of the command',
       args: ['simple-example', '-x', `${FORGERY} exit 3`],
       verdict: 'fail',
