@@ -6,6 +6,7 @@ import { RUN_EXIT } from '../results/verdict.ts';
 import { createGuestOutput, openGuestInput } from '../ui/guest-streams.ts';
 import type { Ui } from '../ui/terminal.ts';
 import { type Asked, askVm } from '../vm/ask-vm.ts';
+import { endMarkOf, makeWord } from '../vm/control-channel.ts';
 import { listenToSignals } from '../vm/qemu-process.ts';
 import { untilEndMark } from '../vm/until-end-mark.ts';
 import type { GlobalOptions } from './context.ts';
@@ -40,8 +41,7 @@ export async function runExec(
     });
     const started = await asked.hear();
     if (started?.answer !== 'started') throw new UserError(`VM ${vm.number} has gone`);
-    const outputEnd = Buffer.from(started.outputEnd, 'base64');
-    const status = await carryStreams(asked, streams, outputEnd, input);
+    const status = await carryStreams(asked, streams, input);
     if (status === undefined) ui.note(`rapido: VM ${vm.number} ended before the command did`);
     return status ?? RUN_EXIT.crash;
   } finally {
@@ -97,10 +97,11 @@ function listenForStreams(directory: string, hasInput: boolean): Streams {
 async function carryStreams(
   asked: Asked,
   streams: Streams,
-  outputEnd: Buffer,
   input: NodeJS.ReadableStream | undefined,
 ): Promise<number | undefined> {
   const outputs = [createGuestOutput(1), createGuestOutput(2)];
+  let outputEnd: Buffer | undefined;
+  const markNow = (): Buffer | undefined => outputEnd;
   let signalled = 0;
   const signals = listenToSignals((signal) => {
     signalled++;
@@ -114,7 +115,7 @@ async function carryStreams(
       new Promise((resolve, reject) => {
         const write = async (chunk: Buffer): Promise<void> => output?.write(chunk);
         stream
-          .then((socket) => untilEndMark(socket, outputEnd, write, () => resolve(true)))
+          .then((socket) => untilEndMark(socket, markNow, write, () => resolve(true)))
           .then(resolve, reject);
       });
     const wholes = [carry(streams.stdout), carry(streams.stderr, outputs[1])];
@@ -124,6 +125,9 @@ async function carryStreams(
     const status = ended?.answer === 'ended' ? ended.status : undefined;
     if (signalled > 2) return RUN_EXIT.interrupted;
     if (status === undefined) return undefined;
+    const word = makeWord();
+    outputEnd = endMarkOf(word);
+    asked.socket.write(`end ${word}\n`);
     const isWhole = await Promise.all(wholes);
     if (!isWhole.every(Boolean)) throw new UserError("some of the command's output was lost");
     return status;

@@ -7,7 +7,7 @@ import {
   lastWordsOf,
   unknownComplaints,
 } from '../vm/ending.ts';
-import type { GuestEvent } from '../vm/guest-events.ts';
+import { findContradiction, type GuestEvent } from '../vm/guest-events.ts';
 import type { SessionRecord } from '../vm/session.ts';
 import type { SessionLimits } from '../vm/session-watch.ts';
 import { isFailure } from './compare.ts';
@@ -64,6 +64,7 @@ export const RUN_EXIT = {
 export function judgeRun(facts: RunFacts): Judgement {
   return (
     judgeEnd(facts) ??
+    judgeWords(facts) ??
     judgeScripts(facts) ??
     judgeCommand(facts) ??
     judgeTests(facts) ??
@@ -151,6 +152,16 @@ function describePhase(events: readonly GuestEvent[]): string {
 /** Without the number that keeps scripts in their order. */
 export function nameOfScript(script: string): string {
   return script.replace(/^\d+-/, '');
+}
+
+function judgeWords({ record: { events } }: RunFacts): Judgement | undefined {
+  const contradiction = findContradiction(events);
+  if (contradiction === undefined) return undefined;
+  const [before, after] = contradiction;
+  return verdictOf(
+    'error',
+    `the session contradicts itself, as if somebody forged its words: ${after} after ${before}`,
+  );
 }
 
 function judgeScripts({ record: { events }, autorun }: RunFacts): Judgement | undefined {

@@ -1,5 +1,5 @@
 import { UserError } from '../errors.ts';
-import type { ControlChannel } from './control-channel.ts';
+import { type ControlChannel, makeWord } from './control-channel.ts';
 import type { GuestEvent } from './guest-events.ts';
 import type { VmPlan } from './plan.ts';
 import { PORTS_BUS } from './qemu-arguments.ts';
@@ -18,6 +18,8 @@ export interface RunningCommand {
   ended: Promise<number | undefined>;
   /** Sends a signal to all its processes: `INT`, `TERM`, `HUP`, `QUIT`, `KILL`. */
   signal: (name: string) => void;
+  /** Once it has ended: has the end of its output marked with that word (`endMarkOf`). */
+  endOutput: (word: string) => void;
   /** Takes its ports away: all of its output has been received, or nobody wants it any more. */
   release: () => Promise<void>;
 }
@@ -25,8 +27,7 @@ export interface RunningCommand {
 /** What the guest's session does when it is asked (`serve_host` in guest/session). */
 export interface GuestCommands {
   /**
-   * Runs a program. Its streams go straight between QEMU and the sockets; its output ends with
-   * `outputEnd` of the control channel.
+   * Runs a program. Its streams go straight between QEMU and the sockets.
    * @throws UserError where QEMU or the kernel has no way for it
    */
   run: (words: readonly Buffer[], sockets: CommandSockets) => Promise<RunningCommand>;
@@ -61,10 +62,20 @@ export function createGuestCommands(
       const unplug = await plugPorts(qemu, id, sockets);
       const hasInput = sockets.stdin === undefined ? 0 : 1;
       control.ask(`exec ${id} ${hasInput} ${words.map(quoteForLine).join(' ')}`);
+      let isMarked = false;
+      const endOutput = (word: string): void => {
+        if (!isMarked) control.ask(`end ${id} ${word}`);
+        isMarked = true;
+      };
       return {
         ended,
-        release: unplug,
         signal: (name) => control.ask(`signal ${id} ${name}`),
+        endOutput,
+        release: async () => {
+          // The session waits for it, whether anybody else still does or not.
+          endOutput(makeWord());
+          await unplug();
+        },
       };
     },
     resize: (rows, columns) => {

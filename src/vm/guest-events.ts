@@ -26,6 +26,43 @@ export type GuestEvent =
    */
   | { event: 'power-off'; taint: number | undefined; left: number | undefined };
 
+type Word = GuestEvent['event'];
+
+/** The last words of a session of `rapido run`, and what may come where nothing runs. */
+const LAST: readonly Word[] = ['no-log', 'power-off'];
+const NEXT: readonly Word[] = [
+  ...(['autorun-start', 'no-directory', 'no-channel', 'command-start'] as const),
+  ...LAST,
+];
+
+/** What may follow each word of such a session; `undefined`: its first. */
+const FOLLOWERS: ReadonlyMap<Word | undefined, readonly Word[]> = new Map([
+  [undefined, ['init']],
+  ['init', NEXT],
+  ['autorun-start', ['autorun-end']],
+  ['autorun-end', NEXT],
+  ['no-directory', LAST],
+  ['no-channel', LAST],
+  ['command-start', ['command-end']],
+  ['command-end', LAST],
+  ['no-log', ['power-off']],
+]);
+
+/**
+ * What no session says after what was heard before: two of them speak, and one is a forger who has read the
+ * key.
+ * @returns both words; undefined: all is in its order
+ */
+export function findContradiction(
+  events: readonly GuestEvent[],
+): [before: Word | 'nothing', after: Word] | undefined {
+  for (const [index, { event }] of events.entries()) {
+    const before = events[index - 1]?.event;
+    if (FOLLOWERS.get(before)?.includes(event) !== true) return [before ?? 'nothing', event];
+  }
+  return undefined;
+}
+
 export interface GuestMessage {
   /** The key that rapido gave to the session; empty before that. */
   key: string;

@@ -42,10 +42,12 @@ async function runCommand(
     sockets,
   );
   let hasEnded = false;
-  answer({ answer: 'started', outputEnd: vm.control.outputEnd.toString('base64') });
-  // Each line names a signal for the command. Who asked goes away when all output has come, or leaves
-  // the command behind as a closed terminal does.
+  answer({ answer: 'started' });
+  // Each line names a signal for the command, or the word by which its output is to end. Who asked goes
+  // away when all output has come, or leaves the command behind as a closed terminal does.
   const gone = readLines(socket, (line) => {
+    const word = /^end ([0-9a-f]{32})$/.exec(line)?.[1];
+    if (word !== undefined && hasEnded) command.endOutput(word);
     if (/^[A-Z]+$/.test(line)) command.signal(line);
   }).then(() => {
     if (!hasEnded) command.signal('HUP');

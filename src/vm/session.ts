@@ -46,6 +46,7 @@ export async function runSession(plan: VmPlan, watch: SessionWatch): Promise<Ses
   try {
     if (qemu.pid !== undefined) watch.onStart(qemu.pid);
     const events: GuestEvent[] = [];
+    let outputEnd: Buffer | undefined;
     const log = createLog((chunk) => timeline.during(watch.onConsole(chunk)));
     const onEvent = (event: GuestEvent): void => {
       events.push(event);
@@ -54,11 +55,13 @@ export async function runSession(plan: VmPlan, watch: SessionWatch): Promise<Ses
         limits.booted();
         ender.booted();
       }
+      if (event.event === 'command-end') outputEnd ??= control.endOutput();
       watch.onEvent(event);
     };
     const control = openControlChannel(qemu.channel('control'), onEvent, log.push);
     feedInput(qemu.channel('stdin'), watch.stdin);
-    const heard = hear({ qemu, watch, control, log, timeline, onCrash: ender.crashed });
+    const markNow = (): Buffer | undefined => outputEnd;
+    const heard = hear({ qemu, watch, control, log, markNow, timeline, onCrash: ender.crashed });
     // Where hearing fails, the VM is of no use any more.
     const exit = await Promise.race([qemu.exited, heard.then(() => qemu.exited)]);
     timeline.end();
@@ -177,12 +180,14 @@ interface Hearing {
   watch: SessionWatch;
   control: ControlChannel;
   log: GuestLog;
+  /** What the output ends with; undefined: the command still runs. */
+  markNow: () => Buffer | undefined;
   timeline: Timeline;
   onCrash: () => void;
 }
 
 /** Hears the console and the command's output to their ends. */
-async function hear({ qemu, watch, control, log, timeline, onCrash }: Hearing): Promise<{
+async function hear({ qemu, watch, control, log, markNow, timeline, onCrash }: Hearing): Promise<{
   isOutputWhole: boolean;
   consoleTail: string;
 }> {
@@ -201,7 +206,7 @@ async function hear({ qemu, watch, control, log, timeline, onCrash }: Hearing): 
   const hearOutput = (name: 'stdout' | 'stderr'): Promise<boolean> => {
     const deliver = (chunk: Buffer): Promise<void> => timeline.during(watch.onOutput(name, chunk));
     const source = chunksOf(qemu.channel(name));
-    return untilEndMark(source, control.outputEnd, deliver, confirmWhenWhole);
+    return untilEndMark(source, markNow, deliver, confirmWhenWhole);
   };
   const [stdout, stderr] = await Promise.all([
     hearOutput('stdout'),

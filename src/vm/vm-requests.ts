@@ -10,7 +10,10 @@ import type { StopOutcome } from './live-vm.ts';
  * is bytes both ways once it has been granted.
  */
 export type VmRequest =
-  /** `words` in base64: they may be any bytes. Lines that follow are names of signals for it. */
+  /**
+   * `words` in base64: they may be any bytes. Lines that follow are names of signals for it, and once it
+   * has ended, `end WORD`: its output is to end with the mark that is made of that word.
+   */
   | { request: 'exec'; words: string[]; sockets: CommandSockets }
   | { request: 'console' }
   /** Of the terminal that shows the console. */
@@ -18,8 +21,7 @@ export type VmRequest =
   | { request: 'stop' };
 
 export type VmAnswer =
-  /** `outputEnd` in base64: what each of the command's two outputs ends with. */
-  | { answer: 'started'; outputEnd: string }
+  | { answer: 'started' }
   /** undefined: the VM ended before the command did. */
   | { answer: 'ended'; status: number | undefined }
   /** The bytes of the console follow. */

@@ -2,7 +2,7 @@ import fc from 'fast-check';
 import { describe, expect, test } from 'vitest';
 import type { RunSplat, TestResult } from '../../src/results/run-result.ts';
 import { judgeRun, nameOfScript, RUN_EXIT, type RunFacts } from '../../src/results/verdict.ts';
-import type { GuestEvent } from '../../src/vm/guest-events.ts';
+import { findContradiction, type GuestEvent } from '../../src/vm/guest-events.ts';
 import type { SessionRecord } from '../../src/vm/session.ts';
 import { aSplat, tests } from './a-result.ts';
 
@@ -422,7 +422,7 @@ test('the command, in a VM that powers off in order', () => {
     it powers the VM off
       crash 120: the VM powered off before the command was heard to end
     it powers the VM off in order, and never ends
-      crash 120: the VM powered off before the command was heard to end
+      error 125: the session contradicts itself, as if somebody forged its words: power-off after command-start
     it leaves a process behind that powers the VM off
       crash 120: the VM powered off by itself after the end of the command
     its output is not whole
@@ -564,7 +564,7 @@ test('scripts are called by their names, without the number that keeps their ord
   ]);
 });
 
-test('what is not known of the kernel', () => {
+test('what is not known of the kernel, and words that contradict each other', () => {
   const ended = (...last: GuestEvent[]): RunFacts =>
     makeFacts({ events: [INIT, START, END, COMMAND, ...last] });
   expect(
@@ -576,6 +576,10 @@ test('what is not known of the kernel', () => {
         { events: [INIT, START, END, COMMAND, DONE, NO_LOG, TAINT_UNKNOWN] },
         { splats: [WARNING] },
       ),
+      'two ends of the command': ended(DONE, doneWith(3), POWER_OFF),
+      'two ends of the session': ended(DONE, POWER_OFF, POWER_OFF),
+      'a command that begins twice': ended(COMMAND, DONE, POWER_OFF),
+      'an end without a beginning': makeFacts({ events: [INIT, START, END, DONE, POWER_OFF] }),
     }),
   ).toMatchInlineSnapshot(`
     "the taint cannot be read
@@ -585,7 +589,15 @@ test('what is not known of the kernel', () => {
     the log cannot be read
       error 125: whether the kernel complained is not known: the console did not show all of its log, and the guest could not give the rest
     neither can, and the console has shown a warning
-      splat 121: the kernel complained: WARNING in foo"
+      splat 121: the kernel complained: WARNING in foo
+    two ends of the command
+      error 125: the session contradicts itself, as if somebody forged its words: command-end after command-end
+    two ends of the session
+      error 125: the session contradicts itself, as if somebody forged its words: power-off after power-off
+    a command that begins twice
+      error 125: the session contradicts itself, as if somebody forged its words: command-start after command-start
+    an end without a beginning
+      error 125: the session contradicts itself, as if somebody forged its words: command-end after autorun-end"
   `);
 });
 
@@ -617,6 +629,7 @@ describe('over any run', () => {
     fc.constantFrom<GuestEvent[]>(
       [INIT, START, END, COMMAND, DONE, NO_LOG, POWER_OFF],
       [INIT, START, END, COMMAND, DONE, TAINT_UNKNOWN],
+      [INIT, START, END, COMMAND, DONE, DONE, POWER_OFF],
     ),
   );
   const mostly = <T>(usual: T, ...others: T[]): fc.Arbitrary<T> =>
@@ -671,6 +684,7 @@ describe('over any run', () => {
       /^guest-(reset|panic)$/.test(seen.shutdown ?? '') && seen.consoleTail === KILLED_INIT;
     const conditions: Record<string, boolean> = {
       'QEMU ends by itself, and well': 'status' in seen.exit && seen.exit.status === 0,
+      'the words of the session are in order': findContradiction(seen.events) === undefined,
       'the taint of the kernel is known': heard('power-off').every(({ taint }) => taint === 0),
       'the log of the kernel is known': heard('no-log').length === 0,
       'it powers off in order': seen.shutdown === 'guest-shutdown' || poweredOffByPanic,

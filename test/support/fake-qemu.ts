@@ -18,7 +18,7 @@ export interface FakeMachine {
   /** A later word, with the key. */
   tell: (event: string, fields?: Record<string, string>) => Promise<void>;
   write: (channel: 'control' | 'console' | 'stdout' | 'stderr', text: string) => Promise<void>;
-  /** The mark at the end of one stream of output. */
+  /** The mark at the end of one stream of output; waits for its word, which comes after command-end. */
   endOutput: (name: 'stdout' | 'stderr') => Promise<void>;
   /** Waits for the word that all output has arrived. */
   received: () => Promise<void>;
@@ -94,6 +94,7 @@ function run(notes, guest) {
   });
 
   let key = '';
+  let word;
   const heard = [];
   const waiting = [];
   onLine('control', (line) => {
@@ -115,7 +116,10 @@ function run(notes, guest) {
     key: () => key,
     tell,
     write,
-    endOutput: (name) => write(name, '\0rapido-end:' + key + '\0'),
+    endOutput: async (name) => {
+      word ??= hear();
+      await write(name, '\0rapido-end:' + (await word) + '\0');
+    },
     received: async () => {
       const line = await hear();
       note('control ' + line);

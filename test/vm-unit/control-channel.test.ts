@@ -167,9 +167,15 @@ test('half a line at the end of the VM is no message', async () => {
   expect(control.strangeLines()).toBe(1);
 });
 
-test('the mark at the end of the output holds the key, between two zero bytes', async () => {
-  const { key, control } = await openSession();
-  expect(control.outputEnd.toString('latin1')).toBe(`\0rapido-end:${key}\0`);
+test('the mark at the end of the output is of a word of its own, between two zero bytes', async () => {
+  const { key, control, hear } = await openSession();
+  const answer = hear();
+  const mark = control.endOutput().toString('latin1');
+  const word = (await answer).trim();
+  expect(word).toMatch(/^[0-9a-f]{32}$/);
+  expect(word).not.toBe(key);
+  expect(mark).toBe(`\0rapido-end:${word}\0`);
+  expect(control.endOutput().toString('latin1')).not.toBe(mark);
 });
 
 test('lines of the log with the key are handed over as they are, and are no messages', async () => {

@@ -2,7 +2,7 @@ import { Readable } from 'node:stream';
 import { afterEach, describe, expect, test, vi } from 'vitest';
 import { identifyProcess } from '../../src/sys/process-identity.ts';
 import type { EndingSignal } from '../../src/sys/signals.ts';
-import type { GuestEvent } from '../../src/vm/guest-events.ts';
+import { findContradiction, type GuestEvent } from '../../src/vm/guest-events.ts';
 import { planVm } from '../../src/vm/plan.ts';
 import { runSession, type SessionRecord } from '../../src/vm/session.ts';
 import type { SessionWatch } from '../../src/vm/session-watch.ts';
@@ -83,9 +83,9 @@ describe('a session that goes well', () => {
       await vm.tell('command-start');
       await vm.write('stdout', 'to stdout\n\0binary');
       await vm.write('stderr', 'to stderr');
+      await vm.tell('command-end', { status: '0' });
       await vm.endOutput('stdout');
       await vm.endOutput('stderr');
-      await vm.tell('command-end', { status: '0' });
       await vm.received();
       await vm.tell('power-off', { taint: '0', left: '0' });
       await vm.shutDown('guest-shutdown');
@@ -181,6 +181,7 @@ describe('output that is not whole', () => {
     const qemu = installFakeQemu(async (vm) => {
       await vm.init();
       await vm.write('stdout', 'all of it');
+      await vm.tell('command-end', { status: '0' });
       await vm.endOutput('stdout');
       await vm.write('stderr', 'a part');
       vm.received();
@@ -196,13 +197,51 @@ describe('output that is not whole', () => {
   test('a mark with another key is output like any other', async () => {
     installFakeQemu(async (vm) => {
       await vm.init();
-      await vm.write('stdout', `\0rapido-end:${'0'.repeat(32)}\0`);
+      await vm.tell('command-end', { status: '0' });
       await vm.endOutput('stderr');
+      await vm.write('stdout', `\0rapido-end:${'0'.repeat(32)}\0`);
       await vm.shutDown('guest-shutdown');
     });
     const { record, stdout } = await watch();
     expect(record.isOutputWhole).toBe(false);
     expect(stdout).toBe(`\0rapido-end:${'0'.repeat(32)}\0`);
+  });
+
+  test('a mark that is written before the command has ended is output, whatever its writer knows', async () => {
+    installFakeQemu(async (vm) => {
+      await vm.init();
+      await vm.tell('command-start');
+      for (const name of ['stdout', 'stderr'] as const) {
+        await vm.write(name, `\0rapido-end:${vm.key()}\0and more`);
+      }
+      await vm.tell('command-end', { status: '0' });
+      await vm.endOutput('stdout');
+      await vm.endOutput('stderr');
+      await vm.received();
+      await vm.shutDown('guest-shutdown');
+    });
+    const { record, stdout, stderr } = await watch();
+    for (const text of [stdout, stderr]) {
+      expect(text).toMatch(/^\0rapido-end:[0-9a-f]{32}\0and more$/);
+    }
+    expect(record.isOutputWhole).toBe(true);
+  });
+
+  test('a forged end of the command gets a mark, and no second one', async () => {
+    installFakeQemu(async (vm) => {
+      await vm.init();
+      await vm.tell('command-start');
+      await vm.tell('command-end', { status: '0' });
+      await vm.endOutput('stdout');
+      await vm.write('stdout', 'dropped');
+      await vm.tell('command-end', { status: '1' });
+      await vm.endOutput('stderr');
+      await vm.received();
+      await vm.shutDown('guest-shutdown');
+    });
+    const { record, stdout } = await watch();
+    expect(stdout).toBe('');
+    expect(findContradiction(record.events)).toEqual(['command-end', 'command-end']);
   });
 
   test('a beginning of the mark at the very end is delivered', async () => {
