@@ -12,6 +12,7 @@ import { findChangedFile, knownSignatures } from '../sys/file-signature.ts';
 import type { Ui } from '../ui/terminal.ts';
 import { describeNoConsole, judgeBoot } from '../vm/boot-outcome.ts';
 import { describeDisk } from '../vm/disks.ts';
+import { findOops } from '../vm/find-oops.ts';
 import type { Terminal, VmPlan } from '../vm/plan.ts';
 import { qemuCommandLine } from '../vm/qemu-arguments.ts';
 import { runVm } from '../vm/run.ts';
@@ -172,7 +173,10 @@ async function watchVm({ plan, image, registration, context }: BootJob): Promise
     onWords: ui.passOn,
   });
   await (await requests)?.close();
-  const outcome = judgeBoot(record, { interactive: plan.interactive, autorun: image.autorun });
+  const outcome = judgeBoot(record, {
+    ...{ interactive: plan.interactive, autorun: image.autorun },
+    oops: await findOops(record, plan.consoleLog),
+  });
   for (const line of outcome.lines) ui.note(`rapido: ${line}`);
   if (outcome.consoleTells) ui.note(`rapido: the console is in ${plan.consoleLog}`);
   return outcome.status;

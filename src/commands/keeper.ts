@@ -10,6 +10,7 @@ import type { Ui } from '../ui/terminal.ts';
 import { type BootOutcome, describeNoConsole, judgeBoot } from '../vm/boot-outcome.ts';
 import { createConsoleHub } from '../vm/console-hub.ts';
 import { failedAutoruns } from '../vm/ending.ts';
+import { findOops } from '../vm/find-oops.ts';
 import type { GuestEvent } from '../vm/guest-events.ts';
 import { forgetEnding, noteEnding } from '../vm/last-endings.ts';
 import type { LiveVm } from '../vm/live-vm.ts';
@@ -100,7 +101,10 @@ export async function keepVm({ plan, image, registration, context }: BootJob): P
     onConsole: hub.show,
   });
   await (await requests)?.close();
-  const outcome = judgeBoot(record, { interactive: true, autorun: image.autorun });
+  const outcome = judgeBoot(record, {
+    ...{ interactive: true, autorun: image.autorun },
+    oops: await findOops(record, plan.consoleLog),
+  });
   if (boot.state === 'ready') noteEnding(plan.consoleLog, { cut: image.cut, ...outcome });
   else reportFailure(outcome, plan.consoleLog, ui);
   report.destroy();

@@ -27,6 +27,8 @@ export interface BootExpectation {
   interactive: boolean;
   /** How many autorun scripts the image has. */
   autorun: number;
+  /** How its kernel crashed, where that did not end the VM; undefined: it did not. */
+  oops: string | undefined;
 }
 
 /**
@@ -35,7 +37,7 @@ export interface BootExpectation {
  */
 export function judgeBoot(
   record: VmRecord,
-  { interactive, autorun }: BootExpectation,
+  { interactive, autorun, oops }: BootExpectation,
 ): BootOutcome {
   const ending = judgeEnding(record);
   const failed = failedAutoruns(record.events).map(
@@ -47,7 +49,11 @@ export function judgeBoot(
   const doubts = interactive
     ? doubtsOfQuit(ending, record.events)
     : doubtsOf(ending, record.events, autorun);
-  const problems = [...describeEnding(ending, record), ...adrift, ...failed, ...doubts];
+  const crashed =
+    oops === undefined || ending.kind === 'panicked'
+      ? []
+      : [`the kernel crashed: ${oops}; what came after that cannot be trusted`];
+  const problems = [...describeEnding(ending, record), ...crashed, ...adrift, ...failed, ...doubts];
   if (ending.kind === 'interrupted') {
     return { status: signalStatus(ending.signal), lines: problems, consoleTells: true };
   }

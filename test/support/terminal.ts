@@ -30,12 +30,14 @@ const LONGEST_MATCH = 8192;
  * Starts rapido on a terminal, between two looks at the terminal's mode.
  * The line `mode before: …` and the line `mode after: …` must end up the same.
  * @param prefix goes before the command: `ip netns exec …`
+ * @param next what the terminal's user runs after it, for bash
  */
 export function openTerminal(
   home: Workspace,
   args: readonly string[],
   env: Readonly<Record<string, string>> = {},
   prefix: readonly string[] = [],
+  next = '',
 ): Terminal {
   const command = [...prefix, process.execPath, RAPIDO, ...args].map(quoteForShell).join(' ');
   const script = [
@@ -44,6 +46,7 @@ export function openTerminal(
     command,
     'status=$?',
     'echo "mode after: $(stty -g)"',
+    ...(next === '' ? [] : [`bash -c ${quoteForShell(next)}`]),
     'exit $status',
   ].join('; ');
   const child = spawn(
@@ -73,7 +76,7 @@ export function openTerminal(
   return {
     shown: () => all,
     type: (text) => child.stdin.write(text),
-    waitFor: (pattern, timeoutMs = 60_000) =>
+    waitFor: (pattern, timeoutMs = 170_000) =>
       new Promise((resolve, reject) => {
         let from = seen;
         const stop = (): void => {
