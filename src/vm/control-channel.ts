@@ -25,7 +25,7 @@ export interface ControlChannel {
 export function openControlChannel(
   channel: Duplex,
   onEvent: (event: GuestEvent) => void,
-  onLog: (line: string) => void = () => {},
+  onLog: (line: string) => void,
 ): ControlChannel {
   const key = makeWord();
   const logPrefix = `${key}>`;

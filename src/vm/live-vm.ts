@@ -24,18 +24,23 @@ export type StopOutcome = 'powered-off' | 'forced';
 /** How long a guest may take to power off, in milliseconds. */
 const POWER_OFF_GRACE = { kvm: 10_000, tcg: 30_000 } as const;
 
-/** Connects with the session of a QEMU that was just started. */
+/**
+ * Connects with the session of a QEMU that was just started.
+ * @param onLog gets lines of the kernel's log that its console may not have shown
+ */
 export function openLiveVm(
   qemu: QemuProcess,
   plan: VmPlan,
   onEvent: (event: GuestEvent) => void,
+  onLog: (line: string) => void,
 ): LiveVm {
   const events: GuestEvent[] = [];
-  const control = openControlChannel(qemu.channel('control'), (event) => {
+  const hear = (event: GuestEvent): void => {
     events.push(event);
     commands.onEvent(event);
     onEvent(event);
-  });
+  };
+  const control = openControlChannel(qemu.channel('control'), hear, onLog);
   const commands = createGuestCommands(qemu, control, plan.channel);
   control.closed.then(commands.end, commands.end);
   let stopping: Promise<StopOutcome> | undefined;

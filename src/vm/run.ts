@@ -39,7 +39,8 @@ export async function runVm(plan: VmPlan, watch: VmWatch): Promise<VmRecord> {
   });
   let isOrderly = false;
   try {
-    const vm = openLiveVm(qemu, plan, watch.onEvent);
+    const onLog = (line: string): void => watch.onConsole?.(Buffer.from(`\r\n${line}\r\n`));
+    const vm = openLiveVm(qemu, plan, watch.onEvent, onLog);
     const console = hasTerminal ? undefined : hearConsole(qemu.channel('console'), watch);
     watch.onStart(vm);
     const exit = await qemu.exited;
