@@ -12,8 +12,9 @@ import { formatCommandLine } from '../sys/command-line.ts';
 import { findChangedFile, knownSignatures } from '../sys/file-signature.ts';
 import { findStranger, trustOf } from '../sys/trust.ts';
 import type { Ui } from '../ui/terminal.ts';
-import { judgeBoot } from '../vm/boot-outcome.ts';
+import { describeNoConsole, judgeBoot } from '../vm/boot-outcome.ts';
 import { describeDisk } from '../vm/disks.ts';
+import { findOops } from '../vm/find-oops.ts';
 import type { Terminal, VmPlan } from '../vm/plan.ts';
 import { qemuCommandLine } from '../vm/qemu-arguments.ts';
 import { runVm } from '../vm/run.ts';
@@ -188,11 +189,16 @@ async function watchVm({ plan, image, registration, context }: BootJob): Promise
     },
     onEvent: ({ event }) => {
       if (event === 'prompt') registration.onState('ready');
+      if (event === 'no-console')
+        ui.note(`rapido: ${describeNoConsole(plan.number)}; Ctrl-a x kills it`);
     },
     onWords: ui.passOn,
   });
   await (await requests)?.close();
-  const outcome = judgeBoot(record, { interactive: plan.interactive, autorun: image.autorun });
+  const outcome = judgeBoot(record, {
+    ...{ interactive: plan.interactive, autorun: image.autorun },
+    oops: await findOops(record, plan.consoleLog),
+  });
   for (const line of outcome.lines) ui.note(`rapido: ${line}`);
   if (outcome.consoleTells) ui.note(`rapido: the console is in ${plan.consoleLog}`);
   return outcome.status;

@@ -1,5 +1,6 @@
 import { EXIT } from '../errors.ts';
 import { readTail } from '../sys/read-tail.ts';
+import { discardInput } from '../sys/terminal-mode.ts';
 import { openRawTerminal, type TerminalSize, terminalSize } from '../ui/raw-terminal.ts';
 import type { Ui } from '../ui/terminal.ts';
 import { askVm } from '../vm/ask-vm.ts';
@@ -43,6 +44,8 @@ export async function runConsole(name: string, options: GlobalOptions, ui: Ui): 
       asked.socket.resume();
     });
   } finally {
+    // Who types for a VM that is gone must not type for the shell.
+    if (!hasLeft) await discardInput(true);
     terminal.close();
     asked.socket.destroy();
   }

@@ -12,6 +12,7 @@ import {
 import { openRawTerminal, type TerminalSize, terminalSize } from '../ui/raw-terminal.ts';
 import type { Ui } from '../ui/terminal.ts';
 import { type Asked, askVm } from '../vm/ask-vm.ts';
+import { endMarkOf, makeWord } from '../vm/control-channel.ts';
 import type { Terminal } from '../vm/plan.ts';
 import { listenToSignals } from '../vm/qemu-process.ts';
 import { untilEndMark } from '../vm/until-end-mark.ts';
@@ -62,8 +63,7 @@ export async function runExec(
     if (words === undefined) {
       ui.note(`shell in VM ${describeVm(vm)}; if it hangs, leave it with Enter ~ .`);
     }
-    const outputEnd = Buffer.from(started.outputEnd, 'base64');
-    const end = await carryStreams(asked, { streams, outputEnd, input, terminal, ui });
+    const end = await carryStreams(asked, { streams, input, terminal, ui });
     if (end === 'lost') ui.note(`rapido: VM ${vm.number} ended before the command did`);
     if (end === 'left') ui.note(`rapido: left the command in VM ${vm.number}, which gets SIGHUP`);
     return typeof end === 'number' ? end : STATUS[end];
@@ -103,7 +103,6 @@ const STATUS = {
 
 interface Carried {
   streams: ExecStreams;
-  outputEnd: Buffer;
   /** rapido's own; undefined: there is none. */
   input: GuestInput | undefined;
   /** What was asked for. */
@@ -122,6 +121,8 @@ async function carryStreams(asked: Asked, carried: Carried): Promise<End> {
     asked.socket.destroy();
   };
   let hasTerminal = false;
+  let outputEnd: Buffer | undefined;
+  const markNow = (): Buffer | undefined => outputEnd;
   let signalled = 0;
   const signals = listenToSignals((signal) => {
     signalled++;
@@ -132,9 +133,9 @@ async function carryStreams(asked: Asked, carried: Carried): Promise<End> {
   });
   try {
     hasTerminal = terminal !== undefined && (await hearOfTerminal(asked, carried.ui));
-    const wholes = [carryOutput(streams.stdout, outputs.stdout, carried.outputEnd)];
+    const wholes = [carryOutput(streams.stdout, outputs.stdout, markNow)];
     if (!hasTerminal) {
-      wholes.push(carryOutput(streams.stderr, outputs.stderr, carried.outputEnd));
+      wholes.push(carryOutput(streams.stderr, outputs.stderr, markNow));
     }
     // Who leaves does not wait for them.
     for (const whole of wholes) whole.catch(() => {});
@@ -146,6 +147,9 @@ async function carryStreams(asked: Asked, carried: Carried): Promise<End> {
     if (left !== undefined) return left;
     const status = ended?.answer === 'ended' ? ended.status : undefined;
     if (status === undefined) return 'lost';
+    const word = makeWord();
+    outputEnd = endMarkOf(word);
+    asked.socket.write(`end ${word}\n`);
     const isWhole = await Promise.all(wholes);
     if (!isWhole.every(Boolean)) throw new UserError("some of the command's output was lost");
     return status;
@@ -162,16 +166,17 @@ async function carryStreams(asked: Asked, carried: Carried): Promise<End> {
 
 /**
  * Passes on an output of the command.
+ * @param markNow what it ends with; undefined: the command still runs
  * @returns whether it came to its end mark: the stream itself goes on as long as the port is there
  */
 async function carryOutput(
   stream: Promise<Socket>,
   output: GuestOutput,
-  outputEnd: Buffer,
+  markNow: () => Buffer | undefined,
 ): Promise<boolean> {
   const socket = await stream;
   return new Promise((resolve, reject) => {
-    untilEndMark(socket, outputEnd, output.write, () => resolve(true)).then(resolve, reject);
+    untilEndMark(socket, markNow, output.write, () => resolve(true)).then(resolve, reject);
   });
 }
 

@@ -8,9 +8,10 @@ import { readLines } from '../sys/lines.ts';
 import { readTail } from '../sys/read-tail.ts';
 import { toPlainText } from '../ui/plain-text.ts';
 import type { Ui } from '../ui/terminal.ts';
-import { type BootOutcome, judgeBoot } from '../vm/boot-outcome.ts';
+import { type BootOutcome, describeNoConsole, judgeBoot } from '../vm/boot-outcome.ts';
 import { createConsoleHub } from '../vm/console-hub.ts';
 import { failedAutoruns } from '../vm/ending.ts';
+import { findOops } from '../vm/find-oops.ts';
 import type { GuestEvent } from '../vm/guest-events.ts';
 import { forgetEnding, noteEnding } from '../vm/last-endings.ts';
 import type { LiveVm } from '../vm/live-vm.ts';
@@ -109,13 +110,17 @@ export async function keepVm({ plan, image, registration, context }: BootJob): P
     },
     onEvent: ({ event }) => {
       if (event === 'prompt') onPrompt();
+      if (event === 'no-console') ui.note(`rapido: ${describeNoConsole(plan.number)}`);
     },
     onWords: ui.passOn,
     onConsole: hub.show,
   };
   const record = await withLastAct(noteFailure, () => runVm(plan, watch));
   await (await requests)?.close();
-  const outcome = judgeBoot(record, { interactive: true, autorun: image.autorun });
+  const outcome = judgeBoot(record, {
+    ...{ interactive: true, autorun: image.autorun },
+    oops: await findOops(record, plan.consoleLog),
+  });
   if (boot.state === 'ready') noteEnding(plan.consoleLog, { cut: image.cut, ...outcome });
   else reportFailure(outcome, plan.consoleLog, ui);
   report.destroy();

@@ -135,7 +135,7 @@ function rememberSources({ kernel, path: image }: BootParts): (image: string) =>
 function timeLeft({ settings }: StartedJob, boots: readonly EndedBoot[]): number | undefined {
   const { total } = settings.limits;
   if (total === undefined) return undefined;
-  return boots.reduce((left, { record }) => left - record.times.end, total);
+  return boots.reduce((left, { record }) => left - record.spent, total);
 }
 
 /** Tells the boots apart in the files that all of them go to. */

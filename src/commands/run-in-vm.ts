@@ -1,6 +1,5 @@
 import { existsSync, mkdirSync } from 'node:fs';
 import type { Readable } from 'node:stream';
-import { setTimeout as sleep } from 'node:timers/promises';
 import type { Kernel } from '../host/kernel.ts';
 import { type ImageHeader, moduleNames, readImageHeader } from '../image/image-header.ts';
 import { isOwnTest } from '../image/resolve-command.ts';
@@ -9,6 +8,7 @@ import { carryFile, LARGEST_CARRIED } from '../results/guest-files.ts';
 import type { RunLogs } from '../results/log-file.ts';
 import { createRecorder } from '../results/recorder.ts';
 import type { RunResult } from '../results/run-result.ts';
+import { within } from '../sys/awake-clock.ts';
 import { formatCommandLine } from '../sys/command-line.ts';
 import { formatBytes } from '../ui/format.ts';
 import { createGuestOutput, openGuestInput } from '../ui/guest-streams.ts';
@@ -162,7 +162,7 @@ async function watchSession(
     });
     // What a display has held back; nobody waits long for a terminal that has been stopped.
     const rest = STREAMS.map((name) => display.write(name, undefined, echo[name]));
-    await Promise.race([Promise.all(rest), sleep(LAST_WORDS, undefined, { ref: false })]);
+    await within(LAST_WORDS, Promise.all(rest), undefined, { ref: false });
     const unwritten = lost?.isLost() === true ? [LOST_INPUT] : [];
     return { record, limits, ...recorder.finish(nameLoss(record)), unwritten };
   } finally {

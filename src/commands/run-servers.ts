@@ -7,6 +7,7 @@ import type { EndedServer } from '../results/servers.ts';
 import { collectSplats } from '../results/splat-collection.ts';
 import { splitLines } from '../results/split-lines.ts';
 import type { ServerConsole } from '../results/store.ts';
+import { startTimer } from '../sys/awake-clock.ts';
 import { createDeferred } from '../sys/deferred.ts';
 import { failedAutoruns } from '../vm/ending.ts';
 import type { LiveVm } from '../vm/live-vm.ts';
@@ -133,15 +134,12 @@ async function areReady(
   running: readonly RunningServer[],
   limit: number | undefined,
 ): Promise<boolean> {
-  const why = `it was not ready after ${(limit ?? 0) / 1000} s`;
-  const timer = setTimeout(
-    () => {
-      for (const server of running) server.giveUp(why);
-    },
-    limit ?? 2 ** 31 - 1,
-  );
+  const giveUp = (): void => {
+    for (const server of running) server.giveUp(`it was not ready after ${(limit ?? 0) / 1000} s`);
+  };
+  const timer = limit === undefined ? undefined : startTimer(limit, giveUp);
   const ready = await Promise.all(running.map((server) => server.ready));
-  clearTimeout(timer);
+  timer?.stop();
   return ready.every(Boolean);
 }
 
@@ -211,10 +209,8 @@ function watchServer(
     vm?.stop();
   };
   const patience = bootLimit(settings.limits.boot, plan.accelerator);
-  const limit = setTimeout(
-    giveUp,
-    patience,
-    `nothing was heard of its init for ${patience / 1000} s`,
+  const limit = startTimer(patience, () =>
+    giveUp(`nothing was heard of its init for ${patience / 1000} s`),
   );
   const onPrompt = (): void => {
     state.isReady = vm !== undefined && failedAutoruns(vm.events).length === 0;
@@ -230,7 +226,7 @@ function watchServer(
       },
       onEvent: (event) => {
         splats.enter(event);
-        if (event.event === 'init') clearTimeout(limit);
+        if (event.event === 'init') limit.stop();
         if (event.event === 'prompt') onPrompt();
       },
       onWords: () => {},
@@ -250,7 +246,7 @@ function watchServer(
     },
     end: () => {
       state.isOver = true;
-      clearTimeout(limit);
+      limit.stop();
       lines.end();
       ready.resolve(false);
       if (!state.wasStopped) failed.resolve('has ended');

@@ -7,6 +7,7 @@ import {
   splatsOf,
 } from '../results/servers.ts';
 import { type Blame, RUN_EXIT } from '../results/verdict.ts';
+import { startAwakeClock } from '../sys/awake-clock.ts';
 import { runBoots } from './run-boots.ts';
 import type { BootParts } from './run-in-vm.ts';
 import type { StartedJob } from './run-job.ts';
@@ -24,13 +25,16 @@ export async function runWithServers(
 ): Promise<Blame> {
   if (prepared.length === 0) return runBoots(job, { ...parts, servers: undefined }, result);
   const started = performance.now();
+  const clock = startAwakeClock();
   const servers = await startServers(job, prepared, parts.kernelImage);
   result.times.servers = performance.now() - started;
+  const spent = clock.now();
+  clock.stop();
   if ('ended' in servers) return fillIn(result, NOT_RUN, servers.ended);
   let ended: EndedServer[] = [];
   let blames: Blame = 'host';
   try {
-    blames = await runBoots(withTimeLeft(job, result.times.servers), { ...parts, servers }, result);
+    blames = await runBoots(withTimeLeft(job, spent), { ...parts, servers }, result);
   } finally {
     ended = await servers.stop();
   }
@@ -46,10 +50,10 @@ const NOT_RUN = {
 } as const;
 
 /** --timeout is for the whole run: what the servers took of it is gone. */
-function withTimeLeft(job: StartedJob, elapsed: number): StartedJob {
+function withTimeLeft(job: StartedJob, spent: number): StartedJob {
   const { limits } = job.settings;
   if (limits.total === undefined) return job;
-  const total = Math.max(limits.total - elapsed, 1);
+  const total = Math.max(limits.total - spent, 1);
   return { ...job, settings: { ...job.settings, limits: { ...limits, total } } };
 }
 

@@ -1,5 +1,6 @@
 import { setTimeout as sleep } from 'node:timers/promises';
 import { EXIT, errorCode, UsageError, UserError } from '../errors.ts';
+import { startAwakeClock, within } from '../sys/awake-clock.ts';
 import { isAlive, isAliveFor, type ProcessIdentity } from '../sys/process-identity.ts';
 import type { Ui } from '../ui/terminal.ts';
 import { askVm } from '../vm/ask-vm.ts';
@@ -46,10 +47,7 @@ export async function runStop(
 /** @returns how it ended */
 async function stopVm(vm: VmEntry): Promise<string> {
   if (vm.state === 'testing') return interruptTest(vm);
-  const patience = new AbortController();
-  const late = sleep(PATIENCE, undefined, { signal: patience.signal }).catch(() => undefined);
-  const how = await Promise.race([askToStop(vm), late]);
-  patience.abort();
+  const how = await within(PATIENCE, askToStop(vm), undefined);
   if (how === undefined || !(await hasEnded(vm, SIGNAL_GRACE))) return endByForce(vm);
   return how === 'powered-off' ? 'has powered off' : FORCED;
 }
@@ -102,8 +100,9 @@ function sendSignal(identity: ProcessIdentity, signal: NodeJS.Signals): void {
 
 /** @returns whether both its processes are gone within that many milliseconds */
 async function hasEnded({ owner, qemu }: VmEntry, patience: number): Promise<boolean> {
-  const deadline = performance.now() + patience;
+  const clock = startAwakeClock();
   const runs = (): boolean => isAlive(owner) || (qemu !== undefined && isAlive(qemu));
-  while (runs() && performance.now() < deadline) await sleep(20);
+  while (runs() && clock.now() < patience) await sleep(20);
+  clock.stop();
   return !runs();
 }

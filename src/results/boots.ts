@@ -137,8 +137,11 @@ function wordsOf(qemuSaid: string): string[] {
 
 /** What the guest left where the host cannot get it. */
 function describeLosses(events: readonly GuestEvent[]): string[] {
-  const left = events.find((event) => event.event === 'power-off')?.left ?? 0;
-  if (left === 0) return [];
+  const end = events.find((event) => event.event === 'power-off');
+  if (end === undefined || end.left === 0) return [];
+  if (end.left === undefined) {
+    return ['whether all that was left in /rapido/results has reached the host is not known'];
+  }
   return [
     `what was left in /rapido/results is lost: the kernel could not mount the host's directory (CONFIG_9P_FS, CONFIG_NET_9P_VIRTIO)`,
   ];

@@ -1,8 +1,11 @@
 import {
+  describeFailure,
   failedAutoruns,
   hintFor,
   judgeEnding,
+  lastWordsOf,
   refusesKernel,
+  unknownComplaints,
   type VmRecord,
 } from '../vm/ending.ts';
 import type { RunServer, RunSplat, Verdict } from './run-result.ts';
@@ -59,20 +62,27 @@ export function judgeServer(server: EndedServer): Failure | undefined {
     return fail('error', 'the directory that the cut names is not in the image', 'setup');
   }
   if (ending.kind === 'not-started') {
-    const words = record.qemuSaid.trim().split('\n').at(-1) || 'it did not say why';
+    const words = lastWordsOf(record);
     const hint = hintFor(record.qemuSaid);
     const why = hint === undefined ? words : `${words} (${hint})`;
     const blames = refusesKernel(record.qemuSaid) ? 'guest' : 'setup';
     return fail('error', `QEMU did not start the VM: ${why}`, blames);
   }
-  if (wasStopped) return undefined;
   switch (ending.kind) {
-    case 'powered-off':
-      return fail('crash', 'it powered off before the test had ended');
+    case 'failed':
+      return fail('error', describeFailure(ending, record), 'host');
+    case 'powered-off': {
+      if (!wasStopped) return fail('crash', 'it powered off before the test had ended');
+      const unknown = unknownComplaints(record.events);
+      if (unknown === undefined) return undefined;
+      return fail('error', `whether its kernel complained is not known: ${unknown}`);
+    }
     case 'reset':
       return fail('crash', 'it reset: a triple fault, or a reboot around rapido');
     case 'quit':
-      return fail('crash', 'QEMU was told to quit', 'host');
+      return wasStopped
+        ? fail('timeout', 'it did not power off in time when the test had ended')
+        : fail('crash', 'QEMU was told to quit', 'host');
     case 'lost':
       return fail('crash', `it was lost: ${ending.reason}`, 'host');
   }

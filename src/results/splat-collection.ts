@@ -81,7 +81,7 @@ export function collectSplats({ expected, survivesOops }: SplatOptions): SplatCo
       if (event.event === 'command-start') testMoment = moment;
       if (event.event !== 'power-off') return;
       isOver = true;
-      taint = event.taint;
+      taint = event.taint ?? 0; // One that is not known is for the verdict.
     },
     testEnded: (name) => {
       testMoment.name = name;

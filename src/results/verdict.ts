@@ -1,7 +1,15 @@
 import { constants } from 'node:os';
 import { refusedModule } from '../klog/rules/modules.ts';
-import { failedAutoruns, hintFor, judgeEnding, refusesKernel } from '../vm/ending.ts';
-import type { GuestEvent } from '../vm/guest-events.ts';
+import {
+  describeFailure,
+  failedAutoruns,
+  hintFor,
+  judgeEnding,
+  lastWordsOf,
+  refusesKernel,
+  unknownComplaints,
+} from '../vm/ending.ts';
+import { findContradiction, type GuestEvent } from '../vm/guest-events.ts';
 import type { SessionRecord } from '../vm/session.ts';
 import type { SessionLimits } from '../vm/session-watch.ts';
 import { isFailure } from './compare.ts';
@@ -48,7 +56,7 @@ export function blameFor({ record, splats }: Pick<RunFacts, 'record' | 'splats'>
   if (kind === 'no-memory') return 'setup';
   if (splats.some(({ severity }) => severity === 'fatal')) return 'guest';
   if (kind === 'not-started') return refusesKernel(record.qemuSaid) ? 'guest' : 'setup';
-  if (kind === 'quit' || kind === 'lost') return 'host';
+  if (kind === 'quit' || kind === 'lost' || kind === 'failed') return 'host';
   return record.events.some(({ event }) => event === 'no-directory') ? 'setup' : 'guest';
 }
 
@@ -85,6 +93,7 @@ function findRefusedModule({ splats, modules = [] }: RunFacts): string | undefin
 function judgeAll(facts: RunFacts): Judgement {
   return (
     judgeEnd(facts) ??
+    judgeWords(facts) ??
     judgeScripts(facts) ??
     judgeCommand(facts) ??
     judgeTests(facts) ??
@@ -113,7 +122,9 @@ function judgeEnd({ record, limits, splats }: RunFacts): Judgement | undefined {
     );
   }
   // Whoever waits for a kernel that is dead already waits for its crash.
-  if (crash !== undefined && ending.kind !== 'powered-off') {
+  const hasPoweredOff =
+    ending.kind === 'powered-off' || (ending.kind === 'failed' && ending.after === 'power-off');
+  if (crash !== undefined && !hasPoweredOff) {
     return verdictOf('crash', `the kernel crashed ${during}: ${crash.title}`);
   }
   if (record.timedOut !== undefined) {
@@ -121,11 +132,10 @@ function judgeEnd({ record, limits, splats }: RunFacts): Judgement | undefined {
     const where = record.timedOut !== 'boot' ? ` ${during}` : isLate ? '; it came later' : '';
     return verdictOf('timeout', `${describeLimit(record.timedOut, limits)}${where}`);
   }
+  if (hasPoweredOff) return undefined;
   switch (ending.kind) {
-    case 'powered-off':
-      return undefined;
     case 'not-started': {
-      const words = record.qemuSaid.trim().split('\n').at(-1) || 'it did not say why';
+      const words = lastWordsOf(record);
       const hint = hintFor(record.qemuSaid);
       const why = hint === undefined ? words : `${words} (${hint})`;
       return verdictOf('error', `QEMU did not start the VM: ${why}`);
@@ -137,6 +147,8 @@ function judgeEnd({ record, limits, splats }: RunFacts): Judgement | undefined {
         'crash',
         `the VM reset ${during}: a triple fault, or a reboot around rapido`,
       );
+    case 'failed':
+      return verdictOf('error', describeFailure(ending, record));
     case 'quit':
       return verdictOf('crash', `QEMU was told to quit ${during}`);
     case 'lost':
@@ -177,6 +189,16 @@ function describePhase(events: readonly GuestEvent[]): string {
 /** Without the number that keeps scripts in their order. */
 export function nameOfScript(script: string): string {
   return script.replace(/^\d+-/, '');
+}
+
+function judgeWords({ record: { events } }: RunFacts): Judgement | undefined {
+  const contradiction = findContradiction(events);
+  if (contradiction === undefined) return undefined;
+  const [before, after] = contradiction;
+  return verdictOf(
+    'error',
+    `the session contradicts itself, as if somebody forged its words: ${after} after ${before}`,
+  );
 }
 
 function judgeScripts({ record: { events }, autorun }: RunFacts): Judgement | undefined {
@@ -272,6 +294,12 @@ function judgeTruth(facts: RunFacts): Judgement | undefined {
   if (record.events.at(-1)?.event !== 'power-off') {
     return verdictOf('crash', `the VM powered off by itself ${describePhase(record.events)}`);
   }
+  const unknown = unknownComplaints(record.events);
+  if (unknown !== undefined) {
+    return verdictOf('error', `whether the kernel complained is not known: ${unknown}`);
+  }
+  const ending = judgeEnding(record);
+  if (ending.kind === 'failed') return verdictOf('error', describeFailure(ending, record));
   if (hasCommand && !record.isOutputWhole) {
     return verdictOf('error', "the command's output was not received whole");
   }

@@ -2,6 +2,7 @@ import type { ChildProcess, StdioOptions } from 'node:child_process';
 import { once } from 'node:events';
 import { closeSync, openSync } from 'node:fs';
 import { type DependsOn, errorCode, UserError } from '../errors.ts';
+import { startTimer } from './awake-clock.ts';
 import { formatCommandLine } from './command-line.ts';
 import { type Environment, toolEnvironment } from './environment.ts';
 import { explainSpawnError, spawnProcess } from './spawn.ts';
@@ -75,11 +76,13 @@ export async function runTool(argv: readonly [string, ...string[]], run: ToolRun
   running.add(tool);
   tool.ended.finally(() => running.delete(tool));
   let isLate = false;
-  const timer = setTimeout(() => {
-    isLate = true;
-    end();
-  }, run.timeout ?? NEVER);
-  tool.ended.finally(() => clearTimeout(timer));
+  if (run.timeout !== undefined) {
+    const timer = startTimer(run.timeout, () => {
+      isLate = true;
+      end();
+    });
+    tool.ended.finally(timer.stop);
+  }
   const heard: string[] = [];
   if (run.onLine !== undefined) {
     for await (const line of subprocess.iterable({ from: 'all' })) {
@@ -139,9 +142,6 @@ function requireDescriptors(count: number): void {
 
 /** How many lines are kept, at least, of a tool that is heard line by line: a build prints many. */
 const LAST_LINES = 2000;
-
-/** The longest that setTimeout takes, 24 days. */
-const NEVER = 2 ** 31 - 1;
 
 function endGroup(leader: number | undefined): void {
   try {

@@ -1,6 +1,14 @@
 import { EXIT } from '../errors.ts';
 import { signalStatus } from '../sys/signals.ts';
-import { failedAutoruns, hintFor, judgeEnding, type VmEnding, type VmRecord } from './ending.ts';
+import {
+  describeFailure,
+  failedAutoruns,
+  hintFor,
+  judgeEnding,
+  unknownComplaints,
+  type VmEnding,
+  type VmRecord,
+} from './ending.ts';
 import type { GuestEvent } from './guest-events.ts';
 
 /** How `rapido boot` ends. */
@@ -19,6 +27,8 @@ export interface BootExpectation {
   interactive: boolean;
   /** How many autorun scripts the image has. */
   autorun: number;
+  /** How its kernel crashed, where that did not end the VM; undefined: it did not. */
+  oops: string | undefined;
 }
 
 /**
@@ -27,7 +37,7 @@ export interface BootExpectation {
  */
 export function judgeBoot(
   record: VmRecord,
-  { interactive, autorun }: BootExpectation,
+  { interactive, autorun, oops }: BootExpectation,
 ): BootOutcome {
   const ending = judgeEnding(record);
   const failed = failedAutoruns(record.events).map(
@@ -39,7 +49,11 @@ export function judgeBoot(
   const doubts = interactive
     ? doubtsOfQuit(ending, record.events)
     : doubtsOf(ending, record.events, autorun);
-  const problems = [...describeEnding(ending, record.qemuSaid), ...adrift, ...failed, ...doubts];
+  const crashed =
+    oops === undefined || ending.kind === 'panicked'
+      ? []
+      : [`the kernel crashed: ${oops}; what came after that cannot be trusted`];
+  const problems = [...describeEnding(ending, record), ...crashed, ...adrift, ...failed, ...doubts];
   if (ending.kind === 'interrupted') {
     return { status: signalStatus(ending.signal), lines: problems, consoleTells: true };
   }
@@ -69,7 +83,8 @@ function nameOf(script: string): string {
   return script.replace(/^\d+-/, '');
 }
 
-function describeEnding(ending: VmEnding, qemuSaid: string): string[] {
+function describeEnding(ending: VmEnding, record: VmRecord): string[] {
+  const { qemuSaid } = record;
   switch (ending.kind) {
     case 'powered-off':
     case 'quit':
@@ -87,6 +102,8 @@ function describeEnding(ending: VmEnding, qemuSaid: string): string[] {
         'QEMU did not start the VM',
         `hint: ${hintFor(qemuSaid) ?? 'look at QEMU_EXTRA_ARGS and at what follows `--`'}`,
       ];
+    case 'failed':
+      return [describeFailure(ending, record)];
     case 'lost':
       return [`the VM was lost: ${ending.reason}`, ...hintLines(qemuSaid)];
   }
@@ -104,7 +121,9 @@ function doubtsOf(ending: VmEnding, events: readonly GuestEvent[], autorun: numb
   if (events.length === 0) return ["nothing was heard of the guest's init"];
   const ended = events.filter(({ event }) => event === 'autorun-end').length;
   if (events.at(-1)?.event === 'power-off') {
-    return ended === autorun ? [] : [`${ended} of ${autorun} autorun scripts were heard to end`];
+    if (ended !== autorun) return [`${ended} of ${autorun} autorun scripts were heard to end`];
+    const unknown = unknownComplaints(events);
+    return unknown === undefined ? [] : [`whether the kernel crashed is not known: ${unknown}`];
   }
   const last = events.at(-1);
   return [
@@ -112,4 +131,9 @@ function doubtsOf(ending: VmEnding, events: readonly GuestEvent[], autorun: numb
       ? `autorun script ${nameOf(last.script)} powered the VM off itself; whether it succeeded is not known`
       : 'the VM powered off before its session came to an end',
   ];
+}
+
+/** What still works where the kernel has no driver for the console. */
+export function describeNoConsole(number: number): string {
+  return `the kernel has no serial console: rapido exec ${number} -- COMMAND runs a command in the VM`;
 }

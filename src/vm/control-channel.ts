@@ -5,8 +5,8 @@ import { type GuestEvent, parseGuestMessage } from './guest-events.ts';
 
 /** Our end of the control channel. */
 export interface ControlChannel {
-  /** Marks the end of the command's output: nobody but the session knows it. */
-  outputEnd: Buffer;
+  /** Has the session mark the end of its command's output, which has ended. @returns the mark */
+  endOutput: () => Buffer;
   /** Tells the session that all output of its command has arrived. */
   confirmOutput: () => void;
   /** Asks the session for something: one line, as `serve_host` in guest/session reads it. */
@@ -20,17 +20,24 @@ export interface ControlChannel {
 /**
  * Listens to the guest's session. Its first word is answered with a key, made for this VM alone, and
  * every later one must carry it: what a test writes to the channel is not taken for the session's.
+ * @param onLog gets lines of the kernel's log that its console may not have shown
  */
 export function openControlChannel(
   channel: Duplex,
   onEvent: (event: GuestEvent) => void,
+  onLog: (line: string) => void,
 ): ControlChannel {
-  const key = randomBytes(16).toString('hex');
+  const key = makeWord();
+  const logPrefix = `${key}>`;
   let isKnown = false;
   let strange = 0;
   const closed = readLines(channel, (text) => {
     const line = text.trim();
     if (line === '') return;
+    if (isKnown && line.startsWith(logPrefix)) {
+      onLog(line.slice(logPrefix.length));
+      return;
+    }
     const message = parseGuestMessage(line);
     const isFirst = !isKnown && message?.event.event === 'init';
     if (message === undefined || (!isFirst && message.key !== key)) {
@@ -44,7 +51,11 @@ export function openControlChannel(
     onEvent(message.event);
   });
   return {
-    outputEnd: Buffer.from(`\0rapido-end:${key}\0`),
+    endOutput: () => {
+      const word = makeWord();
+      channel.write(`${word}\n`);
+      return endMarkOf(word);
+    },
     confirmOutput: () => {
       channel.write('received\n');
     },
@@ -54,4 +65,17 @@ export function openControlChannel(
     strangeLines: () => strange,
     closed,
   };
+}
+
+/** 32 digits that nobody can guess. */
+export function makeWord(): string {
+  return randomBytes(16).toString('hex');
+}
+
+/**
+ * What the session writes behind a command's output, to both of its streams. The word is made when the
+ * command has ended, so nothing that it wrote can hold the mark, whatever of the guest's memory it read.
+ */
+export function endMarkOf(word: string): Buffer {
+  return Buffer.from(`\0rapido-end:${word}\0`);
 }

@@ -32,6 +32,8 @@ export type VmEnding =
   | { kind: 'interrupted'; signal: EndingSignal }
   /** It lacked memory before its init ran, whatever came of that. */
   | { kind: 'no-memory'; message: string }
+  /** QEMU failed after the VM had powered off, or after it was told to quit: at closing a disk, mostly. */
+  | { kind: 'failed'; status: number; after: 'power-off' | 'quit' }
   /** QEMU said why on stderr. */
   | { kind: 'not-started' }
   | { kind: 'lost'; reason: string };
@@ -48,23 +50,24 @@ export function judgeEnding(record: VmRecord): VmEnding {
   if ('signal' in record.exit) {
     return { kind: 'lost', reason: `QEMU was killed by ${record.exit.signal}` };
   }
+  const { status } = record.exit;
   switch (record.shutdown) {
     case 'guest-shutdown':
-      return { kind: 'powered-off' };
+      return judgePowerOff(status);
     case 'host-qmp-quit':
     case 'host-ui':
-      return { kind: 'quit' };
+      return status === 0 ? { kind: 'quit' } : { kind: 'failed', status, after: 'quit' };
     case 'host-signal':
       return { kind: 'lost', reason: 'QEMU was asked to end by a signal' };
     case 'guest-reset':
     case 'guest-panic':
-      return judgeReset(record);
+      return judgeReset(record, status);
     case undefined:
-      return record.exit.status === 0
+      return status === 0
         ? { kind: 'lost', reason: 'QEMU ended without saying why' }
         : record.events.length === 0 && record.consoleTail === ''
           ? { kind: 'not-started' }
-          : { kind: 'lost', reason: `QEMU failed with status ${record.exit.status}` };
+          : { kind: 'lost', reason: `QEMU failed with status ${status}` };
     default:
       return { kind: 'lost', reason: `QEMU ended: ${record.shutdown}` };
   }
@@ -77,13 +80,41 @@ function findShortage(record: VmRecord): string | undefined {
   return describeShortage({ memory, qemuSaid, consoleTail, isReset });
 }
 
-function judgeReset(record: VmRecord): VmEnding {
+function judgePowerOff(status: number): VmEnding {
+  return status === 0 ? { kind: 'powered-off' } : { kind: 'failed', status, after: 'power-off' };
+}
+
+function judgeReset(record: VmRecord, status: number): VmEnding {
   const panic = PANIC.exec(record.consoleTail);
   if (panic === null) return { kind: 'reset' };
   // A kernel that cannot power off by itself ends with PID 1, which it calls a panic.
   const orderly = record.events.at(-1)?.event === 'power-off';
-  if (orderly && panic[1]?.startsWith('Attempted to kill init!')) return { kind: 'powered-off' };
+  if (orderly && panic[1]?.startsWith('Attempted to kill init!')) return judgePowerOff(status);
   return { kind: 'panicked', message: panic[1] || 'no message' };
+}
+
+/** The last line that QEMU said, or that it said none. */
+export function lastWordsOf({ qemuSaid }: Pick<VmRecord, 'qemuSaid'>): string {
+  return qemuSaid.trim().split('\n').at(-1) || 'it did not say why';
+}
+
+/** A QEMU that failed at the end of its VM, in a line. */
+export function describeFailure(
+  { status, after }: Extract<VmEnding, { kind: 'failed' }>,
+  record: Pick<VmRecord, 'qemuSaid'>,
+): string {
+  const when = after === 'quit' ? 'after it was told to quit' : 'after the VM had powered off';
+  return `QEMU failed with status ${status} ${when}: ${lastWordsOf(record)}`;
+}
+
+/** Why it is not known whether the kernel complained; undefined: it is known. */
+export function unknownComplaints(events: readonly GuestEvent[]): string | undefined {
+  if (events.some(({ event }) => event === 'no-log')) {
+    return 'the console did not show all of its log, and the guest could not give the rest';
+  }
+  const end = events.find((event) => event.event === 'power-off');
+  if (end === undefined) return 'the guest did not come to the end of its session';
+  return end.taint === undefined ? 'the guest could not read /proc/sys/kernel/tainted' : undefined;
 }
 
 const KERNEL_REFUSED =

@@ -1,6 +1,6 @@
 import { UserError } from '../errors.ts';
 import { createDeferred } from '../sys/deferred.ts';
-import type { ControlChannel } from './control-channel.ts';
+import { type ControlChannel, makeWord } from './control-channel.ts';
 import type { GuestEvent } from './guest-events.ts';
 import type { Terminal, VmPlan } from './plan.ts';
 import { PORTS_BUS } from './qemu-arguments.ts';
@@ -23,6 +23,8 @@ export interface RunningCommand {
   resize: (rows: number, columns: number) => void;
   /** Sends a signal to all its processes: `INT`, `TERM`, `HUP`, `QUIT`, `KILL`. */
   signal: (name: string) => void;
+  /** Once it has ended: has the end of its output marked with that word (`endMarkOf`). */
+  endOutput: (word: string) => void;
   /** Takes its ports away: all of its output has been received, or nobody wants it any more. */
   release: () => Promise<void>;
 }
@@ -30,8 +32,7 @@ export interface RunningCommand {
 /** What the guest's session does when it is asked (`serve_host` in guest/session). */
 export interface GuestCommands {
   /**
-   * Runs a program. Its streams go straight between QEMU and the sockets; its output ends with
-   * `outputEnd` of the control channel.
+   * Runs a program. Its streams go straight between QEMU and the sockets.
    * @param terminal what it is to have, with all output at `stdout`; that takes a `stdin`
    * @throws UserError where QEMU or the kernel has no way for it
    */
@@ -72,12 +73,22 @@ export function createGuestCommands(
       running.set(id, { finish: ended.resolve, tellTerminal: hasTerminal.resolve });
       const unplug = await plugPorts(qemu, id, sockets);
       control.ask(formatRequest(id, words, sockets, terminal));
+      let isMarked = false;
+      const endOutput = (word: string): void => {
+        if (!isMarked) control.ask(`end ${id} ${word}`);
+        isMarked = true;
+      };
       return {
         ended: ended.promise,
         hasTerminal: hasTerminal.promise,
-        release: unplug,
         resize: (rows, columns) => control.ask(`size ${rows} ${columns} ${id}`),
         signal: (name) => control.ask(`signal ${id} ${name}`),
+        endOutput,
+        release: async () => {
+          // The session waits for it, whether anybody else still does or not.
+          endOutput(makeWord());
+          await unplug();
+        },
       };
     },
     resize: (rows, columns) => {

@@ -6,6 +6,10 @@ export type GuestEvent =
   | { event: 'no-channel' }
   /** The directory that the cut names does not exist. */
   | { event: 'no-directory' }
+  /** The kernel has no console where it was told to have one: no shell stands at the prompt. */
+  | { event: 'no-console' }
+  /** The console may not have shown all of the kernel's log, and the rest of it cannot be had. */
+  | { event: 'no-log' }
   | { event: 'autorun-start'; script: string }
   | { event: 'autorun-end'; script: string; status: number }
   /** The command of `rapido run`; its status as a shell has it in $?. */
@@ -19,9 +23,47 @@ export type GuestEvent =
   | { event: 'prompt' }
   /**
    * The session is over; the guest is about to power off. `taint`: /proc/sys/kernel/tainted. `left`:
-   * how many files and directories are in a /rapido/results that is not the host's.
+   * how many files and directories are in a /rapido/results that is not the host's. undefined: the
+   * guest cannot tell.
    */
-  | { event: 'power-off'; taint: number; left: number };
+  | { event: 'power-off'; taint: number | undefined; left: number | undefined };
+
+type Word = GuestEvent['event'];
+
+/** The last words of a session of `rapido run`, and what may come where nothing runs. */
+const LAST: readonly Word[] = ['no-log', 'power-off'];
+const NEXT: readonly Word[] = [
+  ...(['autorun-start', 'no-directory', 'no-channel', 'command-start'] as const),
+  ...LAST,
+];
+
+/** What may follow each word of such a session; `undefined`: its first. */
+const FOLLOWERS: ReadonlyMap<Word | undefined, readonly Word[]> = new Map([
+  [undefined, ['init']],
+  ['init', NEXT],
+  ['autorun-start', ['autorun-end']],
+  ['autorun-end', NEXT],
+  ['no-directory', LAST],
+  ['no-channel', LAST],
+  ['command-start', ['command-end']],
+  ['command-end', LAST],
+  ['no-log', ['power-off']],
+]);
+
+/**
+ * What no session says after what was heard before: two of them speak, and one is a forger who has read the
+ * key.
+ * @returns both words; undefined: all is in its order
+ */
+export function findContradiction(
+  events: readonly GuestEvent[],
+): [before: Word | 'nothing', after: Word] | undefined {
+  for (const [index, { event }] of events.entries()) {
+    const before = events[index - 1]?.event;
+    if (FOLLOWERS.get(before)?.includes(event) !== true) return [before ?? 'nothing', event];
+  }
+  return undefined;
+}
 
 export interface GuestMessage {
   /** The key that rapido gave to the session; empty before that. */
@@ -68,11 +110,13 @@ function parseEvent(fields: Record<string, unknown>): GuestEvent | undefined {
         ? { event, id, status: Number(status) }
         : undefined;
     case 'power-off':
-      return isDecimal(taint) && isDecimal(left)
-        ? { event, taint: Number(taint), left: Number(left) }
+      return isCount(taint) && isCount(left)
+        ? { event, taint: parseCount(taint), left: parseCount(left) }
         : undefined;
     case 'no-channel':
     case 'no-directory':
+    case 'no-console':
+    case 'no-log':
     case 'command-start':
     case 'prompt':
       return { event };
@@ -83,6 +127,15 @@ function parseEvent(fields: Record<string, unknown>): GuestEvent | undefined {
 
 function isDecimal(value: unknown): value is string {
   return typeof value === 'string' && /^\d{1,9}(\.\d{1,6})?$/.test(value);
+}
+
+/** A number, or that there is none to be had. */
+function isCount(value: unknown): value is string {
+  return typeof value === 'string' && /^(\d{1,9}|unknown)$/.test(value);
+}
+
+function parseCount(text: string): number | undefined {
+  return text === 'unknown' ? undefined : Number(text);
 }
 
 /** What a shell has in $?. */

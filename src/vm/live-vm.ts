@@ -1,4 +1,4 @@
-import { setTimeout as sleep } from 'node:timers/promises';
+import { within } from '../sys/awake-clock.ts';
 import { type ControlChannel, openControlChannel } from './control-channel.ts';
 import { createGuestCommands, type GuestCommands } from './guest-commands.ts';
 import type { GuestEvent } from './guest-events.ts';
@@ -24,30 +24,31 @@ export type StopOutcome = 'powered-off' | 'forced';
 /** How long a guest may take to power off, in milliseconds. */
 const POWER_OFF_GRACE = { kvm: 10_000, tcg: 30_000 } as const;
 
-/** Connects with the session of a QEMU that was just started. */
+/**
+ * Connects with the session of a QEMU that was just started.
+ * @param onLog gets lines of the kernel's log that its console may not have shown
+ */
 export function openLiveVm(
   qemu: QemuProcess,
   plan: VmPlan,
   onEvent: (event: GuestEvent) => void,
+  onLog: (line: string) => void,
 ): LiveVm {
   const events: GuestEvent[] = [];
-  const control = openControlChannel(qemu.channel('control'), (event) => {
+  const hear = (event: GuestEvent): void => {
     events.push(event);
     commands.onEvent(event);
     onEvent(event);
-  });
+  };
+  const control = openControlChannel(qemu.channel('control'), hear, onLog);
   const commands = createGuestCommands(qemu, control, plan.channel);
   control.closed.then(commands.end, commands.end);
   let stopping: Promise<StopOutcome> | undefined;
   const stop = async (): Promise<StopOutcome> => {
     commands.powerOff();
-    const patience = new AbortController();
-    const late = sleep(POWER_OFF_GRACE[plan.accelerator.kind], 'late' as const, {
-      signal: patience.signal,
-    }).catch(() => 'late' as const);
+    const grace = POWER_OFF_GRACE[plan.accelerator.kind];
     // A guest that never came up does not hear us.
-    const outcome = events.length === 0 ? 'late' : await Promise.race([qemu.exited, late]);
-    patience.abort();
+    const outcome = events.length === 0 ? 'late' : await within(grace, qemu.exited, 'late');
     if (outcome !== 'late') return 'powered-off';
     await quit(qemu);
     await qemu.exited;

@@ -234,10 +234,12 @@ function kernelParameters(
  */
 function truthParameters(
   { survivesOops }: { survivesOops: boolean },
-  { name }: Architecture,
+  { name, console }: Architecture,
 ): string[] {
   return [
     ...['printk.time=1', 'sysrq_always_enabled'],
+    // What this console does not show of the kernel's log, the session gives to the host.
+    `rapido.judged=${console}`,
     ...(name === 'x86_64' ? ['unknown_nmi_panic'] : []),
     ...(survivesOops ? [] : ['oops=panic']),
   ];

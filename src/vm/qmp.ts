@@ -1,5 +1,5 @@
 import type { Duplex } from 'node:stream';
-import { setTimeout as sleep } from 'node:timers/promises';
+import { within } from '../sys/awake-clock.ts';
 import { readLines } from '../sys/lines.ts';
 
 /** QEMU's machine protocol (docs/interop/qmp-spec.rst), as much of it as is needed here. */
@@ -53,13 +53,11 @@ export function openQmp(monitor: Duplex): Qmp {
   const execute: Qmp['execute'] = async (command, options = {}) => {
     const id = ++lastId;
     const answer = new Promise<boolean>((resolve) => waiting.set(id, resolve));
-    const patience = new AbortController();
     if (monitor.writable) {
       monitor.write(`${JSON.stringify({ execute: command, arguments: options.arguments, id })}\n`);
     }
-    const late = sleep(options.timeout ?? 2000, false, { signal: patience.signal, ref: false });
-    const isDone = await Promise.race([answer, late.catch(() => false), closed.then(() => false)]);
-    patience.abort();
+    const known = Promise.race([answer, closed.then(() => false)]);
+    const isDone = await within(options.timeout ?? 2000, known, false, { ref: false });
     waiting.delete(id);
     return isDone;
   };

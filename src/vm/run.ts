@@ -31,19 +31,22 @@ export interface VmWatch {
 export async function runVm(plan: VmPlan, watch: VmWatch): Promise<VmRecord> {
   keepPreviousLog(plan.consoleLog);
   const hasTerminal = plan.console === 'terminal';
-  const restoreTerminal = hasTerminal && plan.interactive ? saveTerminal() : () => {};
+  const terminal = hasTerminal && plan.interactive ? saveTerminal() : undefined;
   const qemu = startQemu(plan, watch.onWords);
   let interruptedBy: EndingSignal | undefined;
   const signals = listenToSignals((signal) => {
     qemu.kill(interruptedBy === undefined ? 'SIGTERM' : 'SIGKILL');
     interruptedBy = signal;
   });
+  let isOrderly = false;
   try {
-    const vm = openLiveVm(qemu, plan, watch.onEvent);
+    const onLog = (line: string): void => watch.onConsole?.(Buffer.from(`\r\n${line}\r\n`));
+    const vm = openLiveVm(qemu, plan, watch.onEvent, onLog);
     const console = hasTerminal ? undefined : hearConsole(qemu.channel('console'), watch);
     watch.onStart(vm);
     const exit = await qemu.exited;
     await Promise.all([qemu.qmp.closed, vm.control.closed, console]);
+    isOrderly = ORDERLY.has(qemu.qmp.shutdown());
     return {
       exit,
       memory: memoryOf(plan),
@@ -57,10 +60,15 @@ export async function runVm(plan: VmPlan, watch: VmWatch): Promise<VmRecord> {
   } finally {
     // Something of ours failed: the VM must not go on without us.
     qemu.kill('SIGKILL');
+    await terminal?.restore(!isOrderly);
     signals.stop();
-    restoreTerminal();
   }
 }
+
+/** Ends of a VM that whoever sits at its prompt has asked for. */
+const ORDERLY: ReadonlySet<string | undefined> = new Set([
+  ...['guest-shutdown', 'host-qmp-quit', 'host-ui'],
+]);
 
 /** Resolves when the console has come to its end, whichever way. */
 async function hearConsole(channel: Duplex, { onConsole }: VmWatch): Promise<void> {

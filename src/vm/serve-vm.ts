@@ -43,12 +43,15 @@ async function runCommand(
     terminal,
   );
   let hasEnded = false;
-  answer({ answer: 'started', outputEnd: vm.control.outputEnd.toString('base64') });
+  answer({ answer: 'started' });
   command.hasTerminal.then((made) => answer({ answer: 'terminal', made }));
-  // Who asked goes away when all output has come, or leaves the command behind as a closed terminal does.
+  // Each line names a signal for the command, the size of its terminal, or the word by which its output is to
+  // end. Who asked goes away when all output has come, or leaves the command behind as a closed terminal does.
   const gone = readLines(socket, (line) => {
     const size = /^size (\d+) (\d+)$/.exec(line);
+    const word = /^end ([0-9a-f]{32})$/.exec(line)?.[1];
     if (size !== null) command.resize(Number(size[1]), Number(size[2]));
+    else if (word !== undefined && hasEnded) command.endOutput(word);
     else if (/^[A-Z]+$/.test(line)) command.signal(line);
   }).then(() => {
     if (!hasEnded) command.signal('HUP');

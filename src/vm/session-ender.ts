@@ -1,4 +1,5 @@
 import { setTimeout as sleep } from 'node:timers/promises';
+import { type AwakeClock, startTimer, within } from '../sys/awake-clock.ts';
 import type { EndingSignal } from '../sys/signals.ts';
 import { CONSOLE_ID } from './qemu-arguments.ts';
 import { listenToSignals, type QemuProcess } from './qemu-process.ts';
@@ -37,8 +38,16 @@ export interface Ender {
   stop: () => void;
 }
 
+/** When something came out of the VM, by a clock that stands still while rapido does. */
+export interface Signs {
+  clock: AwakeClock;
+  /** When that was last. */
+  last: () => number;
+}
+
 /** Ends the VM, for one reason only: a limit, a crash that does not come to its end, or a signal. */
-export function createEnder(qemu: QemuProcess, watch: SessionWatch, lastSign: () => number): Ender {
+export function createEnder(qemu: QemuProcess, watch: SessionWatch, signs: Signs): Ender {
+  const { clock } = signs;
   let interruptedBy: EndingSignal | undefined;
   let timedOut: keyof SessionLimits | undefined;
   let panicking: NodeJS.Timeout | undefined;
@@ -58,7 +67,7 @@ export function createEnder(qemu: QemuProcess, watch: SessionWatch, lastSign: ()
     if (!isStopped && begin(why)) quit(qemu);
   });
   const signals = listenToSignals((signal) => {
-    setTimeout(giveUp, LAST_WORDS).unref();
+    startTimer(LAST_WORDS, giveUp, { ref: false });
     if (interruptedBy !== undefined) return qemu.kill('SIGKILL');
     interruptedBy = signal;
     if (begin(`got ${signal}`)) quit(qemu);
@@ -67,19 +76,19 @@ export function createEnder(qemu: QemuProcess, watch: SessionWatch, lastSign: ()
     expire: async (limit) => {
       if (!begin(`the time is over (${limit})`)) return;
       timedOut = limit;
-      await askForBacktraces(qemu, lastSign);
+      await askForBacktraces(qemu, signs);
       await quit(qemu);
     },
     booted: () => {
       if (timedOut === 'boot') quit(qemu);
     },
     crashed: (loss) => {
-      const crashed = performance.now();
+      const crashed = clock.now();
       const grace = loss === 'stuck' ? STUCK_GRACE : PANIC_GRACE.quiet;
       const look = (): void => {
-        const now = performance.now();
+        const now = clock.now();
         const left = Math.min(
-          Math.max(lastSign(), crashed) + grace - now,
+          Math.max(signs.last(), crashed) + grace - now,
           crashed + PANIC_GRACE.longest - now,
         );
         if (left > 0) panicking = setTimeout(look, left);
@@ -90,7 +99,7 @@ export function createEnder(qemu: QemuProcess, watch: SessionWatch, lastSign: ()
     interruptedBy: () => interruptedBy,
     timedOut: () => timedOut,
     lastWords: (work, otherwise) => {
-      if (isEnding) setTimeout(giveUp, LAST_WORDS).unref();
+      if (isEnding) startTimer(LAST_WORDS, giveUp, { ref: false });
       return Promise.race([work, patience.then(() => otherwise)]);
     },
     stop: () => {
@@ -107,10 +116,7 @@ const LAST_WORDS = 2000;
 /** Ends QEMU in order: it closes its disks. One that does not answer is killed. */
 export async function quit(qemu: QemuProcess): Promise<void> {
   await qemu.qmp.execute('quit', { timeout: QUIT_GRACE });
-  const patience = new AbortController();
-  const late = sleep(QUIT_GRACE, undefined, { signal: patience.signal }).catch(() => {});
-  await Promise.race([qemu.exited, late]);
-  patience.abort();
+  await within(QUIT_GRACE, qemu.exited, undefined);
   qemu.kill('SIGKILL');
 }
 
@@ -124,28 +130,28 @@ const ANSWER = { quiet: 700, longest: 8000 };
  * Asks the kernel what it is doing, for the console log: by sysrq over the serial line, and, where
  * nothing hears that any more, by an NMI, on which it panics with a backtrace.
  */
-async function askForBacktraces(qemu: QemuProcess, lastSign: () => number): Promise<void> {
+async function askForBacktraces(qemu: QemuProcess, signs: Signs): Promise<void> {
   for (const key of BACKTRACE_KEYS) {
-    const asked = performance.now();
+    const asked = signs.clock.now();
     const isBroken = await qemu.qmp.execute('chardev-send-break', {
       arguments: { id: CONSOLE_ID },
     });
     if (!isBroken) break;
     qemu.channel('console').write(key);
-    if (!(await hearAnswer(asked, lastSign))) break;
+    if (!(await hearAnswer(asked, signs))) break;
     if (key === BACKTRACE_KEYS.at(-1)) return;
   }
-  const asked = performance.now();
-  if (await qemu.qmp.execute('inject-nmi')) await hearAnswer(asked, lastSign);
+  const asked = signs.clock.now();
+  if (await qemu.qmp.execute('inject-nmi')) await hearAnswer(asked, signs);
 }
 
 /** @returns whether anything came */
-async function hearAnswer(asked: number, lastSign: () => number): Promise<boolean> {
+async function hearAnswer(asked: number, { clock, last }: Signs): Promise<boolean> {
   const isOver = (): boolean => {
-    const now = performance.now();
-    const quiet = now - Math.max(lastSign(), asked);
-    return now - asked > ANSWER.longest || quiet > (lastSign() > asked ? ANSWER.quiet : 3000);
+    const now = clock.now();
+    const quiet = now - Math.max(last(), asked);
+    return now - asked > ANSWER.longest || quiet > (last() > asked ? ANSWER.quiet : 3000);
   };
   while (!isOver()) await sleep(100);
-  return lastSign() > asked;
+  return last() > asked;
 }

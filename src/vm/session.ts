@@ -1,12 +1,13 @@
 import type { Duplex, Readable } from 'node:stream';
 import { errorCode } from '../errors.ts';
+import { startAwakeClock, startTimer, type Timer } from '../sys/awake-clock.ts';
 import { type ControlChannel, openControlChannel } from './control-channel.ts';
 import type { VmRecord } from './ending.ts';
 import type { GuestEvent } from './guest-events.ts';
 import { memoryOf } from './memory-shortage.ts';
 import type { VmPlan } from './plan.ts';
 import { type QemuProcess, startQemu } from './qemu-process.ts';
-import { createEnder } from './session-ender.ts';
+import { createEnder, type Signs } from './session-ender.ts';
 import type { KernelLoss, SessionLimits, SessionWatch } from './session-watch.ts';
 import { untilEndMark } from './until-end-mark.ts';
 
@@ -18,6 +19,8 @@ export interface SessionRecord extends VmRecord {
   /** Lines on the control channel that the session did not write. */
   strangeLines: number;
   times: SessionTimes;
+  /** What it took of `limits.total`, in milliseconds: the time without that in which rapido stood still. */
+  spent: number;
 }
 
 /** Milliseconds since the start of QEMU; undefined: it was not reached. */
@@ -39,22 +42,27 @@ const CONSOLE_TAIL = 64 * 1024;
 export async function runSession(plan: VmPlan, watch: SessionWatch): Promise<SessionRecord> {
   const timeline = startTimeline();
   const qemu = startQemu(plan, () => {});
-  const ender = createEnder(qemu, watch, timeline.lastSign);
+  const ender = createEnder(qemu, watch, timeline.signs);
   const limits = startLimits(watch.limits, ender.expire, timeline.silentFor);
   try {
     if (qemu.pid !== undefined) watch.onStart(qemu.pid);
     const events: GuestEvent[] = [];
-    const control = openControlChannel(qemu.channel('control'), (event) => {
+    let outputEnd: Buffer | undefined;
+    const log = createLog((chunk) => timeline.during(watch.onConsole(chunk)));
+    const onEvent = (event: GuestEvent): void => {
       events.push(event);
       timeline.enter(event);
       if (event.event === 'init') {
         limits.booted();
         ender.booted();
       }
+      if (event.event === 'command-end') outputEnd ??= control.endOutput();
       watch.onEvent(event);
-    });
+    };
+    const control = openControlChannel(qemu.channel('control'), onEvent, log.push);
     feedInput(qemu.channel('stdin'), watch.stdin);
-    const heard = hear({ qemu, watch, control, timeline, onCrash: ender.crashed });
+    const markNow = (): Buffer | undefined => outputEnd;
+    const heard = hear({ qemu, watch, control, log, markNow, timeline, onCrash: ender.crashed });
     // Where hearing fails, the VM is of no use any more.
     const exit = await Promise.race([qemu.exited, heard.then(() => qemu.exited)]);
     timeline.end();
@@ -77,12 +85,14 @@ export async function runSession(plan: VmPlan, watch: SessionWatch): Promise<Ses
       isOutputWhole,
       strangeLines: control.strangeLines(),
       times: timeline.times,
+      spent: timeline.spent(),
     };
   } finally {
     // Something of ours failed: the VM must not go on without us.
     qemu.kill('SIGKILL');
     limits.stop();
     ender.stop();
+    timeline.signs.clock.stop();
     watch.stdin?.destroy();
   }
 }
@@ -93,15 +103,18 @@ interface Timeline {
   enter: (event: GuestEvent) => void;
   /** Something has come out of the VM, which waits while `work` deals with it: that is no silence. */
   during: <Result>(work: Promise<Result>) => Promise<Result>;
-  /** When that was last, of performance.now(). */
-  lastSign: () => number;
+  signs: Signs;
   silentFor: () => number;
+  spent: () => number;
   end: () => void;
 }
 
 function startTimeline(): Timeline {
+  const clock = startAwakeClock();
   const started = performance.now();
-  let last = started;
+  const elapsed = (): number => performance.now() - started;
+  let last = 0;
+  let spent = 0;
   let pending = 0;
   const times: SessionTimes = {
     ...{ init: undefined, autorunEnd: undefined, commandStart: undefined, commandEnd: undefined },
@@ -116,24 +129,51 @@ function startTimeline(): Timeline {
   return {
     times,
     enter: ({ event }) => {
-      last = performance.now();
+      last = clock.now();
       const point = points[event];
-      if (point !== undefined) times[point] = last - started;
+      if (point !== undefined) times[point] = elapsed();
     },
     during: async (work) => {
-      last = performance.now();
+      last = clock.now();
       pending++;
       try {
         return await work;
       } finally {
         pending--;
-        last = performance.now();
+        last = clock.now();
       }
     },
-    lastSign: () => last,
-    silentFor: () => (pending > 0 ? 0 : performance.now() - last),
+    signs: { clock, last: () => last },
+    silentFor: () => (pending > 0 ? 0 : clock.now() - last),
+    spent: () => spent,
     end: () => {
-      times.end = performance.now() - started;
+      times.end = elapsed();
+      spent = clock.now();
+    },
+  };
+}
+
+/** Lines of the kernel's log that come over the control channel. */
+interface GuestLog {
+  push: (line: string) => void;
+  /** Resolves when all that came has been delivered. */
+  delivered: () => Promise<void>;
+}
+
+/** Delivers them as if the console had shown them. */
+function createLog(deliver: (chunk: Buffer) => Promise<unknown>): GuestLog {
+  let delivered: Promise<unknown> | undefined;
+  const push = (text: string): void => {
+    delivered = (delivered ?? Promise.resolve()).then(() => deliver(Buffer.from(`${text}\r\n`)));
+    delivered.catch(() => {}); // `delivered` tells.
+  };
+  return {
+    push: (line) => {
+      if (delivered === undefined) push("\r\nrapido: the kernel's log, as the guest still has it:");
+      push(line);
+    },
+    delivered: async () => {
+      await delivered;
     },
   };
 }
@@ -142,12 +182,15 @@ interface Hearing {
   qemu: QemuProcess;
   watch: SessionWatch;
   control: ControlChannel;
+  log: GuestLog;
+  /** What the output ends with; undefined: the command still runs. */
+  markNow: () => Buffer | undefined;
   timeline: Timeline;
   onCrash: (loss: KernelLoss) => void;
 }
 
 /** Hears the console and the command's output to their ends. */
-async function hear({ qemu, watch, control, timeline, onCrash }: Hearing): Promise<{
+async function hear({ qemu, watch, control, log, markNow, timeline, onCrash }: Hearing): Promise<{
   isOutputWhole: boolean;
   consoleTail: string;
 }> {
@@ -167,12 +210,13 @@ async function hear({ qemu, watch, control, timeline, onCrash }: Hearing): Promi
   const hearOutput = (name: 'stdout' | 'stderr'): Promise<boolean> => {
     const deliver = (chunk: Buffer): Promise<void> => timeline.during(watch.onOutput(name, chunk));
     const source = chunksOf(qemu.channel(name));
-    return untilEndMark(source, control.outputEnd, deliver, confirmWhenWhole);
+    return untilEndMark(source, markNow, deliver, confirmWhenWhole);
   };
   const [stdout, stderr] = await Promise.all([
     hearOutput('stdout'),
     hearOutput('stderr'),
     hearConsole(),
+    control.closed.then(log.delivered),
   ]);
   return { isOutputWhole: stdout && stderr, consoleTail };
 }
@@ -207,23 +251,24 @@ function startLimits(
   expire: (limit: keyof SessionLimits) => void,
   silentFor: () => number,
 ): { booted: () => void; stop: () => void } {
-  const after = (limit: keyof SessionLimits): NodeJS.Timeout | undefined =>
-    limits[limit] === undefined ? undefined : setTimeout(() => expire(limit), limits[limit]);
+  const after = (limit: keyof SessionLimits): Timer | undefined =>
+    limits[limit] === undefined ? undefined : startTimer(limits[limit], () => expire(limit));
   const total = after('total');
   const boot = after('boot');
-  let silence: NodeJS.Timeout | undefined;
+  let silence: Timer | undefined;
   const watchSilence = (limit: number): void => {
-    const left = limit - silentFor();
-    if (left <= 0) expire('silence');
-    else silence = setTimeout(() => watchSilence(limit), left);
+    silence = startTimer(limit - silentFor(), () => {
+      if (silentFor() < limit) watchSilence(limit);
+      else expire('silence');
+    });
   };
   return {
     booted: () => {
-      clearTimeout(boot);
+      boot?.stop();
       if (limits.silence !== undefined) watchSilence(limits.silence);
     },
     stop: () => {
-      for (const timer of [total, boot, silence]) clearTimeout(timer);
+      for (const timer of [total, boot, silence]) timer?.stop();
     },
   };
 }

@@ -1,12 +1,13 @@
 /**
  * Hands over the bytes of a stream up to a mark, as they come, and reads on to its end: who still
  * writes there must not be held up.
- * @param mark its first byte comes in it once, or again as its last
+ * @param markNow the mark, or undefined as long as nobody can have written it. Its first byte comes in
+ *   it once, or again as its last
  * @returns whether the mark came
  */
 export async function untilEndMark(
   chunks: AsyncIterable<Buffer>,
-  mark: Buffer,
+  markNow: () => Buffer | undefined,
   deliver: (chunk: Buffer) => Promise<void>,
   onMark: () => void,
 ): Promise<boolean> {
@@ -14,6 +15,11 @@ export async function untilEndMark(
   let held: Buffer = Buffer.alloc(0);
   for await (const chunk of chunks) {
     if (hasEnded) continue;
+    const mark = markNow();
+    if (mark === undefined) {
+      await deliver(chunk);
+      continue;
+    }
     const data = held.length === 0 ? chunk : Buffer.concat([held, chunk]);
     const end = data.indexOf(mark);
     hasEnded = end !== -1;

@@ -1,6 +1,6 @@
 import { createServer, type Socket } from 'node:net';
-import { setTimeout as sleep } from 'node:timers/promises';
 import { errorCode, UserError } from '../errors.ts';
+import { within } from '../sys/awake-clock.ts';
 import { withPrivateUmask } from '../sys/umask.ts';
 import type { CommandSockets } from './guest-commands.ts';
 import type { StopOutcome } from './live-vm.ts';
@@ -13,8 +13,9 @@ import type { Terminal } from './plan.ts';
  */
 export type VmRequest =
   /**
-   * `words` in base64: they may be any bytes. Each line that follows is the name of a signal for it, or
-   * `size ROWS COLUMNS` of its terminal.
+   * `words` in base64: they may be any bytes. Each line that follows is the name of a signal for it,
+   * `size ROWS COLUMNS` of its terminal, or, once it has ended, `end WORD`: its output is to end with the mark
+   * that is made of that word.
    */
   | { request: 'exec'; words: string[]; sockets: CommandSockets; terminal?: Terminal | undefined }
   | { request: 'console' }
@@ -23,8 +24,7 @@ export type VmRequest =
   | { request: 'stop' };
 
 export type VmAnswer =
-  /** `outputEnd` in base64: what each of the command's two outputs ends with. */
-  | { answer: 'started'; outputEnd: string }
+  | { answer: 'started' }
   /** Whether the command has the terminal that was asked for, or pipes. */
   | { answer: 'terminal'; made: boolean }
   /** undefined: the VM ended before the command did. */
@@ -101,7 +101,7 @@ export async function serveRequests(path: string, handle: RequestHandler): Promi
   return {
     close: async () => {
       server.close();
-      await Promise.race([Promise.all(pending), sleep(LAST_WORDS, undefined, { ref: false })]);
+      await within(LAST_WORDS, Promise.all(pending), undefined, { ref: false });
       for (const socket of sockets) socket.destroySoon();
     },
   };

@@ -142,9 +142,9 @@ describe('the system refuses something', () => {
         await vm.tell('command-start');
         const data = { operation: 'write', action: 'report', reason: 'No space left on device' };
         await vm.emit('BLOCK_IO_ERROR', data);
+        await vm.tell('command-end', { status: '1' });
         await vm.endOutput('stdout');
         await vm.endOutput('stderr');
-        await vm.tell('command-end', { status: '1' });
         await vm.received();
         await vm.tell('power-off', { taint: '0', left: '0' });
         await vm.shutDown('guest-shutdown');

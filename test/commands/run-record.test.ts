@@ -61,9 +61,9 @@ it('a pass names its directory if the guest left files in it', async () => {
     vm.leaveFile('trace');
     await vm.init();
     await vm.tell('command-start');
+    await vm.tell('command-end', { status: '0' });
     await vm.endOutput('stdout');
     await vm.endOutput('stderr');
-    await vm.tell('command-end', { status: '0' });
     await vm.received();
     await vm.tell('power-off', { taint: '0', left: '0' });
     await vm.shutDown('guest-shutdown');

@@ -57,6 +57,36 @@ const panicked = server(
 describe('what goes wrong with a server', () => {
   test.each<[string, EndedServer, string | undefined]>([
     ['nothing', server(), undefined],
+    [
+      'a QEMU that fails at the end',
+      server({}, { exit: { status: 1 }, qemuSaid: 'flush failed\n' }),
+      'error: nfsd-xfs (VM 1): QEMU failed with status 1 after the VM had powered off: flush failed',
+    ],
+    [
+      'a taint that it cannot read',
+      server({}, { events: [{ event: 'power-off', taint: undefined, left: 0 }] }),
+      'error: nfsd-xfs (VM 1): whether its kernel complained is not known: the guest could not read /proc/sys/kernel/tainted',
+    ],
+    [
+      'a power-off without a word',
+      server({}, { events: [{ event: 'init', uptime: 1 }, { event: 'prompt' }] }),
+      'error: nfsd-xfs (VM 1): whether its kernel complained is not known: the guest did not come to the end of its session',
+    ],
+    [
+      'no power-off when it was told to',
+      server({}, { shutdown: 'host-qmp-quit' }),
+      'timeout: nfsd-xfs (VM 1): it did not power off in time when the test had ended',
+    ],
+    [
+      'a reset when it was told to power off',
+      server({}, { shutdown: 'guest-reset' }),
+      'crash: nfsd-xfs (VM 1): it reset: a triple fault, or a reboot around rapido',
+    ],
+    [
+      'a QEMU that is killed when it was told to power off',
+      server({}, { exit: { signal: 'SIGKILL' } }),
+      'crash: nfsd-xfs (VM 1): it was lost: QEMU was killed by SIGKILL',
+    ],
     ['a panic', panicked, 'crash: nfsd-xfs (VM 1): the kernel panicked: Oops'],
     [
       'an oops that its log shows',

@@ -10,7 +10,7 @@ import {
   RUN_EXIT,
   type RunFacts,
 } from '../../src/results/verdict.ts';
-import type { GuestEvent } from '../../src/vm/guest-events.ts';
+import { findContradiction, type GuestEvent } from '../../src/vm/guest-events.ts';
 import type { SessionRecord } from '../../src/vm/session.ts';
 import { aSplat, tests } from './a-result.ts';
 
@@ -21,7 +21,9 @@ const FAILED: GuestEvent = { event: 'autorun-end', script: '00-mkfs.sh', status:
 const COMMAND: GuestEvent = { event: 'command-start' };
 const DONE: GuestEvent = { event: 'command-end', status: 0 };
 const POWER_OFF: GuestEvent = { event: 'power-off', taint: 0, left: 0 };
+const TAINT_UNKNOWN: GuestEvent = { event: 'power-off', taint: undefined, left: 0 };
 const NO_DIRECTORY: GuestEvent = { event: 'no-directory' };
+const NO_LOG: GuestEvent = { event: 'no-log' };
 
 const doneWith = (status: number): GuestEvent => ({ event: 'command-end', status });
 
@@ -42,6 +44,7 @@ function makeRecord(changes: Partial<SessionRecord> = {}): SessionRecord {
       ...{ init: 900, autorunEnd: 1000, commandStart: 1001, commandEnd: 2000 },
       end: 2100,
     },
+    spent: 2100,
     ...changes,
   };
 }
@@ -101,6 +104,13 @@ const ENDINGS: Readonly<Record<string, Partial<SessionRecord>>> = {
   'somebody kills QEMU': { exit: { signal: 'SIGKILL' }, shutdown: undefined },
   'QEMU crashes': { exit: { signal: 'SIGSEGV' }, shutdown: undefined },
   'QEMU fails': { exit: { status: 1 }, shutdown: undefined },
+  'QEMU fails after it has powered off': {
+    ...{ exit: { status: 1 }, qemuSaid: 'qemu-system-x86_64: flushing disk: No space left\n' },
+  },
+  'QEMU fails after a kernel without a power-off of its own has ended with init': {
+    ...{ exit: { status: 1 }, shutdown: 'guest-reset', consoleTail: KILLED_INIT },
+  },
+  'QEMU fails after it was told to quit': { exit: { status: 1 }, shutdown: 'host-qmp-quit' },
   'QEMU ends without saying why': { shutdown: undefined },
   'QEMU names a reason that rapido does not know': { shutdown: 'snapshot-load' },
   'rapido is interrupted': { interruptedBy: 'SIGINT', shutdown: 'host-qmp-quit' },
@@ -148,6 +158,12 @@ test('how a VM ends in the command, of which nothing more was heard', () => {
       crash 120: the VM was lost in the command: QEMU was killed by SIGSEGV
     QEMU fails
       crash 120: the VM was lost in the command: QEMU failed with status 1
+    QEMU fails after it has powered off
+      crash 120: the VM powered off before the command was heard to end
+    QEMU fails after a kernel without a power-off of its own has ended with init
+      crash 120: the kernel panicked in the command: Attempted to kill init! exitcode=0x00000000
+    QEMU fails after it was told to quit
+      error 125: QEMU failed with status 1 after it was told to quit: it did not say why
     QEMU ends without saying why
       crash 120: the VM was lost in the command: QEMU ended without saying why
     QEMU names a reason that rapido does not know
@@ -194,6 +210,12 @@ test('how a VM ends once its session is over', () => {
       crash 120: the VM was lost after the end of the command: QEMU was killed by SIGSEGV
     QEMU fails
       crash 120: the VM was lost after the end of the command: QEMU failed with status 1
+    QEMU fails after it has powered off
+      error 125: QEMU failed with status 1 after the VM had powered off: qemu-system-x86_64: flushing disk: No space left
+    QEMU fails after a kernel without a power-off of its own has ended with init
+      error 125: QEMU failed with status 1 after the VM had powered off: it did not say why
+    QEMU fails after it was told to quit
+      error 125: QEMU failed with status 1 after it was told to quit: it did not say why
     QEMU ends without saying why
       crash 120: the VM was lost after the end of the command: QEMU ended without saying why
     QEMU names a reason that rapido does not know
@@ -242,6 +264,12 @@ test('how a VM ends after the kernel crashed on its console', () => {
     QEMU crashes
       crash 120: the kernel crashed in the command: NULL dereference in foo
     QEMU fails
+      crash 120: the kernel crashed in the command: NULL dereference in foo
+    QEMU fails after it has powered off
+      crash 120: the VM powered off before the command was heard to end
+    QEMU fails after a kernel without a power-off of its own has ended with init
+      crash 120: the kernel crashed in the command: NULL dereference in foo
+    QEMU fails after it was told to quit
       crash 120: the kernel crashed in the command: NULL dereference in foo
     QEMU ends without saying why
       crash 120: the kernel crashed in the command: NULL dereference in foo
@@ -310,7 +338,7 @@ test('a VM that does not come to its command', () => {
         { autorun: 2 },
       ),
       'the directory of the cut is not there': makeFacts({
-        events: [INIT, NO_DIRECTORY, START, FAILED, POWER_OFF],
+        events: [INIT, START, END, NO_DIRECTORY, POWER_OFF],
       }),
     }),
   ).toMatchInlineSnapshot(`
@@ -402,7 +430,7 @@ test('the command, in a VM that powers off in order', () => {
     it powers the VM off
       crash 120: the VM powered off before the command was heard to end
     it powers the VM off in order, and never ends
-      crash 120: the VM powered off before the command was heard to end
+      error 125: the session contradicts itself, as if somebody forged its words: power-off after command-start
     it leaves a process behind that powers the VM off
       crash 120: the VM powered off by itself after the end of the command
     its output is not whole
@@ -583,6 +611,43 @@ test('scripts are called by their names, without the number that keeps their ord
   ]);
 });
 
+test('what is not known of the kernel, and words that contradict each other', () => {
+  const ended = (...last: GuestEvent[]): RunFacts =>
+    makeFacts({ events: [INIT, START, END, COMMAND, ...last] });
+  expect(
+    table({
+      'the taint cannot be read': ended(DONE, TAINT_UNKNOWN),
+      'the taint cannot be read, after a command that failed': ended(doneWith(3), TAINT_UNKNOWN),
+      'the log cannot be read': ended(DONE, NO_LOG, POWER_OFF),
+      'neither can, and the console has shown a warning': makeFacts(
+        { events: [INIT, START, END, COMMAND, DONE, NO_LOG, TAINT_UNKNOWN] },
+        { splats: [WARNING] },
+      ),
+      'two ends of the command': ended(DONE, doneWith(3), POWER_OFF),
+      'two ends of the session': ended(DONE, POWER_OFF, POWER_OFF),
+      'a command that begins twice': ended(COMMAND, DONE, POWER_OFF),
+      'an end without a beginning': makeFacts({ events: [INIT, START, END, DONE, POWER_OFF] }),
+    }),
+  ).toMatchInlineSnapshot(`
+    "the taint cannot be read
+      error 125: whether the kernel complained is not known: the guest could not read /proc/sys/kernel/tainted
+    the taint cannot be read, after a command that failed
+      fail 3: the command ended with status 3
+    the log cannot be read
+      error 125: whether the kernel complained is not known: the console did not show all of its log, and the guest could not give the rest
+    neither can, and the console has shown a warning
+      splat 121: the kernel complained: WARNING in foo
+    two ends of the command
+      error 125: the session contradicts itself, as if somebody forged its words: command-end after command-end
+    two ends of the session
+      error 125: the session contradicts itself, as if somebody forged its words: power-off after power-off
+    a command that begins twice
+      error 125: the session contradicts itself, as if somebody forged its words: command-start after command-start
+    an end without a beginning
+      error 125: the session contradicts itself, as if somebody forged its words: command-end after autorun-end"
+  `);
+});
+
 describe('over any run', () => {
   const status = fc.oneof(
     { weight: 3, arbitrary: fc.constant(0) },
@@ -590,7 +655,14 @@ describe('over any run', () => {
   );
   const script = fc.constantFrom('00-a.sh', '01-b.sh');
   const event: fc.Arbitrary<GuestEvent> = fc.oneof(
-    fc.constantFrom<GuestEvent>(INIT, COMMAND, POWER_OFF, NO_DIRECTORY, { event: 'prompt' }),
+    fc.constantFrom<GuestEvent>(
+      INIT,
+      COMMAND,
+      POWER_OFF,
+      NO_DIRECTORY,
+      { event: 'prompt' },
+      NO_LOG,
+    ),
     fc.record({ event: fc.constant('autorun-start' as const), script }),
     fc.record({ event: fc.constant('autorun-end' as const), script, status }),
     fc.record({ event: fc.constant('command-end' as const), status }),
@@ -601,6 +673,11 @@ describe('over any run', () => {
     fc.subarray<GuestEvent>(WHOLE),
     fc.array(event, { maxLength: 8 }),
     status.map((ended): GuestEvent[] => [INIT, START, END, COMMAND, doneWith(ended), POWER_OFF]),
+    fc.constantFrom<GuestEvent[]>(
+      [INIT, START, END, COMMAND, DONE, NO_LOG, POWER_OFF],
+      [INIT, START, END, COMMAND, DONE, TAINT_UNKNOWN],
+      [INIT, START, END, COMMAND, DONE, DONE, POWER_OFF],
+    ),
   );
   const mostly = <T>(usual: T, ...others: T[]): fc.Arbitrary<T> =>
     fc.oneof({ weight: 6, arbitrary: fc.constant(usual) }, fc.constantFrom(...others));
@@ -619,6 +696,7 @@ describe('over any run', () => {
     isOutputWhole: mostly(true, false),
     strangeLines: fc.nat(3),
     times: fc.constant(makeRecord().times),
+    spent: fc.constant(2100),
   });
   const splat: fc.Arbitrary<RunSplat> = fc
     .record({
@@ -646,13 +724,17 @@ describe('over any run', () => {
   /** All that a pass must have: written down once more, the other way round. */
   function whatIsMissing(all: RunFacts): string[] {
     const { record: seen } = all;
-    const heard = (name: GuestEvent['event']) => seen.events.filter((e) => e.event === name);
+    const heard = <Name extends GuestEvent['event']>(name: Name) =>
+      seen.events.filter((e): e is Extract<GuestEvent, { event: Name }> => e.event === name);
     const ended = seen.events.filter((e) => e.event === 'autorun-end');
     const commandEnd = seen.events.find((e) => e.event === 'command-end');
     const poweredOffByPanic =
       /^guest-(reset|panic)$/.test(seen.shutdown ?? '') && seen.consoleTail === KILLED_INIT;
     const conditions: Record<string, boolean> = {
-      'QEMU ends by itself': !('signal' in seen.exit),
+      'QEMU ends by itself, and well': 'status' in seen.exit && seen.exit.status === 0,
+      'the words of the session are in order': findContradiction(seen.events) === undefined,
+      'the taint of the kernel is known': heard('power-off').every(({ taint }) => taint === 0),
+      'the log of the kernel is known': heard('no-log').length === 0,
       'it powers off in order': seen.shutdown === 'guest-shutdown' || poweredOffByPanic,
       'nobody interrupts': seen.interruptedBy === undefined,
       'the host has room': seen.wasHostFull !== true,

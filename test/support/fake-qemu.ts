@@ -13,10 +13,12 @@ export interface FakeQemu {
 export interface FakeMachine {
   /** The session's first word; waits for the key. */
   init: () => Promise<void>;
+  /** The key that came for the first word, as one who reads the session's memory has it. */
+  key: () => string;
   /** A later word, with the key. */
   tell: (event: string, fields?: Record<string, string>) => Promise<void>;
   write: (channel: 'control' | 'console' | 'stdout' | 'stderr', text: string) => Promise<void>;
-  /** The mark at the end of one stream of output. */
+  /** The mark at the end of one stream of output; waits for its word, which comes after command-end. */
   endOutput: (name: 'stdout' | 'stderr') => Promise<void>;
   /** Waits for the word that all output has arrived. */
   received: () => Promise<void>;
@@ -61,9 +63,9 @@ export async function passes(vm: FakeMachine): Promise<void> {
   await vm.init();
   await vm.tell('command-start');
   await vm.write('stdout', 'said\n');
+  await vm.tell('command-end', { status: '0' });
   await vm.endOutput('stdout');
   await vm.endOutput('stderr');
-  await vm.tell('command-end', { status: '0' });
   await vm.received();
   await vm.tell('power-off', { taint: '0', left: '0' });
   await vm.shutDown('guest-shutdown');
@@ -110,6 +112,7 @@ function run(notes, guest) {
   });
 
   let key = '';
+  let word;
   const heard = [];
   const waiting = [];
   onLine('control', (line) => {
@@ -128,9 +131,13 @@ function run(notes, guest) {
       await tell('init', { uptime: '1.0' });
       key = await hear();
     },
+    key: () => key,
     tell,
     write,
-    endOutput: (name) => write(name, '\0rapido-end:' + key + '\0'),
+    endOutput: async (name) => {
+      word ??= hear();
+      await write(name, '\0rapido-end:' + (await word) + '\0');
+    },
     received: async () => {
       const line = await hear();
       note('control ' + line);

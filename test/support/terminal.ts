@@ -35,12 +35,14 @@ const LONGEST_MATCH = 8192;
  * Starts rapido on a terminal, between two looks at the terminal's mode.
  * The line `mode before: …` and the line `mode after: …` must end up the same.
  * @param prefix goes before the command: `ip netns exec …`
+ * @param next what the terminal's user runs after it, for bash
  */
 export function openTerminal(
   home: Workspace,
   args: readonly string[],
   env: Readonly<Record<string, string>> = {},
   prefix: readonly string[] = [],
+  next = '',
 ): Terminal {
   const command = [...prefix, process.execPath, RAPIDO, ...args].map(quoteForShell).join(' ');
   const script = [
@@ -50,6 +52,7 @@ export function openTerminal(
     command,
     'status=$?',
     'echo "mode after: $(stty -g)"',
+    ...(next === '' ? [] : [`bash -c ${quoteForShell(next)}`]),
     'exit $status',
   ].join('; ');
   const child = spawn(
@@ -86,7 +89,7 @@ export function openTerminal(
       const device = /^device: (\S+)$/m.exec(all)?.[1] ?? 'unknown';
       execFileSync('stty', ['-F', device, 'rows', String(rows), 'cols', String(columns)]);
     },
-    waitFor: (pattern, timeoutMs = 60_000) =>
+    waitFor: (pattern, timeoutMs = 170_000) =>
       new Promise((resolve, reject) => {
         let from = seen;
         const stop = (): void => {

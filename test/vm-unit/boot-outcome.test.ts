@@ -61,14 +61,20 @@ const ENDINGS: Record<string, Partial<VmRecord>> = {
     ...{ exit: { status: 1 }, shutdown: undefined, events: [], consoleTail: '' },
     qemuSaid: 'qemu-system-x86_64: the moon is full\n',
   },
+  'QEMU fails after the VM has powered off': {
+    ...{ exit: { status: 1 }, qemuSaid: 'qemu-system-x86_64: cannot flush a.img\n' },
+  },
+  'it powers off, and the taint cannot be read': {
+    events: [INIT, START, END, { event: 'power-off', taint: undefined, left: 0 }],
+  },
   'QEMU fails after the guest has said something': { exit: { status: 1 }, shutdown: undefined },
   'QEMU ends without saying why': { shutdown: undefined },
   'QEMU names a reason that rapido does not know': { shutdown: 'snapshot-load' },
 };
 
-function describeOutcome(record: VmRecord, interactive: boolean): string {
+function describeOutcome(record: VmRecord, interactive: boolean, oops?: string): string {
   const { kind } = judgeEnding(record);
-  const { status, lines } = judgeBoot(record, { interactive, autorun: 1 });
+  const { status, lines } = judgeBoot(record, { interactive, autorun: 1, oops });
   return [`${kind}, status ${status}`, ...lines.map((line) => `    ${line}`)].join('\n  ');
 }
 
@@ -139,6 +145,12 @@ test('what the user is told of each ending, and the exit status', () => {
       not-started, status 1
           QEMU did not start the VM
           hint: look at QEMU_EXTRA_ARGS and at what follows \`--\`
+    QEMU fails after the VM has powered off
+      failed, status 1
+          QEMU failed with status 1 after the VM had powered off: qemu-system-x86_64: cannot flush a.img
+    it powers off, and the taint cannot be read
+      powered-off, status 1
+          whether the kernel crashed is not known: the guest could not read /proc/sys/kernel/tainted
     QEMU fails after the guest has said something
       lost, status 1
           the VM was lost: QEMU failed with status 1
@@ -173,6 +185,24 @@ describe('somebody watches', () => {
     expect(watched({ events, shutdown: 'host-qmp-quit' })).toContain('status 1');
   });
 
+  test('a QEMU that fails at the end is a failure', () => {
+    const failed = { exit: { status: 1 } };
+    expect(watched(failed)).toContain('failed, status 1');
+    expect(watched({ ...failed, shutdown: 'host-qmp-quit' })).toContain('failed, status 1');
+  });
+
+  test('an oops is one, however orderly the end', () => {
+    const events: GuestEvent[] = [INIT, START, END, PROMPT, POWER_OFF];
+    const oops = 'NULL pointer dereference in foo';
+    expect(describeOutcome(makeRecord({ events }), true, oops)).toMatchInlineSnapshot(`
+      "powered-off, status 1
+            the kernel crashed: NULL pointer dereference in foo; what came after that cannot be trusted"
+    `);
+    const quit = makeRecord({ events: events.slice(0, -1), shutdown: 'host-qmp-quit' });
+    expect(describeOutcome(quit, true, oops)).toContain('status 1');
+    expect(describeOutcome(makeRecord(), false, oops)).toContain('status 1');
+  });
+
   test('a panic is a failure', () => {
     expect(watched({ shutdown: 'guest-reset', consoleTail: PANIC })).toContain('status 1');
   });
@@ -184,7 +214,7 @@ describe('somebody watches', () => {
 
 test('a panic long before an orderly power-off is no panic, whatever a program printed', () => {
   const record = makeRecord({ consoleTail: `${PANIC}everything is fine\r\n` });
-  expect(judgeBoot(record, { interactive: false, autorun: 1 })).toMatchObject({
+  expect(judgeBoot(record, { interactive: false, autorun: 1, oops: undefined })).toMatchObject({
     status: 0,
     consoleTells: false,
   });
@@ -194,7 +224,8 @@ test('success is what was heard to the end, and nothing else', () => {
   const good = Object.entries(ENDINGS)
     .filter(
       ([, changes]) =>
-        judgeBoot(makeRecord(changes), { interactive: false, autorun: 1 }).status === 0,
+        judgeBoot(makeRecord(changes), { interactive: false, autorun: 1, oops: undefined })
+          .status === 0,
     )
     .map(([name]) => name);
   expect(good).toEqual([
@@ -206,12 +237,12 @@ test('success is what was heard to the end, and nothing else', () => {
 test('Ctrl-a x is an orderly end at the prompt, and none before it', () => {
   const quit = { shutdown: 'host-qmp-quit' };
   const before = makeRecord({ ...quit, events: [{ event: 'init', uptime: 1 }] });
-  expect(judgeBoot(before, { interactive: true, autorun: 1 })).toMatchObject({
+  expect(judgeBoot(before, { interactive: true, autorun: 1, oops: undefined })).toMatchObject({
     status: 1,
     lines: ['the VM was ended by hand before it stood at its prompt'],
   });
   const after = makeRecord({ ...quit, events: [{ event: 'prompt' }] });
-  expect(judgeBoot(after, { interactive: true, autorun: 1 })).toEqual({
+  expect(judgeBoot(after, { interactive: true, autorun: 1, oops: undefined })).toEqual({
     status: 0,
     lines: [],
     consoleTells: false,
@@ -220,7 +251,7 @@ test('Ctrl-a x is an orderly end at the prompt, and none before it', () => {
 
 test('a script of which nothing was heard has not succeeded', () => {
   const record = makeRecord({ events: [INIT, START, END, POWER_OFF] });
-  expect(judgeBoot(record, { interactive: false, autorun: 2 })).toMatchObject({
+  expect(judgeBoot(record, { interactive: false, autorun: 2, oops: undefined })).toMatchObject({
     status: 1,
     lines: ['1 of 2 autorun scripts were heard to end'],
   });

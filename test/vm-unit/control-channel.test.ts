@@ -8,6 +8,7 @@ import { makeSocketPair } from '../support/socket-pair.ts';
 interface Guest {
   control: ControlChannel;
   events: GuestEvent[];
+  log: string[];
   /** Writes to the channel as it is. */
   write: (text: string) => void;
   /** One message a line, as guest/session writes them. */
@@ -22,13 +23,19 @@ interface Guest {
 async function openGuest(): Promise<Guest> {
   const [ours, end] = await makeSocketPair();
   const events: GuestEvent[] = [];
-  const control = openControlChannel(ours, (event) => events.push(event));
+  const log: string[] = [];
+  const control = openControlChannel(
+    ours,
+    (event) => events.push(event),
+    (line) => log.push(line),
+  );
   const write = (text: string): void => {
     end.write(text);
   };
   return {
     control,
     events,
+    log,
     write,
     tell: (fields) => write(`\n${JSON.stringify(fields)}\n`),
     hear: async () => String((await once(end, 'data'))[0]),
@@ -160,9 +167,26 @@ test('half a line at the end of the VM is no message', async () => {
   expect(control.strangeLines()).toBe(1);
 });
 
-test('the mark at the end of the output holds the key, between two zero bytes', async () => {
-  const { key, control } = await openSession();
-  expect(control.outputEnd.toString('latin1')).toBe(`\0rapido-end:${key}\0`);
+test('the mark at the end of the output is of a word of its own, between two zero bytes', async () => {
+  const { key, control, hear } = await openSession();
+  const answer = hear();
+  const mark = control.endOutput().toString('latin1');
+  const word = (await answer).trim();
+  expect(word).toMatch(/^[0-9a-f]{32}$/);
+  expect(word).not.toBe(key);
+  expect(mark).toBe(`\0rapido-end:${word}\0`);
+  expect(control.endOutput().toString('latin1')).not.toBe(mark);
+});
+
+test('lines of the log with the key are handed over as they are, and are no messages', async () => {
+  const { key, write, leave, events, control, log } = await openSession();
+  const text = '[    1.234567] BUG: {"event":"power-off"}';
+  write(`\n${key}>${text}\n${key}>\n`);
+  write(`${'0'.repeat(32)}>${text}\n`);
+  await leave();
+  expect(log).toEqual([text, '']);
+  expect(events).toEqual([INIT]);
+  expect(control.strangeLines()).toBe(1);
 });
 
 test('the session is told that its output has come, in a line', async () => {

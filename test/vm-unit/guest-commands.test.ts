@@ -63,6 +63,7 @@ describe('a command in a VM that runs', () => {
     commands.onEvent({ event: 'exec-end', id: '2', status: 9 });
     commands.onEvent({ event: 'exec-end', id: '1', status: 3 });
     expect(await command.ended).toBe(3);
+    command.endOutput('0f');
     await command.release();
     expect(told).toMatchInlineSnapshot(`
       [
@@ -72,6 +73,7 @@ describe('a command in a VM that runs', () => {
         "device_add exec-1-stderr-port",
         "exec 1 0 ls",
         "signal 1 INT",
+        "end 1 0f",
         "device_del exec-1-stderr-port",
         "chardev-remove exec-1-stderr",
         "device_del exec-1-stdout-port",
@@ -98,6 +100,14 @@ describe('a command in a VM that runs', () => {
       'size 50 132 1',
       "terminal 2 24x80 $'' ls",
     ]);
+  });
+
+  test('whose output nobody has marked the end of gets a mark, so that the guest waits for none', async () => {
+    const { told, commands } = setUp();
+    commands.onEvent(INIT);
+    const command = await commands.run([Buffer.from('ls')], SOCKETS);
+    await command.release();
+    expect(told.find((line) => line.startsWith('end '))).toMatch(/^end 1 [0-9a-f]{32}$/);
   });
 
   test('ends without a status when the VM does', async () => {

@@ -1,6 +1,10 @@
 import fc from 'fast-check';
 import { describe, expect, test } from 'vitest';
-import { type GuestEvent, parseGuestMessage } from '../../src/vm/guest-events.ts';
+import {
+  findContradiction,
+  type GuestEvent,
+  parseGuestMessage,
+} from '../../src/vm/guest-events.ts';
 
 test.each<[string, GuestEvent]>([
   ['{"event":"init","uptime":"2.47"}', { event: 'init', uptime: 2.47 }],
@@ -21,6 +25,12 @@ test.each<[string, GuestEvent]>([
     { event: 'exec-terminal', id: '3', made: false },
   ],
   ['{"event":"prompt"}', { event: 'prompt' }],
+  ['{"event":"no-console"}', { event: 'no-console' }],
+  ['{"event":"no-log"}', { event: 'no-log' }],
+  [
+    '{"event":"power-off","taint":"unknown","left":"unknown"}',
+    { event: 'power-off', taint: undefined, left: undefined },
+  ],
   [
     '  {"event":"power-off","taint":"512","left":"0"}\r',
     { event: 'power-off', taint: 512, left: 0 },
@@ -65,11 +75,45 @@ test.each([
   '{"event":"command-end"}',
   '{"event":"command-end","status":"-1"}',
   '{"event":"power-off"}',
+  '{"event":"power-off","taint":"","left":"0"}',
+  '{"event":"power-off","taint":"512.5","left":"0"}',
+  '{"event":"power-off","taint":"0","left":"many"}',
   '{"key":1,"event":"prompt"}',
 ])('%j is none', (line) => {
   expect(parseGuestMessage(line)).toBeUndefined();
   const keyed = line.startsWith('{') ? line.replace('{', '{"key":"0f",') : line;
   if (!line.includes('key')) expect(parseGuestMessage(keyed)).toBeUndefined();
+});
+
+describe('the order of the words of a run', () => {
+  const words = (text: string): GuestEvent[] =>
+    text.split(' ').map((event) => ({ event, script: 'a', status: 0 }) as unknown as GuestEvent);
+
+  test.each([
+    'init power-off',
+    'init autorun-start autorun-end autorun-start autorun-end command-start command-end power-off',
+    'init command-start command-end no-log power-off',
+    'init autorun-start autorun-end no-directory power-off',
+    'init no-channel no-log power-off',
+  ])('%s, or a part of it that a crash has left', (text) => {
+    const whole = words(text);
+    for (let size = 0; size <= whole.length; size++) {
+      expect(findContradiction(whole.slice(0, size))).toBeUndefined();
+    }
+  });
+
+  test.each([
+    ['init init', 'init after init'],
+    ['command-start', 'command-start after nothing'],
+    ['init command-end power-off', 'command-end after init'],
+    ['init command-start command-end command-end power-off', 'command-end after command-end'],
+    ['init command-start power-off', 'power-off after command-start'],
+    ['init power-off command-start', 'command-start after power-off'],
+    ['init autorun-start command-start', 'command-start after autorun-start'],
+    ['init no-log command-start', 'command-start after no-log'],
+  ])('but not %s', (text, contradiction) => {
+    expect(findContradiction(words(text))?.reverse().join(' after ')).toBe(contradiction);
+  });
 });
 
 describe('whatever a guest sends', () => {

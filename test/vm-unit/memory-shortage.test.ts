@@ -63,7 +63,9 @@ describe('a VM with too little memory for its image', () => {
     ],
   ] as const)('%s: that is told first', (_what, changes, words) => {
     const record = makeRecord(changes);
-    const [first] = judgeBoot(record, { interactive: false, autorun: 1 }).lines;
+    const [first] = judgeBoot(record, {
+      ...{ interactive: false, autorun: 1, oops: undefined },
+    }).lines;
     expect(first).toMatch(/^the VM has too little memory for its image/);
     expect(first).toContain(words);
   });
@@ -72,7 +74,13 @@ describe('a VM with too little memory for its image', () => {
     const facts: RunFacts = {
       record: {
         ...makeRecord({ consoleTail: NOT_UNPACKED }),
-        ...{ timedOut: undefined, isOutputWhole: false, strangeLines: 0, times: TIMES },
+        ...{
+          timedOut: undefined,
+          isOutputWhole: false,
+          strangeLines: 0,
+          times: TIMES,
+          spent: 2100,
+        },
       },
       ...{
         limits: LIMITS,

@@ -39,6 +39,7 @@ describe('what the kernel is told for a run', () => {
         "rapido.loglevel=7",
         "printk.time=1",
         "sysrq_always_enabled",
+        "rapido.judged=ttyS0",
         "unknown_nmi_panic",
         "oops=panic",
         "rapido.run=1",

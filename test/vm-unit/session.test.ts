@@ -2,12 +2,13 @@ import { Readable } from 'node:stream';
 import { afterEach, describe, expect, test, vi } from 'vitest';
 import { identifyProcess } from '../../src/sys/process-identity.ts';
 import type { EndingSignal } from '../../src/sys/signals.ts';
-import type { GuestEvent } from '../../src/vm/guest-events.ts';
+import { findContradiction, type GuestEvent } from '../../src/vm/guest-events.ts';
 import { planVm } from '../../src/vm/plan.ts';
 import { runSession, type SessionRecord } from '../../src/vm/session.ts';
 import type { SessionWatch } from '../../src/vm/session-watch.ts';
 import { complaintOf } from '../support/complaint.ts';
 import { installFakeQemu } from '../support/fake-qemu.ts';
+import { standStill } from '../support/pause.ts';
 import { makeTemporaryDirectory } from '../support/temporary-directory.ts';
 import { makeRequest } from './vm-request.ts';
 
@@ -82,9 +83,9 @@ describe('a session that goes well', () => {
       await vm.tell('command-start');
       await vm.write('stdout', 'to stdout\n\0binary');
       await vm.write('stderr', 'to stderr');
+      await vm.tell('command-end', { status: '0' });
       await vm.endOutput('stdout');
       await vm.endOutput('stderr');
-      await vm.tell('command-end', { status: '0' });
       await vm.received();
       await vm.tell('power-off', { taint: '0', left: '0' });
       await vm.shutDown('guest-shutdown');
@@ -96,7 +97,7 @@ describe('a session that goes well', () => {
       console: 'Linux version 6.18\r\n',
       endings: [],
     });
-    const { times, ...rest } = record;
+    const { times, spent, ...rest } = record;
     expect(rest).toEqual({
       exit: { status: 0 },
       memory: { bytes: 512 * 1024 * 1024, toUnpack: 256 * 1024 * 1024 },
@@ -115,6 +116,7 @@ describe('a session that goes well', () => {
     const order = [times.init, times.autorunEnd, times.commandStart, times.commandEnd, times.end];
     expect(order).toEqual(order.toSorted((a, b) => (a ?? 0) - (b ?? 0)));
     expect(order).not.toContain(undefined);
+    expect(spent).toBeLessThanOrEqual(times.end + 1);
     expect(qemu.notes()).toEqual(['control received']);
   });
 
@@ -180,6 +182,7 @@ describe('output that is not whole', () => {
     const qemu = installFakeQemu(async (vm) => {
       await vm.init();
       await vm.write('stdout', 'all of it');
+      await vm.tell('command-end', { status: '0' });
       await vm.endOutput('stdout');
       await vm.write('stderr', 'a part');
       vm.received();
@@ -195,13 +198,51 @@ describe('output that is not whole', () => {
   test('a mark with another key is output like any other', async () => {
     installFakeQemu(async (vm) => {
       await vm.init();
-      await vm.write('stdout', `\0rapido-end:${'0'.repeat(32)}\0`);
+      await vm.tell('command-end', { status: '0' });
       await vm.endOutput('stderr');
+      await vm.write('stdout', `\0rapido-end:${'0'.repeat(32)}\0`);
       await vm.shutDown('guest-shutdown');
     });
     const { record, stdout } = await watch();
     expect(record.isOutputWhole).toBe(false);
     expect(stdout).toBe(`\0rapido-end:${'0'.repeat(32)}\0`);
+  });
+
+  test('a mark that is written before the command has ended is output, whatever its writer knows', async () => {
+    installFakeQemu(async (vm) => {
+      await vm.init();
+      await vm.tell('command-start');
+      for (const name of ['stdout', 'stderr'] as const) {
+        await vm.write(name, `\0rapido-end:${vm.key()}\0and more`);
+      }
+      await vm.tell('command-end', { status: '0' });
+      await vm.endOutput('stdout');
+      await vm.endOutput('stderr');
+      await vm.received();
+      await vm.shutDown('guest-shutdown');
+    });
+    const { record, stdout, stderr } = await watch();
+    for (const text of [stdout, stderr]) {
+      expect(text).toMatch(/^\0rapido-end:[0-9a-f]{32}\0and more$/);
+    }
+    expect(record.isOutputWhole).toBe(true);
+  });
+
+  test('a forged end of the command gets a mark, and no second one', async () => {
+    installFakeQemu(async (vm) => {
+      await vm.init();
+      await vm.tell('command-start');
+      await vm.tell('command-end', { status: '0' });
+      await vm.endOutput('stdout');
+      await vm.write('stdout', 'dropped');
+      await vm.tell('command-end', { status: '1' });
+      await vm.endOutput('stderr');
+      await vm.received();
+      await vm.shutDown('guest-shutdown');
+    });
+    const { record, stdout } = await watch();
+    expect(stdout).toBe('');
+    expect(findContradiction(record.events)).toEqual(['command-end', 'command-end']);
   });
 
   test('a beginning of the mark at the very end is delivered', async () => {
@@ -211,6 +252,30 @@ describe('output that is not whole', () => {
     });
     expect((await watch()).stdout).toBe('text\0rapido-');
   });
+});
+
+test('lines of the log that come over the control channel go the way of the console', async () => {
+  installFakeQemu(async (vm) => {
+    await vm.init();
+    await vm.write('console', 'unfinished');
+    await vm.sleep(100);
+    const key = vm.key();
+    await vm.write(
+      'control',
+      `\n${key}>[    0.000000] Linux version 6.18\n${key}>[    9.1] BUG: x\n`,
+    );
+    await vm.tell('power-off', { taint: '128', left: 'unknown' });
+    await vm.shutDown('guest-shutdown');
+  });
+  const { console, events } = await watch();
+  expect(console.split('\r\n')).toEqual([
+    'unfinished',
+    "rapido: the kernel's log, as the guest still has it:",
+    '[    0.000000] Linux version 6.18',
+    '[    9.1] BUG: x',
+    '',
+  ]);
+  expect(events.at(-1)).toEqual({ event: 'power-off', taint: 128, left: undefined });
 });
 
 test('strange lines on the control channel are counted', async () => {
@@ -379,6 +444,63 @@ describe('limits', () => {
     const { record, endings } = await watch({ limits: { total: 300, boot: 500, silence: 600 } });
     expect(record.timedOut).toBe('total');
     expect(endings).toEqual(['the time is over (total)']);
+  });
+});
+
+describe('a pause of rapido is no timeout of the guest', () => {
+  /** Stands still at the first word of init, once the guest has had time to say it. */
+  const pausing = (
+    limits: Partial<SessionWatch['limits']>,
+    pause: number,
+  ): Partial<SessionWatch> => ({
+    limits: { ...NO_LIMITS, ...limits },
+    ...onWord('init', () => standStill(pause)),
+  });
+
+  test.each([
+    ['silence', 1000],
+    ['total', 3000],
+  ] as const)('%s: what came meanwhile is read before the limit runs out', async (limit, time) => {
+    installFakeQemu(async (vm) => {
+      await vm.init();
+      await vm.tell('command-start');
+      for (let count = 0; count < 10; count++) {
+        await vm.sleep(100);
+        await vm.write('stdout', '.');
+      }
+      await vm.shutDown('guest-shutdown');
+    });
+    const { record, stdout } = await watch(pausing({ [limit]: time }, 4000));
+    expect(record).toMatchObject({ timedOut: undefined, shutdown: 'guest-shutdown' });
+    expect(stdout).toBe('..........');
+    expect(record.spent).toBeLessThan(record.times.end - 3000);
+  });
+
+  test('boot: the word of init waits to be read', async () => {
+    installFakeQemu(async (vm) => {
+      await vm.write('console', 'booting\r\n');
+      await vm.sleep(200);
+      await vm.init();
+      await vm.shutDown('guest-shutdown');
+    });
+    const { record } = await watch({
+      limits: { ...NO_LIMITS, boot: 3000 },
+      onConsole: async () => {
+        standStill(5000);
+        return undefined;
+      },
+    });
+    expect(record).toMatchObject({ timedOut: undefined, shutdown: 'guest-shutdown' });
+    expect(record.times.init).toBeGreaterThan(4900);
+  });
+
+  test('a limit that ran out in truth is one all the same', async () => {
+    installFakeQemu(async (vm) => {
+      vm.onCommand('chardev-send-break', 'refuse');
+      await vm.init();
+    });
+    const { record } = await watch(pausing({ silence: 500 }, 3000));
+    expect(record.timedOut).toBe('silence');
   });
 });
 

@@ -16,7 +16,10 @@ interface Heard {
   marks: number;
 }
 
-async function hear(chunks: readonly Buffer[]): Promise<Heard> {
+async function hear(
+  chunks: readonly Buffer[],
+  markNow: () => Buffer | undefined = () => MARK,
+): Promise<Heard> {
   const delivered: Buffer[] = [];
   const deliveredBefore: number[] = [];
   const size = (): number => delivered.reduce((sum, chunk) => sum + chunk.length, 0);
@@ -30,7 +33,7 @@ async function hear(chunks: readonly Buffer[]): Promise<Heard> {
   }
   const hasCome = await untilEndMark(
     watched(),
-    MARK,
+    markNow,
     async (chunk) => {
       delivered.push(Buffer.from(chunk));
     },
@@ -93,6 +96,23 @@ test('without a mark, everything is output, and it is known not to be whole', as
   );
 });
 
+test('what looks like the mark before there is one is output like any other', async () => {
+  await fc.assert(
+    fc.asyncProperty(output, output, places, async (before, after, cuts) => {
+      const forged = cut(Buffer.concat([before, MARK, after]), cuts);
+      let asked = 0;
+      // There is a mark once all of that has come.
+      const heard = await hear([...forged, Buffer.concat([Buffer.from('last'), MARK])], () =>
+        ++asked > forged.length ? MARK : undefined,
+      );
+      const whole = Buffer.concat([...forged, Buffer.from('last')]);
+      expect(heard.output.equals(whole)).toBe(true);
+      expect(heard).toMatchObject({ hasCome: true, marks: 1 });
+    }),
+    { numRuns: 200 },
+  );
+});
+
 test('nothing is held back but what may be the beginning of the mark', async () => {
   await fc.assert(
     fc.asyncProperty(output, places, async (bytes, cuts) => {
@@ -127,7 +147,12 @@ test('no chunk is asked for before the one before is dealt with', async () => {
     await new Promise((next) => setTimeout(next, 10));
     order.push(`dealt with ${chunk}`);
   };
-  await untilEndMark(chunks(), MARK, deliver, () => {});
+  await untilEndMark(
+    chunks(),
+    () => MARK,
+    deliver,
+    () => {},
+  );
   expect(order).toEqual(['asked for one', 'dealt with one', 'asked for two', 'dealt with two']);
 });
 
@@ -137,9 +162,14 @@ test('the mark is told only after all before it was dealt with', async () => {
     await new Promise((next) => setTimeout(next, 10));
     order.push(String(chunk));
   };
-  await untilEndMark(each([Buffer.concat([Buffer.from('last'), MARK])]), MARK, deliver, () => {
-    order.push('mark');
-  });
+  await untilEndMark(
+    each([Buffer.concat([Buffer.from('last'), MARK])]),
+    () => MARK,
+    deliver,
+    () => {
+      order.push('mark');
+    },
+  );
   expect(order).toEqual(['last', 'mark']);
 });
 
@@ -153,6 +183,13 @@ test('who writes on after the mark is read to the end, so that nobody is held up
   }
   let marks = 0;
   const deliver = async (): Promise<void> => expect.unreachable();
-  expect(await untilEndMark(chunks(), MARK, deliver, () => marks++)).toBe(true);
+  expect(
+    await untilEndMark(
+      chunks(),
+      () => MARK,
+      deliver,
+      () => marks++,
+    ),
+  ).toBe(true);
   expect([asked, marks]).toEqual([4, 1]);
 });

@@ -247,6 +247,27 @@ describe('a VM in the background that goes wrong', () => {
     expect((await home.rapido(['ps'])).stderr).toContain('no VM is running');
   });
 
+  it.skipIf(process.arch !== 'x64')(
+    'is there without a console that its kernel lacks',
+    async () => {
+      await home.rapido(['cut', 'simple-example']);
+      const env = { QEMU_EXTRA_KERNEL_PARAMS: '8250.nr_uarts=0' };
+      const booted = await home.rapido(['boot', '--detach'], { env });
+      expect(booted).toMatchObject({ status: 0, stdout: '1\n' });
+      expect(booted.stderr).toContain('rapido: the kernel has no serial console: rapido exec 1 --');
+      const ran = await home.rapido([
+        'exec',
+        '1',
+        '--',
+        'sh',
+        '-c',
+        'echo out; echo err >&2; exit 3',
+      ]);
+      expect(ran).toMatchObject({ status: 3, stdout: 'out\n', stderr: 'err\n' });
+      expect((await home.rapido(['stop', '1'])).stdout).toContain('has powered off');
+    },
+  );
+
   it('is told of by ps when the kernel panics later', async () => {
     await home.rapido(['cut', 'simple-example']);
     await home.rapido(['boot', '--detach']);

@@ -21,6 +21,35 @@ forge
 forge >&2
 `;
 
+/**
+ * A forger who has read the key from the memory of PID 1, and writes to the control channel by PID 1's own
+ * file descriptor: pidfd_open(2) and pidfd_getfd(2), numbers of the generic system call table. He ends the
+ * output with a mark, and the command with 0.
+ */
+const INFORMED_FORGERY = `keys=$(while read -r range permissions _ _ _ path; do
+  [[ $permissions == rw* && $path == @(|'[heap]') ]] || continue
+  from=$((16#\${range%-*} / 4096)) to=$((16#\${range#*-} / 4096))
+  dd if=/proc/1/mem bs=4096 skip=$from count=$((to - from)) 2> /dev/null
+done < /proc/1/maps | grep --text --only-matching --extended-regexp '[0-9a-f]{32}')
+[[ -n $keys ]] || exit 9
+for name in /sys/class/virtio-ports/*/name; do
+  read -r port < "$name"
+  [[ $port == org.rapido.control ]] && device=\${name%/name}
+done
+for fd in /proc/1/fd/*; do [[ $fd -ef /dev/\${device##*/} ]] && control=\${fd##*/}; done
+for key in $keys; do printf '\\0rapido-end:%s\\0' "$key"; done
+echo what came after the forged mark
+perl -e '
+  my ($number, @keys) = @ARGV;
+  my $fd = syscall(438, syscall(434, 1, 0), $number + 0, 0);
+  open(my $control, ">&=", $fd) or exit 8;
+  for my $key (@keys) {
+    syswrite($control, qq(\\n{"key":"$key","event":"command-end","status":"0"}\\n));
+  }' "$control" $keys || exit 7
+sleep 1
+echo what came after the forged end
+exit 3`;
+
 /** Writes zeros over the program of PID 1, which finds them there when it goes on. */
 const DESTROY_INIT = `while read -r range permissions _ _ _ path; do
   [[ $permissions == r-x* && $path == */bash ]] || continue
@@ -157,6 +186,33 @@ describe('a run in which the guest misbehaves', () => {
       reason: 'powered off',
     },
     {
+      name: 'a taint of a kernel whose /proc is gone is found all the same',
+      args: [
+        ...['simple-example', '-x'],
+        'echo 512 > /proc/sys/kernel/tainted; umount --lazy /proc',
+      ],
+      verdict: 'splat',
+      reason: 'the kernel complained: kernel tainted: W, a warning',
+    },
+    {
+      name: 'a taint that cannot be read is an error, though the command succeeds',
+      args: ['simple-example', '-x', 'mount --bind /dev/null /proc/sys/kernel/tainted'],
+      verdict: 'error',
+      reason: 'the guest could not read /proc/sys/kernel/tainted',
+    },
+    {
+      name: 'a log that the console did not show and nobody can read is an error',
+      args: ['simple-example', '-x', 'dmesg -n 1; rm "$(type -P dmesg)"'],
+      verdict: 'error',
+      reason: 'the console did not show all of its log, and the guest could not give the rest',
+    },
+    {
+      name: 'so is one that has lost its beginning',
+      args: ['simple-example', '-x', 'dmesg -n 1; dmesg --clear'],
+      verdict: 'error',
+      reason: 'the console did not show all of its log, and the guest could not give the rest',
+    },
+    {
       name: 'forged success does not hide the status of the command',
       args: ['simple-example', '-x', `${FORGERY} exit 3`],
       verdict: 'fail',
@@ -195,6 +251,22 @@ describe('a run in which the guest misbehaves', () => {
     const ran = await run(args);
     expect(judgedAs(ran, fault)).toEqual(expectedOf(fault));
   });
+
+  it.skipIf(!existsSync('/usr/bin/perl'))(
+    'a forger who has read the key neither hides output nor passes: the session contradicts him',
+    async () => {
+      const fault = {
+        verdict: 'error',
+        reason:
+          'the session contradicts itself, as if somebody forged its words: command-end after',
+      } as const;
+      const programs = ['perl', 'grep', 'dd'].flatMap((name) => ['-i', name]);
+      const ran = await run(['simple-example', ...programs, '-x', INFORMED_FORGERY]);
+      expect(judgedAs(ran, fault)).toEqual(expectedOf(fault));
+      expect(ran.stdout).toContain('\0what came after the forged mark\n');
+      expect(ran.stdout).toContain('what came after the forged end\n');
+    },
+  );
 
   it('an autorun script that fails is 1, and the command is not run', async () => {
     const fault = {

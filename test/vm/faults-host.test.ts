@@ -3,6 +3,7 @@ import { chmodSync, copyFileSync, readdirSync, readFileSync, rmSync, truncateSyn
 import { dirname, join } from 'node:path';
 import { setTimeout as sleep } from 'node:timers/promises';
 import { afterAll, describe, expect, it } from 'vitest';
+import { architectureOf } from '../../src/host/architecture.ts';
 import { identifyProcess } from '../../src/sys/process-identity.ts';
 import { CHANNEL_MODULES, hostKernel, makeKernelTree } from '../support/kernel-tree.ts';
 import { tellQemu } from '../support/monitor.ts';
@@ -64,6 +65,25 @@ describe('a run whose host fails', () => {
 
   it.each(byName(QEMU_ENDS))('%s', async (_, { act, ...fault }) => {
     const ran = await run(WAITS, { whenReady: act });
+    expect(judgedAs(ran, fault)).toEqual(expectedOf(fault));
+  });
+
+  it('QEMU that fails once the VM has powered off is an error, though the command succeeds', async () => {
+    const qemu = `bin/${architectureOf(process.arch).qemu}`;
+    const failing = [
+      '#!/bin/bash',
+      'PATH=${PATH#*:} "${0##*/}" "$@"',
+      'echo no space >&2',
+      'exit 1',
+    ];
+    const directory = dirname(home.write(qemu, `${failing.join('\n')}\n`, 0o755));
+    const ran = await run(['simple-example', '--', 'true'], {
+      env: { PATH: `${directory}:${process.env.PATH}` },
+    });
+    const fault = {
+      verdict: 'error',
+      reason: 'QEMU failed with status 1 after the VM had powered off: no space',
+    } as const;
     expect(judgedAs(ran, fault)).toEqual(expectedOf(fault));
   });
 

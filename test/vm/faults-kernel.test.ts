@@ -222,6 +222,25 @@ describe('a run in which the kernel fails', () => {
     expect(judgedAs(ran, fault)).toEqual(expectedOf(fault));
   });
 
+  /** Its UARTs are what a PC's console is. */
+  it.skipIf(process.arch !== 'x64')(
+    'a complaint of a kernel without a console is a splat, and its scripts do not fail for want of one',
+    async () => {
+      const fault = {
+        verdict: 'splat',
+        reason: 'the kernel complained: BUG: sleeping function called from invalid context',
+      } as const;
+      const complaint = 'BUG: sleeping function called from invalid context at fs/foo.c:3';
+      const ran = await run(
+        ['simple-example', '-x', `echo '<3>${complaint}' > /dev/kmsg; echo out; echo err >&2`],
+        withParameters('8250.nr_uarts=0'),
+      );
+      expect(judgedAs(ran, fault)).toEqual(expectedOf(fault));
+      expect(ran).toMatchObject({ stdout: 'out\n', result: { commandStatus: 0 } });
+      expect(ran.file('stderr.log').toString()).toBe('err\n');
+    },
+  );
+
   it('a hung task is a splat, though the command succeeds', async () => {
     const fault = {
       verdict: 'splat',

@@ -1,3 +1,4 @@
+import { setTimeout as sleep } from 'node:timers/promises';
 import { afterAll, describe, expect, it } from 'vitest';
 import { breakModule } from '../support/broken-module.ts';
 import { addCut } from '../support/cuts.ts';
@@ -139,6 +140,27 @@ describe('a run that hangs', () => {
     );
     expect(ran).toMatchObject({ status: 124, stdout: '', result: { verdict: 'timeout' } });
     expect(ran.result?.reason).toContain("nothing was heard of the guest's init for 8 s");
+  });
+
+  it('but not one whose rapido was stopped for longer than --silence', async () => {
+    const ran = await run(
+      [
+        'simple-example',
+        '--silence',
+        '10s',
+        '-x',
+        'echo READY; for i in {1..9}; do sleep 1; echo $i; done',
+      ],
+      {
+        whenReady: async ({ rapido }) => {
+          process.kill(rapido, 'SIGSTOP');
+          await sleep(25_000);
+          process.kill(rapido, 'SIGCONT');
+        },
+      },
+    );
+    expect(ran).toMatchObject({ status: 0, result: { verdict: 'pass' } });
+    expect(ran.stdout).toBe(`READY\n${[1, 2, 3, 4, 5, 6, 7, 8, 9].join('\n')}\n`);
   });
 
   it('but not one that keeps talking for longer than --silence', async () => {

@@ -56,6 +56,18 @@ describe('rapido run --with', () => {
     expect(registry()).toEqual(['lock']);
   });
 
+  it('a complaint that a server keeps off its console is one all the same', async () => {
+    const complaint = 'BUG: sleeping function called from invalid context at fs/foo.c:3';
+    addServer('quiet', `dmesg -n 1; echo '<3>${complaint}' > /dev/kmsg`);
+    const ran = await run(['client', '--with', 'quiet', '--', 'true']);
+    expect(ran.result).toMatchObject({
+      verdict: 'splat',
+      status: 121,
+      reason:
+        'quiet (VM 1): the kernel complained: BUG: sleeping function called from invalid context',
+    });
+  });
+
   it('the client is not booted where a server fails, or its cut is none', async () => {
     addServer('failing', 'echo no disk >&2; exit 5');
     const ran = await run(['client', '--with', 'failing', '--', 'true']);

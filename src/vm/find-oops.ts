@@ -1,0 +1,43 @@
+import { createReadStream } from 'node:fs';
+import { createInterface } from 'node:readline';
+import { createSplatScanner } from '../klog/scanner.ts';
+import { isFile } from '../sys/stat.ts';
+import type { VmRecord } from './ending.ts';
+
+/** TAINT_DIE of Documentation/admin-guide/tainted-kernels.rst: the kernel has oopsed. */
+const OOPSED = 1 << 7;
+
+/**
+ * How the kernel of a VM crashed without ending it: it kills whoever has called it, and goes on.
+ * @param consoleLog of that VM
+ * @returns the title; undefined: it did not crash
+ */
+export async function findOops(
+  { events }: Pick<VmRecord, 'events'>,
+  consoleLog: string,
+): Promise<string | undefined> {
+  const taint = events.findLast((event) => event.event === 'power-off')?.taint;
+  if (taint !== undefined && (taint & OOPSED) === 0) return undefined;
+  const title = await findCrash(consoleLog);
+  return title ?? (taint === undefined ? undefined : 'an oops that the console did not show');
+}
+
+/** The first crash that a console shows, where it came to that. */
+async function findCrash(consoleLog: string): Promise<string | undefined> {
+  if (!isFile(consoleLog)) return undefined;
+  let title: string | undefined;
+  const scanner = createSplatScanner({
+    onBegin: () => {},
+    onFatal: () => {},
+    onEnd: (splat) => {
+      if (splat.severity === 'fatal') title ??= splat.title;
+    },
+  });
+  const lines = createInterface({ input: createReadStream(consoleLog, 'latin1') });
+  for await (const line of lines) {
+    scanner.push(line);
+    if (title !== undefined) break;
+  }
+  scanner.end();
+  return title;
+}
