@@ -77,7 +77,8 @@ function joinSplats(boots: readonly EndedBoot[]): RunSplat[] {
   const known = new Map<string, RunSplat>();
   return boots.flatMap(({ splats }, index) =>
     splats.flatMap((splat) => {
-      const key = `${splat.severity} ${splat.kind} ${splat.title}`;
+      const { severity, kind, title, excused, excusedBy } = splat;
+      const key = [severity, kind, title, excused, excusedBy].join('\n');
       const same = splat.severity === 'fatal' ? undefined : known.get(key);
       if (same !== undefined) {
         same.count += splat.count;

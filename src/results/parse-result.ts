@@ -38,6 +38,7 @@ const splat = {
   vm: text.optional(),
   boot: z.int().optional(),
   excused: text.optional(),
+  excusedBy: text.optional(),
 } satisfies Fields<RunSplat>;
 
 const disk = {

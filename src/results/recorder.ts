@@ -3,9 +3,9 @@ import type { RunLogs } from './log-file.ts';
 import type { RunSplat } from './run-result.ts';
 import { collectSplats, type SplatOptions } from './splat-collection.ts';
 import { splitLines } from './split-lines.ts';
-import { collectTests, type FoundTests, type TestOptions } from './test-collection.ts';
+import { collectTests, type FoundTests, markOf, type TestOptions } from './test-collection.ts';
 
-export interface RecorderOptions extends SplatOptions, TestOptions {
+export interface RecorderOptions extends Omit<SplatOptions, 'mark'>, TestOptions {
   logs: RunLogs;
 }
 
@@ -27,7 +27,7 @@ export interface Findings extends FoundTests {
 
 export function createRecorder(options: RecorderOptions): Recorder {
   const { logs } = options;
-  const splats = collectSplats(options);
+  const splats = collectSplats({ ...options, mark: markOf(options.format) });
   const tests = collectTests(options, splats.testEnded);
   const consoleLines = splitLines(splats.push);
   const stdoutLines = splitLines(tests.push, tests.partial);

@@ -14,7 +14,7 @@ const WORDS: Readonly<Record<Verdict, string>> = {
 };
 
 /** How much of a list is shown: the rest is in the files. */
-const MOST = { tests: 10, splats: 5, trace: 24, console: 16 } as const;
+const MOST = { tests: 10, splats: 5, excused: 5, trace: 24, console: 16 } as const;
 
 export interface SummaryFiles {
   /** The run's directory. */
@@ -35,7 +35,7 @@ export function formatSummary(
   return [
     `${colour(paint.bold(WORDS[verdict]))} ${cut}: ${toPlainText(reason)} ${paint.dim(`(${formatTimes(times)})`)}`,
     ...shorten(failed.map(describeTest), MOST.tests),
-    ...shorten(splats.map(describeSplat), MOST.splats),
+    ...describeSplats(splats),
     ...traceOf(splats).map((line) => `  ${paint.dim(line)}`),
     ...lastWords(result, consoleTail).map((line) => `  ${paint.dim(line)}`),
     ...notes.map((note) => paint.dim(`  note: ${toPlainText(note)}`)),
@@ -62,10 +62,22 @@ function describeTest({ name, message }: TestResult): string {
   return `  failed: ${toPlainText(name)}${message === undefined ? '' : `: ${toPlainText(message)}`}`;
 }
 
+/** Those that count first; those that are excused do not crowd them out, and are not crowded out. */
+function describeSplats(splats: readonly RunSplat[]): string[] {
+  const isExcused = ({ excused }: RunSplat): boolean => excused !== undefined;
+  const others = splats.filter((splat) => !isExcused(splat));
+  const isNote = ({ severity }: RunSplat): boolean => severity === 'note';
+  const byWeight = others.toSorted((a, b) => Number(isNote(a)) - Number(isNote(b)));
+  return [
+    ...shorten(byWeight.map(describeSplat), MOST.splats),
+    ...shorten(splats.filter(isExcused).map(describeSplat), MOST.excused),
+  ];
+}
+
 function describeSplat({ title, severity, count, during, excused, vm }: RunSplat): string {
   const times = count === 1 ? '' : `, ${count} times`;
   const where = during === undefined ? '' : `, during ${toPlainText(during)}`;
-  const excuse = excused === undefined ? '' : `; expected: ${excused}`;
+  const excuse = excused === undefined ? '' : `; expected: ${toPlainText(excused)}`;
   const whose = vm === undefined ? '' : `, in ${vm}`;
   return `  kernel ${severity}: ${toPlainText(title)}${times}${where}${whose}${excuse}`;
 }

@@ -1,9 +1,9 @@
 import type { OutputFormat } from '../cut/cut.ts';
-import { createBlktestsParser } from '../suites/blktests.ts';
-import { createFstestsParser } from '../suites/fstests.ts';
+import { BLKTESTS_MARK, createBlktestsParser } from '../suites/blktests.ts';
+import { createFstestsParser, FSTESTS_MARK } from '../suites/fstests.ts';
 import { createKtapParser } from '../suites/ktap/ktap.ts';
-import { createLtpParser } from '../suites/ltp.ts';
-import type { SuiteListener, SuiteParser } from '../suites/suite.ts';
+import { createLtpParser, LTP_MARK } from '../suites/ltp.ts';
+import type { SuiteListener, SuiteParser, TestMark } from '../suites/suite.ts';
 import type { TestListener } from './progress.ts';
 import type { TestResult } from './run-result.ts';
 
@@ -46,6 +46,18 @@ const PARSERS: Readonly<Record<OutputFormat, (listener: SuiteListener) => SuiteP
   blktests: createBlktestsParser,
   ltp: createLtpParser,
 };
+
+/** Where its suite says in the kernel's log that a test begins, if it does. */
+const MARKS: Readonly<Record<OutputFormat, TestMark | undefined>> = {
+  ktap: undefined,
+  fstests: FSTESTS_MARK,
+  blktests: BLKTESTS_MARK,
+  ltp: LTP_MARK,
+};
+
+export function markOf(format: OutputFormat | undefined): TestMark | undefined {
+  return format === undefined ? undefined : MARKS[format];
+}
 
 export function collectTests(
   { format, mustTellTests, done = [], listener }: TestOptions,

@@ -239,7 +239,14 @@ function judgeTruth(facts: RunFacts): Judgement | undefined {
   return file === undefined ? undefined : verdictOf('error', `results are incomplete: ${file}`);
 }
 
-function describePass({ hasCommand, tests, autorun }: RunFacts): string {
+function describePass(facts: RunFacts): string {
+  const excused = facts.splats.filter((splat) => splat.severity !== 'note' && splat.excused).length;
+  const reports = excused === 1 ? 'report' : 'reports';
+  const note = excused === 0 ? '' : `; ${excused} expected kernel ${reports}`;
+  return `${describeSuccess(facts)}${note}`;
+}
+
+function describeSuccess({ hasCommand, tests, autorun }: RunFacts): string {
   const passed = tests.filter(({ status }) => status === 'pass').length;
   if (tests.length > 0) {
     const others = tests.length - passed;

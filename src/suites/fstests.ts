@@ -1,4 +1,17 @@
-import type { SuiteListener, SuiteOutcome, SuiteParser, SuiteTest, TestStatus } from './suite.ts';
+import type {
+  SuiteListener,
+  SuiteOutcome,
+  SuiteParser,
+  SuiteTest,
+  TestMark,
+  TestStatus,
+} from './suite.ts';
+
+/** `check`: `run fstests generic/001 at 2026-11-23 02:15:57` */
+export const FSTESTS_MARK: TestMark = {
+  clue: 'run fstests ',
+  line: /^run fstests (\S+) at /,
+};
 
 /** How much of what `check` says of one test is kept. */
 const MOST_LINES = 100;

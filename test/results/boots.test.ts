@@ -160,6 +160,19 @@ test('each crash is told with its own test; other complaints are counted togethe
   expect(one.splats).toEqual([panic('xfs/002')]);
 });
 
+test('what a test provoked in one boot does not excuse the same in another', () => {
+  const warning = aSplat({ kind: 'warning', title: 'in foo' });
+  const provoked = { ...warning, excused: 'on purpose', excusedBy: 'expected:1' };
+  const { splats } = sumUpBoots([
+    { ...aCrash('xfs/002'), splats: [provoked] },
+    { ...aCrash('xfs/004'), splats: [warning, provoked] },
+  ]);
+  expect(splats.map(({ excused, boot, count }) => [excused, boot, count])).toEqual([
+    ['on purpose', 1, 2],
+    [undefined, 2, 1],
+  ]);
+});
+
 describe('the next boot', () => {
   test('leaves out all that was told, and what crashed', () => {
     const boots = [aCrash('xfs/002', tests({ 'xfs/001': 'pass' })), aCrash('xfs/003')];

@@ -435,7 +435,7 @@ test('what the kernel said while the command succeeded', () => {
     a warning and a KASAN report
       splat 121: the kernel complained: WARNING in foo and 1 more
     an excused warning
-      pass 0: the command succeeded
+      pass 0: the command succeeded; 1 expected kernel report
     an excused warning and another
       splat 121: the kernel complained: slab-use-after-free in foo_release
     a note
