@@ -4,7 +4,7 @@ import { EXIT, explainSystemError, UsageError, UserError } from '../errors.ts';
 import { describeSource } from '../host/git-describe.ts';
 import type { Kernel } from '../host/kernel.ts';
 import { describePlan } from '../image/describe-plan.ts';
-import { isOwnTest } from '../image/resolve-command.ts';
+import { isOwnTest, type ResolvedCommand } from '../image/resolve-command.ts';
 import type { CommandRequest } from '../image/resolve-request.ts';
 import { bisectStatus } from '../results/bisect.ts';
 import { decodeSplats } from '../results/decode-stacktrace.ts';
@@ -20,6 +20,7 @@ import {
 import { formatSummary } from '../results/summary.ts';
 import { type Blame, type Judgement, RUN_EXIT } from '../results/verdict.ts';
 import { repeatsTests } from '../suites/fstests.ts';
+import { formatCommandLine } from '../sys/command-line.ts';
 import { readTail } from '../sys/read-tail.ts';
 import { cleaningUpOnSignals, type EndingSignal } from '../sys/signals.ts';
 import { isDirectory, isReadable, isWritable, lstatIfReachable } from '../sys/stat.ts';
@@ -29,6 +30,8 @@ import { describeDisk } from '../vm/disks.ts';
 import { buildKernel } from './build-kernel.ts';
 import { chooseKernel, createContext, openCut } from './context.ts';
 import { prepareKernelImage } from './kernel-image.ts';
+import { readExpectedOf } from './read-expected.ts';
+import { refuseCommand } from './refuse-command.ts';
 import { cutRunImage, planRunImage, planServerImage } from './run-image.ts';
 import { type Job, type StartedJob, showProgress } from './run-job.ts';
 import { type RunOptions, readRunOptions } from './run-options.ts';
@@ -41,13 +44,16 @@ import { findDisks } from './vm-disks.ts';
 export async function runRun(name: string, options: RunOptions, ui: Ui): Promise<number> {
   const startedMs = performance.now();
   const context = createContext(options, ui);
-  const settings = readRunOptions(options, context.cwd);
-  refuseStrangeTarget(settings.junit);
-  refuseMissingScript(settings.command, context.cwd);
+  const asked = readRunOptions(options, context.cwd);
+  refuseStrangeTarget(asked.junit);
+  refuseMissingScript(asked.command, context.cwd);
   const { cut, conf } = await openCut(context, name);
   requirePrograms(context);
+  const expected = [...asked.expected, ...readExpectedOf(cut, context.directories)];
+  const settings = { ...asked, expected };
   const job: Job = { options, settings, context, cut, conf };
   if (options.resumeAfterCrash === true) refuseResuming(job);
+  refuseCommand(job);
   if (options.dryRun === true) return dryRun(job);
   const parent =
     options.results === undefined
@@ -158,8 +164,11 @@ async function dryRun(job: Job): Promise<number> {
     for (const line of describePlan(plan, kernel)) ui.result(line);
   }
   if (settings.servers.length > 0) ui.result(`# ${job.cut.name}, once they are ready:`);
-  const { plan } = planRunImage(job, kernel);
+  const { plan, command } = planRunImage(job, kernel);
   for (const line of describePlan(plan, kernel)) ui.result(line);
+  if (command !== undefined) {
+    ui.result(`# the command: ${formatCommandLine(command.words.map(String))}`);
+  }
   for (const disk of findDisks(1, job, true)) ui.result(`# disk: ${describeDisk(disk)}`);
   ui.result('# then QEMU, whose command line `rapido boot --dry-run` shows but for the channels');
   return EXIT.ok;
@@ -225,13 +234,16 @@ async function perform(
   );
   preparing.catch(() => {}); // Where cutting fails, nobody waits for it.
   let path = '';
+  let command: ResolvedCommand | undefined;
   result.times.cut = await timed(async () => {
     const resolved = planRunImage(job, kernel);
-    if (resolved.command !== undefined) result.command ??= describeWords(resolved.command.words);
+    command = resolved.command;
+    // What the user says for the cut's own command is a part of it.
+    if (command?.isOwnTest) result.command = describeWords(command.words);
     path = (await cutRunImage(job, resolved)).path;
   });
   const servers = await prepareServers(job, kernel);
-  const parts = { kernel, kernelImage: await preparing, path };
+  const parts = { kernel, kernelImage: await preparing, path, command };
   const blames = await runWithServers(job, parts, servers, result);
   result.kernel.git = await git;
   return { blames, kernel };

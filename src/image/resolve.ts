@@ -8,9 +8,9 @@ import type { ModuleTree } from '../kmod/modules.ts';
 import { digestNetConf, type NetConf } from '../net/net-conf.ts';
 import { requireKeys } from './expand-keys.ts';
 import { readDirectoryLinks } from './guest-path.ts';
-import { GUEST_FILES, type GuestCommand, type GuestFile, planOverlay } from './overlay.ts';
+import { GUEST_FILES, type GuestFile, planOverlay } from './overlay.ts';
 import type { ImagePlan } from './plan.ts';
-import { resolveCommand } from './resolve-command.ts';
+import { type ResolvedCommand, resolveCommand } from './resolve-command.ts';
 import { resolveAutorun, resolveTrees } from './resolve-files.ts';
 import { resolveModules } from './resolve-modules.ts';
 import { resolveNetwork } from './resolve-network.ts';
@@ -27,7 +27,7 @@ export interface ResolvedImage {
   /** What its trees hold: begun early, as it takes a while; undefined: the image will not be made. */
   listing: StartedListing | undefined;
   /** What a run will run. */
-  command: GuestCommand | undefined;
+  command: ResolvedCommand | undefined;
   /** Names of optional binaries and drivers that are not here. */
   leftOut: string[];
   warnings: string[];
@@ -47,7 +47,7 @@ export function resolveImage(request: ResolveRequest): ResolvedImage {
     request.cut.cut.directory === undefined
       ? undefined
       : requireKeys(request.cut.cut.directory, 'directory', request.conf, problems);
-  const command = resolveCommand(request, directory, trees, problems);
+  const command = resolveCommand(request, { directory, trees, autorun }, problems);
   const network = resolveNetwork(request, problems);
   const programs = resolvePrograms(request, { autorun, command, network }, problems);
   const zram = resolveZram(request, problems);

@@ -18,6 +18,8 @@ export interface TestOptions {
   /** Tests that an earlier boot of the run has told: that they are skipped now is nothing new. */
   done?: readonly string[] | undefined;
   listener?: TestListener | undefined;
+  /** The host's path of /rapido/results; undefined: what is there is not on the host. */
+  resultsDirectory?: string | undefined;
 }
 
 /** What the output of the command says of single tests. */
@@ -60,7 +62,7 @@ export function markOf(format: OutputFormat | undefined): TestMark | undefined {
 }
 
 export function collectTests(
-  { format, mustTellTests, done = [], listener }: TestOptions,
+  { format, mustTellTests, done = [], listener, resultsDirectory }: TestOptions,
   onTest: (name: string) => void,
 ): TestCollection {
   const tests: TestResult[] = [];
@@ -84,6 +86,9 @@ export function collectTests(
     },
     onTest: ({ path, ...result }) => {
       const name = path.join('/');
+      for (const text of ['message', 'output'] as const) {
+        if (result[text] !== undefined) result[text] = toHostPaths(result[text], resultsDirectory);
+      }
       inFlight.delete(name);
       if (result.status === 'skip' && isDone.has(name)) return;
       onTest(name);
@@ -111,6 +116,12 @@ export function collectTests(
       return { tests, testProblems, testsDropped, unfinished: [...inFlight] };
     },
   };
+}
+
+/** Whoever reads a message looks for the files that it names on the host. */
+function toHostPaths(text: string, resultsDirectory: string | undefined): string {
+  if (resultsDirectory === undefined) return text;
+  return text.replace(/(?<![\w./-])\/rapido\/results\/+/g, () => `${resultsDirectory}/`);
 }
 
 /** `a` and `a/b` of `a/b/c`. */

@@ -329,9 +329,34 @@ export function updateCheckTime(
   return [...times].map(([name, seconds]) => `${name} ${seconds}\n`).join('');
 }
 
+/** The file in which `check` notes what it ran and what failed, when it ends. */
+export const CHECK_LOG = 'check.log';
+
+/** What `check` would have noted, had it come to its end: lines for check.log. */
+export function summarizeLikeCheck(
+  tests: readonly { name: string; status: TestStatus }[],
+): string[] {
+  const having = (...statuses: readonly TestStatus[]): string[] =>
+    tests.filter(({ status }) => statuses.includes(status)).map(({ name }) => name);
+  const [skipped, failed] = [having('skip'), having('fail')];
+  return [
+    `Ran: ${tests.map(({ name }) => name).join(' ')}`,
+    ...(skipped.length === 0 ? [] : [`Not run: ${skipped.join(' ')}`]),
+    ...(failed.length === 0
+      ? [`Passed all ${tests.length} tests`]
+      : [`Failures: ${failed.join(' ')}`, `Failed ${failed.length} of ${tests.length} tests`]),
+  ];
+}
+
 /** Options of `check` with which tests run more than once: by their names alone they are not done. */
 const REPEATING = ['-i', '-I', '-L'];
 
 export function repeatsTests(words: readonly string[]): boolean {
   return words.some((word) => REPEATING.includes(word));
+}
+
+/** @returns the option of `check` that chooses sections of its configuration, as it was given */
+export function usesSections(words: readonly string[]): string | undefined {
+  const index = words.findIndex((word) => word === '-s' || word === '-S');
+  return index === -1 ? undefined : words.slice(index, index + 2).join(' ');
 }

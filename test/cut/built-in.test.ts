@@ -1,7 +1,7 @@
 import { readdirSync } from 'node:fs';
 import { basename, join } from 'node:path';
 import { describe, expect, test } from 'vitest';
-import { findAutorunScript } from '../../src/cut/load.ts';
+import { findCutFile } from '../../src/cut/load.ts';
 import { validateCut } from '../../src/cut/validate.ts';
 import { isExecutableFile } from '../../src/sys/stat.ts';
 import { CHECKOUT } from '../support/workspace.ts';
@@ -36,7 +36,7 @@ describe.each(targets)('cuts/%s', (file) => {
     };
     const directories = { root: CHECKOUT, cache: '', config: '', state: '' };
     for (const name of cut.autorun ?? []) {
-      const script = findAutorunScript(name, found, directories);
+      const script = findCutFile('autorun', name, found, directories);
       expect(isExecutableFile(script), script).toBe(true);
     }
   });
