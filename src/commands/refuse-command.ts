@@ -30,7 +30,9 @@ export function refuseCommand(job: Job): void {
   resolveCommand({ ...request, run }, { directory: where, trees, autorun }, problems);
   const [first, ...rest] = problems;
   if (first === undefined) return;
-  const hint = suggestInstall(problems.flatMap(({ program }) => program ?? []));
+  const install = suggestInstall(problems.flatMap(({ program }) => program ?? []));
+  const hint =
+    first.program === undefined ? undefined : (install ?? '-x hands a line to a shell in the VM');
   throw new UsageError(first.message, {
     problems: rest.map(({ message }) => message),
     ...(hint !== undefined && { hint }),

@@ -7,7 +7,7 @@ import { errorCode } from '../errors.ts';
 import { findProgram, programSearchPath, SYSTEM_DIRECTORIES } from '../host/programs.ts';
 import { usesSections } from '../suites/fstests.ts';
 import { formatCommandLine } from '../sys/command-line.ts';
-import { isExecutableFile, isFile } from '../sys/stat.ts';
+import { isDirectory, isExecutableFile, isFile } from '../sys/stat.ts';
 import { expandKeys, requireKeys } from './expand-keys.ts';
 import { findNamedTests, type NamedTests } from './named-tests.ts';
 import { type AutorunScript, COMMAND_DIRECTORY, type GuestCommand } from './overlay.ts';
@@ -179,17 +179,19 @@ function locateOther(
   const name = located.words[0]?.toString() ?? '';
   // What is wrong with its trees may be why it is not there.
   if (problems.length === 0 && !mayBeThere(name, context, contents)) {
-    const onHost = resolve(context.cwd, name);
-    problems.push(
-      name.includes('/') && isFile(onHost)
-        ? { message: `${name}: ${onHost} is not executable` }
-        : {
-            message: `${name}: there is no such program, on this host or in the image; -x hands a line to a shell`,
-            program: basename(name),
-          },
-    );
+    problems.push(explainMissing(name, context.cwd));
   }
   return { ...OTHER, ...located };
+}
+
+function explainMissing(name: string, cwd: string): Problem {
+  const onHost = resolve(cwd, name);
+  if (name.includes('/') && isDirectory(onHost)) return { message: `${name}: it is a directory` };
+  if (name.includes('/') && isFile(onHost)) {
+    return { message: `${name}: ${onHost} is not executable` };
+  }
+  const message = `${name}: there is no such program, on this host or in the image`;
+  return { message, program: basename(name) };
 }
 
 /** Where a VM has files of its own: mounted there, or made as it runs. */

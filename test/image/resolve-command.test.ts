@@ -163,13 +163,14 @@ describe('a program that is nowhere', () => {
 
   test('is refused, with what to do about it', () => {
     expect(resolve(args('no-such-program')).problems).toEqual([
-      'no-such-program: there is no such program, on this host or in the image; -x hands a line to a shell',
+      'no-such-program: there is no such program, on this host or in the image',
     ]);
   });
 
   test('is a file that may not be executed', () => {
     writeFiles(here, { notes: '' });
     expect(resolve(args('./notes')).problems).toEqual(['./notes: HERE/notes is not executable']);
+    expect(resolve(args('/etc')).problems).toEqual(['/etc: it is a directory']);
   });
 
   test.each<[string, string, Around]>([
