@@ -2,7 +2,8 @@ import { defineCut } from 'rapido';
 
 /**
  * The Linux Test Project, installed or built in place. `rapido run ltp -- -f math,syscalls -s getpid`
- * runs files of runtest/, or the tests in them that a pattern matches; `-- -c 'getpid01 -i 5'` a command.
+ * runs files of runtest/, or the tests in them that a pattern matches; `-- getpid01 math` a test and a file by
+ * their names; `-- -c 'getpid01 -i 5'` a command.
  */
 export default defineCut({
   summary: 'Linux Test Project (LTP_DIR): runtest files, single tests or commands',
@@ -55,7 +56,7 @@ export default defineCut({
   directory: '${LTP_DIR}',
   autorun: ['ltp.sh'],
 
-  test: { command: ['run-ltp'], output: 'ltp', resumes: true },
+  test: { command: ['run-ltp'], output: 'ltp', resumes: true, expected: ['ltp.txt'] },
   resources: { cpus: 2, memory: '2G' },
   conf: {
     needs: ['LTP_DIR'],

@@ -1,7 +1,14 @@
 import type { GuestEvent } from '../vm/guest-events.ts';
 import type { SessionTimes } from '../vm/session.ts';
 import type { RunBoot, RunResult, RunSplat, RunTimes } from './run-result.ts';
-import { type Blame, blameFor, type Judgement, judgeRun, type RunFacts } from './verdict.ts';
+import {
+  type Blame,
+  blameFor,
+  isCrash,
+  type Judgement,
+  judgeRun,
+  type RunFacts,
+} from './verdict.ts';
 
 /**
  * One boot of a run: a VM from its start to its end. A run is one, unless it goes on after a crash: each
@@ -70,7 +77,7 @@ export function nameCrash({ unfinished, splats }: EndedBoot): string {
 }
 
 function findCrash(splats: readonly RunSplat[]): RunSplat | undefined {
-  return splats.find(({ severity }) => severity === 'fatal');
+  return splats.find(isCrash);
 }
 
 /** Each once; but what ended a boot is told of each, with its own test. */
@@ -80,7 +87,7 @@ function joinSplats(boots: readonly EndedBoot[]): RunSplat[] {
     splats.flatMap((splat) => {
       const { severity, kind, title, excused, excusedBy } = splat;
       const key = [severity, kind, title, excused, excusedBy].join('\n');
-      const same = splat.severity === 'fatal' ? undefined : known.get(key);
+      const same = isCrash(splat) ? undefined : known.get(key);
       if (same !== undefined) {
         same.count += splat.count;
         return [];

@@ -4,6 +4,7 @@ import type { RunSplat } from './run-result.ts';
 import { collectSplats, type SplatOptions } from './splat-collection.ts';
 import { splitLines } from './split-lines.ts';
 import { collectTests, type FoundTests, markOf, type TestOptions } from './test-collection.ts';
+import { isCrash } from './verdict.ts';
 
 export interface RecorderOptions extends Omit<SplatOptions, 'mark'>, TestOptions {
   logs: RunLogs;
@@ -53,7 +54,7 @@ export function createRecorder(options: RecorderOptions): Recorder {
       stdoutLines.end();
       const found = tests.finish();
       const seen = splats.finish();
-      const crash = seen.findLast(({ severity }) => severity === 'fatal');
+      const crash = seen.findLast(isCrash);
       const message =
         crash === undefined ? 'it was running when the output ended' : `crashed: ${crash.title}`;
       for (const name of found.unfinished) {

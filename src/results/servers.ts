@@ -1,6 +1,6 @@
 import { failedAutoruns, hintFor, judgeEnding, type VmRecord } from '../vm/ending.ts';
 import type { RunServer, RunSplat, Verdict } from './run-result.ts';
-import { type Blame, type Judgement, nameOfScript, RUN_EXIT } from './verdict.ts';
+import { type Blame, isCrash, type Judgement, nameOfScript, RUN_EXIT } from './verdict.ts';
 
 /** A VM that served the one under test, from its start to its end. */
 export interface EndedServer {
@@ -32,7 +32,7 @@ export function judgeServer(server: EndedServer): Failure | undefined {
     blames: Blame = 'guest',
   ): Failure => ({ verdict, status: RUN_EXIT[verdict], reason: `${name}: ${reason}`, blames });
   const ending = judgeEnding(record);
-  const crash = splats.find(({ severity }) => severity === 'fatal');
+  const crash = splats.find(isCrash);
   if (ending.kind === 'interrupted') return fail('interrupted', `interrupted by ${ending.signal}`);
   if (crash !== undefined) return fail('crash', `the kernel crashed: ${crash.title}`);
   if (ending.kind === 'panicked') return fail('crash', `the kernel panicked: ${ending.message}`);

@@ -2,6 +2,7 @@ import { formatSeconds, toPlainText } from '../ui/format.ts';
 import { isFailure } from './compare.ts';
 import type { RunResult, RunSplat, TestResult, Verdict } from './run-result.ts';
 import type { Paint } from './show.ts';
+import { isCrash } from './verdict.ts';
 
 const WORDS: Readonly<Record<Verdict, string>> = {
   pass: 'PASS',
@@ -89,7 +90,7 @@ const REGISTERS =
 /** The trace of what ended the run or failed it. */
 function traceOf(splats: readonly RunSplat[]): string[] {
   const worst =
-    splats.find(({ severity }) => severity === 'fatal') ??
+    splats.find(isCrash) ??
     splats.find(({ severity, excused }) => severity === 'error' && excused === undefined);
   if (worst === undefined) return [];
   const lines = (worst.decoded ?? worst.text).split('\n').map(toPlainText);
@@ -101,7 +102,7 @@ function traceOf(splats: readonly RunSplat[]): string[] {
 
 /** Where no trace tells why and the command never ended, the end of the console may. */
 function lastWords({ verdict, commandStatus, splats }: RunResult, consoleTail: string): string[] {
-  const isExplained = splats.some(({ severity }) => severity === 'fatal');
+  const isExplained = splats.some(isCrash);
   if (!['fail', 'crash', 'error'].includes(verdict) || commandStatus !== undefined) return [];
   if (isExplained) return [];
   const lines = consoleTail

@@ -32,9 +32,14 @@ export interface Judgement {
   reason: string;
 }
 
+/** Whether it ended its kernel: what a test only makes the kernel say did not. */
+export function isCrash({ severity, excused }: Pick<RunSplat, 'severity' | 'excused'>): boolean {
+  return severity === 'fatal' && excused === undefined;
+}
+
 /** Who ended a VM that did not end by itself: somebody on the host, or a host that ran out of something. */
 export function blameFor({ record, splats }: Pick<RunFacts, 'record' | 'splats'>): Blame {
-  if (splats.some(({ severity }) => severity === 'fatal')) return 'guest';
+  if (splats.some(isCrash)) return 'guest';
   const { kind } = judgeEnding(record);
   return kind === 'quit' || kind === 'lost' || kind === 'not-started' ? 'host' : 'guest';
 }
@@ -72,7 +77,7 @@ function verdictOf(verdict: Exclude<Verdict, 'pass'>, reason: string): Judgement
 function judgeEnd({ record, limits, splats }: RunFacts): Judgement | undefined {
   const ending = judgeEnding(record);
   const during = describePhase(record.events);
-  const crash = splats.find(({ severity }) => severity === 'fatal');
+  const crash = splats.find(isCrash);
   if (ending.kind === 'interrupted') {
     return verdictOf('interrupted', `interrupted by ${ending.signal} ${during}`);
   }

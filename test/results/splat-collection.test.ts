@@ -202,6 +202,16 @@ describe("where a suite marks its tests in the kernel's log", () => {
     ]);
   });
 
+  test('a report of a crash that a test only makes the kernel say is none', () => {
+    const expected = expecting('NULL pointer dereference @ meta/010 # written to the log');
+    const crashed = (test: string): boolean => {
+      const splats = collect({ expected, mark: FSTESTS_MARK });
+      say(splats, begin(test), ...OOPS);
+      return splats.isCrashed();
+    };
+    expect([crashed('meta/010'), crashed('meta/011')]).toEqual([false, true]);
+  });
+
   test('the line of the list is named', () => {
     const splats = collectMarked();
     say(splats, begin('ext4/018'), ...warning('foo'));
