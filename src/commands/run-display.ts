@@ -28,7 +28,7 @@ type StreamName = 'stdout' | 'stderr';
 /** How the command tells of tests on its stdout; undefined: it does not, or only lists them. */
 export function formatOf(
   { options, cut }: StartedJob,
-  command: RunCommand | undefined,
+  command?: RunCommand,
 ): OutputFormat | undefined {
   if (options.ktap === true) return 'ktap';
   const words = command !== undefined && 'arguments' in command ? command.arguments : [];

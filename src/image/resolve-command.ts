@@ -216,7 +216,9 @@ function mayBeThere(name: string, context: CommandContext, contents: ImageConten
   }
   const path = resolve(directory, name);
   const place = dirname(path);
-  return FILLED_IN_GUEST.test(path) || isMade(path) || (place !== directory && isMentioned(place));
+  // Scripts name the directories that every image has, for other reasons.
+  const mayBeFilled = place !== directory && !SYSTEM_DIRECTORIES.includes(place);
+  return FILLED_IN_GUEST.test(path) || isMade(path) || (mayBeFilled && isMentioned(place));
 }
 
 function findOnHost(name: string, { cut, conf, env }: CommandContext): string | undefined {

@@ -177,7 +177,7 @@ describe('a program that is nowhere', () => {
     ['a name', 'chekc', {}],
     ['a builtin of the shell, which needs one', 'ulimit', {}],
     ['a relative path', './chekc', { directory: '/tests', trees: { '/tests': '/nowhere' } }],
-    ['an absolute path', '/usr/bin/no-such', {}],
+    ['an absolute path', '/usr/bin/no-such', { script: 'ls /usr/bin' }],
   ])('%s: %s', (_, name, around) => expect(isRefused(name, around)).toBe(true));
 
   test.each<[string, string, Around]>([
