@@ -1,18 +1,22 @@
 import { readFileSync } from 'node:fs';
-import { basename, dirname, join, relative, resolve } from 'node:path';
-import type { Conf } from '../conf/conf.ts';
-import type { LoadedCut } from '../cut/load.ts';
+import { basename, join, resolve } from 'node:path';
 import { parseShebang, SHEBANG_MAX } from '../elf/elf.ts';
 import { errorCode } from '../errors.ts';
-import { findProgram, programSearchPath, SYSTEM_DIRECTORIES } from '../host/programs.ts';
 import { usesSections } from '../suites/fstests.ts';
 import { formatCommandLine } from '../sys/command-line.ts';
-import { isDirectory, isExecutableFile, isFile } from '../sys/stat.ts';
-import { expandKeys, requireKeys } from './expand-keys.ts';
+import { isExecutableFile } from '../sys/stat.ts';
+import {
+  type CommandContext,
+  findOnHost,
+  type ImageContents,
+  isInTrees,
+  toHostPaths,
+} from './command-context.ts';
+import { requireKeys } from './expand-keys.ts';
+import { findMissingProgram } from './missing-program.ts';
 import { findNamedTests, type NamedTests } from './named-tests.ts';
-import { type AutorunScript, COMMAND_DIRECTORY, type GuestCommand } from './overlay.ts';
-import type { CommandRequest, CutExtras, Problem } from './resolve-request.ts';
-import type { PlannedTree } from './walked-tree.ts';
+import { COMMAND_DIRECTORY, type GuestCommand } from './overlay.ts';
+import type { CommandRequest, Problem } from './resolve-request.ts';
 
 export interface ResolvedCommand extends GuestCommand {
   /** A program of the host to take along if it is there, by name or absolute path. */
@@ -21,25 +25,6 @@ export interface ResolvedCommand extends GuestCommand {
   isOwnTest: boolean;
   /** The tests that the user names, all of them; undefined: groups, or whatever there is. */
   tests: readonly string[] | undefined;
-}
-
-/** All that tells what `rapido run` is to run. */
-export interface CommandContext {
-  cut: LoadedCut;
-  conf: Conf;
-  run: { command: CommandRequest | undefined } | undefined;
-  extras: Pick<CutExtras, 'install'>;
-  env: Readonly<Record<string, string | undefined>>;
-  cwd: string;
-}
-
-/** What the image will hold beside programs. */
-export interface ImageContents {
-  /** Where the command will be started in the guest. */
-  directory: string | undefined;
-  trees: readonly PlannedTree[];
-  /** Scripts that run before the command, and may make it. */
-  autorun: readonly AutorunScript[];
 }
 
 /**
@@ -51,7 +36,7 @@ export function resolveCommand(
   contents: ImageContents,
   problems: Problem[],
 ): ResolvedCommand | undefined {
-  const { run, cut, cwd } = context;
+  const { run, cwd } = context;
   if (run === undefined) return undefined;
   const { command } = run;
   if (command !== undefined && 'shell' in command) {
@@ -63,20 +48,32 @@ export function resolveCommand(
   }
   const given = command?.arguments ?? [];
   const tests = findTests(given, context, contents);
-  if (tests !== undefined) refuseUnknown(tests, given, context, problems);
-  if (tests === undefined && !isOwnTest(command))
-    return locateOther(given, context, contents, problems);
-  const added = tests === undefined ? given : tests.words.map((word) => Buffer.from(word));
+  if (tests !== undefined) {
+    refuseUnknown(tests, given, context, problems);
+    const words = tests.words.map((word) => Buffer.from(word));
+    const own = locateOwn(words, context, contents, problems);
+    return own && { ...own, tests: tests.tests };
+  }
+  if (!isOwnTest(command)) return locateOther(given, context, contents, problems);
+  refuseSections(given, context, problems);
+  return locateOwn(given, context, contents, problems);
+}
+
+/** The cut's own test command, with words for it. */
+function locateOwn(
+  words: readonly Buffer[],
+  { cut, conf, cwd }: CommandContext,
+  contents: ImageContents,
+  problems: Problem[],
+): ResolvedCommand | undefined {
   const own = cut.cut.test?.command?.map((word) =>
-    Buffer.from(requireKeys(word, 'test.command', context.conf, problems) ?? ''),
+    Buffer.from(requireKeys(word, 'test.command', conf, problems) ?? ''),
   );
   if (own !== undefined) {
-    if (cut.cut.test?.output === 'fstests') refuseSections(own, given, problems);
-    const located = locate([...own, ...added], contents, cwd);
-    return { ...located, isOwnTest: true, tests: tests?.tests };
+    return { ...locate([...own, ...words], contents, cwd), isOwnTest: true, tests: undefined };
   }
-  if (given.length > 0) {
-    problems.push({ message: `${given[0]}: ${cut.name} has no command that takes options` });
+  if (words.length > 0) {
+    problems.push({ message: `${words[0]}: ${cut.name} has no command that takes options` });
   }
   return undefined;
 }
@@ -132,13 +129,12 @@ function refuseUnknown(
 
 /** rapido makes the configuration of xfstests, which has no sections. */
 function refuseSections(
-  own: readonly Buffer[],
   given: readonly Buffer[],
+  { cut }: CommandContext,
   problems: Problem[],
 ): void {
-  if (own[0]?.toString() !== 'fstests-check') return;
   const option = usesSections(given.map(String));
-  if (option === undefined) return;
+  if (option === undefined || cut.cut.test?.command?.[0] !== 'fstests-check') return;
   problems.push({
     message: `${option}: there are no sections in the configuration that rapido makes for xfstests; set MKFS_OPTIONS and MOUNT_OPTIONS for one run, such as MKFS_OPTIONS='-b size=1k' rapido run …`,
   });
@@ -168,7 +164,7 @@ function locate(
   };
 }
 
-/** A command of the user's, which must be somewhere: a boot would only end in "command not found". */
+/** A command of the user's. */
 function locateOther(
   words: readonly Buffer[],
   context: CommandContext,
@@ -176,69 +172,10 @@ function locateOther(
   problems: Problem[],
 ): ResolvedCommand {
   const located = locate(words, contents, context.cwd);
-  const name = located.words[0]?.toString() ?? '';
+  const missing = findMissingProgram(String(located.words[0]), context, contents);
   // What is wrong with its trees may be why it is not there.
-  if (problems.length === 0 && !mayBeThere(name, context, contents)) {
-    problems.push(explainMissing(name, context.cwd));
-  }
+  if (problems.length === 0 && missing !== undefined) problems.push(missing);
   return { ...OTHER, ...located };
-}
-
-function explainMissing(name: string, cwd: string): Problem {
-  const onHost = resolve(cwd, name);
-  if (name.includes('/') && isDirectory(onHost)) return { message: `${name}: it is a directory` };
-  if (name.includes('/') && isFile(onHost)) {
-    return { message: `${name}: ${onHost} is not executable` };
-  }
-  const message = `${name}: there is no such program, on this host or in the image`;
-  return { message, program: basename(name) };
-}
-
-/** Where a VM has files of its own: mounted there, or made as it runs. */
-const FILLED_IN_GUEST = /^\/(?:rapido|host|mnt|proc|sys|dev|run|tmp)\//;
-
-/** Links that every image has; see overlay.ts. */
-const POWER_OFF = ['shutdown', 'poweroff', 'halt', 'reboot'];
-
-/** @returns false for a program that can be nowhere in the guest */
-function mayBeThere(name: string, context: CommandContext, contents: ImageContents): boolean {
-  const { cut, extras } = context;
-  const { directory = '/root', trees, autorun } = contents;
-  const isMentioned = (text: string): boolean =>
-    autorun.some(({ content }) => content.includes(text));
-  const isMade = (path: string): boolean =>
-    path in (cut.cut.contents ?? {}) || isInTrees(path, trees);
-  if (name === cut.cut.test?.command?.[0] || isMentioned(basename(name))) return true;
-  if (findOnHost(name, context) !== undefined) return true;
-  if (!name.includes('/')) {
-    const isAdded = [...extras.install, ...POWER_OFF].some((path) => basename(path) === name);
-    return isAdded || SYSTEM_DIRECTORIES.some((path) => isMade(join(path, name)));
-  }
-  const path = resolve(directory, name);
-  const place = dirname(path);
-  // Scripts name the directories that every image has, for other reasons.
-  const mayBeFilled = place !== directory && !SYSTEM_DIRECTORIES.includes(place);
-  return FILLED_IN_GUEST.test(path) || isMade(path) || (mayBeFilled && isMentioned(place));
-}
-
-function findOnHost(name: string, { cut, conf, env }: CommandContext): string | undefined {
-  if (name.includes('/') && !name.startsWith('/')) return undefined;
-  const first = (cut.cut.searchPath ?? []).flatMap((directory) => {
-    const expansion = expandKeys(directory, conf);
-    return expansion.unset === undefined ? [expansion.text] : [];
-  });
-  return findProgram(name, programSearchPath(env.PATH, first));
-}
-
-function isInTrees(path: string, trees: readonly PlannedTree[]): boolean {
-  return toHostPaths(path, trees).some(isExecutableFile);
-}
-
-/** Where the host may have what trees bring to a path of the guest. */
-function toHostPaths(path: string, trees: readonly PlannedTree[]): string[] {
-  return trees
-    .filter(({ target }) => path === target || path.startsWith(`${target}/`))
-    .map(({ source, target }) => join(source, relative(target, path)));
 }
 
 function readScript(path: string, problems: Problem[]): ResolvedCommand | undefined {

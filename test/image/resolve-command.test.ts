@@ -2,11 +2,8 @@ import { chmodSync } from 'node:fs';
 import { join } from 'node:path';
 import { beforeEach, describe, expect, test } from 'vitest';
 import type { Cut } from '../../src/cut/cut.ts';
-import {
-  type CommandContext,
-  type ImageContents,
-  resolveCommand,
-} from '../../src/image/resolve-command.ts';
+import type { CommandContext, ImageContents } from '../../src/image/command-context.ts';
+import { resolveCommand } from '../../src/image/resolve-command.ts';
 import type { CommandRequest, Problem } from '../../src/image/resolve-request.ts';
 import { readConf } from '../conf/read-conf.ts';
 import { makeTemporaryDirectory, writeFiles } from '../support/temporary-directory.ts';
