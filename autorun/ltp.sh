@@ -1,11 +1,12 @@
 #!/bin/bash
 # Makes a VM ready for the Linux Test Project, and is the command run-ltp there:
 #
-#   run-ltp [-f FILE[,FILE]…] [-s PATTERN] [-c COMMAND]…
+#   run-ltp [-f FILE[,FILE]…] [-s PATTERN] [-c COMMAND]… [TEST or FILE]…
 #
 # runs what files of runtest/ name (`syscalls` unless something is said), or of that the tests whose
-# names an extended regular expression matches; or commands. What it prints has the form of ltp-pan:
-# https://github.com/linux-test-project/ltp. Exit status: 0, or 1 where a test failed.
+# names an extended regular expression matches; or commands; or single tests of any such file. What it
+# prints has the form of ltp-pan: https://github.com/linux-test-project/ltp. Exit status: 0, or 1 where a
+# test failed.
 set -u
 
 # shellcheck source=/dev/null
@@ -67,6 +68,19 @@ read_runtest() {
 	done < "$file"
 }
 
+# Adds a runtest file, or a test of one, by its name.
+add_named() {
+	local tag command
+	if [[ -f runtest/$1 ]]; then
+		files+=("$1")
+		return
+	fi
+	read -r tag command < <(awk -v tag="$1" '$1 == tag { print; exit }' runtest/*) ||
+		die "there is no test and no runtest file $1 in $PWD"
+	tags+=("$tag")
+	commands+=("$command")
+}
+
 # A test gets a group of processes of its own, and no input.
 run_test() {
 	local tag=$1 command=$2 begun=$SECONDS status type=exited
@@ -90,11 +104,12 @@ run_ltp() {
 		f) IFS=, read -r -a option <<< "$OPTARG" && files+=("${option[@]}") ;;
 		s) pattern=$OPTARG ;;
 		c) read -r option _ <<< "$OPTARG" && tags+=("${option##*/}") && commands+=("$OPTARG") ;;
-		*) die 'usage: -f FILE[,FILE]... -s PATTERN -c COMMAND...' ;;
+		*) die 'usage: -f FILE[,FILE]... -s PATTERN -c COMMAND... TEST...' ;;
 		esac
 	done
-	((OPTIND > $#)) || die "${*:OPTIND:1}: no such option; a command goes behind -c"
+	shift $((OPTIND - 1))
 	cd "$LTP_DIR" || die "there is no $LTP_DIR"
+	for i; do add_named "$i"; done
 	((${#files[@]} + ${#tags[@]} > 0)) || files=(syscalls)
 	for i in "${files[@]}"; do read_runtest "$i"; done
 	((${#tags[@]} > 0)) || die "no test in ${files[*]} matches $pattern"

@@ -36,6 +36,12 @@ const PROGRAMS = {
 
 type Filesystem = keyof typeof PROGRAMS;
 
+/** Lists of kernel reports that tests provoke on purpose: the generic ones, and those of a filesystem. */
+function expectedOf(...filesystems: readonly Filesystem[]): string[] {
+  const listed = filesystems.filter((name) => ['xfs', 'ext4', 'btrfs'].includes(name));
+  return ['generic', ...listed].map((name) => `fstests-${name}.txt`);
+}
+
 /** xfs_scrub brings 37 MB of ICU, and most kernels cannot do what it asks for. */
 const KERNEL_PROGRAMS = { CONFIG_XFS_ONLINE_SCRUB: ['xfs_scrub'] };
 
@@ -148,7 +154,7 @@ export function defineFstests(options: FstestsOptions): Cut {
   const { filesystem, overlay, summary, searchPath } = options;
   const { needs, wants } = PROGRAMS[filesystem];
   return defineCut({
-    ...common(`FSTYP=${filesystem}\nOVERLAY=${overlay === true ? 1 : 0}\n`),
+    ...common(`FSTYP=${filesystem}\nOVERLAY=${overlay === true ? 1 : 0}\n`, expectedOf(filesystem)),
     summary,
     zram: {
       ...(filesystem === 'tmpfs' ? {} : DEVICES),
@@ -172,7 +178,7 @@ export function defineFstests(options: FstestsOptions): Cut {
 export function defineFstestsLocal(summary: string): Cut {
   const choices = ['xfs', 'ext4', 'btrfs'] as const;
   return defineCut({
-    ...common('FSTYP=$FSTESTS_FSTYP\nOVERLAY=0\n', ['FSTESTS_FSTYP']),
+    ...common('FSTYP=$FSTESTS_FSTYP\nOVERLAY=0\n', expectedOf(...choices), ['FSTESTS_FSTYP']),
     summary,
     searchPath: ['${BTRFS_PROGS_SRC}'],
     binaries: [...NEEDED, 'mkfs.${FSTESTS_FSTYP}', 'fsck.${FSTESTS_FSTYP}'],
@@ -203,7 +209,7 @@ export function defineFstestsOnShare(
   summary: string,
   client: Omit<Cut, 'summary'>,
 ): Cut {
-  const own = common(`FSTYP=${filesystem}\nOVERLAY=0\n`);
+  const own = common(`FSTYP=${filesystem}\nOVERLAY=0\n`, expectedOf());
   return defineCut({
     ...own,
     summary,
@@ -228,7 +234,11 @@ export function defineFstestsOnShare(
 }
 
 /** @param choice what fstests.sh reads: lines of a shell script */
-function common(choice: string, keys: readonly string[] = []): Omit<Cut, 'summary'> {
+function common(
+  choice: string,
+  expected: readonly string[],
+  keys: readonly string[] = [],
+): Omit<Cut, 'summary'> {
   return {
     optionalDrivers: DRIVERS,
     trees: [{ source: '${FSTESTS_SRC}', exclude: LEFTOVERS }],
@@ -259,7 +269,13 @@ function common(choice: string, keys: readonly string[] = []): Omit<Cut, 'summar
     },
     autorun: ['no-udevd.sh', 'fstests.sh'],
     directory: '${FSTESTS_SRC}',
-    test: { command: ['fstests-check'], output: 'fstests', carry: ['check.time'], resumes: true },
+    test: {
+      command: ['fstests-check'],
+      output: 'fstests',
+      carry: ['check.time'],
+      resumes: true,
+      expected,
+    },
     conf: {
       needs: ['FSTESTS_SRC'],
       uses: [

@@ -2,8 +2,8 @@ import { defineCut } from 'rapido';
 
 /**
  * blktests. Tests that want a device run on a zram device and on a loop device; others make null_blk,
- * loop, scsi_debug or NVMe devices of their own. `rapido run blktests-zram -- -q60 block loop/001`:
- * options are those of `check`; name tests behind one.
+ * loop, scsi_debug or NVMe devices of their own. `rapido run blktests-zram -- block loop/001` runs a group
+ * and a test; options of `check` go before their names.
  */
 export default defineCut({
   summary: 'Block layer tests: blktests (BLKTESTS_SRC) on zram, null_blk and loop devices',
@@ -55,7 +55,12 @@ export default defineCut({
 
   // The one is tested as it is, the other through a loop device.
   zram: { TEST_DEV: '${BLKTESTS_ZRAM_SIZE}', LOOP_BACKING: '${BLKTESTS_ZRAM_SIZE}' },
-  test: { command: ['./check'], output: 'blktests', resumes: true },
+  test: {
+    command: ['./check'],
+    output: 'blktests',
+    resumes: true,
+    expected: ['blktests.txt'],
+  },
   resources: { cpus: 2, memory: '1G' },
   conf: {
     needs: ['BLKTESTS_SRC'],

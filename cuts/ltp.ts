@@ -2,7 +2,8 @@ import { defineCut } from 'rapido';
 
 /**
  * The Linux Test Project, installed or built in place. `rapido run ltp -- -f math,syscalls -s getpid`
- * runs files of runtest/, or the tests in them that a pattern matches; `-- -c 'getpid01 -i 5'` a command.
+ * runs files of runtest/, or the tests in them that a pattern matches; `-- getpid01 math` a test and a file by
+ * their names; `-- -c 'getpid01 -i 5'` a command.
  */
 export default defineCut({
   summary: 'Linux Test Project (LTP_DIR): runtest files, single tests or commands',
@@ -16,7 +17,19 @@ export default defineCut({
     ...['truncate', 'umount', 'uname', 'uniq', 'wc', 'xargs'],
   ],
   optionalBinaries: [
-    ...['attr', 'bc', 'blkid', 'blockdev', 'chattr', 'chgrp', 'cmp', 'cpio', 'dmsetup', 'du'],
+    ...[
+      'attr',
+      'bc',
+      'blkid',
+      'blockdev',
+      'chattr',
+      'chgrp',
+      'cmp',
+      'cpio',
+      'debugfs',
+      'dmsetup',
+      'du',
+    ],
     ...['egrep', 'exportfs', 'fallocate', 'fdformat', 'fdisk', 'fgrep', 'file', 'free', 'gdb'],
     ...['getfacl', 'getfattr', 'hexdump', 'hostname', 'ip', 'keyctl', 'killall', 'ldd', 'link'],
     ...['logrotate', 'losetup', 'lsattr', 'md5sum', 'mkfs', 'mkfs.btrfs', 'mkfs.exfat'],
@@ -55,7 +68,7 @@ export default defineCut({
   directory: '${LTP_DIR}',
   autorun: ['ltp.sh'],
 
-  test: { command: ['run-ltp'], output: 'ltp', resumes: true },
+  test: { command: ['run-ltp'], output: 'ltp', resumes: true, expected: ['ltp.txt'] },
   resources: { cpus: 2, memory: '2G' },
   conf: {
     needs: ['LTP_DIR'],

@@ -127,6 +127,7 @@ function buildProgram(rest: readonly string[] | undefined, done: (status: number
     .addOption(OPTIONS.cpus)
     .addOption(OPTIONS.memory)
     .addOption(OPTIONS.disk)
+    .addOption(OPTIONS.forward)
     .option('-o, --output <file>', 'write the image there')
     .option('--dry-run', 'print what would be done, and stop')
     .option('--rebuild', 'make every layer anew')
@@ -183,7 +184,10 @@ function buildProgram(rest: readonly string[] | undefined, done: (status: number
     .option('--silence <duration>', 'longest time without any output (default: none)')
     .option('--keep-going', 'let the kernel go on after an oops; the run fails all the same')
     .option('--resume-after-crash', 'boot again after a crash, and go on with the other tests')
-    .option('--expected <file>', 'kernel complaints that are excused: PATTERN # REASON a line')
+    .option(
+      '--expected <file>',
+      'kernel reports that are excused: PATTERN [@ TEST] # REASON a line',
+    )
     .option('--ktap', 'read the output as KTAP, a result for each test')
     .option('--with <cut[:vm]>', 'boot this server first, take it down after (repeatable)', collect)
     .option('--results <dir>', 'keep the results there, in a directory for each run')

@@ -84,8 +84,8 @@ export async function runCut(name: string, options: CutOptions, ui: Ui): Promise
     return 0;
   }
   const { bootImage } = await import('./boot.ts');
-  const { cpus, memory, disk, net, qemuArguments = [] } = options;
-  const vm = { cpus, memory, disk, net, qemuArguments: [...qemuArguments] };
+  const { cpus, memory, disk, net, forward, qemuArguments = [] } = options;
+  const vm = { cpus, memory, disk, net, forward, qemuArguments: [...qemuArguments] };
   return bootImage(image.path, conf, vm, context);
 }
 
@@ -96,8 +96,11 @@ async function checkBootOptions(options: CutOptions): Promise<void> {
     checkVmOptions(options);
     return;
   }
-  const { cpus, memory, disk, qemuArguments } = options;
-  const given = { '--cpus': cpus, '--memory': memory, '--disk': disk, '`--`': qemuArguments };
+  const { cpus, memory, disk, forward, qemuArguments } = options;
+  const given = {
+    ...{ '--cpus': cpus, '--memory': memory, '--disk': disk, '--forward': forward },
+    '`--`': qemuArguments,
+  };
   const vain = Object.entries(given).find(([, value]) => value !== undefined)?.[0];
   if (vain === undefined) return;
   throw new UsageError(`rapido cut: ${vain} is for a VM, and none is booted`, {

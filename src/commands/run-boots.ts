@@ -1,15 +1,15 @@
 import { join } from 'node:path';
 import { explainSystemError, UserError } from '../errors.ts';
-import type { Kernel } from '../host/kernel.ts';
 import { readImageHeader } from '../image/image-header.ts';
-import { type EndedBoot, planNextBoot, sumUpBoots } from '../results/boots.ts';
+import { type EndedBoot, nameCrash, planNextBoot, sumUpBoots } from '../results/boots.ts';
 import { readGuestFile } from '../results/guest-files.ts';
 import { openRunLogs, type RunLogs } from '../results/log-file.ts';
 import type { RunResult } from '../results/run-result.ts';
-import type { Blame } from '../results/verdict.ts';
-import { CHECK_TIME, updateCheckTime } from '../suites/fstests.ts';
+import { type Blame, judgeRun } from '../results/verdict.ts';
+import { CHECK_LOG, CHECK_TIME, summarizeLikeCheck, updateCheckTime } from '../suites/fstests.ts';
 import { findChangedFile, signFiles } from '../sys/file-signature.ts';
 import { writeFileAtomic } from '../sys/temporary.ts';
+import { toPlainText } from '../ui/plain-text.ts';
 import { createDisplay } from './run-display.ts';
 import { cutRunImage, planRunImage } from './run-image.ts';
 import { type BootParts, type BootRequest, runInVm } from './run-in-vm.ts';
@@ -35,7 +35,7 @@ export async function runBoots(
   const display = createDisplay(job, result);
   const boots: EndedBoot[] = [];
   const boot = async (next: NextImage): Promise<EndedBoot> => {
-    if (boots.length > 0) announce(job, logs, boots.length + 1, next.done);
+    if (boots.length > 0) announce(job, logs, boots, next.done);
     const limits = { ...job.settings.limits, total: timeLeft(job, boots) };
     const hasInput = boots.length === 0;
     const request: BootRequest = { ...parts, ...next, logs, limits, hasInput, display };
@@ -53,10 +53,11 @@ export async function runBoots(
       }
       boots.push(ended);
       keepTimes(job, ended);
+      keepLog(job, ended, boots.length);
       fillIn(result, boots, logs);
       next =
         options.resumeAfterCrash === true
-          ? await attempt(() => prepare(job, parts.kernel, boots, isSame), true)
+          ? await attempt(() => prepare(job, parts, boots, isSame), true)
           : OVER;
     }
   } finally {
@@ -105,16 +106,16 @@ function fillIn(result: RunResult, boots: readonly EndedBoot[], logs: RunLogs): 
 /** Makes the image of the next boot. */
 async function prepare(
   job: StartedJob,
-  kernel: Kernel,
+  { kernel, command }: BootParts,
   boots: readonly EndedBoot[],
   isSame: (image: string) => boolean,
 ): Promise<Next> {
-  const plan = planNextBoot(boots);
+  const plan = planNextBoot(boots, command?.tests);
   if (plan === undefined) return OVER;
   if ('because' in plan) return plan;
   const left = timeLeft(job, boots);
   if (left !== undefined && left <= 0) return { because: 'the time is over (--timeout)' };
-  showProgress(job, 'the kernel crashed: booting again');
+  showProgress(job, 'the kernel crashed: cutting the next image');
   const { path } = await cutRunImage(job, planRunImage(job, kernel, plan.done));
   if (!isSame(path)) return { because: 'the kernel, or what the image is made of, has changed' };
   return { path, done: plan.done };
@@ -138,21 +139,54 @@ function timeLeft({ settings }: StartedJob, boots: readonly EndedBoot[]): number
   return boots.reduce((left, { record }) => left - record.spent, total);
 }
 
-/** Tells the boots apart in the files that all of them go to. */
-function announce(job: StartedJob, logs: RunLogs, number: number, done: readonly string[]): void {
-  const line = `rapido: boot ${number}, without ${done.length} tests that are done`;
+/**
+ * Tells the boots apart in the files that all of them go to, and says on the terminal that one crashed: that
+ * line stays.
+ */
+function announce(
+  { options, context: { ui } }: StartedJob,
+  logs: RunLogs,
+  boots: readonly EndedBoot[],
+  done: readonly string[],
+): void {
+  const line = `rapido: boot ${boots.length + 1}, without ${done.length} tests that are done`;
   logs.console.write(Buffer.from(`\r\n${line}\r\n`));
   for (const log of [logs.stdout, logs.stderr]) log.write(Buffer.from(`\n${line}\n`));
-  showProgress(job, line.replace('rapido: ', ''));
+  if (options.quiet === true) return;
+  const { reason } = judgeRun(boots.at(-1)!);
+  const where = nameCrash(boots.at(-1)!);
+  ui.note(`${ui.paintError.red('CRASH')} in ${toPlainText(`${where}: ${reason}`)}`);
+  ui.note(line);
 }
 
-/** `check` writes down how long tests took when it ends. One that did not come to that has told it. */
-function keepTimes({ cut, run }: StartedJob, { tests, record }: EndedBoot): void {
-  const { output, carry } = cut.cut.test ?? {};
+/** Whether `check` of xfstests was cut short: what it writes down at its end is for rapido to write. */
+function isCheckCutShort({ cut }: StartedJob, { record, tests }: EndedBoot): boolean {
   const hasEnded = record.events.some(({ event }) => event === 'command-end');
-  if (output !== 'fstests' || carry?.includes(CHECK_TIME) !== true || hasEnded) return;
-  const text = updateCheckTime(readGuestFile(run, CHECK_TIME) ?? '', tests);
+  return cut.cut.test?.output === 'fstests' && !hasEnded && tests.length > 0;
+}
+
+/** How long tests took, for the next run. */
+function keepTimes(job: StartedJob, ended: EndedBoot): void {
+  if (!isCheckCutShort(job, ended) || job.cut.cut.test?.carry?.includes(CHECK_TIME) !== true)
+    return;
+  updateGuestFile(job, CHECK_TIME, (text) => updateCheckTime(text, ended.tests));
+}
+
+/** What this boot ran, among what the others did. @param number of the boot, from 1 */
+function keepLog(job: StartedJob, ended: EndedBoot, number: number): void {
+  if (!isCheckCutShort(job, ended)) return;
+  const { reason } = judgeRun(ended);
+  const lines = [`rapido: boot ${number}: ${reason}`, ...summarizeLikeCheck(ended.tests)];
+  updateGuestFile(job, CHECK_LOG, (text) => `${text}\n${lines.join('\n')}\n`);
+}
+
+/** A file that is not there because the kernel cannot mount the directory is not missed. */
+function updateGuestFile(
+  { run }: StartedJob,
+  name: string,
+  update: (text: string) => string,
+): void {
   try {
-    writeFileAtomic(join(run.file('guest'), CHECK_TIME), text);
-  } catch {} // It is not there where the kernel cannot mount it, and it is only for the next run.
+    writeFileAtomic(join(run.file('guest'), name), update(readGuestFile(run, name) ?? ''));
+  } catch {}
 }

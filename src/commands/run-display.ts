@@ -2,9 +2,10 @@ import type { OutputFormat } from '../cut/cut.ts';
 import { isFailure } from '../results/compare.ts';
 import { readGuestFile } from '../results/guest-files.ts';
 import { createProgress, type SuiteProgress, type TestListener } from '../results/progress.ts';
-import type { RunResult, TestResult } from '../results/run-result.ts';
+import type { RunCommand, RunResult, TestResult } from '../results/run-result.ts';
 import { findEarlierRun } from '../results/store.ts';
 import { CHECK_TIME, parseCheckTime } from '../suites/fstests.ts';
+import { listsTests } from '../suites/listing.ts';
 import type { GuestOutput } from '../ui/guest-streams.ts';
 import { toPlainText } from '../ui/plain-text.ts';
 import type { GuestEvent } from '../vm/guest-events.ts';
@@ -25,16 +26,21 @@ export interface RunDisplay {
 
 type StreamName = 'stdout' | 'stderr';
 
-/** How each suite of which the command's output is read tells of its tests there. */
-export function formatOf({ options, cut }: StartedJob): OutputFormat | undefined {
-  return options.ktap === true ? 'ktap' : cut.cut.test?.output;
+/** How the command tells of tests on its stdout; undefined: it does not, or only lists them. */
+export function formatOf(
+  { options, cut }: StartedJob,
+  command?: RunCommand,
+): OutputFormat | undefined {
+  if (options.ktap === true) return 'ktap';
+  const words = command !== undefined && 'arguments' in command ? command.arguments : [];
+  return listsTests(words) ? undefined : cut.cut.test?.output;
 }
 
 /** @param result which says what will run */
 export function createDisplay(job: StartedJob, result: RunResult): RunDisplay {
   const { options, context } = job;
   const isLive = context.ui.isLive && options.quiet !== true && options.console !== true;
-  const format = formatOf(job);
+  const format = formatOf(job, result.command);
   return isLive && format !== undefined
     ? liveDisplay(job, format, () => expectTests(job, result))
     : plainDisplay(job);

@@ -3,6 +3,7 @@ import { type BuiltImage, buildImage } from '../image/build.ts';
 import { digestHeader } from '../image/image-header.ts';
 import { pruneRunImages, runImagePath } from '../image/location.ts';
 import { type ResolvedImage, resolveImage } from '../image/resolve.ts';
+import type { CutExtras } from '../image/resolve-request.ts';
 import { cleaningUpOnSignals } from '../sys/signals.ts';
 import { type Job, type StartedJob, showProgress } from './run-job.ts';
 import { parseNetworkKind } from './vm-network.ts';
@@ -19,13 +20,7 @@ export function planRunImage(
   const { options, settings, context, cut, conf } = job;
   return resolveImage({
     ...{ cut, conf, kernel },
-    extras: {
-      install: options.install ?? [],
-      include: options.include ?? [],
-      drivers: options.driver ?? [],
-      network: parseNetworkKind(options),
-      commands: [],
-    },
+    extras: extrasOf(job),
     run: { command: settings.command, done },
     output: runImagePath(conf, cut.name, 'DIGEST'),
     willBuild: options.dryRun !== true,
@@ -33,6 +28,17 @@ export function planRunImage(
     env: context.env,
     cwd: context.cwd,
   });
+}
+
+/** What the command line adds to the cut. */
+export function extrasOf({ options }: Job): CutExtras {
+  return {
+    install: options.install ?? [],
+    include: options.include ?? [],
+    drivers: options.driver ?? [],
+    network: parseNetworkKind(options),
+    commands: [],
+  };
 }
 
 /** Plans the image of a VM that serves the one under test. */

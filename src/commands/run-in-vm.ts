@@ -1,8 +1,9 @@
 import { existsSync, mkdirSync } from 'node:fs';
 import type { Readable } from 'node:stream';
+import type { OutputFormat } from '../cut/cut.ts';
 import type { Kernel } from '../host/kernel.ts';
 import { type ImageHeader, moduleNames, readImageHeader } from '../image/image-header.ts';
-import { isOwnTest } from '../image/resolve-command.ts';
+import type { ResolvedCommand } from '../image/resolve-command.ts';
 import type { EndedBoot } from '../results/boots.ts';
 import { carryFile, LARGEST_CARRIED } from '../results/guest-files.ts';
 import type { RunLogs } from '../results/log-file.ts';
@@ -31,6 +32,8 @@ export interface BootParts {
   kernelImage: string;
   /** Path of the image. */
   path: string;
+  /** What it runs. */
+  command: ResolvedCommand | undefined;
   /** The VMs that serve this one. */
   servers: Pick<Servers, 'numbers' | 'failed'> | undefined;
 }
@@ -83,7 +86,8 @@ export async function runInVm(
     };
     if (job.context.debug) job.context.ui.note(formatCommandLine(result.vm.qemu));
     showProgress(job, describeBoot(plan, header));
-    const session = await watchSession(job, plan, request, { stdin, onStart });
+    const format = formatOf(job, result.command);
+    const session = await watchSession(job, plan, { ...request, format }, { stdin, onStart });
     const modules = moduleNames(header);
     return { ...session, autorun: header.image.autorun, hasCommand, modules };
   });
@@ -113,20 +117,21 @@ interface SessionEnds {
 async function watchSession(
   job: StartedJob,
   plan: VmPlan,
-  request: BootRequest,
+  request: BootRequest & { format: OutputFormat | undefined },
   { stdin, onStart }: SessionEnds,
 ): Promise<Omit<EndedBoot, 'autorun' | 'hasCommand' | 'modules'>> {
   const { options, settings } = job;
-  const { logs, done, display } = request;
+  const { logs, done, display, command, format } = request;
   const recorder = createRecorder({
     logs,
     expected: settings.expected,
     survivesOops: options.keepGoing === true,
-    format: formatOf(job),
+    format,
     // Where an earlier boot has told all, there is nothing left to tell.
-    mustTellTests: done.length === 0 && (options.ktap === true || isOwnTest(settings.command)),
+    mustTellTests: done.length === 0 && (options.ktap === true || command?.isOwnTest === true),
     done,
     listener: display.listener,
+    resultsDirectory: plan.session?.results === undefined ? undefined : job.run.file('guest'),
   });
   const echo = { stdout: createGuestOutput(1), stderr: createGuestOutput(2) };
   const limits = {

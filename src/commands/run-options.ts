@@ -1,12 +1,12 @@
-import { readFileSync } from 'node:fs';
 import { resolve } from 'node:path';
 import { splitArguments } from '../conf/values.ts';
-import { errorCode, UsageError } from '../errors.ts';
+import { UsageError } from '../errors.ts';
 import type { CommandRequest } from '../image/resolve-request.ts';
-import { type ExpectedSplat, parseExpectedSplats } from '../klog/expected.ts';
+import type { ExpectedSplat } from '../klog/expected.ts';
 import type { SessionLimits } from '../vm/session-watch.ts';
 import type { GlobalOptions } from './context.ts';
 import { parseDuration } from './duration.ts';
+import { readExpected } from './read-expected.ts';
 import { checkVmOptions, type VmOptions } from './start-vm.ts';
 import { checkDiskOptions } from './vm-disks.ts';
 
@@ -68,7 +68,7 @@ export function readRunOptions(options: RunOptions, cwd: string): RunSettings {
       boot: parseDuration('--boot-timeout', options.bootTimeout),
       silence: parseDuration('--silence', options.silence),
     },
-    expected: options.expected === undefined ? [] : readExpected(options.expected, cwd),
+    expected: options.expected === undefined ? [] : readExpected(resolve(cwd, options.expected)),
     servers: parseServers(options.with ?? []),
     build: options.build === undefined ? undefined : splitBuild(options.build),
     junit: options.junit === undefined ? undefined : resolve(cwd, options.junit),
@@ -119,17 +119,6 @@ function parseServer(text: string): ServerRequest {
   throw new UsageError(`--with: "${text}" is neither a cut nor a cut with the number of its VM`, {
     hint: '--with nfsd-xfs, --with nfsd-xfs:1',
   });
-}
-
-function readExpected(file: string, cwd: string): ExpectedSplat[] {
-  const path = resolve(cwd, file);
-  let text: string;
-  try {
-    text = readFileSync(path, 'utf8');
-  } catch (cause) {
-    throw new UsageError(`--expected: ${path} cannot be read (${errorCode(cause)})`, { cause });
-  }
-  return parseExpectedSplats(text, path);
 }
 
 /** Words that only a shell understands: operators, redirections, substitutions. */

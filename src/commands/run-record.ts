@@ -165,7 +165,8 @@ async function perform(
   const { kernel, image, servers, took } = await plan();
   const git = describeKernel(job.conf);
   result.kernel = { release: kernel.release, image: kernel.image, git: undefined };
-  if (image.command !== undefined) result.command ??= describeWords(image.command.words);
+  // What the user says for the cut's own command is a part of it.
+  if (image.command?.isOwnTest) result.command = describeWords(image.command.words);
   // Done while the image is cut.
   const preparing = prepareKernelImage(
     { ...job, kernel, qemuArguments: [] },
@@ -182,7 +183,7 @@ async function perform(
       path = (await cutRunImage(job, image)).path;
     }));
   const prepared = await prepareServers(job, kernel, servers);
-  const parts = { kernel, kernelImage: await preparing, path };
+  const parts = { kernel, kernelImage: await preparing, path, command: image.command };
   const blames = await runWithServers(job, parts, prepared, result);
   result.kernel.git = await git;
   return { blames, kernel };

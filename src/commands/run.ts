@@ -3,10 +3,13 @@ import { EXIT, UsageError } from '../errors.ts';
 import { describePlan } from '../image/describe-plan.ts';
 import type { CommandRequest } from '../image/resolve-request.ts';
 import { repeatsTests } from '../suites/fstests.ts';
+import { formatCommandLine } from '../sys/command-line.ts';
 import { isDirectory, isReadable, isWritable, lstatIfReachable } from '../sys/stat.ts';
 import type { Ui } from '../ui/terminal.ts';
 import { describeDisk } from '../vm/disks.ts';
 import { createContext, openCut, requireWritable } from './context.ts';
+import { readExpectedOf } from './read-expected.ts';
+import { refuseCommand } from './refuse-command.ts';
 import type { Job } from './run-job.ts';
 import { type RunOptions, readRunOptions } from './run-options.ts';
 import { planAhead, planRun } from './run-plan.ts';
@@ -18,13 +21,16 @@ import { findDisks } from './vm-disks.ts';
 export async function runRun(name: string, options: RunOptions, ui: Ui): Promise<number> {
   const startedMs = performance.now();
   const context = createContext(options, ui);
-  const settings = readRunOptions(options, context.cwd);
-  refuseStrangeTarget(settings.junit);
-  refuseMissingScript(settings.command, context.cwd);
+  const asked = readRunOptions(options, context.cwd);
+  refuseStrangeTarget(asked.junit);
+  refuseMissingScript(asked.command, context.cwd);
   const { cut, conf } = await openCut(context, name);
   requirePrograms(context);
+  const expected = [...asked.expected, ...readExpectedOf(cut, context.directories)];
+  const settings = { ...asked, expected };
   const job: Job = { options, settings, context, cut, conf };
   if (options.resumeAfterCrash === true) refuseResuming(job);
+  refuseCommand(job);
   if (options.dryRun === true) return dryRun(job);
   requireWritable(context, options.results === undefined ? ['cache', 'state'] : ['cache']);
   return recordRun(job, await planAhead(job), startedMs);
@@ -79,6 +85,9 @@ async function dryRun(job: Job): Promise<number> {
   }
   if (servers.length > 0) ui.result(`# ${job.cut.name}, once they are ready:`);
   for (const line of describePlan(image.plan, kernel)) ui.result(line);
+  if (image.command !== undefined) {
+    ui.result(`# the command: ${formatCommandLine(image.command.words.map(String))}`);
+  }
   for (const disk of findDisks(1, job, true)) ui.result(`# disk: ${describeDisk(disk)}`);
   ui.result('# then QEMU, whose command line `rapido boot --dry-run` shows but for the channels');
   return EXIT.ok;

@@ -74,6 +74,11 @@ export interface Cut {
      * skipped: a run can then go on after a crash.
      */
     resumes?: boolean;
+    /**
+     * Lists of kernel reports that its tests provoke on purpose, `PATTERN @ TEST # REASON` a line: file names
+     * beside the cut, in an `expected/` directory beside it, or in rapido's own `expected/`.
+     */
+    expected?: readonly string[];
   };
 
   /**

@@ -187,18 +187,26 @@ function linesOf(thrown: unknown): string[] {
     .filter(Boolean);
 }
 
+/** A field of a cut that names files: they are beside the cut, or rapido's own, in a directory of that name. */
+export type FileField = 'autorun' | 'expected';
+
 /**
- * Finds an autorun script of a cut: beside the cut file, in `autorun/` there, or in rapido's own.
+ * Finds a file that a cut names: beside the cut file, in `autorun/` or `expected/` there, or in rapido's own.
  * @throws UserError that lists where it was looked for
  */
-export function findAutorunScript(name: string, cut: CutFile, directories: Directories): string {
+export function findCutFile(
+  field: FileField,
+  name: string,
+  cut: CutFile,
+  directories: Directories,
+): string {
   const beside = dirname(realpathSync(cut.path));
   const candidates = [
-    ...(cut.origin.kind === 'built-in' ? [] : [join(beside, name), join(beside, 'autorun', name)]),
-    join(directories.root, 'autorun', name),
+    ...(cut.origin.kind === 'built-in' ? [] : [join(beside, name), join(beside, field, name)]),
+    join(directories.root, field, name),
   ];
   const found = candidates.find(isFile);
   if (found !== undefined) return found;
   const places = candidates.map((path) => dirname(path)).join(', ');
-  throw new UserError(`${cut.path}: autorun: there is no ${name} in ${places}`);
+  throw new UserError(`${cut.path}: ${field}: there is no ${name} in ${places}`);
 }

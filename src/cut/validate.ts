@@ -79,6 +79,7 @@ const schema = z.strictObject({
         .array(z.string().regex(/^[\w.-]*[\w-][\w.-]*$/, 'must be the name of a file, no path'))
         .optional(),
       resumes: z.boolean().optional(),
+      expected: names.optional(),
     })
     .optional(),
   zram: z
@@ -223,6 +224,7 @@ const FIELDS = [
     'output',
     'carry',
     'resumes',
+    'expected',
     'needs',
     'uses',
     'defines',

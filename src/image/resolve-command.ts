@@ -2,67 +2,153 @@ import { readFileSync } from 'node:fs';
 import { basename, join, resolve } from 'node:path';
 import { parseShebang, SHEBANG_MAX } from '../elf/elf.ts';
 import { errorCode } from '../errors.ts';
+import { usesSections } from '../suites/fstests.ts';
+import { formatCommandLine } from '../sys/command-line.ts';
 import { isExecutableFile } from '../sys/stat.ts';
+import {
+  type CommandContext,
+  findOnHost,
+  type ImageContents,
+  isInTrees,
+  toHostPaths,
+} from './command-context.ts';
 import { requireKeys } from './expand-keys.ts';
+import { findMissingProgram } from './missing-program.ts';
+import { findNamedTests, type NamedTests } from './named-tests.ts';
 import { COMMAND_DIRECTORY, type GuestCommand } from './overlay.ts';
-import type { CommandRequest, Problem, ResolveRequest } from './resolve-request.ts';
-import type { PlannedTree } from './walked-tree.ts';
+import type { CommandRequest, Problem } from './resolve-request.ts';
 
 export interface ResolvedCommand extends GuestCommand {
   /** A program of the host to take along if it is there, by name or absolute path. */
   program: string | undefined;
+  /** Whether it is the cut's own test command. */
+  isOwnTest: boolean;
+  /** The tests that the user names, all of them; undefined: groups, or whatever there is. */
+  tests: readonly string[] | undefined;
 }
 
 /**
  * Finds what `rapido run` is to run: what the user says, else the cut's own test command.
- * @param directory where it will be started in the guest
  * @returns undefined for a cut whose autorun scripts are all there is
  */
 export function resolveCommand(
-  request: ResolveRequest,
-  directory: string | undefined,
-  trees: readonly PlannedTree[],
+  context: CommandContext,
+  contents: ImageContents,
   problems: Problem[],
 ): ResolvedCommand | undefined {
-  const { run, cut, conf, cwd } = request;
+  const { run, cwd } = context;
   if (run === undefined) return undefined;
   const { command } = run;
   if (command !== undefined && 'shell' in command) {
     const words = ['bash', '-c', command.shell, 'rapido'].map((word) => Buffer.from(word));
-    return { words, program: undefined, script: undefined };
+    return { words, ...OTHER };
   }
   if (command !== undefined && 'script' in command) {
     return readScript(resolve(cwd, command.script), problems);
   }
   const given = command?.arguments ?? [];
-  if (!isOwnTest(command)) return locate(given, { directory, trees, cwd });
+  const tests = findTests(given, context, contents);
+  if (tests !== undefined) {
+    refuseUnknown(tests, given, context, problems);
+    const words = tests.words.map((word) => Buffer.from(word));
+    const own = locateOwn(words, context, contents, problems);
+    return own && { ...own, tests: tests.tests };
+  }
+  if (!isOwnTest(command)) return locateOther(given, context, contents, problems);
+  refuseSections(given, context, problems);
+  return locateOwn(given, context, contents, problems);
+}
+
+/** The cut's own test command, with words for it. */
+function locateOwn(
+  words: readonly Buffer[],
+  { cut, conf, cwd }: CommandContext,
+  contents: ImageContents,
+  problems: Problem[],
+): ResolvedCommand | undefined {
   const own = cut.cut.test?.command?.map((word) =>
     Buffer.from(requireKeys(word, 'test.command', conf, problems) ?? ''),
   );
-  if (own !== undefined) return locate([...own, ...given], { directory, trees, cwd });
-  if (given.length > 0) {
-    problems.push({ message: `${given[0]}: ${cut.name} has no command that takes options` });
+  if (own !== undefined) {
+    return { ...locate([...own, ...words], contents, cwd), isOwnTest: true, tests: undefined };
+  }
+  if (words.length > 0) {
+    problems.push({ message: `${words[0]}: ${cut.name} has no command that takes options` });
   }
   return undefined;
 }
 
-/** Whether the cut's own test command runs: nothing else was said, or only options for it (`-- -g quick`). */
+/** Of a command that is not the cut's own. */
+const OTHER = {
+  ...{ program: undefined, script: undefined, isOwnTest: false, tests: undefined },
+} as const;
+
+/** Whether the user says nothing, or only options for the cut's own test command (`-- -g quick`). */
 export function isOwnTest(command: CommandRequest | undefined): boolean {
   if (command === undefined) return true;
   return 'arguments' in command && command.arguments[0]?.toString().startsWith('-') === true;
 }
 
-interface GuestView {
-  directory: string | undefined;
-  trees: readonly PlannedTree[];
-  cwd: string;
+/** The words as names of tests, for a suite whose tree is on this host. */
+function findTests(
+  given: readonly Buffer[],
+  context: CommandContext,
+  { directory, trees }: ImageContents,
+): NamedTests | undefined {
+  const { command, output } = context.cut.cut.test ?? {};
+  const [host] = directory === undefined ? [] : toHostPaths(directory, trees);
+  if (command === undefined || output === undefined || host === undefined) return undefined;
+  const isProgram = (name: string): boolean => findOnHost(name, context) !== undefined;
+  return findNamedTests(output, host, given.map(String), isProgram);
+}
+
+/** Words that a suite would pass over, or stumble on, after a whole boot. */
+function refuseUnknown(
+  { unknown }: NamedTests,
+  given: readonly Buffer[],
+  { cut: { name, cut } }: CommandContext,
+  problems: Problem[],
+): void {
+  const [option] = unknown.filter((word) => word.startsWith('-'));
+  if (option !== undefined && cut.test?.output === 'ltp') {
+    const line = formatCommandLine([given.map(String).join(' ')]);
+    problems.push({
+      message: `${option}: a test with arguments of yours goes behind -c: -c ${line}`,
+    });
+    return;
+  }
+  for (const word of unknown) {
+    problems.push({
+      message:
+        word === option
+          ? `${word}: options of ${name} go before the names of tests`
+          : `${word}: ${name} has no test of that name`,
+    });
+  }
+}
+
+/** rapido makes the configuration of xfstests, which has no sections. */
+function refuseSections(
+  given: readonly Buffer[],
+  { cut }: CommandContext,
+  problems: Problem[],
+): void {
+  const option = usesSections(given.map(String));
+  if (option === undefined || cut.cut.test?.command?.[0] !== 'fstests-check') return;
+  problems.push({
+    message: `${option}: there are no sections in the configuration that rapido makes for xfstests; set MKFS_OPTIONS and MOUNT_OPTIONS for one run, such as MKFS_OPTIONS='-b size=1k' rapido run …`,
+  });
 }
 
 /**
  * A path that is in one of the trees is meant as it stands. Another one that the host has is brought
  * along; a relative one is then called by its absolute path, which is where it will be.
  */
-function locate(words: readonly Buffer[], { directory, trees, cwd }: GuestView): ResolvedCommand {
+function locate(
+  words: readonly Buffer[],
+  { directory, trees }: ImageContents,
+  cwd: string,
+): GuestCommand & { program: string | undefined } {
   const name = words[0]?.toString() ?? '';
   if (!name.includes('/')) return { words, program: name, script: undefined };
   const inGuest = resolve(directory ?? '/root', name);
@@ -78,11 +164,18 @@ function locate(words: readonly Buffer[], { directory, trees, cwd }: GuestView):
   };
 }
 
-function isInTrees(path: string, trees: readonly PlannedTree[]): boolean {
-  return trees.some(
-    ({ source, target }) =>
-      path.startsWith(`${target}/`) && isExecutableFile(join(source, path.slice(target.length))),
-  );
+/** A command of the user's. */
+function locateOther(
+  words: readonly Buffer[],
+  context: CommandContext,
+  contents: ImageContents,
+  problems: Problem[],
+): ResolvedCommand {
+  const located = locate(words, contents, context.cwd);
+  const missing = findMissingProgram(String(located.words[0]), context, contents);
+  // What is wrong with its trees may be why it is not there.
+  if (problems.length === 0 && missing !== undefined) problems.push(missing);
+  return { ...OTHER, ...located };
 }
 
 function readScript(path: string, problems: Problem[]): ResolvedCommand | undefined {
@@ -97,5 +190,5 @@ function readScript(path: string, problems: Problem[]): ResolvedCommand | undefi
   const inGuest = join(COMMAND_DIRECTORY, script.name);
   const runsItself = parseShebang(content.subarray(0, SHEBANG_MAX)) !== undefined;
   const words = runsItself ? [inGuest] : ['bash', inGuest];
-  return { words: words.map((word) => Buffer.from(word)), program: undefined, script };
+  return { ...OTHER, words: words.map((word) => Buffer.from(word)), script };
 }

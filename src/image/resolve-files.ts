@@ -1,16 +1,23 @@
 import { readFileSync } from 'node:fs';
 import { basename, join, resolve } from 'node:path';
 import type { Conf } from '../conf/conf.ts';
-import { findAutorunScript, type LoadedCut } from '../cut/load.ts';
+import { findCutFile, type LoadedCut } from '../cut/load.ts';
 import { errorCode, UserError } from '../errors.ts';
+import type { Kernel } from '../host/kernel.ts';
 import { isDirectory, isReadable, statIfReachable } from '../sys/stat.ts';
 import { expandKeys, hostPath, requireKeys } from './expand-keys.ts';
 import type { AutorunScript } from './overlay.ts';
 import { dependsOnCheckout, type Problem, type ResolveRequest } from './resolve-request.ts';
 import type { PlannedTree } from './walked-tree.ts';
 
-/** Finds the directories and files that go into the image as they are. */
-export function resolveTrees(request: ResolveRequest, problems: Problem[]): PlannedTree[] {
+/**
+ * Finds the directories and files that go into the image as they are.
+ * @param request without a kernel, its configuration is left out
+ */
+export function resolveTrees(
+  request: Pick<ResolveRequest, 'cut' | 'conf' | 'extras' | 'cwd'> & { kernel?: Kernel },
+  problems: Problem[],
+): PlannedTree[] {
   const { cut, conf, extras, cwd, kernel } = request;
   const trees: PlannedTree[] = [];
   const add = (source: string, target: string, exclude: readonly string[] = []): void => {
@@ -52,7 +59,7 @@ export function resolveTrees(request: ResolveRequest, problems: Problem[]): Plan
     }
     add(source, target);
   }
-  if (cut.cut.kernelConfig === true && kernel.config !== undefined) {
+  if (cut.cut.kernelConfig === true && kernel?.config !== undefined) {
     add(kernel.config, `/boot/config-${kernel.release}`);
   }
   for (const include of extras.include) {
@@ -110,7 +117,10 @@ export function splitInclude(text: string, cwd: string): { source: string; targe
 }
 
 /** Reads the scripts that run in the guest, in their order. */
-export function resolveAutorun(request: ResolveRequest, problems: Problem[]): AutorunScript[] {
+export function resolveAutorun(
+  request: Pick<ResolveRequest, 'cut' | 'conf' | 'extras' | 'directories' | 'cwd'>,
+  problems: Problem[],
+): AutorunScript[] {
   const { cut, conf, extras, directories, cwd } = request;
   const scripts: AutorunScript[] = [];
   const attempt = (read: () => AutorunScript): void => {
@@ -124,7 +134,7 @@ export function resolveAutorun(request: ResolveRequest, problems: Problem[]): Au
   for (const name of cut.cut.autorun ?? []) {
     const script = requireKeys(name, 'autorun', conf, problems);
     if (script === undefined) continue;
-    attempt(() => readScript(findAutorunScript(script, cut, directories)));
+    attempt(() => readScript(findCutFile('autorun', script, cut, directories)));
   }
   for (const extra of extras.commands) {
     if ('file' in extra) attempt(() => readScript(resolve(cwd, extra.file), '--file: '));

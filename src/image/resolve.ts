@@ -11,9 +11,9 @@ import { dracutEnvironment } from './dracut-environment.ts';
 import { requireKeys } from './expand-keys.ts';
 import { readDirectoryLinks } from './guest-path.ts';
 import { digestScript } from './image-sources.ts';
-import { GUEST_FILES, type GuestCommand, type GuestFile, planOverlay } from './overlay.ts';
+import { GUEST_FILES, type GuestFile, planOverlay } from './overlay.ts';
 import type { ImagePlan } from './plan.ts';
-import { resolveCommand } from './resolve-command.ts';
+import { type ResolvedCommand, resolveCommand } from './resolve-command.ts';
 import { resolveAutorun, resolveTrees } from './resolve-files.ts';
 import { resolveModules } from './resolve-modules.ts';
 import { type ResolvedNetwork, resolveNetwork } from './resolve-network.ts';
@@ -33,7 +33,7 @@ export interface ResolvedImage {
   /** What its trees hold: begun early, as it takes a while; undefined: the image will not be made. */
   listing: StartedListing | undefined;
   /** What a run will run. */
-  command: GuestCommand | undefined;
+  command: ResolvedCommand | undefined;
   /** Names of optional binaries and drivers that are not here. */
   leftOut: string[];
   warnings: string[];
@@ -55,7 +55,7 @@ export function resolveImage(request: ResolveRequest): ResolvedImage {
     request.cut.cut.directory === undefined
       ? undefined
       : requireKeys(request.cut.cut.directory, 'directory', request.conf, problems);
-  const command = resolveCommand(request, directory, trees, problems);
+  const command = resolveCommand(request, { directory, trees, autorun }, problems);
   const network = resolveNetwork(request, problems);
   const programs = resolvePrograms(request, { autorun, command, network }, problems);
   const zram = resolveZram(request, problems);

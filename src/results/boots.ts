@@ -2,7 +2,14 @@ import type { BlockedTask } from '../klog/blocked-tasks.ts';
 import type { GuestEvent } from '../vm/guest-events.ts';
 import type { SessionTimes } from '../vm/session.ts';
 import type { RunBoot, RunResult, RunSplat, RunTimes } from './run-result.ts';
-import { type Blame, blameFor, type Judgement, judgeRun, type RunFacts } from './verdict.ts';
+import {
+  type Blame,
+  blameFor,
+  isCrash,
+  type Judgement,
+  judgeRun,
+  type RunFacts,
+} from './verdict.ts';
 
 /**
  * One boot of a run: a VM from its start to its end. A run is one, unless it goes on after a crash: each
@@ -76,12 +83,13 @@ function listSome(names: readonly string[]): string {
   return `${names.slice(0, MOST_NAMES).join(', ')}${more > 0 ? ` and ${more} more` : ''}`;
 }
 
-function nameCrash({ unfinished, splats }: EndedBoot): string {
+/** Where a boot crashed: a test, or what else was going on. */
+export function nameCrash({ unfinished, splats }: EndedBoot): string {
   return unfinished[0] ?? findCrash(splats)?.during ?? 'the command';
 }
 
 function findCrash(splats: readonly RunSplat[]): RunSplat | undefined {
-  return splats.find(({ severity }) => severity === 'fatal');
+  return splats.find(isCrash);
 }
 
 /** Each once; but what ended a boot is told of each, with its own test. */
@@ -89,8 +97,9 @@ function joinSplats(boots: readonly EndedBoot[]): RunSplat[] {
   const known = new Map<string, RunSplat>();
   return boots.flatMap(({ splats }, index) =>
     splats.flatMap((splat) => {
-      const key = `${splat.severity} ${splat.kind} ${splat.title}`;
-      const same = splat.severity === 'fatal' ? undefined : known.get(key);
+      const { severity, kind, title, excused, excusedBy } = splat;
+      const key = [severity, kind, title, excused, excusedBy].join('\n');
+      const same = isCrash(splat) ? undefined : known.get(key);
       if (same !== undefined) {
         same.count += splat.count;
         return [];
@@ -181,8 +190,15 @@ const MOST_CRASHES = 20;
 /** How a run may go on: without the tests that are done, or not, `because`. */
 export type NextBoot = { done: string[] } | { because: string };
 
-/** Whether to boot again after the last of these. @returns undefined where it did not crash */
-export function planNextBoot(boots: readonly EndedBoot[]): NextBoot | undefined {
+/**
+ * Whether to boot again after the last of these.
+ * @param asked the tests that the user named; undefined: it is not known which there will be
+ * @returns undefined where it did not crash, or was in the last test that was asked for
+ */
+export function planNextBoot(
+  boots: readonly EndedBoot[],
+  asked: readonly string[] | undefined,
+): NextBoot | undefined {
   const last = boots.at(-1)!;
   if (judgeRun(last).verdict !== 'crash' || blameFor(last) !== 'guest') return undefined;
   const before = new Set(boots.slice(0, -1).flatMap(namesOf));
@@ -190,9 +206,15 @@ export function planNextBoot(boots: readonly EndedBoot[]): NextBoot | undefined 
   if (!isNew) return { because: 'the crash was in none of the tests that were still to run' };
   if (boots.length >= MOST_CRASHES) return { because: `these are ${MOST_CRASHES} crashes` };
   if (last.testsDropped > 0) return { because: 'there are too many tests to remember' };
-  return { done: [...new Set(boots.flatMap(namesOf))] };
+  const done = [...new Set(boots.flatMap(namesOf))];
+  return asked?.every((test) => isDone(test, done)) ? undefined : { done };
 }
 
 function namesOf({ tests }: EndedBoot): string[] {
   return tests.map(({ name }) => name);
+}
+
+/** Results may name a device or a part of a test: `loop/001/zram0`. */
+function isDone(test: string, done: readonly string[]): boolean {
+  return done.some((name) => name === test || name.startsWith(`${test}/`));
 }

@@ -157,12 +157,16 @@ function groupOf(a: TestStatus | undefined, b: TestStatus | undefined): keyof Te
   return is === 'skip' ? 'newlySkipped' : 'newlyPassing';
 }
 
-/** The same complaint has the same kind and title in every run. */
+/**
+ * The same complaint has the same kind and title in every run. One that is excused in the other run, by a
+ * test that provokes it, is not known there as a fault.
+ */
 function splatsOnlyIn(run: RunResult, other: RunResult): ComparedSplat[] {
   const key = ({ kind, title }: RunSplat): string => `${kind}: ${title}`;
   const known = new Set(other.splats.map(key));
+  const faults = new Set(other.splats.filter(({ excused }) => excused === undefined).map(key));
   return run.splats
-    .filter((splat) => !known.has(key(splat)))
+    .filter((splat) => !(splat.excused === undefined ? faults : known).has(key(splat)))
     .map(({ kind, severity, title, count, during, excused, vm }) => ({
       ...{ kind, severity, title, count, during, excused, vm },
     }));

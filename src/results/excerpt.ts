@@ -37,6 +37,7 @@ const EMULATED = new RegExp(
     'mtrr: your CPUs had inconsistent|mtrr: probably your BIOS|mtrr: corrected configuration',
     'tsc: |TSC |clocksource: |sched_clock: Marking unstable|hpet: Lost \\d+ RTC interrupts',
     'APIC calibration not consistent with PM-Timer|amd_pstate: the _CPC object is not present',
+    'ACPI: IRQ \\d+ override to edge|\\.\\.MP-BIOS bug: 8254 timer not connected',
     'Unstable clock detected, switching default tracing clock',
     'If you want to keep using the local clock, then add:|\\s*"trace_clock=local"$|on the kernel command line$',
   ]

@@ -39,6 +39,7 @@ const splat = {
   vm: text.optional(),
   boot: z.int().optional(),
   excused: text.optional(),
+  excusedBy: text.optional(),
 } satisfies Fields<RunSplat>;
 
 const blockedTask = {

@@ -5,9 +5,10 @@ import type { RunLogs } from './log-file.ts';
 import type { RunSplat, TestResult } from './run-result.ts';
 import { collectSplats, type SplatOptions } from './splat-collection.ts';
 import { splitLines } from './split-lines.ts';
-import { collectTests, type FoundTests, type TestOptions } from './test-collection.ts';
+import { collectTests, type FoundTests, markOf, type TestOptions } from './test-collection.ts';
+import { isCrash } from './verdict.ts';
 
-export interface RecorderOptions extends SplatOptions, TestOptions {
+export interface RecorderOptions extends Omit<SplatOptions, 'mark'>, TestOptions {
   logs: RunLogs;
 }
 
@@ -33,7 +34,7 @@ export interface Findings extends FoundTests {
 
 export function createRecorder(options: RecorderOptions): Recorder {
   const { logs } = options;
-  const splats = collectSplats(options);
+  const splats = collectSplats({ ...options, mark: markOf(options.format) });
   const tests = collectTests(options, splats.testEnded);
   let endedBecause: string | undefined;
   const blocked = createBlockedTaskReader();
@@ -66,7 +67,7 @@ export function createRecorder(options: RecorderOptions): Recorder {
       stdoutLines.end();
       const found = tests.finish();
       const seen = splats.finish();
-      const crash = seen.findLast(({ severity }) => severity === 'fatal');
+      const crash = seen.findLast(isCrash);
       for (const name of found.unfinished) {
         const test = { name, ...judgeUnfinished(crash, endedBecause ?? lost) };
         found.tests.push(test);

@@ -148,6 +148,8 @@ export interface RunSplat {
   vm?: string | undefined;
   /** In which boot that was, from 1, where there were several. */
   boot?: number | undefined;
-  /** Why it is excused, in the words of the file of expected splats. */
+  /** Why it is excused, in the words of the list of expected splats. */
   excused?: string | undefined;
+  /** `FILE:LINE` of the list that excuses it. */
+  excusedBy?: string | undefined;
 }

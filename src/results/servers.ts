@@ -9,7 +9,7 @@ import {
   type VmRecord,
 } from '../vm/ending.ts';
 import type { RunServer, RunSplat, Verdict } from './run-result.ts';
-import { type Blame, type Judgement, nameOfScript, RUN_EXIT } from './verdict.ts';
+import { type Blame, isCrash, type Judgement, nameOfScript, RUN_EXIT } from './verdict.ts';
 
 /** A VM that served the one under test, from its start to its end. */
 export interface EndedServer {
@@ -41,7 +41,7 @@ export function judgeServer(server: EndedServer): Failure | undefined {
     blames: Blame = 'guest',
   ): Failure => ({ verdict, status: RUN_EXIT[verdict], reason: `${name}: ${reason}`, blames });
   const ending = judgeEnding(record);
-  const crash = splats.find(({ severity }) => severity === 'fatal');
+  const crash = splats.find(isCrash);
   if (ending.kind === 'interrupted') return fail('interrupted', `interrupted by ${ending.signal}`);
   if (record.wasHostFull === true) {
     return fail('error', 'the host has no room for its disks: its writes failed', 'setup');

@@ -1,8 +1,10 @@
-import { type ExpectedSplat, excuse } from '../klog/expected.ts';
+import { type ExpectedSplat, findExcuse } from '../klog/expected.ts';
 import { createSplatScanner } from '../klog/scanner.ts';
-import { keyOf, type Splat, type SplatKind } from '../klog/splat.ts';
+import { keyOf, type Splat, type SplatHead, type SplatKind } from '../klog/splat.ts';
+import type { TestMark } from '../suites/suite.ts';
 import type { GuestEvent } from '../vm/guest-events.ts';
 import type { RunSplat } from './run-result.ts';
+import { createTestTimeline, type TestTimeline } from './test-timeline.ts';
 import { nameOfScript } from './verdict.ts';
 
 /** How many different splats of one severity are kept: those of another are never hidden by them. */
@@ -12,6 +14,8 @@ export interface SplatOptions {
   expected: readonly ExpectedSplat[];
   /** Whether the kernel was told to go on after an oops. */
   survivesOops: boolean;
+  /** How the suite marks its tests in the kernel's log; undefined: results alone tell what a splat was in. */
+  mark?: TestMark | undefined;
 }
 
 /** What the kernel complains of in one run, each once, with what was going on. */
@@ -19,7 +23,10 @@ export interface SplatCollection {
   /** Takes a line of the console. */
   push: (line: string) => void;
   enter: (event: GuestEvent) => void;
-  /** A test's result has come: what the kernel complained of since the one before was in it. */
+  /**
+   * A test's result has come: where no test is marked in the kernel's log, what the kernel complained of
+   * since the one before was in it.
+   */
   testEnded: (name: string) => void;
   isCrashed: () => boolean;
   /** Whether the kernel did no more than fail to run our init: it has nothing to add to that. */
@@ -29,47 +36,39 @@ export interface SplatCollection {
   finish: () => RunSplat[];
 }
 
-export function collectSplats({ expected, survivesOops }: SplatOptions): SplatCollection {
-  const splats = new Map<string, KeptSplat>();
-  const counts = new Map<string, number>();
-  let moment: Moment = { name: 'boot' };
+export function collectSplats({ expected, survivesOops, mark }: SplatOptions): SplatCollection {
+  const timeline = createTestTimeline(mark);
+  const store = createSplatStore(expected, timeline);
+  let moment: Moment = { phase: 'boot', test: undefined };
   /** That of the test whose result comes next. */
   let testMoment: Moment = moment;
   let isCrashed = false;
   let isStuck = false;
   let isOver = false;
   let taint = 0;
-  const keep = (splat: Splat, when: Moment): void => {
-    // The end of a kernel without a power-off of its own; see guest/power-off.
-    if (isOver && splat.title.includes('Attempted to kill init!')) return;
-    const known = splats.get(keyOf(splat));
-    if (known !== undefined) {
-      known.count++;
-      if (splat.severity === 'fatal') Object.assign(known, splat);
-      return;
-    }
-    const kept = { ...splat, count: 1, when, excused: excuse(splat, expected) };
-    const group = `${kept.severity} ${kept.excused === undefined}`;
-    const count = (counts.get(group) ?? 0) + 1;
-    if (count > MOST_SPLATS) return;
-    counts.set(group, count);
-    splats.set(keyOf(splat), kept);
-  };
   const scanner = createSplatScanner<Moment>(
     {
       onBegin: () => moment,
-      onFatal: ({ kind }) => {
-        isStuck = kind === 'boot' && (isStuck || !isCrashed);
+      onFatal: (head) => {
+        // A test may make the kernel say what it says at its end: then it goes on.
+        if (findExcuse(head, timeline.testAt(undefined), expected) !== undefined) return;
+        isStuck = head.kind === 'boot' && (isStuck || !isCrashed);
         isCrashed = true;
       },
-      onEnd: keep,
+      onEnd: (splat, when) => {
+        // The end of a kernel without a power-off of its own; see guest/power-off.
+        if (isOver && splat.title.includes('Attempted to kill init!')) return;
+        store.add(splat, when);
+      },
     },
     { oopsIsFatal: !survivesOops },
   );
   let isStopped = false;
   return {
     push: (line) => {
-      if (!isStopped) scanner.push(line);
+      if (isStopped) return;
+      timeline.push(line);
+      scanner.push(line);
     },
     stop: () => {
       isStopped = true;
@@ -77,15 +76,15 @@ export function collectSplats({ expected, survivesOops }: SplatOptions): SplatCo
     },
     enter: (event) => {
       const phase = phaseAfter(event);
-      if (phase !== undefined) moment = { name: phase };
+      if (phase !== undefined) moment = { phase, test: undefined };
       if (event.event === 'command-start') testMoment = moment;
       if (event.event !== 'power-off') return;
       isOver = true;
       taint = event.taint ?? 0; // One that is not known is for the verdict.
     },
     testEnded: (name) => {
-      testMoment.name = name;
-      const next = { name: 'the command' };
+      testMoment.test = name;
+      const next: Moment = { phase: 'the command', test: undefined };
       // The end of the command may be heard before its last result is.
       if (moment === testMoment) moment = next;
       testMoment = next;
@@ -94,7 +93,7 @@ export function collectSplats({ expected, survivesOops }: SplatOptions): SplatCo
     isStuck: () => isStuck,
     finish: () => {
       scanner.end();
-      const seen = [...splats.values()].map(describeSplat);
+      const seen = store.list();
       return [...seen, ...explainTaint(taint, seen, expected)];
     },
   };
@@ -102,17 +101,105 @@ export function collectSplats({ expected, survivesOops }: SplatOptions): SplatCo
 
 /** What was going on; a test is known by name only when its result comes. */
 interface Moment {
-  name: string;
+  phase: string;
+  test: string | undefined;
 }
 
 interface KeptSplat extends Splat {
   count: number;
-  when: Moment;
-  excused: string | undefined;
+  moment: Moment;
+  /** Whether nothing excuses it, whatever test it turns out to have been in. */
+  counts: boolean;
 }
 
-function describeSplat({ kind, severity, title, count, text, when, excused }: KeptSplat): RunSplat {
-  return { kind, severity, title, count, text, during: when.name, excused };
+interface SplatStore {
+  add: (splat: Splat, moment: Moment) => void;
+  list: () => RunSplat[];
+}
+
+/**
+ * Keeps each splat once, however often it comes; but where one test provokes it and it also comes in
+ * another, those are two. What may yet turn out to be provoked is kept for each moment.
+ */
+function createSplatStore(expected: readonly ExpectedSplat[], timeline: TestTimeline): SplatStore {
+  /** By the key of a splat, by what it has in common with the others of that key. */
+  const kept = new Map<string, Map<Moment | ExpectedSplat | undefined, KeptSplat>>();
+  const inOrder: KeptSplat[] = [];
+  const sizes = new Map<string, number>();
+  const testOf = (time: number | undefined, moment: Moment): string | undefined =>
+    timeline.isMarked() ? timeline.testAt(time) : moment.test;
+  /** Whether it depends on a test whose name is not known yet. */
+  const isOpen = (splat: Splat, moment: Moment): boolean =>
+    !timeline.isMarked() &&
+    moment.test === undefined &&
+    expected.some(({ test, pattern }) => test !== undefined && pattern.test(keyOf(splat)));
+  /** @returns false where there are too many of that group and severity */
+  const put = (
+    splat: Splat,
+    moment: Moment,
+    group: 'open' | 'excused' | 'counting',
+    common: Moment | ExpectedSplat | undefined,
+  ): boolean => {
+    const alike = kept.get(keyOf(splat)) ?? new Map<typeof common, KeptSplat>();
+    const known = alike.get(common);
+    if (known !== undefined) {
+      known.count++;
+      if (splat.severity === 'fatal') Object.assign(known, splat);
+      return true;
+    }
+    const size = (sizes.get(`${splat.severity} ${group}`) ?? 0) + 1;
+    if (size > MOST_SPLATS) return false;
+    sizes.set(`${splat.severity} ${group}`, size);
+    const first = { ...splat, count: 1, moment, counts: group === 'counting' };
+    kept.set(keyOf(splat), alike.set(common, first));
+    inOrder.push(first);
+    return true;
+  };
+  return {
+    add: (splat, moment) => {
+      if (isOpen(splat, moment) && put(splat, moment, 'open', moment)) return;
+      const excuse = findExcuse(splat, testOf(splat.time, moment), expected);
+      put(splat, moment, excuse === undefined ? 'counting' : 'excused', excuse);
+    },
+    list: () =>
+      joinEqual(
+        inOrder.map((splat) => {
+          const test = testOf(splat.time, splat.moment);
+          const excuse = splat.counts ? undefined : findExcuse(splat, test, expected);
+          return describeSplat(splat, test, excuse);
+        }),
+      ),
+  };
+}
+
+function describeSplat(
+  { kind, severity, title, count, text, moment }: KeptSplat,
+  test: string | undefined,
+  excuse: ExpectedSplat | undefined,
+): RunSplat {
+  const during = test ?? moment.phase;
+  return { kind, severity, title, count, text, during, ...describeExcuse(excuse) };
+}
+
+function describeExcuse(
+  excuse: ExpectedSplat | undefined,
+): Pick<RunSplat, 'excused' | 'excusedBy'> {
+  return excuse === undefined ? {} : { excused: excuse.reason, excusedBy: excuse.where };
+}
+
+/** What different tests had in common, once their names are known. */
+function joinEqual(splats: readonly RunSplat[]): RunSplat[] {
+  const joined = new Map<string, RunSplat>();
+  for (const splat of splats) {
+    const key = `${splat.kind}\n${splat.title}\n${splat.excusedBy}`;
+    const same = joined.get(key);
+    if (same === undefined) joined.set(key, splat);
+    else {
+      same.count += splat.count;
+      if (splat.severity === 'fatal') Object.assign(same, splat, { count: same.count });
+    }
+  }
+  return [...joined.values()];
 }
 
 /** Kinds by which a kernel gets the taint D (`die()`), and not W. */
@@ -155,14 +242,14 @@ function explainTaint(
   );
   if (reasons.length === 0) return [];
   const title = `kernel tainted: ${reasons.map(([, reason]) => reason).join('; ')}`;
-  const head = { kind: 'taint', severity: 'error', title } as const;
+  const head = { kind: 'taint', severity: 'error', title } as const satisfies SplatHead;
   return [
     {
       ...head,
       count: 1,
       text: `/proc/sys/kernel/tainted is ${taint}, and the console did not show why`,
       during: undefined,
-      excused: excuse(head, expected),
+      ...describeExcuse(findExcuse(head, undefined, expected)),
     },
   ];
 }

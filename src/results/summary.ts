@@ -4,6 +4,7 @@ import { isFailure } from './compare.ts';
 import { describeBlockedTask, excerptOf, tellingLines } from './excerpt.ts';
 import type { RunResult, RunSplat, TestResult, Verdict } from './run-result.ts';
 import type { Paint } from './show.ts';
+import { isCrash } from './verdict.ts';
 
 const WORDS: Readonly<Record<Verdict, string>> = {
   pass: 'PASS',
@@ -16,7 +17,7 @@ const WORDS: Readonly<Record<Verdict, string>> = {
 };
 
 /** How much of a list is shown: the rest is in the files. */
-const MOST = { tests: 10, splats: 5, blocked: 10, console: 16 } as const;
+const MOST = { tests: 10, splats: 5, excused: 5, blocked: 10, console: 16 } as const;
 
 export interface SummaryFiles {
   /** The run's directory. */
@@ -39,7 +40,7 @@ export function formatSummary(
   return [
     `${colour(paint.bold(WORDS[verdict]))} ${cut}: ${toPlainText(reason)} ${paint.dim(`(${formatTimes(times)})`)}`,
     ...shorten(telling.map(describeTest), MOST.tests),
-    ...shorten(splats.filter(isTelling(result)).map(describeSplat), MOST.splats),
+    ...describeSplats(splats.filter(isTelling(result))),
     ...shorten(
       blockedTasks.map((task) => `  blocked: ${describeBlockedTask(task)}`),
       MOST.blocked,
@@ -71,10 +72,22 @@ function describeTest({ name, status, message }: TestResult): string {
   return `  ${word}: ${toPlainText(name)}${message === undefined ? '' : `: ${toPlainText(message)}`}`;
 }
 
+/** Those that count first; those that are excused do not crowd them out, and are not crowded out. */
+function describeSplats(splats: readonly RunSplat[]): string[] {
+  const isExcused = ({ excused }: RunSplat): boolean => excused !== undefined;
+  const others = splats.filter((splat) => !isExcused(splat));
+  const isNote = ({ severity }: RunSplat): boolean => severity === 'note';
+  const byWeight = others.toSorted((a, b) => Number(isNote(a)) - Number(isNote(b)));
+  return [
+    ...shorten(byWeight.map(describeSplat), MOST.splats),
+    ...shorten(splats.filter(isExcused).map(describeSplat), MOST.excused),
+  ];
+}
+
 function describeSplat({ title, severity, count, during, excused, vm }: RunSplat): string {
   const times = count === 1 ? '' : `, ${count} times`;
   const where = during === undefined ? '' : `, during ${toPlainText(during)}`;
-  const excuse = excused === undefined ? '' : `; expected: ${excused}`;
+  const excuse = excused === undefined ? '' : `; expected: ${toPlainText(excused)}`;
   const whose = vm === undefined ? '' : `, in ${vm}`;
   return `  kernel ${severity}: ${toPlainText(title)}${times}${where}${whose}${excuse}`;
 }
@@ -88,14 +101,14 @@ function isTelling({ vm }: RunResult): (splat: RunSplat) => boolean {
 /** The trace of what ended the run or failed it. */
 function traceOf(splats: readonly RunSplat[]): string[] {
   const worst =
-    splats.find(({ severity }) => severity === 'fatal') ??
+    splats.find(isCrash) ??
     splats.find(({ severity, excused }) => severity === 'error' && excused === undefined);
   return worst === undefined ? [] : excerptOf(worst);
 }
 
 /** Where no trace tells why and the command never ended, the end of the console may. */
 function lastWords({ verdict, commandStatus, splats }: RunResult, consoleTail: string): string[] {
-  const isExplained = splats.some(({ severity }) => severity === 'fatal');
+  const isExplained = splats.some(isCrash);
   if (!['fail', 'crash', 'error'].includes(verdict) || commandStatus !== undefined) return [];
   if (isExplained) return [];
   const lines = tellingLines(consoleTail.split('\n'));

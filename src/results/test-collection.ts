@@ -1,9 +1,9 @@
 import type { OutputFormat } from '../cut/cut.ts';
-import { createBlktestsParser } from '../suites/blktests.ts';
-import { createFstestsParser } from '../suites/fstests.ts';
+import { BLKTESTS_MARK, createBlktestsParser } from '../suites/blktests.ts';
+import { createFstestsParser, FSTESTS_MARK } from '../suites/fstests.ts';
 import { createKtapParser } from '../suites/ktap/ktap.ts';
-import { createLtpParser } from '../suites/ltp.ts';
-import type { SuiteListener, SuiteParser } from '../suites/suite.ts';
+import { createLtpParser, LTP_MARK } from '../suites/ltp.ts';
+import type { SuiteListener, SuiteParser, TestMark } from '../suites/suite.ts';
 import type { TestListener } from './progress.ts';
 import type { TestResult } from './run-result.ts';
 
@@ -18,6 +18,8 @@ export interface TestOptions {
   /** Tests that an earlier boot of the run has told: that they are skipped now is nothing new. */
   done?: readonly string[] | undefined;
   listener?: TestListener | undefined;
+  /** The host's path of /rapido/results; undefined: what is there is not on the host. */
+  resultsDirectory?: string | undefined;
 }
 
 /** What the output of the command says of single tests. */
@@ -47,8 +49,20 @@ const PARSERS: Readonly<Record<OutputFormat, (listener: SuiteListener) => SuiteP
   ltp: createLtpParser,
 };
 
+/** Where its suite says in the kernel's log that a test begins, if it does. */
+const MARKS: Readonly<Record<OutputFormat, TestMark | undefined>> = {
+  ktap: undefined,
+  fstests: FSTESTS_MARK,
+  blktests: BLKTESTS_MARK,
+  ltp: LTP_MARK,
+};
+
+export function markOf(format: OutputFormat | undefined): TestMark | undefined {
+  return format === undefined ? undefined : MARKS[format];
+}
+
 export function collectTests(
-  { format, mustTellTests, done = [], listener }: TestOptions,
+  { format, mustTellTests, done = [], listener, resultsDirectory }: TestOptions,
   onTest: (name: string) => void,
 ): TestCollection {
   const tests: TestResult[] = [];
@@ -72,6 +86,9 @@ export function collectTests(
     },
     onTest: ({ path, ...result }) => {
       const name = path.join('/');
+      for (const text of ['message', 'output'] as const) {
+        if (result[text] !== undefined) result[text] = toHostPaths(result[text], resultsDirectory);
+      }
       inFlight.delete(name);
       if (result.status === 'skip' && isDone.has(name)) return;
       onTest(name);
@@ -99,6 +116,12 @@ export function collectTests(
       return { tests, testProblems, testsDropped, unfinished: [...inFlight] };
     },
   };
+}
+
+/** Whoever reads a message looks for the files that it names on the host. */
+function toHostPaths(text: string, resultsDirectory: string | undefined): string {
+  if (resultsDirectory === undefined) return text;
+  return text.replace(/(?<![\w./-])\/rapido\/results\/+/g, () => `${resultsDirectory}/`);
 }
 
 /** `a` and `a/b` of `a/b/c`. */

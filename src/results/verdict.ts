@@ -48,13 +48,18 @@ export interface Judgement {
   reason: string;
 }
 
+/** Whether it ended its kernel: what a test only makes the kernel say did not. */
+export function isCrash({ severity, excused }: Pick<RunSplat, 'severity' | 'excused'>): boolean {
+  return severity === 'fatal' && excused === undefined;
+}
+
 /** Who or what ended a VM that did not end by itself. */
 export function blameFor({ record, splats }: Pick<RunFacts, 'record' | 'splats'>): Blame {
   if (record.wasHostFull === true) return 'setup';
   const { kind } = judgeEnding(record);
   // Before the crash: a kernel that lacks memory for its image panics, too.
   if (kind === 'no-memory') return 'setup';
-  if (splats.some(({ severity }) => severity === 'fatal')) return 'guest';
+  if (splats.some(isCrash)) return 'guest';
   if (kind === 'not-started') return refusesKernel(record.qemuSaid) ? 'guest' : 'setup';
   if (kind === 'quit' || kind === 'lost' || kind === 'failed') return 'host';
   return record.events.some(({ event }) => event === 'no-directory') ? 'setup' : 'guest';
@@ -109,7 +114,7 @@ function verdictOf(verdict: Exclude<Verdict, 'pass'>, reason: string): Judgement
 function judgeEnd({ record, limits, splats }: RunFacts): Judgement | undefined {
   const ending = judgeEnding(record);
   const during = describePhase(record.events);
-  const crash = splats.find(({ severity }) => severity === 'fatal');
+  const crash = splats.find(isCrash);
   if (ending.kind === 'interrupted') {
     return verdictOf('interrupted', `interrupted by ${ending.signal} ${during}`);
   }
@@ -307,7 +312,14 @@ function judgeTruth(facts: RunFacts): Judgement | undefined {
   return file === undefined ? undefined : verdictOf('error', `results are incomplete: ${file}`);
 }
 
-function describePass({ hasCommand, tests, autorun }: RunFacts): string {
+function describePass(facts: RunFacts): string {
+  const excused = facts.splats.filter((splat) => splat.severity !== 'note' && splat.excused).length;
+  const reports = excused === 1 ? 'report' : 'reports';
+  const note = excused === 0 ? '' : `; ${excused} expected kernel ${reports}`;
+  return `${describeSuccess(facts)}${note}`;
+}
+
+function describeSuccess({ hasCommand, tests, autorun }: RunFacts): string {
   const passed = tests.filter(({ status }) => status === 'pass').length;
   if (tests.length > 0) {
     const others = tests.length - passed;

@@ -1,4 +1,10 @@
-import type { SuiteListener, SuiteOutcome, SuiteParser, TestStatus } from './suite.ts';
+import type { SuiteListener, SuiteOutcome, SuiteParser, TestMark, TestStatus } from './suite.ts';
+
+/** `check`: `run blktests block/001 at 2026-11-23 02:15:57`, without the device. */
+export const BLKTESTS_MARK: TestMark = {
+  clue: 'run blktests ',
+  line: /^run blktests (\S+) at /,
+};
 
 /** How much of what `check` says below a test is kept. */
 const MOST_LINES = 100;

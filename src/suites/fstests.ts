@@ -1,4 +1,17 @@
-import type { SuiteListener, SuiteOutcome, SuiteParser, SuiteTest, TestStatus } from './suite.ts';
+import type {
+  SuiteListener,
+  SuiteOutcome,
+  SuiteParser,
+  SuiteTest,
+  TestMark,
+  TestStatus,
+} from './suite.ts';
+
+/** `check`: `run fstests generic/001 at 2026-11-23 02:15:57` */
+export const FSTESTS_MARK: TestMark = {
+  clue: 'run fstests ',
+  line: /^run fstests (\S+) at /,
+};
 
 /** How much of what `check` says of one test is kept. */
 const MOST_LINES = 100;
@@ -316,9 +329,41 @@ export function updateCheckTime(
   return [...times].map(([name, seconds]) => `${name} ${seconds}\n`).join('');
 }
 
+/** The file in which `check` notes what it ran and what failed, when it ends. */
+export const CHECK_LOG = 'check.log';
+
+/**
+ * What `check` would have noted, had it come to its end: lines for check.log.
+ * @param tests `interrupted` for one that was running then
+ */
+export function summarizeLikeCheck(
+  tests: readonly { name: string; status: TestStatus | 'interrupted' }[],
+): string[] {
+  const having = (wanted: string): string[] =>
+    tests.filter(({ status }) => status === wanted).map(({ name }) => name);
+  const [skipped, failed, interrupted] = [having('skip'), having('fail'), having('interrupted')];
+  const line = (what: string, names: readonly string[]): string[] =>
+    names.length === 0 ? [] : [`${what}: ${names.join(' ')}`];
+  const hasPassed = failed.length === 0 && interrupted.length === 0;
+  return [
+    `Ran: ${tests.map(({ name }) => name).join(' ')}`,
+    ...line('Not run', skipped),
+    ...line('Interrupted', interrupted),
+    ...line('Failures', failed),
+    ...(hasPassed ? [`Passed all ${tests.length} tests`] : []),
+    ...(failed.length > 0 ? [`Failed ${failed.length} of ${tests.length} tests`] : []),
+  ];
+}
+
 /** Options of `check` with which tests run more than once: by their names alone they are not done. */
 const REPEATING = ['-i', '-I', '-L'];
 
 export function repeatsTests(words: readonly string[]): boolean {
   return words.some((word) => REPEATING.includes(word));
+}
+
+/** @returns the option of `check` that chooses sections of its configuration, as it was given */
+export function usesSections(words: readonly string[]): string | undefined {
+  const index = words.findIndex((word) => word === '-s' || word === '-S');
+  return index === -1 ? undefined : words.slice(index, index + 2).join(' ');
 }

@@ -1,6 +1,16 @@
 import { stripVTControlCharacters } from 'node:util';
 import { createRecentLines, type RecentLines } from './recent-lines.ts';
-import type { SuiteListener, SuiteOutcome, SuiteParser, SuiteTest, TestStatus } from './suite.ts';
+import type {
+  SuiteListener,
+  SuiteOutcome,
+  SuiteParser,
+  SuiteTest,
+  TestMark,
+  TestStatus,
+} from './suite.ts';
+
+/** autorun/ltp.sh: `run-ltp: getpid01` */
+export const LTP_MARK: TestMark = { clue: 'run-ltp: ', line: /^run-ltp: (\S+)$/ };
 
 /**
  * Bits of the exit status of a test: `include/tst_res_flags.h` of https://github.com/linux-test-project/ltp.

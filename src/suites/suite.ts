@@ -41,3 +41,11 @@ export interface SuiteOutcome {
   /** Tests that had begun when the output ended, of a suite that does not say when one begins. */
   unfinished?: readonly (readonly string[])[] | undefined;
 }
+
+/** The line that a suite writes to the kernel's log (/dev/kmsg) where a test begins. */
+export interface TestMark {
+  /** What is in every such line. */
+  clue: string;
+  /** The line without its time stamp; group 1 is the name of the test. */
+  line: RegExp;
+}

@@ -35,6 +35,7 @@ const MISTAKES: Readonly<Record<string, readonly string[]>> = {
     'true',
   ],
   'to go on with tests that repeat': ['--resume-after-crash', 'fstests-xfs', '--', '-i', '2'],
+  'a program that is nowhere': ['simple-example', '--', 'no-such-program', '-v'],
   'a conf that does not exist': ['--conf', 'nowhere', 'simple-example', '--', 'true'],
 };
 
@@ -76,6 +77,9 @@ describe('mistakes', () => {
       to go on with tests that repeat: 125
       rapido: error: --resume-after-crash: check is to run tests more than once (-i, -I, -L)
         hint: by their names it cannot be told which of those are done
+      a program that is nowhere: 125
+      rapido: error: no-such-program: there is no such program, on this host or in the image
+        hint: -x hands a line to a shell in the VM
       a conf that does not exist: 125
       rapido: error: conf file nowhere, named by --conf, does not exist
         hint: Name a file that can be read, or leave --conf out.

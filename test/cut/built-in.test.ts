@@ -1,9 +1,10 @@
-import { readdirSync } from 'node:fs';
+import { readdirSync, readFileSync } from 'node:fs';
 import { basename, join } from 'node:path';
 import { describe, expect, test } from 'vitest';
-import { findAutorunScript } from '../../src/cut/load.ts';
+import { findCutFile } from '../../src/cut/load.ts';
 import { validateCut } from '../../src/cut/validate.ts';
 import { packageOf } from '../../src/host/distribution.ts';
+import { parseExpectedSplats } from '../../src/klog/expected.ts';
 import { isExecutableFile } from '../../src/sys/stat.ts';
 import { CHECKOUT } from '../support/workspace.ts';
 
@@ -20,6 +21,16 @@ async function readCut(file: string) {
 test('there are cuts, named as one types them', () => {
   expect(targets).toContain('simple-example.ts');
   for (const file of targets) expect(file).toMatch(/^[a-z0-9]+(-[a-z0-9]+)*\.ts$/);
+});
+
+const directories = { root: CHECKOUT, cache: '', config: '', state: '' };
+
+/** A cut as it is found. */
+const fileOf = (file: string) => ({
+  name: basename(file, '.ts'),
+  path: join(directory, file),
+  origin: { kind: 'built-in' as const, directory },
+  shadows: [],
 });
 
 describe.each(targets)('cuts/%s', (file) => {
@@ -41,16 +52,30 @@ describe.each(targets)('cuts/%s', (file) => {
 
   test('its autorun scripts exist in autorun/, and can be executed', async () => {
     const cut = await readCut(file);
-    const found = {
-      name: basename(file, '.ts'),
-      path: join(directory, file),
-      origin: { kind: 'built-in' as const, directory },
-      shadows: [],
-    };
-    const directories = { root: CHECKOUT, cache: '', config: '', state: '' };
     for (const name of cut.autorun ?? []) {
-      const script = findAutorunScript(name, found, directories);
+      const script = findCutFile('autorun', name, fileOf(file), directories);
       expect(isExecutableFile(script), script).toBe(true);
+    }
+  });
+});
+
+describe('expected/', () => {
+  const lists = readdirSync(join(CHECKOUT, 'expected'));
+
+  test('has the lists that cuts name, and no others', async () => {
+    const cuts = await Promise.all(targets.map(readCut));
+    const named = cuts.flatMap((cut) => cut.test?.expected ?? []);
+    expect([...new Set(named)].sort()).toEqual(lists.toSorted());
+  });
+
+  test.each(lists)('%s excuses nothing but what a test provokes', (name) => {
+    const path = findCutFile('expected', name, fileOf('fstests-xfs.ts'), directories);
+    const entries = parseExpectedSplats(readFileSync(path, 'utf8'), name);
+    expect(entries.length).toBeGreaterThan(0);
+    for (const { test, pattern, where } of entries) {
+      expect(test, where).toBeDefined();
+      // A kind, and of it not all.
+      expect(pattern.source, where).toMatch(/^\^[\w-]+: ./);
     }
   });
 });

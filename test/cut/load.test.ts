@@ -5,7 +5,7 @@ import {
   type CutFile,
   type CutOrigin,
   cutDirectories,
-  findAutorunScript,
+  findCutFile,
   findCuts,
   loadCut,
   pickCut,
@@ -252,18 +252,20 @@ describe('autorun scripts', () => {
   test("beside the cut, then in autorun/ there, then in rapido's own", () => {
     const cut = cutIn('user', 'own');
     writeFiles(root, { 'rapido/autorun/a.sh': '' });
-    expect(findAutorunScript('a.sh', cut, directories)).toBe(join(root, 'rapido/autorun/a.sh'));
+    expect(findCutFile('autorun', 'a.sh', cut, directories)).toBe(
+      join(root, 'rapido/autorun/a.sh'),
+    );
     writeFiles(root, { 'own/autorun/a.sh': '' });
-    expect(findAutorunScript('a.sh', cut, directories)).toBe(join(root, 'own/autorun/a.sh'));
+    expect(findCutFile('autorun', 'a.sh', cut, directories)).toBe(join(root, 'own/autorun/a.sh'));
     writeFiles(root, { 'own/a.sh': '' });
-    expect(findAutorunScript('a.sh', cut, directories)).toBe(join(root, 'own/a.sh'));
+    expect(findCutFile('autorun', 'a.sh', cut, directories)).toBe(join(root, 'own/a.sh'));
   });
 
   test('beside the file itself where the cut is a link to one elsewhere', () => {
     writeFiles(root, { 'project/mine.ts': CUT, 'project/a.sh': '' });
     mkdirSync(join(root, 'linked'));
     symlinkSync('../project/mine.ts', join(root, 'linked/mine.ts'));
-    expect(findAutorunScript('a.sh', cutIn('user', 'linked'), directories)).toBe(
+    expect(findCutFile('autorun', 'a.sh', cutIn('user', 'linked'), directories)).toBe(
       join(root, 'project/a.sh'),
     );
   });
@@ -271,14 +273,18 @@ describe('autorun scripts', () => {
   test("a built-in cut's are in rapido's autorun/ alone", async () => {
     writeFiles(root, { 'rapido/dist/cuts/a.sh': '' });
     const cut = cutIn('built-in', 'rapido/dist/cuts');
-    expect(await refused(() => findAutorunScript('a.sh', cut, directories))).toMatchInlineSnapshot(
+    expect(
+      await refused(() => findCutFile('autorun', 'a.sh', cut, directories)),
+    ).toMatchInlineSnapshot(
       `"rapido: error: ROOT/rapido/dist/cuts/mine.ts: autorun: there is no a.sh in ROOT/rapido/autorun"`,
     );
   });
 
   test('refused: all places where it was looked for are named', async () => {
     const cut = cutIn('user', 'own');
-    expect(await refused(() => findAutorunScript('a.sh', cut, directories))).toMatchInlineSnapshot(
+    expect(
+      await refused(() => findCutFile('autorun', 'a.sh', cut, directories)),
+    ).toMatchInlineSnapshot(
       `"rapido: error: ROOT/own/mine.ts: autorun: there is no a.sh in ROOT/own, ROOT/own/autorun, ROOT/rapido/autorun"`,
     );
   });

@@ -2,8 +2,9 @@ import { chmodSync } from 'node:fs';
 import { join } from 'node:path';
 import { beforeEach, describe, expect, test } from 'vitest';
 import type { Cut } from '../../src/cut/cut.ts';
+import type { CommandContext, ImageContents } from '../../src/image/command-context.ts';
 import { resolveCommand } from '../../src/image/resolve-command.ts';
-import type { CommandRequest, Problem, ResolveRequest } from '../../src/image/resolve-request.ts';
+import type { CommandRequest, Problem } from '../../src/image/resolve-request.ts';
 import { readConf } from '../conf/read-conf.ts';
 import { makeTemporaryDirectory, writeFiles } from '../support/temporary-directory.ts';
 
@@ -16,28 +17,47 @@ interface Around {
   directory?: string;
   /** Guest path to host path. */
   trees?: Record<string, string>;
+  cut?: Partial<Cut>;
   test?: Cut['test'];
   conf?: string;
+  /** What an autorun script holds. */
+  script?: string;
+  install?: string[];
+  /** What has been found to be wrong already. */
+  problems?: Problem[];
+}
+
+function contextFor(command: CommandRequest | undefined, around: Around): CommandContext {
+  const { cut = {}, test, conf = '', install = [] } = around;
+  return {
+    cut: { name: 'mine', cut: { summary: 'small', ...cut, ...(test && { test }) } },
+    conf: readConf(conf),
+    run: { command },
+    extras: { install },
+    env: process.env,
+    cwd: here,
+  } as unknown as CommandContext;
+}
+
+function contentsOf({ directory, trees = {}, script = '' }: Around): ImageContents {
+  return {
+    directory,
+    trees: Object.entries(trees).map(([target, source]) => ({ source, target, exclude: [] })),
+    autorun: [{ name: 'a.sh', content: Buffer.from(script) }],
+  };
 }
 
 /** What becomes of a request, with the host's current directory shown as HERE. */
 function resolve(command: CommandRequest | undefined, around: Around = {}) {
-  const problems: Problem[] = [];
-  const trees = Object.entries(around.trees ?? {}).map(([target, source]) => ({
-    ...{ source, target, exclude: [], programs: [] },
-  }));
-  const request = {
-    cut: { cut: { summary: 'small', ...(around.test && { test: around.test }) } },
-    conf: readConf(around.conf ?? ''),
-    run: { command },
-    cwd: here,
-  } as unknown as ResolveRequest;
-  const resolved = resolveCommand(request, around.directory, trees as never, problems);
+  const problems: Problem[] = around.problems ?? [];
+  const resolved = resolveCommand(contextFor(command, around), contentsOf(around), problems);
   const show = (text: string | undefined): string | undefined => text?.replaceAll(here, 'HERE');
   return {
     words: resolved?.words.map((word) => show(word.toString())),
     program: show(resolved?.program),
     script: resolved?.script,
+    isOwnTest: resolved?.isOwnTest,
+    tests: resolved?.tests,
     problems: problems.map(({ message }) => show(message)),
   };
 }
@@ -46,11 +66,14 @@ const args = (...words: string[]): CommandRequest => ({
   arguments: words.map((word) => Buffer.from(word)),
 });
 
-const nothing = { program: undefined, script: undefined, problems: [] };
+const nothing = {
+  ...{ program: undefined, script: undefined, problems: [] },
+  ...{ isOwnTest: false, tests: undefined },
+};
 
 test('an image that is not for a run has no command', () => {
-  const request = { run: undefined } as unknown as ResolveRequest;
-  expect(resolveCommand(request, undefined, [], [])).toBeUndefined();
+  const context = { ...contextFor(undefined, {}), run: undefined };
+  expect(resolveCommand(context, contentsOf({}), [])).toBeUndefined();
 });
 
 describe("the cut's own test command", () => {
@@ -86,15 +109,8 @@ describe('program and arguments', () => {
   });
 
   test('bytes that are no text stay as they are', () => {
-    const problems: Problem[] = [];
-    const request = {
-      ...{
-        cut: { cut: {} },
-        run: { command: { arguments: [Buffer.from('echo'), Buffer.from([255])] } },
-      },
-      cwd: here,
-    } as unknown as ResolveRequest;
-    const resolved = resolveCommand(request, undefined, [], problems);
+    const command = { arguments: [Buffer.from('echo'), Buffer.from([255])] };
+    const resolved = resolveCommand(contextFor(command, {}), contentsOf({}), []);
     expect(resolved?.words[1]).toEqual(Buffer.from([255]));
   });
 
@@ -112,13 +128,9 @@ describe('program and arguments', () => {
     });
   });
 
-  test('a file that may not be executed is not meant', () => {
-    writeFiles(here, { notes: '' });
-    expect(resolve(args('./notes'))).toEqual({ ...nothing, words: ['./notes'] });
-  });
-
   test('a path that only the guest has is meant as it stands', () => {
-    expect(resolve(args('./made-by-autorun'))).toEqual({
+    const script = 'gcc -o made-by-autorun x.c';
+    expect(resolve(args('./made-by-autorun'), { script })).toEqual({
       ...nothing,
       words: ['./made-by-autorun'],
     });
@@ -139,6 +151,106 @@ describe('program and arguments', () => {
     expect(resolve(args('./check'), { trees: { '/xfstests': tree } })).toMatchObject({
       program: 'HERE/check',
     });
+  });
+});
+
+describe('a program that is nowhere', () => {
+  const isRefused = (name: string, around: Around = {}): boolean =>
+    resolve(args(name), around).problems.length > 0;
+
+  test('is refused, with what to do about it', () => {
+    expect(resolve(args('no-such-program')).problems).toEqual([
+      'no-such-program: there is no such program, on this host or in the image',
+    ]);
+  });
+
+  test('is a file that may not be executed', () => {
+    writeFiles(here, { notes: '' });
+    expect(resolve(args('./notes')).problems).toEqual(['./notes: HERE/notes is not executable']);
+    expect(resolve(args('/etc')).problems).toEqual(['/etc: it is a directory']);
+  });
+
+  test.each<[string, string, Around]>([
+    ['a name', 'chekc', {}],
+    ['a builtin of the shell, which needs one', 'ulimit', {}],
+    ['a relative path', './chekc', { directory: '/tests', trees: { '/tests': '/nowhere' } }],
+    ['an absolute path', '/usr/bin/no-such', { script: 'ls /usr/bin' }],
+  ])('%s: %s', (_, name, around) => expect(isRefused(name, around)).toBe(true));
+
+  test.each<[string, string, Around]>([
+    ['what a script of the cut makes', 'run-ltp', { script: 'ln -s "$0" /bin/run-ltp' }],
+    ["the cut's own command", 'fstests-check', { test: { command: ['fstests-check'] } }],
+    ['one that -i adds', 'mine', { install: ['./build/mine'] }],
+    ['a file of the cut in the guest’s PATH', 'mine', { cut: { contents: { '/bin/mine': '' } } }],
+    ['what every image has', 'poweroff', {}],
+    ['what is where a script mounts something', '/data/mine', { script: 'mount /dev/x /data' }],
+    ['what is on the host’s directory', '/host/mine', {}],
+    ['what the kernel shows', '/proc/self/exe', {}],
+  ])('is not %s', (_, name, around) => expect(isRefused(name, around)).toBe(false));
+
+  test('is not told where something else is wrong, which may be why', () => {
+    const known = { message: 'FSTESTS_SRC is not set' };
+    expect(resolve(args('./check'), { problems: [known] }).problems).toEqual([known.message]);
+  });
+});
+
+describe('words that name tests', () => {
+  let tree: string;
+  beforeEach(() => {
+    tree = makeTemporaryDirectory();
+    writeFiles(tree, { 'tests/generic/001': '', 'tests/generic/002': '', 'tests/xfs/003': '' });
+  });
+  const fstests = (): Around => ({
+    directory: '/xfstests',
+    trees: { '/xfstests': tree },
+    test: { command: ['fstests-check'], output: 'fstests' },
+  });
+
+  test("are for the cut's own command", () => {
+    expect(resolve(args('generic/002', 'xfs/003'), fstests())).toEqual({
+      ...nothing,
+      words: ['fstests-check', 'generic/002', 'xfs/003'],
+      program: 'fstests-check',
+      isOwnTest: true,
+      tests: ['generic/002', 'xfs/003'],
+    });
+  });
+
+  test('are refused before a boot where there is no such test', () => {
+    expect(resolve(args('generic/001', 'generic/999', '-d'), fstests()).problems).toEqual([
+      'generic/999: mine has no test of that name',
+      '-d: options of mine go before the names of tests',
+    ]);
+  });
+
+  test('of LTP have no arguments behind them', () => {
+    writeFiles(tree, { 'runtest/math': 'abs01 abs01\n' });
+    const ltp: Around = {
+      ...{ directory: '/ltp', trees: { '/ltp': tree } },
+      test: { command: ['run-ltp'], output: 'ltp' },
+    };
+    expect(resolve(args('abs01'), ltp)).toMatchObject({
+      words: ['run-ltp', 'abs01'],
+      problems: [],
+    });
+    expect(resolve(args('abs01', '-i', '5'), ltp).problems).toEqual([
+      "-i: a test with arguments of yours goes behind -c: -c 'abs01 -i 5'",
+    ]);
+  });
+
+  test('are a program where the cut has no tests of its own', () => {
+    const { test: _, ...without } = fstests();
+    expect(resolve(args('generic/001'), without).problems).toEqual([
+      expect.stringContaining('generic/001: there is no such program'),
+    ]);
+  });
+
+  test('-s is refused: the configuration has no sections', () => {
+    expect(resolve(args('-s', '4k', '-g', 'quick'), fstests()).problems).toEqual([
+      expect.stringMatching(/^-s 4k: there are no sections in the configuration/),
+    ]);
+    const own = { ...fstests(), test: { command: ['./check'], output: 'fstests' as const } };
+    expect(resolve(args('-s', '4k'), own).problems).toEqual([]);
   });
 });
 

@@ -161,10 +161,26 @@ test('each crash is told with its own test; other complaints are counted togethe
   expect(one.splats).toEqual([panic('xfs/002')]);
 });
 
+test('what a test provoked in one boot does not excuse the same in another', () => {
+  const warning = aSplat({ kind: 'warning', title: 'in foo' });
+  const provoked = { ...warning, excused: 'on purpose', excusedBy: 'expected:1' };
+  const { splats } = sumUpBoots([
+    { ...aCrash('xfs/002'), splats: [provoked] },
+    { ...aCrash('xfs/004'), splats: [warning, provoked] },
+  ]);
+  expect(splats.map(({ excused, boot, count }) => [excused, boot, count])).toEqual([
+    ['on purpose', 1, 2],
+    [undefined, 2, 1],
+  ]);
+});
+
 describe('the next boot', () => {
+  const nextOf = (boots: readonly EndedBoot[], asked?: readonly string[]) =>
+    planNextBoot(boots, asked);
+
   test('leaves out all that was told, and what crashed', () => {
     const boots = [aCrash('xfs/002', tests({ 'xfs/001': 'pass' })), aCrash('xfs/003')];
-    expect(planNextBoot(boots)).toEqual({ done: ['xfs/001', 'xfs/002', 'xfs/003'] });
+    expect(nextOf(boots)).toEqual({ done: ['xfs/001', 'xfs/002', 'xfs/003'] });
   });
 
   test.each<[string, EndedBoot]>([
@@ -175,27 +191,36 @@ describe('the next boot', () => {
     ['an interruption', aBoot({ record: aRecord({ interruptedBy: 'SIGINT' }) })],
     ['a QEMU that was killed', aBoot({ record: aRecord({ exit: { signal: 'SIGKILL' } }) })],
   ])('does not come after %s', (_, boot) => {
-    expect(planNextBoot([boot])).toBeUndefined();
+    expect(nextOf([boot])).toBeUndefined();
+  });
+
+  test('does not come after a crash in the last of the tests that were asked for', () => {
+    const boots = [aCrash('xfs/003', tests({ 'xfs/001': 'pass' }))];
+    expect(nextOf(boots, ['xfs/001', 'xfs/003'])).toBeUndefined();
+    expect(nextOf(boots, ['xfs/001', 'xfs/002', 'xfs/003'])).toHaveProperty('done');
+    // A test of blktests has a result for each device.
+    expect(nextOf([aCrash('loop/001/zram0')], ['loop/001'])).toBeUndefined();
+    expect(nextOf([aCrash('loop/0010')], ['loop/001'])).toHaveProperty('done');
   });
 
   test('does not come where no test had begun', () => {
     const boot = { ...aCrash('xfs/001'), tests: [], unfinished: [] };
-    expect(planNextBoot([boot])).toEqual({
+    expect(nextOf([boot])).toEqual({
       because: 'the crash was in none of the tests that were still to run',
     });
   });
 
   test('does not come where a test that was to be left out crashes again', () => {
-    expect(planNextBoot([aCrash('xfs/001'), aCrash('xfs/001')])).toHaveProperty('because');
+    expect(nextOf([aCrash('xfs/001'), aCrash('xfs/001')])).toHaveProperty('because');
   });
 
   test('does not come after the twentieth crash', () => {
     const crashes = Array.from({ length: 20 }, (_, index) => aCrash(`xfs/0${index}`));
-    expect(planNextBoot(crashes.slice(0, 19))).toHaveProperty('done');
-    expect(planNextBoot(crashes)).toEqual({ because: 'these are 20 crashes' });
+    expect(nextOf(crashes.slice(0, 19))).toHaveProperty('done');
+    expect(nextOf(crashes)).toEqual({ because: 'these are 20 crashes' });
   });
 
   test('does not come where it is not known which tests are done', () => {
-    expect(planNextBoot([{ ...aCrash('xfs/001'), testsDropped: 3 }])).toHaveProperty('because');
+    expect(nextOf([{ ...aCrash('xfs/001'), testsDropped: 3 }])).toHaveProperty('because');
   });
 });

@@ -148,6 +148,15 @@ describe('splats', () => {
     expect(worse).toEqual(['a new splat: kasan: new']);
   });
 
+  test('that a test provoked in A, and that come elsewhere in B, are a regression', () => {
+    const a = aResult({ splats: [aSplat({ excused: 'provoked', during: 'ext4/018' })] });
+    const b = aResult({ splats: [...a.splats, aSplat({ during: 'ext4/019' })] });
+    const { splats, worse } = compareRuns(a, b);
+    expect(splats.new).toMatchObject([{ during: 'ext4/019' }]);
+    expect(worse).toEqual([expect.stringContaining('a new splat')]);
+    expect(compareRuns(a, a).splats).toEqual({ new: [], gone: [] });
+  });
+
   test('that are excused, or mere notes, are listed, but no regression', () => {
     const splats = [aSplat({ excused: 'known' }), aSplat({ severity: 'note', title: 'slow' })];
     expect(compareRuns(aResult(), aResult({ splats })).splats.new).toHaveLength(2);

@@ -105,6 +105,8 @@ test('a decoded report is shown instead', () => {
 
 test('what every emulated boot says is left out', () => {
   const boot = [
+    '[    0.010000] ACPI: IRQ 9 override to edge(!), high(!)',
+    '[    0.047000] ..MP-BIOS bug: 8254 timer not connected to IO-APIC',
     '[    0.048000] tsc: Unable to calibrate against PIT',
     '[    0.055000][    T0] APIC calibration not consistent with PM-Timer: 115ms instead of 100ms',
     '[    1.248453] mtrr: your CPUs had inconsistent fixed MTRR settings\r',

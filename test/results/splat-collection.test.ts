@@ -6,6 +6,7 @@ import {
   type SplatCollection,
   type SplatOptions,
 } from '../../src/results/splat-collection.ts';
+import { FSTESTS_MARK } from '../../src/suites/fstests.ts';
 
 let seconds = 10;
 
@@ -150,6 +151,128 @@ describe('a crash', () => {
     const splats = collect({ survivesOops: true });
     say(splats, 'Kernel panic - not syncing: sysrq triggered crash');
     expect(splats.isCrashed()).toBe(true);
+  });
+});
+
+describe("where a suite marks its tests in the kernel's log", () => {
+  const provoked = expecting('WARNING in foo @ ext4/018 # corrupted on purpose');
+  const collectMarked = () => collect({ expected: provoked, mark: FSTESTS_MARK });
+  const begin = (test: string): string => `run fstests ${test} at 2026-11-23 02:15:57`;
+  const END = 'rapido: the command has ended';
+
+  test('a complaint is of the test that the log says, however late the results come', () => {
+    const splats = collectMarked();
+    splats.enter({ event: 'command-start' });
+    say(splats, ...warning('early'));
+    say(splats, begin('ext4/017'), ...warning('one'), begin('ext4/018'), ...warning('two'));
+    splats.testEnded('ext4/017');
+    splats.testEnded('ext4/018');
+    splats.enter({ event: 'command-end', status: 0 });
+    say(splats, ...warning('three'), END, ...warning('four'));
+    expect(brief(splats.finish())).toEqual([
+      'error WARNING in early x1 in the command',
+      'error WARNING in one x1 in ext4/017',
+      'error WARNING in two x1 in ext4/018',
+      'error WARNING in three x1 in ext4/018',
+      'error WARNING in four x1 in the end',
+    ]);
+  });
+
+  test('and however early: a result may be heard before the console is', () => {
+    const splats = collectMarked();
+    splats.enter({ event: 'command-start' });
+    splats.testEnded('ext4/018');
+    splats.testEnded('ext4/019');
+    splats.enter({ event: 'command-end', status: 0 });
+    say(splats, begin('ext4/018'), ...warning('foo'), begin('ext4/019'), ...warning('bar'), END);
+    expect(brief(splats.finish())).toEqual([
+      'error WARNING in foo x1 in ext4/018: corrupted on purpose',
+      'error WARNING in bar x1 in ext4/019',
+    ]);
+  });
+
+  test('what one test provokes counts in another, and outside of tests', () => {
+    const splats = collectMarked();
+    const foo = warning('foo');
+    splats.enter({ event: 'command-start' });
+    say(splats, ...foo, begin('ext4/018'), ...foo, ...foo, begin('ext4/019'), ...foo, END, ...foo);
+    expect(brief(splats.finish())).toEqual([
+      'error WARNING in foo x3 in the command',
+      'error WARNING in foo x2 in ext4/018: corrupted on purpose',
+    ]);
+  });
+
+  test('a report of a crash that a test only makes the kernel say is none', () => {
+    const expected = expecting('NULL pointer dereference @ meta/010 # written to the log');
+    const crashed = (test: string): boolean => {
+      const splats = collect({ expected, mark: FSTESTS_MARK });
+      say(splats, begin(test), ...OOPS);
+      return splats.isCrashed();
+    };
+    expect([crashed('meta/010'), crashed('meta/011')]).toEqual([false, true]);
+  });
+
+  test('the line of the list is named', () => {
+    const splats = collectMarked();
+    say(splats, begin('ext4/018'), ...warning('foo'));
+    expect(splats.finish()[0]).toMatchObject({
+      ...{ excused: 'corrupted on purpose', excusedBy: 'expected:1' },
+    });
+  });
+
+  test('a log that dmesg prints once more moves no complaint to another test', () => {
+    const splats = collectMarked();
+    splats.enter({ event: 'command-start' });
+    const [marked, hidden] = [seconds + 1, seconds + 2];
+    const lineAt = (time: number, text: string): string =>
+      `[${time.toFixed(6).padStart(12)}] ${text}`;
+    splats.push(lineAt(marked, begin('ext4/018')));
+    // The console was turned down here, and up again in the next test.
+    const log = [
+      ...[lineAt(marked, begin('ext4/018')), lineAt(hidden, begin('ext4/019'))],
+      ...warning('foo').map((text, index) => lineAt(hidden + 0.001 * (index + 1), text)),
+    ];
+    seconds += 3;
+    say(splats, begin('ext4/020'));
+    for (const line of log) splats.push(line);
+    say(splats, ...warning('bar'));
+    expect(brief(splats.finish())).toEqual([
+      'error WARNING in foo x1 in ext4/019',
+      'error WARNING in bar x1 in ext4/020',
+    ]);
+  });
+});
+
+describe('where it does not, and a complaint is known by the result that comes next', () => {
+  const provoked = expecting('WARNING in (foo|x) @ lkdtm/WARNING # asked for');
+
+  test('one that the test provokes is excused, and the same in another counts', () => {
+    const splats = collect({ expected: provoked });
+    splats.enter({ event: 'command-start' });
+    say(splats, ...warning('foo'));
+    splats.testEnded('lkdtm/WARNING');
+    say(splats, ...warning('foo'));
+    splats.testEnded('lkdtm/BUG');
+    say(splats, ...warning('foo'));
+    splats.testEnded('lkdtm/WARNING');
+    say(splats, ...warning('foo'));
+    expect(brief(splats.finish())).toEqual([
+      'error WARNING in foo x2 in lkdtm/WARNING: asked for',
+      'error WARNING in foo x2 in lkdtm/BUG',
+    ]);
+  });
+
+  test('many that may turn out to be provoked hide none', () => {
+    const expected = expecting('WARNING in @ lkdtm/WARNING # asked for');
+    const splats = collect({ expected });
+    splats.enter({ event: 'command-start' });
+    for (let number = 0; number < 150; number++) {
+      say(splats, ...warning('foo'));
+      splats.testEnded('lkdtm/WARNING');
+    }
+    say(splats, ...warning('foo'));
+    splats.testEnded('lkdtm/BUG');
+    expect(splats.finish().some(({ excused }) => excused === undefined)).toBe(true);
   });
 });
 

@@ -141,10 +141,10 @@ describe('complaints of the kernel', () => {
       }),
     ).toMatchInlineSnapshot(`
       "SPLAT fstests-xfs: the kernel complained: WARNING in foo and 1 more (cut 0.35 s, boot 0.90 s, all 2.50 s)
-        kernel note: segfault in a.out
-        kernel error: WARNING in bar; expected: fixed in 6.19
         kernel error: WARNING in foo, 3 times, during generic/002
         kernel error: slab-use-after-free in foo_release
+        kernel note: segfault in a.out
+        kernel error: WARNING in bar; expected: fixed in 6.19
         WARNING: CPU: 0 PID: 1 at fs/foo.c:1 foo+0x1/0x2
         Call Trace:
          foo+0x1/0x2

@@ -78,6 +78,7 @@ const NOT_STARTED = {
 const OOPS = aSplat({ kind: 'oops', severity: 'fatal', title: 'NULL dereference in foo' });
 const WARNING = aSplat({ kind: 'warning', title: 'WARNING in foo' });
 const EXCUSED = aSplat({ ...WARNING, excused: 'fixed in 6.19' });
+const SAID = aSplat({ ...OOPS, excused: 'the test writes it to the log' });
 const NOTE = aSplat({ kind: 'user-fault', severity: 'note', title: 'segfault in a.out' });
 
 const describeFacts = (facts: RunFacts): string => {
@@ -454,6 +455,11 @@ test('what the kernel said while the command succeeded', () => {
       'an excused warning and another': makeFacts({}, { splats: [EXCUSED, aSplat()] }),
       'a note': makeFacts({}, { splats: [NOTE] }),
       'an oops that it survived': makeFacts({}, { splats: [OOPS] }),
+      'an oops that a test only made it say': makeFacts({}, { splats: [SAID] }),
+      'an oops that was expected, and ended it': makeFacts(
+        { shutdown: 'guest-reset', consoleTail: PANIC },
+        { splats: [SAID] },
+      ),
       'a warning, and the command failed': makeFacts(
         { events: [INIT, START, END, COMMAND, doneWith(4), POWER_OFF] },
         { splats: [WARNING] },
@@ -471,13 +477,17 @@ test('what the kernel said while the command succeeded', () => {
     a warning and a KASAN report
       splat 121: the kernel complained: WARNING in foo and 1 more
     an excused warning
-      pass 0: the command succeeded
+      pass 0: the command succeeded; 1 expected kernel report
     an excused warning and another
       splat 121: the kernel complained: slab-use-after-free in foo_release
     a note
       pass 0: the command succeeded
     an oops that it survived
       splat 121: the kernel complained: NULL dereference in foo
+    an oops that a test only made it say
+      pass 0: the command succeeded; 1 expected kernel report
+    an oops that was expected, and ended it
+      crash 120: the kernel panicked after the end of the command: Fatal exception
     a warning, and the command failed
       fail 4: the command ended with status 4
     a warning, and the output is not whole

@@ -3,6 +3,7 @@ import {
   createFstestsParser,
   parseCheckTime,
   repeatsTests,
+  summarizeLikeCheck,
   updateCheckTime,
 } from '../../src/suites/fstests.ts';
 
@@ -249,6 +250,27 @@ describe('check.time', () => {
   test('is read by name; what is no time in it is nothing', () => {
     expect([...parseCheckTime('generic/001 4\n\nwhat is this\n')]).toEqual([['generic/001', 4]]);
   });
+});
+
+test('what a check that was cut short ran is noted as check would', () => {
+  const passed = { name: 'generic/001', status: 'pass' } as const;
+  expect(summarizeLikeCheck([passed])).toEqual(['Ran: generic/001', 'Passed all 1 tests']);
+  expect(
+    summarizeLikeCheck([
+      passed,
+      { name: 'generic/002', status: 'skip' },
+      { name: 'generic/003', status: 'fail' },
+      { name: 'generic/004', status: 'interrupted' },
+    ]),
+  ).toEqual([
+    'Ran: generic/001 generic/002 generic/003 generic/004',
+    'Not run: generic/002',
+    'Interrupted: generic/004',
+    'Failures: generic/003',
+    'Failed 1 of 4 tests',
+  ]);
+  const interrupted = { name: 'generic/004', status: 'interrupted' } as const;
+  expect(summarizeLikeCheck([passed, interrupted]).at(-1)).toBe('Interrupted: generic/004');
 });
 
 test.each([

@@ -98,15 +98,15 @@ describe('a run in which the guest misbehaves', () => {
       reason: "the command's output was not received whole",
     },
     {
-      name: 'a program that nobody has is 127',
-      args: ['simple-example', '--', 'no-such-program'],
+      name: 'a program that turns out not to be in the guest is 127',
+      args: ['simple-example', '--', '/run/no-such-program'],
       verdict: 'fail',
       status: 127,
       reason: 'status 127, which stands for "not found"',
     },
     {
       name: 'a file that cannot be executed is 126',
-      args: ['simple-example', '--', '/etc'],
+      args: ['simple-example', '--', '/rapido/boot.sh'],
       verdict: 'fail',
       status: 126,
       reason: 'status 126, which stands for "cannot be executed"',

@@ -9,6 +9,9 @@ import { makeXfstestsTree } from '../support/xfstests-tree.ts';
 
 const CRASH = 'echo c > /proc/sysrq-trigger';
 
+/** What XFS says where its log cannot be written. */
+const LOG_ERROR = `echo '<1>XFS (dm-0): Log I/O Error (0x2) detected at xlog_ioend_work+0x5f/0xb0 [xfs] (fs/xfs/xfs_log.c:1349).  Shutting down filesystem.' > /dev/kmsg`;
+
 /** `rapido run fstests-xfs` with a tree of our own in the layout of xfstests. */
 describe('rapido run fstests-xfs', () => {
   const home = createWorkspace(afterAll);
@@ -49,6 +52,8 @@ describe('rapido run fstests-xfs', () => {
     { name: 'xfs/010', groups: ['hangs'], script: 'sleep 1000' },
     { name: 'xfs/011', groups: ['crashes'], script: CRASH },
     { name: 'xfs/012', groups: ['crashes'], script: 'true' },
+    { name: 'generic/475', groups: ['provokes'], script: LOG_ERROR },
+    { name: 'generic/476', groups: ['provokes'], script: LOG_ERROR },
     { name: 'generic/030', groups: ['resumes'], script: 'sleep 2' },
     { name: 'generic/031', groups: ['resumes'], script: "notrun 'no moon base'" },
     { name: 'generic/032', groups: ['resumes'], script: CRASH },
@@ -62,7 +67,7 @@ describe('rapido run fstests-xfs', () => {
     Object.fromEntries((tests ?? []).map(({ name, ...test }) => [name, test]));
 
   test('tells each test: passed with its time, failed with its diff, not run with its reason', async () => {
-    const { status, result, file } = await run(['fstests-xfs', '--', '-g', 'quick'], {
+    const { status, result, results, file } = await run(['fstests-xfs', '--', '-g', 'quick'], {
       env: { ...env, FSTESTS_EXPUNGE: expunged, MKFS_OPTIONS: '-m reflink=0' },
     });
     expect({ status, verdict: result?.verdict }).toEqual({ status: 1, verdict: 'fail' });
@@ -70,7 +75,7 @@ describe('rapido run fstests-xfs', () => {
       'generic/001': { status: 'pass', duration: expect.any(Number) },
       'generic/002': {
         status: 'fail',
-        message: 'output mismatch (see /rapido/results/generic/002.out.bad)',
+        message: `output mismatch (see ${join(results, result?.id ?? '', 'guest/generic/002.out.bad')})`,
         output: expect.stringContaining('    -right\n    +wrong'),
       },
       'generic/003': { status: 'skip', message: 'this test requires a moon base' },
@@ -135,20 +140,48 @@ describe('rapido run fstests-xfs', () => {
     expect(stdout.split('\n').filter((line) => /^\S/.test(line))).toEqual(['/dev/dm-0', 'control']);
   });
 
-  test('names the test that was running when the kernel crashed', async () => {
-    const { status, result, file } = await run(['fstests-xfs', '--', '-g', 'crashes'], { env });
+  test('names the test that was running when the kernel crashed; after the last one it boots no more', async () => {
+    const { status, result, file } = await run(
+      ['fstests-xfs', '--resume-after-crash', '--', 'xfs/011'],
+      { env },
+    );
     expect({ status, verdict: result?.verdict }).toEqual({ status: 120, verdict: 'crash' });
+    expect(result?.boots).toBeUndefined();
+    expect(result?.notes).toEqual(['check did not come to its summary']);
     expect(byName(result?.tests)).toEqual({
       'xfs/011': { status: 'fail', message: expect.stringMatching(/^crashed: .*sysrq/) },
     });
     expect(file('guest/check.time').toString()).toBe('');
+    expect(file('guest/check.log').toString()).toMatch(
+      /^\nrapido: boot 1: the kernel crashed .*\nRan: xfs\/011\nFailures: xfs\/011\nFailed 1 of 1 tests\n$/,
+    );
+  });
+
+  test('excuses what a test provokes on purpose during that test alone', async () => {
+    const { status, result, stderr } = await run(
+      ['fstests-xfs', '--', 'generic/475', 'generic/476'],
+      { env },
+    );
+    const splats = result?.splats.filter(({ severity }) => severity !== 'note');
+    expect(splats?.map(({ title, during, excused }) => [title, during, excused])).toEqual([
+      [
+        'XFS: Log I/O Error in xlog_ioend_work',
+        'generic/475',
+        expect.stringMatching(/device fail/),
+      ],
+      ['XFS: Log I/O Error in xlog_ioend_work', 'generic/476', undefined],
+    ]);
+    expect(splats?.[0]?.excusedBy).toMatch(/\/expected\/fstests-generic\.txt:\d+$/);
+    expect({ status, verdict: result?.verdict }).toEqual({ status: 121, verdict: 'splat' });
+    expect(stderr).toMatch(/during generic\/475; expected: /);
   });
 
   test('goes on after each crash with the tests that are left, and is a crash all the same', async () => {
-    const { status, result, file } = await run(
+    const { status, stderr, result, file } = await run(
       ['fstests-xfs', '--resume-after-crash', '--', '-g', 'resumes'],
       { env },
     );
+    expect(stderr).toMatch(/^CRASH in generic\/032: .*sysrq.*\nrapido: boot 2, without 3 tests/m);
     expect(result).toMatchObject({
       verdict: 'crash',
       reason: 'the kernel crashed in generic/032, xfs/034; then 1 test passed',
@@ -176,6 +209,18 @@ describe('rapido run fstests-xfs', () => {
     const log = file('console.log').toString();
     expect(log.match(/^rapido: boot \d, without \d tests that are done/gm)).toHaveLength(2);
     expect(log.match(/sysrq: Trigger a crash/g)?.length).toBeGreaterThanOrEqual(2);
+    expect(
+      file('guest/check.log')
+        .toString()
+        .match(/^(rapido: boot \d|Ran|Failures):.*$/gm),
+    ).toEqual([
+      expect.stringMatching(/^rapido: boot 1: the kernel crashed/),
+      'Ran: generic/030 generic/031 generic/032',
+      'Failures: generic/032',
+      expect.stringMatching(/^rapido: boot 2: the kernel crashed/),
+      'Ran: generic/033 xfs/034',
+      'Failures: generic/033 xfs/034',
+    ]);
     // What the tests took that were told before a crash is not lost.
     expect(file('guest/check.time').toString()).toMatch(/^generic\/030 [2-9]\nxfs\/035 \d$/m);
   });

@@ -54,6 +54,7 @@ describe('rapido run blktests-zram, with a tree of our own in the layout of blkt
   const add = (name: string, script: string, expected = '') => {
     home.write(`blk tests/tests/${name}`, script);
     home.write(`blk tests/tests/${name}.out`, expected);
+    home.write(`blk tests/tests/${name.replace(/\/.*/, '')}/rc`, '');
   };
   add(
     'block/001',
@@ -87,16 +88,7 @@ describe('rapido run blktests-zram, with a tree of our own in the layout of blkt
 
   test('tells each test on each device, and keeps the output that was not expected', async () => {
     const { status, result, file } = await run(
-      [
-        'blktests-zram',
-        '--',
-        './check',
-        'block/001',
-        'block/002',
-        'block/003',
-        'loop/001',
-        'nvme/001',
-      ],
+      ['blktests-zram', '--', 'block/001', 'block/002', 'block/003', 'loop/001', 'nvme/001'],
       { env },
     );
     expect({ status, verdict: result?.verdict }).toEqual({ status: 1, verdict: 'fail' });
@@ -120,15 +112,7 @@ describe('rapido run blktests-zram, with a tree of our own in the layout of blkt
 
   test('names the test in which the kernel crashed, and goes on with the others if asked to', async () => {
     const { status, result } = await run(
-      [
-        'blktests-zram',
-        '--resume-after-crash',
-        '--',
-        './check',
-        'block/001',
-        'loop/002',
-        'block/002',
-      ],
+      ['blktests-zram', '--resume-after-crash', '--', 'block/001', 'loop/002', 'block/002'],
       { env },
     );
     expect({ status, verdict: result?.verdict }).toEqual({ status: 120, verdict: 'crash' });

@@ -27,15 +27,16 @@ gone gone01
   tool('elsewhere01', 'echo "elsewhere01    1  TCONF  :  elsewhere01.c:9: no moon base"; exit 32');
   const env = { LTP_DIR: dirname(dirname(runtest)) };
 
-  test('tells each test of a runtest file, and commands', async () => {
+  test('tells each test of a runtest file, commands, and tests by name', async () => {
     const { status, result, file } = await run(
-      ['ltp', '--', '-f', 'ours', '-c', 'bad01 "one word"'],
+      ['ltp', '--', '-c', 'bad01 "one word"', 'other', 'ours'],
       { env },
     );
     expect({ status, verdict: result?.verdict }).toEqual({ status: 1, verdict: 'fail' });
     const duration = expect.any(Number);
     expect(result?.tests).toMatchObject([
       { name: 'bad01', status: 'fail', message: 'TFAIL: not one word', duration },
+      { name: 'other', status: 'pass', duration },
       { name: 'good', status: 'pass', duration },
       { name: 'bad', status: 'fail', message: 'TFAIL: not two words' },
       { name: 'elsewhere', status: 'skip', message: 'TCONF: elsewhere01.c:9: no moon base' },
