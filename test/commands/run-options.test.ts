@@ -147,7 +147,7 @@ describe('mistakes', () => {
       rapido: error: HERE/broken: not a list of expected splats
         - HERE/broken:1: no reason is given: WARNING in foo
         - HERE/broken:2: Invalid regular expression: /(unclosed/: Unterminated group
-        hint: write one a line: PATTERN # REASON, such as \`warning: WARNING in foo # fixed in 6.13\`"
+        hint: write one a line: PATTERN # REASON, such as \`warning: WARNING in foo # fixed in 6.13\`; PATTERN @ TEST # REASON for one test"
     `);
   });
 
