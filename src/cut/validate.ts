@@ -167,7 +167,9 @@ function describeIssue(issue: z.core.$ZodIssue): string[] {
   const where = formatPath(issue.path);
   switch (issue.code) {
     case 'unrecognized_keys':
-      return issue.keys.map((key) => `${formatPath([...issue.path, key])}: ${noSuchField(key)}`);
+      return issue.keys.map(
+        (key) => `${formatPath([...issue.path, key])}: ${noSuchField(key, issue.path)}`,
+      );
     case 'invalid_key':
       return issue.issues.map(({ message }) => `${where}: ${message}`);
     case 'invalid_type':
@@ -199,43 +201,42 @@ function describeType({ expected, message }: z.core.$ZodIssueInvalidType): strin
   return `must be ${wanted}${got}`;
 }
 
-function noSuchField(key: string): string {
-  const nearest = findNearest(key, FIELDS);
-  return nearest === undefined ? 'no such field' : `no such field; did you mean ${nearest}?`;
+/** @param path of what the field is in */
+function noSuchField(key: string, path: readonly PropertyKey[]): string {
+  const nearest = findNearest(key, fieldsOf(path));
+  if (nearest !== undefined) return `no such field; did you mean ${nearest}?`;
+  const others = [[], ...Object.keys(schema.shape).map((name) => [name])];
+  const other = others.find((path) => fieldsOf(path).includes(key));
+  if (other === undefined) return 'no such field';
+  return `no such field; there is one called ${formatPath([...other, key])}`;
 }
 
-/** Every name that a field has anywhere in a cut. */
-const FIELDS = [
-  ...Object.keys(schema.shape),
-  ...[
-    'source',
-    'target',
-    'exclude',
-    'optional',
-    'size',
-    'when',
-    'modules',
-    'args',
-    'cpus',
-    'memory',
-  ],
-  ...[
-    'command',
-    'output',
-    'carry',
-    'resumes',
-    'expected',
-    'needs',
-    'uses',
-    'defines',
-    'type',
-    'meaning',
-    'default',
-    'example',
-    'values',
-    'secret',
-  ],
-];
+/** The names of the fields of an object in a cut; none where it has no names of its own. */
+function fieldsOf(path: readonly PropertyKey[]): string[] {
+  let type: unknown = schema;
+  for (const part of path) type = insideOf(type, part);
+  const object = asObject(type);
+  return object === undefined ? [] : Object.keys(object.shape);
+}
+
+function insideOf(type: unknown, part: PropertyKey): unknown {
+  const object = asObject(type);
+  if (object !== undefined) return object.shape[String(part)];
+  const bare = withoutOptional(type);
+  if (bare instanceof z.ZodArray) return bare.element;
+  return bare instanceof z.ZodRecord ? bare.valueType : undefined;
+}
+
+/** A union has one object at most: the others are shorter ways to write it. */
+function asObject(type: unknown): z.ZodObject | undefined {
+  const bare = withoutOptional(type);
+  const choices: readonly unknown[] = bare instanceof z.ZodUnion ? bare.options : [bare];
+  return choices.find((choice) => choice instanceof z.ZodObject);
+}
+
+function withoutOptional(type: unknown): unknown {
+  return type instanceof z.ZodOptional ? type.unwrap() : type;
+}
 
 /** ["trees", 0, "source"] as trees[0].source, ["contents", "/etc/hosts"] as contents["/etc/hosts"] */
 function formatPath(path: readonly PropertyKey[]): string {

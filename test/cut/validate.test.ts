@@ -60,6 +60,10 @@ describe('refused, naming the file and the field', () => {
     { summary: undefined },
     { binary: ['ls'] },
     { a: 1, b: 2 },
+    { modules: ['xfs'] },
+    { memory: '2G' },
+    { test: { binaries: ['ls'] } },
+    { test: { comand: ['ls'] } },
     { binaries: 'ls' },
     { binaries: ['ls', ''] },
     { binaries: ['ls', undefined] },
@@ -111,6 +115,14 @@ describe('refused, naming the file and the field', () => {
       {"a":1,"b":2}
           a: no such field
           b: no such field
+      {"modules":["xfs"]}
+          modules: no such field; there is one called dracut.modules
+      {"memory":"2G"}
+          memory: no such field; there is one called resources.memory
+      {"test":{"binaries":["ls"]}}
+          test.binaries: no such field; there is one called binaries
+      {"test":{"comand":["ls"]}}
+          test.comand: no such field; did you mean command?
       {"binaries":"ls"}
           binaries: must be a list, not a string
       {"binaries":["ls",""]}
