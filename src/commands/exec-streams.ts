@@ -2,7 +2,7 @@ import { mkdtempSync, rmSync } from 'node:fs';
 import { createServer, type Socket } from 'node:net';
 import { join } from 'node:path';
 import type { CommandSockets } from '../vm/guest-commands.ts';
-import { refuseUnsafe } from '../vm/registry.ts';
+import { refuseUnsafe, requireSocketPath } from '../vm/registry.ts';
 
 /** The streams of a command in a VM, at our end. */
 export interface ExecStreams {
@@ -14,9 +14,13 @@ export interface ExecStreams {
   close: () => void;
 }
 
-/** Sockets for the streams of a command, in a directory of their own in that of the registry. */
+/**
+ * Sockets for the streams of a command, in a directory of their own in that of the registry.
+ * @throws UsageError when its path is too long for them
+ */
 export function listenForStreams(directory: string, hasInput: boolean): ExecStreams {
   refuseUnsafe(directory);
+  requireSocketPath(join(directory, 'exec-XXXXXX/stdout'));
   const own = mkdtempSync(join(directory, 'exec-'));
   const closers = [(): void => rmSync(own, { recursive: true, force: true })];
   const listen = (name: string): { path: string; socket: Promise<Socket> } => {

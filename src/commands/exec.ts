@@ -3,6 +3,7 @@ import { dirname } from 'node:path';
 import { UsageError, UserError } from '../errors.ts';
 import { RUN_EXIT } from '../results/verdict.ts';
 import { isInForeground } from '../sys/process-identity.ts';
+import { discardInput } from '../sys/terminal-mode.ts';
 import {
   createGuestOutput,
   type GuestInput,
@@ -121,6 +122,7 @@ async function carryStreams(asked: Asked, carried: Carried): Promise<End> {
     asked.socket.destroy();
   };
   let hasTerminal = false;
+  let isLost = false;
   let outputEnd: Buffer | undefined;
   const markNow = (): Buffer | undefined => outputEnd;
   let signalled = 0;
@@ -146,15 +148,19 @@ async function carryStreams(asked: Asked, carried: Carried): Promise<End> {
     const ended = await asked.hear();
     if (left !== undefined) return left;
     const status = ended?.answer === 'ended' ? ended.status : undefined;
+    isLost = status === undefined;
     if (status === undefined) return 'lost';
     const word = makeWord();
     outputEnd = endMarkOf(word);
     asked.socket.write(`end ${word}\n`);
     const isWhole = await Promise.all(wholes);
+    if (left !== undefined) return left;
     if (!isWhole.every(Boolean)) throw new UserError("some of the command's output was lost");
     return status;
   } finally {
     signals.stop();
+    // Who types for a VM that is gone must not type for the shell.
+    if (hasTerminal && isLost) await discardInput(true);
     detach();
     // Only now its rapido takes the ports away.
     asked.socket.destroy();

@@ -70,14 +70,17 @@ export interface VmFiles {
 /** Longest path of a Unix socket, unix(7): 108 bytes with the NUL. */
 const SOCKET_PATH_BYTES = 107;
 
+/** @throws UsageError when the path is too long for a socket */
+export function requireSocketPath(path: string): string {
+  if (Buffer.byteLength(path) <= SOCKET_PATH_BYTES) return path;
+  throw new UsageError(`${path}: too long for the path of a socket`, {
+    hint: `set QEMU_PID_DIR to a directory with a shorter path: ${SOCKET_PATH_BYTES} bytes at most`,
+  });
+}
+
 /** @throws UsageError when the directory's path is too long for a socket in it */
 export function vmFiles(directory: string, number: number): VmFiles {
-  const monitorSocket = join(directory, `vm${number}.qmp`);
-  if (Buffer.byteLength(monitorSocket) > SOCKET_PATH_BYTES) {
-    throw new UsageError(`${monitorSocket}: too long for the path of a socket`, {
-      hint: `set QEMU_PID_DIR to a directory with a shorter path: ${SOCKET_PATH_BYTES} bytes at most`,
-    });
-  }
+  const monitorSocket = requireSocketPath(join(directory, `vm${number}.qmp`));
   return {
     entry: join(directory, `vm${number}.json`),
     monitorSocket,
