@@ -10,7 +10,8 @@ import type { Job } from './run-job.ts';
 /**
  * Refuses a command that can never run: a program that is nowhere, a test that its suite does not have. It is
  * a mistake of the command line (exit status 125, with --bisect 128): no guest has looked for it, as 127 would
- * say, and no other commit will have it. Where --build may make it, it is looked for when that is done.
+ * say, and no other commit will have it. Where --build may make it, it is looked for when that is done; where
+ * it is a file of the checkout, the run's plan refuses it.
  */
 export function refuseCommand(job: Job): void {
   const { cut, conf, context, settings } = job;
@@ -30,6 +31,8 @@ export function refuseCommand(job: Job): void {
   resolveCommand({ ...request, run }, { directory: where, trees, autorun }, problems);
   const [first, ...rest] = problems;
   if (first === undefined) return;
+  // Another commit may have it: that is what became of this one.
+  if (problems.every(({ dependsOn }) => dependsOn !== undefined)) return;
   const install = suggestInstall(problems.flatMap(({ program }) => program ?? []));
   const hint =
     first.program === undefined ? undefined : (install ?? '-x hands a line to a shell in the VM');

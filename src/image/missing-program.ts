@@ -7,7 +7,7 @@ import {
   type ImageContents,
   isInTrees,
 } from './command-context.ts';
-import type { Problem } from './resolve-request.ts';
+import { dependsOnCheckout, type Problem } from './resolve-request.ts';
 
 /**
  * Tells of a program that can be nowhere in the guest: a boot would only end in "command not found".
@@ -19,17 +19,17 @@ export function findMissingProgram(
   context: CommandContext,
   contents: ImageContents,
 ): Problem | undefined {
-  return mayBeThere(name, context, contents) ? undefined : explainMissing(name, context.cwd);
+  return mayBeThere(name, context, contents) ? undefined : explainMissing(name, context);
 }
 
-function explainMissing(name: string, cwd: string): Problem {
-  const onHost = resolve(cwd, name);
-  if (name.includes('/') && isDirectory(onHost)) return { message: `${name}: it is a directory` };
-  if (name.includes('/') && isFile(onHost)) {
-    return { message: `${name}: ${onHost} is not executable` };
-  }
+function explainMissing(name: string, context: CommandContext): Problem {
   const message = `${name}: there is no such program, on this host or in the image`;
-  return { message, program: basename(name) };
+  if (!name.includes('/')) return { message, program: name };
+  const onHost = resolve(context.cwd, name);
+  const dependsOn = dependsOnCheckout(onHost, context);
+  if (isDirectory(onHost)) return { message: `${name}: it is a directory`, dependsOn };
+  if (isFile(onHost)) return { message: `${name}: ${onHost} is not executable`, dependsOn };
+  return { message, program: basename(name), dependsOn };
 }
 
 /** Where a VM has files of its own: mounted there, or made as it runs. */

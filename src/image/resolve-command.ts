@@ -16,7 +16,7 @@ import { requireKeys } from './expand-keys.ts';
 import { findMissingProgram } from './missing-program.ts';
 import { findNamedTests, type NamedTests } from './named-tests.ts';
 import { COMMAND_DIRECTORY, type GuestCommand } from './overlay.ts';
-import type { CommandRequest, Problem } from './resolve-request.ts';
+import { type CommandRequest, dependsOnCheckout, type Problem } from './resolve-request.ts';
 
 export interface ResolvedCommand extends GuestCommand {
   /** A program of the host to take along if it is there, by name or absolute path. */
@@ -94,21 +94,23 @@ function findTests(
   given: readonly Buffer[],
   context: CommandContext,
   { directory, trees }: ImageContents,
-): NamedTests | undefined {
+): (NamedTests & { tree: string }) | undefined {
   const { command, output } = context.cut.cut.test ?? {};
   const [host] = directory === undefined ? [] : toHostPaths(directory, trees);
   if (command === undefined || output === undefined || host === undefined) return undefined;
   const isProgram = (name: string): boolean => findOnHost(name, context) !== undefined;
-  return findNamedTests(output, host, given.map(String), isProgram);
+  const found = findNamedTests(output, host, given.map(String), isProgram);
+  return found && { ...found, tree: host };
 }
 
 /** Words that a suite would pass over, or stumble on, after a whole boot. */
 function refuseUnknown(
-  { unknown }: NamedTests,
+  { unknown, tree }: NamedTests & { tree: string },
   given: readonly Buffer[],
-  { cut: { name, cut } }: CommandContext,
+  context: CommandContext,
   problems: Problem[],
 ): void {
+  const { name, cut } = context.cut;
   const [option] = unknown.filter((word) => word.startsWith('-'));
   if (option !== undefined && cut.test?.output === 'ltp') {
     const line = formatCommandLine([given.map(String).join(' ')]);
@@ -123,6 +125,7 @@ function refuseUnknown(
         word === option
           ? `${word}: options of ${name} go before the names of tests`
           : `${word}: ${name} has no test of that name`,
+      ...(word !== option && { dependsOn: dependsOnCheckout(tree, context) }),
     });
   }
 }

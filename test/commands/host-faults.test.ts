@@ -305,6 +305,13 @@ describe('another commit may be without it', () => {
       bisecting: 125,
       says: /--install: no program .*\/tools\/reproducer/,
     },
+    {
+      name: 'a command of the checkout',
+      args: ['--', './reproducer'],
+      verdict: 'error',
+      bisecting: 125,
+      says: /\.\/reproducer: there is no such program/,
+    },
   ]);
 });
 
