@@ -70,8 +70,13 @@ export async function recordRun(
     });
     await report(startedJob, result, store);
     if (failure !== undefined) throw failure;
-    return options.bisect === true ? bisectStatus(result, blames) : result.status;
+    return endStatus(job, result, blames);
   });
+}
+
+/** What rapido exits with. */
+function endStatus({ options }: Job, result: RunResult, blames: Blame): number {
+  return options.bisect === true ? bisectStatus(result, blames) : result.status;
 }
 
 /** A VM that its conf or this host keeps from starting: as with what is refused earlier, nothing was run. */
@@ -110,7 +115,9 @@ async function carryOut(
   if (unwritten !== undefined) {
     await storeLoss(result, `the results could not be written (${unwritten.message})`, store);
   } else if (failure === undefined) {
-    await catchUserError(() => addDecodedTraces(result, job, kernel?.modules, store));
+    await catchUserError(() =>
+      addDecodedTraces(result, job, { modules: kernel?.modules, blames, store }),
+    );
   }
   return { failure: failure ?? unwritten, blames };
 }
@@ -176,13 +183,10 @@ async function perform(
     },
   );
   preparing.catch(() => {}); // Where cutting fails, nobody waits for it.
-  let path = '';
-  result.times.cut =
-    took +
-    (await timed(async () => {
-      path = (await cutRunImage(job, image)).path;
-    }));
+  const startedMs = performance.now();
+  const { path } = await cutRunImage(job, image);
   const prepared = await prepareServers(job, kernel, servers);
+  result.times.cut = took + performance.now() - startedMs;
   const parts = { kernel, kernelImage: await preparing, path, command: image.command };
   const blames = await runWithServers(job, parts, prepared, result);
   result.kernel.git = await git;
@@ -193,8 +197,7 @@ async function perform(
 async function addDecodedTraces(
   result: RunResult,
   job: Job,
-  modules: string | undefined,
-  store: () => void,
+  { modules, blames, store }: { modules: string | undefined; blames: Blame; store: () => void },
 ): Promise<void> {
   const { conf, context } = job;
   if (result.verdict === 'interrupted' || result.splats.length === 0) return;
@@ -208,7 +211,7 @@ async function addDecodedTraces(
   showProgress(job, 'decoding the traces');
   const decoded = await cleaningUpOnSignals(
     () => decodeSplats(result.splats, decoder, modules),
-    () => result.status,
+    () => endStatus(job, result, blames),
   );
   if (decoded.every(({ decoded }) => decoded === undefined)) return;
   result.splats = decoded;
