@@ -13,7 +13,7 @@ import { within } from '../sys/awake-clock.ts';
 import { formatCommandLine } from '../sys/command-line.ts';
 import { formatBytes } from '../ui/format.ts';
 import { createGuestOutput, openGuestInput } from '../ui/guest-streams.ts';
-import { judgeEnding } from '../vm/ending.ts';
+import { describeFailure, judgeEnding } from '../vm/ending.ts';
 import type { GuestEvent } from '../vm/guest-events.ts';
 import type { VmPlan } from '../vm/plan.ts';
 import { qemuCommandLine } from '../vm/qemu-arguments.ts';
@@ -182,6 +182,7 @@ async function watchSession(
 function nameLoss(record: SessionRecord): string | undefined {
   const ending = judgeEnding(record);
   if (ending.kind === 'quit') return 'QEMU was told to quit';
+  if (ending.kind === 'failed' && ending.after === 'quit') return describeFailure(ending, record);
   return ending.kind === 'lost' ? `the VM was lost: ${ending.reason}` : undefined;
 }
 

@@ -9,7 +9,14 @@ import {
   type VmRecord,
 } from '../vm/ending.ts';
 import type { RunServer, RunSplat, Verdict } from './run-result.ts';
-import { type Blame, isCrash, type Judgement, nameOfScript, RUN_EXIT } from './verdict.ts';
+import {
+  type Blame,
+  blameForMemory,
+  isCrash,
+  type Judgement,
+  nameOfScript,
+  RUN_EXIT,
+} from './verdict.ts';
 
 /** A VM that served the one under test, from its start to its end. */
 export interface EndedServer {
@@ -46,8 +53,9 @@ export function judgeServer(server: EndedServer): Failure | undefined {
   if (record.wasHostFull === true) {
     return fail('error', 'the host has no room for its disks: its writes failed', 'setup');
   }
+  // Before the crash: a kernel that lacks memory for its image panics, too.
+  if (ending.kind === 'no-memory') return fail('error', ending.message, blameForMemory(record));
   if (crash !== undefined) return fail('crash', `the kernel crashed: ${crash.title}`);
-  if (ending.kind === 'no-memory') return fail('error', ending.message, 'setup');
   if (ending.kind === 'panicked') return fail('crash', `the kernel panicked: ${ending.message}`);
   if (gaveUp !== undefined) return fail('timeout', gaveUp);
   const [script] = failedAutoruns(record.events);
@@ -99,8 +107,9 @@ export function judgeWithServers(
   const failures = servers.flatMap((server) => judgeServer(server) ?? []);
   const worst = failures.toSorted((a, b) => rankOf(a.verdict) - rankOf(b.verdict))[0];
   if (client.verdict === 'interrupted' || client.verdict === 'crash') {
-    // A client that was ended because of its server is not what crashed.
-    if (worst?.verdict !== 'crash' || client.blames === 'guest') return client;
+    // A client that was ended because of its server is not what went wrong.
+    const isServers = worst?.verdict === 'crash' || client.verdict === 'crash';
+    if (worst === undefined || !isServers || client.blames === 'guest') return client;
   }
   if (worst !== undefined) return worst;
   if (client.verdict !== 'pass') return client;

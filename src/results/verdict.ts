@@ -10,6 +10,7 @@ import {
   unknownComplaints,
 } from '../vm/ending.ts';
 import { findContradiction, type GuestEvent } from '../vm/guest-events.ts';
+import { isTooSmall } from '../vm/memory-shortage.ts';
 import type { SessionRecord } from '../vm/session.ts';
 import type { SessionLimits } from '../vm/session-watch.ts';
 import { isFailure } from './compare.ts';
@@ -58,11 +59,16 @@ export function blameFor({ record, splats }: Pick<RunFacts, 'record' | 'splats'>
   if (record.wasHostFull === true) return 'setup';
   const { kind } = judgeEnding(record);
   // Before the crash: a kernel that lacks memory for its image panics, too.
-  if (kind === 'no-memory') return 'setup';
+  if (kind === 'no-memory') return blameForMemory(record);
   if (splats.some(isCrash)) return 'guest';
   if (kind === 'not-started') return refusesKernel(record.qemuSaid) ? 'guest' : 'setup';
   if (kind === 'quit' || kind === 'lost' || kind === 'failed') return 'host';
   return record.events.some(({ event }) => event === 'no-directory') ? 'setup' : 'guest';
+}
+
+/** A VM that is too small for its image is so with any kernel; one that is not may have a kernel that takes it all. */
+export function blameForMemory({ memory }: Pick<SessionRecord, 'memory'>): Blame {
+  return memory !== undefined && isTooSmall(memory) ? 'setup' : 'host';
 }
 
 /** Exit statuses of `rapido run`, beside the command's own. */

@@ -16,6 +16,11 @@ export function memoryOf({
   return { bytes: memory, toUnpack: memoryToUnpack };
 }
 
+/** Whether its image cannot be unpacked in it. */
+export function isTooSmall({ bytes, toUnpack }: VmMemory): boolean {
+  return bytes < toUnpack;
+}
+
 /** What the kernel says of memory that runs out before its init runs (init/initramfs.c, mm/oom_kill.c). */
 const WORDS =
   /(?:Initramfs|rootfs image) unpacking failed: write error|invoked oom-killer|System is deadlocked on memory|Out of memory and no killable processes/;
@@ -43,7 +48,7 @@ export function describeShortage(signs: Signs): string | undefined {
   const { memory, qemuSaid, consoleTail, isReset } = signs;
   const words = QEMU_WORDS.exec(qemuSaid)?.[0] ?? WORDS.exec(consoleTail)?.[0];
   const hasPanicked = consoleTail.includes('Kernel panic - not syncing');
-  const isSmall = memory !== undefined && memory.bytes < memory.toUnpack;
+  const isSmall = memory !== undefined && isTooSmall(memory);
   const isLikely = isSmall && isReset && (!hasPanicked || WITHOUT_INIT.test(consoleTail));
   if (words === undefined && !isLikely) return undefined;
   const said = words === undefined ? '' : ` ("${words}")`;

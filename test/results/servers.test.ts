@@ -87,6 +87,19 @@ describe('what goes wrong with a server', () => {
       server({}, { exit: { signal: 'SIGKILL' } }),
       'crash: nfsd-xfs (VM 1): it was lost: QEMU was killed by SIGKILL',
     ],
+    [
+      'too little memory for its image, of which its kernel panics',
+      server(
+        { wasStopped: false, splats: [splat({ severity: 'fatal', title: 'kernel panic: VFS' })] },
+        {
+          events: [],
+          shutdown: 'guest-reset',
+          consoleTail: 'Initramfs unpacking failed: write error\nKernel panic - not syncing: VFS\n',
+          memory: { bytes: 512 * 1024 ** 2, toUnpack: 1024 ** 3 },
+        },
+      ),
+      'error: nfsd-xfs (VM 1): the VM has too little memory for its image ("Initramfs unpacking failed: write error"): it has 512 MiB, and unpacking takes about 1.0 GiB: --memory',
+    ],
     ['a panic', panicked, 'crash: nfsd-xfs (VM 1): the kernel panicked: Oops'],
     [
       'an oops that its log shows',
@@ -151,6 +164,12 @@ describe('a run with a server', () => {
       ENDED,
       panicked,
       'crash: nfsd-xfs (VM 1): the kernel panicked: Oops',
+    ],
+    [
+      'is an error of its server, for which the client was ended',
+      ENDED,
+      server({ wasStopped: false }, { shutdown: 'guest-reset', wasHostFull: true }),
+      'error: nfsd-xfs (VM 1): the host has no room for its disks: its writes failed',
     ],
     [
       'crashes with its client first, where both kernels do',

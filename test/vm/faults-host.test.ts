@@ -244,7 +244,7 @@ describe('a run whose host fails', () => {
       ['a second command', 128, ['simple-example', '-x', 'true', '--', 'true']],
       ['no command after the dashes', 128, ['simple-example', '--']],
       ['a script that is not there', 128, ['simple-example', '-f', 'no-such-script']],
-      ['a kernel that is not there', 125, ['simple-example', '--', 'true']],
+      ['a kernel that is not there', 128, ['simple-example', '--', 'true']],
     ];
     const environmentOf = (name: string): Record<string, string> => {
       if (name === 'a broken conf file') {

@@ -108,7 +108,7 @@ describe('the image', () => {
     expect(fits).toMatchObject({ status: 0, stdout: `${150 * 1024 * 1024}\n` });
     // Two thirds of that are enough for a kernel and the image, but not for what the image unpacks to.
     const lacks = await home.rapido([...words, '--memory', '512M', '--bisect', '--', 'true']);
-    expect(lacks.status).toBe(125);
+    expect(lacks.status).toBe(128);
     expect(lacks.stderr).toContain(
       'ERROR simple-example: the VM has too little memory for its image ("Initramfs unpacking failed: write error"): it has 512 MiB',
     );
