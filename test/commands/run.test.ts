@@ -148,4 +148,5 @@ it('--dry-run tells what would be cut, the servers first, and does nothing', asy
     '# simple-example, once they are ready:',
   ]);
   expect(stdout.match(/^\/\S*dracut .*/gm)).toHaveLength(3);
+  expect(stdout).toMatch(/^# the command: true$/m);
 });
