@@ -7,6 +7,11 @@ import { CHECKOUT } from './support/workspace.ts';
 const LAYERS = [
   'cli.ts',
   'commands',
+  'show',
+  'setup',
+  'run',
+  'machine',
+  'cli',
   'results',
   'vm',
   'image',
@@ -15,12 +20,7 @@ const LAYERS = [
   'conf',
   'host',
   'ui',
-  'cpio',
-  'bzimage',
-  'kmod',
-  'elf',
-  'klog',
-  'suites',
+  'formats',
   'sys',
   'errors.ts',
 ];
@@ -89,6 +89,19 @@ test('imports go down the flow, never up', () => {
     isOurs(imported) &&
     LAYERS.indexOf(layerOf(imported)) < LAYERS.indexOf(layerOf(file.name));
   expect(offending(isUp)).toEqual([]);
+});
+
+test('a command is a definition, whose work is imported when it is called', () => {
+  const commands = files.filter(({ name }) => layerOf(name) === 'commands');
+  expect(commands.length).toBeGreaterThan(10);
+  const work = ['show', 'setup', 'run', 'machine'];
+  for (const { text, imports } of commands) {
+    expect(imports.filter((path) => work.includes(layerOf(path)))).toHaveLength(1);
+    const atOnce = [...text.matchAll(/^import (?!type\b).*from '\.\.\/(.*)'/gm)];
+    expect(atOnce.map(([, path]) => path)).toEqual(
+      expect.not.arrayContaining([expect.stringMatching(/^(?!cli\/)/)]),
+    );
+  }
 });
 
 test('the API for cuts is made of cut/ and conf/ alone, and nothing of ours imports it', () => {

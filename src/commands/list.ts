@@ -1,47 +1,18 @@
-import { type LoadedCut, loadCut } from '../cut/load.ts';
-import { EXIT } from '../errors.ts';
-import { formatJson } from '../ui/plain-text.ts';
-import type { Ui } from '../ui/terminal.ts';
-import { createContext, type GlobalOptions, warnOfCut } from './context.ts';
+import { type Definition, GROUP } from '../cli/definition.ts';
+import { OPTION } from '../cli/options.ts';
 
-export interface ListOptions extends GlobalOptions {
-  json?: boolean | undefined;
-}
-
-/** `rapido list` */
-export async function runList(options: ListOptions, ui: Ui): Promise<number> {
-  const context = createContext(options, ui);
-  const loaded = await Promise.allSettled(
-    context.cuts.map((file) => loadCut(file, context.directories)),
-  );
-  const cuts = loaded.filter((cut) => cut.status === 'fulfilled').map(({ value }) => value);
-  if (options.json === true) ui.result(formatJson(cuts.map(toRecord)));
-  else for (const line of formatList(cuts)) ui.result(line);
-  // Broken files of the user's own must not hide the others.
-  const broken = loaded.filter((cut) => cut.status === 'rejected').map(({ reason }) => reason);
-  for (const error of broken) warnOfCut(error, ui);
-  return broken.length === 0 ? EXIT.ok : EXIT.usage;
-}
-
-function toRecord({ name, path, origin, shadows, cut }: LoadedCut) {
-  return {
-    name,
-    summary: cut.summary,
-    path,
-    origin: origin.kind,
-    shadows: shadows.map(({ kind, directory }) => ({ origin: kind, directory })),
-  };
-}
-
-/** Name, summary, and for a cut of the user's own where it is from and what it hides. */
-export function formatList(cuts: readonly LoadedCut[]): string[] {
-  const width = Math.max(...cuts.map(({ name }) => name.length), 0);
-  return cuts.map(({ name, cut, origin, path, shadows }) => {
-    const notes = [
-      ...(origin.kind === 'built-in' ? [] : [path]),
-      ...shadows.map(({ kind }) => `hides the ${kind} one`),
-    ];
-    const note = notes.length === 0 ? '' : `  (${notes.join('; ')})`;
-    return `${name.padEnd(width)}  ${cut.summary}${note}`;
-  });
-}
+export const list: Definition = (call) =>
+  call
+    .command('list', {
+      group: GROUP.build,
+      examples: `
+  rapido list
+  rapido list --json | jq -r '.[].name'
+  rapido --cut-dir ~/my-cuts list`,
+    })
+    .description('list every target')
+    .addOption(OPTION.json)
+    .action(async (_options, command) => {
+      const { runList } = await import('../show/list.ts');
+      call.finish(await runList(command.optsWithGlobals(), await call.ui()));
+    });

@@ -1,67 +1,17 @@
-import { EXIT } from '../errors.ts';
-import { formatDuration, formatTable } from '../ui/format.ts';
-import { formatJson } from '../ui/plain-text.ts';
-import type { Ui } from '../ui/terminal.ts';
-import { type LastEnding, listEndings } from '../vm/last-endings.ts';
-import type { VmEntry } from '../vm/registry.ts';
-import type { GlobalOptions } from './context.ts';
-import { formatNetworkState, readNetworkState } from './network-state.ts';
-import { findRunningVms } from './running-vm.ts';
-import { describeForward } from './vm-forwards.ts';
+import { type Definition, GROUP } from '../cli/definition.ts';
+import { OPTION } from '../cli/options.ts';
 
-export interface PsOptions extends GlobalOptions {
-  json?: boolean | undefined;
-}
-
-/** How long it is told how a VM ended that nobody was watching, in milliseconds. */
-const ENDINGS_FOR = 24 * 3600 * 1000;
-
-/** `rapido ps` */
-export async function runPs(options: PsOptions, ui: Ui): Promise<number> {
-  const { context, vms } = findRunningVms(options, ui);
-  if (options.json === true) {
-    ui.result(formatJson(vms.map(showVm)));
-    return EXIT.ok;
-  }
-  if (vms.length === 0) ui.note('no VM is running');
-  else for (const line of formatVms(vms, Date.now())) ui.result(line);
-  const network = await readNetworkState(context.conf, vms);
-  ui.note(`network: ${network === undefined ? 'not set up' : formatNetworkState(network)}`);
-  const endings = listEndings(context.directories.state).filter(
-    ({ number, ended }) =>
-      !vms.some((vm) => vm.number === number) && Date.now() - Date.parse(ended) < ENDINGS_FOR,
-  );
-  for (const ending of endings) ui.note(describeEnding(ending, Date.now()));
-  return EXIT.ok;
-}
-
-/** What scripts get of a VM. */
-function showVm(vm: VmEntry) {
-  const { number, hostname, cut, kernelRelease, state, since, addresses, forwards, consoleLog } =
-    vm;
-  return {
-    ...{ number, hostname, cut, kernelRelease, state, since, addresses, forwards, consoleLog },
-    pid: vm.qemu?.pid,
-    rapidoPid: vm.owner.pid,
-  };
-}
-
-/** @param now of Date.now() */
-export function formatVms(vms: readonly VmEntry[], now: number): string[] {
-  const rows = vms.map((vm) => [
-    ...[String(vm.number), vm.cut, vm.kernelRelease, String(vm.qemu?.pid ?? '-')],
-    ...[formatDuration(now - Date.parse(vm.since)), formatAddresses(vm), vm.state],
-  ]);
-  return formatTable([['vm', 'cut', 'kernel', 'pid', 'up', 'address', 'state'], ...rows]);
-}
-
-/** Where it can be reached. */
-function formatAddresses({ addresses, forwards }: VmEntry): string {
-  return [...addresses, ...forwards.map(describeForward)].join(' ') || '-';
-}
-
-function describeEnding(ending: LastEnding, now: number): string {
-  const { number, cut, ended, lines, consoleLog } = ending;
-  const ago = formatDuration(now - Date.parse(ended));
-  return `VM ${number} (${cut}) ended ${ago} ago: ${lines.join('; ')} (${consoleLog})`;
-}
+export const ps: Definition = (call) =>
+  call
+    .command('ps', {
+      group: GROUP.vms,
+      examples: `
+  rapido ps
+  rapido ps --json | jq -r '.[].number'`,
+    })
+    .description('list the VMs that run')
+    .addOption(OPTION.json)
+    .action(async (_options, command) => {
+      const { runPs } = await import('../show/ps.ts');
+      call.finish(await runPs(command.optsWithGlobals(), await call.ui()));
+    });

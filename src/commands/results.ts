@@ -1,124 +1,25 @@
-import { existsSync } from 'node:fs';
-import { EXIT, explainSystemError, UsageError, UserError } from '../errors.ts';
-import { locateDirectories } from '../host/directories.ts';
-import { compareRuns } from '../results/compare.ts';
-import {
-  formatComparison,
-  formatRun,
-  formatRunTable,
-  locateSplats,
-  type Surroundings,
-} from '../results/show.ts';
-import {
-  listRunIds,
-  listRuns,
-  RUN_FILES,
-  readRun,
-  requireRunsOf,
-  resultOf,
-  runsDirectory,
-  type StoredRun,
-} from '../results/store.ts';
-import { isDirectory, readTextIfReachable, statIfReachable } from '../sys/stat.ts';
-import { formatJson } from '../ui/plain-text.ts';
-import type { Ui } from '../ui/terminal.ts';
-import type { GlobalOptions } from './context.ts';
+import { type Definition, GROUP } from '../cli/definition.ts';
+import { OPTION } from '../cli/options.ts';
 
-export interface ResultsOptions extends GlobalOptions {
-  /** Only runs of this cut. */
-  cut?: string | undefined;
-  json?: boolean | undefined;
-  /** Where the runs are. */
-  results?: string | undefined;
-}
-
-/**
- * `rapido results [RUN [RUN]]`: lists the runs, shows one, or compares two.
- * Needs no conf: a broken one must not stand between a user and the results.
- */
-export async function runResults(
-  names: readonly string[],
-  options: ResultsOptions,
-  ui: Ui,
-): Promise<number> {
-  const parent = options.results ?? runsDirectory(locateDirectories(process.env).state);
-  if (options.results !== undefined && !isDirectory(parent)) {
-    throw new UsageError(`--results: ${parent} is not a directory`);
-  }
-  const [a, b] = names;
-  if (names.length > 2) {
-    throw new UsageError(`${names.length} runs were named; two can be compared`, {
-      hint: 'rapido results latest~1 latest',
+export const results: Definition = (call) =>
+  call
+    .command('results', {
+      group: GROUP.run,
+      examples: `
+  rapido results                     the runs, newest first
+  rapido results latest
+  rapido results --cut fstests-xfs   the runs of one cut
+  rapido results latest:fstests-xfs  the last of them
+  rapido results latest~1 latest     what changed; exit status 1 if it got worse`,
+    })
+    .description('list the runs that were kept, show one, or compare two')
+    .argument('[run]', 'a run: its name, the end of it, latest, latest~1, latest:CUT, or a path')
+    .argument('[other]', 'another run, to compare it with')
+    .option('--cut <name>', 'only runs of this cut')
+    .option('--results <dir>', 'where the runs are')
+    .addOption(OPTION.json)
+    .action(async (run, other, _options, command) => {
+      const { runResults } = await import('../show/results.ts');
+      const names = [run, other].filter((name) => name !== undefined);
+      call.finish(await runResults(names, command.optsWithGlobals(), await call.ui()));
     });
-  }
-  const json = options.json === true;
-  const { cut } = options;
-  if (cut !== undefined) requireRunsOf(parent, cut);
-  if (a === undefined) return showList(parent, cut, json, ui);
-  if (b === undefined) return showRun(readRun(parent, a, cut), json, ui);
-  return orTrouble(() =>
-    showComparison(readRun(parent, a, cut), readRun(parent, b, cut), json, ui),
-  );
-}
-
-/** As diff(1): 1 is for what was compared and differs. */
-function orTrouble(compare: () => number): number {
-  try {
-    return compare();
-  } catch (error) {
-    const explained = explainSystemError(error);
-    if (!(explained instanceof UserError)) throw error;
-    const { message, problems, hint } = explained;
-    throw new UsageError(message, { problems, ...(hint !== undefined && { hint }), cause: error });
-  }
-}
-
-function showList(parent: string, cut: string | undefined, json: boolean, ui: Ui): number {
-  const runs = listRuns(parent, cut);
-  if (json) {
-    const results = runs.flatMap((run) => (run.state === 'finished' ? [run.result] : []));
-    ui.result(formatJson(results));
-  } else {
-    if (runs.length === 0) ui.note(`no runs yet in ${parent}; \`rapido run\` makes them`);
-    const ids = listRunIds(parent);
-    for (const line of formatRunTable(runs, surroundings(ui), ids)) ui.result(line);
-  }
-  for (const run of runs) {
-    if (run.state === 'unreadable') ui.warn(`${run.file('result.json')}: ${run.reason}`);
-  }
-  return EXIT.ok;
-}
-
-function showRun(run: StoredRun, json: boolean, ui: Ui): number {
-  const result = resultOf(run);
-  if (json) {
-    ui.result(formatJson(result));
-    return EXIT.ok;
-  }
-  const files = RUN_FILES.map((name) => ({ name, path: run.file(name) })).filter(({ path }) =>
-    existsSync(path),
-  );
-  const log = result.splats.length === 0 ? '' : readLog(run.file('console.log'));
-  const splatLines = locateSplats(log, result.splats);
-  for (const line of formatRun({ result, files, splatLines }, surroundings(ui))) ui.result(line);
-  return EXIT.ok;
-}
-
-function showComparison(a: StoredRun, b: StoredRun, json: boolean, ui: Ui): number {
-  const comparison = compareRuns(resultOf(a), resultOf(b));
-  if (json) ui.result(formatJson(comparison));
-  else for (const line of formatComparison(comparison, { paint: ui.paint })) ui.result(line);
-  return comparison.worse.length === 0 ? EXIT.ok : EXIT.failed;
-}
-
-function surroundings({ paint }: Ui): Surroundings {
-  return { paint, width: process.stdout.columns, now: new Date(), timeZone: undefined };
-}
-
-/** A guest can fill a log without end, and line numbers are worth only so much. */
-const LONGEST_LOG = 64 * 1024 * 1024;
-
-function readLog(path: string): string {
-  const size = statIfReachable(path)?.size ?? 0;
-  return size > LONGEST_LOG ? '' : (readTextIfReachable(path) ?? '');
-}

@@ -1,94 +1,60 @@
-import { dirname, resolve } from 'node:path';
-import { EXIT, UsageError } from '../errors.ts';
-import { describePlan } from '../image/describe-plan.ts';
-import type { CommandRequest } from '../image/resolve-request.ts';
-import { repeatsTests } from '../suites/fstests.ts';
-import { formatCommandLine } from '../sys/command-line.ts';
-import { isDirectory, isReadable, isWritable, lstatIfReachable } from '../sys/stat.ts';
-import type { Ui } from '../ui/terminal.ts';
-import { describeDisk } from '../vm/disks.ts';
-import { createContext, openCut, requireWritable } from './context.ts';
-import { readExpectedOf } from './read-expected.ts';
-import { refuseCommand } from './refuse-command.ts';
-import type { Job } from './run-job.ts';
-import { type RunOptions, readRunOptions } from './run-options.ts';
-import { planAhead, planRun } from './run-plan.ts';
-import { recordRun } from './run-record.ts';
-import { requirePrograms } from './start-vm.ts';
-import { findDisks } from './vm-disks.ts';
+import { type Definition, GROUP } from '../cli/definition.ts';
+import { collect, OPTION, once } from '../cli/options.ts';
 
-/** `rapido run NAME` @returns the exit status */
-export async function runRun(name: string, options: RunOptions, ui: Ui): Promise<number> {
-  const startedMs = performance.now();
-  const context = createContext(options, ui);
-  const asked = readRunOptions(options, context.cwd);
-  refuseStrangeTarget(asked.junit);
-  refuseMissingScript(asked.command, context.cwd);
-  const { cut, conf } = await openCut(context, name);
-  requirePrograms(context);
-  const expected = [...asked.expected, ...readExpectedOf(cut, context.directories)];
-  const settings = { ...asked, expected };
-  const job: Job = { options, settings, context, cut, conf };
-  if (options.resumeAfterCrash === true) refuseResuming(job);
-  refuseCommand(job);
-  if (options.dryRun === true) return dryRun(job);
-  requireWritable(context, options.results === undefined ? ['cache', 'state'] : ['cache']);
-  return recordRun(job, await planAhead(job), startedMs);
-}
-
-/** A misspelt script is a mistake of the command line: no other commit will have it. */
-function refuseMissingScript(command: CommandRequest | undefined, cwd: string): void {
-  if (command === undefined || !('script' in command)) return;
-  const path = resolve(cwd, command.script);
-  if (!isReadable(path)) throw new UsageError(`-f: ${path} cannot be read`);
-}
-
-/** Going on after a crash takes scripts that heed which tests are done, and tests that run once. */
-function refuseResuming({ cut, settings: { command } }: Job): void {
-  const { output, resumes } = cut.cut.test ?? {};
-  if (resumes !== true || output === undefined) {
-    throw new UsageError(`--resume-after-crash: ${cut.name} cannot leave out tests that are done`, {
-      hint: 'cuts of test suites can; for your own: `test.resumes` in docs/writing-cuts.md',
+export const run: Definition = (call) =>
+  call
+    .command('run', {
+      group: GROUP.run,
+      takesRest: true,
+      hint: 'the command goes after `--`; `rapido run --help` shows examples',
+      examples: `
+  rapido run simple-example -- uname -a
+  rapido run simple-example --driver zram -x 'modprobe zram && grep . /sys/block/zram0/*'
+  rapido run simple-example --timeout 10m --junit out.xml -f ./my-test.sh
+  git bisect run rapido run simple-example --bisect --build 'make -j8' -- ./reproducer
+  rapido run --with nfsd-xfs nfs-client -x 'dd if=/dev/zero of=/mnt/nfs/file bs=1M count=8'
+Exit status: the command's own; 120 the kernel crashed or the VM died; 121 the command succeeded but
+the kernel complained; 124 timed out; 125 rapido could not do it; 130 interrupted.`,
+    })
+    .description('cut, boot, run a command with nobody watching, and judge how it went')
+    .argument('<name>', 'a target of `rapido list`')
+    .usage('[options] <name> [-- command and arguments]')
+    .option('-x, --exec <text>', 'run this text with a shell', once('-x'))
+    .option('-f, --file <script>', 'run this script of the host', once('-f'))
+    .addOption(OPTION.install)
+    .addOption(OPTION.include)
+    .addOption(OPTION.driver)
+    .addOption(OPTION.cpus)
+    .addOption(OPTION.memory)
+    .addOption(OPTION.disk)
+    .addOption(OPTION.net)
+    .addOption(OPTION.forward)
+    .option('--timeout <duration>', 'longest time for the VM, for example 90s, 10m (default: none)')
+    .option(
+      '--boot-timeout <duration>',
+      "longest time to the guest's init (default: 1m, emulated 5m)",
+    )
+    .option('--silence <duration>', 'longest time without any output (default: none)')
+    .option('--keep-going', 'let the kernel go on after an oops; the run fails all the same')
+    .option('--resume-after-crash', 'boot again after a crash, and go on with the other tests')
+    .option(
+      '--expected <file>',
+      'kernel reports that are excused: PATTERN [@ TEST] # REASON a line',
+    )
+    .option('--ktap', 'read the output as KTAP, a result for each test')
+    .option('--with <cut[:vm]>', 'boot this server first, take it down after (repeatable)', collect)
+    .option('--results <dir>', 'keep the results there, in a directory for each run')
+    .option('--junit <file>', 'write JUnit XML there, too')
+    .option('--json', 'print the result as JSON; the output of the command goes to files only')
+    .option('--console', "show the VM's console on stderr")
+    .option('-q, --quiet', 'print nothing but what the command prints')
+    .option('--build <command>', 'build the kernel of KERNEL_SRC first, and install its modules')
+    .option('--bisect', 'exit as `git bisect run` wants it: 0, 1, 125 cannot test, 128 stop')
+    .addOption(OPTION.dryRun)
+    .action(async (name, _options, command) => {
+      const { runRun } = await import('../run/run.ts');
+      const options = command.optsWithGlobals();
+      const { readRawArguments } = await import('../sys/raw-arguments.ts');
+      const words = call.rest === undefined ? undefined : readRawArguments(call.rest);
+      call.finish(await runRun(name, { ...options, command: words }, await call.ui()));
     });
-  }
-  const words =
-    command !== undefined && 'arguments' in command ? command.arguments.map(String) : [];
-  if (output !== 'fstests' || !repeatsTests(words)) return;
-  throw new UsageError('--resume-after-crash: check is to run tests more than once (-i, -I, -L)', {
-    hint: 'by their names it cannot be told which of those are done',
-  });
-}
-
-/** What is there and is no file must not be replaced: /dev/stdout, a directory. */
-function refuseStrangeTarget(junit: string | undefined): void {
-  if (junit === undefined) return;
-  if (!isDirectory(dirname(junit))) {
-    throw new UsageError(`--junit: there is no directory ${dirname(junit)}`);
-  }
-  if (!isWritable(dirname(junit))) {
-    throw new UsageError(`--junit: ${dirname(junit)} cannot be written by this user`);
-  }
-  const stats = lstatIfReachable(junit);
-  if (stats !== undefined && !stats.isFile()) {
-    throw new UsageError(`--junit: ${junit} is there, and is no regular file`);
-  }
-}
-
-/** Prints what would be done, and does nothing. */
-async function dryRun(job: Job): Promise<number> {
-  const { ui } = job.context;
-  const { kernel, image, servers } = await planRun(job);
-  for (const { cut, image, number } of servers) {
-    const where = number === undefined ? 'the next free VM' : `VM ${number}`;
-    ui.result(`# ${cut.name}, a server, in ${where}:`);
-    for (const line of describePlan(image.plan, kernel)) ui.result(line);
-  }
-  if (servers.length > 0) ui.result(`# ${job.cut.name}, once they are ready:`);
-  for (const line of describePlan(image.plan, kernel)) ui.result(line);
-  if (image.command !== undefined) {
-    ui.result(`# the command: ${formatCommandLine(image.command.words.map(String))}`);
-  }
-  for (const disk of findDisks(1, job, true)) ui.result(`# disk: ${describeDisk(disk)}`);
-  ui.result('# then QEMU, whose command line `rapido boot --dry-run` shows but for the channels');
-  return EXIT.ok;
-}

@@ -1,8 +1,8 @@
 import { closeSync, openSync, readSync } from 'node:fs';
 import { release } from 'node:os';
 import { join } from 'node:path';
-import { readImageRelease } from '../bzimage/bzimage.ts';
 import { UsageError, UserError } from '../errors.ts';
+import { readImageRelease } from '../formats/bzimage/bzimage.ts';
 import { formatCommandLine } from '../sys/command-line.ts';
 import {
   isDirectory,

@@ -1,11 +1,11 @@
 import { closeSync, openSync, readSync, rmSync, writeSync } from 'node:fs';
 import { dirname, join } from 'node:path';
-import { unpackedSize } from '../cpio/format.ts';
-import { type CpioEntry, writeCpio } from '../cpio/write.ts';
 import { errorCode, UserError } from '../errors.ts';
+import { unpackedSize } from '../formats/cpio/format.ts';
+import { type CpioEntry, writeCpio } from '../formats/cpio/write.ts';
+import type { ModuleTree } from '../formats/kmod/modules.ts';
 import { readHostId } from '../host/host-id.ts';
 import { SYSTEM_DIRECTORIES } from '../host/programs.ts';
-import type { ModuleTree } from '../kmod/modules.ts';
 import { freeElsewhere } from '../sys/free-elsewhere.ts';
 import { makePrivateDirectory } from '../sys/private-directory.ts';
 import { statIfReachable } from '../sys/stat.ts';

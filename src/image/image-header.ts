@@ -1,9 +1,9 @@
 import { createHash } from 'node:crypto';
 import { closeSync, constants, fstatSync, openSync, readSync } from 'node:fs';
-import { readCpio, readCpioData } from '../cpio/read.ts';
-import type { CpioEntry } from '../cpio/write.ts';
 import { errorCode, UserError } from '../errors.ts';
-import { moduleNameOfPath } from '../kmod/resolve.ts';
+import { readCpio, readCpioData } from '../formats/cpio/read.ts';
+import type { CpioEntry } from '../formats/cpio/write.ts';
+import { moduleNameOfPath } from '../formats/kmod/resolve.ts';
 import type { FileSignatures } from '../sys/file-signature.ts';
 import type { ImageSources } from './image-sources.ts';
 import type { LayerKind } from './layer-cache.ts';

@@ -1,11 +1,11 @@
 import { closeSync, constants, openSync } from 'node:fs';
-import { type CpioEntry, writeCpio } from '../cpio/write.ts';
+import { type CpioEntry, writeCpio } from '../formats/cpio/write.ts';
 import {
   buildModulesLayer,
   type LayerFile,
   type ModulesPlan,
   type ModuleTree,
-} from '../kmod/modules.ts';
+} from '../formats/kmod/modules.ts';
 import { type FileSignatures, findChangedFile, signFiles } from '../sys/file-signature.ts';
 import { type DirectoryLinks, directoryMaker, resolveGuestPath } from './guest-path.ts';
 import type { LayerRecipe } from './layer-cache.ts';

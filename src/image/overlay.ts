@@ -1,7 +1,7 @@
 import { createHash } from 'node:crypto';
 import { constants } from 'node:fs';
 import { basename, join } from 'node:path/posix';
-import type { CpioEntry } from '../cpio/write.ts';
+import type { CpioEntry } from '../formats/cpio/write.ts';
 import type { DhcpClient } from '../net/dhcp-client.ts';
 import type { NetConf } from '../net/net-conf.ts';
 import { type DirectoryLinks, directoryMaker, parentMode, resolveGuestPath } from './guest-path.ts';

@@ -1,4 +1,4 @@
-import type { ModulesPlan } from '../kmod/modules.ts';
+import type { ModulesPlan } from '../formats/kmod/modules.ts';
 import type { DhcpClient } from '../net/dhcp-client.ts';
 import type { DirectoryLinks } from './guest-path.ts';
 import type { OverlayEntry } from './overlay-entry.ts';

@@ -1,8 +1,8 @@
 import { readFileSync } from 'node:fs';
 import { basename, join, resolve } from 'node:path';
-import { parseShebang, SHEBANG_MAX } from '../elf/elf.ts';
 import { errorCode } from '../errors.ts';
-import { usesSections } from '../suites/fstests.ts';
+import { parseShebang, SHEBANG_MAX } from '../formats/elf/elf.ts';
+import { usesSections } from '../formats/suites/fstests.ts';
 import { formatCommandLine } from '../sys/command-line.ts';
 import { isExecutableFile } from '../sys/stat.ts';
 import {

@@ -1,13 +1,13 @@
 import { join } from 'node:path';
-import type { Kernel } from '../host/kernel.ts';
 import {
   type ModulesPlan,
   type ModuleTree,
   planModules,
   readBuiltinTree,
   readModuleTree,
-} from '../kmod/modules.ts';
-import { selectAvailable } from '../kmod/resolve.ts';
+} from '../formats/kmod/modules.ts';
+import { selectAvailable } from '../formats/kmod/resolve.ts';
+import type { Kernel } from '../host/kernel.ts';
 import { formatCommandLine } from '../sys/command-line.ts';
 import { statIfReachable } from '../sys/stat.ts';
 import { requireKeys } from './expand-keys.ts';

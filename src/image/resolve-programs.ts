@@ -1,6 +1,6 @@
 import { basename, join, resolve } from 'node:path';
 import type { Conf } from '../conf/conf.ts';
-import { parseShebang, SHEBANG_MAX } from '../elf/elf.ts';
+import { parseShebang, SHEBANG_MAX } from '../formats/elf/elf.ts';
 import { findProgram, programSearchPath, SYSTEM_DIRECTORIES } from '../host/programs.ts';
 import { isFile, readTextIfReachable } from '../sys/stat.ts';
 import { expandKeys, hostPath, requireKeys } from './expand-keys.ts';

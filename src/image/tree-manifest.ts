@@ -1,5 +1,5 @@
 import { constants } from 'node:fs';
-import { type FileKind, kindOf } from '../elf/libraries.ts';
+import { type FileKind, kindOf } from '../formats/elf/libraries.ts';
 import { isRacy, signatureOf } from '../sys/file-signature.ts';
 import { type TreeFile, typeOf } from './tree-walk.ts';
 import type { WalkedTree } from './walked-tree.ts';

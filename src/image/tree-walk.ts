@@ -1,6 +1,6 @@
 import { constants, lstatSync, readdirSync, readlinkSync, realpathSync } from 'node:fs';
-import { formatPath } from '../cpio/format.ts';
 import { errorCode, UserError } from '../errors.ts';
+import { formatPath } from '../formats/cpio/format.ts';
 import type { FileFacts } from '../sys/file-signature.ts';
 import { compileExclusions } from './exclusions.ts';
 

@@ -1,6 +1,6 @@
 import { closeSync, constants, openSync } from 'node:fs';
-import { type CpioWritten, writeCpio } from '../cpio/write.ts';
-import { findLibraries, type LibraryNeeds } from '../elf/libraries.ts';
+import { type CpioWritten, writeCpio } from '../formats/cpio/write.ts';
+import { findLibraries, type LibraryNeeds } from '../formats/elf/libraries.ts';
 import { type FileSignatures, findChangedFile, isRacy, signFiles } from '../sys/file-signature.ts';
 import type { DirectoryLinks } from './guest-path.ts';
 import type { LayerRecipe } from './layer-cache.ts';

@@ -9,9 +9,9 @@ import {
   rmSync,
 } from 'node:fs';
 import { basename, dirname, join } from 'node:path';
-import { unpackedSize } from '../cpio/format.ts';
-import { readCpio } from '../cpio/read.ts';
 import { UserError } from '../errors.ts';
+import { unpackedSize } from '../formats/cpio/format.ts';
+import { readCpio } from '../formats/cpio/read.ts';
 import {
   type FileSignatures,
   findChangedFile,

@@ -1,5 +1,5 @@
 import { constants } from 'node:fs';
-import type { CpioEntry } from '../cpio/write.ts';
+import type { CpioEntry } from '../formats/cpio/write.ts';
 import { type DirectoryLinks, directoryMaker, resolveGuestPath } from './guest-path.ts';
 import { type HostPath, type TreeFile, toHostPath, typeOf, walkTree } from './tree-walk.ts';
 

@@ -1,4 +1,4 @@
-import type { BlockedTask } from '../klog/blocked-tasks.ts';
+import type { BlockedTask } from '../formats/klog/blocked-tasks.ts';
 import type { GuestEvent } from '../vm/guest-events.ts';
 import type { SessionTimes } from '../vm/session.ts';
 import type { RunBoot, RunResult, RunSplat, RunTimes } from './run-result.ts';

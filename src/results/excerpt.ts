@@ -1,4 +1,4 @@
-import type { BlockedTask } from '../klog/blocked-tasks.ts';
+import type { BlockedTask } from '../formats/klog/blocked-tasks.ts';
 import { toPlainText } from '../ui/plain-text.ts';
 import type { RunSplat } from './run-result.ts';
 

@@ -1,5 +1,5 @@
 import * as z from 'zod';
-import type { BlockedTask } from '../klog/blocked-tasks.ts';
+import type { BlockedTask } from '../formats/klog/blocked-tasks.ts';
 import type { ShownDisk } from '../vm/disks.ts';
 import type {
   RunBoot,

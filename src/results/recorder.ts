@@ -1,4 +1,4 @@
-import { type BlockedTask, createBlockedTaskReader } from '../klog/blocked-tasks.ts';
+import { type BlockedTask, createBlockedTaskReader } from '../formats/klog/blocked-tasks.ts';
 import type { GuestEvent } from '../vm/guest-events.ts';
 import type { KernelLoss } from '../vm/session-watch.ts';
 import type { RunLogs } from './log-file.ts';

@@ -1,6 +1,6 @@
-import type { BlockedTask } from '../klog/blocked-tasks.ts';
-import type { Severity } from '../klog/splat.ts';
-import type { TestStatus as SuiteTestStatus } from '../suites/suite.ts';
+import type { BlockedTask } from '../formats/klog/blocked-tasks.ts';
+import type { Severity } from '../formats/klog/splat.ts';
+import type { TestStatus as SuiteTestStatus } from '../formats/suites/suite.ts';
 import type { ShownDisk } from '../vm/disks.ts';
 
 /** `interrupted`: it was running when rapido ended the VM, at a limit or a signal, or lost it. */

@@ -1,7 +1,7 @@
-import { type ExpectedSplat, findExcuse } from '../klog/expected.ts';
-import { createSplatScanner } from '../klog/scanner.ts';
-import { keyOf, type Splat, type SplatHead, type SplatKind } from '../klog/splat.ts';
-import type { TestMark } from '../suites/suite.ts';
+import { type ExpectedSplat, findExcuse } from '../formats/klog/expected.ts';
+import { createSplatScanner } from '../formats/klog/scanner.ts';
+import { keyOf, type Splat, type SplatHead, type SplatKind } from '../formats/klog/splat.ts';
+import type { TestMark } from '../formats/suites/suite.ts';
 import type { GuestEvent } from '../vm/guest-events.ts';
 import type { RunSplat } from './run-result.ts';
 import { createTestTimeline, type TestTimeline } from './test-timeline.ts';

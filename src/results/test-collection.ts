@@ -1,9 +1,9 @@
 import type { OutputFormat } from '../cut/cut.ts';
-import { BLKTESTS_MARK, createBlktestsParser } from '../suites/blktests.ts';
-import { createFstestsParser, FSTESTS_MARK } from '../suites/fstests.ts';
-import { createKtapParser } from '../suites/ktap/ktap.ts';
-import { createLtpParser, LTP_MARK } from '../suites/ltp.ts';
-import type { SuiteListener, SuiteParser, TestMark } from '../suites/suite.ts';
+import { BLKTESTS_MARK, createBlktestsParser } from '../formats/suites/blktests.ts';
+import { createFstestsParser, FSTESTS_MARK } from '../formats/suites/fstests.ts';
+import { createKtapParser } from '../formats/suites/ktap/ktap.ts';
+import { createLtpParser, LTP_MARK } from '../formats/suites/ltp.ts';
+import type { SuiteListener, SuiteParser, TestMark } from '../formats/suites/suite.ts';
 import type { TestListener } from './progress.ts';
 import type { TestResult } from './run-result.ts';
 

@@ -1,5 +1,5 @@
-import { parseKernelLines } from '../klog/line.ts';
-import type { TestMark } from '../suites/suite.ts';
+import { parseKernelLines } from '../formats/klog/line.ts';
+import type { TestMark } from '../formats/suites/suite.ts';
 
 /** What guest/session writes to the kernel's log once the command has ended. */
 const COMMAND_END = 'rapido: the command has ended';

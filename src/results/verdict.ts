@@ -1,5 +1,5 @@
 import { constants } from 'node:os';
-import { refusedModule } from '../klog/rules/modules.ts';
+import { refusedModule } from '../formats/klog/rules/modules.ts';
 import {
   describeFailure,
   failedAutoruns,

@@ -1,6 +1,6 @@
 import { createReadStream } from 'node:fs';
 import { createInterface } from 'node:readline';
-import { createSplatScanner } from '../klog/scanner.ts';
+import { createSplatScanner } from '../formats/klog/scanner.ts';
 import { isFile } from '../sys/stat.ts';
 import type { VmRecord } from './ending.ts';
 

@@ -15,8 +15,12 @@ import { join } from 'node:path';
 import type { Readable } from 'node:stream';
 import { pipeline } from 'node:stream/promises';
 import { createGunzip } from 'node:zlib';
-import { type KernelCompression, type KernelPayload, readPayload } from '../bzimage/bzimage.ts';
-import { findElfNote } from '../elf/notes.ts';
+import {
+  type KernelCompression,
+  type KernelPayload,
+  readPayload,
+} from '../formats/bzimage/bzimage.ts';
+import { findElfNote } from '../formats/elf/notes.ts';
 import { startTool } from '../sys/exec.ts';
 import { signatureOf } from '../sys/file-signature.ts';
 import { keepNewest, markUsed } from '../sys/keep-newest.ts';

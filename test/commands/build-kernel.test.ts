@@ -1,8 +1,8 @@
 import { chmodSync, existsSync, readFileSync, writeFileSync } from 'node:fs';
 import { dirname, join } from 'node:path';
 import { afterEach, beforeEach, expect, test, vi } from 'vitest';
-import { buildKernel } from '../../src/commands/build-kernel.ts';
 import type { Conf } from '../../src/conf/conf.ts';
+import { buildKernel } from '../../src/run/build-kernel.ts';
 import { readConf } from '../conf/read-conf.ts';
 import { complaintOf } from '../support/complaint.ts';
 import { makeTemporaryDirectory, writeFiles } from '../support/temporary-directory.ts';

@@ -1,6 +1,6 @@
 import { expect, test } from 'vitest';
-import { formatRows } from '../../src/commands/conf.ts';
 import { explainConf } from '../../src/conf/explain.ts';
+import { formatRows } from '../../src/show/conf.ts';
 import { readConf } from '../conf/read-conf.ts';
 
 const paint = { bold: (text: string) => `<b>${text}</b>`, dim: (text: string) => `<i>${text}</i>` };

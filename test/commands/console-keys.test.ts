@@ -1,5 +1,5 @@
 import { expect, test } from 'vitest';
-import { createConsoleKeys } from '../../src/commands/console-keys.ts';
+import { createConsoleKeys } from '../../src/machine/console-keys.ts';
 
 /** What comes of what is typed, in the parts given. */
 function type(...parts: string[]): string[] {

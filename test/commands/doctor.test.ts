@@ -1,5 +1,5 @@
 import { expect, test } from 'vitest';
-import { type Finding, formatFindings } from '../../src/commands/doctor.ts';
+import { type Finding, formatFindings } from '../../src/show/doctor.ts';
 
 const plain = (text: string): string => text;
 const paint = { bold: plain, green: plain, red: plain, yellow: plain };

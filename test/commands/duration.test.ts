@@ -1,5 +1,5 @@
 import { expect, test } from 'vitest';
-import { parseDuration } from '../../src/commands/duration.ts';
+import { parseDuration } from '../../src/run/duration.ts';
 import { complaintOf } from '../support/complaint.ts';
 
 test.each([

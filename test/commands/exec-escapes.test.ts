@@ -1,5 +1,5 @@
 import { expect, test } from 'vitest';
-import { createEscapes } from '../../src/commands/exec-escapes.ts';
+import { createEscapes } from '../../src/machine/exec-escapes.ts';
 
 /** What is sent, with what the escapes did between brackets. */
 function type(...chunks: string[]): string {

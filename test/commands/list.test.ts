@@ -1,6 +1,6 @@
 import { expect, test } from 'vitest';
-import { formatList } from '../../src/commands/list.ts';
 import type { CutOrigin, LoadedCut } from '../../src/cut/load.ts';
+import { formatList } from '../../src/show/list.ts';
 
 const ORIGINS = {
   own: { kind: 'user', directory: '/home/me/.config/rapido/cuts' },

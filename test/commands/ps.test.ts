@@ -1,5 +1,5 @@
 import { expect, test } from 'vitest';
-import { formatVms } from '../../src/commands/ps.ts';
+import { formatVms } from '../../src/show/ps.ts';
 import type { VmEntry } from '../../src/vm/registry.ts';
 
 const NOW = Date.parse('2026-01-02T00:00:00.000Z');

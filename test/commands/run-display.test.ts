@@ -1,9 +1,9 @@
 import { join } from 'node:path';
 import { setTimeout as sleep } from 'node:timers/promises';
 import { expect, onTestFinished, test } from 'vitest';
-import { createDisplay } from '../../src/commands/run-display.ts';
-import type { StartedJob } from '../../src/commands/run-job.ts';
 import type { RunResult } from '../../src/results/run-result.ts';
+import type { StartedJob } from '../../src/run/context.ts';
+import { createDisplay } from '../../src/run/display.ts';
 import { createUi } from '../../src/ui/terminal.ts';
 import { makeTemporaryDirectory } from '../support/temporary-directory.ts';
 

@@ -1,6 +1,6 @@
 import { describe, expect, test } from 'vitest';
-import { type RunOptions, readRunOptions } from '../../src/commands/run-options.ts';
 import { UsageError } from '../../src/errors.ts';
+import { type RunOptions, readRunOptions } from '../../src/run/settings.ts';
 import { complaintOf } from '../support/complaint.ts';
 import { makeTemporaryDirectory, writeFiles } from '../support/temporary-directory.ts';
 

@@ -1,7 +1,7 @@
 import { join } from 'node:path';
 import { describe, expect, test } from 'vitest';
-import { describeLogin } from '../../src/commands/ssh-login.ts';
 import { findIdentity } from '../../src/image/ssh-identity.ts';
+import { describeLogin } from '../../src/machine/ssh-login.ts';
 import { planVmNetwork } from '../../src/net/vm-network.ts';
 import { readConf } from '../conf/read-conf.ts';
 import { makeTemporaryDirectory, writeFiles } from '../support/temporary-directory.ts';

@@ -3,8 +3,8 @@ import { basename, join } from 'node:path';
 import { describe, expect, test } from 'vitest';
 import { findCutFile } from '../../src/cut/load.ts';
 import { validateCut } from '../../src/cut/validate.ts';
+import { parseExpectedSplats } from '../../src/formats/klog/expected.ts';
 import { packageOf } from '../../src/host/distribution.ts';
-import { parseExpectedSplats } from '../../src/klog/expected.ts';
 import { isExecutableFile } from '../../src/sys/stat.ts';
 import { CHECKOUT } from '../support/workspace.ts';
 

@@ -18,8 +18,8 @@ import {
 import { dirname, join } from 'node:path';
 import { setTimeout as sleep } from 'node:timers/promises';
 import { describe, expect, it, onTestFinished, type TestContext } from 'vitest';
-import { readCpio, readCpioData } from '../../src/cpio/read.ts';
-import { parseModuleFile } from '../../src/kmod/module-file.ts';
+import { readCpio, readCpioData } from '../../src/formats/cpio/read.ts';
+import { parseModuleFile } from '../../src/formats/kmod/module-file.ts';
 import { CHANNEL_MODULES, hostKernel, makeKernelTree } from '../support/kernel-tree.ts';
 import { ORDINARY_USER } from '../support/typescript-process.ts';
 import { CHECKOUT, createWorkspace, RAPIDO, run, type Workspace } from '../support/workspace.ts';

@@ -10,10 +10,10 @@ import {
 } from 'node:fs';
 import { join } from 'node:path';
 import { describe, expect, test } from 'vitest';
-import { findLibraries } from '../../src/elf/libraries.ts';
+import { findLibraries } from '../../src/formats/elf/libraries.ts';
 import { findChanges, writeManifest } from '../../src/image/tree-manifest.ts';
 import { walkAll } from '../../src/image/walked-tree.ts';
-import { buildElf } from '../elf/elf-builder.ts';
+import { buildElf } from '../formats/elf/elf-builder.ts';
 import { makeTemporaryDirectory, writeFiles } from '../support/temporary-directory.ts';
 
 /** What `findChanges` finds after something was done to a small tree. */

@@ -1,8 +1,8 @@
 import { readFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { expect, test } from 'vitest';
-import { createSplatScanner } from '../../src/klog/scanner.ts';
-import type { Splat } from '../../src/klog/splat.ts';
+import { createSplatScanner } from '../../src/formats/klog/scanner.ts';
+import type { Splat } from '../../src/formats/klog/splat.ts';
 import { describeBlockedTask, excerptOf, tellingLines } from '../../src/results/excerpt.ts';
 import { CHECKOUT } from '../support/workspace.ts';
 
@@ -14,7 +14,7 @@ function excerptFrom(log: string): string[] {
     onFatal: () => {},
     onEnd: (splat) => splats.push(splat),
   });
-  const text = readFileSync(join(CHECKOUT, 'test/klog/corpus', `${log}.log`), 'utf8');
+  const text = readFileSync(join(CHECKOUT, 'test/formats/klog/corpus', `${log}.log`), 'utf8');
   for (const line of text.split('\n')) scanner.push(line);
   scanner.end();
   const worst = splats.find(({ severity }) => severity !== 'note')!;

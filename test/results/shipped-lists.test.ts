@@ -2,7 +2,7 @@ import { readFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { describe, expect, test } from 'vitest';
 import type { OutputFormat } from '../../src/cut/cut.ts';
-import { parseExpectedSplats } from '../../src/klog/expected.ts';
+import { parseExpectedSplats } from '../../src/formats/klog/expected.ts';
 import { collectSplats } from '../../src/results/splat-collection.ts';
 import { markOf } from '../../src/results/test-collection.ts';
 import { CHECKOUT } from '../support/workspace.ts';

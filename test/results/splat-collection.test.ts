@@ -1,12 +1,12 @@
 import { describe, expect, test } from 'vitest';
-import { parseExpectedSplats } from '../../src/klog/expected.ts';
+import { parseExpectedSplats } from '../../src/formats/klog/expected.ts';
+import { FSTESTS_MARK } from '../../src/formats/suites/fstests.ts';
 import type { RunSplat } from '../../src/results/run-result.ts';
 import {
   collectSplats,
   type SplatCollection,
   type SplatOptions,
 } from '../../src/results/splat-collection.ts';
-import { FSTESTS_MARK } from '../../src/suites/fstests.ts';
 
 let seconds = 10;
 

@@ -400,7 +400,8 @@ test('an ID says when the run began and of which cut it is', () => {
 
 test('docs/results.md describes every field of result.json and every file of a run', () => {
   const read = (name: string) => readFileSync(join(CHECKOUT, name), 'utf8');
-  const [statuses = ''] = /export type TestStatus.*/.exec(read('src/suites/suite.ts')) ?? [];
+  const [statuses = ''] =
+    /export type TestStatus.*/.exec(read('src/formats/suites/suite.ts')) ?? [];
   const source =
     read('src/results/run-result.ts').replace(/^(import|export type \{).*/gm, '') + statuses;
   const doc = read('docs/results.md');

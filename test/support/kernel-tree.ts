@@ -2,9 +2,9 @@ import { execFileSync } from 'node:child_process';
 import { copyFileSync, mkdirSync, readFileSync, rmSync, symlinkSync, writeFileSync } from 'node:fs';
 import { dirname, join } from 'node:path';
 import { UserError } from '../../src/errors.ts';
+import { planModules, readModuleTree } from '../../src/formats/kmod/modules.ts';
 import { architectureOf } from '../../src/host/architecture.ts';
 import { findKernel, hostKernelSearch, type Kernel } from '../../src/host/kernel.ts';
-import { planModules, readModuleTree } from '../../src/kmod/modules.ts';
 import { readModuleFile } from './module-file.ts';
 
 /** The kernel of this host that VM tests boot, or undefined where there is none. */

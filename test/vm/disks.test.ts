@@ -1,135 +1,280 @@
+import { resolve } from 'node:path';
+import fc from 'fast-check';
+import { describe, expect, test } from 'vitest';
+import type { RecognisedFormat } from '../../src/vm/disk-format.ts';
 import {
-  closeSync,
-  existsSync,
-  openSync,
-  readdirSync,
-  readFileSync,
-  readSync,
-  truncateSync,
-} from 'node:fs';
-import { join } from 'node:path';
-import { setTimeout as sleep } from 'node:timers/promises';
-import { afterAll, describe, expect, it } from 'vitest';
-import { makeQcow2 } from '../support/qcow2.ts';
-import { createRunner } from '../support/runs.ts';
-import { createWorkspace } from '../support/workspace.ts';
+  type DiskFacts,
+  type DiskRequest,
+  describeDisk,
+  disksParameter,
+  mergeDisks,
+  noteDisks,
+  parseDisk,
+  parseDisks,
+  planDisks,
+  refuseDisksInUse,
+} from '../../src/vm/disks.ts';
+import { planVm } from '../../src/vm/plan.ts';
+import { qemuCommandLine } from '../../src/vm/qemu-arguments.ts';
+import { complaintOf } from '../support/complaint.ts';
+import { makeRequest } from './vm-request.ts';
 
-const MIB = 1024 * 1024;
+const PLACE = { where: '--disk', base: '/disks', home: '/home/me' };
+const GIB = 1024 ** 3;
 
-describe('disks given to a VM', () => {
-  const home = createWorkspace(afterAll);
-  const run = createRunner(home);
-  const scratch = join(home.directory, '.cache/rapido/scratch');
-  const scratchFiles = (): string[] => (existsSync(scratch) ? readdirSync(scratch) : []);
+const read = (...texts: string[]): DiskRequest[] => texts.map((text) => parseDisk(text, PLACE));
 
-  const makeRaw = (name: string): string => {
-    const path = home.write(name, '');
-    truncateSync(path, 16 * MIB);
-    return path;
-  };
+const RAW: RecognisedFormat = { format: 'raw', leadsElsewhere: undefined };
 
-  it('a script finds each by its serial; what it writes is on the host, scratch is gone', async () => {
-    const raw = makeRaw('test disk, raw.img');
-    const qcow2 = home.write('test.qcow2', makeQcow2(16 * MIB));
-    const conf = home.write(
-      'disks.conf',
-      ['[vm1]', 'DISKS = "test disk,, raw.img,serial=TEST_DEV, size:1G,serial=SCRATCH_DEV"'].join(
-        '\n',
-      ),
-    );
-    const text = `
-      . /rapido/disks.sh
-      for serial in TEST_DEV SCRATCH_DEV QCOW NVME; do
-        device=\${RAPIDO_DISKS[$serial]}
-        echo "$serial $device $(cat /sys/block/\${device#/dev/}/size)"
-        echo "written to $serial" | dd of=$device conv=fsync status=none
-      done`;
-    const ran = await run(
+/** Plans disks whose files are all there, by default raw and each its own. */
+function plan(requests: readonly DiskRequest[], facts: Record<string, Partial<DiskFacts>> = {}) {
+  const all = new Map(
+    requests.flatMap(({ source }) =>
+      'path' in source
+        ? [
+            [
+              source.path,
+              { identity: `file ${source.path}`, recognised: RAW, ...facts[source.path] },
+            ],
+          ]
+        : [],
+    ) as [string, DiskFacts][],
+  );
+  return planDisks(requests, all, (position) => `/cache/scratch/disk${position}`);
+}
+
+/** What a VM's command line has for disks. */
+function diskArguments(...texts: string[]): string[] {
+  const disks = plan(read(...texts));
+  const argv = qemuCommandLine(planVm(makeRequest({ disks })));
+  const own = argv.slice(argv.indexOf('-drive'), argv.indexOf('-pidfile'));
+  return own.flatMap((word, index) => (index % 2 === 0 ? [`${word} ${own[index + 1]}`] : []));
+}
+
+describe('what QEMU is told', () => {
+  test('a file: its format is always said, and a full host is an error in the guest', () => {
+    expect(diskArguments('disk.img')).toMatchInlineSnapshot(`
       [
-        ...['simple-example', '--disk', 'test.qcow2,serial=QCOW'],
-        ...['--disk', 'size:64M,bus=nvme,serial=NVME', '-q', '-x', text],
-      ],
-      { env: { RAPIDO_CONF: conf } },
-    );
-    const sectors = (bytes: number): number => bytes / 512;
-    expect(ran.stderr).toBe('');
-    expect(ran.status).toBe(0);
-    expect(ran.stdout).toBe(
+        "-drive file=/disks/disk.img,if=none,id=rapido-disk1,format=raw,cache=writeback,discard=ignore,readonly=off,rerror=report,werror=report",
+        "-device virtio-blk-pci,drive=rapido-disk1,serial=disk1",
+      ]
+    `);
+  });
+
+  test('a block device, read-only, by its serial', () => {
+    expect(diskArguments('/dev/sdb,readonly,serial=TEST_DEV')).toMatchInlineSnapshot(`
       [
-        `TEST_DEV /dev/vda ${sectors(16 * MIB)}`,
-        `SCRATCH_DEV /dev/vdb ${sectors(1024 * MIB)}`,
-        `QCOW /dev/vdc ${sectors(16 * MIB)}`,
-        `NVME /dev/nvme0n1 ${sectors(64 * MIB)}\n`,
-      ].join('\n'),
-    );
-    expect(readStart(raw)).toBe('written to TEST_DEV\n');
-    // In the format of the file: at its beginning is still its own header.
-    const image = readFileSync(qcow2);
-    expect(image.toString('latin1', 0, 4)).toBe('QFI\xfb');
-    expect(image.includes('written to QCOW\n')).toBe(true);
-    expect(scratchFiles()).toEqual([]);
-    expect(ran.result?.vm?.disks).toEqual([
-      { path: raw, serial: 'TEST_DEV', bus: 'virtio', format: 'raw', readonly: false },
-      expect.objectContaining({ serial: 'SCRATCH_DEV', scratch: 1024 * MIB }),
-      { path: qcow2, serial: 'QCOW', bus: 'virtio', format: 'qcow2', readonly: false },
-      expect.objectContaining({ serial: 'NVME', bus: 'nvme', scratch: 64 * MIB }),
+        "-drive file=/dev/sdb,if=none,id=rapido-disk1,format=raw,cache=writeback,discard=ignore,readonly=on,rerror=report,werror=report",
+        "-device virtio-blk-pci,drive=rapido-disk1,serial=TEST_DEV",
+      ]
+    `);
+  });
+
+  test('a scratch disk: nothing is flushed, what is freed is given back', () => {
+    expect(diskArguments('size:10G,serial=SCRATCH_DEV')).toMatchInlineSnapshot(`
+      [
+        "-drive file=/cache/scratch/disk1,if=none,id=rapido-disk1,format=raw,cache=unsafe,discard=unmap,readonly=off,rerror=report,werror=report",
+        "-device virtio-blk-pci,drive=rapido-disk1,serial=SCRATCH_DEV",
+      ]
+    `);
+  });
+
+  test('every option', () => {
+    expect(
+      diskArguments('~/a.qcow2,format=qcow2,cache=none,discard,bus=nvme,serial=LOG'),
+    ).toMatchInlineSnapshot(`
+      [
+        "-drive file=/home/me/a.qcow2,if=none,id=rapido-disk1,format=qcow2,cache=none,discard=unmap,readonly=off,rerror=report,werror=report",
+        "-device nvme,drive=rapido-disk1,serial=LOG",
+      ]
+    `);
+  });
+
+  test('several, in order; a comma in a path is doubled on both sides', () => {
+    expect(diskArguments('a,,b c.img', 'size:1G,bus=nvme')).toMatchInlineSnapshot(`
+      [
+        "-drive file=/disks/a,,b c.img,if=none,id=rapido-disk1,format=raw,cache=writeback,discard=ignore,readonly=off,rerror=report,werror=report",
+        "-device virtio-blk-pci,drive=rapido-disk1,serial=disk1",
+        "-drive file=/cache/scratch/disk2,if=none,id=rapido-disk2,format=raw,cache=unsafe,discard=unmap,readonly=off,rerror=report,werror=report",
+        "-device nvme,drive=rapido-disk2,serial=disk2",
+      ]
+    `);
+  });
+
+  test('the guest hears of buses and serials', () => {
+    const disks = plan(read('a.img,serial=TEST_DEV', 'size:1G,bus=nvme'));
+    const { parameters } = planVm(makeRequest({ disks }));
+    expect(parameters.filter((word) => word.startsWith('rapido.disks='))).toEqual([
+      'rapido.disks=virtio/TEST_DEV,nvme/disk2',
     ]);
   });
 
-  it('a read-only disk cannot be written, on either bus, and the file stays as it is', async () => {
-    const before = Buffer.alloc(MIB, 'rapido\n');
-    const [one, two] = [home.write('one.img', before), home.write('two.img', before)];
-    const text = `
-      . /rapido/disks.sh
-      for device in "\${RAPIDO_DISKS[@]}"; do
-        head -c 6 $device; echo
-        echo overwritten | dd of=$device conv=fsync status=none && exit 1
-      done
-      exit 0`;
-    const ran = await run([
-      ...['simple-example', '--disk', 'one.img,readonly'],
-      ...['--disk', 'two.img,readonly,bus=nvme', '-x', text],
-    ]);
-    expect({ status: ran.status, stdout: ran.stdout }).toEqual({
-      status: 0,
-      stdout: 'rapido\nrapido\n',
-    });
-    expect(readFileSync(one).equals(before)).toBe(true);
-    expect(readFileSync(two).equals(before)).toBe(true);
-  });
-
-  it('when rapido is killed, its VM ends, and the next removes the scratch disk; no second VM gets a disk of the first', async () => {
-    const raw = makeRaw('shared.img');
-    let left: string[] = [];
-    await run(
-      ['simple-example', '--disk', raw, '--disk', 'size:1G', '-x', 'echo READY; sleep 600'],
-      {
-        whenReady: async ({ rapido, qemu }) => {
-          const second = await run(['simple-example', '--disk', raw, '--', 'true']);
-          expect(second.status).toBe(125);
-          expect(second.stderr).toContain(`${raw}: the running VM 1 (rapido1) has it`);
-          left = scratchFiles();
-          process.kill(rapido, 'SIGKILL');
-          while (existsSync(`/proc/${qemu}`)) await sleep(20);
-        },
-      },
-    );
-    expect(left).toHaveLength(1);
-    expect(scratchFiles()).toEqual(left);
-    const next = await run(['simple-example', '--disk', raw, '--', 'true']);
-    expect(next.status).toBe(0);
-    expect(scratchFiles()).toEqual([]);
+  test('the guest hears of disks among QEMU arguments of the user', () => {
+    const given = ['-drive', 'file=a,if=none,id=a', '-device', 'virtio-blk-pci,drive=a,serial=X'];
+    expect(disksParameter([], given)).toBe('virtio/X');
+    expect(disksParameter([], ['-drive', 'file=a,if=virtio'])).toBe('virtio/');
+    expect(disksParameter([], ['-device', 'nvme,drive=b,serial=Y'])).toBe('nvme/Y');
+    const two = ['-device', 'virtio-blk-pci,drive=a', '-device', 'virtio-blk-pci,drive=b'];
+    expect(disksParameter([], two)).toBe('virtio/');
+    expect(disksParameter([], ['-device', 'virtio-rng-pci', '-nographic'])).toBeUndefined();
   });
 });
 
-/** The first line of a file. */
-function readStart(path: string): string {
-  const fd = openSync(path, 'r');
-  try {
-    const buffer = Buffer.alloc(64);
-    readSync(fd, buffer, 0, buffer.length, 0);
-    return buffer.toString('latin1', 0, buffer.indexOf('\n') + 1);
-  } finally {
-    closeSync(fd);
-  }
-}
+describe('DISKS of the conf', () => {
+  test('disks have a comma and a blank between them; relative paths start at the conf', () => {
+    const disks = parseDisks('test disk.qcow2,serial=TEST_DEV, size:10G,serial=SCRATCH_DEV', PLACE);
+    expect(disks.map(({ source, serial }) => ({ source, serial }))).toEqual([
+      { source: { path: '/disks/test disk.qcow2' }, serial: 'TEST_DEV' },
+      { source: { bytes: 10 * GIB }, serial: 'SCRATCH_DEV' },
+    ]);
+  });
+
+  test('all mistakes are told at once, each with what was meant', async () => {
+    const text = 'a,seral=X, b,format=qcow3,cache=nono, size:10GB, size:512, c,serial=a b,bus=scsi';
+    expect(await complaintOf(() => parseDisks(text, PLACE))).toMatchInlineSnapshot(`
+      "rapido: error: 7 mistakes in the disks of a VM
+        - --disk: a,seral=X: there is no option seral; did you mean serial?
+        - --disk: b,format=qcow3,cache=nono: format=qcow3: it can be raw, qcow2, qcow, qed, vmdk, vdi, vhdx, vpc, parallels; did you mean format=qcow2?
+        - --disk: b,format=qcow3,cache=nono: cache=nono: it can be none, writeback, writethrough, directsync, unsafe; did you mean cache=none?
+        - --disk: size:10GB: "10GB" is no size: a number with a unit, 512M, 10G, 1T
+        - --disk: size:512: 512 is less than 1M; did you mean 512G?
+        - --disk: c,serial=a b,bus=scsi: serial=a b: a serial has 1 to 20 letters, digits, "_", "-" or "."
+        - --disk: c,serial=a b,bus=scsi: bus=scsi: it can be virtio, nvme
+        hint: FILE, /dev/NAME or size:10G, then options with commas and no blanks: disk.qcow2,serial=TEST_DEV,readonly; in DISKS, a comma and a blank between disks"
+    `);
+  });
+
+  test('a blank that was forgotten', async () => {
+    const text = 'a.img,serial=A,size:1G';
+    expect(await complaintOf(() => parseDisks(text, PLACE))).toContain(
+      'a comma and a blank go before',
+    );
+  });
+
+  test.each([
+    ['serial=', 'a serial has 1 to 20'],
+    ['serial=123456789012345678901', 'a serial has 1 to 20'],
+    ['readonly=yes', 'it takes no value'],
+    ['readonly,readonly', 'readonly is given twice'],
+    ['file=/etc/shadow', 'there is no option file'],
+  ])('%s is refused', async (option, why) => {
+    expect(await complaintOf(() => parseDisk(`a.img,${option}`, PLACE))).toContain(why);
+  });
+
+  test.each([
+    ['size:1G,readonly', 'is empty'],
+    ['size:1G,format=qcow2', 'is raw'],
+    ['size:1048577', 'multiple of 512'],
+    ['', 'neither a path nor a size'],
+  ])('"%s" is refused', async (text, why) => {
+    expect(await complaintOf(() => parseDisk(text, PLACE))).toContain(why);
+  });
+
+  test('a path is handed on as it is, whatever is in it, and never becomes another option of QEMU', () => {
+    fc.assert(
+      fc.property(fc.string(), (name) => {
+        const [drive = ''] = diskArguments(`x${name.replaceAll(',', ',,')},readonly`);
+        // QEMU's own reading: a comma ends a value, two are one.
+        const value = /^-drive file=((?:[^,]|,,)*)/.exec(drive)?.[1];
+        expect(value?.replaceAll(',,', ',')).toBe(resolve('/disks', `x${name}`));
+        expect(drive).toContain(',readonly=on,');
+      }),
+    );
+  });
+
+  test('a serial is refused or one word of the kernel and of QEMU', () => {
+    fc.assert(
+      fc.property(fc.string({ maxLength: 25 }), (serial) => {
+        const text = `a.img,serial=${serial}`;
+        let drive: string[];
+        try {
+          drive = diskArguments(text);
+        } catch (error) {
+          expect(error).toMatchObject({ exitCode: 2 });
+          return;
+        }
+        expect(drive.at(-1)).toMatch(
+          /^-device virtio-blk-pci,drive=rapido-disk1,serial=[\w.-]{1,20}$/,
+        );
+      }),
+    );
+  });
+});
+
+test('a disk of the command line takes the place of that of the conf with its serial', () => {
+  const merged = mergeDisks(
+    read('a.img,serial=TEST_DEV', 'size:1G', 'b.img,serial=LOG'),
+    read('other.img,serial=TEST_DEV', 'size:2G'),
+  );
+  expect(plan(merged).map(describeDisk)).toMatchInlineSnapshot(`
+    [
+      "a scratch disk of 1G (virtio, serial disk1)",
+      "/disks/b.img (raw, virtio, serial LOG)",
+      "/disks/other.img (raw, virtio, serial TEST_DEV)",
+      "a scratch disk of 2G (virtio, serial disk4)",
+    ]
+  `);
+});
+
+describe('which format a disk has', () => {
+  const formatOf = (text: string, recognised: RecognisedFormat) =>
+    plan(read(text), { '/disks/d': { recognised } })[0]?.format;
+  const backed: RecognisedFormat = { format: 'qcow2', leadsElsewhere: 'it names a backing file' };
+
+  test('the one that was recognised, unless the user says another', () => {
+    expect(formatOf('d', { format: 'vhdx', leadsElsewhere: undefined })).toBe('vhdx');
+    expect(formatOf('d,format=raw', { format: 'vhdx', leadsElsewhere: undefined })).toBe('raw');
+  });
+
+  test('an image that leads to other files must be asked for: a guest can write such a header', async () => {
+    expect(await complaintOf(() => formatOf('d', backed))).toMatchInlineSnapshot(`
+      "rapido: error: the VM cannot have these disks
+        - --disk: /disks/d: it looks like qcow2, and it names a backing file, which a guest could have written there: add format=qcow2 if it is one, else format=raw"
+    `);
+    expect(formatOf('d,format=qcow2', backed)).toBe('qcow2');
+    expect(formatOf('d,format=raw', backed)).toBe('raw');
+  });
+});
+
+describe('refused together:', () => {
+  test('one file twice, also under two names', async () => {
+    const same = { '/disks/a': { identity: '8:16' }, '/disks/b': { identity: '8:16' } };
+    expect(await complaintOf(() => plan(read('a', 'a')))).toContain('/disks/a: it is given twice');
+    expect(await complaintOf(() => plan(read('a', 'b'), same))).toContain(
+      '/disks/b: it is the same as /disks/a',
+    );
+  });
+
+  test('one serial twice, also where one was given by position', async () => {
+    expect(await complaintOf(() => plan(read('a,serial=X', 'b,serial=X')))).toContain(
+      'another disk has the serial X',
+    );
+    expect(await complaintOf(() => plan(read('a,serial=disk2', 'b')))).toContain('serial disk2');
+  });
+
+  test('more than fit on the bus', async () => {
+    const many = Array.from({ length: 21 }, (_, index) => `disk ${index}`);
+    expect(await complaintOf(() => plan(read(...many)))).toContain('a VM can have 20 at most');
+  });
+});
+
+describe('a disk that another VM has', () => {
+  const running = (...texts: string[]) => [
+    { number: 2, hostname: 'server', disks: noteDisks(plan(read(...texts))) },
+  ];
+
+  test('is refused, and the VM is named', async () => {
+    const refused = () => refuseDisksInUse(plan(read('a', 'b')), running('b,readonly'));
+    expect(await complaintOf(refused)).toMatchInlineSnapshot(`
+      "rapido: error: a disk is in use
+        - /disks/b: the running VM 2 (server) has it
+        hint: end that VM first; disks can be shared where each VM has them with readonly"
+    `);
+  });
+
+  test('can be shared where both only read', () => {
+    expect(() =>
+      refuseDisksInUse(plan(read('a,readonly')), running('a,readonly', 'b')),
+    ).not.toThrow();
+  });
+});

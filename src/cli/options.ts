@@ -1,0 +1,42 @@
+import { Option } from '@commander-js/extra-typings';
+import { UsageError } from '../errors.ts';
+
+/** Options that several commands take. */
+export const OPTION = {
+  install: new Option(
+    '-i, --install <program>',
+    'add a program with its libraries (repeatable)',
+  ).argParser(collect),
+  include: new Option('--include <src[:dst]>', 'add a file or directory (repeatable)').argParser(
+    collect,
+  ),
+  driver: new Option('--driver <module>', 'add a kernel module (repeatable)').argParser(collect),
+  cpus: new Option('--cpus <count>', 'virtual CPUs'),
+  memory: new Option('--memory <size>', 'memory, for example 2G'),
+  disk: new Option(
+    '--disk <disk>',
+    'a disk: FILE, /dev/NAME or size:10G, with options (repeatable)',
+  ).argParser(collect),
+  net: new Option('--net <kind>', 'which network: tap, user or none'),
+  forward: new Option(
+    '--forward <host:guest>',
+    'a port of this host that leads to one of the VM, with --net user (repeatable)',
+  ).argParser(collect),
+  dryRun: new Option('--dry-run', 'print what would be done, and stop'),
+  json: new Option('--json', 'as JSON'),
+};
+
+/** For an option that may be given several times. */
+export function collect(value: string, previous: string[] | undefined): string[] {
+  return [...(previous ?? []), value];
+}
+
+/** For an option whose second value must not quietly replace the first. */
+export function once(option: string) {
+  return (value: string, previous: string | undefined): string => {
+    if (previous === undefined) return value;
+    throw new UsageError(`${option} was given twice: there can be one command only`, {
+      hint: 'put both into one: -x "first && second", or a script',
+    });
+  };
+}

@@ -1,0 +1,63 @@
+import { Command, CommanderError } from '@commander-js/extra-typings';
+import { EXIT } from '../errors.ts';
+import { createCall, type Definition, GROUP } from './definition.ts';
+import { collect } from './options.ts';
+
+declare const __RAPIDO_VERSION__: string;
+export const VERSION = typeof __RAPIDO_VERSION__ === 'string' ? __RAPIDO_VERSION__ : 'development';
+
+/**
+ * Runs a command line.
+ * @param commands in the order of the help
+ * @param argv without the program's name
+ * @returns the exit status
+ * @throws CommanderError for a mistake in the command line, which has been reported
+ */
+export async function runProgram(
+  commands: readonly Definition[],
+  argv: readonly string[],
+): Promise<number> {
+  const own = ownWords(argv);
+  const rest = own.length === argv.length ? undefined : argv.slice(own.length + 1);
+  let status: number = EXIT.ok;
+  const program = createProgram();
+  const finish = (exitStatus: number): void => {
+    status = exitStatus;
+  };
+  const call = createCall(program, { rest, finish });
+  for (const define of commands) program.addCommand(define(call));
+  await program.parseAsync(own, { from: 'user' }).catch((error) => {
+    // Help that was asked for.
+    if (!(error instanceof CommanderError && error.exitCode === 0)) throw error;
+  });
+  return status;
+}
+
+/** What stands before `--`. */
+export function ownWords(argv: readonly string[]): readonly string[] {
+  const separator = argv.indexOf('--');
+  return separator === -1 ? argv : argv.slice(0, separator);
+}
+
+function createProgram() {
+  return new Command('rapido')
+    .description('Cut an initramfs out of what a test needs, boot it with the kernel just built.')
+    .version(VERSION, '-V, --version')
+    .option('--conf <file>', 'the conf file to read, instead of the first found')
+    .option('--cut-dir <dir>', 'a directory of your own cuts (repeatable)', collect)
+    .option('--debug', 'say more: command lines, why a layer was made')
+    .commandsGroup(GROUP.host)
+    .helpCommand(true)
+    .showHelpAfterError('  hint: `rapido --help` shows what there is')
+    .configureOutput({ outputError: (text, write) => write(`rapido: ${text}`) })
+    .exitOverride()
+    .addHelpText(
+      'after',
+      `
+Examples:
+  rapido list                        what can be cut
+  rapido cut simple-example --boot   cut it, and stand at a prompt in it
+  rapido boot                        boot again what was cut last
+  rapido doctor                      what this host lacks`,
+    );
+}

@@ -1,0 +1,19 @@
+import { type Definition, GROUP } from '../cli/definition.ts';
+import { OPTION } from '../cli/options.ts';
+
+export const setupRamdisk: Definition = (call) =>
+  call
+    .command('setup-ramdisk', {
+      group: GROUP.host,
+      examples: `
+  sudo rapido setup-ramdisk              for the user behind sudo
+  sudo rapido setup-ramdisk --size 8G
+It takes memory as it fills. Calling it again is no error.`,
+    })
+    .description('mount a compressed ramdisk at the image directory (root)')
+    .option('--size <size>', 'how much it can hold (default: 2G)')
+    .addOption(OPTION.dryRun)
+    .action(async (_options, command) => {
+      const { runSetupRamdisk } = await import('../setup/ramdisk.ts');
+      call.finish(await runSetupRamdisk(command.optsWithGlobals(), await call.ui()));
+    });

@@ -1,0 +1,84 @@
+import { UsageError } from '../../errors.ts';
+import { keyOf, type SplatHead } from './splat.ts';
+
+/** A splat that somebody knows of, and why it fails no run. */
+export interface ExpectedSplat {
+  /** Matched anywhere in `KIND: TITLE`. */
+  pattern: RegExp;
+  /** Matched against the name of a test: only during such a test is the splat expected. */
+  test: RegExp | undefined;
+  reason: string;
+  /** `FILE:LINE` that says so. */
+  where: string;
+}
+
+/**
+ * Reads a file of expected splats: one a line, `PATTERN # REASON` or `PATTERN @ TEST # REASON`, where
+ * PATTERN and TEST are JavaScript regular expressions without slashes. TEST must match whole parts of a
+ * test's name: `ext4/018` matches `ext4/018`, `4k/ext4/018` and `ext4/018 #2`, and not `ext4/0181`. A `#`
+ * or `@` separates only with white space on both sides; of several `@`, the last does. Blank lines and
+ * lines that begin with `#` are comments.
+ * @param file its name, for messages
+ * @throws UsageError naming file and line of everything that is wrong in it
+ */
+export function parseExpectedSplats(text: string, file: string): ExpectedSplat[] {
+  const problems: string[] = [];
+  const expected = text.split('\n').flatMap((raw, index) => {
+    const line = raw.trim();
+    if (line === '' || line.startsWith('#')) return [];
+    const where = `${file}:${index + 1}`;
+    const entry = parseEntry(line, where);
+    if (typeof entry !== 'string') return [entry];
+    problems.push(`${where}: ${entry}`);
+    return [];
+  });
+  if (problems.length === 0) return expected;
+  throw new UsageError(`${file}: not a list of expected splats`, {
+    problems,
+    hint: 'write one a line: PATTERN # REASON, such as `warning: WARNING in foo # fixed in 6.13`; PATTERN @ TEST # REASON for one test',
+  });
+}
+
+/** @returns what is wrong with the line, in words, if something is */
+function parseEntry(line: string, where: string): ExpectedSplat | string {
+  const [, head = line, reason = ''] = /^(.*?)\s+#(?:\s+(.*))?$/.exec(line) ?? [];
+  if (reason === '') return `no reason is given: ${line}`;
+  const separated = /^(.*)(?:^|\s)@(?:\s+(.*))?$/.exec(head);
+  const [source, test] = separated === null ? [head] : [separated[1]!.trim(), separated[2] ?? ''];
+  if (source === '') return `no pattern is given: ${line}`;
+  if (test === '') return `no test is given: ${line}`;
+  try {
+    return {
+      pattern: new RegExp(source),
+      test: test === undefined ? undefined : wholeParts(test),
+      reason,
+      where,
+    };
+  } catch (error) {
+    return error instanceof Error ? error.message : String(error);
+  }
+}
+
+/** The parts of a name are joined by `/`; a test that runs again has ` #2` or `#2` behind its name. */
+function wholeParts(source: string): RegExp {
+  // By itself first: a bracket that is not closed must not find its end in ours.
+  const { source: checked } = new RegExp(source);
+  return new RegExp(`(?:^|/)(?:${checked})(?:$|/| ?#\\d+(?:$|/))`);
+}
+
+/**
+ * @param test the name of the test during which it came; undefined: it came during none
+ * @returns what excuses a splat, or undefined when nothing does; of several lines that match it, the
+ * first counts
+ */
+export function findExcuse(
+  head: Pick<SplatHead, 'kind' | 'title'>,
+  test: string | undefined,
+  expected: readonly ExpectedSplat[],
+): ExpectedSplat | undefined {
+  return expected.find(
+    (entry) =>
+      entry.pattern.test(keyOf(head)) &&
+      (entry.test === undefined || (test !== undefined && entry.test.test(test))),
+  );
+}

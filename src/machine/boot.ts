@@ -1,0 +1,210 @@
+import { existsSync } from 'node:fs';
+import { join, resolve } from 'node:path';
+import {
+  type Context,
+  chooseKernel,
+  createContext,
+  type GlobalOptions,
+  refuseStrangeKeys,
+  requireWritable,
+} from '../cli/context.ts';
+import type { Conf } from '../conf/conf.ts';
+import { pickCut } from '../cut/load.ts';
+import { EXIT, UsageError, UserError } from '../errors.ts';
+import type { Kernel } from '../host/kernel.ts';
+import { type ImageHeader, readImageHeader } from '../image/image-header.ts';
+import { findChangedSources } from '../image/image-sources.ts';
+import { imagePath, lastImage } from '../image/location.ts';
+import type { ImageInfo } from '../image/plan.ts';
+import { formatCommandLine } from '../sys/command-line.ts';
+import { findChangedFile, knownSignatures } from '../sys/file-signature.ts';
+import { findStranger, trustOf } from '../sys/trust.ts';
+import type { Ui } from '../ui/terminal.ts';
+import { describeNoConsole, judgeBoot } from '../vm/boot-outcome.ts';
+import { describeDisk } from '../vm/disks.ts';
+import { findOops } from '../vm/find-oops.ts';
+import type { Terminal, VmPlan } from '../vm/plan.ts';
+import { qemuCommandLine } from '../vm/qemu-arguments.ts';
+import { runVm } from '../vm/run.ts';
+import { serveVm } from '../vm/serve-vm.ts';
+import type { BootJob } from './boot-context.ts';
+import { prepareKernelImage } from './kernel-image.ts';
+import { describeLogin } from './ssh-login.ts';
+import {
+  checkVmOptions,
+  DETACHED_TERMINAL,
+  describeAccelerator,
+  planFirstVm,
+  requirePrograms,
+  type VmOptions,
+  type VmSources,
+  withVm,
+} from './start.ts';
+
+export interface BootOptions extends GlobalOptions, VmOptions {
+  detach?: boolean | undefined;
+  dryRun?: boolean | undefined;
+  /** What follows `--`. */
+  qemuArguments?: string[] | undefined;
+}
+
+/** `rapido boot [NAME]` */
+export async function runBoot(
+  name: string | undefined,
+  options: BootOptions,
+  ui: Ui,
+): Promise<number> {
+  checkVmOptions(options);
+  if (options.detach === true && options.dryRun !== true) {
+    const { isKeeper, bootWithKeeper } = await import('./keeper.ts');
+    if (!isKeeper()) return bootWithKeeper(ui);
+  }
+  const context = createContext(options, ui);
+  await refuseStrangeKeys(context, context.conf);
+  if (options.dryRun !== true) requireWritable(context, ['cache', 'state']);
+  return bootImage(chooseImage(name, context), context.conf, options, context);
+}
+
+/** The image to boot: by the name of its cut, by its path, or the one cut last. */
+function chooseImage(name: string | undefined, context: Context): string {
+  const { conf, cuts, cwd } = context;
+  if (name === undefined) {
+    const last = lastImage(conf);
+    if (last !== undefined && existsSync(last)) return refuseStranger(last, context);
+    throw new UserError(last === undefined ? 'nothing has been cut yet' : `${last} is gone`, {
+      hint: 'rapido cut simple-example',
+    });
+  }
+  if (name.includes('/')) return resolve(cwd, name);
+  const cutName = name.replaceAll('_', '-');
+  const path = imagePath(conf, cutName);
+  if (!existsSync(path)) {
+    const { name: known } = pickCut(name, cuts);
+    throw new UserError(`there is no image of ${known} yet`, { hint: `rapido cut ${known}` });
+  }
+  refuseStranger(path, context);
+  const { image } = readImageHeader(path);
+  if (image.cut === cutName) return path;
+  throw new UserError(`${path} (DRACUT_OUT) is an image of ${image.cut}, not of ${cutName}`, {
+    hint: `rapido cut ${cutName}`,
+  });
+}
+
+/** IMAGE_DIR may be a directory that others write to. Who names the path of an image means that one. */
+function refuseStranger(image: string, { env }: Context): string {
+  const stranger = findStranger(image, trustOf(env));
+  if (stranger === undefined) return image;
+  throw new UsageError(`${image} is not trusted: ${stranger.path} ${stranger.why}`, {
+    hint: `${formatCommandLine(['rapido', 'boot', image])} boots it nevertheless`,
+  });
+}
+
+/** Boots an image and stays until the VM is gone. @returns the exit status */
+export async function bootImage(
+  path: string,
+  conf: Conf,
+  options: BootOptions,
+  context: Context,
+): Promise<number> {
+  const { ui } = context;
+  const header = readImageHeader(path);
+  const { cut } = header.image;
+  const kernel = chooseKernel(conf);
+  refuseOtherKernel(header, kernel, path, conf);
+  const changedSources = findChangedSources(header.sources);
+  const changed = findChangedFile(knownSignatures(header.moduleFiles));
+  if (changed !== undefined) warnOfChange(changed, cut, ui);
+  if (conf.get('VIRTFS_SHARE_PATH') !== undefined && !header.image.sharesDirectory) {
+    ui.warn(
+      `this image cannot mount VIRTFS_SHARE_PATH, which was not set when it was cut: rapido cut ${cut}`,
+    );
+  }
+  const sources: VmSources = {
+    ...{ path, header, kernel, conf, options, context },
+    qemuArguments: options.qemuArguments ?? [],
+    terminal: options.detach === true ? DETACHED_TERMINAL : currentTerminal(context.env.TERM),
+    detached: options.detach === true,
+    session: undefined,
+    consoleLog: (number) => join(context.directories.state, `vm${number}`, 'console.log'),
+  };
+  if (options.dryRun === true) {
+    for (const source of await changedSources) warnOfChange(source, cut, ui);
+    requirePrograms(context);
+    const plan = planFirstVm(sources);
+    for (const disk of plan.disks) ui.note(`# disk: ${describeDisk(disk)}`);
+    ui.note('# rapido holds the other ends of fd 3 (QMP) and fd 4 (guest events)');
+    ui.result(formatCommandLine(qemuCommandLine(plan)));
+    return EXIT.ok;
+  }
+  const kernelImage = await prepareKernelImage(sources, {
+    onUnpack: () => ui.progress('unpacking the kernel'),
+  });
+  ui.endProgress();
+  for (const source of await changedSources) warnOfChange(source, cut, ui);
+  const keepVm = options.detach === true ? (await import('./keeper.ts')).keepVm : undefined;
+  return withVm(sources, kernelImage, (plan, registration) => {
+    if (context.debug) ui.note(formatCommandLine(qemuCommandLine(plan)));
+    ui.note(announce(plan, header.image));
+    for (const disk of plan.disks) ui.note(`disk: ${describeDisk(disk)}`);
+    const login = describeLogin(plan, header.image);
+    if (login !== undefined && keepVm === undefined) ui.note(login);
+    const job: BootJob = { plan, image: header.image, registration, context };
+    return keepVm === undefined ? watchVm(job) : keepVm(job);
+  });
+}
+
+function warnOfChange(what: string, cut: string, ui: Ui): void {
+  ui.warn(`${what} changed since this image was cut: rapido cut ${cut}`);
+}
+
+/** The modules in an image are for one kernel; another would refuse to load them. */
+function refuseOtherKernel({ image }: ImageHeader, kernel: Kernel, path: string, conf: Conf): void {
+  const { kernelRelease, cut } = image;
+  if (kernelRelease === kernel.release) return;
+  const sameConf = image.conf === undefined || image.conf === conf.source?.path;
+  throw new UserError(
+    `${path} was cut for Linux ${kernelRelease}, but the kernel to boot is ${kernel.release} (${kernel.chosenBy})`,
+    {
+      hint: sameConf
+        ? `rapido cut ${cut}`
+        : `it was cut with another conf: rapido --conf ${image.conf} boot, or rapido cut ${cut}`,
+    },
+  );
+}
+
+/** Somebody watches when both stdin and stdout are a terminal. */
+function currentTerminal(type: string | undefined): Terminal | undefined {
+  if (!process.stdin.isTTY || !process.stdout.isTTY) return undefined;
+  const { rows, columns } = process.stdout;
+  return { rows: rows || 24, columns: columns || 80, type };
+}
+
+async function watchVm({ plan, image, registration, context }: BootJob): Promise<number> {
+  const { ui } = context;
+  let requests: ReturnType<typeof serveVm> | undefined;
+  const record = await runVm(plan, {
+    onStart: (vm) => {
+      if (vm.pid !== undefined) registration.onStart(vm.pid);
+      requests = serveVm(registration.files.requestSocket, vm, undefined);
+    },
+    onEvent: ({ event }) => {
+      if (event === 'prompt') registration.onState('ready');
+      if (event === 'no-console')
+        ui.note(`rapido: ${describeNoConsole(plan.number)}; Ctrl-a x kills it`);
+    },
+    onWords: ui.passOn,
+  });
+  await (await requests)?.close();
+  const outcome = judgeBoot(record, {
+    ...{ interactive: plan.interactive, autorun: image.autorun },
+    oops: await findOops(record, plan.consoleLog),
+  });
+  for (const line of outcome.lines) ui.note(`rapido: ${line}`);
+  if (outcome.consoleTells) ui.note(`rapido: the console is in ${plan.consoleLog}`);
+  return outcome.status;
+}
+
+function announce(plan: VmPlan, { cut, kernelRelease }: ImageInfo): string {
+  const leave = plan.interactive && plan.console === 'terminal' ? '; Ctrl-a x kills it' : '';
+  return `booting ${cut} as ${plan.hostname} on Linux ${kernelRelease}, ${describeAccelerator(plan)}${leave}`;
+}

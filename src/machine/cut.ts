@@ -1,0 +1,157 @@
+import { dirname, resolve } from 'node:path';
+import {
+  type Context,
+  chooseKernel,
+  createContext,
+  type GlobalOptions,
+  openCut,
+  requireWritable,
+} from '../cli/context.ts';
+import { UsageError } from '../errors.ts';
+import type { Kernel } from '../host/kernel.ts';
+import { type BuiltImage, type BuiltLayer, buildImage } from '../image/build.ts';
+import { describePlan } from '../image/describe-plan.ts';
+import { imagePath, rememberLast } from '../image/location.ts';
+import { resolveImage } from '../image/resolve.ts';
+import type { CutExtras } from '../image/resolve-request.ts';
+import { cleaningUpOnSignals } from '../sys/signals.ts';
+import { isDirectory, statIfReachable } from '../sys/stat.ts';
+import { formatBytes, formatSeconds } from '../ui/format.ts';
+import type { Ui } from '../ui/terminal.ts';
+import { parseNetworkKind } from './network.ts';
+import type { VmOptions } from './start.ts';
+
+export interface CutOptions extends GlobalOptions, VmOptions {
+  boot?: boolean | undefined;
+  install?: string[] | undefined;
+  include?: string[] | undefined;
+  driver?: string[] | undefined;
+  output?: string | undefined;
+  dryRun?: boolean | undefined;
+  rebuild?: boolean | undefined;
+  /** `-x` and `-f`, in the order they were given. */
+  commands: CutExtras['commands'];
+  /** What follows `--`; undefined: there is none. */
+  qemuArguments?: readonly string[] | undefined;
+}
+
+/** `rapido cut NAME` */
+export async function runCut(name: string, options: CutOptions, ui: Ui): Promise<number> {
+  const startedMs = performance.now();
+  await checkBootOptions(options);
+  const context = createContext(options, ui);
+  const { cut, conf } = await openCut(context, name);
+  if (options.dryRun !== true) requireWritable(context, ['cache']);
+  const kernel = chooseKernel(conf);
+  const output =
+    options.output === undefined
+      ? checkImage(imagePath(conf, cut.name), 'DRACUT_OUT')
+      : checkOutput(resolve(context.cwd, options.output));
+  const { plan, moduleTree, listing, leftOut, warnings, notes } = resolveImage({
+    cut,
+    conf,
+    kernel,
+    extras: extrasOf(options),
+    run: undefined,
+    output,
+    willBuild: options.dryRun !== true,
+    directories: context.directories,
+    env: context.env,
+    cwd: context.cwd,
+  });
+  for (const warning of warnings) ui.warn(warning);
+  for (const note of notes) ui.note(note);
+  if (options.dryRun === true) {
+    for (const line of describePlan(plan, kernel)) ui.result(line);
+    return 0;
+  }
+  if (context.debug && leftOut.length > 0) ui.note(`left out, not here: ${leftOut.join(' ')}`);
+  const image = await cleaningUpOnSignals(() =>
+    buildImage(plan, {
+      cache: context.directories.cache,
+      rebuild: options.rebuild ?? false,
+      moduleTree,
+      listing,
+      onProgress: ui.progress,
+      onDracutLine: context.debug ? ui.note : undefined,
+    }),
+  );
+  ui.endProgress();
+  rememberLast(conf, image.path);
+  report(image, kernel, performance.now() - startedMs, context);
+  if (options.boot !== true) {
+    ui.note('next: `rapido boot`');
+    return 0;
+  }
+  const { bootImage } = await import('./boot.ts');
+  const { cpus, memory, disk, net, forward, qemuArguments = [] } = options;
+  const vm = { cpus, memory, disk, net, forward, qemuArguments: [...qemuArguments] };
+  return bootImage(image.path, conf, vm, context);
+}
+
+/** Refuses what is wrong before anything is cut, and what would be in vain. */
+async function checkBootOptions(options: CutOptions): Promise<void> {
+  if (options.boot === true) {
+    const { checkVmOptions } = await import('./start.ts');
+    checkVmOptions(options);
+    return;
+  }
+  const { cpus, memory, disk, forward, qemuArguments } = options;
+  const given = {
+    ...{ '--cpus': cpus, '--memory': memory, '--disk': disk, '--forward': forward },
+    '`--`': qemuArguments,
+  };
+  const vain = Object.entries(given).find(([, value]) => value !== undefined)?.[0];
+  if (vain === undefined) return;
+  throw new UsageError(`rapido cut: ${vain} is for a VM, and none is booted`, {
+    hint: 'add -b, or give it to `rapido boot`',
+  });
+}
+
+/** `-o` names a file in a directory that exists: a misspelt path must not make directories. */
+function checkOutput(path: string): string {
+  if (!isDirectory(dirname(path)))
+    throw new UsageError(`-o: there is no directory ${dirname(path)}`);
+  return checkImage(path, '-o');
+}
+
+/** What is replaced must be a file: neither a directory nor a device. */
+function checkImage(path: string, source: string): string {
+  const stats = statIfReachable(path);
+  if (stats === undefined || stats.isFile()) return path;
+  const kind = stats.isDirectory() ? 'a directory' : 'no regular file';
+  throw new UsageError(`${source}: ${path} is ${kind}`);
+}
+
+function extrasOf(options: CutOptions): CutExtras {
+  return {
+    install: options.install ?? [],
+    include: options.include ?? [],
+    drivers: options.driver ?? [],
+    network: parseNetworkKind(options),
+    commands: options.commands,
+  };
+}
+
+function report(
+  image: BuiltImage,
+  kernel: Kernel,
+  elapsedMs: number,
+  { ui, debug }: Context,
+): void {
+  for (const warning of image.warnings) ui.warn(warning);
+  const size = formatBytes(image.bytes);
+  const layers = image.unchanged ? 'unchanged' : image.layers.map(describeLayer).join(', ');
+  ui.result(
+    `${image.path}: ${size} for Linux ${kernel.release} in ${formatSeconds(elapsedMs)} (${layers})`,
+  );
+  if (debug) {
+    for (const { kind, madeBecause } of image.layers) {
+      ui.note(`${kind}: ${madeBecause === undefined ? 'reused' : `made: ${madeBecause}`}`);
+    }
+  }
+}
+
+function describeLayer({ kind, bytes, madeBecause }: BuiltLayer): string {
+  return madeBecause === undefined ? `${kind} reused` : `${kind} made, ${formatBytes(bytes)}`;
+}

@@ -1,0 +1,144 @@
+import { once } from 'node:events';
+import { Socket } from 'node:net';
+import { dirname } from 'node:path';
+import { EXIT, UserError } from '../errors.ts';
+import { startSelfInBackground } from '../sys/background.ts';
+import { withLastAct } from '../sys/failure.ts';
+import { readLines } from '../sys/lines.ts';
+import { readTail } from '../sys/read-tail.ts';
+import { toPlainText } from '../ui/plain-text.ts';
+import type { Ui } from '../ui/terminal.ts';
+import { type BootOutcome, describeNoConsole, judgeBoot } from '../vm/boot-outcome.ts';
+import { createConsoleHub } from '../vm/console-hub.ts';
+import { failedAutoruns } from '../vm/ending.ts';
+import { findOops } from '../vm/find-oops.ts';
+import type { GuestEvent } from '../vm/guest-events.ts';
+import { forgetEnding, noteEnding } from '../vm/last-endings.ts';
+import type { LiveVm } from '../vm/live-vm.ts';
+import { runVm, type VmWatch } from '../vm/run.ts';
+import { serveVm } from '../vm/serve-vm.ts';
+import type { BootJob } from './boot-context.ts';
+import { describeLogin } from './ssh-login.ts';
+
+/*
+ * A VM of `rapido boot --detach` has a rapido in the background, its keeper: the same command line
+ * once more, in a session of its own. It holds the other ends of QEMU's channels, does what other
+ * processes ask, and cleans up; QEMU ends with it. The rapido in the foreground passes on what the
+ * keeper says until the VM is ready.
+ */
+
+/** In a keeper's environment. */
+const KEEPER = 'RAPIDO_KEEPER';
+
+/** Where a keeper says that its VM is ready: one line. It notices there that nobody waits any more. */
+const REPORT_FD = 3;
+
+export function isKeeper(): boolean {
+  return process.env[KEEPER] === '1';
+}
+
+/** Starts a keeper with this process's own arguments, and waits until its VM is ready or has failed. */
+export async function bootWithKeeper(ui: Ui): Promise<number> {
+  const keeper = startSelfInBackground({ [KEEPER]: '1' });
+  const report = keeper.stdio[REPORT_FD] as Socket;
+  const exited = once(keeper, 'exit');
+  exited.catch(() => {}); // Awaited once its streams have closed.
+  const said = keeper.stderr === null ? undefined : readLines(keeper.stderr, ui.note);
+  let ready: string | undefined;
+  await readLines(report, (line) => {
+    ready = line;
+    report.destroy();
+  });
+  if (ready === undefined) {
+    await said;
+    const [status, signal] = await exited;
+    if (signal === null) return status;
+    throw new UserError(`the rapido that was to keep the VM was killed by ${signal}`, {
+      exitCode: EXIT.software,
+    });
+  }
+  // What it said before has come; it stays without us.
+  keeper.stderr?.destroy();
+  keeper.unref();
+  report.unref();
+  ui.result(ready);
+  const commands = ['exec', 'console', 'stop'].map((command) => `rapido ${command} ${ready}`);
+  ui.note(`next: ${commands.join(', ')}`);
+  return EXIT.ok;
+}
+
+/** How much of the console is shown of a VM that failed, in lines. */
+const TAIL_LINES = 20;
+
+/** Keeps a VM in the background until it is gone. @returns the exit status */
+export async function keepVm({ plan, image, registration, context }: BootJob): Promise<number> {
+  const { ui } = context;
+  forgetEnding(dirname(plan.consoleLog));
+  const report = new Socket({ fd: REPORT_FD });
+  report.on('error', () => {}); // Nobody waits any more: `close` tells.
+  const boot = { state: 'starting' as 'starting' | 'ready' | 'failed' };
+  let vm: LiveVm | undefined;
+  let requests: ReturnType<typeof serveVm> | undefined;
+  const hub = createConsoleHub((keys) => vm?.type(keys));
+  report.resume();
+  report.on('close', () => {
+    if (boot.state === 'starting') vm?.stop();
+  });
+  const onPrompt = (): void => {
+    if (hasFailed(vm?.events ?? [])) {
+      boot.state = 'failed';
+      vm?.stop();
+      return;
+    }
+    boot.state = 'ready';
+    registration.onState('ready');
+    const login = describeLogin(plan, image);
+    if (login !== undefined) ui.note(login);
+    report.end(`${plan.number}\n`);
+  };
+  /** Once nobody reads its stderr any more, this is where the failure of a keeper is told. */
+  const noteFailure = (error: unknown): void => {
+    const reason = error instanceof Error ? error.message : String(error);
+    const lines = [`the rapido that kept it failed: ${reason}`];
+    if (boot.state === 'ready') noteEnding(plan.consoleLog, { cut: image.cut, lines });
+  };
+  const watch: VmWatch = {
+    onStart: (started) => {
+      vm = started;
+      if (vm.pid !== undefined) registration.onStart(vm.pid);
+      requests = serveVm(registration.files.requestSocket, vm, hub);
+    },
+    onEvent: ({ event }) => {
+      if (event === 'prompt') onPrompt();
+      if (event === 'no-console') ui.note(`rapido: ${describeNoConsole(plan.number)}`);
+    },
+    onWords: ui.passOn,
+    onConsole: hub.show,
+  };
+  const record = await withLastAct(noteFailure, () => runVm(plan, watch));
+  await (await requests)?.close();
+  const outcome = judgeBoot(record, {
+    ...{ interactive: true, autorun: image.autorun },
+    oops: await findOops(record, plan.consoleLog),
+  });
+  if (boot.state === 'ready') noteEnding(plan.consoleLog, { cut: image.cut, ...outcome });
+  else reportFailure(outcome, plan.consoleLog, ui);
+  report.destroy();
+  return boot.state === 'ready' ? outcome.status : EXIT.failed;
+}
+
+function hasFailed(events: readonly GuestEvent[]): boolean {
+  return failedAutoruns(events).length > 0 || events.some(({ event }) => event === 'no-directory');
+}
+
+function reportFailure({ lines }: BootOutcome, consoleLog: string, ui: Ui): void {
+  const tail = readTail(consoleLog, 64 * 1024)
+    .split('\n')
+    .map(toPlainText)
+    .filter((line) => line !== '')
+    .slice(-TAIL_LINES);
+  for (const line of tail) ui.note(`  | ${line}`);
+  const why = lines.length > 0 ? lines : ['the VM ended before it was ready'];
+  for (const line of why) ui.note(`rapido: ${line}`);
+  ui.note(`rapido: the VM was ended; its console is in ${consoleLog}`);
+}

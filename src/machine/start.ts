@@ -1,0 +1,334 @@
+import { statSync } from 'node:fs';
+import type { BaseContext, Context } from '../cli/context.ts';
+import type { Conf } from '../conf/conf.ts';
+import { parseSize } from '../conf/values.ts';
+import { UsageError, UserError } from '../errors.ts';
+import { architectureOf } from '../host/architecture.ts';
+import { ensureRuntimeDirectory } from '../host/directories.ts';
+import { suggestInstall } from '../host/distribution.ts';
+import type { Kernel } from '../host/kernel.ts';
+import { probeKvm } from '../host/kvm.ts';
+import { findProgram, programSearchPath } from '../host/programs.ts';
+import type { ImageHeader } from '../image/image-header.ts';
+import type { NetConf } from '../net/net-conf.ts';
+import { applyNetConf } from '../net/read-net-conf.ts';
+import type { VmNetwork } from '../net/vm-network.ts';
+import { identifyProcess } from '../sys/process-identity.ts';
+import { readTextIfReachable } from '../sys/stat.ts';
+import { formatBytes } from '../ui/format.ts';
+import { type DiskPlan, noteDisks, refuseDisksInUse } from '../vm/disks.ts';
+import { memoryNeeded, memoryToUnpack, shadowShareOf } from '../vm/memory.ts';
+import { planVm, type SessionPlan, type Terminal, type VmPlan } from '../vm/plan.ts';
+import {
+  claimNumber,
+  listVms,
+  releaseNumber,
+  updateEntry,
+  type VmEntry,
+  type VmFiles,
+  type VmState,
+  vmFiles,
+} from '../vm/registry.ts';
+import { findDisks, makeScratchDisks } from './disks.ts';
+import { forwardsOf, refuseBusyPorts } from './forwards.ts';
+import { foreseeKernelImage } from './kernel-image.ts';
+import {
+  addressesOf,
+  chooseNetwork,
+  type NetworkOptions,
+  parseNetworkKind,
+  readLinksFor,
+  refuseUnusableTaps,
+  tapsOf,
+} from './network.ts';
+
+const MIB = 1024 * 1024;
+
+/** Options of every command that starts a VM. */
+export interface VmOptions extends NetworkOptions {
+  cpus?: string | undefined;
+  memory?: string | undefined;
+  /** Disks as they were typed. */
+  disk?: string[] | undefined;
+}
+
+/** All that decides about a VM but its number. */
+export interface VmSources {
+  /** Path of the image. */
+  path: string;
+  header: ImageHeader;
+  kernel: Kernel;
+  conf: Conf;
+  options: VmOptions;
+  /** What follows `--`. */
+  qemuArguments: readonly string[];
+  /** undefined: nobody watches. */
+  terminal: Terminal | undefined;
+  /** Whether the console is shown to whoever comes later. */
+  detached: boolean;
+  /** Whether the log of its kernel is judged, though it has no session. */
+  judged?: { survivesOops: boolean } | undefined;
+  /** The VM's number; undefined: the lowest that is free. */
+  number?: number | undefined;
+  session: SessionPlan | undefined;
+  /** VMs that one of that number knows as rapido-server, rapido-server2 …; without it, VM 1. */
+  serversOf?: ((number: number) => readonly number[]) | undefined;
+  /** File for the console of a VM of that number. */
+  consoleLog: (number: number) => string;
+  context: Context;
+}
+
+/** The terminal of a VM that nobody has come to yet; who does, tells its size. */
+export const DETACHED_TERMINAL: Terminal = { rows: 24, columns: 80, type: undefined };
+
+/** What the network files of the VMs say, where one of them may count. */
+type NetworkedSources = VmSources & { netConf: NetConf };
+
+/** @throws UsageError where VM_NET_CONF cannot be used */
+function addNetConf(sources: VmSources): NetworkedSources {
+  const { header, conf } = sources;
+  return { ...sources, ...(header.image.network ? applyNetConf(conf) : { netConf: new Map() }) };
+}
+
+/** What the first VM would be. Nothing is made or claimed. */
+export function planFirstVm(vmSources: VmSources): VmPlan {
+  const sources = addNetConf(vmSources);
+  const parts = {
+    number: 1,
+    files: vmFiles(registryDirectory(sources.conf, sources.context), 1),
+    disks: chooseDisks(sources, 1, true),
+    network: chooseNetwork(sources, 1),
+    kernelImage: foreseeKernelImage(sources),
+  };
+  return makePlan(sources, parts);
+}
+
+/** A VM in the registry, as long as it runs. */
+export interface Registration {
+  files: VmFiles;
+  /** QEMU runs. */
+  onStart: (qemuPid: number) => void;
+  onState: (state: VmState) => void;
+}
+
+/**
+ * Registers a VM that boots `kernelImage` (`prepareKernelImage`), and gives its plan to `use`, which
+ * starts it. When that is over, the number is free again.
+ */
+export async function withVm<Result>(
+  vmSources: VmSources,
+  kernelImage: string,
+  use: (plan: VmPlan, registration: Registration) => Promise<Result>,
+): Promise<Result> {
+  const sources = addNetConf(vmSources);
+  requirePrograms(sources.context);
+  const directory = registryDirectory(sources.conf, sources.context);
+  const links = await readLinksFor(sources);
+  let made: { plan: VmPlan; files: VmFiles } | undefined;
+  let entry = await claimNumber(
+    directory,
+    (number, files) => {
+      const disks = chooseDisks(sources, number, false);
+      const network = chooseNetwork(sources, number);
+      const vms = listVms(directory);
+      refuseDisksInUse(disks, vms);
+      refuseUnusableTaps(network, { number, links, vms });
+      const plan = makePlan(sources, { number, files, disks, network, kernelImage });
+      made = { plan, files };
+      return describeEntry(plan, files, sources);
+    },
+    sources.number,
+  );
+  if (made === undefined) throw new Error('a claim makes a plan');
+  const { plan, files } = made;
+  warnOfMemory(plan, sources);
+  const update = (changes: Partial<VmEntry>): void => {
+    entry = { ...entry, ...changes };
+    updateEntry(directory, entry);
+  };
+  let removeScratch = (): void => {};
+  try {
+    await refuseBusyPorts(plan.number, plan.network, { ...sources, vms: listVms(directory) });
+    removeScratch = makeScratchDisks(plan.disks, sources.context);
+    return await use(plan, {
+      files,
+      onStart: (pid) => update({ qemu: identifyProcess(pid) }),
+      onState: (state) => update({ state }),
+    });
+  } finally {
+    removeScratch();
+    releaseNumber(directory, entry.number);
+  }
+}
+
+/** Who gives a VM less than its image takes sees a kernel that dies of that, in many ways. */
+function warnOfMemory(
+  { number, memory, memoryToUnpack: needed }: VmPlan,
+  { path, options, context }: VmSources,
+): void {
+  if (memory >= needed) return;
+  const who = options.memory === undefined ? `[vm${number}] MEMORY` : '--memory';
+  const size = formatBytes(statSync(path).size);
+  context.ui.warn(
+    `${who}: with ${formatBytes(memory)} the kernel may not come up: unpacking the image of ${size} takes about ${formatBytes(needed)}`,
+  );
+}
+
+/** Images below that fit into every VM, whatever the kernel takes for itself. */
+const SMALL_IMAGE = 64 * MIB;
+
+/** Bytes of memory that unpacking the image takes. */
+function neededToUnpack({ path, header, kernel }: VmSources): number {
+  const size = { archive: statSync(path).size, unpacked: header.unpacked };
+  if (size.unpacked < SMALL_IMAGE || kernel.config === undefined) return memoryToUnpack(size);
+  return memoryToUnpack(size, shadowShareOf(readTextIfReachable(kernel.config)));
+}
+
+/** Where running VMs are registered. */
+export function registryDirectory(conf: Conf, { env }: BaseContext): string {
+  return conf.get('QEMU_PID_DIR') ?? ensureRuntimeDirectory(env);
+}
+
+/** Looks for what starting a VM takes, before anything is claimed. */
+export function requirePrograms({ env }: Context): void {
+  const searchPath = programSearchPath(env.PATH);
+  const { qemu } = architectureOf(process.arch);
+  const missing = [qemu, 'setpriv', 'flock'].filter(
+    (name) => findProgram(name, searchPath) === undefined,
+  );
+  if (missing.length === 0) return;
+  throw new UserError(`there is no ${missing.join(' and no ')} on this host`, {
+    hint: suggestInstall(missing) ?? 'run `rapido doctor`',
+  });
+}
+
+/** The disks of a VM, which its image must have a driver for. */
+function chooseDisks(sources: VmSources, number: number, forDryRun: boolean): DiskPlan[] {
+  const disks = findDisks(number, sources, forDryRun);
+  const { image } = sources.header;
+  const without = disks.find(({ bus }) => !image.diskBuses.includes(bus));
+  if (without === undefined) return disks;
+  const { bus, serial } = without;
+  const option = { virtio: 'CONFIG_VIRTIO_BLK', nvme: 'CONFIG_BLK_DEV_NVME' }[bus];
+  const [other] = image.diskBuses;
+  throw new UserError(
+    `the kernel ${image.kernelRelease} has no driver for disk ${serial} (${option})`,
+    {
+      dependsOn: 'kernel',
+      hint: other === undefined ? `set ${option} and build it` : `it has one for bus=${other}`,
+    },
+  );
+}
+
+/** What a VM has of its own. */
+interface VmParts {
+  number: number;
+  files: VmFiles;
+  disks: DiskPlan[];
+  network: VmNetwork | undefined;
+  /** What QEMU boots. */
+  kernelImage: string;
+}
+
+function makePlan(
+  sources: VmSources,
+  { number, files, disks, network, kernelImage }: VmParts,
+): VmPlan {
+  const { path, header, conf, options, session } = sources;
+  const { image } = header;
+  const architecture = architectureOf(process.arch);
+  const own = conf.vm(number);
+  const toUnpack = neededToUnpack(sources);
+  return planVm({
+    number,
+    hostname: own.HOSTNAME,
+    architecture,
+    kvm: probeKvm(architecture),
+    accelerator: conf.get('VM_ACCEL'),
+    cpu: conf.get('VM_CPU'),
+    cpus: parseCpus(options.cpus) ?? own.CPUS ?? Math.max(conf.get('VM_CPUS'), image.cpus ?? 0),
+    memory:
+      parseMemory(options.memory) ??
+      own.MEMORY ??
+      Math.max(conf.get('VM_MEMORY'), memoryNeeded(image, toUnpack, disks)),
+    memoryToUnpack: toUnpack,
+    kernel: kernelImage,
+    initramfs: path,
+    consoleLog: sources.consoleLog(number),
+    monitorSocket: files.monitorSocket,
+    pidFile: files.pidFile,
+    sharedDirectory: image.sharesDirectory ? conf.get('VIRTFS_SHARE_PATH') : undefined,
+    disks,
+    network,
+    channel: image.channel,
+    extraArguments: [...conf.get('QEMU_EXTRA_ARGS'), ...sources.qemuArguments],
+    extraParameters: conf.get('QEMU_EXTRA_KERNEL_PARAMS'),
+    dynamicDebug: {
+      modules: conf.get('DYN_DEBUG_MODULES'),
+      files: conf.get('DYN_DEBUG_FILES'),
+    },
+    terminal: sources.terminal,
+    detached: sources.detached,
+    judged: sources.judged,
+    session,
+  });
+}
+
+function parseCpus(text: string | undefined): number | undefined {
+  if (text === undefined) return undefined;
+  const count = /^\d+$/.test(text) ? Number(text) : 0;
+  if (count >= 1 && count <= MAXIMAL_CPUS) return count;
+  throw new UsageError(`--cpus: "${text}" is not a number from 1 to ${MAXIMAL_CPUS}`);
+}
+
+function parseMemory(text: string | undefined): number | undefined {
+  if (text === undefined) return undefined;
+  const bytes = parseSize(text);
+  if (bytes !== undefined && bytes >= MINIMAL_MEMORY) return bytes;
+  throw new UsageError(`--memory: "${text}" is not an amount of memory that a VM can have`, {
+    hint: 'a number with a unit, 16M at least: --memory 2G',
+  });
+}
+
+/** Refuses wrong options before any work is done. */
+export function checkVmOptions(options: VmOptions): void {
+  parseCpus(options.cpus);
+  parseMemory(options.memory);
+  parseNetworkKind(options);
+}
+
+/** QEMU's PC takes no more. */
+const MAXIMAL_CPUS = 255;
+
+/** No kernel boots with less. */
+const MINIMAL_MEMORY = 16 * MIB;
+
+function describeEntry(
+  plan: VmPlan,
+  files: VmFiles,
+  { header, path }: VmSources,
+): Omit<VmEntry, 'version' | 'number' | 'owner'> {
+  return {
+    hostname: plan.hostname,
+    cut: header.image.cut,
+    kernelRelease: header.image.kernelRelease,
+    qemu: undefined,
+    consoleLog: plan.consoleLog,
+    monitorSocket: plan.monitorSocket,
+    pidFile: plan.pidFile,
+    requestSocket: plan.session === undefined ? files.requestSocket : undefined,
+    state: plan.session === undefined ? 'starting' : 'testing',
+    addresses: addressesOf(plan.network, plan.number),
+    forwards: forwardsOf(plan.network),
+    image: path,
+    disks: noteDisks(plan.disks),
+    taps: tapsOf(plan.network),
+    since: new Date().toISOString(),
+  };
+}
+
+/** `emulated`, `with KVM`, with the reason where it was not the user's choice. */
+export function describeAccelerator({ accelerator }: VmPlan): string {
+  if (accelerator.kind === 'kvm') return 'with KVM';
+  return accelerator.reason === undefined ? 'emulated' : `emulated, because ${accelerator.reason}`;
+}

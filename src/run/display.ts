@@ -1,0 +1,148 @@
+import type { OutputFormat } from '../cut/cut.ts';
+import { CHECK_TIME, parseCheckTime } from '../formats/suites/fstests.ts';
+import { listsTests } from '../formats/suites/listing.ts';
+import { isFailure } from '../results/compare.ts';
+import { readGuestFile } from '../results/guest-files.ts';
+import { createProgress, type SuiteProgress, type TestListener } from '../results/progress.ts';
+import type { RunCommand, RunResult, TestResult } from '../results/run-result.ts';
+import { findEarlierRun } from '../results/store.ts';
+import type { GuestOutput } from '../ui/guest-streams.ts';
+import { toPlainText } from '../ui/plain-text.ts';
+import type { GuestEvent } from '../vm/guest-events.ts';
+import { type StartedJob, showProgress } from './context.ts';
+
+/** What a run shows while its command runs: its output, and on a terminal how far a suite has come. */
+export interface RunDisplay {
+  listener: TestListener | undefined;
+  enter: (event: GuestEvent) => void;
+  /**
+   * Writes a part of the command's output. Above a live line those are whole lines: the rest waits.
+   * @param chunk undefined: there is no more to come
+   */
+  write: (name: StreamName, chunk: Buffer | undefined, output: GuestOutput) => Promise<void>;
+  /** A VM has gone. */
+  pause: () => void;
+}
+
+type StreamName = 'stdout' | 'stderr';
+
+/** How the command tells of tests on its stdout; undefined: it does not, or only lists them. */
+export function formatOf(
+  { options, cut }: StartedJob,
+  command?: RunCommand,
+): OutputFormat | undefined {
+  if (options.ktap === true) return 'ktap';
+  const words = command !== undefined && 'arguments' in command ? command.arguments : [];
+  return listsTests(words) ? undefined : cut.cut.test?.output;
+}
+
+/** @param result which says what will run */
+export function createDisplay(job: StartedJob, result: RunResult): RunDisplay {
+  const { options, context } = job;
+  const isLive = context.ui.isLive && options.quiet !== true && options.console !== true;
+  const format = formatOf(job, result.command);
+  return isLive && format !== undefined
+    ? liveDisplay(job, format, () => expectTests(job, result))
+    : plainDisplay(job);
+}
+
+function plainDisplay({ context: { ui } }: StartedJob): RunDisplay {
+  return {
+    listener: undefined,
+    enter: () => {},
+    write: async (name, chunk, output) => {
+      if (chunk === undefined) return;
+      if (isTerminal(name)) ui.endProgress();
+      await output.write(chunk);
+    },
+    pause: () => {},
+  };
+}
+
+function liveDisplay(
+  job: StartedJob,
+  format: OutputFormat,
+  expectTests: () => Map<string, number | undefined>,
+): RunDisplay {
+  const { ui } = job.context;
+  let progress: SuiteProgress | undefined;
+  let timer: NodeJS.Timeout | undefined;
+  const held: Record<StreamName, Buffer> = { stdout: Buffer.alloc(0), stderr: Buffer.alloc(0) };
+  /** Parts of the output on their way to the terminal: a live line between them would stay. */
+  let writing = 0;
+  /** While the command runs. */
+  const show = (): void => {
+    if (timer === undefined || progress === undefined || writing > 0) return;
+    showProgress(job, progress.describe(performance.now()));
+  };
+  const pause = (): void => {
+    clearInterval(timer);
+    timer = undefined;
+  };
+  return {
+    listener: {
+      onStart: (name) => {
+        progress?.testStarted(name, performance.now());
+        show();
+      },
+      onTest: (test) => {
+        progress?.testEnded(test, performance.now());
+        // What its runner prints has no line by which a person sees how a test went.
+        if (format === 'ltp') ui.note(formatTest(test, ui.paintError));
+        show();
+      },
+    },
+    enter: ({ event }) => {
+      if (event === 'command-end') pause();
+      if (event !== 'command-start') return;
+      progress ??= createProgress(expectTests());
+      progress.begin(performance.now());
+      timer = setInterval(show, 1000);
+      show();
+    },
+    write: async (name, chunk, output) => {
+      const all = Buffer.concat([held[name], chunk ?? Buffer.alloc(0)]);
+      const isWhole = chunk === undefined || !isTerminal(name) || all.length > LONGEST_HELD;
+      const end = isWhole ? all.length : all.lastIndexOf(LINE_FEED) + 1;
+      held[name] = all.subarray(end);
+      if (end === 0) return;
+      if (isTerminal(name)) ui.endProgress();
+      writing++;
+      await output.write(all.subarray(0, end)).finally(() => writing--);
+      show();
+    },
+    pause,
+  };
+}
+
+const LINE_FEED = 0x0a;
+
+/** What is longer is no line that a person waits for, in bytes. */
+const LONGEST_HELD = 64 * 1024;
+
+function isTerminal(name: StreamName): boolean {
+  return process[name].isTTY === true;
+}
+
+/** Which tests there will be, and how long each took, in milliseconds: what is known of earlier runs. */
+function expectTests({ run }: StartedJob, result: RunResult): Map<string, number | undefined> {
+  const times = parseCheckTime(readGuestFile(run, CHECK_TIME) ?? '');
+  const tests = findEarlierRun(run, result.command)?.tests ?? [];
+  return new Map(
+    tests.map(({ name, status, duration }) => {
+      const seconds = times.get(name);
+      const known = seconds === undefined ? duration : seconds * 1000;
+      return [name, status === 'skip' ? 0 : known];
+    }),
+  );
+}
+
+type Paint = Record<'red' | 'green' | 'yellow', (text: string) => string>;
+
+function formatTest(test: TestResult, paint: Paint): string {
+  const { name, status, message } = test;
+  const isDone = status !== 'skip' && status !== 'interrupted';
+  const colour = isFailure(test) ? paint.red : isDone ? paint.green : paint.yellow;
+  const why = message === undefined ? '' : `: ${toPlainText(message)}`;
+  return `${colour(status.padEnd(5))} ${toPlainText(name)}${why}`;
+}

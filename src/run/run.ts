@@ -1,0 +1,94 @@
+import { dirname, resolve } from 'node:path';
+import { createContext, openCut, requireWritable } from '../cli/context.ts';
+import { EXIT, UsageError } from '../errors.ts';
+import { repeatsTests } from '../formats/suites/fstests.ts';
+import { describePlan } from '../image/describe-plan.ts';
+import type { CommandRequest } from '../image/resolve-request.ts';
+import { findDisks } from '../machine/disks.ts';
+import { requirePrograms } from '../machine/start.ts';
+import { formatCommandLine } from '../sys/command-line.ts';
+import { isDirectory, isReadable, isWritable, lstatIfReachable } from '../sys/stat.ts';
+import type { Ui } from '../ui/terminal.ts';
+import { describeDisk } from '../vm/disks.ts';
+import type { Job } from './context.ts';
+import { readExpectedOf } from './expected-lists.ts';
+import { planAhead, planRun } from './plan.ts';
+import { recordRun } from './record.ts';
+import { refuseCommand } from './refuse-command.ts';
+import { type RunOptions, readRunOptions } from './settings.ts';
+
+/** `rapido run NAME` @returns the exit status */
+export async function runRun(name: string, options: RunOptions, ui: Ui): Promise<number> {
+  const startedMs = performance.now();
+  const context = createContext(options, ui);
+  const asked = readRunOptions(options, context.cwd);
+  refuseStrangeTarget(asked.junit);
+  refuseMissingScript(asked.command, context.cwd);
+  const { cut, conf } = await openCut(context, name);
+  requirePrograms(context);
+  const expected = [...asked.expected, ...readExpectedOf(cut, context.directories)];
+  const settings = { ...asked, expected };
+  const job: Job = { options, settings, context, cut, conf };
+  if (options.resumeAfterCrash === true) refuseResuming(job);
+  refuseCommand(job);
+  if (options.dryRun === true) return dryRun(job);
+  requireWritable(context, options.results === undefined ? ['cache', 'state'] : ['cache']);
+  return recordRun(job, await planAhead(job), startedMs);
+}
+
+/** A misspelt script is a mistake of the command line: no other commit will have it. */
+function refuseMissingScript(command: CommandRequest | undefined, cwd: string): void {
+  if (command === undefined || !('script' in command)) return;
+  const path = resolve(cwd, command.script);
+  if (!isReadable(path)) throw new UsageError(`-f: ${path} cannot be read`);
+}
+
+/** Going on after a crash takes scripts that heed which tests are done, and tests that run once. */
+function refuseResuming({ cut, settings: { command } }: Job): void {
+  const { output, resumes } = cut.cut.test ?? {};
+  if (resumes !== true || output === undefined) {
+    throw new UsageError(`--resume-after-crash: ${cut.name} cannot leave out tests that are done`, {
+      hint: 'cuts of test suites can; for your own: `test.resumes` in docs/writing-cuts.md',
+    });
+  }
+  const words =
+    command !== undefined && 'arguments' in command ? command.arguments.map(String) : [];
+  if (output !== 'fstests' || !repeatsTests(words)) return;
+  throw new UsageError('--resume-after-crash: check is to run tests more than once (-i, -I, -L)', {
+    hint: 'by their names it cannot be told which of those are done',
+  });
+}
+
+/** What is there and is no file must not be replaced: /dev/stdout, a directory. */
+function refuseStrangeTarget(junit: string | undefined): void {
+  if (junit === undefined) return;
+  if (!isDirectory(dirname(junit))) {
+    throw new UsageError(`--junit: there is no directory ${dirname(junit)}`);
+  }
+  if (!isWritable(dirname(junit))) {
+    throw new UsageError(`--junit: ${dirname(junit)} cannot be written by this user`);
+  }
+  const stats = lstatIfReachable(junit);
+  if (stats !== undefined && !stats.isFile()) {
+    throw new UsageError(`--junit: ${junit} is there, and is no regular file`);
+  }
+}
+
+/** Prints what would be done, and does nothing. */
+async function dryRun(job: Job): Promise<number> {
+  const { ui } = job.context;
+  const { kernel, image, servers } = await planRun(job);
+  for (const { cut, image, number } of servers) {
+    const where = number === undefined ? 'the next free VM' : `VM ${number}`;
+    ui.result(`# ${cut.name}, a server, in ${where}:`);
+    for (const line of describePlan(image.plan, kernel)) ui.result(line);
+  }
+  if (servers.length > 0) ui.result(`# ${job.cut.name}, once they are ready:`);
+  for (const line of describePlan(image.plan, kernel)) ui.result(line);
+  if (image.command !== undefined) {
+    ui.result(`# the command: ${formatCommandLine(image.command.words.map(String))}`);
+  }
+  for (const disk of findDisks(1, job, true)) ui.result(`# disk: ${describeDisk(disk)}`);
+  ui.result('# then QEMU, whose command line `rapido boot --dry-run` shows but for the channels');
+  return EXIT.ok;
+}

@@ -1,0 +1,140 @@
+import { resolve } from 'node:path';
+import type { GlobalOptions } from '../cli/context.ts';
+import { splitArguments } from '../conf/values.ts';
+import { UsageError } from '../errors.ts';
+import type { ExpectedSplat } from '../formats/klog/expected.ts';
+import type { CommandRequest } from '../image/resolve-request.ts';
+import { checkDiskOptions } from '../machine/disks.ts';
+import { checkVmOptions, type VmOptions } from '../machine/start.ts';
+import type { SessionLimits } from '../vm/session-watch.ts';
+import { parseDuration } from './duration.ts';
+import { readExpected } from './expected-lists.ts';
+
+/** Options of `rapido run` as they are typed. */
+export interface RunOptions extends GlobalOptions, VmOptions {
+  /** What follows `--`, byte for byte. */
+  command: readonly Buffer[] | undefined;
+  exec?: string | undefined;
+  file?: string | undefined;
+  install?: string[] | undefined;
+  include?: string[] | undefined;
+  driver?: string[] | undefined;
+  timeout?: string | undefined;
+  bootTimeout?: string | undefined;
+  silence?: string | undefined;
+  keepGoing?: boolean | undefined;
+  resumeAfterCrash?: boolean | undefined;
+  expected?: string | undefined;
+  ktap?: boolean | undefined;
+  results?: string | undefined;
+  junit?: string | undefined;
+  json?: boolean | undefined;
+  console?: boolean | undefined;
+  quiet?: boolean | undefined;
+  build?: string | undefined;
+  bisect?: boolean | undefined;
+  /** Cuts that serve, each with the number of its VM if need be: `nfsd-xfs:1`. */
+  with?: string[] | undefined;
+  dryRun?: boolean | undefined;
+}
+
+/** The options that need reading, read: what is wrong with them is refused before anything is done. */
+export interface RunSettings {
+  command: CommandRequest | undefined;
+  limits: SessionLimits;
+  expected: readonly ExpectedSplat[];
+  servers: readonly ServerRequest[];
+  /** Program and arguments that build the kernel. */
+  build: [string, ...string[]] | undefined;
+  /** Absolute path for a copy of junit.xml. */
+  junit: string | undefined;
+}
+
+/** A server of `--with`. */
+export interface ServerRequest {
+  /** Of its cut, as it was typed. */
+  name: string;
+  /** Of its VM; undefined: the lowest that is free. */
+  number: number | undefined;
+}
+
+export function readRunOptions(options: RunOptions, cwd: string): RunSettings {
+  checkVmOptions(options);
+  checkDiskOptions(options.disk, cwd, process.env);
+  return {
+    command: chooseCommand(options),
+    limits: {
+      total: parseDuration('--timeout', options.timeout),
+      boot: parseDuration('--boot-timeout', options.bootTimeout),
+      silence: parseDuration('--silence', options.silence),
+    },
+    expected: options.expected === undefined ? [] : readExpected(resolve(cwd, options.expected)),
+    servers: parseServers(options.with ?? []),
+    build: options.build === undefined ? undefined : splitBuild(options.build),
+    junit: options.junit === undefined ? undefined : resolve(cwd, options.junit),
+  };
+}
+
+function chooseCommand({ command, exec, file }: RunOptions): CommandRequest | undefined {
+  const given = [
+    ...(command === undefined ? [] : [{ arguments: command }]),
+    ...(exec === undefined ? [] : [{ shell: exec }]),
+    ...(file === undefined ? [] : [{ script: file }]),
+  ];
+  if (given.length > 1) {
+    throw new UsageError('there can be one command only: -x, -f, or what follows `--`', {
+      hint:
+        file === undefined ? 'take one of them away' : 'a script with arguments: -- ./script a b',
+    });
+  }
+  if (exec?.trim() === '') {
+    throw new UsageError('-x: there is no command in it', { hint: "-x 'uname -a'" });
+  }
+  if (command?.length === 0 || command?.[0]?.length === 0) {
+    throw new UsageError('there is no command after `--`', {
+      hint: 'rapido run NAME -- ls -l /dev',
+    });
+  }
+  return given[0];
+}
+
+function parseServers(texts: readonly string[]): ServerRequest[] {
+  const servers = texts.map(parseServer);
+  for (const server of servers) {
+    const { name, number } = server;
+    const first = servers.find((one) => one.number === number) ?? server;
+    if (number === undefined || first === server) continue;
+    throw new UsageError(`--with: VM ${number} is given to ${first.name} and to ${name}`, {
+      hint: `--with ${first.name}:${number} --with ${name}`,
+    });
+  }
+  return servers;
+}
+
+function parseServer(text: string): ServerRequest {
+  const [, name, number] = /^([^:]+)(?::([1-9]\d{0,2}))?$/.exec(text) ?? [];
+  if (name !== undefined) {
+    return { name, number: number === undefined ? undefined : Number(number) };
+  }
+  throw new UsageError(`--with: "${text}" is neither a cut nor a cut with the number of its VM`, {
+    hint: '--with nfsd-xfs, --with nfsd-xfs:1',
+  });
+}
+
+/** Words that only a shell understands: operators, redirections, substitutions. */
+const SHELL_WORD = /^(&&|\|\||[;|&])$|;$|^\d*[<>]|\$\(|`/;
+
+function splitBuild(text: string): [string, ...string[]] {
+  const [program, ...args] = splitArguments(text) ?? [];
+  if (program === undefined) {
+    throw new UsageError(`--build: "${text}" is no command, or a quote in it is not closed`, {
+      hint: '--build "make -j8"',
+    });
+  }
+  const shellWord = args.find((word) => SHELL_WORD.test(word));
+  // Who names a shell gives it what is for a shell.
+  if (shellWord === undefined || /(^|\/)\w*sh$/.test(program)) return [program, ...args];
+  throw new UsageError(`--build: "${shellWord}" is for a shell, and none is used`, {
+    hint: 'give one command, or a script; the modules are installed without being asked for',
+  });
+}

@@ -1,0 +1,66 @@
+import {
+  createContext,
+  type GlobalOptions,
+  keysOfOwnCuts,
+  refuseStrangeKeys,
+} from '../cli/context.ts';
+import { withKeys } from '../conf/conf.ts';
+import { type ConfRow, confToJson, explainConf } from '../conf/explain.ts';
+import { findNearest } from '../conf/nearest.ts';
+import { EXIT, UsageError } from '../errors.ts';
+import { formatJson } from '../ui/plain-text.ts';
+import type { Ui } from '../ui/terminal.ts';
+
+export interface ConfOptions extends GlobalOptions {
+  json?: boolean | undefined;
+}
+
+/** `rapido conf [KEY…]` */
+export async function runConf(
+  keys: readonly string[],
+  options: ConfOptions,
+  ui: Ui,
+): Promise<number> {
+  const context = createContext(options, ui);
+  const conf = withKeys(context.conf, await keysOfOwnCuts(context));
+  await refuseStrangeKeys(context, conf);
+  const names = conf.entries.map(({ name }) => name);
+  refuseStrangers(keys, names);
+  if (options.json === true) {
+    const json = confToJson(conf);
+    const chosen = keys.length === 0 ? names : keys;
+    const values = Object.fromEntries(chosen.map((name) => [name, json.keys[name]]));
+    ui.result(formatJson({ ...json, keys: values }));
+    return EXIT.ok;
+  }
+  const rows = explainConf(conf).filter(({ key }) => keys.length === 0 || keys.includes(key));
+  ui.note(conf.source === undefined ? 'no rapido.conf was found' : `from ${conf.source.path}`);
+  for (const line of formatRows(rows, ui.paint)) ui.result(line);
+  return EXIT.ok;
+}
+
+function refuseStrangers(keys: readonly string[], names: readonly string[]): void {
+  const strangers = keys.filter((key) => !names.includes(key));
+  if (strangers.length === 0) return;
+  throw new UsageError(`there is no conf key ${strangers.join(', ')}`, {
+    problems: strangers
+      .map((key) => ({ key, nearest: findNearest(key, names) }))
+      .filter(({ nearest }) => nearest !== undefined)
+      .map(({ key, nearest }) => `${key}: did you mean ${nearest}?`),
+    hint: '`rapido conf` shows all',
+  });
+}
+
+/** `KEY = value  (origin)`, what is set standing out from what is not. */
+export function formatRows(
+  rows: readonly ConfRow[],
+  paint: { bold: (text: string) => string; dim: (text: string) => string },
+): string[] {
+  const width = Math.max(...rows.map(({ key }) => key.length), 0);
+  return rows.map(({ key, value, origin, advice }) => {
+    const isSet = origin !== 'default';
+    const name = key.padEnd(width);
+    const note = advice === undefined ? '' : `  ${advice}`;
+    return `${isSet ? paint.bold(name) : name} = ${value}  ${paint.dim(`(${origin})${note}`)}`;
+  });
+}

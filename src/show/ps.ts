@@ -1,0 +1,67 @@
+import type { GlobalOptions } from '../cli/context.ts';
+import { EXIT } from '../errors.ts';
+import { describeForward } from '../machine/forwards.ts';
+import { findRunningVms } from '../machine/pick.ts';
+import { formatNetworkState, readNetworkState } from '../setup/network-state.ts';
+import { formatDuration, formatTable } from '../ui/format.ts';
+import { formatJson } from '../ui/plain-text.ts';
+import type { Ui } from '../ui/terminal.ts';
+import { type LastEnding, listEndings } from '../vm/last-endings.ts';
+import type { VmEntry } from '../vm/registry.ts';
+
+export interface PsOptions extends GlobalOptions {
+  json?: boolean | undefined;
+}
+
+/** How long it is told how a VM ended that nobody was watching, in milliseconds. */
+const ENDINGS_FOR = 24 * 3600 * 1000;
+
+/** `rapido ps` */
+export async function runPs(options: PsOptions, ui: Ui): Promise<number> {
+  const { context, vms } = findRunningVms(options, ui);
+  if (options.json === true) {
+    ui.result(formatJson(vms.map(showVm)));
+    return EXIT.ok;
+  }
+  if (vms.length === 0) ui.note('no VM is running');
+  else for (const line of formatVms(vms, Date.now())) ui.result(line);
+  const network = await readNetworkState(context.conf, vms);
+  ui.note(`network: ${network === undefined ? 'not set up' : formatNetworkState(network)}`);
+  const endings = listEndings(context.directories.state).filter(
+    ({ number, ended }) =>
+      !vms.some((vm) => vm.number === number) && Date.now() - Date.parse(ended) < ENDINGS_FOR,
+  );
+  for (const ending of endings) ui.note(describeEnding(ending, Date.now()));
+  return EXIT.ok;
+}
+
+/** What scripts get of a VM. */
+function showVm(vm: VmEntry) {
+  const { number, hostname, cut, kernelRelease, state, since, addresses, forwards, consoleLog } =
+    vm;
+  return {
+    ...{ number, hostname, cut, kernelRelease, state, since, addresses, forwards, consoleLog },
+    pid: vm.qemu?.pid,
+    rapidoPid: vm.owner.pid,
+  };
+}
+
+/** @param now of Date.now() */
+export function formatVms(vms: readonly VmEntry[], now: number): string[] {
+  const rows = vms.map((vm) => [
+    ...[String(vm.number), vm.cut, vm.kernelRelease, String(vm.qemu?.pid ?? '-')],
+    ...[formatDuration(now - Date.parse(vm.since)), formatAddresses(vm), vm.state],
+  ]);
+  return formatTable([['vm', 'cut', 'kernel', 'pid', 'up', 'address', 'state'], ...rows]);
+}
+
+/** Where it can be reached. */
+function formatAddresses({ addresses, forwards }: VmEntry): string {
+  return [...addresses, ...forwards.map(describeForward)].join(' ') || '-';
+}
+
+function describeEnding(ending: LastEnding, now: number): string {
+  const { number, cut, ended, lines, consoleLog } = ending;
+  const ago = formatDuration(now - Date.parse(ended));
+  return `VM ${number} (${cut}) ended ${ago} ago: ${lines.join('; ')} (${consoleLog})`;
+}

@@ -1,0 +1,124 @@
+import { existsSync } from 'node:fs';
+import type { GlobalOptions } from '../cli/context.ts';
+import { EXIT, explainSystemError, UsageError, UserError } from '../errors.ts';
+import { locateDirectories } from '../host/directories.ts';
+import { compareRuns } from '../results/compare.ts';
+import {
+  formatComparison,
+  formatRun,
+  formatRunTable,
+  locateSplats,
+  type Surroundings,
+} from '../results/show.ts';
+import {
+  listRunIds,
+  listRuns,
+  RUN_FILES,
+  readRun,
+  requireRunsOf,
+  resultOf,
+  runsDirectory,
+  type StoredRun,
+} from '../results/store.ts';
+import { isDirectory, readTextIfReachable, statIfReachable } from '../sys/stat.ts';
+import { formatJson } from '../ui/plain-text.ts';
+import type { Ui } from '../ui/terminal.ts';
+
+export interface ResultsOptions extends GlobalOptions {
+  /** Only runs of this cut. */
+  cut?: string | undefined;
+  json?: boolean | undefined;
+  /** Where the runs are. */
+  results?: string | undefined;
+}
+
+/**
+ * `rapido results [RUN [RUN]]`: lists the runs, shows one, or compares two.
+ * Needs no conf: a broken one must not stand between a user and the results.
+ */
+export async function runResults(
+  names: readonly string[],
+  options: ResultsOptions,
+  ui: Ui,
+): Promise<number> {
+  const parent = options.results ?? runsDirectory(locateDirectories(process.env).state);
+  if (options.results !== undefined && !isDirectory(parent)) {
+    throw new UsageError(`--results: ${parent} is not a directory`);
+  }
+  const [a, b] = names;
+  if (names.length > 2) {
+    throw new UsageError(`${names.length} runs were named; two can be compared`, {
+      hint: 'rapido results latest~1 latest',
+    });
+  }
+  const json = options.json === true;
+  const { cut } = options;
+  if (cut !== undefined) requireRunsOf(parent, cut);
+  if (a === undefined) return showList(parent, cut, json, ui);
+  if (b === undefined) return showRun(readRun(parent, a, cut), json, ui);
+  return orTrouble(() =>
+    showComparison(readRun(parent, a, cut), readRun(parent, b, cut), json, ui),
+  );
+}
+
+/** As diff(1): 1 is for what was compared and differs. */
+function orTrouble(compare: () => number): number {
+  try {
+    return compare();
+  } catch (error) {
+    const explained = explainSystemError(error);
+    if (!(explained instanceof UserError)) throw error;
+    const { message, problems, hint } = explained;
+    throw new UsageError(message, { problems, ...(hint !== undefined && { hint }), cause: error });
+  }
+}
+
+function showList(parent: string, cut: string | undefined, json: boolean, ui: Ui): number {
+  const runs = listRuns(parent, cut);
+  if (json) {
+    const results = runs.flatMap((run) => (run.state === 'finished' ? [run.result] : []));
+    ui.result(formatJson(results));
+  } else {
+    if (runs.length === 0) ui.note(`no runs yet in ${parent}; \`rapido run\` makes them`);
+    const ids = listRunIds(parent);
+    for (const line of formatRunTable(runs, surroundings(ui), ids)) ui.result(line);
+  }
+  for (const run of runs) {
+    if (run.state === 'unreadable') ui.warn(`${run.file('result.json')}: ${run.reason}`);
+  }
+  return EXIT.ok;
+}
+
+function showRun(run: StoredRun, json: boolean, ui: Ui): number {
+  const result = resultOf(run);
+  if (json) {
+    ui.result(formatJson(result));
+    return EXIT.ok;
+  }
+  const files = RUN_FILES.map((name) => ({ name, path: run.file(name) })).filter(({ path }) =>
+    existsSync(path),
+  );
+  const log = result.splats.length === 0 ? '' : readLog(run.file('console.log'));
+  const splatLines = locateSplats(log, result.splats);
+  for (const line of formatRun({ result, files, splatLines }, surroundings(ui))) ui.result(line);
+  return EXIT.ok;
+}
+
+function showComparison(a: StoredRun, b: StoredRun, json: boolean, ui: Ui): number {
+  const comparison = compareRuns(resultOf(a), resultOf(b));
+  if (json) ui.result(formatJson(comparison));
+  else for (const line of formatComparison(comparison, { paint: ui.paint })) ui.result(line);
+  return comparison.worse.length === 0 ? EXIT.ok : EXIT.failed;
+}
+
+function surroundings({ paint }: Ui): Surroundings {
+  return { paint, width: process.stdout.columns, now: new Date(), timeZone: undefined };
+}
+
+/** A guest can fill a log without end, and line numbers are worth only so much. */
+const LONGEST_LOG = 64 * 1024 * 1024;
+
+function readLog(path: string): string {
+  const size = statIfReachable(path)?.size ?? 0;
+  return size > LONGEST_LOG ? '' : (readTextIfReachable(path) ?? '');
+}

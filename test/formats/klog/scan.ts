@@ -1,0 +1,38 @@
+import { createSplatScanner, type ScannerOptions } from '../../../src/formats/klog/scanner.ts';
+import type { Splat, SplatHead } from '../../../src/formats/klog/splat.ts';
+
+export interface Heard {
+  begun: SplatHead[];
+  fatal: SplatHead[];
+  splats: Splat[];
+}
+
+/** All that a listener hears of these console lines. */
+export function hear(lines: readonly string[], options: ScannerOptions = {}): Heard {
+  const heard: Heard = { begun: [], fatal: [], splats: [] };
+  const scanner = createSplatScanner(
+    {
+      onBegin: (head) => heard.begun.push(head),
+      onFatal: (head) => heard.fatal.push(head),
+      onEnd: (splat) => heard.splats.push(splat),
+    },
+    options,
+  );
+  for (const line of lines) scanner.push(line);
+  scanner.end();
+  return heard;
+}
+
+/** Kernel lines: each text behind a time stamp, a millisecond after the one before. */
+export function stamped(texts: readonly string[], start = 10, caller?: string): string[] {
+  const from = caller === undefined ? '' : `[${caller.padStart(6)}]`;
+  return texts.map((text, index) => {
+    const time = (start + index / 1000).toFixed(6).padStart(12);
+    return `[${time}]${from} ${text}`;
+  });
+}
+
+/** `SEVERITY KIND: TITLE` of each splat. */
+export function verdicts(splats: readonly SplatHead[]): string[] {
+  return splats.map(({ severity, kind, title }) => `${severity} ${kind}: ${title}`);
+}

@@ -1,0 +1,345 @@
+import fc from 'fast-check';
+import { describe, expect, test } from 'vitest';
+import { MAX_SPLAT_CHARACTERS, MAX_SPLAT_LINES } from '../../../src/formats/klog/capture.ts';
+import { createSplatScanner } from '../../../src/formats/klog/scanner.ts';
+import { isSameSplat, keyOf } from '../../../src/formats/klog/splat.ts';
+import { hear, stamped, verdicts } from './scan.ts';
+
+const warning = (name: string): string[] => [
+  '------------[ cut here ]------------',
+  `WARNING: CPU: 0 PID: 107 at fs/foo.c:12 ${name}+0x1f/0x40 [foo]`,
+  'Modules linked in: foo(OE)',
+  'CPU: 0 PID: 107 Comm: bash Tainted: G           OE      6.1.0 #1',
+  `RIP: 0010:${name}+0x1f/0x40 [foo]`,
+  'Call Trace:',
+  ' <TASK>',
+  ' ksys_write+0x6f/0xf0',
+  ' </TASK>',
+  '---[ end trace 0000000000000000 ]---',
+];
+
+const oops = (name: string): string[] => [
+  'BUG: kernel NULL pointer dereference, address: 0000000000000008',
+  '#PF: supervisor write access in kernel mode',
+  'Oops: 0002 [#1] PREEMPT SMP NOPTI',
+  'CPU: 1 PID: 108 Comm: cat Not tainted 6.1.0 #1',
+  `RIP: 0010:${name}+0x1f/0x40`,
+  'Call Trace:',
+  ' ksys_read+0x6f/0xf0',
+  '---[ end trace 0000000000000000 ]---',
+];
+
+describe('what a listener hears, and when', () => {
+  test('the first line that tells the kind is told at once, and the better title at the end', () => {
+    const heard: string[] = [];
+    const scanner = createSplatScanner({
+      onBegin: ({ title }) => heard.push(`begin ${title}`),
+      onFatal: ({ title }) => heard.push(`fatal ${title}`),
+      onEnd: ({ title }) => heard.push(`end ${title}`),
+    });
+    const [first = '', ...rest] = stamped(oops('do_null'));
+    scanner.push(first);
+    expect(heard).toEqual([
+      'begin BUG: kernel NULL pointer dereference',
+      'fatal BUG: kernel NULL pointer dereference',
+    ]);
+    for (const line of rest) scanner.push(line);
+    scanner.end();
+    expect(heard.slice(2)).toEqual(['end BUG: kernel NULL pointer dereference in do_null']);
+  });
+
+  test('a warning under panic_on_warn becomes fatal when the panic comes, and stays one splat', () => {
+    const heard = hear(
+      stamped([
+        ...warning('foo'),
+        'Kernel panic - not syncing: kernel: panic_on_warn set ...',
+        'Rebooting in 1 seconds..',
+      ]),
+    );
+    expect(verdicts(heard.begun)).toEqual(['error warning: WARNING in foo']);
+    expect(verdicts(heard.fatal)).toEqual(['fatal warning: WARNING in foo']);
+    expect(verdicts(heard.splats)).toEqual(['fatal warning: WARNING in foo']);
+    expect(heard.splats[0]?.text).toMatch(/Rebooting in 1 seconds\.\.$/);
+  });
+
+  test('an oops that a panic follows is one fatal splat of the first kind', () => {
+    const lines = stamped([
+      ...oops('do_null'),
+      'RIP: 0010:do_null+0x1f/0x40',
+      'Kernel panic - not syncing: Fatal exception',
+    ]);
+    expect(verdicts(hear(lines).splats)).toEqual([
+      'fatal oops: BUG: kernel NULL pointer dereference in do_null',
+    ]);
+    expect(hear(lines).fatal).toHaveLength(1);
+  });
+
+  test('a panic that has nothing to do with the warning before it is a splat of its own', () => {
+    const lines = stamped([
+      ...warning('foo'),
+      'Kernel panic - not syncing: VFS: Unable to mount root fs on unknown-block(0,0)',
+    ]);
+    expect(verdicts(hear(lines).splats)).toEqual([
+      'error warning: WARNING in foo',
+      'fatal panic: kernel panic: VFS: Unable to mount root fs on unknown-block(N,N)',
+    ]);
+  });
+
+  test('a panic long after a warning is a splat of its own', () => {
+    const lines = [
+      ...stamped(warning('foo')),
+      ...stamped(['Kernel panic - not syncing: panic_on_warn set'], 20),
+    ];
+    expect(hear(lines).splats).toHaveLength(2);
+  });
+
+  test('what a kernel says after its panic is no new splat', () => {
+    const lines = stamped([
+      ...oops('do_null'),
+      'Kernel panic - not syncing: Fatal exception',
+      ...warning('native_smp_send_reschedule'),
+    ]);
+    expect(hear(lines).splats).toHaveLength(1);
+  });
+
+  test('an oops is an error where the kernel is let go on after one, until it panics', () => {
+    const lines = stamped(oops('do_null'));
+    expect(verdicts(hear(lines, { oopsIsFatal: false }).splats)).toEqual([
+      'error oops: BUG: kernel NULL pointer dereference in do_null',
+    ]);
+    expect(hear(lines, { oopsIsFatal: false }).fatal).toEqual([]);
+    const panicked = stamped([...oops('do_null'), 'Kernel panic - not syncing: Fatal exception']);
+    expect(hear(panicked, { oopsIsFatal: false }).fatal).toHaveLength(1);
+  });
+
+  test('a warning may be ignored, with all its lines', () => {
+    expect(hear(stamped(warning('foo')), { ignore: [/ foo\+/] }).begun).toEqual([]);
+    expect(hear(stamped(warning('bar')), { ignore: [/ foo\+/] }).begun).toHaveLength(1);
+  });
+});
+
+describe('what a report is about', () => {
+  const CUT = '------------[ cut here ]------------';
+
+  test('an init that is not executed, and all the kernel tries then, is one report', () => {
+    const { splats, fatal } = hear(
+      stamped([
+        'Failed to execute /init (error -8)',
+        'Run /sbin/init as init process',
+        "Starting init: /sbin/init exists but couldn't execute it (error -8)",
+        'Kernel panic - not syncing: No working init found.  Try passing init= option to kernel.',
+        'CPU: 0 PID: 1 Comm: swapper/0 Not tainted 6.1.0 #1',
+        '---[ end Kernel panic - not syncing: No working init found. ]---',
+      ]),
+    );
+    expect(verdicts(splats)).toEqual([
+      'fatal boot: /init could not be executed as init (error -8)',
+    ]);
+    expect(fatal).toHaveLength(1);
+    expect(splats[0]?.text.split('\n')).toHaveLength(6);
+  });
+
+  test('the words of a WARN, in front of its first line or behind it', () => {
+    const words = 'refcount_t: underflow; use-after-free.';
+    const line = 'WARNING: CPU: 0 PID: 1 at lib/refcount.c:28 refcount_warn_saturate+0x1/0x2';
+    const rest = [
+      'CPU: 0 PID: 1 Comm: a',
+      'Call Trace:',
+      ' foo_put+0x1/0x2',
+      '---[ end trace 0 ]---',
+    ];
+    for (const begin of [
+      [CUT, words, line],
+      [CUT, line, words],
+    ]) {
+      expect(verdicts(hear(stamped([...begin, ...rest])).splats)).toEqual([
+        'error refcount: refcount_t: underflow; use-after-free in foo_put',
+      ]);
+    }
+  });
+
+  test('a remark that comes in between is told, and does not say what the report is about', () => {
+    const [cut = '', first = '', ...rest] = warning('foo');
+    const remark = 'bar: loading out-of-tree module taints kernel.';
+    const both = [
+      'note taint: bar: loading out-of-tree module taints kernel',
+      'error warning: WARNING in foo',
+    ];
+    expect(verdicts(hear(stamped([cut, remark, first, ...rest])).splats)).toEqual(both);
+    expect(verdicts(hear(stamped([cut, first, remark, ...rest])).splats)).toEqual(both);
+  });
+
+  test('a stack trace alone does not make a remark of what was cut here', () => {
+    expect(verdicts(hear(stamped([CUT, 'Call Trace:', ' foo+0x1/0x2'])).splats)).toEqual([
+      'error warning: report cut short: Call Trace:',
+    ]);
+  });
+
+  test('two warnings whose lines two CPUs have mixed are two reports', () => {
+    const [a = '', b = ''] = ['foo', 'bar'].map((name) => warning(name)[1]);
+    for (const lines of [
+      [CUT, CUT, a, b],
+      [CUT, a, CUT, b],
+      [a, b],
+    ]) {
+      const { splats } = hear(stamped([...lines, ...warning('foo').slice(2)]));
+      const titles = splats.map(({ title }) => title);
+      expect(titles).toEqual(expect.arrayContaining(['WARNING in foo', 'WARNING in bar']));
+    }
+  });
+
+  test('a warning right behind a hung task is a report of its own', () => {
+    expect(
+      verdicts(
+        hear(stamped(['INFO: task a:1 blocked for more than 120 seconds.', ...warning('foo')]))
+          .splats,
+      ),
+    ).toEqual(['error hung-task: INFO: task hung', 'error warning: WARNING in foo']);
+  });
+});
+
+describe('what belongs to a splat', () => {
+  test('all of it, as it was on the console, without colours and carriage returns', () => {
+    const lines = stamped(warning('foo'));
+    const painted = lines.map((line) => `\u001b[1m${line}\u001b[0m\r`);
+    const [splat] = hear(['hello', ...painted, ...stamped(['foo: loaded'], 10.5)]).splats;
+    expect(splat?.text).toBe(lines.join('\n'));
+    expect(splat?.time).toBe(10);
+  });
+
+  test('lines of user programs among it are left out, also in front of the kernel on one line', () => {
+    const lines = stamped(warning('foo'));
+    const mixed = lines.flatMap((line, index) =>
+      index === 1 ? [`ok 3 - x${line}`] : [line, '1..4'],
+    );
+    const [splat] = hear(mixed).splats;
+    expect(splat?.title).toBe('WARNING in foo');
+    expect(splat?.text.split('\n')).toHaveLength(lines.length);
+  });
+
+  test('dmesg in the guest shows it again: it counts once', () => {
+    const lines = stamped(oops('do_null'));
+    const boot = stamped(['Linux version 6.1.0'], 0);
+    expect(hear([...lines, ...boot, ...lines, ...boot]).splats).toHaveLength(1);
+  });
+
+  test('a CPU that was stuck has old time stamps, and still belongs to the stall', () => {
+    const lines = [
+      ...stamped(
+        [
+          'rcu: INFO: rcu_preempt detected stalls on CPUs/tasks:',
+          'Sending NMI from CPU 1 to CPUs 0:',
+        ],
+        32,
+      ),
+      ...stamped(
+        [
+          'NMI backtrace for cpu 0',
+          'CPU: 0 PID: 94 Comm: bash',
+          'RIP: 0010:delay_tsc+0x33/0xa0',
+          'Call Trace:',
+          ' foo_spin+0x1/0x2',
+        ],
+        28,
+      ),
+    ];
+    expect(verdicts(hear(lines).splats)).toEqual(['error rcu-stall: rcu stall in foo_spin']);
+  });
+
+  test('a panic counts even where time stamps are off', () => {
+    expect(verdicts(hear(['Kernel panic - not syncing: Out of ideas']).splats)).toEqual([
+      'fatal panic: kernel panic: Out of ideas',
+    ]);
+  });
+
+  test('`cut here` and silence is a splat too', () => {
+    expect(
+      verdicts(hear(stamped(['------------[ cut here ]------------', 'foo: id 12 is bad'])).splats),
+    ).toEqual(['error warning: report cut short: foo: id N is bad']);
+  });
+});
+
+test('a splat seen twice gives two with the same key', () => {
+  const [first, second] = hear([
+    ...stamped(warning('foo'), 10),
+    ...stamped(warning('foo'), 50),
+  ]).splats;
+  expect(first && keyOf(first)).toBe('warning: WARNING in foo');
+  expect(first && second && isSameSplat(first, second)).toBe(true);
+});
+
+/** The lines of both, each in its own order, mixed as the choices say. */
+function interleave(
+  a: readonly string[],
+  b: readonly string[],
+  choices: readonly boolean[],
+): string[] {
+  const left = [...a];
+  const right = [...b];
+  const mixed: string[] = [];
+  for (let turn = 0; left.length + right.length > 0; turn++) {
+    const from =
+      right.length === 0 || (left.length > 0 && choices[turn % choices.length]) ? left : right;
+    mixed.push(from.shift() ?? '');
+  }
+  return mixed;
+}
+
+test('two CPUs that complain at once give the same two splats, however their lines are mixed', () => {
+  const a = stamped(warning('foo'), 10, 'T107');
+  const b = stamped(oops('bar'), 10, 'C1');
+  fc.assert(
+    fc.property(fc.array(fc.boolean(), { minLength: 1, maxLength: 20 }), (choices) => {
+      const { splats } = hear(interleave(a, b, choices));
+      expect(verdicts(splats).sort()).toEqual([
+        'error warning: WARNING in foo',
+        'fatal oops: BUG: kernel NULL pointer dereference in bar',
+      ]);
+      expect(splats.map(({ text }) => text).sort()).toEqual([a.join('\n'), b.join('\n')].sort());
+    }),
+    { numRuns: 200 },
+  );
+});
+
+test('whatever is on the console, nothing is thrown and no splat is too long', () => {
+  const words = fc.constantFrom(
+    ...warning('foo'),
+    ...oops('bar'),
+    '==========================',
+    'BUG: KASAN: x in y',
+    '\u001b[',
+    '\r',
+    '\0',
+    '[   12.345678]',
+    '[    0.000001][    T1] ',
+    'Kernel panic - not syncing: panic_on_warn',
+    'INFO: task a:1 blocked for more than 1 seconds.',
+  );
+  const line = fc
+    .array(fc.oneof(words, fc.string({ unit: 'binary', maxLength: 20 })), { maxLength: 5 })
+    .map((parts) => parts.join(''));
+  fc.assert(
+    fc.property(fc.array(line, { maxLength: 60 }), fc.nat(100), (lines, start) => {
+      const { begun, splats } = hear([...stamped(lines, start), ...lines]);
+      expect(begun).toHaveLength(splats.length);
+    }),
+    { numRuns: 300 },
+  );
+});
+
+test('a flood within a splat is cut short, and says so', () => {
+  const flood = Array.from({ length: 5000 }, () => ` ${'x'.repeat(60_000)}`);
+  const [head = ''] = oops('foo');
+  const [splat] = hear([
+    ...stamped([head]),
+    ...flood.map((text) => `[   10.000001] ${text}`),
+  ]).splats;
+  const short = hear(
+    stamped([head, ...Array.from({ length: 5000 }, () => ' frame+0x1/0x2')], 10).map((line) =>
+      line.replace(/\[.*?\]/, '[   10.000000]'),
+    ),
+  ).splats[0];
+  expect(splat?.text.length).toBeLessThan(MAX_SPLAT_CHARACTERS + MAX_SPLAT_LINES + 100);
+  expect(short?.text.split('\n')).toHaveLength(MAX_SPLAT_LINES + 1);
+  expect(short?.text).toMatch(/\n\[cut short: 3501 more lines\]$/);
+});
