@@ -12,14 +12,14 @@ import {
 import { findContradiction, type GuestEvent } from '../vm/guest-events.ts';
 import { isTooSmall } from '../vm/memory-shortage.ts';
 import type { SessionRecord } from '../vm/session.ts';
-import type { SessionLimits } from '../vm/session-watch.ts';
+import type { TimeLimits } from '../vm/session-watch.ts';
 import { isFailure } from './compare.ts';
 import type { RunSplat, TestResult, Verdict } from './run-result.ts';
 
 /** All that decides about a run. */
 export interface RunFacts {
   record: SessionRecord;
-  limits: SessionLimits;
+  limits: TimeLimits;
   /** How many autorun scripts the image has. */
   autorun: number;
   /** Whether a command was to run after them. */
@@ -167,13 +167,13 @@ function judgeEnd({ record, limits, splats }: RunFacts): Judgement | undefined {
   }
 }
 
-const LIMITS: Readonly<Record<keyof SessionLimits, string>> = {
+const LIMITS: Readonly<Record<keyof TimeLimits, string>> = {
   total: 'it took longer than',
   boot: "nothing was heard of the guest's init for",
   silence: 'there was no output for',
 };
 
-function describeLimit(limit: keyof SessionLimits, limits: SessionLimits): string {
+function describeLimit(limit: keyof TimeLimits, limits: TimeLimits): string {
   return `${LIMITS[limit]} ${(limits[limit] ?? 0) / 1000} s`;
 }
 

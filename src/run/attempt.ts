@@ -12,6 +12,7 @@ import { createRecorder } from '../results/recorder.ts';
 import type { RunResult } from '../results/run-result.ts';
 import { within } from '../sys/awake-clock.ts';
 import { formatCommandLine } from '../sys/command-line.ts';
+import type { Deadline } from '../sys/deadline.ts';
 import { formatBytes } from '../ui/format.ts';
 import { createGuestOutput, openGuestInput } from '../ui/guest-streams.ts';
 import { describeFailure, judgeEnding } from '../vm/ending.ts';
@@ -19,7 +20,7 @@ import type { GuestEvent } from '../vm/guest-events.ts';
 import type { VmPlan } from '../vm/plan.ts';
 import { qemuCommandLine } from '../vm/qemu-arguments.ts';
 import { runSession, type SessionRecord } from '../vm/session.ts';
-import type { SessionLimits } from '../vm/session-watch.ts';
+import type { TimeLimits } from '../vm/session-watch.ts';
 import { type StartedJob, showProgress } from './context.ts';
 import { formatOf, type RunDisplay } from './display.ts';
 import { bootLimit } from './limits.ts';
@@ -34,6 +35,8 @@ export interface BootParts {
   path: string;
   /** What it runs. */
   command: ResolvedCommand | undefined;
+  /** For all VMs of the run; undefined: none. */
+  deadline: Deadline | undefined;
   /** The VMs that serve this one. */
   servers: Pick<Servers, 'numbers' | 'failed'> | undefined;
 }
@@ -41,7 +44,6 @@ export interface BootParts {
 /** What a boot of a run is made of. */
 export interface BootRequest extends BootParts {
   logs: RunLogs;
-  limits: SessionLimits;
   /** Whether the command gets what stands at rapido's own input. */
   hasInput: boolean;
   /** Tests that an earlier boot has told. */
@@ -134,14 +136,15 @@ async function watchSession(
     resultsDirectory: plan.session?.results === undefined ? undefined : job.run.file('guest'),
   });
   const echo = { stdout: createGuestOutput(1), stderr: createGuestOutput(2) };
-  const limits = {
-    ...request.limits,
-    boot: bootLimit(request.limits.boot, plan.accelerator),
+  const limits: TimeLimits = {
+    ...settings.limits,
+    boot: bootLimit(settings.limits.boot, plan.accelerator),
   };
   const lost = plan.session?.stdin === true ? undefined : watchLostInput(stdin);
   try {
     const record = await runSession(plan, {
       limits,
+      deadline: request.deadline,
       stdin: plan.session?.stdin === true ? stdin : undefined,
       onStart,
       onEvent: (event) => {

@@ -41,11 +41,9 @@ export async function runBoots(
   const boots: EndedBoot[] = [];
   const boot = async (next: NextImage): Promise<EndedBoot> => {
     if (boots.length > 0) announce(job, logs, boots, next.done);
-    const limits = { ...job.settings.limits, total: timeLeft(job, boots) };
     const hasInput = boots.length === 0;
-    const request: BootRequest = { ...parts, ...next, logs, limits, hasInput, display };
-    const ended = await runInVm(job, request, result);
-    return { ...ended, limits: { ...ended.limits, total: job.settings.limits.total } };
+    const request: BootRequest = { ...parts, ...next, logs, hasInput, display };
+    return runInVm(job, request, result);
   };
   let next: Next = { path: parts.path, done: [] };
   try {
@@ -111,15 +109,14 @@ function fillIn(result: RunResult, boots: readonly EndedBoot[], logs: RunLogs): 
 /** Makes the image of the next boot. */
 async function prepare(
   job: StartedJob,
-  { kernel, command }: BootParts,
+  { kernel, command, deadline }: BootParts,
   boots: readonly EndedBoot[],
   isSame: (image: string) => boolean,
 ): Promise<Next> {
   const plan = planNextBoot(boots, command?.tests);
   if (plan === undefined) return OVER;
   if ('because' in plan) return plan;
-  const left = timeLeft(job, boots);
-  if (left !== undefined && left <= 0) return { because: 'the time is over (--timeout)' };
+  if (deadline?.left() === 0) return { because: 'the time is over (--timeout)' };
   showProgress(job, 'the kernel crashed: cutting the next image');
   const { path } = await cutRunImage(job, planRunImage(job, kernel, plan.done));
   if (!isSame(path)) return { because: 'the kernel, or what the image is made of, has changed' };
@@ -135,13 +132,6 @@ function rememberSources({ kernel, path: image }: BootParts): (image: string) =>
   };
   const first = describe(image);
   return (path) => findChangedFile(signatures) === undefined && describe(path) === first;
-}
-
-/** Milliseconds that --timeout leaves for the next boot. */
-function timeLeft({ settings }: StartedJob, boots: readonly EndedBoot[]): number | undefined {
-  const { total } = settings.limits;
-  if (total === undefined) return undefined;
-  return boots.reduce((left, { record }) => left - record.spent, total);
 }
 
 /**

@@ -10,6 +10,7 @@ import { collectSplats } from '../results/splat-collection.ts';
 import { splitLines } from '../results/split-lines.ts';
 import type { ServerConsole } from '../results/store.ts';
 import { startTimer } from '../sys/awake-clock.ts';
+import type { Deadline } from '../sys/deadline.ts';
 import { createDeferred } from '../sys/deferred.ts';
 import { failedAutoruns } from '../vm/ending.ts';
 import type { LiveVm } from '../vm/live-vm.ts';
@@ -106,7 +107,7 @@ interface RunningServer {
 export async function startServers(
   job: StartedJob,
   prepared: readonly PreparedServer[],
-  kernelImage: string,
+  { kernelImage, deadline }: { kernelImage: string; deadline: Deadline | undefined },
 ): Promise<Servers | { ended: EndedServer[] }> {
   const running: RunningServer[] = [];
   const stop = (): Promise<EndedServer[]> => Promise.all(running.map((server) => server.stop()));
@@ -121,7 +122,7 @@ export async function startServers(
     throw error;
   }
   showProgress(job, `waiting for ${prepared.map(({ cut }) => cut).join(', ')}`);
-  if (!(await areReady(running, job.settings.limits.total))) return { ended: await stop() };
+  if (!(await areReady(running, deadline))) return { ended: await stop() };
   return {
     numbers: running.map(({ number }) => number),
     failed: Promise.race(running.map(({ failed }) => failed)),
@@ -129,15 +130,15 @@ export async function startServers(
   };
 }
 
-/** @param limit milliseconds */
 async function areReady(
   running: readonly RunningServer[],
-  limit: number | undefined,
+  deadline: Deadline | undefined,
 ): Promise<boolean> {
   const giveUp = (): void => {
-    for (const server of running) server.giveUp(`it was not ready after ${(limit ?? 0) / 1000} s`);
+    const asked = (deadline?.asked ?? 0) / 1000;
+    for (const server of running) server.giveUp(`it was not ready after ${asked} s`);
   };
-  const timer = limit === undefined ? undefined : startTimer(limit, giveUp);
+  const timer = deadline === undefined ? undefined : startTimer(deadline.left(), giveUp);
   const ready = await Promise.all(running.map((server) => server.ready));
   timer?.stop();
   return ready.every(Boolean);

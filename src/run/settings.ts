@@ -6,7 +6,7 @@ import type { ExpectedSplat } from '../formats/klog/expected.ts';
 import type { CommandRequest } from '../image/resolve-request.ts';
 import { checkDiskOptions } from '../machine/disks.ts';
 import { checkVmOptions, type VmOptions } from '../machine/start.ts';
-import type { SessionLimits } from '../vm/session-watch.ts';
+import type { TimeLimits } from '../vm/session-watch.ts';
 import { parseDuration } from './duration.ts';
 import { readExpected } from './expected-lists.ts';
 
@@ -41,7 +41,7 @@ export interface RunOptions extends GlobalOptions, VmOptions {
 /** The options that need reading, read: what is wrong with them is refused before anything is done. */
 export interface RunSettings {
   command: CommandRequest | undefined;
-  limits: SessionLimits;
+  limits: TimeLimits;
   expected: readonly ExpectedSplat[];
   servers: readonly ServerRequest[];
   /** Program and arguments that build the kernel. */

@@ -7,7 +7,7 @@ import {
   splatsOf,
 } from '../results/servers.ts';
 import { type Blame, RUN_EXIT } from '../results/verdict.ts';
-import { startAwakeClock } from '../sys/awake-clock.ts';
+import { startDeadline } from '../sys/deadline.ts';
 import type { BootParts } from './attempt.ts';
 import { runBoots } from './boots.ts';
 import type { StartedJob } from './context.ts';
@@ -19,22 +19,20 @@ import { consoleName, type PreparedServer, startServers } from './servers.ts';
  */
 export async function runWithServers(
   job: StartedJob,
-  parts: Omit<BootParts, 'servers'>,
+  vm: Omit<BootParts, 'servers' | 'deadline'>,
   prepared: readonly PreparedServer[],
   result: RunResult,
 ): Promise<Blame> {
+  const parts = { ...vm, deadline: startDeadline(job.settings.limits.total) };
   if (prepared.length === 0) return runBoots(job, { ...parts, servers: undefined }, result);
   const started = performance.now();
-  const clock = startAwakeClock();
-  const servers = await startServers(job, prepared, parts.kernelImage);
+  const servers = await startServers(job, prepared, parts);
   result.times.servers = performance.now() - started;
-  const spent = clock.now();
-  clock.stop();
   if ('ended' in servers) return fillIn(result, NOT_RUN, servers.ended);
   let ended: EndedServer[] = [];
   let blames: Blame = 'host';
   try {
-    blames = await runBoots(withTimeLeft(job, spent), { ...parts, servers }, result);
+    blames = await runBoots(job, { ...parts, servers }, result);
   } finally {
     ended = await servers.stop();
   }
@@ -48,14 +46,6 @@ const NOT_RUN = {
   reason: 'the servers were not ready',
   blames: 'host',
 } as const;
-
-/** --timeout is for the whole run: what the servers took of it is gone. */
-function withTimeLeft(job: StartedJob, spent: number): StartedJob {
-  const { limits } = job.settings;
-  if (limits.total === undefined) return job;
-  const total = Math.max(limits.total - spent, 1);
-  return { ...job, settings: { ...job.settings, limits: { ...limits, total } } };
-}
 
 function fillIn(
   result: RunResult,

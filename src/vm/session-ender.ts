@@ -3,7 +3,7 @@ import { type AwakeClock, startTimer, within } from '../sys/awake-clock.ts';
 import type { EndingSignal } from '../sys/signals.ts';
 import { CONSOLE_ID } from './qemu-arguments.ts';
 import { listenToSignals, type QemuProcess } from './qemu-process.ts';
-import type { KernelLoss, SessionLimits, SessionWatch } from './session-watch.ts';
+import type { KernelLoss, SessionWatch, TimeLimits } from './session-watch.ts';
 
 /** How long QEMU may take to end when it is told to. */
 const QUIT_GRACE = 3000;
@@ -24,12 +24,12 @@ const LOSSES = {
 
 /** What ends a VM before its time. */
 export interface Ender {
-  expire: (limit: keyof SessionLimits) => void;
+  expire: (limit: keyof TimeLimits) => void;
   /** The guest's init is heard: where that is too late, nothing of it is to run. */
   booted: () => void;
   crashed: (loss: KernelLoss) => void;
   interruptedBy: () => EndingSignal | undefined;
-  timedOut: () => keyof SessionLimits | undefined;
+  timedOut: () => keyof TimeLimits | undefined;
   /**
    * What `work`, which hears the last of a VM that is gone, comes to. Where the VM was ended before
    * its time, that does not wait long for a reader who has stopped reading.
@@ -49,7 +49,7 @@ export interface Signs {
 export function createEnder(qemu: QemuProcess, watch: SessionWatch, signs: Signs): Ender {
   const { clock } = signs;
   let interruptedBy: EndingSignal | undefined;
-  let timedOut: keyof SessionLimits | undefined;
+  let timedOut: keyof TimeLimits | undefined;
   let panicking: NodeJS.Timeout | undefined;
   let isEnding = false;
   const begin = (why: string): boolean => {

@@ -1,9 +1,10 @@
 import type { Readable } from 'node:stream';
+import type { Deadline } from '../sys/deadline.ts';
 import type { GuestEvent } from './guest-events.ts';
 
-/** Milliseconds, 2^31 - 1 at most; undefined: no limit. */
-export interface SessionLimits {
-  /** For the whole session, from the start of QEMU. */
+/** What the user asked for, in milliseconds; undefined: no limit. */
+export interface TimeLimits {
+  /** For all VMs of a run together, from the start of the first. */
   total: number | undefined;
   /** Until the first word of the guest's init. */
   boot: number | undefined;
@@ -16,7 +17,9 @@ export type KernelLoss = 'crashed' | 'stuck';
 
 /** Who hears of what goes on in the VM, as it happens. */
 export interface SessionWatch {
-  limits: SessionLimits;
+  limits: Pick<TimeLimits, 'boot' | 'silence'>;
+  /** For the whole session; undefined: none. */
+  deadline: Deadline | undefined;
   /** What the command reads; undefined: nothing. */
   stdin: Readable | undefined;
   onStart: (qemuPid: number) => void;

@@ -8,19 +8,17 @@ import { memoryOf } from './memory-shortage.ts';
 import type { VmPlan } from './plan.ts';
 import { type QemuProcess, startQemu } from './qemu-process.ts';
 import { createEnder, type Signs } from './session-ender.ts';
-import type { KernelLoss, SessionLimits, SessionWatch } from './session-watch.ts';
+import type { KernelLoss, SessionWatch, TimeLimits } from './session-watch.ts';
 import { untilEndMark } from './until-end-mark.ts';
 
 export interface SessionRecord extends VmRecord {
   /** The limit that ran out. */
-  timedOut: keyof SessionLimits | undefined;
+  timedOut: keyof TimeLimits | undefined;
   /** Whether the command's output was received to its end. */
   isOutputWhole: boolean;
   /** Lines on the control channel that the session did not write. */
   strangeLines: number;
   times: SessionTimes;
-  /** What it took of `limits.total`, in milliseconds: the time without that in which rapido stood still. */
-  spent: number;
 }
 
 /** Milliseconds since the start of QEMU; undefined: it was not reached. */
@@ -43,7 +41,7 @@ export async function runSession(plan: VmPlan, watch: SessionWatch): Promise<Ses
   const timeline = startTimeline();
   const qemu = startQemu(plan, () => {});
   const ender = createEnder(qemu, watch, timeline.signs);
-  const limits = startLimits(watch.limits, ender.expire, timeline.silentFor);
+  const limits = startLimits(watch, ender.expire, timeline.silentFor);
   try {
     if (qemu.pid !== undefined) watch.onStart(qemu.pid);
     const events: GuestEvent[] = [];
@@ -85,7 +83,6 @@ export async function runSession(plan: VmPlan, watch: SessionWatch): Promise<Ses
       isOutputWhole,
       strangeLines: control.strangeLines(),
       times: timeline.times,
-      spent: timeline.spent(),
     };
   } finally {
     // Something of ours failed: the VM must not go on without us.
@@ -105,7 +102,6 @@ interface Timeline {
   during: <Result>(work: Promise<Result>) => Promise<Result>;
   signs: Signs;
   silentFor: () => number;
-  spent: () => number;
   end: () => void;
 }
 
@@ -114,7 +110,6 @@ function startTimeline(): Timeline {
   const started = performance.now();
   const elapsed = (): number => performance.now() - started;
   let last = 0;
-  let spent = 0;
   let pending = 0;
   const times: SessionTimes = {
     ...{ init: undefined, autorunEnd: undefined, commandStart: undefined, commandEnd: undefined },
@@ -145,10 +140,8 @@ function startTimeline(): Timeline {
     },
     signs: { clock, last: () => last },
     silentFor: () => (pending > 0 ? 0 : clock.now() - last),
-    spent: () => spent,
     end: () => {
       times.end = elapsed();
-      spent = clock.now();
     },
   };
 }
@@ -247,14 +240,14 @@ function feedInput(channel: Duplex, stdin: Readable | undefined): void {
 
 /** Watches the limits. `expire` is called with the first that runs out. */
 function startLimits(
-  limits: SessionLimits,
-  expire: (limit: keyof SessionLimits) => void,
+  { limits, deadline }: Pick<SessionWatch, 'limits' | 'deadline'>,
+  expire: (limit: keyof TimeLimits) => void,
   silentFor: () => number,
 ): { booted: () => void; stop: () => void } {
-  const after = (limit: keyof SessionLimits): Timer | undefined =>
-    limits[limit] === undefined ? undefined : startTimer(limits[limit], () => expire(limit));
-  const total = after('total');
-  const boot = after('boot');
+  const after = (limit: keyof TimeLimits, milliseconds: number | undefined): Timer | undefined =>
+    milliseconds === undefined ? undefined : startTimer(milliseconds, () => expire(limit));
+  const total = after('total', deadline?.left());
+  const boot = after('boot', limits.boot);
   let silence: Timer | undefined;
   const watchSilence = (limit: number): void => {
     silence = startTimer(limit - silentFor(), () => {

@@ -22,7 +22,6 @@ function aRecord(changes: Partial<SessionRecord> = {}): SessionRecord {
     ...{ exit: { status: 0 }, qemuSaid: '', shutdown: 'guest-shutdown', events: ended(0) },
     ...{ consoleTail: '', interruptedBy: undefined, timedOut: undefined, isOutputWhole: true },
     strangeLines: 0,
-    spent: 9500,
     times: { init: 1000, autorunEnd: 3000, commandStart: 3000, commandEnd: 9000, end: 9500 },
     ...changes,
   };

@@ -170,7 +170,6 @@ test('a kernel that cannot power off, and ends with init once all is said, passe
       ...{ exit: { status: 0 }, qemuSaid: '', shutdown: 'guest-reset', events, consoleTail },
       ...{ interruptedBy: undefined, timedOut: undefined, isOutputWhole: true, strangeLines: 0 },
       times: { init: 1, autorunEnd: undefined, commandStart: 2, commandEnd: 3, end: 4 },
-      spent: 4,
     },
     limits: { total: undefined, boot: undefined, silence: undefined },
     ...{ autorun: 0, hasCommand: true, unwritten: [] },

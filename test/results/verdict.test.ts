@@ -44,7 +44,6 @@ function makeRecord(changes: Partial<SessionRecord> = {}): SessionRecord {
       ...{ init: 900, autorunEnd: 1000, commandStart: 1001, commandEnd: 2000 },
       end: 2100,
     },
-    spent: 2100,
     ...changes,
   };
 }
@@ -706,7 +705,6 @@ describe('over any run', () => {
     isOutputWhole: mostly(true, false),
     strangeLines: fc.nat(3),
     times: fc.constant(makeRecord().times),
-    spent: fc.constant(2100),
   });
   const splat: fc.Arbitrary<RunSplat> = fc
     .record({

@@ -79,7 +79,6 @@ describe('a VM with too little memory for its image', () => {
           isOutputWhole: false,
           strangeLines: 0,
           times: TIMES,
-          spent: 2100,
         },
       },
       ...{
