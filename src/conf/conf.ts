@@ -1,8 +1,8 @@
 import { dirname } from 'node:path';
 import { UsageError } from '../errors.ts';
+import { findNearest } from '../sys/nearest.ts';
 import type { ConfSource } from './find.ts';
 import { type ConfKey, type ConfKeyTable, type ConfValue, isListKey } from './key.ts';
-import { findNearest } from './nearest.ts';
 import {
   emptyCounts,
   expandDefault,

@@ -1,7 +1,7 @@
 import { homedir } from 'node:os';
 import { isAbsolute, join, resolve } from 'node:path';
+import { findNearest } from '../sys/nearest.ts';
 import { type ConfKey, type ConfKeyTable, isListKey } from './key.ts';
-import { findNearest } from './nearest.ts';
 import type { LineProblem, Piece, ScannedConf, Statement } from './scan.ts';
 import { namesKeyFile } from './values.ts';
 

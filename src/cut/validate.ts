@@ -1,7 +1,7 @@
 import * as z from 'zod';
 import type { ConfType } from '../conf/key.ts';
-import { findNearest } from '../conf/nearest.ts';
 import { UsageError } from '../errors.ts';
+import { findNearest } from '../sys/nearest.ts';
 import type { Cut, OutputFormat } from './cut.ts';
 
 /** The types a key of the cut's own may have. The record makes the compiler miss none. */

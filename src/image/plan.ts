@@ -45,7 +45,7 @@ export interface ImageInfo {
   /** The VMs whose network its systemd-networkd sets up: number to `digestNetConf` of their files. */
   networkFiles?: Readonly<Record<number, string>>;
   /** How its init reaches rapido beside the console. */
-  channel: ControlChannel;
+  channel: ChannelKind;
   /** How it can have disks. */
   diskBuses: ('virtio' | 'nvme')[];
   /** Whether it can mount VIRTFS_SHARE_PATH. */
@@ -57,4 +57,4 @@ export interface ImageInfo {
 }
 
 /** A named virtio-serial port, or a second serial port where the kernel has no virtio-serial. */
-export type ControlChannel = 'virtio' | 'serial';
+export type ChannelKind = 'virtio' | 'serial';

@@ -1,6 +1,7 @@
 import { readFileSync } from 'node:fs';
 import { join } from 'node:path';
 import type { ConfEntry } from '../conf/conf.ts';
+import { parseSize } from '../conf/values.ts';
 import { type DependsOn, UserError } from '../errors.ts';
 import type { ModuleTree } from '../formats/kmod/modules.ts';
 import { architectureOf } from '../host/architecture.ts';
@@ -74,7 +75,7 @@ export function resolveImage(request: ResolveRequest): ResolvedImage {
       conf: conf.source?.path,
       kernelRelease: kernel.release,
       cpus: resources.cpus,
-      memory: resources.memory === undefined ? undefined : parseMemory(resources.memory),
+      memory: resources.memory === undefined ? undefined : parseSize(resources.memory),
       zram,
       network: network.wanted,
       ...(cut.cut.sshServer === true && { sshServer: { identity: findIdentity(conf) } }),
@@ -230,9 +231,4 @@ function readGuestFiles({ root }: Directories): Record<GuestFile, Buffer> {
     GuestFile,
     Buffer
   >;
-}
-
-/** Bytes of a cut's `memory`: `512M`, `2G`. */
-function parseMemory(text: string): number {
-  return Number(text.slice(0, -1)) * (text.endsWith('G') ? 1024 ** 3 : 1024 ** 2);
 }

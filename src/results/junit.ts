@@ -238,7 +238,7 @@ function formatCase(one: Case, suite: string): string[] {
     inner.unshift(
       text === undefined || text === ''
         ? `      <${element}/>`
-        : `      <${element}>${escapeXml(shorten(text))}</${kind}>`,
+        : `      <${element}>${escapeXml(lastPart(text))}</${kind}>`,
     );
   }
   return inner.length === 0 ? [`${open}/>`] : [`${open}>`, ...inner, '    </testcase>'];
@@ -246,10 +246,10 @@ function formatCase(one: Case, suite: string): string[] {
 
 function formatText(indent: string, element: string, text: string | undefined): string[] {
   if (text === undefined || text === '') return [];
-  return [`${indent}<${element}>${escapeXml(shorten(text))}</${element}>`];
+  return [`${indent}<${element}>${escapeXml(lastPart(text))}</${element}>`];
 }
 
-function shorten(text: string): string {
+function lastPart(text: string): string {
   if (text.length <= MOST_OUTPUT) return text;
   return `[the first ${text.length - MOST_OUTPUT} characters are left out]\n${text.slice(-MOST_OUTPUT)}`;
 }

@@ -1,3 +1,4 @@
+import { formatDuration } from '../ui/format.ts';
 import { isFailure } from './compare.ts';
 import type { TestResult } from './run-result.ts';
 
@@ -69,7 +70,7 @@ export function createProgress(expected: ReadonlyMap<string, number | undefined>
           ...(count.skipped === 0 ? [] : [`${count.skipped} skipped`]),
         ].join(', '),
         [
-          formatWhole(now - (began ?? now)),
+          formatDuration(now - (began ?? now), { whole: true }),
           ...(ms === undefined ? [] : [`about ${formatRoughly(ms)} left`]),
         ].join(', '),
         ...[...running.keys()].slice(-1),
@@ -83,20 +84,9 @@ function average(values: readonly number[]): number | undefined {
   return values.reduce((sum, value) => sum + value, 0) / values.length;
 }
 
-/** `12 s`, `4 min 05 s`, `1 h 05 min`. */
-function formatWhole(ms: number): string {
-  const seconds = Math.floor(ms / 1000);
-  const [minutes, hours] = [Math.floor(seconds / 60), Math.floor(seconds / 3600)];
-  const two = (number: number): string => String(number).padStart(2, '0');
-  if (minutes === 0) return `${seconds} s`;
-  return hours === 0
-    ? `${minutes} min ${two(seconds % 60)} s`
-    : `${hours} h ${two(minutes % 60)} min`;
-}
-
 /** No more exact than it can be: `20 s`, `4 min`, `2 h 10 min`. */
 function formatRoughly(ms: number): string {
   const minutes = Math.round(ms / 60_000);
   if (ms < 60_000) return `${Math.max(Math.ceil(ms / 10_000) * 10, 10)} s`;
-  return minutes < 60 ? `${minutes} min` : formatWhole(minutes * 60_000);
+  return minutes < 60 ? `${minutes} min` : formatDuration(minutes * 60_000, { whole: true });
 }

@@ -1,5 +1,5 @@
 import { formatCommandLine } from '../sys/command-line.ts';
-import { formatBytes, formatSeconds } from '../ui/format.ts';
+import { formatBytes, formatDuration } from '../ui/format.ts';
 import { toPlainText } from '../ui/plain-text.ts';
 import { describeDisk } from '../vm/disks.ts';
 import {
@@ -161,7 +161,7 @@ function fitColumns(columns: readonly Column[], width: number): Column[] {
   }
   return columns.map((column, i) => ({
     ...column,
-    cells: column.cells.map((cell) => shorten(cell, widths[i] ?? 0)),
+    cells: column.cells.map((cell) => truncate(cell, widths[i] ?? 0)),
   }));
 }
 
@@ -174,7 +174,7 @@ function pad(text: string, column: Column): string {
   return column.align === 'right' ? text.padStart(width) : text.padEnd(width);
 }
 
-function shorten(text: string, width: number): string {
+function truncate(text: string, width: number): string {
   return text.length <= width ? text : `${text.slice(0, Math.max(width - 1, 0))}…`;
 }
 
@@ -483,15 +483,6 @@ function formatSummary(tests: readonly TestResult[]): string {
     .filter(({ count, words }) => count > 0 || words === 'passed' || words === 'failed')
     .map(({ count, words }) => `${count} ${words}`)
     .join(', ');
-}
-
-/** `0.35 s`, `12 min 05 s`, `3 h 20 min`. */
-export function formatDuration(ms: number): string {
-  const seconds = Math.max(Math.round(ms / 1000), 0);
-  if (seconds < 60) return formatSeconds(Math.max(ms, 0));
-  const [hours, minutes] = [Math.floor(seconds / 3600), Math.floor(seconds / 60) % 60];
-  const two = (count: number): string => String(count).padStart(2, '0');
-  return hours === 0 ? `${minutes} min ${two(seconds % 60)} s` : `${hours} h ${two(minutes)} min`;
 }
 
 /** As `ls -l`: `Nov 23 02:15` this year, `Nov 23  2025` in another. */

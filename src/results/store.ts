@@ -10,9 +10,9 @@ import {
   writeFileSync,
 } from 'node:fs';
 import { basename, dirname, join, resolve } from 'node:path';
-import { findNearest } from '../conf/nearest.ts';
 import { errorCode, UsageError, UserError } from '../errors.ts';
 import { formatCommandLine } from '../sys/command-line.ts';
+import { findNearest } from '../sys/nearest.ts';
 import { makePrivateDirectory } from '../sys/private-directory.ts';
 import { identifySelf, isAlive, type ProcessIdentity } from '../sys/process-identity.ts';
 import { readRegularFile } from '../sys/regular-file.ts';

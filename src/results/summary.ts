@@ -39,9 +39,9 @@ export function formatSummary(
   const telling = tests.filter((test) => isFailure(test) || test.status === 'interrupted');
   return [
     `${colour(paint.bold(WORDS[verdict]))} ${cut}: ${toPlainText(reason)} ${paint.dim(`(${formatTimes(times)})`)}`,
-    ...shorten(telling.map(describeTest), MOST.tests),
+    ...firstOf(telling.map(describeTest), MOST.tests),
     ...describeSplats(splats.filter(isTelling(result))),
-    ...shorten(
+    ...firstOf(
       blockedTasks.map((task) => `  blocked: ${describeBlockedTask(task)}`),
       MOST.blocked,
     ),
@@ -79,8 +79,8 @@ function describeSplats(splats: readonly RunSplat[]): string[] {
   const isNote = ({ severity }: RunSplat): boolean => severity === 'note';
   const byWeight = others.toSorted((a, b) => Number(isNote(a)) - Number(isNote(b)));
   return [
-    ...shorten(byWeight.map(describeSplat), MOST.splats),
-    ...shorten(splats.filter(isExcused).map(describeSplat), MOST.excused),
+    ...firstOf(byWeight.map(describeSplat), MOST.splats),
+    ...firstOf(splats.filter(isExcused).map(describeSplat), MOST.excused),
   ];
 }
 
@@ -115,7 +115,7 @@ function lastWords({ verdict, commandStatus, splats }: RunResult, consoleTail: s
   return lines.length === 0 ? [] : ['the console ended with:', ...lines.slice(-MOST.console)];
 }
 
-function shorten(lines: readonly string[], most: number): string[] {
+function firstOf(lines: readonly string[], most: number): string[] {
   if (lines.length <= most) return [...lines];
   return [...lines.slice(0, most), `  … and ${lines.length - most} more`];
 }

@@ -1,5 +1,6 @@
 import { constants } from 'node:os';
 import { refusedModule } from '../formats/klog/rules/modules.ts';
+import { formatLimit } from '../ui/format.ts';
 import {
   describeFailure,
   failedAutoruns,
@@ -174,7 +175,7 @@ const LIMITS: Readonly<Record<keyof TimeLimits, string>> = {
 };
 
 function describeLimit(limit: keyof TimeLimits, limits: TimeLimits): string {
-  return `${LIMITS[limit]} ${(limits[limit] ?? 0) / 1000} s`;
+  return `${LIMITS[limit]} ${formatLimit(limits[limit] ?? 0)}`;
 }
 
 /** Where the run was when it ended. */

@@ -12,6 +12,7 @@ import type { ServerConsole } from '../results/store.ts';
 import { startTimer } from '../sys/awake-clock.ts';
 import type { Deadline } from '../sys/deadline.ts';
 import { createDeferred } from '../sys/deferred.ts';
+import { formatLimit } from '../ui/format.ts';
 import { failedAutoruns } from '../vm/ending.ts';
 import type { LiveVm } from '../vm/live-vm.ts';
 import type { VmPlan } from '../vm/plan.ts';
@@ -135,8 +136,8 @@ async function areReady(
   deadline: Deadline | undefined,
 ): Promise<boolean> {
   const giveUp = (): void => {
-    const asked = (deadline?.asked ?? 0) / 1000;
-    for (const server of running) server.giveUp(`it was not ready after ${asked} s`);
+    const asked = formatLimit(deadline?.asked ?? 0);
+    for (const server of running) server.giveUp(`it was not ready after ${asked}`);
   };
   const timer = deadline === undefined ? undefined : startTimer(deadline.left(), giveUp);
   const ready = await Promise.all(running.map((server) => server.ready));
@@ -211,7 +212,7 @@ function watchServer(
   };
   const patience = bootLimit(settings.limits.boot, plan.accelerator);
   const limit = startTimer(patience, () =>
-    giveUp(`nothing was heard of its init for ${patience / 1000} s`),
+    giveUp(`nothing was heard of its init for ${formatLimit(patience)}`),
   );
   const onPrompt = (): void => {
     state.isReady = vm !== undefined && failedAutoruns(vm.events).length === 0;

@@ -6,8 +6,8 @@ import {
 } from '../cli/context.ts';
 import { withKeys } from '../conf/conf.ts';
 import { type ConfRow, confToJson, explainConf } from '../conf/explain.ts';
-import { findNearest } from '../conf/nearest.ts';
 import { EXIT, UsageError } from '../errors.ts';
+import { findNearest } from '../sys/nearest.ts';
 import { formatJson } from '../ui/plain-text.ts';
 import type { Ui } from '../ui/terminal.ts';
 

@@ -50,7 +50,7 @@ function showVm(vm: VmEntry) {
 export function formatVms(vms: readonly VmEntry[], now: number): string[] {
   const rows = vms.map((vm) => [
     ...[String(vm.number), vm.cut, vm.kernelRelease, String(vm.qemu?.pid ?? '-')],
-    ...[formatDuration(now - Date.parse(vm.since)), formatAddresses(vm), vm.state],
+    ...[formatDuration(now - Date.parse(vm.since), { whole: true }), formatAddresses(vm), vm.state],
   ]);
   return formatTable([['vm', 'cut', 'kernel', 'pid', 'up', 'address', 'state'], ...rows]);
 }
@@ -62,6 +62,6 @@ function formatAddresses({ addresses, forwards }: VmEntry): string {
 
 function describeEnding(ending: LastEnding, now: number): string {
   const { number, cut, ended, lines, consoleLog } = ending;
-  const ago = formatDuration(now - Date.parse(ended));
+  const ago = formatDuration(now - Date.parse(ended), { whole: true });
   return `VM ${number} (${cut}) ended ${ago} ago: ${lines.join('; ')} (${consoleLog})`;
 }

@@ -15,14 +15,21 @@ export function formatSeconds(ms: number): string {
   return `${(ms / 1000).toFixed(ms < 10_000 ? 2 : 1)} s`;
 }
 
-/** Milliseconds as "42s", "17m", "3h20m", "2d5h". */
-export function formatDuration(ms: number): string {
-  const minutes = Math.floor(ms / 60_000);
-  if (minutes < 1) return `${Math.max(Math.floor(ms / 1000), 0)}s`;
-  if (minutes < 60) return `${minutes}m`;
-  const hours = Math.floor(minutes / 60);
-  if (hours < 24) return `${hours}h${minutes % 60}m`;
-  return `${Math.floor(hours / 24)}d${hours % 24}h`;
+/**
+ * Milliseconds as "0.35 s", "12 min 05 s", "3 h 20 min".
+ * @param whole "42 s" for less than a minute
+ */
+export function formatDuration(ms: number, { whole = false } = {}): string {
+  const seconds = Math.max(whole ? Math.floor(ms / 1000) : Math.round(ms / 1000), 0);
+  if (seconds < 60) return whole ? `${seconds} s` : formatSeconds(Math.max(ms, 0));
+  const [hours, minutes] = [Math.floor(seconds / 3600), Math.floor(seconds / 60) % 60];
+  const two = (count: number): string => String(count).padStart(2, '0');
+  return hours === 0 ? `${minutes} min ${two(seconds % 60)} s` : `${hours} h ${two(minutes)} min`;
+}
+
+/** Milliseconds as they were typed: "100 s", "0.5 s". */
+export function formatLimit(ms: number): string {
+  return `${ms / 1000} s`;
 }
 
 /** Rows of equally many cells as lines with columns. */

@@ -1,7 +1,7 @@
 import { join, resolve } from 'node:path';
-import { findNearest } from '../conf/nearest.ts';
 import { formatSize, parseSize } from '../conf/values.ts';
 import { UsageError, UserError } from '../errors.ts';
+import { findNearest } from '../sys/nearest.ts';
 import { DISK_FORMATS, type DiskFormat, type RecognisedFormat } from './disk-format.ts';
 
 /** How a guest sees a disk: `/dev/vda`, `/dev/nvme0n1`. */

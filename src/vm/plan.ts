@@ -1,7 +1,7 @@
 import { UsageError } from '../errors.ts';
 import type { Architecture } from '../host/architecture.ts';
 import type { KvmState } from '../host/kvm.ts';
-import type { ControlChannel } from '../image/plan.ts';
+import type { ChannelKind } from '../image/plan.ts';
 import { networkParameters, type VmNetwork } from '../net/vm-network.ts';
 import { type DiskPlan, disksParameter } from './disks.ts';
 
@@ -44,7 +44,7 @@ export interface VmPlan {
   /** undefined: it has none. */
   network: VmNetwork | undefined;
   /** How the guest talks to rapido beside the console. */
-  channel: ControlChannel;
+  channel: ChannelKind;
   extraArguments: string[];
 }
 
@@ -66,7 +66,7 @@ export interface Accelerator {
   reason: string | undefined;
 }
 
-export interface VmRequest {
+export interface VmSpec {
   number: number;
   hostname: string | undefined;
   architecture: Architecture;
@@ -85,7 +85,7 @@ export interface VmRequest {
   sharedDirectory: string | undefined;
   disks: readonly DiskPlan[];
   network: VmNetwork | undefined;
-  channel: ControlChannel;
+  channel: ChannelKind;
   /** QEMU_EXTRA_ARGS and what follows `--`. */
   extraArguments: readonly string[];
   /** QEMU_EXTRA_KERNEL_PARAMS, quoted as the kernel wants it. */
@@ -107,38 +107,38 @@ export interface Terminal {
   type: string | undefined;
 }
 
-export function planVm(request: VmRequest): VmPlan {
-  const { architecture } = request;
-  const accelerator = chooseAccelerator(request.accelerator, request.kvm);
-  const hostname = request.hostname ?? `rapido${request.number}`;
-  const parameters = kernelParameters(request, hostname, accelerator);
+export function planVm(spec: VmSpec): VmPlan {
+  const { architecture } = spec;
+  const accelerator = chooseAccelerator(spec.accelerator, spec.kvm);
+  const hostname = spec.hostname ?? `rapido${spec.number}`;
+  const parameters = kernelParameters(spec, hostname, accelerator);
   refuseTooLong(parameters);
   return {
     version: 1,
-    number: request.number,
+    number: spec.number,
     hostname,
     qemu: architecture.qemu,
     architecture: architecture.name,
     accelerator,
-    machine: chooseMachine(request, accelerator),
-    cpu: request.cpu ?? (accelerator.kind === 'kvm' ? 'host' : 'max'),
-    cpus: request.cpus,
-    memory: request.memory,
-    memoryToUnpack: request.memoryToUnpack,
-    kernel: request.kernel,
-    initramfs: request.initramfs,
-    console: request.detached || request.session !== undefined ? 'rapido' : 'terminal',
-    interactive: request.terminal !== undefined,
-    session: request.session,
+    machine: chooseMachine(spec, accelerator),
+    cpu: spec.cpu ?? (accelerator.kind === 'kvm' ? 'host' : 'max'),
+    cpus: spec.cpus,
+    memory: spec.memory,
+    memoryToUnpack: spec.memoryToUnpack,
+    kernel: spec.kernel,
+    initramfs: spec.initramfs,
+    console: spec.detached || spec.session !== undefined ? 'rapido' : 'terminal',
+    interactive: spec.terminal !== undefined,
+    session: spec.session,
     parameters,
-    consoleLog: request.consoleLog,
-    monitorSocket: request.monitorSocket,
-    pidFile: request.pidFile,
-    sharedDirectory: request.sharedDirectory,
-    disks: [...request.disks],
-    network: request.network,
-    channel: request.channel,
-    extraArguments: [...request.extraArguments],
+    consoleLog: spec.consoleLog,
+    monitorSocket: spec.monitorSocket,
+    pidFile: spec.pidFile,
+    sharedDirectory: spec.sharedDirectory,
+    disks: [...spec.disks],
+    network: spec.network,
+    channel: spec.channel,
+    extraArguments: [...spec.extraArguments],
   };
 }
 
@@ -157,7 +157,7 @@ function refuseTooLong(parameters: readonly string[]): void {
 }
 
 /** @throws UsageError where KVM is asked for and cannot be opened */
-export function chooseAccelerator(wanted: VmRequest['accelerator'], kvm: KvmState): Accelerator {
+export function chooseAccelerator(wanted: VmSpec['accelerator'], kvm: KvmState): Accelerator {
   if (wanted === 'tcg') return { kind: 'tcg', reason: undefined };
   if (kvm.usable) return { kind: 'kvm', reason: undefined };
   if (wanted === 'auto') return { kind: 'tcg', reason: kvm.reason };
@@ -176,7 +176,7 @@ const OWN_MACHINE = /^--?(machine|M)$|\bpci\.0\b/;
  * emulated costs 0.15 s each; on a q35 nearly nothing.
  */
 function chooseMachine(
-  { architecture, extraArguments }: VmRequest,
+  { architecture, extraArguments }: VmSpec,
   accelerator: Accelerator,
 ): string | undefined {
   if (architecture.name === 'aarch64') return 'virt,gic-version=max';
@@ -190,15 +190,11 @@ const LOG_LEVEL_PARAMETERS = /(^|\s)(loglevel=|quiet(\s|$)|debug(\s|$)|ignore_lo
 /** Those with which complaints of the kernel would not be seen. */
 const SILENCING_PARAMETERS = /(^|\s)(loglevel=[0-6]|quiet)(\s|$)/;
 
-function kernelParameters(
-  request: VmRequest,
-  hostname: string,
-  accelerator: Accelerator,
-): string[] {
-  const { architecture, terminal, dynamicDebug, extraParameters } = request;
-  const { session, judged = session } = request;
+function kernelParameters(spec: VmSpec, hostname: string, accelerator: Accelerator): string[] {
+  const { architecture, terminal, dynamicDebug, extraParameters } = spec;
+  const { session, judged = session } = spec;
   const ownLogLevel = LOG_LEVEL_PARAMETERS.test(extraParameters ?? '');
-  const disks = disksParameter(request.disks, request.extraArguments);
+  const disks = disksParameter(spec.disks, spec.extraArguments);
   const mustBeLouder = judged !== undefined && SILENCING_PARAMETERS.test(extraParameters ?? '');
   return [
     `console=${architecture.console}`,
@@ -211,15 +207,15 @@ function kernelParameters(
     ...(!ownLogLevel || mustBeLouder ? ['rapido.loglevel=7'] : []),
     ...(judged === undefined ? [] : truthParameters(judged, architecture)),
     ...(session === undefined ? [] : sessionParameters(session)),
-    `rapido.vm_num=${request.number}`,
+    `rapido.vm_num=${spec.number}`,
     `rapido.hostname=${hostname}`,
     // Suites lengthen their time limits.
     ...(accelerator.kind === 'tcg' ? ['rapido.emulated=1'] : []),
-    ...(request.channel === 'serial' ? [`rapido.channel=${architecture.secondSerial}`] : []),
+    ...(spec.channel === 'serial' ? [`rapido.channel=${architecture.secondSerial}`] : []),
     ...(terminal === undefined ? [] : terminalParameters(terminal)),
-    ...(request.sharedDirectory === undefined ? [] : [`rapido.virtfs=${MOUNT_TAG.share}`]),
+    ...(spec.sharedDirectory === undefined ? [] : [`rapido.virtfs=${MOUNT_TAG.share}`]),
     ...(disks === undefined ? [] : [`rapido.disks=${disks}`]),
-    ...(request.network === undefined ? [] : networkParameters(request.network)),
+    ...(spec.network === undefined ? [] : networkParameters(spec.network)),
     ...dynamicDebug.modules.map((name) => `${name}.dyndbg=+pf`),
     ...(dynamicDebug.files.length === 0
       ? []

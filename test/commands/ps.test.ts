@@ -40,9 +40,9 @@ test('a line for each VM that runs', () => {
     ],
   };
   expect(formatVms([server, behindNat, test], NOW).join('\n')).toMatchInlineSnapshot(`
-    "vm  cut         kernel  pid  up     address                                    state
-    1   nfsd-xfs    6.12.9  101  3h15m  192.168.155.11 fd00::11                    ready
-    3   dropbear    6.12.9  101  3h15m  127.0.0.1:2222->22 127.0.0.1:5353->53/udp  ready
-    12  nfs-client  6.12.9  -    18s    -                                          testing"
+    "vm  cut         kernel  pid  up          address                                    state
+    1   nfsd-xfs    6.12.9  101  3 h 15 min  192.168.155.11 fd00::11                    ready
+    3   dropbear    6.12.9  101  3 h 15 min  127.0.0.1:2222->22 127.0.0.1:5353->53/udp  ready
+    12  nfs-client  6.12.9  -    18 s        -                                          testing"
   `);
 });

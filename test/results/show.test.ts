@@ -4,7 +4,6 @@ import { compareRuns } from '../../src/results/compare.ts';
 import type { RunResult } from '../../src/results/run-result.ts';
 import {
   formatComparison,
-  formatDuration,
   formatRun,
   formatRunTable,
   formatWhen,
@@ -400,21 +399,6 @@ test('two runs that are alike', () => {
   const lines = formatComparison(compareRuns(aResult(), aResult()), { paint: TAGS });
   expect(lines[0]).toBe('<green>B is not worse than A</green>');
   expect(lines).toHaveLength(3);
-});
-
-test('durations as one would say them', () => {
-  const said = [0, 350, 12_340, 59_499, 59_600, 754_000, 3_599_600, 12_000_000, -5];
-  expect(said.map(formatDuration)).toEqual([
-    '0.00 s',
-    '0.35 s',
-    '12.3 s',
-    '59.5 s',
-    '1 min 00 s',
-    '12 min 34 s',
-    '1 h 00 min',
-    '3 h 20 min',
-    '0.00 s',
-  ]);
 });
 
 test('the time of day is local, and gives way to another year', () => {

@@ -1,5 +1,5 @@
 import { expect, test } from 'vitest';
-import { formatBytes, formatSeconds } from '../../src/ui/format.ts';
+import { formatBytes, formatDuration, formatLimit, formatSeconds } from '../../src/ui/format.ts';
 
 test.each([
   [0, '0 B'],
@@ -22,4 +22,26 @@ test.each([
   [123_456, '123.5 s'],
 ])('%d ms are %s', (ms, text) => {
   expect(formatSeconds(ms)).toBe(text);
+});
+
+test('durations, in the unit that fits', () => {
+  const said = [0, 350, 12_340, 59_499, 59_600, 754_000, 3_599_600, 12_000_000, -5];
+  expect(said.map((ms) => formatDuration(ms))).toEqual([
+    '0.00 s',
+    '0.35 s',
+    '12.3 s',
+    '59.5 s',
+    '1 min 00 s',
+    '12 min 34 s',
+    '1 h 00 min',
+    '3 h 20 min',
+    '0.00 s',
+  ]);
+});
+
+test('durations in whole seconds, and limits as they were typed', () => {
+  expect([0, 350, 59_999, 754_900].map((ms) => formatDuration(ms, { whole: true }))).toEqual([
+    ...['0 s', '0 s', '59 s', '12 min 34 s'],
+  ]);
+  expect([500, 100_000].map(formatLimit)).toEqual(['0.5 s', '100 s']);
 });

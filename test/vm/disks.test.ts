@@ -17,7 +17,7 @@ import {
 import { planVm } from '../../src/vm/plan.ts';
 import { qemuCommandLine } from '../../src/vm/qemu-arguments.ts';
 import { complaintOf } from '../support/complaint.ts';
-import { makeRequest } from './vm-request.ts';
+import { makeSpec } from './vm-spec.ts';
 
 const PLACE = { where: '--disk', base: '/disks', home: '/home/me' };
 const GIB = 1024 ** 3;
@@ -46,7 +46,7 @@ function plan(requests: readonly DiskRequest[], facts: Record<string, Partial<Di
 /** What a VM's command line has for disks. */
 function diskArguments(...texts: string[]): string[] {
   const disks = plan(read(...texts));
-  const argv = qemuCommandLine(planVm(makeRequest({ disks })));
+  const argv = qemuCommandLine(planVm(makeSpec({ disks })));
   const own = argv.slice(argv.indexOf('-drive'), argv.indexOf('-pidfile'));
   return own.flatMap((word, index) => (index % 2 === 0 ? [`${word} ${own[index + 1]}`] : []));
 }
@@ -103,7 +103,7 @@ describe('what QEMU is told', () => {
 
   test('the guest hears of buses and serials', () => {
     const disks = plan(read('a.img,serial=TEST_DEV', 'size:1G,bus=nvme'));
-    const { parameters } = planVm(makeRequest({ disks }));
+    const { parameters } = planVm(makeSpec({ disks }));
     expect(parameters.filter((word) => word.startsWith('rapido.disks='))).toEqual([
       'rapido.disks=virtio/TEST_DEV,nvme/disk2',
     ]);

@@ -1,10 +1,10 @@
 import { describe, expect, test } from 'vitest';
-import { planVm, type VmRequest } from '../../src/vm/plan.ts';
+import { planVm, type VmSpec } from '../../src/vm/plan.ts';
 import { complaintOf } from '../support/complaint.ts';
-import { makeRequest } from './vm-request.ts';
+import { makeSpec } from './vm-spec.ts';
 
-const plan = (changes: Partial<VmRequest> = {}) => planVm(makeRequest(changes));
-const parameters = (changes: Partial<VmRequest>): string => plan(changes).parameters.join(' ');
+const plan = (changes: Partial<VmSpec> = {}) => planVm(makeSpec(changes));
+const parameters = (changes: Partial<VmSpec>): string => plan(changes).parameters.join(' ');
 
 test('a plan is plain data that says all about the VM', () => {
   const whole = plan();
@@ -75,7 +75,7 @@ describe('the accelerator', () => {
     deviceOpens: true,
   } as const;
 
-  test.each<[Partial<VmRequest>, string, string | undefined, string]>([
+  test.each<[Partial<VmSpec>, string, string | undefined, string]>([
     [{ accelerator: 'auto' }, 'kvm', undefined, 'host'],
     [{ accelerator: 'kvm' }, 'kvm', undefined, 'host'],
     [{ accelerator: 'auto', kvm: noKvm }, 'tcg', 'there is no /dev/kvm', 'max'],
@@ -142,7 +142,7 @@ describe('kernel parameters', () => {
 
 test('a command line that the kernel could not take is refused, with what to shorten', async () => {
   const complaint = await complaintOf(() =>
-    planVm(makeRequest({ extraParameters: 'x'.repeat(2048) })),
+    planVm(makeSpec({ extraParameters: 'x'.repeat(2048) })),
   );
   expect(complaint).toContain('2047 are possible');
   expect(complaint).toContain('QEMU_EXTRA_KERNEL_PARAMS');
@@ -157,9 +157,9 @@ test.each([
     { accelerator: 'tcg', extraArguments: ['-device', 'e1000,bus=pci.0,addr=5'] },
     undefined,
   ],
-] satisfies [string, Partial<VmRequest>, string | undefined][])(
+] satisfies [string, Partial<VmSpec>, string | undefined][])(
   'the machine of a VM %s',
   (_, changes, machine) => {
-    expect(planVm(makeRequest(changes)).machine).toBe(machine);
+    expect(planVm(makeSpec(changes)).machine).toBe(machine);
   },
 );

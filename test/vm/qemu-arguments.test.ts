@@ -2,14 +2,14 @@ import { readFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { expect, test } from 'vitest';
 import { architectureOf } from '../../src/host/architecture.ts';
-import { planVm, type VmRequest } from '../../src/vm/plan.ts';
+import { planVm, type VmSpec } from '../../src/vm/plan.ts';
 import { escapeComma, qemuCommandLine } from '../../src/vm/qemu-arguments.ts';
 import { CHECKOUT } from '../support/workspace.ts';
-import { makeRequest } from './vm-request.ts';
+import { makeSpec } from './vm-spec.ts';
 
 /** The command line, an option with its value a line, and so each kernel parameter. */
-function commandLine(changes: Partial<VmRequest> = {}): string {
-  return qemuCommandLine(planVm(makeRequest(changes)))
+function commandLine(changes: Partial<VmSpec> = {}): string {
+  return qemuCommandLine(planVm(makeSpec(changes)))
     .map((argument) => (argument.startsWith('-') ? `\n${argument}` : ` ${argument}`))
     .join('')
     .replace(/^-append .*$/m, (append) => append.replaceAll(/ (?=[\w.]+=)/g, '\n  '))
@@ -17,7 +17,7 @@ function commandLine(changes: Partial<VmRequest> = {}): string {
 }
 
 /** Lines that the changes add to an ordinary command line, and lines that they take away. */
-function difference(changes: Partial<VmRequest>): string[] {
+function difference(changes: Partial<VmSpec>): string[] {
   const [before, after] = [commandLine().split('\n'), commandLine(changes).split('\n')];
   return [
     ...before.filter((line) => !after.includes(line)).map((line) => `- ${line}`),

@@ -1,7 +1,7 @@
 import { describe, expect, test } from 'vitest';
-import { planVm, type SessionPlan, type VmRequest } from '../../src/vm/plan.ts';
+import { planVm, type SessionPlan, type VmSpec } from '../../src/vm/plan.ts';
 import { qemuCommandLine } from '../../src/vm/qemu-arguments.ts';
-import { makeRequest } from './vm-request.ts';
+import { makeSpec } from './vm-spec.ts';
 
 const SESSION: SessionPlan = {
   stdin: false,
@@ -11,8 +11,8 @@ const SESSION: SessionPlan = {
 };
 
 /** A VM of `rapido run`, with changes. */
-const plan = (session: Partial<SessionPlan> = {}, changes: Partial<VmRequest> = {}) =>
-  planVm(makeRequest({ terminal: undefined, session: { ...SESSION, ...session }, ...changes }));
+const plan = (session: Partial<SessionPlan> = {}, changes: Partial<VmSpec> = {}) =>
+  planVm(makeSpec({ terminal: undefined, session: { ...SESSION, ...session }, ...changes }));
 
 const parameters = (session: Partial<SessionPlan> = {}, extraParameters?: string): string[] =>
   plan(session, { extraParameters }).parameters;
@@ -96,7 +96,7 @@ describe('what the kernel is told for a run', () => {
   );
 
   test('a quiet kernel at somebody’s prompt is their own affair', () => {
-    const watched = planVm(makeRequest({ extraParameters: 'quiet' }));
+    const watched = planVm(makeSpec({ extraParameters: 'quiet' }));
     expect(watched.parameters.join(' ')).not.toContain('rapido.loglevel');
   });
 

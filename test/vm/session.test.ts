@@ -11,7 +11,7 @@ import { complaintOf } from '../support/complaint.ts';
 import { installFakeQemu } from '../support/fake-qemu.ts';
 import { standStill } from '../support/pause.ts';
 import { makeTemporaryDirectory } from '../support/temporary-directory.ts';
-import { makeRequest } from './vm-request.ts';
+import { makeSpec } from './vm-spec.ts';
 
 afterEach(() => {
   vi.unstubAllEnvs();
@@ -21,7 +21,7 @@ afterEach(() => {
 const NO_LIMITS = { boot: undefined, silence: undefined };
 
 const PLAN = planVm(
-  makeRequest({
+  makeSpec({
     terminal: undefined,
     session: { stdin: true, results: undefined, survivesOops: false, readsKernelLog: false },
   }),

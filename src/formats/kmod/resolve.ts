@@ -1,4 +1,4 @@
-import { closest, distance } from 'fastest-levenshtein';
+import { findNearest } from '../../sys/nearest.ts';
 import { isKmodIndex, searchKmodIndex } from './binary-index.ts';
 
 /** A loadable module, as a line of modules.dep tells of it. */
@@ -399,11 +399,8 @@ function memoize<T>(compute: (key: string) => T): (key: string) => T {
   };
 }
 
-/** A name that differs by a third of its letters at most is taken for what was meant. */
 function suggestName(index: ModuleIndex, wanted: string): string | undefined {
   const name = nameInWanted(wanted);
   const known = [...index.modules.keys(), ...index.builtins];
-  if (known.length === 0) return undefined;
-  const nearest = closest(name, known);
-  return distance(name, nearest) <= Math.max(1, Math.floor(name.length / 3)) ? nearest : undefined;
+  return findNearest(name, known);
 }

@@ -1,8 +1,8 @@
 import { architectureOf } from '../../src/host/architecture.ts';
-import type { VmRequest } from '../../src/vm/plan.ts';
+import type { VmSpec } from '../../src/vm/plan.ts';
 
 /** What `rapido boot` asks for at a terminal on an x86_64 host with KVM, with changes. */
-export function makeRequest(changes: Partial<VmRequest> = {}): VmRequest {
+export function makeSpec(changes: Partial<VmSpec> = {}): VmSpec {
   return {
     number: 1,
     hostname: undefined,
