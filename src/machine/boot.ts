@@ -20,16 +20,16 @@ import { formatCommandLine } from '../sys/command-line.ts';
 import { findChangedFile, knownSignatures } from '../sys/file-signature.ts';
 import { findStranger, trustOf } from '../sys/trust.ts';
 import type { Ui } from '../ui/terminal.ts';
+import { bootVm } from '../vm/boot.ts';
 import { describeNoConsole, judgeBoot } from '../vm/boot-outcome.ts';
 import { describeDisk } from '../vm/disks.ts';
 import { findOops } from '../vm/find-oops.ts';
 import type { Terminal, VmPlan } from '../vm/plan.ts';
 import { qemuCommandLine } from '../vm/qemu-arguments.ts';
-import { runVm } from '../vm/run.ts';
 import { serveVm } from '../vm/serve-vm.ts';
-import type { BootJob } from './boot-context.ts';
 import { prepareKernelImage } from './kernel-image.ts';
 import { describeLogin } from './ssh-login.ts';
+import type { BootJob } from './start.ts';
 import {
   checkVmOptions,
   DETACHED_TERMINAL,
@@ -182,7 +182,7 @@ function currentTerminal(type: string | undefined): Terminal | undefined {
 async function watchVm({ plan, image, registration, context }: BootJob): Promise<number> {
   const { ui } = context;
   let requests: ReturnType<typeof serveVm> | undefined;
-  const record = await runVm(plan, {
+  const record = await bootVm(plan, {
     onStart: (vm) => {
       if (vm.pid !== undefined) registration.onStart(vm.pid);
       requests = serveVm(registration.files.requestSocket, vm, undefined);

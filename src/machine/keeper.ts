@@ -8,6 +8,7 @@ import { readLines } from '../sys/lines.ts';
 import { readTail } from '../sys/read-tail.ts';
 import { toPlainText } from '../ui/plain-text.ts';
 import type { Ui } from '../ui/terminal.ts';
+import { type BootWatch, bootVm } from '../vm/boot.ts';
 import { type BootOutcome, describeNoConsole, judgeBoot } from '../vm/boot-outcome.ts';
 import { createConsoleHub } from '../vm/console-hub.ts';
 import { failedAutoruns } from '../vm/ending.ts';
@@ -15,10 +16,9 @@ import { findOops } from '../vm/find-oops.ts';
 import type { GuestEvent } from '../vm/guest-events.ts';
 import { forgetEnding, noteEnding } from '../vm/last-endings.ts';
 import type { LiveVm } from '../vm/live-vm.ts';
-import { runVm, type VmWatch } from '../vm/run.ts';
 import { serveVm } from '../vm/serve-vm.ts';
-import type { BootJob } from './boot-context.ts';
 import { describeLogin } from './ssh-login.ts';
+import type { BootJob } from './start.ts';
 
 /*
  * A VM of `rapido boot --detach` has a rapido in the background, its keeper: the same command line
@@ -102,7 +102,7 @@ export async function keepVm({ plan, image, registration, context }: BootJob): P
     const lines = [`the rapido that kept it failed: ${reason}`];
     if (boot.state === 'ready') noteEnding(plan.consoleLog, { cut: image.cut, lines });
   };
-  const watch: VmWatch = {
+  const watch: BootWatch = {
     onStart: (started) => {
       vm = started;
       if (vm.pid !== undefined) registration.onStart(vm.pid);
@@ -115,7 +115,7 @@ export async function keepVm({ plan, image, registration, context }: BootJob): P
     onWords: ui.passOn,
     onConsole: hub.show,
   };
-  const record = await withLastAct(noteFailure, () => runVm(plan, watch));
+  const record = await withLastAct(noteFailure, () => bootVm(plan, watch));
   await (await requests)?.close();
   const outcome = judgeBoot(record, {
     ...{ interactive: true, autorun: image.autorun },

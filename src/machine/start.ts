@@ -10,6 +10,7 @@ import type { Kernel } from '../host/kernel.ts';
 import { probeKvm } from '../host/kvm.ts';
 import { findProgram, programSearchPath } from '../host/programs.ts';
 import type { ImageHeader } from '../image/image-header.ts';
+import type { ImageInfo } from '../image/plan.ts';
 import type { NetConf } from '../net/net-conf.ts';
 import { applyNetConf } from '../net/read-net-conf.ts';
 import type { VmNetwork } from '../net/vm-network.ts';
@@ -101,6 +102,14 @@ export function planFirstVm(vmSources: VmSources): VmPlan {
     kernelImage: foreseeKernelImage(sources),
   };
   return makePlan(sources, parts);
+}
+
+/** A VM of `rapido boot` that is about to start. */
+export interface BootJob {
+  plan: VmPlan;
+  image: ImageInfo;
+  registration: Registration;
+  context: Context;
 }
 
 /** A VM in the registry, as long as it runs. */

@@ -23,8 +23,8 @@ import { runSession, type SessionRecord } from '../vm/session.ts';
 import type { TimeLimits } from '../vm/session-watch.ts';
 import { type StartedJob, showProgress } from './context.ts';
 import { formatOf, type RunDisplay } from './display.ts';
-import { bootLimit } from './limits.ts';
 import type { Servers } from './servers.ts';
+import { bootLimit } from './settings.ts';
 
 /** What is booted. */
 export interface BootParts {

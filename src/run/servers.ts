@@ -13,13 +13,13 @@ import { startTimer } from '../sys/awake-clock.ts';
 import type { Deadline } from '../sys/deadline.ts';
 import { createDeferred } from '../sys/deferred.ts';
 import { formatLimit } from '../ui/format.ts';
+import { type BootWatch, bootVm } from '../vm/boot.ts';
 import { failedAutoruns } from '../vm/ending.ts';
 import type { LiveVm } from '../vm/live-vm.ts';
 import type { VmPlan } from '../vm/plan.ts';
-import { runVm, type VmWatch } from '../vm/run.ts';
 import { type Job, type StartedJob, showProgress } from './context.ts';
 import { cutRunImage, planServerImage } from './image.ts';
-import { bootLimit } from './limits.ts';
+import { bootLimit } from './settings.ts';
 
 /** A server whose image is planned. */
 export interface PlannedServer {
@@ -157,7 +157,7 @@ async function startServer(
   const ended = withVm({ ...sources, serversOf }, kernelImage, async (plan, registration) => {
     const watch = watchServer(job, plan, registration);
     watch.started.then(() => begun.resolve({ number: plan.number, watch }));
-    const record = await runVm(plan, watch.vmWatch);
+    const record = await bootVm(plan, watch.vmWatch);
     watch.end();
     return record;
   });
@@ -177,7 +177,7 @@ async function startServer(
 
 /** Follows a server from its start to its end. */
 interface ServerWatch {
-  vmWatch: VmWatch;
+  vmWatch: BootWatch;
   started: Promise<void>;
   ready: Promise<boolean>;
   failed: Promise<string>;

@@ -6,6 +6,7 @@ import type { ExpectedSplat } from '../formats/klog/expected.ts';
 import type { CommandRequest } from '../image/resolve-request.ts';
 import { checkDiskOptions } from '../machine/disks.ts';
 import { checkVmOptions, type VmOptions } from '../machine/start.ts';
+import type { Accelerator } from '../vm/plan.ts';
 import type { TimeLimits } from '../vm/session-watch.ts';
 import { parseDuration } from './duration.ts';
 import { readExpected } from './expected-lists.ts';
@@ -137,4 +138,12 @@ function splitBuild(text: string): [string, ...string[]] {
   throw new UsageError(`--build: "${shellWord}" is for a shell, and none is used`, {
     hint: 'give one command, or a script; the modules are installed without being asked for',
   });
+}
+
+/** How long a kernel may take to its init, in milliseconds: emulation is slow, neighbours are busy. */
+const BOOT_LIMIT = { kvm: 60_000, tcg: 300_000 } as const;
+
+/** @param asked what --boot-timeout says */
+export function bootLimit(asked: number | undefined, { kind }: Accelerator): number {
+  return asked ?? BOOT_LIMIT[kind];
 }

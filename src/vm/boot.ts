@@ -14,7 +14,7 @@ import { keepPreviousLog, listenToSignals, startQemu } from './qemu-process.ts';
 const CONSOLE_TAIL_BYTES = 256 * 1024;
 
 /** Who hears of a VM. */
-export interface VmWatch {
+export interface BootWatch {
   onStart: (vm: LiveVm) => void;
   onEvent: (event: GuestEvent) => void;
   /** What QEMU itself says, as it comes. */
@@ -28,7 +28,7 @@ export interface VmWatch {
  * stdin and stdout, and that terminal is given back as it was, however QEMU ends.
  * @throws UserError when QEMU cannot be executed
  */
-export async function runVm(plan: VmPlan, watch: VmWatch): Promise<VmRecord> {
+export async function bootVm(plan: VmPlan, watch: BootWatch): Promise<VmRecord> {
   keepPreviousLog(plan.consoleLog);
   const hasTerminal = plan.console === 'terminal';
   const terminal = hasTerminal && plan.interactive ? saveTerminal() : undefined;
@@ -71,7 +71,7 @@ const ORDERLY: ReadonlySet<string | undefined> = new Set([
 ]);
 
 /** Resolves when the console has come to its end, whichever way. */
-async function hearConsole(channel: Duplex, { onConsole }: VmWatch): Promise<void> {
+async function hearConsole(channel: Duplex, { onConsole }: BootWatch): Promise<void> {
   channel.on('data', (chunk: Buffer) => onConsole?.(chunk));
   channel.on('error', () => {}); // QEMU is gone, which its exit tells.
   await once(channel, 'close');
