@@ -5,25 +5,29 @@ import { UsageError } from '../errors.ts';
 export const OPTION = {
   install: new Option(
     '-i, --install <program>',
-    'add a program with its libraries (repeatable)',
+    'add a program and its libraries to the image (repeatable)',
   ).argParser(collect),
-  include: new Option('--include <src[:dst]>', 'add a file or directory (repeatable)').argParser(
-    collect,
-  ),
-  driver: new Option('--driver <module>', 'add a kernel module (repeatable)').argParser(collect),
-  cpus: new Option('--cpus <count>', 'virtual CPUs'),
-  memory: new Option('--memory <size>', 'memory, for example 2G'),
+  include: new Option(
+    '--include <src[:dst]>',
+    'add a file or directory to the image (repeatable)',
+  ).argParser(collect),
+  driver: new Option(
+    '--driver <module>',
+    'add a kernel module to the image (repeatable)',
+  ).argParser(collect),
+  cpus: new Option('--cpus <count>', 'number of virtual CPUs'),
+  memory: new Option('--memory <size>', 'memory of the VM, for example 2G'),
   disk: new Option(
     '--disk <disk>',
-    'a disk: FILE, /dev/NAME or size:10G, with options (repeatable)',
+    'attach a disk: FILE, /dev/NAME or size:10G, with options (repeatable)',
   ).argParser(collect),
-  net: new Option('--net <kind>', 'which network: tap, user or none'),
+  net: new Option('--net <kind>', 'kind of network: tap, user or none'),
   forward: new Option(
     '--forward <host:guest>',
-    'a port of this host that leads to one of the VM, with --net user (repeatable)',
+    'forward a TCP or UDP port of this host to the VM, with --net user (repeatable)',
   ).argParser(collect),
-  dryRun: new Option('--dry-run', 'print what would be done, and stop'),
-  json: new Option('--json', 'as JSON'),
+  dryRun: new Option('--dry-run', 'print what would be done and exit'),
+  json: new Option('--json', 'print JSON'),
 };
 
 /** For an option that may be given several times. */

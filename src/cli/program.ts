@@ -41,23 +41,25 @@ export function ownWords(argv: readonly string[]): readonly string[] {
 
 function createProgram() {
   return new Command('rapido')
-    .description('Cut an initramfs out of what a test needs, boot it with the kernel just built.')
+    .description(
+      'Build an initramfs of what a test needs, boot it with the kernel just built, and run the test.',
+    )
     .version(VERSION, '-V, --version')
-    .option('--conf <file>', 'the conf file to read, instead of the first found')
-    .option('--cut-dir <dir>', 'a directory of your own cuts (repeatable)', collect)
-    .option('--debug', 'say more: command lines, why a layer was made')
+    .option('--conf <file>', 'configuration file to read instead of the default ones')
+    .option('--cut-dir <dir>', 'directory with cuts of your own (repeatable)', collect)
+    .option('--debug', 'print more: command lines, and why layers are rebuilt')
     .commandsGroup(GROUP.host)
     .helpCommand(true)
-    .showHelpAfterError('  hint: `rapido --help` shows what there is')
+    .showHelpAfterError('  hint: `rapido --help` lists the commands')
     .configureOutput({ outputError: (text, write) => write(`rapido: ${text}`) })
     .exitOverride()
     .addHelpText(
       'after',
       `
 Examples:
-  rapido list                        what can be cut
-  rapido cut simple-example --boot   cut it, and stand at a prompt in it
-  rapido boot                        boot again what was cut last
-  rapido doctor                      what this host lacks`,
+  rapido list                        list the targets
+  rapido cut simple-example --boot   build it, boot it, get a shell
+  rapido boot                        boot the last image again
+  rapido doctor                      check this host`,
     );
 }

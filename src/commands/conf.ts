@@ -10,8 +10,8 @@ export const conf: Definition = (call) =>
   rapido conf KERNEL_SRC IMAGE_DIR
   KERNEL_SRC=/other/linux rapido conf KERNEL_SRC`,
     })
-    .description('show every conf key, its value, and where that came from')
-    .argument('[key...]', 'only these')
+    .description('show all configuration keys, their values and where each was set')
+    .argument('[key...]', 'keys to show (default: all)')
     .addOption(OPTION.json)
     .action(async (keys, _options, command) => {
       const { runConf } = await import('../show/conf.ts');

@@ -7,8 +7,8 @@ export const console: Definition = (call) =>
       examples: `
   rapido console 1`,
     })
-    .description('show the console of a detached VM at this terminal; Ctrl-a d leaves it')
-    .argument('<vm>', 'number or name of a VM of `rapido ps`')
+    .description('attach this terminal to the console of a detached VM; Ctrl-a d detaches')
+    .argument('<vm>', 'number or hostname of a running VM')
     .action(async (name, _options, command) => {
       const { runConsole } = await import('../machine/console.ts');
       call.finish(await runConsole(name, command.optsWithGlobals(), await call.ui()));

@@ -16,13 +16,13 @@ export const cut: Definition = (call) => {
   rapido cut simple-example -b --cpus 4 --memory 2G --disk size:10G -- -s
   rapido cut simple-example --dry-run`,
     })
-    .description('build the initramfs of a target')
-    .argument('<name>', 'a target of `rapido list`')
-    .option('-b, --boot', 'boot it at once')
-    .option('-B, --no-boot', 'do not boot it (the default; the original tool booted)')
+    .description('build the initramfs image of a target')
+    .argument('<name>', 'a target; `rapido list` shows all')
+    .option('-b, --boot', 'boot the image')
+    .option('-B, --no-boot', 'do not boot the image (default; the original rapido booted it)')
     .option(
       '-x, --exec <command>',
-      'shell command to run after the autorun scripts (repeatable)',
+      'run a shell command after the autorun scripts (repeatable)',
       (command) => {
         commands.push({ command });
         return command;
@@ -30,7 +30,7 @@ export const cut: Definition = (call) => {
     )
     .option(
       '-f, --file <script>',
-      'script to run after the autorun scripts (repeatable)',
+      'run a script after the autorun scripts (repeatable)',
       (file) => {
         commands.push({ file });
         return file;
@@ -39,14 +39,14 @@ export const cut: Definition = (call) => {
     .addOption(OPTION.install)
     .addOption(OPTION.include)
     .addOption(OPTION.driver)
-    .option('--net <kind>', 'add what a network takes; with -b, which one: tap, user or none')
+    .option('--net <kind>', 'add network support; with -b, also the kind: tap, user or none')
     .addOption(OPTION.cpus)
     .addOption(OPTION.memory)
     .addOption(OPTION.disk)
     .addOption(OPTION.forward)
-    .option('-o, --output <file>', 'write the image there')
+    .option('-o, --output <file>', 'write the image to this file')
     .addOption(OPTION.dryRun)
-    .option('--rebuild', 'make every layer anew')
+    .option('--rebuild', 'rebuild all layers')
     .usage('[options] <name> [-- QEMU arguments]')
     .action(async (name, _options, command) => {
       const { runCut } = await import('../machine/cut.ts');

@@ -5,17 +5,17 @@ export const exec: Definition = (call) =>
     .command('exec', {
       group: GROUP.vms,
       takesRest: true,
-      hint: 'the command goes after `--`; `rapido exec --help` shows examples',
+      hint: 'the command follows `--`; `rapido exec --help` shows examples',
       examples: `
-  rapido exec 1                      a shell; exit leaves it, and Enter ~ . if it hangs
+  rapido exec 1                      a shell; exit ends it, Enter ~ . detaches
   rapido exec 1 -- dmesg
   rapido exec server -- sh -c 'cat > /tmp/file' < file
-Exit status: the command's own; 120 the VM ended before it; 125 rapido could not do it.`,
+Exit status: that of the command; 120 the VM ended first; 125 error of rapido.`,
     })
-    .description('run a command in a running VM; at a terminal without a command, a shell')
-    .argument('<vm>', 'number or name of a VM of `rapido ps`')
-    .option('-t, --tty', 'give the command a terminal even if rapido has none')
-    .option('-T, --no-tty', 'give the command pipes even if rapido has a terminal')
+    .description('run a command in a running VM, or an interactive shell')
+    .argument('<vm>', 'number or hostname of a running VM')
+    .option('-t, --tty', 'allocate a terminal even if stdout is not one')
+    .option('-T, --no-tty', 'use pipes even if stdout is a terminal')
     .usage('[options] <vm> [-- command and arguments]')
     .action(async (name, _options, command) => {
       const { runExec } = await import('../machine/exec.ts');

@@ -10,7 +10,7 @@ export const list: Definition = (call) =>
   rapido list --json | jq -r '.[].name'
   rapido --cut-dir ~/my-cuts list`,
     })
-    .description('list every target')
+    .description('list all targets')
     .addOption(OPTION.json)
     .action(async (_options, command) => {
       const { runList } = await import('../show/list.ts');

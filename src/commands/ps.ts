@@ -9,7 +9,7 @@ export const ps: Definition = (call) =>
   rapido ps
   rapido ps --json | jq -r '.[].number'`,
     })
-    .description('list the VMs that run')
+    .description('list running VMs')
     .addOption(OPTION.json)
     .action(async (_options, command) => {
       const { runPs } = await import('../show/ps.ts');

@@ -6,17 +6,17 @@ export const results: Definition = (call) =>
     .command('results', {
       group: GROUP.run,
       examples: `
-  rapido results                     the runs, newest first
+  rapido results                     list runs, newest first
   rapido results latest
-  rapido results --cut fstests-xfs   the runs of one cut
-  rapido results latest:fstests-xfs  the last of them
-  rapido results latest~1 latest     what changed; exit status 1 if it got worse`,
+  rapido results --cut fstests-xfs   list the runs of one target
+  rapido results latest:fstests-xfs  show the latest of them
+  rapido results latest~1 latest     compare; exit status 1 for a regression`,
     })
-    .description('list the runs that were kept, show one, or compare two')
-    .argument('[run]', 'a run: its name, the end of it, latest, latest~1, latest:CUT, or a path')
-    .argument('[other]', 'another run, to compare it with')
-    .option('--cut <name>', 'only runs of this cut')
-    .option('--results <dir>', 'where the runs are')
+    .description('list past runs, show one, or compare two')
+    .argument('[run]', 'a run: its name or the end of it, latest, latest~1, latest:CUT, or a path')
+    .argument('[other]', 'a run to compare it with')
+    .option('--cut <name>', 'list only runs of this target')
+    .option('--results <dir>', 'directory of the runs')
     .addOption(OPTION.json)
     .action(async (run, other, _options, command) => {
       const { runResults } = await import('../show/results.ts');

@@ -6,21 +6,21 @@ export const run: Definition = (call) =>
     .command('run', {
       group: GROUP.run,
       takesRest: true,
-      hint: 'the command goes after `--`; `rapido run --help` shows examples',
+      hint: 'the command follows `--`; `rapido run --help` shows examples',
       examples: `
   rapido run simple-example -- uname -a
   rapido run simple-example --driver zram -x 'modprobe zram && grep . /sys/block/zram0/*'
   rapido run simple-example --timeout 10m --junit out.xml -f ./my-test.sh
   git bisect run rapido run simple-example --bisect --build 'make -j8' -- ./reproducer
   rapido run --with nfsd-xfs nfs-client -x 'dd if=/dev/zero of=/mnt/nfs/file bs=1M count=8'
-Exit status: the command's own; 120 the kernel crashed or the VM died; 121 the command succeeded but
-the kernel complained; 124 timed out; 125 rapido could not do it; 130 interrupted.`,
+Exit status: that of the command; 120 kernel crash or lost VM; 121 the command succeeded, but the kernel
+reported a problem; 124 time limit; 125 error of rapido or of this host; 130 interrupted.`,
     })
-    .description('cut, boot, run a command with nobody watching, and judge how it went')
-    .argument('<name>', 'a target of `rapido list`')
+    .description('build, boot, run a command unattended, and report a verdict')
+    .argument('<name>', 'a target; `rapido list` shows all')
     .usage('[options] <name> [-- command and arguments]')
-    .option('-x, --exec <text>', 'run this text with a shell', once('-x'))
-    .option('-f, --file <script>', 'run this script of the host', once('-f'))
+    .option('-x, --exec <text>', 'run a shell command', once('-x'))
+    .option('-f, --file <script>', 'run a script of this host', once('-f'))
     .addOption(OPTION.install)
     .addOption(OPTION.include)
     .addOption(OPTION.driver)
@@ -29,27 +29,33 @@ the kernel complained; 124 timed out; 125 rapido could not do it; 130 interrupte
     .addOption(OPTION.disk)
     .addOption(OPTION.net)
     .addOption(OPTION.forward)
-    .option('--timeout <duration>', 'longest time for the VM, for example 90s, 10m (default: none)')
+    .option(
+      '--timeout <duration>',
+      'time limit for the VMs of the run, for example 90s, 10m (default: none)',
+    )
     .option(
       '--boot-timeout <duration>',
-      "longest time to the guest's init (default: 1m, emulated 5m)",
+      "time limit until the guest's init runs (default: 1m, emulated 5m)",
     )
-    .option('--silence <duration>', 'longest time without any output (default: none)')
-    .option('--keep-going', 'let the kernel go on after an oops; the run fails all the same')
-    .option('--resume-after-crash', 'boot again after a crash, and go on with the other tests')
+    .option('--silence <duration>', 'time limit without any output (default: none)')
+    .option('--keep-going', 'do not stop at a kernel oops; the run still fails')
+    .option('--resume-after-crash', 'after a crash, boot again and run the remaining tests')
     .option(
       '--expected <file>',
-      'kernel reports that are excused: PATTERN [@ TEST] # REASON a line',
+      'list of expected kernel reports, one per line: PATTERN [@ TEST] # REASON',
     )
-    .option('--ktap', 'read the output as KTAP, a result for each test')
-    .option('--with <cut[:vm]>', 'boot this server first, take it down after (repeatable)', collect)
-    .option('--results <dir>', 'keep the results there, in a directory for each run')
-    .option('--junit <file>', 'write JUnit XML there, too')
-    .option('--json', 'print the result as JSON; the output of the command goes to files only')
-    .option('--console', "show the VM's console on stderr")
-    .option('-q, --quiet', 'print nothing but what the command prints')
-    .option('--build <command>', 'build the kernel of KERNEL_SRC first, and install its modules')
-    .option('--bisect', 'exit as `git bisect run` wants it: 0, 1, 125 cannot test, 128 stop')
+    .option('--ktap', 'parse the output as KTAP: one result per test')
+    .option('--with <cut[:vm]>', 'boot this target as a server for the run (repeatable)', collect)
+    .option('--results <dir>', 'store the results below this directory')
+    .option('--junit <file>', 'also write JUnit XML to this file')
+    .option('--json', "print the result as JSON instead of the command's output")
+    .option('--console', "print the VM's console to stderr")
+    .option('-q, --quiet', "print only the command's output")
+    .option('--build <command>', 'first build the kernel of KERNEL_SRC and install its modules')
+    .option(
+      '--bisect',
+      'exit with a status for `git bisect run`: 0 good, 1 bad, 125 skip, 128 stop',
+    )
     .addOption(OPTION.dryRun)
     .action(async (name, _options, command) => {
       const { runRun } = await import('../run/run.ts');

@@ -6,11 +6,11 @@ export const setupNetwork: Definition = (call) =>
     .command('setup-network', {
       group: GROUP.host,
       examples: `
-  sudo rapido setup-network              a bridge and two taps for the user behind sudo
+  sudo rapido setup-network              for the user who called sudo
   rapido setup-network --dry-run
-Calling it again is no error; after a change of rapido.conf it changes what is different.`,
+Running it again applies changes of rapido.conf.`,
     })
-    .description('make the bridge and the taps of the VMs, as rapido.conf has them (root)')
+    .description('create the bridge and taps for VMs (root)')
     .addOption(OPTION.dryRun)
     .action(async (_options, command) => {
       const { runSetupNetwork } = await import('../setup/network.ts');

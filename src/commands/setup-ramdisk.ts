@@ -6,12 +6,12 @@ export const setupRamdisk: Definition = (call) =>
     .command('setup-ramdisk', {
       group: GROUP.host,
       examples: `
-  sudo rapido setup-ramdisk              for the user behind sudo
+  sudo rapido setup-ramdisk              for the user who called sudo
   sudo rapido setup-ramdisk --size 8G
-It takes memory as it fills. Calling it again is no error.`,
+The ramdisk uses memory as it fills.`,
     })
-    .description('mount a compressed ramdisk at the image directory (root)')
-    .option('--size <size>', 'how much it can hold (default: 2G)')
+    .description('mount a compressed ramdisk over the image directory (root)')
+    .option('--size <size>', 'capacity (default: 2G)')
     .addOption(OPTION.dryRun)
     .action(async (_options, command) => {
       const { runSetupRamdisk } = await import('../setup/ramdisk.ts');

@@ -8,9 +8,9 @@ export const stop: Definition = (call) =>
   rapido stop 1
   rapido stop --all`,
     })
-    .description('power off VMs in order, by force where that takes too long')
-    .argument('[vm...]', 'numbers or names of VMs of `rapido ps`')
-    .option('-a, --all', 'all that run')
+    .description('power off VMs, and kill them after a grace period')
+    .argument('[vm...]', 'numbers or hostnames of running VMs')
+    .option('-a, --all', 'stop all running VMs')
     .action(async (names, _options, command) => {
       const { runStop } = await import('../machine/stop.ts');
       call.finish(await runStop(names, command.optsWithGlobals(), await call.ui()));

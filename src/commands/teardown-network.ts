@@ -8,7 +8,7 @@ export const teardownNetwork: Definition = (call) =>
       examples: `
   sudo rapido teardown-network`,
     })
-    .description('take all that away again (root)')
+    .description('remove the bridge and taps (root)')
     .addOption(OPTION.dryRun)
     .action(async (_options, command) => {
       const { runTeardownNetwork } = await import('../setup/network.ts');

@@ -8,7 +8,7 @@ export const teardownRamdisk: Definition = (call) =>
       examples: `
   sudo rapido teardown-ramdisk`,
     })
-    .description('take that ramdisk away, with all that is on it (root)')
+    .description('unmount the ramdisk and discard its contents (root)')
     .addOption(OPTION.dryRun)
     .action(async (_options, command) => {
       const { runTeardownRamdisk } = await import('../setup/ramdisk.ts');
