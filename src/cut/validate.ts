@@ -136,7 +136,12 @@ function confKey() {
   return z.strictObject({
     type: z.enum(Object.keys(CONF_TYPES)),
     meaning: z.string().min(1),
-    ...{ group: text, default: text, example: text, unit: text, deprecated: text, unused: text },
+    group: text,
+    default: text,
+    example: text,
+    unit: text,
+    deprecated: text,
+    unused: text,
     secret: z.literal(true).optional(),
     emptyIsOff: z.literal(true).optional(),
     minimum: z.number().optional(),

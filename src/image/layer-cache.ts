@@ -156,7 +156,13 @@ export function findLayer<Record>(
   markUsed(fd);
   const { id, record, bytes, unpacked } = trailer;
   return {
-    ...{ kind: recipe.kind, id, fd, bytes, unpacked, record, madeBecause: undefined },
+    kind: recipe.kind,
+    id,
+    fd,
+    bytes,
+    unpacked,
+    record,
+    madeBecause: undefined,
     attachment: () => readAt(fd, bytes, trailer.attachment) ?? Buffer.alloc(0),
   };
 }

@@ -80,7 +80,10 @@ function locateOwn(
 
 /** Of a command that is not the cut's own. */
 const OTHER = {
-  ...{ program: undefined, script: undefined, isOwnTest: false, tests: undefined },
+  program: undefined,
+  script: undefined,
+  isOwnTest: false,
+  tests: undefined,
 } as const;
 
 /** Whether the user says nothing, or only options for the cut's own test command (`-- -g quick`). */

@@ -120,7 +120,12 @@ export async function bootImage(
     );
   }
   const sources: VmSources = {
-    ...{ path, header, kernel, conf, options, context },
+    path,
+    header,
+    kernel,
+    conf,
+    options,
+    context,
     qemuArguments: options.qemuArguments ?? [],
     terminal: options.detach === true ? DETACHED_TERMINAL : currentTerminal(context.env.TERM),
     detached: options.detach === true,
@@ -196,7 +201,8 @@ async function watchVm({ plan, image, registration, context }: BootJob): Promise
   });
   await (await requests)?.close();
   const outcome = judgeBoot(record, {
-    ...{ interactive: plan.interactive, autorun: image.autorun },
+    interactive: plan.interactive,
+    autorun: image.autorun,
     oops: await findOops(record, plan.consoleLog),
   });
   for (const line of outcome.lines) ui.note(`rapido: ${line}`);

@@ -98,7 +98,10 @@ async function checkBootOptions(options: CutOptions): Promise<void> {
   }
   const { cpus, memory, disk, forward, qemuArguments } = options;
   const given = {
-    ...{ '--cpus': cpus, '--memory': memory, '--disk': disk, '--forward': forward },
+    '--cpus': cpus,
+    '--memory': memory,
+    '--disk': disk,
+    '--forward': forward,
     '`--`': qemuArguments,
   };
   const vain = Object.entries(given).find(([, value]) => value !== undefined)?.[0];

@@ -118,7 +118,8 @@ export async function keepVm({ plan, image, registration, context }: BootJob): P
   const record = await withLastAct(noteFailure, () => bootVm(plan, watch));
   await (await requests)?.close();
   const outcome = judgeBoot(record, {
-    ...{ interactive: true, autorun: image.autorun },
+    interactive: true,
+    autorun: image.autorun,
     oops: await findOops(record, plan.consoleLog),
   });
   if (boot.state === 'ready') noteEnding(plan.consoleLog, { cut: image.cut, ...outcome });

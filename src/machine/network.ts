@@ -69,7 +69,10 @@ export function chooseNetwork(sources: NetworkSources, number: number): VmNetwor
   }
   const network = planVmNetwork({
     kind: chooseNetworkKind(conf, number, asked),
-    ...{ number, conf, netConf, servers: serversOf(number) },
+    number,
+    conf,
+    netConf,
+    servers: serversOf(number),
     forwards: parseForwardOptions(options.forward),
     hostId: readHostId(),
     vhost: canUseVhostNet(),
@@ -136,7 +139,8 @@ export function refuseUnusableTaps(
 ): void {
   const taps = tapsOf(network);
   const problems = findTapProblems(taps, {
-    ...{ links, vms },
+    links,
+    vms,
     user: process.getuid?.() === 0 ? 'root' : userInfo().username,
     isRoot: process.getuid?.() === 0,
     canOpenTun: canOpenTun(),

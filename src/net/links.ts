@@ -110,7 +110,8 @@ function toAddress(info: IpAddress): LinkAddress[] {
     {
       family: info.family === 'inet6' ? 6 : 4,
       address: local,
-      ...{ prefix, scope },
+      prefix,
+      scope,
       isDynamic: info.dynamic === true,
       isTemporary: info.temporary === true,
       words: wordsOf({ ...info, local, prefixlen: prefix }),

@@ -106,7 +106,11 @@ function planTapNetwork(request: NetworkRequest): VmNetwork {
       nics: nics.map(({ tap, mac }) => {
         const file = placed.get(tap);
         return {
-          ...{ mac, backend: { tap, vhost }, addresses: [], dhcp: false, gateways: [] },
+          mac,
+          backend: { tap, vhost },
+          addresses: [],
+          dhcp: false,
+          gateways: [],
           ...(file !== undefined && { networkFile: file.name }),
         };
       }),

@@ -168,7 +168,13 @@ function splatsOnlyIn(run: RunResult, other: RunResult): ComparedSplat[] {
   return run.splats
     .filter((splat) => !(splat.excused === undefined ? faults : known).has(key(splat)))
     .map(({ kind, severity, title, count, during, excused, vm }) => ({
-      ...{ kind, severity, title, count, during, excused, vm },
+      kind,
+      severity,
+      title,
+      count,
+      during,
+      excused,
+      vm,
     }));
 }
 

@@ -96,7 +96,8 @@ async function decode(
   try {
     const purpose = 'decoding a stack trace';
     const decoded = await runTool(['bash', '-f', ...argv], {
-      ...{ purpose, input },
+      purpose,
+      input,
       passes: BINUTILS_VARIABLES,
       timeout: PATIENCE,
       returns: 'stdout',

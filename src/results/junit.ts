@@ -137,7 +137,8 @@ function autorunSuite(result: RunResult): Suite {
   const cases = result.autorun.map(({ script, status }): Case => {
     if (status === 0) return { name: script, duration };
     return {
-      ...{ name: script, duration },
+      name: script,
+      duration,
       outcome: { kind: 'failure', message: `exit status ${status}`, type: 'status' },
     };
   });

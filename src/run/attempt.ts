@@ -63,7 +63,12 @@ export async function runInVm(
   const stdin = hasCommand && request.hasInput ? openGuestInput() : undefined;
   const isSerial = header.image.channel === 'serial';
   const sources: VmSources = {
-    ...{ path, header, kernel, conf: job.conf, options: job.options, context: job.context },
+    path,
+    header,
+    kernel,
+    conf: job.conf,
+    options: job.options,
+    context: job.context,
     qemuArguments: [],
     terminal: undefined,
     detached: false,
@@ -82,7 +87,12 @@ export async function runInVm(
       cpus: plan.cpus,
       memory: plan.memory,
       disks: plan.disks.map(({ path, serial, bus, format, readonly, scratch }) => ({
-        ...{ path, serial, bus, format, readonly, scratch },
+        path,
+        serial,
+        bus,
+        format,
+        readonly,
+        scratch,
       })),
       qemu: qemuCommandLine(plan),
     };

@@ -19,7 +19,9 @@ export function planRunImage(
 ): ResolvedImage {
   const { options, settings, context, cut, conf } = job;
   return resolveImage({
-    ...{ cut, conf, kernel },
+    cut,
+    conf,
+    kernel,
     extras: extrasOf(job),
     run: { command: settings.command, done },
     output: runImagePath(conf, cut.name, 'DIGEST'),
@@ -45,9 +47,14 @@ export function extrasOf({ options }: Job): CutExtras {
 export function planServerImage(job: Job, kernel: Kernel): ResolvedImage {
   const { context, cut, conf, options } = job;
   return resolveImage({
-    ...{ cut, conf, kernel },
+    cut,
+    conf,
+    kernel,
     extras: {
-      ...{ install: [], include: [], drivers: [], commands: [] },
+      install: [],
+      include: [],
+      drivers: [],
+      commands: [],
       network: parseNetworkKind({ net: options.net }),
     },
     run: undefined,

@@ -59,7 +59,11 @@ export async function prepareServers(
     prepared.push({
       cut: cut.name,
       sources: {
-        ...{ path, header: readImageHeader(path), kernel, conf, context: job.context },
+        path,
+        header: readImageHeader(path),
+        kernel,
+        conf,
+        context: job.context,
         // The CPUs, memory and disks of the command line are those of the VM under test.
         options: { net: job.options.net },
         qemuArguments: [],

@@ -40,7 +40,15 @@ function showVm(vm: VmEntry) {
   const { number, hostname, cut, kernelRelease, state, since, addresses, forwards, consoleLog } =
     vm;
   return {
-    ...{ number, hostname, cut, kernelRelease, state, since, addresses, forwards, consoleLog },
+    number,
+    hostname,
+    cut,
+    kernelRelease,
+    state,
+    since,
+    addresses,
+    forwards,
+    consoleLog,
     pid: vm.qemu?.pid,
     rapidoPid: vm.owner.pid,
   };

@@ -104,7 +104,11 @@ function readDisk(text: string, place: DiskPlace, problems: string[]): DiskReque
   const disk: DiskRequest = {
     where: place.where,
     source: readSource(source, place, complain),
-    ...{ format: undefined, readonly: false, cache: undefined, discard: false, bus: 'virtio' },
+    format: undefined,
+    readonly: false,
+    cache: undefined,
+    discard: false,
+    bus: 'virtio',
     serial: undefined,
   };
   const seen = new Set<string>();

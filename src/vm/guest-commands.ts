@@ -160,8 +160,11 @@ async function plugPorts(
     });
     undo.push(['chardev-remove', name]);
     await perform('device_add', {
-      ...{ driver: 'virtserialport', bus: PORTS_BUS, chardev: name },
-      ...{ name: `org.rapido.${name}`, id: `${name}-port` },
+      driver: 'virtserialport',
+      bus: PORTS_BUS,
+      chardev: name,
+      name: `org.rapido.${name}`,
+      id: `${name}-port`,
     });
     undo.push(['device_del', `${name}-port`]);
   }

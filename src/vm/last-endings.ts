@@ -31,7 +31,11 @@ export function noteEnding(
   const number = Number(/(\d+)$/.exec(directory)?.[1]);
   const ending: LastEnding = {
     version: 2,
-    ...{ number, cut, lines, ended: new Date().toISOString(), consoleLog },
+    number,
+    cut,
+    lines,
+    ended: new Date().toISOString(),
+    consoleLog,
   };
   writeFileAtomic(join(directory, FILE), JSON.stringify(ending));
 }

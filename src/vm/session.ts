@@ -112,7 +112,10 @@ function startTimeline(): Timeline {
   let last = 0;
   let pending = 0;
   const times: SessionTimes = {
-    ...{ init: undefined, autorunEnd: undefined, commandStart: undefined, commandEnd: undefined },
+    init: undefined,
+    autorunEnd: undefined,
+    commandStart: undefined,
+    commandEnd: undefined,
     end: 0,
   };
   const points: Partial<Record<GuestEvent['event'], Exclude<keyof SessionTimes, 'end'>>> = {

@@ -100,7 +100,8 @@ describe('rapido run fstests-xfs', () => {
       ...['--', '-g', 'again'],
     ];
     const envFor = (size: string) => ({
-      ...{ ...env, FSTESTS_ZRAM_SIZE: size },
+      ...env,
+      FSTESTS_ZRAM_SIZE: size,
       QEMU_EXTRA_ARGS: `-nographic ${disks.join(' ')}`,
     });
     const first = await home.rapido(args, { env: envFor('0') });

@@ -17,9 +17,13 @@ function git(...args: string[]): void {
   execFileSync('git', ['-C', tree, ...args], {
     stdio: 'ignore',
     env: {
-      ...{ PATH: process.env.PATH, HOME: tree, GIT_CONFIG_NOSYSTEM: '1' },
-      ...{ GIT_AUTHOR_NAME: author.NAME, GIT_AUTHOR_EMAIL: author.EMAIL },
-      ...{ GIT_COMMITTER_NAME: author.NAME, GIT_COMMITTER_EMAIL: author.EMAIL },
+      PATH: process.env.PATH,
+      HOME: tree,
+      GIT_CONFIG_NOSYSTEM: '1',
+      GIT_AUTHOR_NAME: author.NAME,
+      GIT_AUTHOR_EMAIL: author.EMAIL,
+      GIT_COMMITTER_NAME: author.NAME,
+      GIT_COMMITTER_EMAIL: author.EMAIL,
     },
   });
 }

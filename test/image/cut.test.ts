@@ -209,10 +209,20 @@ describe.skipIf(hostKernel() === undefined)('rapido cut', () => {
     const home = createSmall();
     const trap = home.write('trap.sh', 'exit 66\n');
     const hostile = {
-      ...{ DRACUT_LDD: 'false', DRACUT_INSTALL: '/bin/true' },
-      ...{ dracutbasedir: home.directory, dracutsysrootdir: home.directory, libdirs: '/nowhere' },
-      ...{ BASH_ENV: trap, ENV: trap, BASH_XTRACEFD: '10', SHELLOPTS: 'xtrace', PS4: '' },
-      ...{ POSIXLY_CORRECT: '1', TMPDIR: '/tmp', SYSTEMCTL: 'false', hostonly: '-h' },
+      DRACUT_LDD: 'false',
+      DRACUT_INSTALL: '/bin/true',
+      dracutbasedir: home.directory,
+      dracutsysrootdir: home.directory,
+      libdirs: '/nowhere',
+      BASH_ENV: trap,
+      ENV: trap,
+      BASH_XTRACEFD: '10',
+      SHELLOPTS: 'xtrace',
+      PS4: '',
+      POSIXLY_CORRECT: '1',
+      TMPDIR: '/tmp',
+      SYSTEMCTL: 'false',
+      hostonly: '-h',
     };
     const umask = process.umask(0o077);
     const running = home.rapido(['--conf', join(home.directory, 'rapido.conf'), 'cut', 'small'], {

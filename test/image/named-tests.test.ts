@@ -13,7 +13,9 @@ function inTree(format: OutputFormat, files: Record<string, string>, programs: s
 }
 
 const found = (words: string[], tests: string[], unknown: string[] = []) => ({
-  ...{ words, tests, unknown },
+  words,
+  tests,
+  unknown,
 });
 
 describe('xfstests', () => {
@@ -58,8 +60,12 @@ describe('blktests', () => {
   const find = inTree(
     'blktests',
     {
-      ...{ 'tests/block/rc': '', 'tests/block/001': '', 'tests/block/001.out': '' },
-      ...{ 'tests/nvme/rc': '', 'tests/nvme/002': '', 'tests/nvme/003': '' },
+      'tests/block/rc': '',
+      'tests/block/001': '',
+      'tests/block/001.out': '',
+      'tests/nvme/rc': '',
+      'tests/nvme/002': '',
+      'tests/nvme/003': '',
     },
     ['nvme'],
   );

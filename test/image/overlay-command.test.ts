@@ -16,17 +16,19 @@ function overlay(command: GuestCommand | undefined): OverlayEntry[] {
     guestFiles: Object.fromEntries(guestFiles) as Record<GuestFile, Buffer>,
     unlockpt: Buffer.from(''),
     network: undefined,
-    ...{
-      loadModules: [],
-      loadForDisks: {},
-      zram: {},
-      autorun: [],
-      directory: undefined,
-      conf: {},
-      occupied: [],
-      init: undefined,
-    },
-    ...{ contents: {}, programs: [], terminfo: {}, command, done: [] },
+    loadModules: [],
+    loadForDisks: {},
+    zram: {},
+    autorun: [],
+    directory: undefined,
+    conf: {},
+    occupied: [],
+    init: undefined,
+    contents: {},
+    programs: [],
+    terminfo: {},
+    command,
+    done: [],
   });
 }
 
@@ -57,7 +59,9 @@ test('a script goes where its words say, and may be executed', () => {
   const script = { name: 'a test.sh', content: Buffer.from([35, 33, 255]) };
   const entries = overlay({ words: [Buffer.from('/rapido/command/a test.sh')], script });
   expect(entries).toContainEqual({
-    ...{ path: '/rapido/command/a test.sh', mode: 0o755, data: script.content },
+    path: '/rapido/command/a test.sh',
+    mode: 0o755,
+    data: script.content,
   });
 });
 

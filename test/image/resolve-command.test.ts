@@ -67,8 +67,11 @@ const args = (...words: string[]): CommandRequest => ({
 });
 
 const nothing = {
-  ...{ program: undefined, script: undefined, problems: [] },
-  ...{ isOwnTest: false, tests: undefined },
+  program: undefined,
+  script: undefined,
+  problems: [],
+  isOwnTest: false,
+  tests: undefined,
 };
 
 test('an image that is not for a run has no command', () => {
@@ -86,7 +89,8 @@ describe("the cut's own test command", () => {
 
   test('gets the options that follow `--`', () => {
     expect(resolve(args('-g', 'quick'), own)).toMatchObject({
-      ...{ words: ['./check', '-d', '-g', 'quick'], problems: [] },
+      words: ['./check', '-d', '-g', 'quick'],
+      problems: [],
     });
   });
 
@@ -104,7 +108,9 @@ describe("the cut's own test command", () => {
 describe('program and arguments', () => {
   test('a name is taken along from the host', () => {
     expect(resolve(args('ls', '-l', ''))).toEqual({
-      ...{ ...nothing, words: ['ls', '-l', ''], program: 'ls' },
+      ...nothing,
+      words: ['ls', '-l', ''],
+      program: 'ls',
     });
   });
 
@@ -116,7 +122,9 @@ describe('program and arguments', () => {
 
   test('an absolute path is taken along, and called by it', () => {
     expect(resolve(args('/usr/bin/ls'))).toEqual({
-      ...{ ...nothing, words: ['/usr/bin/ls'], program: '/usr/bin/ls' },
+      ...nothing,
+      words: ['/usr/bin/ls'],
+      program: '/usr/bin/ls',
     });
   });
 
@@ -124,7 +132,9 @@ describe('program and arguments', () => {
     writeFiles(here, { 'my test': '' });
     chmodSync(join(here, 'my test'), 0o755);
     expect(resolve(args('./my test', '-v'))).toEqual({
-      ...{ ...nothing, words: ['HERE/my test', '-v'], program: 'HERE/my test' },
+      ...nothing,
+      words: ['HERE/my test', '-v'],
+      program: 'HERE/my test',
     });
   });
 
@@ -144,7 +154,8 @@ describe('program and arguments', () => {
     }
     const around = { directory: '/xfstests', trees: { '/xfstests': tree } };
     expect(resolve(args('./check', '-g', 'quick'), around)).toEqual({
-      ...{ ...nothing, words: ['./check', '-g', 'quick'] },
+      ...nothing,
+      words: ['./check', '-g', 'quick'],
     });
     expect(resolve(args('/xfstests/check'), around)).toMatchObject({ program: undefined });
     // Not where the guest will be:
@@ -226,7 +237,8 @@ describe('words that name tests', () => {
   test('of LTP have no arguments behind them', () => {
     writeFiles(tree, { 'runtest/math': 'abs01 abs01\n' });
     const ltp: Around = {
-      ...{ directory: '/ltp', trees: { '/ltp': tree } },
+      directory: '/ltp',
+      trees: { '/ltp': tree },
       test: { command: ['run-ltp'], output: 'ltp' },
     };
     expect(resolve(args('abs01'), ltp)).toMatchObject({
@@ -257,7 +269,8 @@ describe('words that name tests', () => {
 describe('-x', () => {
   test('is text for bash, as it is', () => {
     expect(resolve({ shell: 'echo "$HOME" | wc -l; exit 3' })).toEqual({
-      ...{ ...nothing, words: ['bash', '-c', 'echo "$HOME" | wc -l; exit 3', 'rapido'] },
+      ...nothing,
+      words: ['bash', '-c', 'echo "$HOME" | wc -l; exit 3', 'rapido'],
     });
   });
 });
@@ -284,7 +297,8 @@ describe('-f', () => {
 
   test('one that cannot be read is a problem, told with the others', () => {
     expect(resolve({ script: 'nowhere.sh' })).toMatchObject({
-      ...{ words: undefined, problems: ['--file: HERE/nowhere.sh cannot be read (ENOENT)'] },
+      words: undefined,
+      problems: ['--file: HERE/nowhere.sh cannot be read (ENOENT)'],
     });
     expect(resolve({ script: '.' }).problems).toEqual(['--file: HERE cannot be read (EISDIR)']);
   });

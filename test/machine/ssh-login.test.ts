@@ -50,8 +50,13 @@ describe('how to log in', () => {
     { sections = '', identity }: { sections?: string; identity?: string } = {},
   ): string | undefined => {
     const network = planVmNetwork({
-      ...{ kind, number: 1, conf: readConf(sections), netConf: new Map() },
-      ...{ hostId: 'host', servers: [1], vhost: false },
+      kind,
+      number: 1,
+      conf: readConf(sections),
+      netConf: new Map(),
+      hostId: 'host',
+      servers: [1],
+      vhost: false,
     });
     return describeLogin({ network, number: 1 }, { sshServer: { identity } });
   };

@@ -19,8 +19,14 @@ const ended = (status: number): GuestEvent[] => [
 
 function aRecord(changes: Partial<SessionRecord> = {}): SessionRecord {
   return {
-    ...{ exit: { status: 0 }, qemuSaid: '', shutdown: 'guest-shutdown', events: ended(0) },
-    ...{ consoleTail: '', interruptedBy: undefined, timedOut: undefined, isOutputWhole: true },
+    exit: { status: 0 },
+    qemuSaid: '',
+    shutdown: 'guest-shutdown',
+    events: ended(0),
+    consoleTail: '',
+    interruptedBy: undefined,
+    timedOut: undefined,
+    isOutputWhole: true,
     strangeLines: 0,
     times: { init: 1000, autorunEnd: 3000, commandStart: 3000, commandEnd: 9000, end: 9500 },
     ...changes,
@@ -31,8 +37,15 @@ function aBoot(changes: Partial<EndedBoot> = {}): EndedBoot {
   return {
     record: aRecord(),
     limits: { total: undefined, boot: 60_000, silence: undefined },
-    ...{ autorun: 1, hasCommand: true, tests: [], testProblems: [], splats: [], unwritten: [] },
-    ...{ testsDropped: 0, unfinished: [], blockedTasks: undefined },
+    autorun: 1,
+    hasCommand: true,
+    tests: [],
+    testProblems: [],
+    splats: [],
+    unwritten: [],
+    testsDropped: 0,
+    unfinished: [],
+    blockedTasks: undefined,
     ...changes,
   };
 }
@@ -60,9 +73,14 @@ describe('a run of one boot', () => {
   test('is that boot, and tells of no boots', () => {
     const sum = sumUpBoots([aBoot({ tests: tests({ 'xfs/001': 'pass' }) })]);
     expect(sum).toMatchObject({
-      ...{ verdict: 'pass', status: 0, reason: '1 test passed', commandStatus: 0 },
+      verdict: 'pass',
+      status: 0,
+      reason: '1 test passed',
+      commandStatus: 0,
       times: { boot: 1000, autorun: 2000, command: 6000, powerOff: 500 },
-      ...{ boots: undefined, splats: [], notes: [] },
+      boots: undefined,
+      splats: [],
+      notes: [],
     });
   });
 

@@ -21,7 +21,11 @@ function record(changes: Partial<RecorderOptions> = {}): Recorded {
   };
   const { logs = openRunLogs(files), ...options } = changes;
   const recorder = createRecorder({
-    ...{ logs, expected: [], survivesOops: false, format: undefined, mustTellTests: false },
+    logs,
+    expected: [],
+    survivesOops: false,
+    format: undefined,
+    mustTellTests: false,
     ...options,
   });
   return { recorder, logs, read: (name) => readFileSync(files[name], 'latin1') };
@@ -167,12 +171,21 @@ test('a kernel that cannot power off, and ends with init once all is said, passe
   recorder.onConsole(Buffer.from(consoleTail));
   const { verdict } = judgeRun({
     record: {
-      ...{ exit: { status: 0 }, qemuSaid: '', shutdown: 'guest-reset', events, consoleTail },
-      ...{ interruptedBy: undefined, timedOut: undefined, isOutputWhole: true, strangeLines: 0 },
+      exit: { status: 0 },
+      qemuSaid: '',
+      shutdown: 'guest-reset',
+      events,
+      consoleTail,
+      interruptedBy: undefined,
+      timedOut: undefined,
+      isOutputWhole: true,
+      strangeLines: 0,
       times: { init: 1, autorunEnd: undefined, commandStart: 2, commandEnd: 3, end: 4 },
     },
     limits: { total: undefined, boot: undefined, silence: undefined },
-    ...{ autorun: 0, hasCommand: true, unwritten: [] },
+    autorun: 0,
+    hasCommand: true,
+    unwritten: [],
     ...recorder.finish(),
   });
   expect(verdict).toBe('pass');

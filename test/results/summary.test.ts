@@ -30,8 +30,13 @@ test('a run that passes and whose guest left files: where they are', () => {
 
 test('every phase that there was, with its time', () => {
   const times = {
-    ...{ build: 61_000, cut: 350, boot: 900, autorun: 1234, command: 10_500 },
-    ...{ powerOff: 80, total: 75_000 },
+    build: 61_000,
+    cut: 350,
+    boot: 900,
+    autorun: 1234,
+    command: 10_500,
+    powerOff: 80,
+    total: 75_000,
   };
   expect(summary({ times })).toMatchInlineSnapshot(
     `"PASS fstests-xfs: the command succeeded (build 61.0 s, cut 0.35 s, boot 0.90 s, autorun 1.23 s, command 10.5 s, all 75.0 s)"`,
@@ -56,7 +61,9 @@ test.each([
 test('tests that failed, with what they say; what passed or may fail is left out', () => {
   expect(
     summary({
-      ...{ verdict: 'fail', status: 1, reason: '2 of 6 tests failed' },
+      verdict: 'fail',
+      status: 1,
+      reason: '2 of 6 tests failed',
       tests: tests({
         'generic/001': 'pass',
         'generic/002 output mismatch': 'fail',
@@ -76,7 +83,8 @@ test('tests that failed, with what they say; what passed or may fail is left out
 
 test('what hangs at a limit, as the kernel has told it', () => {
   const blockedTasks = Array.from({ length: 12 }, (_, at) => ({
-    ...{ name: 'touch', pid: 100 + at },
+    name: 'touch',
+    pid: 100 + at,
     function: at === 0 ? 'mnt_want_write' : undefined,
   }));
   const lines = summary({ verdict: 'timeout', reason: 'it took too long', blockedTasks }).split(
@@ -100,7 +108,8 @@ test('that a clock is unstable is told of a machine that has one of its own', ()
 
 test('a test that was running at a limit is named', () => {
   const lines = summary({
-    ...{ verdict: 'timeout', reason: 'there was no output for 5 s in the command' },
+    verdict: 'timeout',
+    reason: 'there was no output for 5 s in the command',
     tests: tests({
       'a/1': 'pass',
       'a/2 it was running: the time is over (silence)': 'interrupted',
@@ -125,15 +134,21 @@ describe('complaints of the kernel', () => {
   test('each with how often and where, and the trace of the first error', () => {
     expect(
       summary({
-        ...{ verdict: 'splat', reason: 'the kernel complained: WARNING in foo and 1 more' },
+        verdict: 'splat',
+        reason: 'the kernel complained: WARNING in foo and 1 more',
         splats: [
           aSplat({ severity: 'note', title: 'segfault in a.out', text: 'a.out[9]: segfault' }),
           aSplat({
-            ...{ kind: 'warning', title: 'WARNING in bar', excused: 'fixed in 6.19' },
+            kind: 'warning',
+            title: 'WARNING in bar',
+            excused: 'fixed in 6.19',
             text: 'excused\nall of it',
           }),
           aSplat({
-            ...{ kind: 'warning', title: 'WARNING in foo', count: 3, during: 'generic/002' },
+            kind: 'warning',
+            title: 'WARNING in foo',
+            count: 3,
+            during: 'generic/002',
             text: 'WARNING: CPU: 0 PID: 1 at fs/foo.c:1 foo+0x1/0x2\nCall Trace:\n foo+0x1/0x2',
           }),
           aSplat({ text: 'not shown' }),
@@ -158,8 +173,11 @@ describe('complaints of the kernel', () => {
       splats: [
         aSplat({ text: 'the error\nbefore' }),
         aSplat({
-          ...{ kind: 'oops', severity: 'fatal', title: 'NULL dereference in foo' },
-          ...{ text: 'raw\nfoo+0x1/0x2', decoded: 'decoded\nfoo (fs/foo.c:12)' },
+          kind: 'oops',
+          severity: 'fatal',
+          title: 'NULL dereference in foo',
+          text: 'raw\nfoo+0x1/0x2',
+          decoded: 'decoded\nfoo (fs/foo.c:12)',
         }),
       ],
     });
@@ -222,7 +240,10 @@ describe('the end of the console, where nothing else tells why', () => {
 test('nothing that a guest says drives the terminal', () => {
   const evil = 'a\x1b[2J\x1b]0;title\x07b\r\nc\x9b31m';
   const shown = summary({
-    ...{ verdict: 'fail', reason: evil, notes: [evil], consoleTail: evil },
+    verdict: 'fail',
+    reason: evil,
+    notes: [evil],
+    consoleTail: evil,
     tests: [{ name: evil, status: 'fail', message: evil }],
     splats: [aSplat({ title: evil, text: evil, during: evil, excused: undefined })],
   });

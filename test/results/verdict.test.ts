@@ -41,7 +41,10 @@ function makeRecord(changes: Partial<SessionRecord> = {}): SessionRecord {
     isOutputWhole: true,
     strangeLines: 0,
     times: {
-      ...{ init: 900, autorunEnd: 1000, commandStart: 1001, commandEnd: 2000 },
+      init: 900,
+      autorunEnd: 1000,
+      commandStart: 1001,
+      commandEnd: 2000,
       end: 2100,
     },
     ...changes,
@@ -70,7 +73,10 @@ const PANIC = '[    3.1] Kernel panic - not syncing: Fatal exception\r\n[    3.2
 const KILLED_INIT =
   '[    9.1] Kernel panic - not syncing: Attempted to kill init! exitcode=0x00000000\r\n';
 const NOT_STARTED = {
-  ...{ exit: { status: 1 }, shutdown: undefined, events: [], consoleTail: '' },
+  exit: { status: 1 },
+  shutdown: undefined,
+  events: [],
+  consoleTail: '',
   qemuSaid: 'qemu-system-x86_64: warning: old\nqemu-system-x86_64: -nosuch: invalid option\n',
 };
 
@@ -96,7 +102,8 @@ const ENDINGS: Readonly<Record<string, Partial<SessionRecord>>> = {
   'the kernel panics': { shutdown: 'guest-reset', consoleTail: PANIC },
   'the kernel panics and has pvpanic': { shutdown: 'guest-panic', consoleTail: PANIC },
   'the kernel cannot power off, and ends with init': {
-    ...{ shutdown: 'guest-reset', consoleTail: KILLED_INIT },
+    shutdown: 'guest-reset',
+    consoleTail: KILLED_INIT,
   },
   'it resets without a word': { shutdown: 'guest-reset' },
   'somebody quits QEMU': { shutdown: 'host-qmp-quit' },
@@ -105,29 +112,40 @@ const ENDINGS: Readonly<Record<string, Partial<SessionRecord>>> = {
   'QEMU crashes': { exit: { signal: 'SIGSEGV' }, shutdown: undefined },
   'QEMU fails': { exit: { status: 1 }, shutdown: undefined },
   'QEMU fails after it has powered off': {
-    ...{ exit: { status: 1 }, qemuSaid: 'qemu-system-x86_64: flushing disk: No space left\n' },
+    exit: { status: 1 },
+    qemuSaid: 'qemu-system-x86_64: flushing disk: No space left\n',
   },
   'QEMU fails after a kernel without a power-off of its own has ended with init': {
-    ...{ exit: { status: 1 }, shutdown: 'guest-reset', consoleTail: KILLED_INIT },
+    exit: { status: 1 },
+    shutdown: 'guest-reset',
+    consoleTail: KILLED_INIT,
   },
   'QEMU fails after it was told to quit': { exit: { status: 1 }, shutdown: 'host-qmp-quit' },
   'QEMU ends without saying why': { shutdown: undefined },
   'QEMU names a reason that rapido does not know': { shutdown: 'snapshot-load' },
   'rapido is interrupted': { interruptedBy: 'SIGINT', shutdown: 'host-qmp-quit' },
   'rapido is interrupted, and QEMU has to be killed': {
-    ...{ interruptedBy: 'SIGTERM', exit: { signal: 'SIGKILL' }, shutdown: undefined },
+    interruptedBy: 'SIGTERM',
+    exit: { signal: 'SIGKILL' },
+    shutdown: undefined,
   },
   'it takes too long': { timedOut: 'total', shutdown: 'host-qmp-quit' },
   'it takes too long, and QEMU has to be killed': {
-    ...{ timedOut: 'total', exit: { signal: 'SIGKILL' }, shutdown: undefined },
+    timedOut: 'total',
+    exit: { signal: 'SIGKILL' },
+    shutdown: undefined,
   },
   'it takes too long, and panics when it is asked why': {
-    ...{ timedOut: 'total', shutdown: 'guest-reset', consoleTail: PANIC },
+    timedOut: 'total',
+    shutdown: 'guest-reset',
+    consoleTail: PANIC,
   },
   'it takes too long, and powers off while it is asked why': { timedOut: 'total' },
   'it is silent': { timedOut: 'silence', shutdown: 'host-qmp-quit' },
   'it is silent, and rapido is interrupted while it asks why': {
-    ...{ timedOut: 'silence', interruptedBy: 'SIGINT', shutdown: 'host-qmp-quit' },
+    timedOut: 'silence',
+    interruptedBy: 'SIGINT',
+    shutdown: 'host-qmp-quit',
   },
 };
 
@@ -309,29 +327,40 @@ test('a VM that does not come to its command', () => {
         { limits: before },
       ),
       'the kernel panics before init': makeFacts({
-        ...{ events: [], shutdown: 'guest-reset' },
+        events: [],
+        shutdown: 'guest-reset',
         consoleTail: '[    1.0] Kernel panic - not syncing: VFS: Unable to mount root fs\r\n',
       }),
       'the kernel panics in init': makeFacts({
-        ...{ events: [INIT], shutdown: 'guest-reset', consoleTail: PANIC },
+        events: [INIT],
+        shutdown: 'guest-reset',
+        consoleTail: PANIC,
       }),
       'the kernel panics in an autorun script': makeFacts({
-        ...{ events: [INIT, START], shutdown: 'guest-reset', consoleTail: PANIC },
+        events: [INIT, START],
+        shutdown: 'guest-reset',
+        consoleTail: PANIC,
       }),
       'the kernel panics between autorun script and command': makeFacts({
-        ...{ events: [INIT, START, END], shutdown: 'guest-reset', consoleTail: PANIC },
+        events: [INIT, START, END],
+        shutdown: 'guest-reset',
+        consoleTail: PANIC,
       }),
       'the kernel panics with no message': makeFacts({
-        ...{ events: [INIT], shutdown: 'guest-reset' },
+        events: [INIT],
+        shutdown: 'guest-reset',
         consoleTail: 'Kernel panic - not syncing:',
       }),
       'it powers off without a word of init': makeFacts({ events: [] }),
       'an autorun script fails': makeFacts({
-        ...{ events: [INIT, START, FAILED, POWER_OFF], isOutputWhole: false },
+        events: [INIT, START, FAILED, POWER_OFF],
+        isOutputWhole: false,
       }),
       'an autorun script powers it off': makeFacts({ events: [INIT, START] }),
       'an autorun script hangs': makeFacts({
-        ...{ events: [INIT, START], timedOut: 'silence', shutdown: 'host-qmp-quit' },
+        events: [INIT, START],
+        timedOut: 'silence',
+        shutdown: 'host-qmp-quit',
       }),
       'the second of two autorun scripts powers it off': makeFacts(
         { events: [INIT, START, END, { event: 'autorun-start', script: '01-fsck.sh' }] },
@@ -398,7 +427,8 @@ test('the command, in a VM that powers off in order', () => {
       }),
       'its output is not whole': makeFacts({ isOutputWhole: false }),
       'it fails, and its output is not whole': makeFacts({
-        ...{ events: events(doneWith(2)), isOutputWhole: false },
+        events: events(doneWith(2)),
+        isOutputWhole: false,
       }),
       'a file of the run cannot be written': makeFacts(
         {},

@@ -56,7 +56,9 @@ function checkFaults(faults: readonly HostFault[]): void {
     const { verdict, bisecting, says } = fault;
     const { status, signal, result, stderr } = await meet(fault, ['--bisect']);
     expect({ status, signal, verdict: result?.verdict, stderr }).toEqual({
-      ...{ status: bisecting, signal: null, verdict },
+      status: bisecting,
+      signal: null,
+      verdict,
       stderr: expect.stringMatching(says),
     });
     expect(stderr).not.toMatch(/bug in rapido|^ {4}at /m);
@@ -77,7 +79,9 @@ it('without --bisect, the status is 125', async () => {
 it('without a fault, it passes: 0', async () => {
   installFakeQemu(passes);
   expect(await run(['small', '--', 'true'], { env: path() })).toMatchObject({
-    ...{ status: 0, stdout: 'said\n', result: { verdict: 'pass' } },
+    status: 0,
+    stdout: 'said\n',
+    result: { verdict: 'pass' },
   });
 });
 

@@ -38,7 +38,9 @@ describe('what is read', () => {
 
   test('limits in milliseconds', () => {
     expect(read({ timeout: '10m', bootTimeout: '90', silence: '1.5s' }).limits).toEqual({
-      ...{ total: 600_000, boot: 90_000, silence: 1500 },
+      total: 600_000,
+      boot: 90_000,
+      silence: 1500,
     });
   });
 

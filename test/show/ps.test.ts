@@ -28,12 +28,18 @@ const server: VmEntry = {
 test('a line for each VM that runs', () => {
   const test: VmEntry = {
     ...server,
-    ...{ number: 12, cut: 'nfs-client', state: 'testing', addresses: [], qemu: undefined },
+    number: 12,
+    cut: 'nfs-client',
+    state: 'testing',
+    addresses: [],
+    qemu: undefined,
     since: '2026-01-01T23:59:42.000Z',
   };
   const behindNat: VmEntry = {
     ...server,
-    ...{ number: 3, cut: 'dropbear', addresses: [] },
+    number: 3,
+    cut: 'dropbear',
+    addresses: [],
     forwards: [
       { protocol: 'tcp', host: 2222, guest: 22 },
       { protocol: 'udp', host: 5353, guest: 53 },

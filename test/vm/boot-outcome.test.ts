@@ -54,15 +54,22 @@ const ENDINGS: Record<string, Partial<VmRecord>> = {
   'somebody kills QEMU': { exit: { signal: 'SIGKILL' }, shutdown: undefined },
   'QEMU crashes': { exit: { signal: 'SIGSEGV' }, shutdown: undefined },
   'QEMU does not start': {
-    ...{ exit: { status: 1 }, shutdown: undefined, events: [], consoleTail: '' },
+    exit: { status: 1 },
+    shutdown: undefined,
+    events: [],
+    consoleTail: '',
     qemuSaid: 'qemu-system-x86_64: -nosuch: invalid option\n',
   },
   'QEMU does not start, for a reason that rapido does not know': {
-    ...{ exit: { status: 1 }, shutdown: undefined, events: [], consoleTail: '' },
+    exit: { status: 1 },
+    shutdown: undefined,
+    events: [],
+    consoleTail: '',
     qemuSaid: 'qemu-system-x86_64: the moon is full\n',
   },
   'QEMU fails after the VM has powered off': {
-    ...{ exit: { status: 1 }, qemuSaid: 'qemu-system-x86_64: cannot flush a.img\n' },
+    exit: { status: 1 },
+    qemuSaid: 'qemu-system-x86_64: cannot flush a.img\n',
   },
   'it powers off, and the taint cannot be read': {
     events: [INIT, START, END, { event: 'power-off', taint: undefined, left: 0 }],

@@ -120,8 +120,11 @@ describe('whatever a guest sends', () => {
   const event = fc.constantFrom('init', 'autorun-start', 'autorun-end', 'prompt', 'power-off');
   const forged = fc.record(
     {
-      ...{ key: fc.string(), event },
-      ...{ uptime: fc.jsonValue(), script: fc.jsonValue(), status: fc.jsonValue() },
+      key: fc.string(),
+      event,
+      uptime: fc.jsonValue(),
+      script: fc.jsonValue(),
+      status: fc.jsonValue(),
     },
     { requiredKeys: ['key', 'event'] },
   );

@@ -39,7 +39,10 @@ function makeRecord(changes: Partial<VmRecord> = {}): VmRecord {
 }
 
 const TIMES = {
-  ...{ init: undefined, autorunEnd: undefined, commandStart: undefined, commandEnd: undefined },
+  init: undefined,
+  autorunEnd: undefined,
+  commandStart: undefined,
+  commandEnd: undefined,
   end: 39_000,
 };
 
@@ -56,7 +59,8 @@ describe('a VM with too little memory for its image', () => {
     [
       'is refused by QEMU',
       {
-        ...{ exit: { status: 1 }, shutdown: undefined },
+        exit: { status: 1 },
+        shutdown: undefined,
         qemuSaid: 'qemu: initrd is too large, cannot support.(max: 268271615, need 344617472)\n',
       },
       '("initrd is too large"): it has 832 MiB',
@@ -64,7 +68,9 @@ describe('a VM with too little memory for its image', () => {
   ] as const)('%s: that is told first', (_what, changes, words) => {
     const record = makeRecord(changes);
     const [first] = judgeBoot(record, {
-      ...{ interactive: false, autorun: 1, oops: undefined },
+      interactive: false,
+      autorun: 1,
+      oops: undefined,
     }).lines;
     expect(first).toMatch(/^the VM has too little memory for its image/);
     expect(first).toContain(words);
@@ -74,21 +80,17 @@ describe('a VM with too little memory for its image', () => {
     const facts: RunFacts = {
       record: {
         ...makeRecord({ consoleTail: NOT_UNPACKED }),
-        ...{
-          timedOut: undefined,
-          isOutputWhole: false,
-          strangeLines: 0,
-          times: TIMES,
-        },
+        timedOut: undefined,
+        isOutputWhole: false,
+        strangeLines: 0,
+        times: TIMES,
       },
-      ...{
-        limits: LIMITS,
-        autorun: 1,
-        hasCommand: true,
-        tests: [],
-        testProblems: [],
-        unwritten: [],
-      },
+      limits: LIMITS,
+      autorun: 1,
+      hasCommand: true,
+      tests: [],
+      testProblems: [],
+      unwritten: [],
       splats: [aSplat({ kind: 'panic', severity: 'fatal', title: 'kernel panic: VFS' })],
     };
     const judgement = judgeRun(facts);

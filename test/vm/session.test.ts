@@ -294,9 +294,14 @@ describe('a QEMU that does not do its work', () => {
   test('it does not exist: what setpriv says of it', async () => {
     const missing = { ...PLAN, qemu: 'qemu-system-nowhere' };
     const ended = await runSession(missing, {
-      ...{ limits: NO_LIMITS, deadline: undefined, stdin: undefined },
-      ...{ onStart: () => {}, onEvent: () => {} },
-      ...{ onConsole: async () => undefined, onOutput: async () => {}, onEnding: () => {} },
+      limits: NO_LIMITS,
+      deadline: undefined,
+      stdin: undefined,
+      onStart: () => {},
+      onEvent: () => {},
+      onConsole: async () => undefined,
+      onOutput: async () => {},
+      onEnding: () => {},
     });
     expect(ended.exit).toEqual({ status: 127 });
     expect(ended.qemuSaid).toContain('setpriv: failed to execute qemu-system-nowhere');

@@ -53,7 +53,9 @@ function parseParts(read: ReadBytes): RelocatableFile {
     const fields = fieldsOf(table.subarray(at * size), endian, true);
     return {
       nameOffset: fields.word(0),
-      ...{ type: fields.word(4), offset: fields.address(24), size: fields.address(32) },
+      type: fields.word(4),
+      offset: fields.address(24),
+      size: fields.address(32),
       link: fields.word(40),
     };
   });

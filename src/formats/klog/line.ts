@@ -53,7 +53,10 @@ export function parseKernelLines(raw: string): KernelLine[] {
     const readings = readingsOf(raw.slice(from, from + LONGEST_TEXT).slice(0, next && next - from));
     const [text = ''] = readings;
     return {
-      ...{ time: Number(stamp[1]), caller: stamp[2] ?? '', text, readings },
+      time: Number(stamp[1]),
+      caller: stamp[2] ?? '',
+      text,
+      readings,
       onwards: next === undefined ? readings : readingsOf(raw.slice(from, from + LONGEST_TEXT)),
       shown: `${stamp[0]}${text}`.trimEnd(),
     };

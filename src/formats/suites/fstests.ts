@@ -61,8 +61,13 @@ export function createFstestsParser(listener: SuiteListener): SuiteParser {
   const parser: Parser = {
     listener,
     outcome: { found: false, problems: [] },
-    ...{ section: undefined, open: undefined, seen: new Map(), counts: new Map() },
-    ...{ summary: emptySummary(), summaries: 0, isRepeating: false },
+    section: undefined,
+    open: undefined,
+    seen: new Map(),
+    counts: new Map(),
+    summary: emptySummary(),
+    summaries: 0,
+    isRepeating: false,
   };
   return {
     push: (line) => takeLine(parser, line),

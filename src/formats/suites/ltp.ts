@@ -76,8 +76,11 @@ function takeLine(parser: Parser, line: string): void {
 
 function startTest(): OpenTest {
   return {
-    ...{ tag: undefined, isOutput: false, recent: createRecentLines() },
-    ...{ said: new Map(), status: new Map() },
+    tag: undefined,
+    isOutput: false,
+    recent: createRecentLines(),
+    said: new Map(),
+    status: new Map(),
   };
 }
 
