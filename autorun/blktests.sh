@@ -1,13 +1,13 @@
 #!/bin/bash
-# Makes the two devices that blktests runs on, a zram device and a loop device over another, and the
-# file `config` of its tree. null_blk is no device to name there: its tests remove its module.
+# Sets up the two devices for blktests, a zram device and a loop device on another zram device, and writes
+# the file `config` of its tree. null_blk is not used as a device, because its tests remove the module.
 set -eu
 
 # shellcheck source=/dev/null
 . /rapido/lib.sh
 
-[[ -x check && -d tests ]] || die "$PWD is no tree of blktests"
-# Not all programs can be built everywhere.
+[[ -x check && -d tests ]] || die "$PWD is not a blktests tree"
+# One built program is enough: not all programs can be built on every host.
 is_built() {
 	local source
 	for source in src/*.c; do
@@ -17,7 +17,7 @@ is_built() {
 }
 is_built || echo "blktests: $PWD is not built (make): tests that need its programs will fail"
 
-# What tests look at: configfs for null_blk, cgroups for throttling.
+# Filesystems that tests need: configfs for null_blk, cgroups for throttling.
 (mount_once configfs /sys/kernel/config) || :
 (mount_once cgroup2 /sys/fs/cgroup) || :
 
@@ -28,8 +28,9 @@ need_disk device TEST_DEV
 need_disk backing LOOP_BACKING
 loop=$(losetup --find --show "$backing") || die 'no loop device could be set up'
 
-# What an earlier boot of this run has told, as GROUP/NUMBER and the device. EXCLUDE is not for tests that
-# check was told by name: it sources this file behind its function for these.
+# Excludes the tests that an earlier boot of this run has reported, as GROUP/NUMBER and the device. check ignores
+# EXCLUDE for tests named on its command line. It sources this file after it has defined the function for these
+# tests, so the function can be replaced.
 leave_out_done() {
 	local group number
 	while IFS=/ read -r group number _; do
@@ -48,11 +49,11 @@ leave_out_done() {
 
 {
 	echo "TEST_DEVS=($device $loop)"
-	# Not every kernel has the transport that the nvme tests take by themselves.
+	# Not every kernel has the default transport of the nvme tests.
 	modprobe --dry-run --quiet nvme-loop || ! modprobe --dry-run --quiet nvme-tcp ||
 		echo "NVMET_TRTYPES=\${NVMET_TRTYPES:-tcp}"
 	[[ ! -f /rapido/tests-done ]] || leave_out_done
-	# The host has the results at once: a crash of the kernel loses none.
+	# Write the results to the host directly, so that a crash of the kernel loses none.
 	# shellcheck disable=SC2154 # guest/init exports it
 	[[ ${rapido_run-} != 1 ]] || echo 'OUTPUT=/rapido/results/blktests'
 } > config

@@ -1,12 +1,12 @@
 #!/bin/bash
-# Writes who mounts SMB shares to /etc/cifs-credentials, for `mount -o credentials=…`: a password among
-# a command's arguments could be read in /proc.
+# Writes user and password for SMB shares to /etc/cifs-credentials, for `mount -o credentials=…`. A password in
+# the arguments of a command could be read in /proc.
 set -eu
 
 # shellcheck source=/dev/null
 . /rapido/lib.sh
 : "${CIFS_USER:?}" "${CIFS_PW:?}"
-[[ $CIFS_PW != *$'\n'* ]] || die 'CIFS_PW: a password is one line'
+[[ $CIFS_PW != *$'\n'* ]] || die 'CIFS_PW: the password must be one line'
 
 umask 077
 {

@@ -1,6 +1,6 @@
 #!/bin/bash
-# An ssh server at port 22, into which root logs in with a key of SSH_AUTHORIZED_KEY, and nobody with a password.
-# The host key is that of DROPBEAR_HOST_KEY; without it, one is made.
+# Starts an ssh server at port 22. root can log in with a key of SSH_AUTHORIZED_KEY; passwords are disabled.
+# The host key is that of DROPBEAR_HOST_KEY, or a new one if it is not set.
 set -eu
 
 # shellcheck source=/dev/null
@@ -14,15 +14,15 @@ mkdir -p /root/.ssh /etc/dropbear
 echo "$keys" > /root/.ssh/authorized_keys
 
 if [[ ! -e $host_key && -e $host_key.host ]]; then
-	# As OpenSSH has it; dropbear has its own format.
+	# Convert from the format of OpenSSH to that of dropbear.
 	dropbearconvert openssh dropbear "$host_key.host" "$host_key" > /dev/null 2>&1 ||
-		die "the host key (DROPBEAR_HOST_KEY) cannot be read: it is no private key as ssh-keygen makes it, or has a passphrase"
+		die "the host key (DROPBEAR_HOST_KEY) cannot be read: it is not a private key in the format of ssh-keygen, or has a passphrase"
 elif [[ ! -e $host_key ]]; then
-	dropbearkey -t ed25519 -f "$host_key" > /dev/null 2>&1 || die 'no host key could be made'
+	dropbearkey -t ed25519 -f "$host_key" > /dev/null 2>&1 || die 'no host key could be generated'
 fi
 is_listening tcp:22 || start_daemon tcp:22 dropbear -F -E -s -r "$host_key" -P /run/dropbear.pid
 
-echo 'root may log in by ssh; the host key is'
+echo 'root can log in by ssh; the host key is'
 dropbearkey -y -f "$host_key" | while read -r line; do
 	[[ $line != [Ff]ingerprint:* && $line != @(ssh|ecdsa)-* ]] || echo "  $line"
 done

@@ -1,6 +1,6 @@
 #!/bin/bash
-# Makes a VM ready for xfstests: devices, the test filesystem, a configuration in the tree, and the
-# command fstests-check. /etc/fstests/choice says which filesystem; the conf keys are in the environment.
+# Prepares a VM for xfstests: devices, the test filesystem, a configuration in the tree, and the
+# command fstests-check. /etc/fstests/choice sets the filesystem; the conf keys are in the environment.
 set -eu
 
 # shellcheck source=/dev/null
@@ -9,18 +9,18 @@ set -eu
 # shellcheck source=/dev/null
 . /etc/fstests/choice
 : "${FSTYP:?}" "${OVERLAY:?}" "${FSTESTS_SRC:?}"
-[[ -x $FSTESTS_SRC/check ]] || die "$FSTESTS_SRC has no program check: is it a tree of xfstests?"
+[[ -x $FSTESTS_SRC/check ]] || die "$FSTESTS_SRC has no program check: is it an xfstests tree?"
 [[ -x $FSTESTS_SRC/ltp/fsstress ]] || die "$FSTESTS_SRC is not built: make -C $FSTESTS_SRC"
 [[ -z ${FSTESTS_EXPUNGE-} || -f /etc/fstests/expunge ]] ||
 	die "FSTESTS_EXPUNGE: there was no file $FSTESTS_EXPUNGE when the image was cut"
 
-# The configuration that is being made; check reads it from the tree.
+# The generated configuration, which check reads from the tree.
 config=local.config
 declare -A device=([TEST_DEV]='' [SCRATCH_DEV]='' [SCRATCH_LOGDEV]='' [SCRATCH_RTDEV]='')
 pool=()
 
-# Disks and zram devices by their names. A pool is of disks alone where there are some; on btrfs each
-# scratch device is one of the pool, of which check takes the first.
+# Selects disks and zram devices by name. If there are disks for the pool, it contains only disks. On btrfs, each
+# scratch device is part of the pool, and check uses the first as SCRATCH_DEV.
 choose_devices() {
 	local serial path disks=()
 	while read -r serial; do
@@ -51,13 +51,13 @@ make_filesystem_on() {
 	make_filesystem "$FSTYP" "$1" "${options[@]}"
 }
 
-# A share has no devices: xfstests gets two directories of it, which it empties as it likes.
+# A share has no devices. xfstests uses two directories in it, whose files it deletes.
 use_share() {
 	local share options words server=${NFS_SERVER-}
 	if [[ $FSTYP == nfs ]]; then
 		refuse_this_vm "$server" NFS_SERVER
 		load_modules nfs=CONFIG_NFS_FS
-		# An IPv6 address stands in brackets.
+		# An IPv6 address must be in brackets.
 		[[ $server != *:* || $server == \[* ]] || server="[$server]"
 		share=$server:/${NFS_SHARE#/}
 		options=${NFS_MOUNT_OPTS-}
@@ -67,7 +67,7 @@ use_share() {
 		share=//$CIFS_SERVER/$CIFS_SHARE
 		options=credentials=/etc/cifs-credentials${CIFS_MOUNT_OPTS:+,$CIFS_MOUNT_OPTS}
 	fi
-	[[ $share != *[[:space:]]* ]] || die "xfstests cannot use $share: there is a blank in its name"
+	[[ $share != *[[:space:]]* ]] || die "xfstests cannot use $share: its name contains a blank"
 	options=${options:+-o ${options#-o }}
 	MOUNT_OPTIONS="$options${options:+${MOUNT_OPTIONS:+ }}${MOUNT_OPTIONS-}"
 	read -r -a words <<< "$MOUNT_OPTIONS"
@@ -99,12 +99,12 @@ write_config() {
 		printf 'export MOUNT_OPTIONS=%q TEST_FS_MOUNT_OPTS=%q\n' "$MOUNT_OPTIONS" "$MOUNT_OPTIONS"
 	[[ $FSTYP != udf || -f src/udf_test ]] || echo 'export DISABLE_UDF_TEST=1'
 	# shellcheck disable=SC2154 # guest/init exports it
-	# What check writes is the host's at once: a crash of the kernel loses none of it.
+	# Write the results to the host directly, so that a crash of the kernel loses none.
 	[[ ${rapido_run-} != 1 ]] || echo 'export RESULT_BASE=/rapido/results'
 }
 
-# FSTESTS_OPTIONS, the list of what is not to be run, and an overlay, before what the user says: check
-# wants its options before the names of tests.
+# Passes FSTESTS_OPTIONS, the lists of excluded tests and the option for an overlay before the user's arguments, because
+# options of check must precede the names of tests.
 write_command() {
 	cat > /usr/local/bin/fstests-check <<-'END'
 		#!/bin/bash
@@ -113,7 +113,7 @@ write_command() {
 		read -r -a options <<< "${FSTESTS_OPTIONS-}"
 		[[ $OVERLAY == 1 ]] && options=(-overlay "${options[@]}")
 		[[ -f /etc/fstests/expunge ]] && options+=(-E /etc/fstests/expunge)
-		# What an earlier boot of this run has told.
+		# Tests that an earlier boot of this run has reported.
 		[[ -f /rapido/tests-done ]] && options+=(-E /rapido/tests-done)
 		exec ./check "${options[@]}" "$@"
 	END
@@ -125,7 +125,7 @@ if [[ $hostname == '(none)' ]]; then
 	hostname=rapido
 	echo "$hostname" > /proc/sys/kernel/hostname
 fi
-# With a network, it has an address of its own there.
+# With a network, the name is already in the file.
 grep -q "[[:space:]]$hostname\([[:space:]]\|$\)" /etc/hosts || echo "127.0.0.1 $hostname" >> /etc/hosts
 ln -sf /proc/self/mounts /etc/mtab
 ip link set dev lo up
@@ -143,7 +143,7 @@ else
 	modprobe --quiet loop || :
 	choose_devices
 	make_filesystem_on "${device[TEST_DEV]}"
-	# An overlay's scratch filesystem is mounted as it is; check makes the others itself.
+	# check does not create the base of an overlay on the scratch device; it creates all other scratch filesystems.
 	[[ $OVERLAY == 0 ]] || make_filesystem_on "${device[SCRATCH_DEV]}"
 fi
 mount_test_filesystem

@@ -1,6 +1,5 @@
 #!/bin/bash
-# Makes an installed kselftest tree ready: gives tests the time they need in an emulated VM, and says
-# which collections there are.
+# Prepares an installed kselftest tree: increases the time limits in an emulated VM, and prints the collections.
 set -eu
 
 # shellcheck source=/dev/null
@@ -8,14 +7,14 @@ set -eu
 
 install='make -C tools/testing/selftests install (INSTALL_PATH=DIRECTORY)'
 [[ -x run_kselftest.sh && -r kselftest/runner.sh ]] ||
-	die "$PWD is no installed kselftest: $install makes one"
-[[ -s kselftest-list.txt ]] || die "$PWD/kselftest-list.txt names no test: $install"
+	die "$PWD is not an installed kselftest; install it with $install"
+[[ -s kselftest-list.txt ]] || die "$PWD/kselftest-list.txt contains no tests: $install"
 
 factor=${KSELFTEST_TIMEOUT_FACTOR-}
 [[ -n $factor || ${RAPIDO_EMULATED-} != 1 ]] || factor=10
 : "${factor:=1}"
 
-# Seconds that a test gets whose collection says nothing.
+# Default time limit in seconds, for collections without their own.
 default=45
 while IFS= read -r line; do
 	[[ $line =~ ^export\ kselftest_default_timeout=([0-9]+) ]] && default=${BASH_REMATCH[1]}
@@ -48,7 +47,7 @@ if ((factor > 1)); then
 	done
 fi
 
-# What an earlier boot of this run has told is skipped (status 4): the runner has no way to leave it out.
+# Skips tests that an earlier boot of this run has reported (status 4), because the runner cannot exclude tests.
 while IFS=: read -r collection test; do
 	is_done "$collection/${test##*/}" || continue
 	rm -f "$collection/$test"
@@ -56,7 +55,7 @@ while IFS=: read -r collection test; do
 	chmod +x "$collection/$test"
 done < kselftest-list.txt
 
-# Called where there is perl. sed is as good.
+# The runner uses it if perl is available. sed is enough.
 printf '#!/bin/sh\nexec sed -u "s/^/# /"\n' > kselftest/prefix.pl
 chmod +x kselftest/prefix.pl
 

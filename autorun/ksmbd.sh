@@ -1,6 +1,6 @@
 #!/bin/bash
-# Serves what smb-share.sh has mounted at /srv/NAME over SMB with the kernel's server: ksmbd has it as the share
-# NAME for one user. Ends well only once ksmbd listens.
+# Serves the filesystem that smb-share.sh has mounted at /srv/NAME over SMB with the kernel's server, ksmbd, as the
+# share NAME for one user. Succeeds only if ksmbd listens.
 set -eu
 
 # shellcheck source=/dev/null
@@ -10,7 +10,7 @@ set -eu
 . /etc/rapido-share
 : "${filesystem:?}" "${CIFS_SHARE:?}" "${CIFS_USER:?}" "${CIFS_PW:?}"
 
-# Kernels since April 2024 refuse what older tools say of a share, and clients get "No such file or directory".
+# Kernels since April 2024 reject shares of older tools, and clients get "No such file or directory".
 warn_of_old_tools() {
 	local version parts
 	version=$(ksmbd.mountd --version 2>&1) || :
@@ -18,14 +18,14 @@ warn_of_old_tools() {
 	IFS=. read -r -a parts <<< "$version"
 	[[ ${#parts[@]} == 3 && ${parts[*]} != *[!0-9\ ]* ]] || return 0
 	((parts[0] * 10000 + parts[1] * 100 + parts[2] >= 30502)) ||
-		echo "ksmbd: ksmbd-tools $version is older than 3.5.2: a recent kernel will refuse its shares (KSMBD_TOOLS_SRC)" >&2
+		echo "ksmbd: ksmbd-tools $version is older than 3.5.2: a recent kernel rejects its shares (set KSMBD_TOOLS_SRC)" >&2
 }
 
 directory=/srv/$CIFS_SHARE
 is_mounted "$directory" || die "nothing is mounted at $directory"
 load_modules ksmbd=CONFIG_SMB_SERVER
 
-# One program, which is what its name says. One that a user has built looks below /usr/local.
+# One program has all functions, selected by its name. A program built by the user has its files below /usr/local.
 mkdir -p /usr/local/sbin /usr/local/etc /usr/local/var/run /etc/ksmbd
 ln -s /etc/ksmbd /usr/local/etc/ksmbd
 for name in mountd adduser control; do
@@ -43,7 +43,7 @@ cat > /etc/ksmbd/ksmbd.conf <<-END
 		force group = root
 END
 
-# The password goes through a pipe.
+# The password is passed through a pipe, so that it is not in the arguments.
 printf '%s\n%s\n' "$CIFS_PW" "$CIFS_PW" | ksmbd.adduser -a "$CIFS_USER" > /run/adduser.log 2>&1 || {
 	cat /run/adduser.log >&2
 	die "ksmbd.adduser could not add $CIFS_USER"

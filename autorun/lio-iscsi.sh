@@ -12,7 +12,7 @@ mount_once configfs /sys/kernel/config
 backing=''
 need_disk backing BACKING
 read -r -a initiators <<< "${INITIATOR_IQNS-}"
-((${#initiators[@]} > 0)) || die 'INITIATOR_IQNS is empty: nobody could use the target'
+((${#initiators[@]} > 0)) || die 'INITIATOR_IQNS is empty: no initiator could use the target'
 
 target=/sys/kernel/config/target
 store=$target/core/iblock_0/${backing##*/}
@@ -33,7 +33,7 @@ for initiator in "${initiators[@]}"; do
 	[[ -e $acl/lun ]] || ln -s "$lun" "$acl/lun"
 done
 echo 0 > "$portal_group/attrib/authentication"
-# A portal of IPv6 takes IPv4 as well; LIO refuses a second one beside it.
+# An IPv6 portal also accepts IPv4; LIO rejects a second portal for IPv4.
 portal=0.0.0.0:3260
 [[ ! -e /proc/net/if_inet6 ]] || portal='[::]:3260'
 mkdir -p "$portal_group/np/$portal" || die 'no portal can listen at port 3260 (see dmesg)'

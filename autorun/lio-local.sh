@@ -1,6 +1,6 @@
 #!/bin/bash
-# Makes a SCSI disk out of a zram device, or a disk given with the serial BACKING: an LIO backstore (iblock), and a target of the loopback fabric
-# with it as LUN 0. Ends well only if the disk is there and has the right size.
+# Creates a SCSI disk from a zram device, or a disk given with the serial BACKING: an LIO backstore (iblock), and a
+# target of the loopback fabric with it as LUN 0. Succeeds only if the disk exists and has the right size.
 set -eu
 
 # shellcheck source=/dev/null
@@ -19,10 +19,10 @@ mkdir -p "$store"
 echo -n "udev_path=$backing" > "$store/control"
 echo 1 > "$store/enable" || die "$backing cannot be a backstore"
 
-# A name of the form that the SCSI standards call NAA: 16 digits, the first is 5 or 6.
+# An NAA name of the SCSI standards: 16 digits, of which the first is 5 or 6.
 portal=$target/loopback/naa.6001405000000001/tpgt_1
 mkdir -p "$portal"
-# The connection of the initiator comes first: LUNs are announced to it.
+# The nexus to the initiator must exist before the LUN, because LUNs are announced to it.
 echo -n naa.6001405000000002 > "$portal/nexus"
 mkdir "$portal/lun/lun_0"
 ln -s "$store" "$portal/lun/lun_0/${backing##*/}"

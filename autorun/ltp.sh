@@ -1,12 +1,11 @@
 #!/bin/bash
-# Makes a VM ready for the Linux Test Project, and is the command run-ltp there:
+# Prepares a VM for the Linux Test Project. The same script is the command run-ltp:
 #
 #   run-ltp [-f FILE[,FILE]…] [-s PATTERN] [-c COMMAND]… [TEST or FILE]…
 #
-# runs what files of runtest/ name (`syscalls` unless something is said), or of that the tests whose
-# names an extended regular expression matches; or commands; or single tests of any such file. What it
-# prints has the form of ltp-pan: https://github.com/linux-test-project/ltp. Exit status: 0, or 1 where a
-# test failed.
+# runs the tests of files in runtest/ (by default `syscalls`), with -s only those whose names match an extended regular
+# expression; or commands; or single tests of any such file. The output has the format of ltp-pan:
+# https://github.com/linux-test-project/ltp. Exit status: 0, or 1 if a test failed.
 set -u
 
 # shellcheck source=/dev/null
@@ -14,9 +13,9 @@ set -u
 
 set_up() {
 	[[ -d runtest ]] || die "$PWD has no directory runtest: is it the Linux Test Project?"
-	compgen -G 'testcases/*' > /dev/null || die "$PWD has no tests: make install"
+	compgen -G 'testcases/*' > /dev/null || die "$PWD has no tests: run make install"
 	ip link set dev lo up 2> /dev/null
-	# Tests that need a block device make one.
+	# Tests that need a block device create a loop device.
 	modprobe --quiet loop
 	mkdir -p /usr/local/bin
 	ln -sf "$0" /usr/local/bin/run-ltp
@@ -31,12 +30,12 @@ set_up() {
 set_environment() {
 	local directory
 	export LTPROOT=$LTP_DIR TMPDIR=/tmp LTP_COLORIZE_OUTPUT=n
-	# Tests limit their own time.
+	# Tests have their own time limits.
 	[[ ${RAPIDO_EMULATED-} != 1 ]] || export LTP_TIMEOUT_MUL=${LTP_TIMEOUT_MUL:-10}
 	if [[ -d testcases/bin ]]; then
 		PATH=$PWD/testcases/bin:$PATH
 	else
-		# A tree that was built and not installed.
+		# The tree was built but not installed.
 		while read -r directory; do
 			PATH=$directory:$PATH
 		done < <(find "$PWD/testcases" -type f -perm -u+x -printf '%h\n' | sort -u)
@@ -44,7 +43,7 @@ set_environment() {
 	export PATH=$PWD/bin:$PATH
 }
 
-# What an earlier boot of this run has told cannot be run: it is only counted, as one of its name.
+# Skips tests that an earlier boot of this run has reported. They still count when equal names are numbered.
 leave_out_done() {
 	local i name
 	local -A count=()
@@ -81,7 +80,7 @@ add_named() {
 	commands+=("$command")
 }
 
-# A test gets a group of processes of its own, and no input.
+# Runs a test in its own session, without input.
 run_test() {
 	local tag=$1 command=$2 begun=$SECONDS status type=exited
 	printf '<<<test_start>>>\ntag=%s stime=%(%s)T\ncmdline="%s"\ncontacts=""\nanalysis=exit\n<<<test_output>>>\n' \
@@ -91,7 +90,7 @@ run_test() {
 	status=$?
 	# 32: the test cannot be run here (TCONF).
 	((status == 0 || status == 32)) || failed=1
-	# How a shell tells of a signal.
+	# The status of a command that was killed by a signal.
 	((status <= 128)) || { type=signaled status=$((status - 128)); }
 	printf '\n<<<execution_status>>>\ninitiation_status="ok"\nduration=%d termination_type=%s termination_id=%d corefile=no\n<<<test_end>>>\n' \
 		$((SECONDS - begun)) "$type" "$status"

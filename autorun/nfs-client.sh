@@ -8,7 +8,7 @@ set -eu
 refuse_this_vm "$NFS_SERVER" NFS_SERVER
 
 load_modules nfs=CONFIG_NFS_FS
-# An IPv6 address stands in brackets.
+# An IPv6 address must be in brackets.
 server=$NFS_SERVER
 [[ $server != *:* || $server == \[* ]] || server="[$server]"
 mount_filesystem nfs "$server:/${NFS_SHARE#/}" /mnt/nfs ${NFS_MOUNT_OPTS:+-o "${NFS_MOUNT_OPTS#-o }"}

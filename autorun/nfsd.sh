@@ -1,6 +1,6 @@
 #!/bin/bash
-# Exports a filesystem over NFS, versions 3 and 4: a device in memory, or a disk with the serial SHARE, is
-# mounted at NFS_SHARE, which everybody may mount and write as root. Ends well only once nfsd listens.
+# Exports a filesystem over NFS, versions 3 and 4. A device in memory, or a disk with the serial SHARE, is
+# mounted at NFS_SHARE, which any client may mount and write as root. Succeeds only if nfsd listens.
 set -eu
 
 # shellcheck source=/dev/null
@@ -11,15 +11,15 @@ set -eu
 : "${filesystem:?}" "${NFS_SHARE:?}"
 
 directory=/${NFS_SHARE#/}
-[[ $directory != *[[:space:]\"\\]* ]] || die "NFS_SHARE: $NFS_SHARE cannot be exported: it has a blank, a quote or a backslash"
+[[ $directory != *[[:space:]\"\\]* ]] || die "NFS_SHARE: $NFS_SHARE cannot be exported: it contains a blank, a quote or a backslash"
 there=("$directory"/*)
-[[ ! -e ${there[0]} ]] || die "NFS_SHARE: $directory is a directory of the VM's own"
+[[ ! -e ${there[0]} ]] || die "NFS_SHARE: $directory is a directory of the VM itself"
 
 load_modules "$filesystem=CONFIG_${filesystem^^}_FS" nfsd=CONFIG_NFSD
 mount_disk SHARE "$filesystem" "$directory"
 mount_once nfsd /proc/fs/nfsd
 
-# mountd answers both clients that ask for an export (v3) and the kernel, which asks who may have what.
+# mountd serves clients that request an export (v3), and the kernel, which queries the permissions of clients.
 mkdir -p /var/lib/nfs/v4recovery
 : > /var/lib/nfs/rmtab
 : > /var/lib/nfs/etab
@@ -28,7 +28,7 @@ exportfs -a || die "exportfs refused $directory ($filesystem)"
 start_daemon tcp:20048 rpc.mountd --port 20048
 rpc.nfsd 8 || die 'rpc.nfsd could not start the server'
 is_listening tcp:2049 || die 'nfsd does not listen at tcp:2049'
-# No client had anything from an earlier boot: the time in which only such may open and lock is over.
+# No client has state from an earlier boot, so end the grace period.
 echo Y > /proc/fs/nfsd/v4_end_grace
 [[ ! -w /proc/fs/lockd/nlm_end_grace ]] || echo Y > /proc/fs/lockd/nlm_end_grace
 echo "$HOSTNAME:$directory is exported ($filesystem)"

@@ -1,7 +1,7 @@
 #!/bin/bash
-# Stands in for udevd, for tests of block devices that take for granted what only it does. Runs before their
-# own script. Disks of scsi_debug get their driver, and `udevadm settle` waits for them. In /dev/mapper stand links to
-# /dev/dm-N instead of nodes: by them tests find a device in sysfs.
+# Replaces udevd, for tests of block devices that depend on it. Runs before their own script. It loads the driver for
+# disks of scsi_debug, and `udevadm settle` waits for these disks. /dev/mapper contains links to /dev/dm-N instead
+# of nodes, by which tests find a device in sysfs.
 set -eu
 
 # shellcheck source=/dev/null
@@ -28,8 +28,8 @@ cat > "$programs/udevadm" <<-'END'
 	succeeds_within 10 have_settled
 END
 
-# A function, for what makes mapped devices: libdevmapper replaces a link by a node, and stumbles over one
-# that leads nowhere.
+# A function for programs that create mapped devices: libdevmapper replaces links with nodes, and fails if a link
+# is dangling.
 cat > /rapido/mapped-devices.sh <<-'END'
 	link_mapped_devices() {
 		local device name link

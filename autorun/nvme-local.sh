@@ -1,7 +1,7 @@
 #!/bin/bash
-# Makes an NVMe device out of a zram device: an nvmet subsystem with one namespace, a port, and a
-# connection to it, over the loop transport, or over TCP on the loopback interface where a kernel has
-# none. Ends well only if the device is there and has the right size.
+# Creates an NVMe device from a zram device: an nvmet subsystem with one namespace, a port, and a
+# connection to it, over the loop transport or, if the kernel does not have it, over TCP on the loopback
+# interface. Succeeds only if the device exists and has the right size.
 set -eu
 
 # shellcheck source=/dev/null
@@ -38,7 +38,7 @@ if [[ $transport == tcp ]]; then
 fi
 ln -s "$subsystem" "$target/ports/1/subsystems/$nqn"
 
-# What nvme connect writes there.
+# The same text as `nvme connect` writes.
 echo "$connection" > /dev/nvme-fabrics || die "no connection to $nqn"
 
 wait_for 10 "an NVMe disk on $nqn" find_disk disk device/subsysnqn "$nqn"

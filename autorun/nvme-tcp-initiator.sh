@@ -1,6 +1,6 @@
 #!/bin/bash
-# Connects to the subsystem NVME_TARGET_NQN of the NVMe/TCP target at NVME_TARGET_TCP. Ends well only if its
-# device is a disk here that can be read.
+# Connects to the subsystem NVME_TARGET_NQN of the NVMe/TCP target at NVME_TARGET_TCP. Succeeds only if its
+# device appears as a readable disk.
 set -eu
 
 # shellcheck source=/dev/null
@@ -12,8 +12,8 @@ address='' disk='' error=''
 find_address address "$NVME_TARGET_TCP"
 where="$NVME_TARGET_NQN at $NVME_TARGET_TCP"
 
-# What nvme connect writes there. Fails where trying again may help: the target may have been started a moment
-# ago. Sets $error where the target has refused.
+# Writes the same text as `nvme connect`. Fails if a retry may help, because the target may just have been started.
+# Otherwise sets $error if the target rejected the connection.
 connect() {
 	error=$({ echo "transport=tcp,traddr=$address,trsvcid=4420,nqn=$NVME_TARGET_NQN" > /dev/nvme-fabrics; } 2>&1) ||
 		[[ $error != *refused ]]

@@ -1,6 +1,6 @@
 #!/bin/bash
 # Serves a zram device, or a disk given with the serial BACKING, over NVMe/TCP: an nvmet subsystem with one
-# namespace, behind a port for each of IPv4 and IPv6. Any host may connect.
+# namespace, and a port for each of IPv4 and IPv6. Any host may connect.
 set -eu
 
 # shellcheck source=/dev/null
@@ -36,7 +36,7 @@ if [[ $enabled == 0 ]]; then
 fi
 listen 1 ipv4 0.0.0.0
 if [[ -e /proc/net/if_inet6 ]]; then
-	# Without this, a port of IPv6 takes IPv4 as well, and one of the two is refused.
+	# Without this, an IPv6 port also accepts IPv4, and the second of the two ports is rejected.
 	echo 1 > /proc/sys/net/ipv6/bindv6only
 	listen 2 ipv6 ::
 fi

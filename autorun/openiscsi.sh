@@ -1,6 +1,6 @@
 #!/bin/bash
-# Asks the iSCSI server at INITIATOR_DISCOVERY_ADDR for targets, as the first of INITIATOR_IQNS, and logs in to all
-# of them. Ends well only if there is a disk then, and every one of them can be read.
+# Discovers the targets of the iSCSI server at INITIATOR_DISCOVERY_ADDR, as the first of INITIATOR_IQNS, and logs in to
+# all of them. Succeeds only if there are disks and all can be read.
 set -eu
 
 # shellcheck source=/dev/null
@@ -8,14 +8,14 @@ set -eu
 
 load_modules iscsi_tcp=CONFIG_ISCSI_TCP sd_mod=CONFIG_BLK_DEV_SD
 read -r name _ <<< "$INITIATOR_IQNS"
-[[ -n $name ]] || die 'INITIATOR_IQNS is empty: the first of them is the name of this initiator'
+[[ -n $name ]] || die 'INITIATOR_IQNS is empty: its first word is the name of this initiator'
 server=$INITIATOR_DISCOVERY_ADDR
 refuse_this_vm "$server" INITIATOR_DISCOVERY_ADDR
-# Where iscsiadm, as distributions build it, has its lock.
+# The lock directory of iscsiadm in distributions.
 mkdir -p /run/lock/iscsi
 echo "InitiatorName=$name" > /etc/iscsi/initiatorname.iscsi
 
-# Sets $disks to those of all sessions; fails where there is none.
+# Sets $disks to the disks of all sessions. Fails if there are none.
 find_iscsi_disks() {
 	disks=(/sys/class/iscsi_session/session*/device/target*/*/block/*)
 	disks=("${disks[@]/#*\///dev/}")
@@ -25,7 +25,7 @@ find_iscsi_disks() {
 if ! is_listening unix:@ISCSIADM_ABSTRACT_NAMESPACE; then
 	start_daemon unix:@ISCSIADM_ABSTRACT_NAMESPACE iscsid --foreground
 fi
-# iscsiadm tries for some seconds where nobody listens yet.
+# iscsiadm retries for some seconds if the server does not listen yet.
 iscsiadm --mode discovery --type sendtargets --portal "$server" ||
 	die "no targets were found at $server"
 if ! find_iscsi_disks; then

@@ -1,6 +1,6 @@
 #!/bin/bash
-# Serves what smb-share.sh has mounted at /srv/NAME over SMB: smbd has it as the share NAME for one user. Ends
-# well only once smbd listens.
+# Serves the filesystem that smb-share.sh has mounted at /srv/NAME over SMB with smbd, as the share NAME for one user.
+# Succeeds only if smbd listens.
 set -eu
 
 # shellcheck source=/dev/null
@@ -13,7 +13,7 @@ set -eu
 directory=/srv/$CIFS_SHARE
 is_mounted "$directory" || die "nothing is mounted at $directory"
 
-# root may serve as itself; any other user is made, and the share theirs.
+# root exists already. Any other user is created, and owns the share.
 if ! grep -q "^$CIFS_USER:" /etc/passwd; then
 	echo "$CIFS_USER:x:1000:1000::/root:/bin/bash" >> /etc/passwd
 	echo "$CIFS_USER:x:1000:" >> /etc/group
@@ -31,7 +31,7 @@ mkdir -p /etc/samba /run/samba /var/log/samba
 			disable netbios = yes
 			disable spoolss = yes
 			load printers = no
-			# Only programs of Windows ask for what these helpers serve.
+			# Only Windows programs use these helpers.
 			rpc start on demand helpers = no
 			passdb backend = smbpasswd:/run/samba/passwords
 			private dir = /run/samba
@@ -50,7 +50,7 @@ mkdir -p /etc/samba /run/samba /var/log/samba
 		printf '\tvfs objects = btrfs\n'
 } > /etc/samba/smb.conf
 
-# The password goes through a pipe.
+# The password is passed through a pipe, so that it is not in the arguments.
 printf '%s\n%s\n' "$CIFS_PW" "$CIFS_PW" |
 	smbpasswd -c /etc/samba/smb.conf -s -a "$CIFS_USER" > /run/samba/smbpasswd.log 2>&1 || {
 	cat /run/samba/smbpasswd.log >&2

@@ -1,5 +1,5 @@
 #!/bin/bash
-# Succeeds only if systemd is PID 1, has finished its boot, no unit of it has failed, and the journal, udev,
+# Succeeds only if systemd is PID 1 and has finished its boot, no unit has failed, and the journal, udev,
 # tmpfiles.d(5) and sysctl.d(5) work.
 set -eu
 
@@ -16,7 +16,7 @@ has_booted() {
 }
 succeeds_within 60 has_booted || {
 	systemctl --no-pager list-jobs
-	die "systemd is $state: it has not come to the end of its boot"
+	die "systemd is $state: it has not finished its boot"
 }
 if [[ $state == degraded ]]; then
 	systemctl --no-pager --failed
@@ -27,10 +27,10 @@ for unit in systemd-journald systemd-udevd systemd-tmpfiles-setup; do
 	systemctl --quiet is-active "$unit" || die "$unit is $(systemctl is-active "$unit")"
 done
 [[ -n $(journalctl --quiet --no-pager --output=cat --lines=1 _PID=1) ]] ||
-	die 'the journal has no message of systemd'
+	die 'the journal contains no message of systemd'
 udevadm control --ping || die 'systemd-udevd does not answer'
-[[ -d /run/user ]] || die 'systemd-tmpfiles has not made /run/user'
-# Files of the cut simple-systemd itself, which other cuts need not have.
+[[ -d /run/user ]] || die 'systemd-tmpfiles has not created /run/user'
+# Files of the cut simple-systemd, which other cuts may lack.
 if [[ -e /etc/tmpfiles.d/simple-systemd.conf ]]; then
 	[[ -e /run/simple-systemd ]] || die '/etc/tmpfiles.d was not applied'
 fi
@@ -40,4 +40,4 @@ if [[ -e /etc/sysctl.d/simple-systemd.conf ]]; then
 fi
 
 echo "$(systemctl --version | head -1), $state: $(systemctl list-units --no-legend --state=active | wc -l) units are active"
-[[ ! -t 0 ]] || echo 'systemctl and journalctl are here; shutdown or exit ends the VM.'
+[[ ! -t 0 ]] || echo 'You can use systemctl and journalctl; shutdown or exit ends the VM.'

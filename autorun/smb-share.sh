@@ -1,6 +1,6 @@
 #!/bin/bash
-# Makes what an SMB server serves, before its own script: a device in memory, or a disk with the serial SHARE, is
-# mounted at /srv/NAME. Refuses what no server could be told.
+# Mounts the filesystem for an SMB server, before the server's own script: a device in memory, or a disk with the
+# serial SHARE, at /srv/NAME. Rejects names and passwords that no server supports.
 set -eu
 
 # shellcheck source=/dev/null
@@ -11,8 +11,8 @@ set -eu
 : "${filesystem:?}" "${CIFS_SHARE:?}" "${CIFS_USER:?}" "${CIFS_PW:?}"
 
 [[ $CIFS_SHARE != *[][/\\%\"]* ]] || die "CIFS_SHARE: $CIFS_SHARE cannot be the name of a share"
-[[ $CIFS_USER != *[:/\\%\"[:space:]]* ]] || die "CIFS_USER: $CIFS_USER cannot be the name of a user here"
-[[ $CIFS_PW != *$'\n'* ]] || die 'CIFS_PW: a password is one line'
+[[ $CIFS_USER != *[:/\\%\"[:space:]]* ]] || die "CIFS_USER: $CIFS_USER cannot be the name of a user"
+[[ $CIFS_PW != *$'\n'* ]] || die 'CIFS_PW: the password must be one line'
 
 load_modules "$filesystem=CONFIG_${filesystem^^}_FS"
 mount_disk SHARE "$filesystem" "/srv/$CIFS_SHARE"

@@ -1,7 +1,7 @@
 #!/bin/bash
-# Logs in to SSH_SERVER as SSH_USER with the key SSH_IDENTITY, and leaves a configuration with which `ssh NAME` does
-# the same. With SSH_KNOWN_HOSTS, the server must have a key of that file; without it, the key that it shows first
-# is believed, as there is nothing to check it by.
+# Logs in to SSH_SERVER as SSH_USER with the key SSH_IDENTITY, and writes a configuration with which `ssh NAME` does
+# the same. With SSH_KNOWN_HOSTS, the server must have a key in that file. Without it, the first key of the server
+# is accepted unchecked.
 set -eu
 
 # shellcheck source=/dev/null
@@ -14,7 +14,7 @@ if [[ -n ${SSH_KNOWN_HOSTS-} ]]; then
 	UserKnownHostsFile /dev/null'
 else
 	strictness='StrictHostKeyChecking accept-new'
-	echo "SSH_KNOWN_HOSTS is not set: whatever answers as $SSH_SERVER is believed"
+	echo "SSH_KNOWN_HOSTS is not set: the host key of $SSH_SERVER is accepted unchecked"
 fi
 cat > /root/.ssh/config << CONFIG
 Host *
@@ -25,10 +25,10 @@ Host *
 	ConnectTimeout 30
 	$strictness
 CONFIG
-# ssh has its own mind about who may read a private key.
+# ssh rejects a private key that other users can read.
 chmod 600 /root/.ssh/identity
 
-# Somebody at the console may be asked for the passphrase of the key. The server may have been started a moment ago.
+# ssh may ask for the passphrase of the key on a terminal. Retry, because the server may just have been started.
 options=(-n -o ConnectionAttempts=10)
 [[ -t 0 ]] || options+=(-o BatchMode=yes)
 ssh "${options[@]}" -- "$SSH_SERVER" true || die "no login at $SSH_SERVER as $SSH_USER"

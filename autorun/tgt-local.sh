@@ -10,7 +10,7 @@ set -eu
 backing=''
 need_disk backing BACKING
 read -r -a initiators <<< "${INITIATOR_IQNS-}"
-((${#initiators[@]} > 0)) || die 'INITIATOR_IQNS is empty: nobody could use the target'
+((${#initiators[@]} > 0)) || die 'INITIATOR_IQNS is empty: no initiator could use the target'
 
 # manage OP MODE [OPTION…]
 manage() {
@@ -21,7 +21,7 @@ if ! is_listening tcp:3260; then
 	start_daemon tcp:3260 tgtd --foreground
 	manage new target --targetname "$TARGET_IQN"
 	manage new logicalunit --lun 1 --backing-store "$backing"
-	# An address that is bound beside them would let in whoever has it, under any name.
+	# Binding an address as well would admit any initiator with that address.
 	for initiator in "${initiators[@]}"; do
 		manage bind target --initiator-name "$initiator"
 	done

@@ -9,27 +9,27 @@ import {
 import type { Finding } from './report.ts';
 import type { Workbench } from './workbench.ts';
 
-/** What a case works with. */
+/** The environment of a case. */
 export interface Bench {
   home: Workbench;
-  /** How many runs of each candidate count. */
+  /** The number of runs of each candidate, without the first one, which is not counted. */
   runs: number;
   onRun: (name: string, run: number) => void;
-  /** The kernel of this host that rapido chooses. */
+  /** The kernel of this host that rapido selects. */
   kernel: { release: string; image: string; modules: string };
   accelerator: 'kvm' | 'tcg';
 }
 
-/** One group of the table. @returns its lines */
+/** One group of lines in the table. */
 export type Case = (bench: Bench) => Promise<Finding[]>;
 
-/** A candidate, and the largest ratio to another that is as it should be. */
+/** A candidate and its target: the largest acceptable ratio to the base. */
 export interface Contender {
   candidate: Candidate;
   atMost?: number;
 }
 
-/** Runs candidates in turn, and compares each with the base. */
+/** Runs the candidates alternately, and compares each with the base. */
 export async function compareWith(
   bench: Bench,
   base: Candidate,
@@ -68,7 +68,7 @@ export function memoryOf(samples: readonly Sample[]): Spread {
   return spreadOf(samples.map(({ peakKib }) => peakKib / 1024));
 }
 
-/** The least that Node does. */
+/** The lower bound for a program in Node. */
 export function emptyScript({ home }: Bench): Candidate {
   return { name: 'an empty Node script', argv: [process.execPath, home.write('empty.mjs', '')] };
 }

@@ -1,6 +1,6 @@
 /**
- * `npm run bench [-- --only NAME,…] [--runs N] [--json FILE]`: measures rapido against what it is made of
- * (Node, dracut, QEMU, cp), in turn, and prints medians, ratios and the spread. Run it on a quiet machine.
+ * `npm run bench [-- --only NAME,…] [--runs N] [--json FILE]`: measures rapido and the programs that it uses
+ * (Node, dracut, QEMU, cp) alternately, and prints medians, ratios and the spread. Run it on an idle machine.
  */
 import { execFileSync } from 'node:child_process';
 import { writeFileSync } from 'node:fs';
@@ -25,11 +25,13 @@ const { values } = parseArgs({
 const names = values.only?.split(',') ?? Object.keys(CASES);
 const unknown = names.filter((name) => !(name in CASES));
 if (unknown.length > 0) {
-  console.error(`bench: no case ${unknown.join(', ')}; there are ${Object.keys(CASES).join(', ')}`);
+  console.error(
+    `bench: unknown case ${unknown.join(', ')}; the cases are ${Object.keys(CASES).join(', ')}`,
+  );
   process.exit(2);
 }
 
-/** On a terminal only. */
+/** Shows progress, only on a terminal. */
 function showStep(step: string): void {
   if (process.stderr.isTTY) process.stderr.write(`\r\x1b[K${step}`);
 }
@@ -76,4 +78,4 @@ const report: Report = {
 };
 if (values.json !== undefined) writeFileSync(values.json, `${JSON.stringify(report, null, 2)}\n`);
 const missed = findings.filter((finding) => !isMet(finding)).length;
-console.log(missed === 0 ? 'every target is met' : `${missed} targets are missed`);
+console.log(missed === 0 ? 'all targets are met' : `targets missed: ${missed}`);

@@ -2,16 +2,16 @@ import { spawn } from 'node:child_process';
 import { once } from 'node:events';
 import { readFileSync } from 'node:fs';
 
-/** One thing that is timed. */
+/** A command that is measured. */
 export interface Candidate {
   name: string;
   /** Program and arguments. */
   argv: readonly [string, ...string[]];
   env?: Readonly<Record<string, string>>;
   cwd?: string;
-  /** Called before each run, outside the time that counts. */
+  /** Called before each run; not included in the time. */
   prepare?: () => void;
-  /** The clock stops at the first line of stdout that matches, not at the end. */
+  /** The time ends when stdout matches, not at the end of the process. */
   until?: RegExp;
 }
 
@@ -19,9 +19,9 @@ export interface Candidate {
 export interface Sample {
   /** Milliseconds. */
   ms: number;
-  /** Peak resident memory of the process itself, its children not counted, in KiB. */
+  /** Peak resident memory of the process without its children, in KiB. */
   peakKib: number;
-  /** Its CPU time, without that of its children. */
+  /** CPU time of the process without its children, in milliseconds. */
   cpuMs: number;
   stdout: string;
 }
@@ -33,8 +33,8 @@ export interface Spread {
 }
 
 /**
- * Runs the candidates in turn, A B C A B C …: what slows the machine down for a while slows all of them.
- * @returns the samples of each, without those of a first round, which warms up
+ * Runs the candidates alternately, A B C A B C …, so that temporary load on the machine affects all of them.
+ * @returns the samples of each candidate, without those of the first round, which fills caches
  */
 export async function alternate(
   candidates: readonly Candidate[],
@@ -52,7 +52,7 @@ export async function alternate(
   return samples;
 }
 
-/** @throws Error with what the command said, if it fails */
+/** @throws Error with the output of the command, if it fails */
 export async function runOnce(candidate: Candidate): Promise<Sample> {
   const { argv, env = {}, cwd, prepare, until } = candidate;
   prepare?.();
@@ -86,24 +86,24 @@ export async function runOnce(candidate: Candidate): Promise<Sample> {
   return { ms, peakKib, cpuMs, stdout };
 }
 
-/** How often a process is looked at, in milliseconds: the last look counts, for the kernel adds up. */
-const LOOK = 20;
+/** The interval at which /proc is read, in milliseconds. The last value counts, because the kernel accumulates. */
+const INTERVAL = 20;
 
-/** The peak of a process's resident memory (VmHWM of proc(5)), and its CPU time. */
+/** Records the peak resident memory of a process (VmHWM of proc(5)) and its CPU time. */
 function watchUsage(pid: number | undefined): {
   stop: () => Pick<Sample, 'peakKib' | 'cpuMs'>;
 } {
   const usage = { peakKib: 0, cpuMs: 0 };
-  const look = (): void => {
+  const update = (): void => {
     try {
       const status = readFileSync(`/proc/${pid}/status`, 'utf8');
       usage.peakKib = Math.max(usage.peakKib, Number(/^VmHWM:\s+(\d+)/m.exec(status)?.[1] ?? 0));
       if (pid !== undefined) usage.cpuMs = cpuTimeOf(pid);
     } catch {
-      // It has ended.
+      // The process has ended.
     }
   };
-  const timer = setInterval(look, LOOK);
+  const timer = setInterval(update, INTERVAL);
   return {
     stop: () => {
       clearInterval(timer);
@@ -112,11 +112,11 @@ function watchUsage(pid: number | undefined): {
   };
 }
 
-/** CPU time that a process has taken, in milliseconds, with its threads: utime and stime of proc(5). */
+/** CPU time of a process with its threads, in milliseconds: utime and stime of proc(5). */
 export function cpuTimeOf(pid: number): number {
   const stat = readFileSync(`/proc/${pid}/stat`, 'utf8');
   const fields = stat.slice(stat.lastIndexOf(')') + 2).split(' ');
-  // Clock ticks, a hundred a second on every Linux.
+  // Clock ticks: 100 per second on every Linux.
   return (Number(fields[11]) + Number(fields[12])) * 10;
 }
 
@@ -130,7 +130,7 @@ export function spreadOf(values: readonly number[]): Spread {
   return { min: sorted[0] ?? 0, median, max: sorted.at(-1) ?? 0 };
 }
 
-/** A to B, pair by pair: the two of a pair ran one after the other, on the same machine in the same mood. */
+/** Ratios of A to B, pair by pair: the runs of a pair were close in time, under similar load. */
 export function ratiosOf(a: readonly Sample[], b: readonly Sample[]): Spread {
   return spreadOf(a.map(({ ms }, index) => ms / (b[index]?.ms ?? Number.NaN)));
 }

@@ -3,21 +3,21 @@ import type { Spread } from './measure.ts';
 
 /** One line of the table. */
 export interface Finding {
-  /** What was measured. */
+  /** The name of the measurement. */
   what: string;
-  /** What it was measured against; undefined: nothing, the figure stands for itself. */
+  /** What it is compared with; undefined for an absolute value. */
   against?: string;
   /** Milliseconds of each, or another unit. */
   value: Spread;
   other?: Spread;
   unit: 'ms' | 'MiB' | 'MB/s' | '%' | 'ratio';
-  /** A to B, pair by pair. */
+  /** Ratios of `what` to `against`, pair by pair. */
   ratio?: Spread;
-  /** The largest ratio, or value where there is none, that is as it should be. */
+  /** The target: the largest acceptable ratio, or value if there is no ratio. */
   atMost?: number;
 }
 
-/** What a whole call found, for machines; kept in bench/history where it matters. */
+/** The result of one call in JSON. Important ones are kept in bench/history. */
 export interface Report {
   version: 1;
   /** ISO 8601. */

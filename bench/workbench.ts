@@ -16,20 +16,20 @@ import { type Candidate, runOnce } from './measure.ts';
 
 export const CHECKOUT = fileURLToPath(new URL('..', import.meta.url)).replace(/\/$/, '');
 
-/** A home of its own for all that is measured, gone afterwards. */
+/** A temporary home directory for the measurements. */
 export interface Workbench {
   directory: string;
   env: Record<string, string>;
   cache: string;
-  /** A directory with nothing in it. */
+  /** An empty directory. */
   empty: string;
   /** A command line of rapido as a candidate. */
   rapido: (name: string, args: readonly string[], more?: Partial<Candidate>) => Candidate;
-  /** Runs rapido once, not timed. @returns its stdout */
+  /** Runs rapido once, without measuring it. @returns its stdout */
   call: (args: readonly string[], env?: Record<string, string>) => Promise<string>;
-  /** Makes a file below the home. @returns its absolute path */
+  /** Creates a file below the home directory. @returns its absolute path */
   write: (name: string, content: string | Buffer, mode?: number) => string;
-  /** A cut of its own. */
+  /** Adds a cut of the user. */
   addCut: (name: string, cut: Omit<Cut, 'summary'>, script?: string) => void;
   remove: () => void;
 }
@@ -84,7 +84,7 @@ export function makeWorkbench(): Workbench {
   };
 }
 
-/** The installed kernel laid out as a built tree is, with modules of its own: one may be changed. */
+/** Lays out the installed kernel as a build directory, with a copy of its modules, which may be changed. */
 export function layOutKernelTree(
   home: Workbench,
   kernel: { release: string; image: string; modules: string },
@@ -96,7 +96,7 @@ export function layOutKernelTree(
   copyFileSync(kernel.image, join(tree, 'arch/x86/boot/bzImage'));
   const modules = join(tree, 'mods/lib/modules', kernel.release);
   cpSync(kernel.modules, modules, { recursive: true });
-  // Every image has it, packed or not.
+  // Every image contains this module. The file may be compressed.
   const module = readdirSync(modules, { recursive: true, encoding: 'utf8' }).find((name) =>
     /\/virtio_console\.ko/.test(name),
   );
@@ -104,8 +104,8 @@ export function layOutKernelTree(
 }
 
 /**
- * A directory tree like that of a test suite: so many files, in directories of a hundred, of so many
- * bytes in all, half of them scripts.
+ * Makes a directory tree like that of a test suite, with 100 files per directory, half of them scripts.
+ * @param bytes in all files together
  */
 export function makeTree(root: string, files: number, bytes: number): void {
   const content = Buffer.alloc(Math.ceil(bytes / files), 'A line of a file, like any other one.\n');
@@ -122,15 +122,15 @@ export function makeTree(root: string, files: number, bytes: number): void {
 }
 
 /**
- * The smallest x86-64 program that prints a line and powers off: write(1, "up\n", 3), then reboot(2) with
- * RB_POWER_OFF. As an ELF file with one segment.
+ * A minimal x86-64 program that prints a line and powers off: write(1, "up\n", 3), then reboot(2) with
+ * RB_POWER_OFF. An ELF file with one segment.
  */
 export function makeFloorInit(): Buffer {
   const text = Buffer.from('up\n');
   const code = Buffer.from([
     ...[0xb8, 1, 0, 0, 0], // mov eax, 1 (write)
     ...[0xbf, 1, 0, 0, 0], // mov edi, 1
-    ...[0x48, 0x8d, 0x35, 0x28, 0, 0, 0], // lea rsi, [rip+0x28]: the text behind the code
+    ...[0x48, 0x8d, 0x35, 0x28, 0, 0, 0], // lea rsi, [rip+0x28]: the text after the code
     ...[0xba, text.length, 0, 0, 0], // mov edx, length
     ...[0x0f, 0x05], // syscall
     ...[0xb8, 0xa9, 0, 0, 0], // mov eax, 169 (reboot)
@@ -162,7 +162,7 @@ export function makeFloorInit(): Buffer {
   return Buffer.concat([header, padded]);
 }
 
-/** Packs a directory as cpio(1) does. */
+/** Packs a directory with cpio(1). */
 export function packInitramfs(directory: string, image: string): void {
   execFileSync('sh', ['-c', 'find . | cpio -o -H newc --quiet > "$1"', 'sh', image], {
     cwd: directory,

@@ -1,13 +1,13 @@
 #!/usr/bin/env node
-// What npm installs as `rapido`: loads the built command line and sets the exit status. Node itself exits with 1
-// where nothing catches an error, and `git bisect run` takes that for a bad commit: no path may leave it to Node.
-// Written for any Node since version 10, as one that is too old has to understand it to say so.
+// The program that npm installs as `rapido`: loads the built command line and sets the exit status. For an
+// uncaught error, Node exits with 1, which `git bisect run` takes as a bad commit, so all errors are caught here.
+// The syntax is that of Node 10, so that a Node that is too old can report it.
 'use strict';
 
-// biome-ignore lint/style/useNodejsImportProtocol: old versions of Node do not know it
+// biome-ignore lint/style/useNodejsImportProtocol: old versions of Node do not support it
 const { accessSync, existsSync } = require('fs');
 
-/** As `engines` of package.json has it. */
+/** As in `engines` of package.json. */
 const OLDEST_NODE = '20.12';
 const CHECKOUT = __dirname.replace(/\/bin$/, '');
 const DIST = `${CHECKOUT}/dist`;
@@ -15,10 +15,10 @@ const DIST = `${CHECKOUT}/dist`;
 const argv = process.argv.slice(2);
 let isOver = false;
 
-/** Reports an error; dist/cli.js has a better one. @returns the exit status */
+/** Reports an error; replaced by the function of dist/cli.js once it is loaded. @returns the exit status */
 let fail = (error) => {
   console.error(`rapido: error: ${explain(error)}`);
-  // As src/results/bisect.ts has it.
+  // The same statuses as in src/results/bisect.ts.
   const end = argv.indexOf('--');
   const own = end === -1 ? argv : argv.slice(0, end);
   if (own.includes('--bisect')) return 128;
@@ -36,13 +36,13 @@ function explain(error) {
   return `${DIST} cannot be loaded: ${message}${hint()}`;
 }
 
-/** What was installed as a package has no scripts. */
+/** An installed package has no scripts. */
 function hint() {
   const setup = `${CHECKOUT}/scripts/setup`;
   return `\n  hint: ${existsSync(setup) ? setup : 'install it again'}`;
 }
 
-/** Node says of a file in a directory that may not be searched that it does not exist. */
+/** If a directory may not be searched, Node reports that the file does not exist. */
 function explainMissing(path) {
   try {
     accessSync(path);
@@ -69,15 +69,14 @@ function end(error) {
   try {
     status = fail(error);
   } catch (_) {
-    // An error in here would end the process with Node's status.
+    // An error in `fail` would end the process with Node's status.
   }
   process.exit(status);
 }
 
 process.on('uncaughtException', end);
 process.on('beforeExit', () => {
-  if (!isOver)
-    end(new Error('rapido ended before its work was done: nothing was left to wait for'));
+  if (!isOver) end(new Error('internal error: the event loop ended before the command finished'));
 });
 
 if (isTooOld(process.versions.node)) end();

@@ -1,4 +1,4 @@
-/** Programs of the cuts that serve a block device over the network, or use one. */
+/** Programs for cuts that serve or use a block device over the network. */
 export const blockTools: readonly string[] = [
   ...['sh', 'cat', 'ls', 'cp', 'mkdir', 'rmdir', 'ln', 'rm', 'mount', 'umount', 'findmnt', 'dmesg'],
   ...['dd', 'cmp', 'od', 'blockdev', 'lsblk', 'sync', 'sleep', 'ps', 'kill', 'grep', 'find', 'df'],
@@ -7,12 +7,12 @@ export const blockTools: readonly string[] = [
 ];
 
 /**
- * The same, where the host has them. fio is not among them: its libraries are 70 MB. A run brings along
- * what its command names, `-i fio` what somebody at the prompt wants.
+ * Programs that are added if the host has them. fio is not among them, because its libraries are 70 MB. A run adds
+ * the program of its command; `-i fio` adds it for interactive use.
  */
 export const optionalBlockTools: readonly string[] = [
   ...['mkfs.xfs', 'mkfs.ext4', 'mkfs.btrfs', 'tcpdump', 'strace', 'vi', 'less'],
 ];
 
-/** Filesystems to put on what was served. */
+/** Filesystems for the served block device. */
 export const filesystems: readonly string[] = ['xfs', 'ext4', 'btrfs'];

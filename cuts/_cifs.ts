@@ -1,10 +1,10 @@
 import type { Cut } from 'rapido';
 import { SMB_CRYPTO } from './_file-server.ts';
 
-/** What a client takes beside its own script, which mounts. */
+/** What an SMB client needs, except the script that mounts the share. */
 export const CIFS_CLIENT = {
   network: true,
-  // It reads the password from a file. mount alone would want it among its arguments.
+  // It reads the password from a file. Without it, mount needs the password as an argument.
   binaries: ['mount.cifs'],
   drivers: ['cifs=CONFIG_CIFS'],
   optionalDrivers: SMB_CRYPTO,

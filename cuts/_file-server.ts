@@ -1,9 +1,9 @@
 import type { Cut } from 'rapido';
 
-/** What is behind a share or an export. */
+/** The filesystem of a share or an export. */
 export type ServedFilesystem = 'xfs' | 'btrfs';
 
-/** Programs for the prompt of a server or client of files, and for tests that look at files. */
+/** Programs for the shell of a file server or client, and for tests of files. */
 export const FILE_PROGRAMS = [
   ...['sh', 'cat', 'ls', 'cp', 'mv', 'ln', 'rm', 'mkdir', 'rmdir', 'touch', 'stat', 'df', 'du'],
   ...['mount', 'umount', 'findmnt', 'dmesg', 'ps', 'id', 'uname', 'date', 'env', 'kill', 'grep'],
@@ -17,8 +17,8 @@ export const OPTIONAL_FILE_PROGRAMS = [
 ] as const;
 
 /**
- * A server of one filesystem, which stands on a device in memory or on a disk with the serial SHARE.
- * Its script learns which filesystem from /etc/rapido-share, and mounts it: `mount_disk SHARE`.
+ * A server of one filesystem, on a device in memory or a disk with the serial SHARE. Its script reads the type of the
+ * filesystem from /etc/rapido-share, and mounts it with `mount_disk SHARE`.
  */
 export function fileServer(filesystem: ServedFilesystem) {
   return {
@@ -36,7 +36,7 @@ export function fileServer(filesystem: ServedFilesystem) {
         SHARE_SIZE: {
           type: 'size',
           meaning:
-            'Size of the device in memory that the file servers (samba-*, nfsd-*, ksmbd) serve; 0 where they are given a disk with serial=SHARE.',
+            'Size of the device in memory that the file servers (samba-*, nfsd-*, ksmbd) serve. Set it to 0 to use a disk with serial=SHARE instead.',
           default: '1G',
         },
       },
@@ -45,8 +45,8 @@ export function fileServer(filesystem: ServedFilesystem) {
 }
 
 /**
- * What cifs.ko and ksmbd.ko ask the crypto API for by name, beyond what their modules say they need: to
- * sign and encrypt with AES-CCM, AES-GCM and AES-CMAC, and to convert file names.
+ * Modules that cifs.ko and ksmbd.ko request by name, in addition to their declared dependencies: to sign and encrypt
+ * with AES-CCM, AES-GCM and AES-CMAC, and to convert file names.
  */
 export const SMB_CRYPTO = [
   ...['ccm', 'gcm', 'ctr', 'ghash-generic', 'cmac', 'hmac', 'md5', 'sha256', 'sha512', 'aes'],

@@ -1,6 +1,6 @@
 import { type Cut, defineCut } from 'rapido';
 
-/** Filesystem programs: what a test of it cannot do without, and what some tests look for. */
+/** Programs of each filesystem: required ones, and those that only some tests need. */
 const PROGRAMS = {
   xfs: {
     needs: ['mkfs.xfs', 'xfs_repair', 'xfs_db'],
@@ -42,10 +42,10 @@ function expectedOf(...filesystems: readonly Filesystem[]): string[] {
   return ['generic', ...listed].map((name) => `fstests-${name}.txt`);
 }
 
-/** xfs_scrub brings 37 MB of ICU, and most kernels cannot do what it asks for. */
+/** xfs_scrub needs 37 MB of ICU, and most kernels do not support it. */
 const KERNEL_PROGRAMS = { CONFIG_XFS_ONLINE_SCRUB: ['xfs_scrub'] };
 
-/** What `check` stops without (common/config of xfstests), and what nearly every test runs. */
+/** Programs that `check` requires (common/config of xfstests), or that nearly every test runs. */
 const NEEDED = [
   ...['sh', 'mkfs', 'mount', 'umount', 'perl', 'awk', 'sed', 'bc', 'df', 'xfs_io', 'hostname'],
   ...['ls', 'cat', 'cp', 'mv', 'ln', 'rm', 'mkdir', 'rmdir', 'touch', 'stat', 'du', 'dd', 'od'],
@@ -59,7 +59,7 @@ const NEEDED = [
 ] as const;
 
 /**
- * What single tests look for: they are "not run" without it. Not here, for their size: fio (45 MB with
+ * Programs of single tests, which are "not run" without them. Omitted because of their size: fio (45 MB with
  * its libraries on Debian), dbench (26 MB of data), python3 and a compiler. `-i fio` adds one.
  */
 const WANTED = [
@@ -86,7 +86,7 @@ const DRIVERS = [
   ...['blake2b_generic', 'sha256', 'nls_utf8', 'nls_iso8859-1', 'libcrc32c', 'raid6_pq', 'fuse'],
 ] as const;
 
-/** What the tree was built from and by, and what a user's own runs left in it. */
+/** Sources and build files of the tree, and results of the user's own runs. */
 const LEFTOVERS = [
   ...['.git', '*.c', '*.h', '*.o', '*.lo', '*.la', '*.a', '*.Po', '.dep', '.ltdep', '.libs'],
   ...['autom4te.cache'],
@@ -96,7 +96,7 @@ const LEFTOVERS = [
   ...['/config.guess', '/config.sub', '/build'],
 ] as const;
 
-/** The users that tests look for (README of xfstests), and those whose names they must not find. */
+/** The users that tests need (README of xfstests). */
 const USERS = ['fsgqa', 'fsgqa2', '123456-fsgqa'].map((name, index) => ({
   name,
   id: 2000 + index,
@@ -117,15 +117,15 @@ const GROUP = [
 
 const SUBORDINATE = 'root:100000:65536\n';
 
-/** LVM takes no device of a kind that it has not heard of. There is no udevd to ask. */
+/** LVM rejects unknown types of devices, such as zram. There is no udevd that it could query. */
 const LVM =
   'devices { types = ["zram", 16] obtain_device_list_from_udev = 0 }\nactivation { udev_sync = 0 udev_rules = 0 }\n';
 
-/** root may become anybody, as tests with `su` do; nobody else may. */
+/** Only root may switch users, for tests that use `su`. */
 const PAM =
   'auth sufficient pam_rootok.so\naccount sufficient pam_permit.so\nsession sufficient pam_permit.so\n';
 
-/** Directories of PAM's modules, of glibc's and of perl's, as Debian, Fedora and openSUSE have them. */
+/** Directories with modules of PAM and of perl on Debian, Fedora and openSUSE. */
 const PAM_DIRECTORIES = [
   ...['/usr/lib/x86_64-linux-gnu/security', '/usr/lib/aarch64-linux-gnu/security'],
   ...['/usr/lib64/security', '/usr/lib/security'],
@@ -135,21 +135,21 @@ const PERL_DIRECTORIES = [
   '/usr/lib/aarch64-linux-gnu/perl-base',
 ];
 
-/** What a filesystem is tested on, unless the user gives disks; and more of it for a pool. */
+/** The default devices for the filesystem under test, and additional ones for a pool. */
 const SIZE = '${FSTESTS_ZRAM_SIZE}';
 const DEVICES = { TEST_DEV: SIZE, SCRATCH_DEV: SIZE };
 const POOL = [2, 3, 4, 5].map((number) => `SCRATCH_DEV_POOL${number}`);
 
 export interface FstestsOptions {
-  /** What is behind the filesystem under test, or under an overlay. */
+  /** The filesystem under test, or the base of an overlay. */
   filesystem: Filesystem;
   summary: string;
-  /** The base of an overlay is tested through it. */
+  /** Whether an overlay on the filesystem is tested. */
   overlay?: true;
   searchPath?: readonly string[];
 }
 
-/** xfstests on one filesystem. What differs between filesystems in the guest is in fstests.sh. */
+/** xfstests on one filesystem. fstests.sh handles the differences between filesystems in the guest. */
 export function defineFstests(options: FstestsOptions): Cut {
   const { filesystem, overlay, summary, searchPath } = options;
   const { needs, wants } = PROGRAMS[filesystem];
@@ -160,13 +160,13 @@ export function defineFstests(options: FstestsOptions): Cut {
       ...(filesystem === 'tmpfs' ? {} : DEVICES),
       ...(filesystem === 'btrfs' ? Object.fromEntries(POOL.map((name) => [name, SIZE])) : {}),
     },
-    // A filesystem on tmpfs is in memory, too.
+    // The files of tmpfs are in memory, too.
     resources: { cpus: 2, memory: filesystem === 'tmpfs' ? '4G' : '2G' },
     ...(searchPath === undefined ? {} : { searchPath }),
     binaries: [...NEEDED, ...needs],
     ...(filesystem === 'xfs' ? { kernelBinaries: KERNEL_PROGRAMS } : {}),
     optionalBinaries: [...new Set([...WANTED, ...wants])],
-    // tmpfs is in every kernel, as no module.
+    // tmpfs is always built into the kernel.
     drivers: [
       ...(filesystem === 'tmpfs' ? [] : [filesystem]),
       ...(overlay === true ? ['overlay'] : []),
@@ -174,7 +174,7 @@ export function defineFstests(options: FstestsOptions): Cut {
   });
 }
 
-/** The same on the filesystem that FSTESTS_FSTYP names. */
+/** xfstests on the filesystem that FSTESTS_FSTYP names. */
 export function defineFstestsLocal(summary: string): Cut {
   const choices = ['xfs', 'ext4', 'btrfs'] as const;
   return defineCut({
@@ -201,8 +201,8 @@ export function defineFstestsLocal(summary: string): Cut {
 }
 
 /**
- * The same on a share of a server, in two directories of which fstests.sh makes what is tested.
- * @param client what mounting it takes
+ * xfstests on a share of a server. fstests.sh creates two directories in it, which are tested.
+ * @param client what the client needs to mount the share
  */
 export function defineFstestsOnShare(
   filesystem: 'nfs' | 'cifs',
@@ -233,7 +233,7 @@ export function defineFstestsOnShare(
   });
 }
 
-/** @param choice what fstests.sh reads: lines of a shell script */
+/** @param choice lines of a shell script, which fstests.sh sources */
 function common(
   choice: string,
   expected: readonly string[],
@@ -257,7 +257,7 @@ function common(
       '/etc/fstests/choice': choice,
       '/etc/passwd': `${PASSWD.join('\n')}\n`,
       '/etc/group': `${GROUP.join('\n')}\n`,
-      // What `unshare --map-auto` takes.
+      // For `unshare --map-auto`.
       '/etc/subuid': SUBORDINATE,
       '/etc/subgid': SUBORDINATE,
       '/etc/nsswitch.conf': 'passwd: files\ngroup: files\nhosts: files\n',

@@ -1,7 +1,7 @@
 import { type Cut, defineCut } from 'rapido';
 import { fileServer, type ServedFilesystem } from './_file-server.ts';
 
-/** What programs of Sun RPC look up: transports (netconfig(5)), protocols, ports, programs. */
+/** Databases for programs of Sun RPC: transports (netconfig(5)), protocols, ports, programs. */
 const RPC_DATABASES = {
   '/etc/netconfig': [
     'udp   tpi_clts      v inet     udp - -',
@@ -23,14 +23,14 @@ const RPC_DATABASES = {
   ].join('\n'),
 };
 
-/** What NFS takes on either side: NFSv3 has its locks in a protocol of their own (nfs-locks.sh). */
+/** What both server and client need. NFSv3 has a separate protocol for locks (nfs-locks.sh). */
 const NFS_COMMON = {
   binaries: ['rpcbind', 'rpc.statd'],
   optionalBinaries: ['rpcinfo', 'showmount', 'nfsstat', 'rpcdebug', 'mountstats'],
   contents: RPC_DATABASES,
 } as const satisfies Omit<Cut, 'summary'>;
 
-/** What a client takes beside its own script, which mounts. */
+/** What an NFS client needs, except the script that mounts the export. */
 export const NFS_CLIENT = {
   network: true,
   binaries: [...NFS_COMMON.binaries, 'mount.nfs'],

@@ -1,7 +1,7 @@
 import { type Cut, defineCut } from 'rapido';
 import { fileServer, type ServedFilesystem } from './_file-server.ts';
 
-/** Samba's module for btrfs, which clones in place of copying, as distributions install it. */
+/** Paths of Samba's module for btrfs, which clones files instead of copying them. */
 const BTRFS_MODULES = [
   '/usr/lib/x86_64-linux-gnu/samba/vfs/btrfs.so',
   '/usr/lib/aarch64-linux-gnu/samba/vfs/btrfs.so',
@@ -14,7 +14,7 @@ export function defineSamba(filesystem: ServedFilesystem, summary: string): Cut 
   return defineCut({
     ...server,
     summary,
-    // A built tree has links to its programs there.
+    // A built Samba tree has links to its programs there.
     searchPath: ['${SAMBA_SRC}/bin'],
     binaries: [...server.binaries, 'smbd', 'smbpasswd'],
     optionalBinaries: [

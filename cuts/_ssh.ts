@@ -1,4 +1,4 @@
-/** Programs for the prompt of either side, and for who logs in there. */
+/** Programs for the shells of ssh server and client. */
 export const SSH_PROGRAMS = [
   ...['sh', 'cat', 'ls', 'cp', 'mv', 'ln', 'rm', 'mkdir', 'rmdir', 'touch', 'stat', 'df', 'du'],
   ...['mount', 'umount', 'findmnt', 'dmesg', 'ps', 'id', 'uname', 'date', 'env', 'kill', 'tty'],

@@ -1,28 +1,28 @@
 import { defineCut } from 'rapido';
 
 // Copy this to your own cuts directory (~/.config/rapido/cuts, CUT_DIR in rapido.conf, or
-// --cut-dir) under the name you want to type: my-test.ts is `rapido cut my-test`.
-// It can be cut as it stands. Every field but the summary may go; docs/writing-cuts.md explains all.
+// --cut-dir). The name of the file is the name of the target: my-test.ts is `rapido cut my-test`.
+// You can cut it without changes. Only the summary is required; docs/writing-cuts.md explains all fields.
 export default defineCut({
   summary: 'What this target tests, in one line',
 
   // Programs, by name or path, with their libraries: 'mkfs.ext4', '${MY_TOOLS}/mytool'.
   binaries: ['ls', 'cat', 'dmesg'],
-  // Programs to take along where the host has them.
+  // Programs that are added if the host has them.
   optionalBinaries: ['strace'],
 
-  // Kernel modules that must be loadable, with all they depend on: 'ext4', 'zram'.
+  // Required kernel modules, with their dependencies: 'ext4', 'zram'.
   drivers: [],
-  // Kernel modules to take along where the kernel has them.
+  // Kernel modules that are added if the kernel has them.
   optionalDrivers: [],
 
   // Test directories, copied whole: { source: '${MY_TESTS}', exclude: ['.git', '*.o'] }.
   trees: [],
 
-  // Scripts beside this file, run in this order once the VM is up: 'my-test.sh'.
+  // Scripts beside this file, which run in this order after boot: 'my-test.sh'.
   autorun: [],
 
-  // Block devices in memory, by the name under which RAPIDO_DISKS has them: { SCRATCH: '1G' }.
+  // Block devices in memory, by their names in RAPIDO_DISKS: { SCRATCH: '1G' }.
   zram: {},
 
   resources: { cpus: 2, memory: '512M' },

@@ -1,14 +1,14 @@
 import { defineCut } from 'rapido';
 
 /**
- * blktests. Tests that want a device run on a zram device and on a loop device; others make null_blk,
- * loop, scsi_debug or NVMe devices of their own. `rapido run blktests-zram -- block loop/001` runs a group
- * and a test; options of `check` go before their names.
+ * blktests. Tests that need a device run on a zram device and on a loop device; others create their own null_blk,
+ * loop, scsi_debug or NVMe devices. `rapido run blktests-zram -- block loop/001` runs a group
+ * and a test; options of `check` must precede their names.
  */
 export default defineCut({
   summary: 'Block layer tests: blktests (BLKTESTS_SRC) on zram, null_blk and loop devices',
 
-  // What check stops without, and what most tests call.
+  // Programs that check requires, or that most tests call.
   binaries: [
     ...['sh', 'awk', 'basename', 'blockdev', 'cat', 'chmod', 'column', 'cp', 'cut', 'date', 'dd'],
     ...['df', 'diff', 'dirname', 'dmesg', 'expr', 'find', 'findmnt', 'getconf', 'getopt', 'grep'],
@@ -53,7 +53,7 @@ export default defineCut({
   directory: '${BLKTESTS_SRC}',
   autorun: ['no-udevd.sh', 'blktests.sh'],
 
-  // The one is tested as it is, the other through a loop device.
+  // The first is tested directly, the second through a loop device.
   zram: { TEST_DEV: '${BLKTESTS_ZRAM_SIZE}', LOOP_BACKING: '${BLKTESTS_ZRAM_SIZE}' },
   test: {
     command: ['./check'],

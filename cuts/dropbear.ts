@@ -1,7 +1,7 @@
 import { defineCut } from 'rapido';
 import { SSH_PROGRAMS } from './_ssh.ts';
 
-/** ssh into a VM, by key: the small server dropbear. */
+/** A small ssh server, dropbear, with login by key. */
 export default defineCut({
   summary: 'An ssh server (dropbear): log in as root with your key',
   network: true,
@@ -11,7 +11,7 @@ export default defineCut({
     ...SSH_PROGRAMS,
     ...['find', 'stty', 'lsmod', 'modprobe', 'rmmod', 'ping', 'ss'],
   ],
-  // What scp, sftp and rsync call on this side. Debian's dropbear looks for the server of sftp there.
+  // Programs that scp, sftp and rsync call on the server. The paths of the sftp server are those of Debian's dropbear.
   optionalBinaries: [
     ...['scp', '/usr/lib/sftp-server', '/usr/libexec/sftp-server', 'rsync', 'tar'],
     ...['vi', 'less', 'strace', 'top', 'clear'],
@@ -25,9 +25,9 @@ export default defineCut({
     { source: '${DROPBEAR_HOST_KEY}', target: '/etc/dropbear/host_key.host', ifSet: true },
   ],
   contents: {
-    // dropbear lets nobody in whose shell is not one of these.
+    // dropbear only accepts users whose shell is in this file.
     '/etc/shells': '/bin/bash\n/bin/sh\n',
-    // A login is like the prompt on the console.
+    // Login shells are set up like the shell on the console.
     '/root/.bash_profile': '. /rapido/bashrc\n',
   },
   autorun: ['dropbear.sh'],
@@ -37,7 +37,7 @@ export default defineCut({
       DROPBEAR_HOST_KEY: {
         type: 'path',
         meaning:
-          'Private key by which the ssh server of the dropbear cut is known, as ssh-keygen makes it. It goes into the image. Without it, the VM makes one at each boot.',
+          'Private host key for the ssh server of the dropbear cut, in the format of ssh-keygen. It is written to the image. Without it, the VM generates a key at each boot.',
         example: '~/.ssh/rapido_host_key',
       },
     },

@@ -1,18 +1,18 @@
 import { defineCut } from 'rapido';
 
 /**
- * The kernel's own tests, as `make kselftest-install` left them. `rapido run kselftest -- -c timers`:
- * options are those of run_kselftest.sh.
+ * The kernel's own tests, installed by `make kselftest-install`. `rapido run kselftest -- -c timers` passes options
+ * to run_kselftest.sh.
  */
 export default defineCut({
   summary: "The kernel's own tests (tools/testing/selftests), from KSELFTEST_DIR or KERNEL_SRC",
 
-  // What run_kselftest.sh and its runner call.
+  // Programs that run_kselftest.sh and its runner call.
   binaries: [
     ...['sh', 'realpath', 'dirname', 'basename', 'cat', 'grep', 'cut', 'uniq', 'sed', 'tr', 'wc'],
     ...['head', 'timeout', 'mkdir', 'rm', 'mktemp', 'date', 'sleep', 'ls'],
   ],
-  // What single tests call; most of them skip where it is missing.
+  // Programs of single tests. Most tests are skipped if a program is missing.
   optionalBinaries: [
     ...['awk', 'bc', 'chmod', 'chown', 'chrt', 'cmp', 'cp', 'dd', 'diff', 'dmesg', 'echo', 'env'],
     ...['ethtool', 'expr', 'find', 'findmnt', 'fmt', 'getent', 'id', 'insmod', 'ip', 'kill'],
@@ -24,7 +24,7 @@ export default defineCut({
   ],
 
   kernelConfig: true,
-  // Those that tests load by name (the files called `config` in tools/testing/selftests).
+  // Modules that tests load by name (from the files `config` in tools/testing/selftests).
   optionalDrivers: [
     ...['configs', 'zram', 'lzo', 'lzo_rle', 'loop', 'ext4', 'fuse', 'overlay', 'cuse', 'tun'],
     ...['veth', 'dummy', 'bridge', 'vrf', 'macvlan', 'ipvlan', 'vxlan', 'geneve', 'gre', 'sit'],
@@ -37,7 +37,7 @@ export default defineCut({
     ...['cpufreq_userspace', 'vcan', 'can', 'can-raw', 'vhost_vsock', 'vsock_loopback'],
   ],
 
-  // prefix.pl only saves sed's buffering where there is perl; kselftest.sh puts another in its place.
+  // prefix.pl needs perl, and only avoids the buffering of sed. kselftest.sh replaces it.
   trees: [{ source: '${KSELFTEST_DIR}', exclude: ['kselftest/prefix.pl', 'kselftest-packages'] }],
   directory: '${KSELFTEST_DIR}',
   autorun: ['kselftest.sh'],
@@ -51,7 +51,7 @@ export default defineCut({
         type: 'integer',
         minimum: 1,
         meaning:
-          'How many times longer than its settings say a test of kselftest may take. Without it: 10 under emulation, else 1.',
+          'Factor for the time limits of kselftest. By default, 10 if the VM is emulated, otherwise 1.',
       },
     },
   },

@@ -3,7 +3,7 @@ import { fileServer, SMB_CRYPTO } from './_file-server.ts';
 
 const server = fileServer('xfs');
 
-/** With these, glibc converts names and passwords to UTF-16. */
+/** Files with which glibc converts names and passwords to UTF-16. */
 const ENCODINGS = [
   '/usr/lib/x86_64-linux-gnu/gconv',
   '/usr/lib/aarch64-linux-gnu/gconv',
@@ -15,11 +15,11 @@ const ENCODINGS = [
   })),
 );
 
-/** The kernel's SMB server with one share. smb-share.sh mounts it, ksmbd.sh serves it. */
+/** The kernel's SMB server with one share. smb-share.sh mounts the filesystem, ksmbd.sh serves it. */
 export default defineCut({
   ...server,
   summary: "The kernel's SMB server: a share on XFS",
-  // A built tree, one in which it was installed or a package unpacked; distributions have no name for it.
+  // A built tree, an installation directory or an unpacked package. ksmbd.tools is not in PATH.
   searchPath: [
     ...['tools', 'build/tools', 'libexec', 'usr/libexec', 'usr/local/libexec'].map(
       (directory) => `\${KSMBD_TOOLS_SRC}/${directory}`,

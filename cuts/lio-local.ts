@@ -1,6 +1,6 @@
 import { defineCut } from 'rapido';
 
-/** A SCSI disk that the kernel serves to itself: LIO with its loopback fabric, on zram. */
+/** A SCSI disk from LIO in the same kernel, over the loopback fabric, backed by zram. */
 export default defineCut({
   summary: 'A SCSI disk over LIO and its loopback fabric, backed by zram',
   binaries: [

@@ -1,9 +1,9 @@
 import { defineCut } from 'rapido';
 
 /**
- * The Linux Test Project, installed or built in place. `rapido run ltp -- -f math,syscalls -s getpid`
- * runs files of runtest/, or the tests in them that a pattern matches; `-- getpid01 math` a test and a file by
- * their names; `-- -c 'getpid01 -i 5'` a command.
+ * The Linux Test Project, installed or built in its tree. `rapido run ltp -- -f math,syscalls -s getpid`
+ * runs files of runtest/, or those tests in them that match a pattern. `-- getpid01 math` runs a test and a file by
+ * name, `-- -c 'getpid01 -i 5'` a command.
  */
 export default defineCut({
   summary: 'Linux Test Project (LTP_DIR): runtest files, single tests or commands',
@@ -47,7 +47,7 @@ export default defineCut({
     ...['vcan', 'uinput', 'snd-timer', 'snd-seq', 'kvm', 'kvm-intel', 'kvm-amd', 'binfmt_misc'],
   ],
 
-  // Also a tree that was built and not installed, without what only builds need.
+  // The tree may be built but not installed. Files that only builds need are excluded.
   trees: [
     {
       source: '${LTP_DIR}',

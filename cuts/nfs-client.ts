@@ -2,7 +2,7 @@ import { defineCut } from 'rapido';
 import { FILE_PROGRAMS, OPTIONAL_FILE_PROGRAMS } from './_file-server.ts';
 import { NFS_CLIENT } from './_nfs.ts';
 
-/** The kernel's NFS client: an export, of rapido-server or of any other server, at /mnt/nfs. */
+/** The kernel's NFS client, with an export of rapido-server or any other server at /mnt/nfs. */
 export default defineCut({
   ...NFS_CLIENT,
   summary: "The kernel's NFS client, with an export mounted at /mnt/nfs",

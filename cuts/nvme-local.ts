@@ -1,8 +1,8 @@
 import { defineCut } from 'rapido';
 
 /**
- * An NVMe device that the kernel serves to itself, on zram: nvmet over its loop transport, or where a
- * kernel has none (Debian's) over TCP on the loopback interface.
+ * An NVMe device from nvmet in the same kernel, backed by zram, over the loop transport. If the kernel does not have it
+ * (Debian), over TCP on the loopback interface.
  */
 export default defineCut({
   summary: 'An NVMe device over nvmet (loop, or TCP to itself), backed by zram',

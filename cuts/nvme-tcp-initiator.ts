@@ -1,9 +1,9 @@
 import { defineCut } from 'rapido';
 import { blockTools, filesystems, optionalBlockTools } from './_block.ts';
 
-/** A disk from an NVMe/TCP target, such as nvme-tcp-target. */
+/** An NVMe/TCP initiator for a target such as nvme-tcp-target. */
 export default defineCut({
-  summary: 'Connects to an NVMe/TCP target: its device is a disk here',
+  summary: 'Connects to an NVMe/TCP target, whose device is a disk in the VM',
   network: true,
   binaries: blockTools,
   optionalBinaries: [...optionalBlockTools, 'nvme'],

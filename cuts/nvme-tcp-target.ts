@@ -1,7 +1,7 @@
 import { defineCut } from 'rapido';
 import { blockTools, optionalBlockTools } from './_block.ts';
 
-/** An NVMe device for other machines: nvmet over TCP, on zram or a disk with the serial BACKING. */
+/** An NVMe/TCP target (nvmet), which serves a zram device, or a disk with the serial BACKING. */
 export default defineCut({
   summary: 'Serves an NVMe device over TCP (nvmet), backed by zram',
   network: true,

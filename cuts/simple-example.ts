@@ -1,12 +1,12 @@
 import { defineCut } from 'rapido';
 
-/** The annotated first cut: a shell, the everyday programs, and one autorun script. */
+/** The annotated first cut: a shell, everyday programs, and one autorun script. */
 export default defineCut({
   // Shown by `rapido list`.
-  summary: 'A shell with the everyday programs: look around, copy it for your own',
+  summary: 'A shell with the everyday programs; copy it to write your own target',
 
-  // Programs by name. Each brings its libraries; one that this host lacks is refused by name,
-  // before anything is built.
+  // Programs by name. Their libraries are added. Programs that this host lacks are reported before anything
+  // is built.
   binaries: [
     'sh',
     ...['cat', 'ls', 'cp', 'mv', 'ln', 'rm', 'mkdir', 'rmdir', 'touch', 'stat', 'df', 'du'],
@@ -16,7 +16,7 @@ export default defineCut({
     ...['lsmod', 'modprobe', 'rmmod', 'insmod', 'find', 'xargs', 'chmod', 'chown', 'truncate'],
     ...['tty', 'nproc', 'mktemp', 'basename', 'dirname', 'readlink'],
   ],
-  // Nice to have: taken along where the host has them.
+  // Programs that are added if the host has them.
   optionalBinaries: [
     ...[
       'vi',
@@ -35,9 +35,9 @@ export default defineCut({
     ],
   ],
 
-  // Small files made for the image. Without this one, vim looks for its defaults and complains.
+  // Small files to create in the image. Without this one, vim reports that its defaults are missing.
   contents: { '/root/.vimrc': '" Nothing: rapido leaves the defaults alone.\n' },
 
-  // Scripts from autorun/, run in this order once the VM is up.
+  // Scripts from autorun/, which run in this order after boot.
   autorun: ['simple-example.sh'],
 });

@@ -1,6 +1,6 @@
 import { defineCut } from 'rapido';
 
-/** systemd as PID 1, with its journal and udev, and the everyday programs. No D-Bus: systemctl needs none. */
+/** systemd as PID 1, with journal, udev and everyday programs. There is no D-Bus, because systemctl works without it. */
 export default defineCut({
   summary: 'A system whose init is systemd, with journal and udev',
   binaries: [
@@ -16,7 +16,7 @@ export default defineCut({
   ],
   init: 'systemd',
   contents: {
-    // For the script to see that they are applied. The kernel's own value is 45 seconds.
+    // The script checks that these are applied. The kernel's default is 45 seconds.
     '/etc/tmpfiles.d/simple-systemd.conf': 'f /run/simple-systemd 0644 root root - applied\n',
     '/etc/sysctl.d/simple-systemd.conf': 'fs.lease-break-time = 44\n',
   },

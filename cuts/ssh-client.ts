@@ -1,7 +1,7 @@
 import { defineCut } from 'rapido';
 import { SSH_PROGRAMS } from './_ssh.ts';
 
-/** Logs in to an ssh server, such as the dropbear cut, with a key that goes into the image. */
+/** An ssh client for a server such as the dropbear cut, with a private key in the image. */
 export default defineCut({
   summary: 'Logs in to an ssh server with your key (OpenSSH)',
   network: true,

@@ -1,7 +1,7 @@
 import { defineCut } from 'rapido';
 import { blockTools, optionalBlockTools } from './_block.ts';
 
-/** A SCSI disk for other machines: an iSCSI target in user space (tgtd), on zram or a disk BACKING. */
+/** An iSCSI target in user space (tgtd), which serves a zram device, or a disk with the serial BACKING. */
 export default defineCut({
   summary: 'Serves a disk over iSCSI from user space (tgtd), backed by zram',
   network: true,

@@ -1,14 +1,14 @@
 # shellcheck shell=bash
-# Functions for autorun scripts: `. /rapido/lib.sh`. docs/writing-cuts.md shows them at work.
+# Functions for autorun scripts: `. /rapido/lib.sh`. docs/writing-cuts.md has examples.
 #
-# They work with `set -eu` and without, and need no programs but those of every image, and mkfs.TYPE.
-# VARIABLE is the name of one that gets a result: theirs begin with an underscore, to be out of its way.
+# They work with and without `set -eu`, and need only the programs of every image, and mkfs.TYPE. VARIABLE is the name
+# of a variable that receives a result. The local variables begin with an underscore, to avoid clashes with it.
 
-# RAPIDO_DISKS: from serial to device.
+# RAPIDO_DISKS maps serials to devices.
 # shellcheck source=/dev/null
 [[ ! -r /rapido/disks.sh ]] || . /rapido/disks.sh
 
-# die MESSAGE…: ends the script.
+# die MESSAGE…: prints the message to standard error and exits with 1.
 die() {
 	local _name=${0##*/}
 	_name=${_name#[0-9][0-9]-}
@@ -16,7 +16,8 @@ die() {
 	exit 1
 }
 
-# load_modules MODULE[=CONFIG_OPTION]…: all of them; what is built into the kernel counts as loaded.
+# load_modules MODULE[=CONFIG_OPTION]…: loads all of them, or dies. Drivers that are built into the kernel count as
+# loaded.
 load_modules() {
 	local _module
 	modprobe --quiet --all "${@%%=*}" && return
@@ -27,10 +28,10 @@ load_modules() {
 	done
 }
 
-# is_done TEST: whether an earlier boot of this run has told that test, or one in it (TEST/…).
+# is_done TEST: whether an earlier boot of this run has a result of that test, or of a part of it (TEST/…).
 is_done() {
 	if [[ ! -v _tests_done[@] ]]; then
-		# Never empty: it is read once.
+		# The entry `/` marks the list as read, even if the file is empty.
 		declare -gA _tests_done=([/]='')
 		local _name
 		while IFS= read -r _name; do
@@ -49,20 +50,20 @@ is_mounted() {
 	return 1
 }
 
-# mount_once TYPE DIRECTORY: a filesystem of the kernel's own, unless it is there already: configfs at
-# /sys/kernel/config, cgroup2 at /sys/fs/cgroup.
+# mount_once TYPE DIRECTORY: mounts a virtual filesystem, such as configfs at /sys/kernel/config or cgroup2 at
+# /sys/fs/cgroup, unless DIRECTORY is mounted already.
 mount_once() {
 	is_mounted "$2" && return
-	# The directory may come with the module.
+	# The module may create the directory.
 	modprobe --quiet "$1" || :
 	mount -t "$1" "$1" "$2" || die "$1 could not be mounted at $2"
 }
 
-# How many times longer everything takes here than on real hardware, at worst.
+# How many times longer everything may take than on real hardware.
 _slowness=$((${RAPIDO_EMULATED:-0} * 4 + 1))
 
-# succeeds_within SECONDS COMMAND [ARGUMENT…]: calls it again and again, at least once. The time is
-# that of real hardware: under emulation it is five times as long.
+# succeeds_within SECONDS COMMAND [ARGUMENT…]: runs the command until it succeeds, at least once. Under emulation, the
+# time is five times as long.
 succeeds_within() {
 	local _deadline=$((SECONDS + $1 * _slowness))
 	shift
@@ -72,14 +73,14 @@ succeeds_within() {
 	done
 }
 
-# wait_for SECONDS WHAT COMMAND [ARGUMENT…]: the same, and ends the script if it never succeeds. A
-# function may be such a command: `wait_for 10 /dev/sda test -b /dev/sda`.
+# wait_for SECONDS WHAT COMMAND [ARGUMENT…]: the same, and dies if the command does not succeed in time. The command
+# may be a function. Example: `wait_for 10 /dev/sda test -b /dev/sda`.
 wait_for() {
 	succeeds_within "$1" "${@:3}" || die "$2: not there after $(($1 * _slowness)) s"
 }
 
-# find_disk VARIABLE ATTRIBUTE PATTERN: the first disk whose file of that name below /sys/block/DISK
-# begins with a line that matches: `find_disk disk device/vendor 'LIO-ORG*'`.
+# find_disk VARIABLE ATTRIBUTE PATTERN: finds the first disk for which the first line of /sys/block/DISK/ATTRIBUTE
+# matches. Example: `find_disk disk device/vendor 'LIO-ORG*'`.
 find_disk() {
 	local _disk _value
 	for _disk in /sys/block/*; do
@@ -93,11 +94,11 @@ find_disk() {
 	return 1
 }
 
-# try_add_zram VARIABLE SIZE: add_zram that fails where there is no zram, without a word.
+# try_add_zram VARIABLE SIZE: like add_zram, but fails silently if there is no zram.
 try_add_zram() {
 	local _path _state _number=''
 	[[ -d /sys/class/zram-control ]] || modprobe --quiet zram || return
-	# Loading the module makes one.
+	# Loading the module creates a device, which may be unused.
 	for _path in /sys/block/zram*; do
 		[[ -r $_path/initstate ]] || continue
 		read -r _state < "$_path/initstate"
@@ -105,19 +106,20 @@ try_add_zram() {
 		_number=${_path##*/zram}
 		break
 	done
-	# Reading it makes another.
+	# Reading hot_add creates another device.
 	[[ -n $_number ]] || read -r _number 2> /dev/null < /sys/class/zram-control/hot_add || return
 	echo "$2" 2> /dev/null > "/sys/block/zram$_number/disksize" || return
 	printf -v "$1" %s "/dev/zram$_number"
 }
 
-# add_zram VARIABLE SIZE: a new block device in memory, compressed; SIZE as 512M or 1G.
+# add_zram VARIABLE SIZE: creates a compressed block device in memory; SIZE is 512M or 1G, for example.
 add_zram() {
 	try_add_zram "$@" ||
-		die "no zram device of $2: is that a size, CONFIG_ZRAM in the kernel, zram among the cut's drivers?"
+		die "no zram device of $2 could be created: check the size, CONFIG_ZRAM of the kernel, and zram in the cut's drivers"
 }
 
-# make_filesystem TYPE DEVICE [OPTION…]: whatever was on the device before. OPTION: of its mkfs.
+# make_filesystem TYPE DEVICE [OPTION…]: creates a filesystem; the previous contents of the device are lost. The
+# options are those of mkfs.TYPE.
 make_filesystem() {
 	local _mkfs=mkfs.$1 _device=$2 _force=()
 	case $1 in
@@ -128,45 +130,47 @@ make_filesystem() {
 	"$_mkfs" "${_force[@]}" "${@:3}" "$_device" > /dev/null || die "$_mkfs ${*:3}${3:+ }$_device failed"
 }
 
-# mount_filesystem TYPE SOURCE DIRECTORY [OPTION…]: makes the directory. OPTION: of mount.
+# mount_filesystem TYPE SOURCE DIRECTORY [OPTION…]: mounts a filesystem, and creates the directory. The options are
+# those of mount.
 mount_filesystem() {
 	mount -t "$1" -o X-mount.mkdir "${@:4}" "$2" "$3" || die "$1 on $2 could not be mounted at $3"
 }
 
-# need_disk VARIABLE NAME: the disk, or device in memory, that RAPIDO_DISKS has by that name.
+# need_disk VARIABLE NAME: finds the disk or zram device with that name in RAPIDO_DISKS, or dies.
 need_disk() {
-	[[ -n ${RAPIDO_DISKS[$2]-} ]] || die "there is no device in memory and no disk with the serial $2"
+	[[ -n ${RAPIDO_DISKS[$2]-} ]] || die "no disk has the serial $2, and no zram device has that name"
 	printf -v "$1" %s "${RAPIDO_DISKS[$2]}"
 }
 
-# mount_disk NAME TYPE DIRECTORY: mounts that disk or device. A disk that has such a filesystem keeps it; one
-# that holds anything else is refused.
+# mount_disk NAME TYPE DIRECTORY: mounts that disk or zram device. A filesystem of that type on a disk is kept. A disk
+# with other contents is rejected.
 mount_disk() {
 	local _disk
 	need_disk _disk "$1"
 	if [[ $_disk != /dev/zram* ]]; then
 		mount -t "$2" -o X-mount.mkdir "$_disk" "$3" 2> /dev/null && return
 		_is_blank "$_disk" ||
-			die "the disk with the serial $1 has no $2 that can be mounted, and is not empty: give another, or wipe it"
+			die "the disk with the serial $1 has no $2 that can be mounted, and is not empty: use another disk, or wipe it"
 	fi
 	make_filesystem "$2" "$_disk"
 	mount_filesystem "$2" "$_disk" "$3"
 }
 
-# Whether there are only zeros where filesystems and partitions have their marks, the last of them 64 KiB
-# from the start (btrfs).
+# Whether the part of the disk in which filesystems and partition tables have their signatures contains only zeros.
+# The last of these signatures is 64 KiB from the start (btrfs).
 _is_blank() {
 	local _words IFS=''
 	mapfile -d '' -t -n 70000 _words < "$1"
 	[[ -z ${_words[*]} ]]
 }
 
-# is_listening PLACE: tcp:PORT, udp:PORT, or unix:PATH of a stream socket (unix:@NAME: an abstract one).
+# is_listening PLACE: whether a process listens there. PLACE is tcp:PORT, udp:PORT, or unix:PATH for a stream socket
+# (unix:@NAME for an abstract one).
 is_listening() {
 	local _kind=${1%%:*} _file _port _local _state _flags _path
 	if [[ $_kind == unix ]]; then
 		while read -r _ _ _ _flags _ _ _ _path; do
-			# SO_ACCEPTCON, as the kernel shows it.
+			# The flag SO_ACCEPTCON, in hexadecimal.
 			[[ $_path == "${1#*:}" && $_flags == ???1???? ]] && return
 		done < /proc/net/unix
 		return 1
@@ -175,34 +179,34 @@ is_listening() {
 	for _file in "/proc/net/$_kind" "/proc/net/${_kind}6"; do
 		[[ -r $_file ]] || continue
 		while read -r _ _local _ _state _; do
-			# TCP_LISTEN; of UDP, TCP_CLOSE: not connected.
+			# TCP_LISTEN; for UDP, TCP_CLOSE means not connected.
 			[[ $_local == *"$_port" && $_kind:$_state == @(tcp:0A|udp:07) ]] && return
 		done < "$_file"
 	done
 	return 1
 }
 
-# refuse_this_vm NAME KEY: ends a client whose server is this VM itself, as rapido-server is where no server
-# was booted before. KEY: of the conf, which can name another.
+# refuse_this_vm NAME KEY: for clients: dies if the server NAME is this VM itself. That is the case for rapido-server
+# if no server was booted first. KEY is the conf key that can name another server.
 refuse_this_vm() {
 	local _names
 	while read -r _ _names; do
 		[[ " $_names " != *" $1 "* || " $_names " != *" rapido$RAPIDO_VM_NUM "* ]] ||
-			die "$1 is this VM itself: boot the server first, or name another ($2)"
+			die "$1 is this VM itself: boot the server first, or set $2 to another server"
 	done < /etc/hosts
 }
 
-# find_address VARIABLE NAME: the first address of a host, by /etc/hosts or DNS; an address is one of
-# itself. The cut has getent among its programs.
+# find_address VARIABLE NAME: finds the first address of a host with /etc/hosts or DNS. NAME may be an address. The cut
+# must have getent in its programs.
 find_address() {
 	local _address
-	read -r _address _ < <(getent ahosts "$2") || die "no address is known of $2"
+	read -r _address _ < <(getent ahosts "$2") || die "$2 has no known address"
 	printf -v "$1" %s "$_address"
 }
 
-# start_daemon PLACE COMMAND [ARGUMENT…]: in a session of its own, and waits until it is_listening at
-# PLACE, for 30 s. Whether it goes to the background is its own affair. What it prints is in
-# /rapido/results/COMMAND.log, which a `rapido run` keeps, and shown where it fails.
+# start_daemon PLACE COMMAND [ARGUMENT…]: starts a daemon in its own session and waits until it listens at PLACE (see
+# is_listening), for 30 s at most. The daemon may fork into the background. Its output is in
+# /rapido/results/COMMAND.log, which `rapido run` keeps, and is shown if it fails.
 start_daemon() {
 	local _log=/rapido/results/${2##*/}.log
 	setsid -- "${@:2}" < /dev/null > "$_log" 2>&1 &
@@ -214,10 +218,10 @@ start_daemon() {
 	die "${2##*/} does not listen at $1"
 }
 
-# Also succeeds where waiting is of no use: the daemon that was started has failed.
+# Succeeds if the daemon listens, or if waiting is pointless because it has failed.
 _has_come_up() {
 	is_listening "$2" && return
 	kill -0 "$1" 2> /dev/null && return 1
-	# One that went to the background ended well.
+	# A daemon that has forked into the background exited with 0.
 	! wait "$1" 2> /dev/null
 }

@@ -1,8 +1,8 @@
 // Bundles the command line, the API for cuts and each cut into dist/.
 //
-// One build with code splitting: what two entry points share is a chunk of its own, so a cut and the
-// command line that loads it see the same `rapido`, and a command costs only what it imports.
-// Nothing of node_modules is read at run time but jiti, which compiles users' own cuts when asked.
+// It is one build with code splitting: code that two entry points share is in a chunk, so a cut and the
+// command line that loads it use the same `rapido`, and a command loads only what it imports. At run time,
+// only jiti is read from node_modules; it compiles the user's own cuts on demand.
 
 import { randomBytes } from 'node:crypto';
 import {
@@ -21,17 +21,17 @@ import { build } from 'esbuild';
 
 const ROOT = fileURLToPath(new URL('..', import.meta.url));
 const DIST = join(ROOT, 'dist');
-/** What says that dist is complete, and when its sources were read: scripts/setup compares it. */
+/** Written last. Its time stamp is the start of the build, which scripts/setup compares with the sources. */
 const STAMP = join(DIST, 'cli.js');
 const DAY_MS = 24 * 60 * 60 * 1000;
 
 const began = new Date();
 const previous = statSync(STAMP, { throwIfNoEntry: false })?.mtimeMs ?? began.getTime();
-const files = await bundle().catch(() => process.exit(1)); // esbuild has said what is wrong.
+const files = await bundle().catch(() => process.exit(1)); // esbuild has printed the errors.
 install(files);
 removeStale(new Set(files.map((file) => file.path)));
 
-/** Bundles in memory: a build that fails has touched nothing. */
+/** Bundles in memory, so that a failed build changes nothing. */
 async function bundle() {
   const { version } = JSON.parse(readFileSync(join(ROOT, 'package.json'), 'utf8'));
   const { outputFiles } = await build({
@@ -52,15 +52,15 @@ async function bundle() {
     banner: {
       js: "import { createRequire as createRequireOfBundle } from 'node:module';\nconst require = createRequireOfBundle(import.meta.url);",
     },
-    // Names stay as written, for the stack traces of bug reports; Node reads the maps when it is
-    // started with --enable-source-maps.
+    // Names are not minified, for the stack traces in bug reports. Node reads the source maps if it is started
+    // with --enable-source-maps.
     sourcemap: 'linked',
     sourcesContent: false,
   });
   return outputFiles;
 }
 
-/** dist/cuts/NAME for cuts/NAME.ts; a name that begins with `_` is no target (template, shared code). */
+/** dist/cuts/NAME for each cuts/NAME.ts. Files whose names begin with `_` are not targets (template, shared code). */
 function cutEntryPoints() {
   const names = readdirSync(join(ROOT, 'cuts'))
     .filter((file) => /^[^_].*\.ts$/.test(file))
@@ -69,9 +69,9 @@ function cutEntryPoints() {
 }
 
 /**
- * Writes each file beside its place and renames it there: chunks first, whose names change with
- * their content, then what imports them, the stamp last. Whoever looks meanwhile, or after an
- * interruption, finds every entry point whole, old or new, with all its chunks.
+ * Writes each file under a temporary name and renames it: first chunks, whose names depend on their
+ * content, then the entry points that import them, and STAMP last. At any time, and after an interruption,
+ * every entry point is complete, old or new, with all its chunks.
  */
 function install(outputs) {
   const rank = ({ path }) => (path === STAMP ? 2 : dirname(path) === join(DIST, 'chunks') ? 0 : 1);
@@ -79,19 +79,19 @@ function install(outputs) {
     const temporary = join(dirname(path), `.${basename(path)}.${randomBytes(6).toString('hex')}`);
     mkdirSync(dirname(path), { recursive: true });
     writeFileSync(temporary, contents);
-    // A source saved while we built is newer than this.
+    // A source that is saved during the build is newer than this.
     utimesSync(temporary, began, began);
     renameSync(temporary, path);
   }
 }
 
 /**
- * Removes cuts that no longer exist, old chunks and what an interrupted build left: but no chunk of
- * the previous build or of the last day, as a rapido that is running may yet import it, and another
- * build may be at work.
+ * Removes cuts that no longer exist, old chunks and files of interrupted builds. Keeps chunks of the previous
+ * build and of the last day, because a running rapido may still import them, and another build may be in
+ * progress.
  */
 function removeStale(current) {
-  // Times are set in whole milliseconds and read in fractions of them.
+  // Times are set in whole milliseconds, but read with fractions.
   const oldest = Math.floor(Math.min(previous, began.getTime() - DAY_MS)) - 1;
   const isOld = (path) => statSync(path, { throwIfNoEntry: false })?.mtimeMs < oldest;
   const isTemporary = (path) => basename(path).startsWith('.');
@@ -112,6 +112,6 @@ function readdirIfThere(directory) {
   try {
     return readdirSync(directory);
   } catch {
-    return []; // No cuts yet, or no two entry points that share code.
+    return []; // There are no cuts, or no two entry points share code.
   }
 }

@@ -1,8 +1,8 @@
-/** What an error may carry beside its first line. */
+/** The optional parts of an error. */
 export interface UserErrorDetails {
-  /** Each thing that is wrong, where there are several: all are shown at once. */
+  /** The single problems, if there are several: all are shown at once. */
   problems?: readonly string[];
-  /** What to do about it: a command or a setting, in one line. */
+  /** How to fix it: a command or a setting, in one line. */
   hint?: string;
   /** Exit status of the process; see `EXIT`. */
   exitCode?: number;
@@ -11,28 +11,28 @@ export interface UserErrorDetails {
 }
 
 /**
- * What another commit may bring in order, so that `git bisect run` skips this one instead of stopping:
+ * What may differ in another commit, so that `git bisect run` skips this one instead of stopping:
  * - `kernel`: the kernel of KERNEL_SRC or its modules, unless an installed kernel is booted;
  * - `checkout`: a file below the current directory or KERNEL_SRC.
  */
 export type DependsOn = 'kernel' | 'checkout';
 
 /**
- * Exit statuses of every command but `run` and `exec`. `software` is EX_SOFTWARE of sysexits.h: rapido
- * itself failed, by a bug or because the system refused it something where no command expects that.
+ * Exit statuses of all commands except `run` and `exec`. `software` is EX_SOFTWARE of sysexits.h: rapido
+ * itself failed, because of a bug or an unexpected system error.
  */
 export const EXIT = { ok: 0, failed: 1, usage: 2, software: 70 } as const;
 
 /**
- * A mistake that the user can mend: bad conf, a missing binary, a kernel that is not built.
- * It is printed as what, where and hint, without a stack trace. Any other error is a bug of ours.
+ * An error that the user can fix: bad conf, a missing program, a kernel that is not built.
+ * It is printed as what, where and hint, without a stack trace. Any other error is a bug of rapido.
  */
 export class UserError extends Error {
   override readonly name = 'UserError';
   readonly problems: readonly string[];
   readonly hint: string | undefined;
   readonly exitCode: number;
-  /** undefined: the next commit will have the same mistake. */
+  /** undefined: the error does not depend on the commit. */
   dependsOn: DependsOn | undefined;
 
   constructor(message: string, details: UserErrorDetails = {}) {
@@ -51,13 +51,13 @@ export class UsageError extends UserError {
   }
 }
 
-/** What the system may refuse by no fault of ours, in words. */
+/** Descriptions of system errors that are not bugs of rapido. */
 const SYSTEM_ERRORS: Readonly<Record<string, string>> = {
   EACCES: 'permission denied',
   EPERM: 'operation not permitted',
   EROFS: 'the file system is read-only',
   ENOSPC: 'no space left on the device',
-  EDQUOT: 'the disk quota is used up',
+  EDQUOT: 'disk quota exceeded',
   ENOENT: 'no such file or directory',
   ENOTDIR: 'a part of the path is not a directory',
   EISDIR: 'it is a directory',
@@ -66,40 +66,40 @@ const SYSTEM_ERRORS: Readonly<Record<string, string>> = {
   EMFILE: 'too many open files (see `ulimit -n`)',
   ENFILE: 'too many open files on this host',
   ENOMEM: 'out of memory',
-  EAGAIN: 'the system is short of processes or memory (see `ulimit -u`)',
+  EAGAIN: 'the system is out of processes or memory (see `ulimit -u`)',
   E2BIG: 'the arguments or the environment are too long',
   ETXTBSY: 'the program is being written',
-  ENOEXEC: 'it is no program that this host can execute',
-  EPIPE: 'the other end has gone',
-  ECONNRESET: 'the other end has gone',
+  ENOEXEC: 'not a program that this host can execute',
+  EPIPE: 'the other end has closed the connection',
+  ECONNRESET: 'the other end has closed the connection',
   EFBIG: 'the file would be too large',
-  EEXIST: 'it exists already',
+  EEXIST: 'it already exists',
   ENOTEMPTY: 'the directory is not empty',
   EXDEV: 'it is on another file system',
   EBUSY: 'it is in use',
-  ESTALE: 'the network file system has lost it',
+  ESTALE: 'stale handle of a network file system',
   EIO: 'input or output error',
 };
 
 /**
- * Turns what the system refused into a mistake that can be mended, naming the file: a cache that may
- * not be written is no bug of ours. Any other error comes back as it is.
+ * Converts a system error to a UserError that names the file: a cache that is not writable is not a bug of
+ * rapido. Any other error is returned unchanged.
  */
 export function explainSystemError(error: unknown): unknown {
   if (isShortageOfMemory(error)) return new UserError('out of memory', { cause: error });
   const meaning = SYSTEM_ERRORS[errorCode(error) ?? ''];
   if (!(error instanceof Error) || meaning === undefined || !('syscall' in error)) return error;
   if (error.syscall === 'uv_cwd') {
-    return new UserError('the current directory does not exist any more', {
+    return new UserError('the current directory no longer exists', {
       cause: error,
-      hint: 'cd to one that does',
+      hint: 'cd to an existing directory',
     });
   }
   const path = 'path' in error && typeof error.path === 'string' ? `${error.path}: ` : '';
   return new UserError(`${path}${meaning} (${error.syscall})`, { cause: error });
 }
 
-/** What Node throws for a Buffer that it gets no memory for, and what a worker thread ends with. */
+/** Node throws these if it cannot allocate a Buffer, or if a worker thread runs out of memory. */
 function isShortageOfMemory(error: unknown): boolean {
   const code = errorCode(error);
   return (

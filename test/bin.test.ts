@@ -153,8 +153,7 @@ describe('once it is loaded', () => {
     expect(await rapido([])).toEqual({
       status: 70,
       stdout: '',
-      stderr:
-        'rapido: error: rapido ended before its work was done: nothing was left to wait for\n',
+      stderr: 'rapido: error: internal error: the event loop ended before the command finished\n',
     });
   });
 

@@ -99,7 +99,7 @@ describe('a mistake in usage is explained on stderr, with status 2', () => {
       "an unknown command: rapido cutt simple-example
           rapido: error: unknown command 'cutt'
           (Did you mean cut?)
-            hint: \`rapido --help\` shows what there is
+            hint: \`rapido --help\` lists the commands
       an unknown option: rapido list --jsn
           rapido: error: unknown option '--jsn'
           (Did you mean --json?)
@@ -114,17 +114,17 @@ describe('a mistake in usage is explained on stderr, with status 2', () => {
           rapido: error: option '-o, --output <file>' argument missing
             hint: \`rapido cut --help\` shows examples
       -- where nothing may follow: rapido list -- -s
-          rapido: error: rapido list: nothing may follow \`--\`
-            hint: \`rapido boot -- …\` passes arguments on to QEMU
+          rapido: error: rapido list: arguments after \`--\` are not supported
+            hint: \`rapido boot -- …\` passes arguments to QEMU
       an option of a VM where none is booted: rapido cut simple-example --cpus 4
-          rapido: error: rapido cut: --cpus is for a VM, and none is booted
-            hint: add -b, or give it to \`rapido boot\`
+          rapido: error: rapido cut: --cpus needs a VM, but no VM is booted
+            hint: add -b, or pass it to \`rapido boot\`
       QEMU arguments where none is booted: rapido cut simple-example -- -s
-          rapido: error: rapido cut: \`--\` is for a VM, and none is booted
-            hint: add -b, or give it to \`rapido boot\`
+          rapido: error: rapido cut: \`--\` needs a VM, but no VM is booted
+            hint: add -b, or pass it to \`rapido boot\`
       a wrong option of a VM: rapido cut simple-example -b --memory much
-          rapido: error: --memory: "much" is not an amount of memory that a VM can have
-            hint: a number with a unit, 16M at least: --memory 2G
+          rapido: error: --memory: "much" is not a valid amount of memory
+            hint: give a number with a unit, at least 16M: --memory 2G
       an unknown cut: rapido cut simple-exampel
           rapido: error: there is no cut called simple-exampel
             hint: did you mean simple-example? \`rapido list\` shows all
@@ -132,11 +132,11 @@ describe('a mistake in usage is explained on stderr, with status 2', () => {
           rapido: error: --cut-dir: /nowhere is not a directory
       a conf file that does not exist: rapido --conf /nowhere/rapido.conf list
           rapido: error: conf file /nowhere/rapido.conf, named by --conf, does not exist
-            hint: Name a file that can be read, or leave --conf out.
+            hint: Name a readable file, or omit --conf.
       an unknown conf key: rapido conf KERNEL_SRK
-          rapido: error: there is no conf key KERNEL_SRK
+          rapido: error: unknown conf key: KERNEL_SRK
             - KERNEL_SRK: did you mean KERNEL_SRC?
-            hint: \`rapido conf\` shows all
+            hint: \`rapido conf\` shows all keys
       "
     `);
   });

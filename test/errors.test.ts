@@ -18,7 +18,7 @@ describe('explainSystemError', () => {
   it('explains a current directory that is gone', () => {
     const error = Object.assign(new Error('uv_cwd'), { code: 'ENOENT', syscall: 'uv_cwd' });
     expect(explainSystemError(error)).toMatchObject({
-      message: 'the current directory does not exist any more',
+      message: 'the current directory no longer exists',
     });
   });
 

@@ -5,20 +5,20 @@ import { type Bench, type Case, compare, compareWith, memoryOf } from '../bench.
 import { alternate, type Candidate, cpuTimeOf, spreadOf } from '../measure.ts';
 import { makeFloorInit, packInitramfs } from '../workbench.ts';
 
-/** How the original tool boots: the bzImage, QEMU's default machine, nothing tuned. */
+/** The settings of the original rapido: the bzImage on QEMU's default machine. */
 const UNTUNED = {
   KERNEL_FORMAT: 'bzImage',
   QEMU_EXTRA_ARGS: '-nographic -device virtio-rng-pci -machine pc',
 } as const;
 
-/** The fastest there is, whatever it trades: docs/performance.md. */
+/** The fastest settings, regardless of their drawbacks: docs/performance.md. */
 const FASTEST = {
   KERNEL_FORMAT: 'vmlinux',
   QEMU_EXTRA_ARGS: '-nographic',
   QEMU_EXTRA_KERNEL_PARAMS: 'cryptomgr.notests',
 } as const;
 
-/** The least that a VM can do: print a line, power off. */
+/** The lower bound for a VM: it prints a line and powers off. */
 function makeFloor({ home, accelerator }: Bench, name: string, kernel: string): Candidate {
   const image = join(home.directory, 'floor.img');
   home.write('floor/init', makeFloorInit(), 0o755);
@@ -34,20 +34,20 @@ function makeFloor({ home, accelerator }: Bench, name: string, kernel: string): 
   };
 }
 
-/** The same for the vmlinux that rapido boots where it emulates; none for a kernel without an entry. */
+/** The same with the vmlinux that rapido boots under emulation; empty for a kernel without a PVH entry point. */
 async function makeUnpackedFloor(bench: Bench, name: string): Promise<Candidate[]> {
   const unpacked = await unpackKernel(bench.kernel.image, bench.home.cache);
   return 'path' in unpacked ? [makeFloor(bench, name, unpacked.path)] : [];
 }
 
-/** To the first line of an autorun script, and to the end. */
+/** Measures the time to the first line of an autorun script, and to the prompt. */
 export const booting: Case = async (bench) => {
   const { home, kernel } = bench;
   home.addCut('bench-boot', { binaries: ['sh', 'cat', 'true'] }, 'echo FIRST LINE');
   await home.call(['cut', 'bench-boot']);
   const until = /^FIRST LINE/m;
   const toLine = home.rapido('boot to the first autorun line', ['boot'], { until });
-  // A detached VM is there once its prompt is.
+  // `boot --detach` returns when the VM is at its prompt.
   const stopped = home.rapido('stop', ['stop', '--all']);
   const stop = (): void => {
     spawnSync(stopped.argv[0], stopped.argv.slice(1), { env: { ...process.env, ...stopped.env } });
@@ -76,14 +76,16 @@ async function compareAll(bench: Bench, bases: Candidate[], candidate: Candidate
   return findings;
 }
 
-/** `rapido run simple-example -- true`, the whole of it. */
+/** Measures `rapido run simple-example -- true` as a whole. */
 export const running: Case = async (bench) => {
   const { home, kernel } = bench;
   const args = ['run', 'simple-example', '-q', '--', 'true'];
   await home.call(args);
   const run = home.rapido('run simple-example -- true', args);
-  const fastest = home.rapido('the same, the fastest settings', args, { env: FASTEST });
-  const untuned = home.rapido("the original's way of booting", args, { env: UNTUNED });
+  const fastest = home.rapido('the same run, fastest settings', args, { env: FASTEST });
+  const untuned = home.rapido('the same run, booted like the original rapido', args, {
+    env: UNTUNED,
+  });
   const floor = makeFloor(bench, 'bare QEMU that powers off at once', kernel.image);
   const lower = await makeUnpackedFloor(bench, 'bare QEMU that powers off, vmlinux');
   const candidates = [run, fastest, untuned, floor, ...lower];
@@ -100,7 +102,7 @@ export const running: Case = async (bench) => {
   ];
 };
 
-/** CPU that rapido takes while its VM stands at a prompt. */
+/** Measures the CPU time of rapido while its VM is idle at a prompt. */
 export const idling: Case = async ({ home }) => {
   await home.call(['cut', 'simple-example']);
   await home.call(['boot', '--detach']);
@@ -119,13 +121,13 @@ export const idling: Case = async ({ home }) => {
   }
 };
 
-/** A network against none: QEMU's own, which takes neither bridge nor root. */
+/** Compares a run with and without a network: QEMU's user network, which needs neither a bridge nor root. */
 export const networking: Case = async (bench) => {
   const { home } = bench;
   home.addCut('bench-net', { binaries: ['sh', 'true'], network: true });
   const args = (kind: string): string[] => ['run', 'bench-net', '--net', kind, '-q', '--', 'true'];
   await home.call(args('user'));
-  return compareWith(bench, home.rapido('the same without', args('none')), [
+  return compareWith(bench, home.rapido('the same run without a network', args('none')), [
     { candidate: home.rapido('a run with a network', args('user')) },
   ]);
 };

@@ -8,20 +8,20 @@ import { layOutKernelTree, makeTree } from '../workbench.ts';
 
 const MIB = 1024 * 1024;
 
-/** What is cut. */
+/** A target to measure. */
 interface Target {
   cut: string;
   env: Record<string, string>;
-  /** The test directory that it has, and a file in it. */
+  /** The test directory in its image, and a file in it. */
   tree: { directory: string; file: string } | undefined;
-  /** A file of one of its kernel modules. */
+  /** Path of one of its kernel modules. */
   module: string;
 }
 
-/** Of the size of xfstests. */
+/** The size of xfstests. */
 const SUITE = { files: 5000, bytes: 50 * MIB } as const;
 
-/** Cuts: from nothing, with nothing changed, with one thing changed. */
+/** Measures cuts: without a cache, without changes, and with one change. */
 export const cutting: Case = async (bench) => {
   const { home } = bench;
   const linux = layOutKernelTree(home, bench.kernel);
@@ -101,7 +101,7 @@ async function measureTree(
   ]);
 }
 
-/** dracut alone, for an image with the same programs, modules and files. */
+/** dracut alone, with the same programs, modules and files. */
 async function bareDracut({ home, kernel }: Bench, { cut, env, tree }: Target): Promise<Candidate> {
   const plan = await home.call(['cut', cut, '--dry-run'], env);
   const [line = ''] = /^\/\S*dracut .*$/m.exec(plan) ?? [];

@@ -7,7 +7,7 @@ import { makeTree } from '../workbench.ts';
 
 const MIB = 1024 * 1024;
 
-/** How an unchanged cut grows with its tree. */
+/** Measures how the time of an unchanged cut grows with its test directory. */
 export const growingTrees: Case = async (bench) => {
   const { home } = bench;
   const candidates: Candidate[] = [];
@@ -28,7 +28,7 @@ export const growingTrees: Case = async (bench) => {
   ];
 };
 
-/** How long it takes to put an image together whose layers are all there, against copying it. */
+/** Compares the assembly of an image from existing layers with a copy of the image. */
 export const growingImages: Case = async (bench) => {
   const { home } = bench;
   const findings: Finding[] = [];
@@ -40,10 +40,13 @@ export const growingImages: Case = async (bench) => {
     await home.call(['cut', name]);
     const image = join(home.cache, `images/${name}.img`);
     copyFileSync(image, `${image}.kept`);
-    const again = home.rapido(`an image of ${size} MiB out of its layers`, ['cut', name], {
+    const again = home.rapido(`an image of ${size} MiB from its layers`, ['cut', name], {
       prepare: () => rmSync(image, { force: true }),
     });
-    const copy: Candidate = { name: 'cp of it', argv: ['cp', `${image}.kept`, `${image}.copy`] };
+    const copy: Candidate = {
+      name: 'cp of the image',
+      argv: ['cp', `${image}.kept`, `${image}.copy`],
+    };
     findings.push(...(await compareWith(bench, copy, [{ candidate: again }])));
     for (const path of [tree, image, `${image}.kept`, `${image}.copy`]) {
       rmSync(path, { recursive: true, force: true });
@@ -52,7 +55,7 @@ export const growingImages: Case = async (bench) => {
   return findings;
 };
 
-/** Several runs at once. */
+/** Measures concurrent runs. */
 export const growingNumbers: Case = async ({ home, onRun }) => {
   const args = ['run', 'simple-example', '-q', '--', 'true'];
   await home.call(args);

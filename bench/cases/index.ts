@@ -5,7 +5,7 @@ import { growingImages, growingNumbers, growingTrees } from './growth.ts';
 import { printing } from './output.ts';
 import { startUp } from './start-up.ts';
 
-/** Every case by the name that `--only` takes, in the order of the table. */
+/** All cases by their names for `--only`, in the order of the table. */
 export const CASES: Readonly<Record<string, Case>> = {
   'start-up': startUp,
   cut: cutting,

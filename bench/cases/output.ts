@@ -5,7 +5,7 @@ import { runOnce, spreadOf } from '../measure.ts';
 
 const MEGABYTES = 50;
 
-/** How fast what a command prints comes to the host, and what a flooded console costs. */
+/** Measures the throughput of a command's output to the host, and the CPU time for a flooded console. */
 export const printing: Case = async ({ home, runs, onRun }) => {
   const results = join(home.directory, 'results');
   const speeds: number[] = [];

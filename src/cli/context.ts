@@ -21,31 +21,31 @@ import { canWriteTo } from '../sys/stat.ts';
 import { trustOf } from '../sys/trust.ts';
 import type { Ui } from '../ui/terminal.ts';
 
-/** Options that every command takes. */
+/** Options of every command. */
 export interface GlobalOptions {
   conf?: string | undefined;
   cutDir?: string[] | undefined;
   debug?: boolean | undefined;
 }
 
-/** What every command works with. */
+/** Shared by all commands. */
 export interface BaseContext {
   ui: Ui;
   directories: Directories;
   env: Readonly<Record<string, string | undefined>>;
   cwd: string;
   debug: boolean;
-  /** rapido.conf; keys of the user's own cuts may still be unknown to it. */
+  /** rapido.conf, possibly with unknown keys, which the user's own cuts may define. */
   conf: Conf;
 }
 
-/** What a command works with that may load cuts. */
+/** For commands that may load cuts. */
 export interface Context extends BaseContext {
-  /** Found when they are first asked for. */
+  /** Searched for on first use. */
   readonly cuts: CutFile[];
 }
 
-/** @param env of the user, who is not always the one that this process runs as */
+/** @param env environment of the user, which may differ from that of this process (sudo) */
 export function createContext(
   options: GlobalOptions,
   ui: Ui,
@@ -74,8 +74,8 @@ export function createContext(
 }
 
 /**
- * The same for a command that needs no cut: it looks for none, so that nothing of theirs runs, in
- * particular not as root. Keys that only they know are therefore no mistake.
+ * Like `createContext`, for a command that needs no cut. Cuts are not loaded: they are code, which must not
+ * run as root. Keys that only cuts define are therefore not rejected but reported as warnings.
  */
 export function createContextWithoutCuts(
   options: GlobalOptions,
@@ -87,7 +87,7 @@ export function createContextWithoutCuts(
   return context;
 }
 
-/** The cut of that name, and the conf with the keys that it defines. */
+/** Loads a cut, and adds the keys that it defines to the conf. @throws UserError */
 export async function openCut(
   context: Context,
   name: string,
@@ -100,15 +100,16 @@ export async function openCut(
     throw new UsageError(`${cut.path}: conf.defines is not valid`, { problems: keyProblems });
   }
   const conf = withKeys(context.conf, keys);
-  await refuseStrangeKeys(context, conf);
+  await checkUnknownKeys(context, conf);
   return { cut, conf };
 }
 
 /**
- * Refuses keys that nobody knows. Only where there are some, all of the user's cuts are loaded to
- * see whether one defines them.
+ * Rejects conf keys that neither rapido nor a cut defines. The user's cuts are loaded only if there are
+ * unknown keys.
+ * @throws UsageError
  */
-export async function refuseStrangeKeys(context: Context, conf: Conf): Promise<void> {
+export async function checkUnknownKeys(context: Context, conf: Conf): Promise<void> {
   if (conf.unknown.length === 0) return;
   refuseUnknownKeys(conf, await keysOfOwnCuts(context));
 }
@@ -119,22 +120,23 @@ export async function keysOfOwnCuts(context: Context): Promise<ConfKeyTable> {
   const loaded = await Promise.allSettled(own.map((file) => loadCut(file, context.directories)));
   const tables = loaded.map((result) => {
     if (result.status === 'fulfilled') return result.value.cut.conf?.defines ?? {};
-    warnOfCut(result.reason, context.ui);
+    warnAboutCut(result.reason, context.ui);
     return {};
   });
   return Object.assign({}, ...tables);
 }
 
-/** Tells of a cut that cannot be loaded where that does not stop anything. */
-export function warnOfCut(error: unknown, ui: Ui): void {
+/** Prints why a cut cannot be loaded, as a warning. */
+export function warnAboutCut(error: unknown, ui: Ui): void {
   if (!(error instanceof UserError)) throw error;
   ui.warn(error.message);
   for (const problem of error.problems) ui.note(`  - ${problem}`);
 }
 
 /**
- * Refuses to begin what would fail in the middle.
- * @param names of the directories that are written
+ * Checks that directories are writable before any work begins.
+ * @param names of the directories
+ * @throws UserError
  */
 export function requireWritable(
   { directories, env }: Context,
@@ -142,10 +144,10 @@ export function requireWritable(
 ): void {
   const closed = names.map((name) => directories[name]).find((path) => !canWriteTo(path));
   if (closed === undefined) return;
-  throw new UserError(`${closed} cannot be written by this user`, { hint: hintForUnwritable(env) });
+  throw new UserError(`${closed} is not writable`, { hint: hintForUnwritable(env) });
 }
 
-/** The kernel to cut for and to boot. */
+/** Chooses the kernel to cut for and to boot. @throws UserError */
 export function chooseKernel(conf: Conf): Kernel {
   try {
     return findKernel(
@@ -162,7 +164,7 @@ export function chooseKernel(conf: Conf): Kernel {
   }
 }
 
-/** A complaint that begins with a conf key, behind the line of the file that set it, if one did. */
+/** If the message begins with a conf key that a file sets, prefixes it with the file and line. */
 function withLine(message: string, conf: Conf): string {
   const [, key = ''] = /^([A-Z_]+): /.exec(message) ?? [];
   const origin = conf.entry(key)?.origin;

@@ -11,20 +11,20 @@ export const GROUP = {
   host: 'Host and configuration:',
 } as const;
 
-/** A command to which its definition adds arguments and options of inferred types. */
+/** A new command. Its definition adds arguments and options, whose types are inferred. */
 type NewCommand = Command<[], Record<never, never>, Pick<GlobalOptions, keyof GlobalOptions>>;
 
-/** Defines a command; its work is imported only when the command is called. */
+/** Defines a command. Its implementation is imported only when the command is called. */
 export type Definition = (call: Call) => CommandUnknownOpts;
 
-/** One call of the command line, as definitions of commands see it. */
+/** What the definitions of commands get for one command line. */
 export interface Call {
-  /** What follows `--`; undefined: there was no `--`. */
+  /** The words after `--`; undefined: there is no `--`. */
   rest: readonly string[] | undefined;
-  /** A new command that has the settings of all commands. */
+  /** Creates a command with the settings that all commands share. */
   command: (name: string, texts: CommandTexts) => NewCommand;
   ui: () => Promise<Ui>;
-  /** Takes the exit status of the process. */
+  /** Sets the exit status of the process. */
   finish: (status: number) => void;
 }
 
@@ -32,15 +32,15 @@ interface CommandTexts {
   group: (typeof GROUP)[keyof typeof GROUP];
   /** Lines below the heading "Examples:" of its help. */
   examples: string;
-  /** Follows a mistake in its arguments; by default it names the command's help. */
+  /** Printed after a mistake in its arguments; by default it refers to the help of the command. */
   hint?: string;
   /** Whether words may follow `--`. */
   takesRest?: boolean;
 }
 
 /**
- * @param program whose settings its commands inherit
- * @param finish takes the exit status
+ * @param program its settings are inherited by the commands
+ * @param finish sets the exit status
  */
 export function createCall(
   program: CommandUnknownOpts,
@@ -67,8 +67,8 @@ export function createCall(
 
 function refuseRest(name: string, rest: readonly string[] | undefined): void {
   if (rest === undefined) return;
-  throw new UserError(`rapido ${name}: nothing may follow \`--\``, {
+  throw new UserError(`rapido ${name}: arguments after \`--\` are not supported`, {
     exitCode: EXIT.usage,
-    hint: '`rapido boot -- …` passes arguments on to QEMU',
+    hint: '`rapido boot -- …` passes arguments to QEMU',
   });
 }

@@ -1,7 +1,7 @@
 import { Option } from '@commander-js/extra-typings';
 import { UsageError } from '../errors.ts';
 
-/** Options that several commands take. */
+/** Options that several commands share. */
 export const OPTION = {
   install: new Option(
     '-i, --install <program>',
@@ -30,17 +30,17 @@ export const OPTION = {
   json: new Option('--json', 'print JSON'),
 };
 
-/** For an option that may be given several times. */
+/** Argument parser of an option that may be repeated. */
 export function collect(value: string, previous: string[] | undefined): string[] {
   return [...(previous ?? []), value];
 }
 
-/** For an option whose second value must not quietly replace the first. */
+/** Argument parser of an option that must not be repeated: commander would silently use the last value. */
 export function once(option: string) {
   return (value: string, previous: string | undefined): string => {
     if (previous === undefined) return value;
-    throw new UsageError(`${option} was given twice: there can be one command only`, {
-      hint: 'put both into one: -x "first && second", or a script',
+    throw new UsageError(`${option} was given twice; there can be only one command`, {
+      hint: 'combine them: -x "first && second", or use a script',
     });
   };
 }

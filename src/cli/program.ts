@@ -9,7 +9,7 @@ export const VERSION = typeof __RAPIDO_VERSION__ === 'string' ? __RAPIDO_VERSION
 /**
  * Runs a command line.
  * @param commands in the order of the help
- * @param argv without the program's name
+ * @param argv without the name of the program
  * @returns the exit status
  * @throws CommanderError for a mistake in the command line, which has been reported
  */
@@ -27,13 +27,13 @@ export async function runProgram(
   const call = createCall(program, { rest, finish });
   for (const define of commands) program.addCommand(define(call));
   await program.parseAsync(own, { from: 'user' }).catch((error) => {
-    // Help that was asked for.
+    // --help and --version also throw.
     if (!(error instanceof CommanderError && error.exitCode === 0)) throw error;
   });
   return status;
 }
 
-/** What stands before `--`. */
+/** The words before `--`. */
 export function ownWords(argv: readonly string[]): readonly string[] {
   const separator = argv.indexOf('--');
   return separator === -1 ? argv : argv.slice(0, separator);

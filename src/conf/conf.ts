@@ -25,17 +25,17 @@ export type Origin =
   /** `file` is absolute, `line` counts from 1. */
   | { from: 'file'; file: string; line: number };
 
-/** One key with all there is to know about it. */
+/** One key with its value and origin. */
 export interface ConfEntry {
   name: string;
   key: ConfKey;
-  /** Expanded, paths absolute, not typed: what a guest gets. Undefined if the key is not set. */
+  /** The expanded text, with absolute paths, which guests get; undefined if the key is not set. */
   text: string | undefined;
   value: ConfValue | undefined;
   origin: Origin;
 }
 
-/** A key of the file that is in no table: a mistake, or a key of a cut that is not loaded yet. */
+/** A key of the file that is in no table: a mistake, or a key of a cut that is not yet loaded. */
 export interface UnknownKey {
   name: string;
   line: number;
@@ -44,35 +44,35 @@ export interface UnknownKey {
 export interface ConfInput {
   source: ConfSource | undefined;
   surroundings: Surroundings;
-  /** Keys that cuts add. */
+  /** Keys that cuts define. */
   extraKeys: ConfKeyTable;
 }
 
 export interface Conf {
   /** The conf file, or undefined if there is none. */
   readonly source: ConfSource | undefined;
-  /** "rapido.conf:7: …", for stderr. */
+  /** Warnings of the form "rapido.conf:7: …". */
   readonly warnings: readonly string[];
   /** See `refuseUnknownKeys`. */
   readonly unknown: readonly UnknownKey[];
-  /** The typed value of a key. Without a value: undefined, or an empty list. */
+  /** The typed value of a key; if it is not set, undefined or an empty list. */
   get<Name extends ConfKeyName>(name: Name): Setting<Name>;
-  /** A key by any name, those of cuts included; undefined if no table has it. */
+  /** A key by its name, including keys of cuts; undefined if no table has it. */
   entry(name: string): ConfEntry | undefined;
   /** All keys in the order of their tables. */
   readonly entries: readonly ConfEntry[];
-  /** The settings of `[vmN]`, empty where there is no such section. */
+  /** The settings of `[vmN]`; empty if there is no such section. */
   vm(number: number): VmSettings;
   vmEntries(number: number): readonly ConfEntry[];
-  /** The numbers that have a section, in order. */
+  /** The numbers of the VM sections, in order. */
   readonly vmNumbers: readonly number[];
-  /** What the conf was made from; see `withKeys`. */
+  /** The input from which the conf was made; see `withKeys`. */
   readonly input: ConfInput;
 }
 
 /**
- * Makes the conf out of a file's text and the environment. Pure.
- * @throws UsageError with every problem of the file and the environment, "file:line: …" each.
+ * Makes the conf from a file's text and the environment. Pure.
+ * @throws UsageError with all problems of the file and the environment, each as "file:line: …".
  */
 export function buildConf(input: ConfInput): Conf {
   const { source, surroundings } = input;
@@ -108,7 +108,7 @@ export function buildConf(input: ConfInput): Conf {
   };
 }
 
-/** The same conf with the keys of cuts known, their values checked and typed. */
+/** The same conf with the keys of cuts, whose values are checked and typed. */
 export function withKeys(conf: Conf, extraKeys: ConfKeyTable): Conf {
   if (Object.keys(extraKeys).length === 0) return conf;
   return buildConf({ ...conf.input, extraKeys: { ...conf.input.extraKeys, ...extraKeys } });
@@ -139,7 +139,7 @@ function makeEntries(
   return entries;
 }
 
-/** Defaults are many and few are asked for: they are expanded and typed when they are. */
+/** Expands and types a default when it is first used, because most defaults are never used. */
 function byDefault(name: string, key: ConfKey, expand: () => string | undefined): ConfEntry {
   let text: { value: string | undefined } | undefined;
   const expandOnce = () => {
@@ -182,7 +182,7 @@ function typed(
 function explainMismatch(name: string, key: ConfKey, text: string): string {
   const shown = key.secret ? '(not shown)' : `"${text}"`;
   if (key.type === 'path' && text.startsWith('~')) {
-    return `${name}: ${shown}: only ~/ is expanded, not the home directory of another user. Write it out`;
+    return `${name}: ${shown}: only ~/ is expanded, not the home directory of another user. Write an absolute path`;
   }
   if (key.type === 'size' && /^\d+$/.test(text)) {
     return `${name}: ${shown} is ${text} bytes, less than ${formatSize(key.minimum ?? 0)}. Did you mean ${text}M?`;
@@ -214,7 +214,7 @@ function explainSection(name: string): string {
   const nearest = number === undefined ? findNearest(name, ['vm1']) : `vm${number}`;
   const remedy =
     nearest === undefined
-      ? 'Sections are [vm1], [vm2] and so on; all other keys stand above the first of them'
+      ? 'Sections are [vm1], [vm2] and so on; all other keys must be above the first section'
       : `Did you mean [${nearest}]?`;
   return `unknown section [${name}]. ${remedy}`;
 }
@@ -238,7 +238,7 @@ function makeVmEntries(
 
 function explainVmKey(name: string, section: string): string {
   if (keyOf(CONF_KEYS, name) !== undefined) {
-    return `${name} is no key of [${section}]: it holds for all VMs. Move it above the first section`;
+    return `${name} is not a key of [${section}]: it applies to all VMs. Move it above the first section`;
   }
   const nearest = findNearest(name, Object.keys(VM_KEYS));
   const remedy =
@@ -252,7 +252,7 @@ function settingsOf(entries: readonly ConfEntry[] | undefined): VmSettings {
   return Object.fromEntries((entries ?? []).map(({ name, value }) => [name, value]));
 }
 
-/** Throws if there are problems, in the order of their lines; line 0 is the environment. */
+/** Throws if there are problems. They are sorted by line; line 0 is the environment. */
 function refuse(problems: readonly LineProblem[], file: string | undefined): void {
   if (problems.length === 0) return;
   const isFromFile = problems.some(({ line }) => line > 0);
@@ -278,9 +278,8 @@ function findUnknown(top: ReadonlyMap<string, Written>, keys: ConfKeyTable): Unk
 }
 
 /**
- * Refuses the keys of the file that neither rapido nor `extraKeys` (those of the user's own cuts)
- * know. Loading those cuts takes time, so call it without them first only if `conf.unknown` is
- * empty anyway.
+ * Rejects keys of the file that are neither keys of rapido nor in `extraKeys` (the keys of the user's own
+ * cuts). Loading these cuts takes time, so load them only if `conf.unknown` is not empty.
  * @throws UsageError that names each key, its line and the nearest known key.
  */
 export function refuseUnknownKeys(conf: Conf, extraKeys: ConfKeyTable = {}): void {
@@ -292,18 +291,18 @@ export function refuseUnknownKeys(conf: Conf, extraKeys: ConfKeyTable = {}): voi
   );
 }
 
-/** "rapido.conf:7: …" for each key of the file that is not rapido's own, where no cut is loaded. */
+/** Describes the keys of the file that rapido does not know, for commands that load no cuts: "rapido.conf:7: …". */
 export function describeUnknownKeys({ unknown, entries, source }: Conf): string[] {
   const names = entries.map(({ name }) => name);
-  const otherwise = 'It may be a key of a cut: this command loads none';
+  const otherwise = 'It may be a key of a cut; this command does not load cuts';
   return unknown.map(
     ({ name, line }) => `${source?.name}:${line}: ${explainUnknownKey(name, names, otherwise)}`,
   );
 }
 
-const NO_SUCH_KEY = 'See `rapido conf` for every key; one of your own needs a cut that defines it';
+const NO_SUCH_KEY = '`rapido conf` lists all keys; a key of your own must be defined by a cut';
 
-/** @param otherwise what is said of one that resembles no other */
+/** @param otherwise the advice for a key that resembles no other */
 function explainUnknownKey(
   name: string,
   names: readonly string[],
@@ -312,13 +311,13 @@ function explainUnknownKey(
   const former = explainFormerKey(name);
   if (former !== undefined) return `unknown key ${name}. ${former}`;
   if (keyOf(VM_KEYS, name) !== undefined) {
-    return `unknown key ${name}. ${name} is a key of a section: write it under a line [vm1]`;
+    return `unknown key ${name}. ${name} is a key of a VM section: write it below a line [vm1]`;
   }
   const nearest = findNearest(name, names);
   const remedy =
     nearest === undefined
       ? otherwise
-      : `Did you mean ${nearest}?${name.toUpperCase() === nearest ? ' Keys are written in capitals' : ''}`;
+      : `Did you mean ${nearest}?${name.toUpperCase() === nearest ? ' Keys are in upper case' : ''}`;
   return `unknown key ${name}. ${remedy}`;
 }
 
@@ -329,12 +328,12 @@ const FORMER_KEYS: Readonly<Record<string, string>> = {
   TAP_DEV: 'TAP',
 };
 
-/** Early versions of the original tool numbered the keys of VMs: `MAC_ADDR1`; taps from 0. */
+/** Early versions of the original tool numbered the keys of VMs, `MAC_ADDR1`, with taps from 0. */
 function explainFormerKey(name: string): string | undefined {
   const [, stem, digits, dhcp] = /^([A-Z_]+?)(\d+)(_DHCP)?$/.exec(name) ?? [];
   const key = FORMER_KEYS[stem ?? ''];
   if (key === undefined) return undefined;
   const number = Number(digits) + (key === 'TAP' ? 1 : 0);
   const line = dhcp === undefined ? `${key}="…"` : `${key}="dhcp"`;
-  return `What is a VM's own stands in its section now: [vm${number}] and below it ${line}`;
+  return `Keys of a VM are now in its section: write [vm${number}], and below it ${line}`;
 }

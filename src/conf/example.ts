@@ -6,14 +6,14 @@ import { describeForm } from './values.ts';
 const WIDTH = 79;
 
 const INTRODUCTION = [
-  'Configuration of rapido. Copy this file to rapido.conf and take the # away from what you want to set. Nothing here is needed: without any of it rapido boots a kernel that is installed on this host. `rapido conf` shows each value in force and where it came from.',
-  'The first of these files that exists is read: the argument of --conf, $RAPIDO_CONF, ./rapido.conf, rapido.conf in the checkout of rapido, ~/.config/rapido/rapido.conf, /etc/rapido.conf. An environment variable with the name of a key counts for more than the file.',
-  'Write one KEY="value" on a line. "${KEY}" stands for the value of a key set above, of a key with a default, of RAPIDO_DIR (the checkout of rapido), or of an environment variable; not so between single quotes. \\$ is a dollar sign. A backslash at the end of a line continues it. A # at the start of a line or after a blank begins a comment. Paths may begin with ~/; relative ones start at the directory of this file. A key set to "" has its default, or is empty if it is a list. This is data, not shell code: commands are refused.',
-  'The keys of "Network on the host" and those from "xfstests" on are here so that files of the original tool work: they take effect with the targets that use them, as far as `rapido list` shows these.',
+  'Configuration of rapido. Copy this file to rapido.conf and remove the # in front of the keys that you want to set. All keys are optional: without any of them, rapido boots a kernel that is installed on this host. `rapido conf` prints the current value of each key and its source.',
+  'rapido reads the first of these files that exists: the argument of --conf, $RAPIDO_CONF, ./rapido.conf, rapido.conf in the checkout of rapido, ~/.config/rapido/rapido.conf, /etc/rapido.conf. A non-empty environment variable with the name of a key overrides the file.',
+  'Write one KEY="value" per line. "${KEY}" expands to the value of a key that is set above, of a key with a default, of RAPIDO_DIR (the checkout of rapido), or of an environment variable. Nothing is expanded between single quotes. \\$ is a dollar sign. A backslash at the end of a line continues the line. A # at the start of a line or after a blank starts a comment. Paths may begin with ~/; relative paths are relative to the directory of this file. A key set to "" has its default value, or is empty if it is a list. This file is data, not shell code: commands are rejected.',
+  'The keys from "xfstests" on only affect the targets that use them. Some belong to targets of the original tool that rapido does not have (see `rapido list`); they are accepted so that its files work.',
 ] as const;
 
 const VM_INTRODUCTION =
-  'What one VM has of its own stands in a section: [vm1] for the first VM, [vm2] for the second, and so on. Sections come last, since all keys below a section line belong to it.';
+  'A section sets the keys of one VM: [vm1] for the first VM, [vm2] for the second, and so on. Put sections last: all keys below a section line belong to that section.';
 
 /** The text of `rapido.conf.example`: every key, all commented out. */
 export function formatConfExample(keys: ConfKeyTable = CONF_KEYS): string {

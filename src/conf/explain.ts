@@ -8,7 +8,7 @@ export interface ConfRow {
   key: string;
   /** Heading of the key in the example file; `[vm1]` for a key of that section. */
   group: string;
-  /** '' if the key is not set and has no default. Secrets are masked. */
+  /** Empty if the key is not set and has no default. Secrets are masked. */
   value: string;
   /** `default`, `environment` or `rapido.conf:3`. */
   origin: string;
@@ -17,7 +17,7 @@ export interface ConfRow {
   advice?: string;
 }
 
-/** Every key with its value and where that came from. */
+/** Every key with its value and origin. */
 export function explainConf(conf: Conf): ConfRow[] {
   const mask = makeMask(conf);
   const row = (entry: ConfEntry, section?: string): ConfRow => {
@@ -45,7 +45,7 @@ export function formatOrigin(origin: Origin, conf: Conf): string {
 }
 
 export interface ConfValueJson {
-  /** Typed: sizes in bytes, lists as lists. Null if not set. Secrets are masked. */
+  /** The typed value: sizes in bytes, lists as lists. Null if not set. Secrets are masked. */
   value: ConfValue | null;
   origin: Origin;
 }
@@ -94,8 +94,8 @@ function isListOfTexts(value: ConfValue): value is readonly string[] {
 }
 
 /**
- * Hides secrets, also where another value repeats one: `CIFS_MOUNT_OPTS="password=${CIFS_PW}"`.
- * What `rapido conf` prints is pasted into bug reports.
+ * Masks secrets, also inside other values: `CIFS_MOUNT_OPTS="password=${CIFS_PW}"`. Users paste the output of
+ * `rapido conf` into bug reports.
  */
 function makeMask(conf: Conf): Mask {
   const secrets = secretsOf(conf.entries);

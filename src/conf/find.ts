@@ -1,29 +1,29 @@
 import { statSync } from 'node:fs';
 import { dirname, join, relative, resolve } from 'node:path';
 import { errorCode, UsageError } from '../errors.ts';
-import { hintForStranger, readTrusted, type Stranger, trustOf } from '../sys/trust.ts';
+import { hintForUntrusted, readTrusted, trustOf, type Untrusted } from '../sys/trust.ts';
 import { type Surroundings, xdgConfigHome } from './resolve.ts';
 
 /** A conf file that was read. */
 export interface ConfSource {
   /** Absolute. */
   path: string;
-  /** As shown to the user: relative to the current directory where it lies below it. */
+  /** The path in messages: relative if the file is below the current directory. */
   name: string;
   text: string;
 }
 
 interface Candidate {
   path: string;
-  /** How the user named it, for one that must exist. */
+  /** Set if the user named it, so that it must exist. */
   namedBy?: '--conf' | 'RAPIDO_CONF';
 }
 
 /**
  * Reads the first of: `--conf FILE`, `$RAPIDO_CONF`, `./rapido.conf`, `rapido.conf` in the
  * checkout, `rapido/rapido.conf` in the XDG configuration directory, `/etc/rapido.conf`.
- * @throws UsageError if a named file is missing, or if the file cannot be read or is a stranger's
- * (`sys/trust.ts`): it says which programs of the host are run, and what QEMU opens.
+ * @throws UsageError if a named file is missing, or if the file cannot be read or is not trusted
+ * (`sys/trust.ts`). It must be trusted because it determines which programs run on the host and what QEMU opens.
  */
 export function findConfSource(
   confFile: string | undefined,
@@ -52,7 +52,9 @@ function listCandidates(confFile: string | undefined, surroundings: Surroundings
 
 function resolveNamed(cwd: string, file: string): string {
   if (file === '') {
-    throw new UsageError('--conf names no file', { hint: 'Write --conf FILE, or leave it out.' });
+    throw new UsageError('--conf: the file name is empty', {
+      hint: 'Write --conf FILE, or omit --conf.',
+    });
   }
   return resolve(cwd, file);
 }
@@ -69,9 +71,9 @@ function readCandidate(
       : `, named by ${namedBy === '--conf' ? '--conf' : 'the environment variable RAPIDO_CONF'},`;
   const hint =
     namedBy === undefined
-      ? 'Mend it, or name another file with --conf.'
-      : `Name a file that can be read, or ${namedBy === '--conf' ? 'leave --conf out' : 'unset RAPIDO_CONF'}.`;
-  let bytes: Buffer | Stranger;
+      ? 'Fix it, or name another file with --conf.'
+      : `Name a readable file, or ${namedBy === '--conf' ? 'omit --conf' : 'unset RAPIDO_CONF'}.`;
+  let bytes: Buffer | Untrusted;
   try {
     bytes = readTrusted(path, trustOf(env));
   } catch (error) {
@@ -87,7 +89,7 @@ function readCandidate(
   }
   if (!Buffer.isBuffer(bytes)) {
     throw new UsageError(`conf file ${name}${named} is not trusted: ${bytes.path} ${bytes.why}`, {
-      hint: hintForStranger(dirname(path)),
+      hint: hintForUntrusted(dirname(path)),
     });
   }
   if (bytes.includes(0))
@@ -98,12 +100,12 @@ function readCandidate(
 const REASONS: Readonly<Record<string, string>> = {
   ENOENT: 'does not exist',
   ENOTDIR: 'does not exist',
-  EACCES: 'may not be read (permission denied)',
-  EPERM: 'may not be read (permission denied)',
+  EACCES: 'cannot be read (permission denied)',
+  EPERM: 'cannot be read (permission denied)',
   EISDIR: 'is a directory',
 };
 
-/** A place that this user may not look into has no conf file for them. */
+/** A file in a directory that the user may not search counts as not existing. */
 function isThere(path: string): boolean {
   try {
     statSync(path);

@@ -1,26 +1,26 @@
 /**
- * What one conf key is: the shape of a row in the table of `schema.ts`, and of the keys that a
- * cut adds. Plain data, so that the same row types a value, explains it and documents it.
+ * The description of a conf key: a row in the table of `schema.ts`, or a key that a cut defines. It is plain data,
+ * with which a value is typed, explained and documented.
  */
 
 import type { DhcpRange, PerTap, PortForward } from './network-values.ts';
 
 interface KeyBasics {
-  /** Heading that the key stands under in `rapido.conf.example`. */
+  /** Heading for the key in `rapido.conf.example`. */
   group?: string;
-  /** One or two plain sentences: what it is, what happens without it. */
+  /** One or two sentences: what the key sets, and what happens without it. */
   meaning: string;
-  /** As text, before typing. `${NAME}` refers to another key, RAPIDO_DIR, HOME or XDG_CACHE_HOME. */
+  /** The default as text. `${NAME}` refers to another key, RAPIDO_DIR, HOME or XDG_CACHE_HOME. */
   default?: string;
-  /** A value as one would write it, shown in the example file and in type errors. */
+  /** An example of a value, for the example file and error messages. */
   example?: string;
-  /** What a number counts, where the name does not say. */
+  /** The unit of a number, if the name does not say. */
   unit?: string;
   /** Never printed. */
   secret?: true;
-  /** Still works, but there is a better way: this sentence names it. */
+  /** Set if the key is deprecated: a sentence that names the alternative. */
   deprecated?: string;
-  /** `KEY=""` turns it off. Elsewhere an empty value gives the default (lists: the empty list). */
+  /** `KEY=""` turns it off. For other keys, an empty value means the default (for lists, the empty list). */
   emptyIsOff?: true;
 }
 
@@ -35,7 +35,7 @@ interface IntegerKey extends KeyBasics {
 
 interface SizeKey extends KeyBasics {
   type: 'size';
-  /** In bytes. */
+  /** Bytes. */
   minimum?: number;
 }
 
@@ -46,20 +46,20 @@ interface EnumKey extends KeyBasics {
 
 export type ConfKey = SimpleKey | IntegerKey | SizeKey | EnumKey;
 
-/** Key name (capitals, digits, underscores) to what it is. */
+/** Key name (capitals, digits, underscores) to description. */
 export type ConfKeyTable = Readonly<Record<string, ConfKey>>;
 
 /** The TypeScript type of each conf type but `enum`, whose type is the union of its values. */
 interface ValueTypes {
   string: string;
-  /** Absolute: `~/` is expanded, a relative one starts at the directory of the conf file. */
+  /** Absolute. `~/` is expanded; a relative path starts in the directory of the conf file. */
   path: string;
   integer: number;
   /** Bytes. */
   size: number;
   /** Split on white space, no quoting. */
   words: readonly string[];
-  /** Split as a POSIX shell splits, with quotes and backslashes; nothing is expanded. */
+  /** Split as in a POSIX shell, with quotes and backslashes, but without expansion. */
   arguments: readonly string[];
   boolean: boolean;
   /** Name of a network interface. */
@@ -68,17 +68,17 @@ interface ValueTypes {
   interfaces: readonly string[];
   /** Addresses with their prefix lengths: `192.168.155.1/24`. */
   cidrs: readonly string[];
-  /** For each network card: addresses with prefix lengths, or the word dhcp. */
+  /** For each network card, addresses with prefix lengths, or the word dhcp. */
   addresses: readonly PerTap[];
   /** Plain IPv4 or IPv6 addresses. */
   ips: readonly string[];
-  /** For each network card: six bytes in lower case with colons. */
+  /** For each network card, six bytes in lower case with colons. */
   macs: readonly PerTap[];
   dhcpRange: DhcpRange;
-  /** Ports of this host that lead to a VM. */
+  /** Ports of this host that are forwarded to a VM. */
   forwards: readonly PortForward[];
   hostname: string;
-  /** One public key of ssh, or the absolute path of a file of some. */
+  /** An ssh public key, or the absolute path of a file of public keys. */
   publicKeys: string;
 }
 
@@ -86,19 +86,19 @@ export type ConfType = keyof ValueTypes | 'enum';
 
 export type ConfValue = ValueTypes[keyof ValueTypes];
 
-/** The type of a key's value when it has one. */
+/** The type of a key's value if it is set. */
 export type ValueOf<Key> = Key extends { type: 'enum'; values: readonly (infer Value)[] }
   ? Value
   : Key extends { type: infer Type extends keyof ValueTypes }
     ? ValueTypes[Type]
     : never;
 
-/** A list that is not set is an empty list, so nobody has to ask twice. */
+/** Types for which an unset key has an empty list as its value. */
 export type ListType = 'words' | 'arguments';
 
 /**
- * Whether a key always has a value: a list, or a default that refers to nothing that may be unset.
- * Only the first reference of a default is looked at; no default has two.
+ * Whether a key always has a value: a list, or a default without references to keys that may be unset.
+ * Only the first reference of a default is checked; no default has two.
  */
 type AlwaysSet<Key, Table> = Key extends { type: ListType }
   ? true

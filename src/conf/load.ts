@@ -5,18 +5,18 @@ import type { ConfKeyTable } from './key.ts';
 export interface LoadConfOptions {
   /** Argument of `--conf`. */
   confFile?: string | undefined;
-  /** The checkout, or where rapido is installed: `${RAPIDO_DIR}`, and a place of rapido.conf. */
+  /** The checkout or installation directory: `${RAPIDO_DIR}`. It may contain rapido.conf. */
   rapidoDir: string;
-  /** Keys that cuts add, where they are known already; see `withKeys`. */
+  /** Keys that cuts define, if already known; see `withKeys`. */
   extraKeys?: ConfKeyTable;
   env?: NodeJS.ProcessEnv;
   cwd?: string;
 }
 
 /**
- * Finds and reads rapido.conf, and makes the conf of it and the environment. No file at all is fine.
- * Keys that nobody knows are in `conf.unknown`: pass the conf on to `refuseUnknownKeys`.
- * @throws UsageError with everything that is wrong.
+ * Finds and reads rapido.conf, and makes the conf from it and the environment. The file is optional.
+ * Unknown keys are in `conf.unknown`; pass the conf to `refuseUnknownKeys`.
+ * @throws UsageError with all problems
  */
 export function loadConf({
   confFile,

@@ -1,19 +1,19 @@
 import { isIP } from 'node:net';
 
-/** A value for one of a VM's network cards, written VALUE@TAP; without @TAP it is for the first. */
+/** A value for one of a VM's network cards, written as VALUE@TAP; without @TAP for the first card. */
 export interface PerTap {
   value: string;
   tap: string | undefined;
 }
 
-/** A port of this host's loopback that leads to one of a VM. */
+/** A port of this host's loopback address that is forwarded to a port of a VM. */
 export interface PortForward {
   protocol: 'tcp' | 'udp';
   host: number;
   guest: number;
 }
 
-/** IPv4 addresses that a DHCP server gives away, and for how long, as dnsmasq(8) has it. */
+/** IPv4 addresses and lease time of a DHCP server, in the syntax of dnsmasq(8). */
 export interface DhcpRange {
   first: string;
   last: string;
@@ -22,10 +22,10 @@ export interface DhcpRange {
 
 const splitList = (text: string): string[] => text.split(/[\s,]+/).filter((item) => item !== '');
 
-/** Name of a network interface: IFNAMSIZ of linux/if.h is 16 with the closing zero byte. */
+/** Name of a network interface: IFNAMSIZ of linux/if.h is 16, including the terminating NUL. */
 export const INTERFACE_NAME = /^(?!\.{1,2}$)[\w.@+-]{1,15}$/;
 
-/** A list of items, or undefined if there is none or one of them is not of the form. */
+/** Parses a list; undefined if it is empty or an item is invalid. */
 function parseList<Item>(
   text: string,
   parse: (item: string) => Item | undefined,
@@ -63,7 +63,7 @@ export function parseMacs(text: string): PerTap[] | undefined {
   return parseList(text, (item) => parsePerTap(item, parseMac));
 }
 
-/** Neither an address nor the word dhcp has an "@" in it; the name of an interface may. */
+/** Splits at the first "@": addresses and the word dhcp contain none, but names of interfaces may. */
 function parsePerTap(
   item: string,
   parse: (value: string) => string | undefined,
@@ -75,7 +75,7 @@ function parsePerTap(
   return { value, tap };
 }
 
-/** One address in its usual form, with its prefix length: `fd00:0::1/64` is `fd00::1/64`. */
+/** Normalizes an address with prefix length: `fd00:0::1/64` is `fd00::1/64`. */
 function parseCidr(text: string): string | undefined {
   const [, address = '', length = ''] = /^(.+)\/(\d{1,3})$/.exec(text) ?? [];
   const ip = parseIp(address);
@@ -83,20 +83,20 @@ function parseCidr(text: string): string | undefined {
   return `${ip}/${Number(length)}`;
 }
 
-/** One address in its usual form (RFC 5952), so that equal ones are equal texts. */
+/** Normalizes an address (RFC 5952), so that equal addresses are equal texts. */
 function parseIp(text: string): string | undefined {
   switch (isIP(text)) {
     case 4:
       return text;
     case 6:
-      // A zone (fe80::1%eth0) means nothing on another machine.
+      // A zone (fe80::1%eth0) is only valid on one machine.
       return text.includes('%') ? undefined : new URL(`http://[${text}]/`).hostname.slice(1, -1);
     default:
       return undefined;
   }
 }
 
-/** In lower case; the lowest bit of the first byte marks a group address (IEEE 802). */
+/** Normalizes to lower case. The lowest bit of the first byte marks a group address (IEEE 802). */
 function parseMac(text: string): string | undefined {
   const mac = text.toLowerCase();
   if (!/^[\da-f]{2}(:[\da-f]{2}){5}$/.test(mac) || mac === '00:00:00:00:00:00') return undefined;
@@ -113,7 +113,7 @@ export function parseForwards(text: string): PortForward[] | undefined {
   });
 }
 
-/** `192.168.155.10,192.168.155.20,12h`; without a lease time, dnsmasq's own default. */
+/** `192.168.155.10,192.168.155.20,12h`. The default lease time is that of dnsmasq. */
 export function parseDhcpRange(text: string): DhcpRange | undefined {
   const [first = '', last = '', lease = '1h', ...rest] = text.split(',').map((part) => part.trim());
   const isValid =

@@ -1,6 +1,6 @@
 /**
- * The original tool's conf is a shell script; ours is data. Whatever in it is shell code is refused
- * with an explanation, never run and never silently taken for text.
+ * The conf of the original tool is a shell script; rapido's is data. Shell code in it is rejected with an
+ * explanation. It is never run, and never silently treated as text.
  */
 
 interface Refusal {
@@ -10,7 +10,7 @@ interface Refusal {
 }
 
 const NOT_RUN = 'this is shell code, and rapido.conf is not a script';
-const ONE_PER_LINE = 'Write one KEY="value" on a line';
+const ONE_PER_LINE = 'Write one KEY="value" per line';
 
 const BLOCK_START =
   /^(?:if|for|while|until|case|select|function)(?=\s|$)|^\w+[ \t]*\(\)|^\{(?=\s|$)/;
@@ -20,17 +20,17 @@ const REFUSALS: readonly Refusal[] = [
   {
     pattern: BLOCK_START,
     explain: () =>
-      `${NOT_RUN}. Write plain KEY="value" lines; for a choice keep several files and name one with --conf or RAPIDO_CONF`,
+      `${NOT_RUN}. Write plain KEY="value" lines; to choose between settings, keep several files and name one with --conf or RAPIDO_CONF`,
   },
   {
     pattern: /^(?:source|\.)\s/,
     explain: () =>
-      'no other file is read in. Copy its lines to here, or name that file with --conf or RAPIDO_CONF',
+      'other files cannot be included. Copy the lines of that file, or name it with --conf or RAPIDO_CONF',
   },
   {
     pattern: /^(?:export|declare|typeset|readonly|local)(?=\s|$)/,
     explain: (line) =>
-      `drop the word ${firstWord(line)}: a key needs none, and a cut passes on the keys it declares`,
+      `remove the word ${firstWord(line)}: the guest gets the keys that its cut declares`,
   },
   {
     pattern: /^\[|^\(\(/,
@@ -41,13 +41,13 @@ const REFUSALS: readonly Refusal[] = [
     pattern: /^\w+(?:\[[^\]]*\])?\+=/,
     explain: (line) => {
       const key = /^\w+/.exec(line)?.[0];
-      return `nothing is appended. Write the whole value: ${key}="\${${key}} more"`;
+      return `+= is not supported. Write the whole value: ${key}="\${${key}} more"`;
     },
   },
   {
     pattern: /^\w+=\(|^\w+\[[^\]]*\]=/,
     explain: (line) =>
-      `there are no arrays. Write the items in one value, separated by blanks: ${/^\w+/.exec(line)?.[0]}="one two"`,
+      `arrays are not supported. Write the items in one value, separated by blanks: ${/^\w+/.exec(line)?.[0]}="one two"`,
   },
   {
     pattern: /^=/,
@@ -56,7 +56,7 @@ const REFUSALS: readonly Refusal[] = [
   {
     pattern: /^[^\s=]+[ \t]*=/,
     explain: (line) =>
-      `${line.split(/[ \t]*=/, 1)[0]} cannot be a key: a key is capital letters, digits and _`,
+      `${line.split(/[ \t]*=/, 1)[0]} cannot be a key: a key consists of capital letters, digits and _`,
   },
   {
     pattern: /^[A-Z_][A-Z\d_]*[ \t]*$/,
@@ -72,7 +72,7 @@ function firstWord(line: string): string {
   return line.split(/\s/, 1)[0] ?? '';
 }
 
-/** Why a line that is neither `KEY=` nor `[section]` is refused, and what to write instead. */
+/** Why a line that is neither `KEY=` nor `[section]` is rejected, and what to write instead. */
 export function explainRefusal(line: string): string {
   const refusal = REFUSALS.find(({ pattern }) => pattern.test(line));
   return refusal?.explain(line) ?? '';
@@ -82,24 +82,24 @@ export function startsBlock(line: string): boolean {
   return BLOCK_START.test(line);
 }
 
-/** `then`, `fi`, `done` and so on: not worth a word after the start of the block was refused. */
+/** `then`, `fi`, `done` and so on are not reported if the start of the block was. */
 export function continuesBlock(line: string): boolean {
   return BLOCK_REST.test(line);
 }
 
-/** What is wrong with each shell construct inside a value. */
+/** Explanations for shell constructs inside a value. */
 export const IN_VALUE = {
   command: `${NOT_RUN}. Write the value itself, or set the key in the environment for one call`,
   arithmetic: `${NOT_RUN}. Write the number itself`,
   operation: 'only ${NAME} and $NAME are expanded. Write the value itself',
-  parameter: 'this means something in a shell only. Write \\$ for a dollar sign',
-  quoting: 'shell quoting of this kind is not read. Use "…" or \'…\'',
+  parameter: 'shell parameters are not supported. Write \\$ for a dollar sign',
+  quoting: 'this kind of shell quoting is not supported. Use "…" or \'…\'',
   openBrace: 'the } is missing. Add it, or write \\$ for a dollar sign',
-  operator: `in a shell another command would follow here. ${ONE_PER_LINE}; where it is part of the value, put the whole value in quotes; a comment starts with #`,
+  operator: `in a shell, another command would follow here. ${ONE_PER_LINE}; if it is part of the value, put the whole value in quotes; a comment starts with #`,
   afterQuote:
-    'this stands after the closing quote. Put the whole value inside the quotes; a comment starts with #',
+    'this follows the closing quote. Put the whole value inside the quotes; a comment starts with #',
   unclosed:
-    'this quote is never closed. Close it, or put a value that holds a quote into quotes of the other kind',
+    'this quote is not closed. Close it, or put a value that contains a quote in quotes of the other kind',
   blankAfterBackslash:
     'there is a blank after the backslash, so the line does not continue. Remove the blank',
 } as const;

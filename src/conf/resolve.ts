@@ -5,16 +5,16 @@ import { type ConfKey, type ConfKeyTable, isListKey } from './key.ts';
 import type { LineProblem, Piece, ScannedConf, Statement } from './scan.ts';
 import { namesKeyFile } from './values.ts';
 
-/** What values are made from, beside the file itself. */
+/** The sources of values other than the file. */
 export interface Surroundings {
   env: Readonly<Record<string, string | undefined>>;
   /** Relative paths in environment variables start here. */
   cwd: string;
-  /** Value of `${RAPIDO_DIR}`: the checkout, or where rapido is installed. */
+  /** Value of `${RAPIDO_DIR}`: the checkout or installation directory. */
   rapidoDir: string;
 }
 
-/** The text of a value with everything expanded, paths made absolute. */
+/** The expanded text of a value, with absolute paths. */
 export interface Written {
   text: string;
   line: number;
@@ -35,7 +35,7 @@ interface Scope extends Surroundings {
   top: ReadonlyMap<string, Written | 'broken'>;
 }
 
-/** The key of a table, not something that every object has. */
+/** A key of a table, ignoring properties that every object inherits. */
 export function keyOf(keys: ConfKeyTable, name: string): ConfKey | undefined {
   return Object.hasOwn(keys, name) ? keys[name] : undefined;
 }
@@ -48,7 +48,7 @@ function homeOf(env: Surroundings['env']): string {
   return nonEmpty(env.HOME) ?? homedir();
 }
 
-/** Names that always mean something: the XDG base directories have defaults of their own. */
+/** Values of names that are always set. The XDG base directories have their own defaults. */
 export function builtIn(name: string, { env, rapidoDir }: Surroundings): string | undefined {
   const home = homeOf(env);
   switch (name) {
@@ -65,7 +65,7 @@ export function builtIn(name: string, { env, rapidoDir }: Surroundings): string 
   }
 }
 
-/** The XDG base directory specification has relative paths ignored. */
+/** The XDG base directory specification says to ignore relative paths. */
 function xdgDirectory(path: string | undefined): string | undefined {
   return path !== undefined && isAbsolute(path) ? path : undefined;
 }
@@ -74,7 +74,7 @@ export function xdgConfigHome(surroundings: Surroundings): string {
   return builtIn('XDG_CONFIG_HOME', surroundings) ?? '';
 }
 
-/** `~/` and relative paths made absolute; other types stay as they are. `~user` is left to fail. */
+/** Makes `~/` and relative paths absolute. Other types are unchanged. `~user` is unchanged and rejected later. */
 function finish(key: ConfKey | undefined, text: string, base: string, home: string): string {
   const isPath = key?.type === 'path' || (key?.type === 'publicKeys' && namesKeyFile(text));
   if (!isPath || text === '') return text;
@@ -82,7 +82,7 @@ function finish(key: ConfKey | undefined, text: string, base: string, home: stri
   return text.startsWith('~') ? text : resolve(base, text);
 }
 
-/** The environment's word on a key: what is not empty wins over the file. */
+/** The value of a key in the environment, which overrides the file unless it is empty. */
 export function fromEnvironment(
   name: string,
   key: ConfKey,
@@ -92,12 +92,12 @@ export function fromEnvironment(
   return text === undefined ? undefined : finish(key, text, cwd, homeOf(env));
 }
 
-/** Whether an empty value is a value, rather than none. */
+/** Whether an empty value is a valid value of the key. */
 export function emptyCounts(key: ConfKey): boolean {
   return isListKey(key) || key.emptyIsOff === true;
 }
 
-/** A key's default with its references expanded, or undefined if one of them is not set. */
+/** A key's default with expanded references; undefined if one of them is not set. */
 export function expandDefault(key: ConfKey, scope: Scope): string | undefined {
   let isComplete = true;
   const text = key.default?.replace(/\$\{(\w+)\}/g, (_, name: string) => {
@@ -113,8 +113,8 @@ export function expandDefault(key: ConfKey, scope: Scope): string | undefined {
 const BROKEN = Symbol('broken');
 
 /**
- * What `${NAME}` stands for: for a key, its value as it counts in the end (environment, then the
- * file so far, then default), so that `KERNEL_SRC=/other rapido …` also moves what is built on it.
+ * Looks up `${NAME}`. For a key, this is the effective value: the environment, then the preceding lines of the
+ * file, then the default. `KERNEL_SRC=/other rapido …` therefore also affects values that refer to it.
  */
 function lookUp(name: string, scope: Scope): string | typeof BROKEN | undefined {
   const key = keyOf(scope.keys, name);
@@ -180,14 +180,14 @@ function warnOfRepeat(
   warnings: LineProblem[],
 ): void {
   if (earlier === undefined || earlier === 'broken') return;
-  // K="${K} more" builds on the earlier line on purpose.
+  // K="${K} more" extends the earlier value on purpose.
   if (pieces.some((piece) => 'name' in piece && piece.name === key)) return;
   const where = section === undefined ? '' : ` of [${section}]`;
-  const message = `${key}${where} is set a second time: this line counts, line ${earlier.line} does not`;
+  const message = `${key}${where} is set twice: this line overrides line ${earlier.line}`;
   warnings.push({ line, message });
 }
 
-/** The text of a statement's value, or undefined if it is broken or refers to what is not there. */
+/** The text of a statement's value; undefined if it is broken or refers to a name that is not set. */
 function expandPieces(
   statement: Statement,
   scope: Scope,

@@ -8,8 +8,8 @@ export interface LineProblem {
 }
 
 /**
- * A piece of a value. Literal text has two readings: `word` as a shell would (quotes and backslashes
- * gone), `text` as it stands in the file.
+ * A piece of a value. Literal text has two readings: `word` as in a shell (without quotes and backslashes),
+ * `text` as in the file.
  */
 export type Piece = { word: string; text: string } | { name: string };
 
@@ -21,11 +21,11 @@ export interface Statement {
   pieces: readonly Piece[];
   /**
    * `word`: the value starts with a quote, or has no blank outside quotes; it is read as in a shell.
-   * `text`: `KEY = several words`, the INI way; quotes in it are part of the value, which matters
-   * where an argument list is split later.
+   * `text`: `KEY = several words`, as in INI files; quotes in it are part of the value, which matters
+   * if it is later split into arguments.
    */
   reading: 'word' | 'text';
-  /** It was refused: its value means nothing, but references to the key are not refused as well. */
+  /** The value was rejected. References to the key are not reported as well. */
   broken: boolean;
 }
 
@@ -52,7 +52,7 @@ interface Value {
   readonly key: string;
   readonly pieces: Piece[];
   broken: boolean;
-  /** The rest of its line could not be read, closing quotes included. */
+  /** The rest of its line could not be parsed, including closing quotes. */
   isCutShort: boolean;
 }
 
@@ -61,12 +61,12 @@ function startValue(key: string): Value {
 }
 
 /**
- * Takes the text of a rapido.conf apart: sections, keys, values in pieces, and everything that is
- * refused. Nothing is expanded yet. What `isSecret` says is not shown in a message.
+ * Scans the text of a rapido.conf into sections, keys, pieces of values, and problems. Nothing is expanded yet.
+ * @param isSecret says whether the value of a key must not be shown in messages
  *
- * The `ini` package says what a section and a key are. Values are scanned here, because `ini` would
+ * The `ini` package parses sections and keys. Values are scanned here, because `ini` would
  * turn `true` and `null` into other types, cut a value at any `#` or `;`, keep the quotes of
- * `"value" # note`, keep one of two equal keys without a word, and know no `\` at a line's end.
+ * `"value" # note`, silently drop one of two equal keys, and not support `\` at the end of a line.
  */
 export function scanConf(text: string, isSecret: (key: string) => boolean): ScannedConf {
   const scan: Scan = {
@@ -84,7 +84,7 @@ export function scanConf(text: string, isSecret: (key: string) => boolean): Scan
   return scan;
 }
 
-/** Moves past what a sticky pattern matches here; '' if it does not match. */
+/** Consumes the match of a sticky pattern at the current position; '' if it does not match. */
 function take(scan: Scan, pattern: RegExp): string {
   pattern.lastIndex = scan.position;
   const found = pattern.exec(scan.source)?.[0] ?? '';
@@ -120,9 +120,9 @@ function scanLine(scan: Scan): void {
   else scanStatement(scan, nameOf(assignment), line);
 }
 
-/** The name in `[name]` or `NAME =`, as `ini` reads it. */
+/** The name in `[name]` or `NAME =`, parsed by `ini`. */
 function nameOf(header: string): string {
-  // `ini` makes nested objects of a dotted section name; no section of ours has a dot.
+  // `ini` makes nested objects from a dotted section name; no section of rapido has a dot.
   return (
     Object.keys(parseIni(header.replaceAll('.', '\\.')))[0] ?? header.replace(/[[\]=]/g, '').trim()
   );
@@ -146,7 +146,7 @@ function refuseLine(scan: Scan): void {
   resume(scan, text, position, line);
 }
 
-/** Goes back to what can be read of a refused line, so that one mistake is reported once. */
+/** Continues with the readable part of a rejected line, so that one mistake is reported once. */
 function resume(scan: Scan, text: string, position: number, line: number): void {
   const prefix = /^(?:(?:export|declare|typeset|readonly|local)(?:\s+-\w+)*\s+)(?=\w+=)/.exec(text);
   const key = /^(\w+)(?:\[[^\]]*\])?\+?=/.exec(text)?.[1];
@@ -197,7 +197,7 @@ function addText(value: Value, word: string, text: string = word): void {
   value.pieces.push({ word, text });
 }
 
-/** Whatever comes next outside quotes; it moves on by at least one character. */
+/** Scans the next piece outside quotes, at least one character. */
 function scanUnquoted(scan: Scan, value: Value): void {
   const character = peek(scan);
   if (character === '"' || character === "'") scanQuoted(scan, value, character);
@@ -241,8 +241,8 @@ function isOver(scan: Scan, value: Value): boolean {
 }
 
 /**
- * Whether the quote that stands here is closed. It may be on a later line, but not beyond a line
- * that looks like the next statement: then the quote was forgotten.
+ * Whether the quote at the current position is closed. The closing quote may be on a later line, but not after a
+ * line that looks like the next statement: then it was forgotten.
  */
 function isClosed(scan: Scan, quote: '"' | "'"): boolean {
   const quoted = quote === '"' ? /"(?:\\[\s\S]|[^"\\])*"/y : /'[^']*'/y;
@@ -266,7 +266,7 @@ function scanBackslashInDouble(scan: Scan, value: Value): void {
   else addText(value, pair.slice(1), pair === '\\$' ? '$' : pair);
 }
 
-/** What shells do with `$`, beside plain names: tried in this order. */
+/** Uses of `$` in shells other than plain names, tested in this order. */
 const REFUSED_DOLLARS = [
   { pattern: /\$\(\([^\n]*?\)\)/y, why: IN_VALUE.arithmetic },
   { pattern: /\$\{(?:[^{}\n]|\$\{[^}\n]*\})*\}/y, why: IN_VALUE.operation },
@@ -326,7 +326,7 @@ function refuseValue(scan: Scan, value: Value, offending: string, why: string): 
   });
 }
 
-/** The first 60 characters at most, marked off from the sentence around them. */
+/** Quotes at most the first 60 characters. */
 function showCode(text: string): string {
   const line = text.trim();
   const shown = line.length > 60 ? `${line.slice(0, 57)}...` : line;

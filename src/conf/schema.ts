@@ -19,21 +19,21 @@ export const CONF_KEYS = {
     group: 'Kernel',
     type: 'path',
     meaning:
-      'A built kernel tree, or its O= build directory. Without it, a kernel that is installed on this host is booted.',
+      'A built kernel tree, or its O= build directory. Without it, rapido boots a kernel that is installed on this host.',
     example: '~/linux',
   },
   KERNEL_RELEASE: {
     group: 'Kernel',
     type: 'string',
     meaning:
-      'Which installed kernel to boot when KERNEL_SRC is not set. Without it: the running one if its image is in /boot, else the newest there.',
+      'The installed kernel to boot if KERNEL_SRC is not set. By default, the running kernel if its image is in /boot, otherwise the newest kernel in /boot.',
     example: '6.12.9-amd64',
   },
   KERNEL_INSTALL_MOD_PATH: {
     group: 'Kernel',
     type: 'path',
     meaning:
-      'Where `make modules_install` was told to put the modules (INSTALL_MOD_PATH). Without it: the directory mods of KERNEL_SRC if there is one, else /lib/modules.',
+      'The INSTALL_MOD_PATH of `make modules_install`. By default, the directory mods in KERNEL_SRC if it exists, otherwise /lib/modules.',
     example: '${KERNEL_SRC}/mods',
   },
   KERNEL_FORMAT: {
@@ -41,7 +41,7 @@ export const CONF_KEYS = {
     type: 'enum',
     values: ['auto', 'bzImage', 'vmlinux'],
     meaning:
-      'What QEMU boots (x86): the bzImage, which unpacks itself in the guest, or the vmlinux that rapido unpacks from it once, which is faster, but has no KASLR and needs CONFIG_PVH. auto: vmlinux where the VM is emulated, as unpacking takes seconds there, else bzImage.',
+      'The kernel format that QEMU boots (x86). bzImage: the kernel decompresses itself in the guest. vmlinux: rapido decompresses it once on the host, which is faster, but there is no KASLR and the kernel needs CONFIG_PVH. auto: vmlinux if the VM is emulated, because decompression takes seconds there, otherwise bzImage.',
     default: 'auto',
     example: 'vmlinux',
   },
@@ -51,20 +51,20 @@ export const CONF_KEYS = {
     type: 'enum',
     values: ['auto', 'kvm', 'tcg'],
     meaning:
-      'How QEMU runs the guest: kvm on the CPU itself, tcg by emulation, auto by KVM where it can work and by emulation elsewhere.',
+      'How QEMU runs the guest. kvm: hardware virtualization. tcg: emulation. auto: KVM if it is usable, otherwise emulation.',
     default: 'auto',
   },
   VM_CPU: {
     group: 'Virtual machine',
     type: 'string',
-    meaning: 'CPU model for QEMU -cpu. Without it, one that suits the accelerator.',
+    meaning: 'CPU model for QEMU -cpu. The default depends on the accelerator.',
     example: 'host',
   },
   VM_CPUS: {
     group: 'Virtual machine',
     type: 'integer',
     minimum: 1,
-    meaning: 'Virtual CPUs of a VM. A cut may ask for more.',
+    meaning: 'Number of virtual CPUs of a VM. A cut may request more.',
     default: '2',
     example: '4',
   },
@@ -72,7 +72,7 @@ export const CONF_KEYS = {
     group: 'Virtual machine',
     type: 'size',
     minimum: 16 * MIB,
-    meaning: 'Memory of a VM. A cut may ask for more.',
+    meaning: 'Memory of a VM. A cut may request more.',
     default: '512M',
     example: '2G',
   },
@@ -81,14 +81,14 @@ export const CONF_KEYS = {
     type: 'enum',
     values: NETWORK_KINDS,
     meaning:
-      "Which network a VM gets where its cut wants one: tap, on the bridge of `rapido setup-network`; user, QEMU's own, which needs no root and in which VMs do not see each other; none. --net asks for one for any cut.",
+      "The network of a VM whose cut declares one. tap: on the bridge of `rapido setup-network`. user: QEMU's user-mode network, which needs no root; VMs cannot reach each other. none: no network. --net gives any cut a network.",
     default: 'tap',
   },
   QEMU_EXTRA_ARGS: {
     group: 'Virtual machine',
     type: 'arguments',
     meaning:
-      'More arguments for QEMU, after all others. With -nographic the terminal is the serial console of the VM.',
+      'Additional arguments for QEMU, after all others. With -nographic, the terminal is the serial console of the VM.',
     default: '-nographic -device virtio-rng-pci',
     example: '-nographic -gdb tcp:127.0.0.1:1234',
   },
@@ -96,46 +96,46 @@ export const CONF_KEYS = {
     group: 'Virtual machine',
     type: 'string',
     meaning:
-      'Added to the kernel command line as it stands. The kernel itself understands double quotes in it.',
+      'Appended to the kernel command line unchanged. The kernel interprets double quotes in it.',
     example: 'loglevel=7 nokaslr',
   },
   VIRTFS_SHARE_PATH: {
     group: 'Virtual machine',
     type: 'path',
     meaning:
-      'A directory of this host to share with the VM, which mounts it (9p) at /host. Root in the VM can do there whatever the caller can: for root, see docs/security.md.',
+      'A directory of this host to share with the VM, which mounts it (9p) at /host. Root in the VM has the rights of the caller there. Before you use it as root, read docs/security.md.',
     example: '/tmp/rapido',
   },
 
   CUT_DIR: {
     group: 'Cuts and images',
     type: 'path',
-    meaning: 'A directory of your own cuts, beside those in ~/.config/rapido/cuts.',
+    meaning: 'A directory of your own cuts, in addition to ~/.config/rapido/cuts.',
     example: '~/my-cuts',
   },
   IMAGE_DIR: {
     group: 'Cuts and images',
     type: 'path',
-    meaning: 'Where images are written, one for each cut.',
+    meaning: 'The directory for images, one image per cut.',
     default: '${XDG_CACHE_HOME}/rapido/images',
   },
   DRACUT_OUT: {
     group: 'Cuts and images',
     type: 'path',
     meaning:
-      'One path for the image of every cut, as in the original tool: each cut then replaces the one before. Without it, IMAGE_DIR holds one image for each cut.',
+      'A single path for the images of all cuts, as in the original tool: each image replaces the previous one. Without it, IMAGE_DIR contains one image per cut.',
     example: '${RAPIDO_DIR}/initrds/myinitrd',
   },
   DRACUT_EXTRA_ARGS: {
     group: 'Cuts and images',
     type: 'arguments',
-    meaning: 'More arguments for dracut.',
+    meaning: 'Additional arguments for dracut.',
     example: '--debug --nostrip',
   },
   DRACUT_SRC: {
     group: 'Cuts and images',
     type: 'path',
-    meaning: 'A dracut source tree to use (dracut --local) in place of the installed dracut.',
+    meaning: 'A dracut source tree to use (dracut --local) instead of the installed dracut.',
     example: '~/dracut',
   },
   RESULTS_KEEP: {
@@ -143,7 +143,7 @@ export const CONF_KEYS = {
     type: 'integer',
     minimum: 1,
     meaning:
-      'How many runs `rapido run` keeps the results of; older ones are removed. A directory that --results names is left alone.',
+      'Number of runs whose results `rapido run` keeps; older results are removed. A directory given with --results is never cleaned up.',
     default: '50',
     example: '500',
   },
@@ -151,21 +151,21 @@ export const CONF_KEYS = {
     group: 'Cuts and images',
     type: 'path',
     meaning:
-      'Where running VMs are registered. VMs on one bridge must share it, so that each gets its own number; one that several users share must be sticky (chmod 1777). Without it, a directory of your own in XDG_RUNTIME_DIR, else in /tmp.',
+      'The directory in which running VMs are registered. All VMs on one bridge must use the same directory, so that each gets its own number. A directory that several users share must be sticky (chmod 1777). By default, a private directory in XDG_RUNTIME_DIR, otherwise in /tmp.',
     example: '${RAPIDO_DIR}/initrds',
   },
 
   BR_DEV: {
     group: 'Network on the host',
     type: 'interface',
-    meaning: 'The bridge that `rapido setup-network` makes.',
+    meaning: 'The bridge that `rapido setup-network` creates.',
     default: 'rapido-br',
   },
   BR_ADDR: {
     group: 'Network on the host',
     type: 'cidrs',
     meaning:
-      'Addresses of the host on that bridge, IPv4 and IPv6, separated by blanks or commas. VMs have theirs from the first network of each kind, unless their sections say otherwise. Set to "", the host has none there.',
+      'Addresses of the host on that bridge, IPv4 and IPv6, separated by blanks or commas. VMs get addresses from the first network of each kind, unless their sections set others. If set to "", the host has no address on the bridge.',
     default: '192.168.155.1/24',
     example: '192.168.155.1/24, fd00:155::1/64',
     emptyIsOff: true,
@@ -174,42 +174,42 @@ export const CONF_KEYS = {
     group: 'Network on the host',
     type: 'interface',
     meaning:
-      'A physical interface to attach to the bridge, so that other machines reach the VMs. It loses its own addresses and routes, and gets them back with `rapido teardown-network`.',
+      'A physical interface to attach to the bridge, so that other machines can reach the VMs. It loses its addresses and routes; `rapido teardown-network` restores them.',
     example: 'eth1',
   },
   BR_DHCP_SRV_RANGE: {
     group: 'Network on the host',
     type: 'dhcpRange',
     meaning:
-      'Run a DHCP server (dnsmasq) on the bridge with this range: first address, last address, lease time. VMs without ADDRESS then use it.',
+      'The range of a DHCP server (dnsmasq) on the bridge: first address, last address, lease time. VMs without ADDRESS then use DHCP. Without it, no DHCP server is started.',
     example: '192.168.155.10,192.168.155.20,12h',
   },
   TAP_USER: {
     group: 'Network on the host',
     type: 'string',
     meaning:
-      'The user, by name or number, who may boot VMs on the tap devices. Without it, the one who called sudo.',
+      'The user (name or uid) who may boot VMs on the tap devices. By default, the user who called sudo.',
     example: 'me',
   },
   VM_NET_CONF: {
     group: 'Network on the host',
     type: 'path',
     meaning:
-      'A directory with a directory vm1, vm2 … for each VM whose network systemd-networkd is to set up, by the systemd.network(5) files in there; systemd is then its init. They give a VM taps, MACs, addresses and host name, where its section does not. Without it, and for other VMs, sections [vm1] … say it all, and the network is up sooner.',
+      'A directory that contains a directory vm1, vm2 … for each VM whose network systemd-networkd sets up, with systemd.network(5) files. The init of such a VM is systemd. The files determine taps, MACs, addresses and host name of the VM unless its section sets them. Without it, and for other VMs, the sections [vm1] … determine the network, which is set up faster.',
     example: '${RAPIDO_DIR}/net-conf',
   },
 
   DYN_DEBUG_MODULES: {
     group: 'Debugging',
     type: 'words',
-    meaning: 'Kernel modules whose pr_debug() messages (dynamic debug) the VM turns on.',
+    meaning: 'Kernel modules whose pr_debug() messages (dynamic debug) are enabled in the VM.',
     example: 'rbd libceph',
   },
   DYN_DEBUG_FILES: {
     group: 'Debugging',
     type: 'words',
     meaning:
-      'Source files of the kernel, built in, whose pr_debug() messages the VM turns on. For what is in a module, use DYN_DEBUG_MODULES.',
+      'Source files of built-in kernel code whose pr_debug() messages are enabled in the VM. For modules, use DYN_DEBUG_MODULES.',
     example: 'drivers/block/rbd.c fs/ceph/super.c',
   },
 
@@ -223,7 +223,7 @@ export const CONF_KEYS = {
     group: 'xfstests (fstests-*)',
     type: 'size',
     meaning:
-      'Size of each zram device that a VM has for the filesystems under test, beside which it gets memory for them. 0 makes none: the disks then come from DISKS or --disk, with serial=TEST_DEV and serial=SCRATCH_DEV.',
+      'Size of each zram device for the filesystems under test. The VM gets additional memory for them. With 0, there are no zram devices: give disks with DISKS or --disk, with serial=TEST_DEV and serial=SCRATCH_DEV.',
     default: '1G',
     example: '2G',
   },
@@ -231,57 +231,57 @@ export const CONF_KEYS = {
     group: 'xfstests (fstests-*)',
     type: 'enum',
     values: ['xfs', 'ext4', 'btrfs'],
-    meaning: 'The filesystem that fstests-local tests; each has a cut of its own, too.',
+    meaning: 'The filesystem that fstests-local tests. Each filesystem also has its own cut.',
     default: 'xfs',
   },
   FSTESTS_OPTIONS: {
     group: 'xfstests (fstests-*)',
     type: 'words',
-    meaning: 'Options that `check` gets before those of the command line.',
+    meaning: 'Options for `check`, passed before those of the command line.',
     example: '-x dangerous',
   },
   FSTESTS_EXPUNGE: {
     group: 'xfstests (fstests-*)',
     type: 'path',
     meaning:
-      'A list of tests that are not run, one a line, with a reason behind a #: generic/019 # hangs here',
+      'A list of tests to skip, one per line, with a reason after a #: generic/019 # hangs here',
     example: '~/fstests.expunge',
   },
   MKFS_OPTIONS: {
     group: 'xfstests (fstests-*)',
     type: 'string',
-    meaning: 'What the filesystems of xfstests are made with.',
+    meaning: 'mkfs options for the filesystems of xfstests.',
     example: '-m reflink=0',
   },
   MOUNT_OPTIONS: {
     group: 'xfstests (fstests-*)',
     type: 'string',
-    meaning: 'What the filesystems of xfstests are mounted with, -o included.',
+    meaning: 'Mount options for the filesystems of xfstests, including -o.',
     example: '-o discard',
   },
   FSTESTS_AUTORUN_CMD: {
     group: 'xfstests (fstests-*)',
     type: 'string',
-    meaning: 'A shell command to run in the xfstests directory once the VM is up.',
+    meaning: 'A shell command that the VM runs in the xfstests directory after boot.',
     example: './check -g auto; shutdown',
     deprecated: CUT_WITH_COMMAND,
   },
   BTRFS_PROGS_SRC: {
     group: 'xfstests (fstests-*)',
     type: 'path',
-    meaning: 'A built btrfs-progs tree to use in place of the installed programs.',
+    meaning: 'A built btrfs-progs tree to use instead of the installed programs.',
     example: '~/btrfs-progs',
   },
   EXFAT_PROGS_SRC: {
     group: 'xfstests (fstests-*)',
     type: 'path',
-    meaning: 'A built exfatprogs tree to use in place of the installed programs.',
+    meaning: 'A built exfatprogs tree to use instead of the installed programs.',
     example: '~/exfatprogs',
   },
   BCACHEFS_TOOLS_SRC: {
     group: 'xfstests (fstests-*)',
     type: 'path',
-    meaning: 'A built bcachefs-tools tree to use in place of the installed programs.',
+    meaning: 'A built bcachefs-tools tree to use instead of the installed programs.',
     example: '~/bcachefs-tools',
   },
   VIRTIOFS_MOUNT_OPTS: {
@@ -300,7 +300,7 @@ export const CONF_KEYS = {
   BLKTESTS_AUTORUN_CMD: {
     group: 'Other test suites',
     type: 'string',
-    meaning: 'A shell command to run in the blktests directory once the VM is up.',
+    meaning: 'A shell command that the VM runs in the blktests directory after boot.',
     example: './check block; shutdown',
     deprecated: CUT_WITH_COMMAND,
   },
@@ -313,27 +313,27 @@ export const CONF_KEYS = {
   ZONEFSTESTS_AUTORUN_CMD: {
     group: 'Other test suites',
     type: 'string',
-    meaning: 'A shell command to run in the directory of the zonefs tests once the VM is up.',
+    meaning: 'A shell command that the VM runs in the directory of the zonefs tests after boot.',
     example: './zonefs-tests.sh /dev/nullb0; shutdown',
     deprecated: CUT_WITH_COMMAND,
   },
   LTP_DIR: {
     group: 'Other test suites',
     type: 'path',
-    meaning: 'Where the Linux Test Project is installed.',
+    meaning: 'The directory in which the Linux Test Project is installed.',
     default: '/opt/ltp',
   },
   LTP_AUTORUN_CMD: {
     group: 'Other test suites',
     type: 'string',
-    meaning: 'A shell command to run in LTP_DIR once the VM is up.',
+    meaning: 'A shell command that the VM runs in LTP_DIR after boot.',
     example: './runltp -f math',
     deprecated: CUT_WITH_COMMAND,
   },
   KSELFTEST_DIR: {
     group: 'Other test suites',
     type: 'path',
-    meaning: "Where the kernel's own tests were put by `make kselftest-install`.",
+    meaning: "The directory in which `make kselftest-install` installed the kernel's selftests.",
     default: '${KERNEL_SRC}/tools/testing/selftests/kselftest_install',
     example: '~/kselftest',
   },
@@ -372,21 +372,21 @@ export const CONF_KEYS = {
     group: 'SMB: cifs.ko, Samba, ksmbd',
     type: 'string',
     meaning:
-      'Name or address of the SMB server that clients mount from. rapido-server is the first VM, also of `rapido run --with`.',
+      'Name or address of the SMB server that clients mount from. rapido-server is VM 1, or the first server of `rapido run --with`.',
     default: 'rapido-server',
     example: '192.168.155.11',
   },
   CIFS_SHARE: {
     group: 'SMB: cifs.ko, Samba, ksmbd',
     type: 'string',
-    meaning: 'Name of the share, for servers as for clients.',
+    meaning: 'Name of the share, for servers and clients.',
     default: 'scratch',
     example: 'scratch',
   },
   CIFS_MOUNT_OPTS: {
     group: 'SMB: cifs.ko, Samba, ksmbd',
     type: 'string',
-    meaning: 'More mount options for cifs.ko.',
+    meaning: 'Additional mount options for cifs.ko.',
     example: 'vers=3.1.1',
   },
   CIFS_DOMAIN: {
@@ -398,7 +398,7 @@ export const CONF_KEYS = {
   CIFS_USER: {
     group: 'SMB: cifs.ko, Samba, ksmbd',
     type: 'string',
-    meaning: 'User name, for servers as for clients.',
+    meaning: 'User name, for servers and clients.',
     default: 'rapido',
     example: 'me',
   },
@@ -406,19 +406,19 @@ export const CONF_KEYS = {
     group: 'SMB: cifs.ko, Samba, ksmbd',
     type: 'string',
     secret: true,
-    meaning: 'The password of that user. It goes only into images of cuts that ask for it.',
+    meaning: 'The password of that user. Only images whose cuts declare this key contain it.',
     example: 'a password',
   },
   SAMBA_SRC: {
     group: 'SMB: cifs.ko, Samba, ksmbd',
     type: 'path',
-    meaning: 'A built Samba tree to use in place of the installed programs.',
+    meaning: 'A built Samba tree to use instead of the installed programs.',
     example: '~/samba',
   },
   KSMBD_TOOLS_SRC: {
     group: 'SMB: cifs.ko, Samba, ksmbd',
     type: 'path',
-    meaning: 'A built ksmbd-tools tree to use in place of the installed programs.',
+    meaning: 'A built ksmbd-tools tree to use instead of the installed programs.',
     example: '~/ksmbd-tools',
   },
 
@@ -426,7 +426,7 @@ export const CONF_KEYS = {
     group: 'NFS and autofs',
     type: 'string',
     meaning:
-      'Name or address of the NFS server that clients mount from. rapido-server is the first VM, also of `rapido run --with`.',
+      'Name or address of the NFS server that clients mount from. rapido-server is VM 1, or the first server of `rapido run --with`.',
     default: 'rapido-server',
     example: '192.168.155.11',
   },
@@ -434,7 +434,7 @@ export const CONF_KEYS = {
     group: 'NFS and autofs',
     type: 'string',
     meaning:
-      'Path of the export, for servers as for clients; the slash in front may be left out. A server makes that directory and mounts its filesystem there.',
+      'Path of the export, for servers and clients; the leading slash is optional. A server creates that directory and mounts its filesystem there.',
     default: '/export',
     example: '/home/scratch',
   },
@@ -448,7 +448,7 @@ export const CONF_KEYS = {
     group: 'NFS and autofs',
     type: 'path',
     meaning:
-      'A built tree of https://git.kernel.org/pub/scm/linux/storage/autofs/autofs.git/ to use in place of the installed programs.',
+      'A built tree of https://git.kernel.org/pub/scm/linux/storage/autofs/autofs.git/ to use instead of the installed programs.',
     example: '~/autofs',
   },
 
@@ -462,21 +462,21 @@ export const CONF_KEYS = {
     group: 'iSCSI and NVMe',
     type: 'words',
     meaning:
-      'iSCSI initiators that may use the target. The first is the name that the openiscsi cut takes for itself. The default is the two of the libiscsi test tool.',
+      'iSCSI initiators that may use the target. The openiscsi cut uses the first as its own name. The default is the two initiators of the libiscsi test tool.',
     default:
       'iqn.2007-10.com.github:sahlberg:libiscsi:iscsi-test iqn.2007-10.com.github:sahlberg:libiscsi:iscsi-test-2',
   },
   INITIATOR_DISCOVERY_ADDR: {
     group: 'iSCSI and NVMe',
     type: 'string',
-    meaning: 'Name or address that the openiscsi cut asks for targets.',
+    meaning: 'Name or address of the server on which the openiscsi cut discovers targets.',
     default: 'rapido-server',
     example: '192.168.155.11',
   },
   OPENISCSI_SRC: {
     group: 'iSCSI and NVMe',
     type: 'path',
-    meaning: 'A built open-iscsi tree to use in place of the installed programs.',
+    meaning: 'A built open-iscsi tree to use instead of the installed programs.',
     example: '~/open-iscsi',
   },
   TCMU_RUNNER_SRC: {
@@ -527,7 +527,7 @@ export const CONF_KEYS = {
     group: 'Ceph',
     type: 'path',
     meaning:
-      'A built Ceph tree with a cluster started by vstart.sh. Without it, the configuration, keyring and programs of this host are used.',
+      'A built Ceph tree with a cluster that vstart.sh started. Without it, the configuration, keyring and programs of this host are used.',
     example: '~/ceph',
   },
   CEPH_USER: {
@@ -540,7 +540,7 @@ export const CONF_KEYS = {
     group: 'Ceph',
     type: 'string',
     meaning:
-      'Monitor whose address is taken from ceph.conf. The default is the first of vstart.sh.',
+      'The monitor whose address is read from ceph.conf. The default is the first monitor of vstart.sh.',
     default: 'a',
   },
   CEPH_RBD_POOL: {
@@ -587,21 +587,21 @@ export const CONF_KEYS = {
   SSH_IDENTITY: {
     group: 'SSH',
     type: 'path',
-    meaning: 'Private key file of the client; the public key stands beside it as FILE.pub.',
+    meaning: 'Private key file of the client; the public key is next to it, as FILE.pub.',
     example: '~/.ssh/rapido',
   },
   SSH_KNOWN_HOSTS: {
     group: 'SSH',
     type: 'path',
     meaning:
-      'A file of host keys that becomes /etc/ssh/ssh_known_hosts in the VM: the server must have one of them. Without it, the key that the server shows is believed.',
+      'A file of host keys, which is /etc/ssh/ssh_known_hosts in the VM: the server must have one of these keys. Without it, the client accepts the first key that the server presents.',
     example: '~/.ssh/known_hosts',
   },
   SSH_AUTHORIZED_KEY: {
     group: 'SSH',
     type: 'publicKeys',
     meaning:
-      'Who may log in to the dropbear cut: a public key, the text itself, or the path of a file of some (*.pub, authorized_keys). Without it: the one beside SSH_IDENTITY.',
+      'Who may log in to the dropbear cut: a public key, or the path of a file of public keys (*.pub, authorized_keys). By default, the public key next to SSH_IDENTITY.',
     default: '${SSH_IDENTITY}.pub',
     example: '~/.ssh/id_ed25519.pub',
   },
@@ -612,65 +612,66 @@ export const VM_KEYS = {
   NET: {
     type: 'enum',
     values: NETWORK_KINDS,
-    meaning: 'Its network, in place of VM_NET: tap, user or none.',
+    meaning: 'The network of the VM: tap, user or none. Overrides VM_NET.',
     example: 'tap',
   },
   ADDRESS: {
     type: 'addresses',
     meaning:
-      'Its addresses with prefix lengths, IPv4 or IPv6, or dhcp, separated by blanks or commas. Those of a tap that is not its first have @TAP after them: 10.0.0.11/24@lan1. Without it: dhcp where BR_DHCP_SRV_RANGE is set, else those whose last part is 10 more than its number, in the networks of BR_ADDR: 192.168.155.11 for VM 1.',
+      'IPv4 or IPv6 addresses with prefix lengths, or dhcp, separated by blanks or commas. An address for a tap other than the first ends with @TAP: 10.0.0.11/24@lan1. By default, dhcp if BR_DHCP_SRV_RANGE is set, otherwise the addresses in the networks of BR_ADDR whose last part is the VM number plus 10: 192.168.155.11 for VM 1.',
     example: '192.168.155.11/24',
   },
   GATEWAY: {
     type: 'ips',
     meaning:
-      'Its default gateway, one for IPv4 and one for IPv6. Without it there is none, unless DHCP gives one.',
+      'Default gateway, one for IPv4 and one for IPv6. By default, none, unless DHCP provides one.',
     example: '192.168.155.1',
   },
   DNS: {
     type: 'ips',
-    meaning: 'Its name servers. Without it there are none, unless DHCP gives some.',
+    meaning: 'Name servers. By default, none, unless DHCP provides them.',
     example: '192.168.155.1',
   },
   MAC: {
     type: 'macs',
     meaning:
-      'Hardware addresses of its network cards; that of a tap that is not its first has @TAP after it. Without it, made from this host and the number, always the same.',
+      'MAC addresses of the network cards. An address for a tap other than the first ends with @TAP. By default, derived from the machine-id of this host and the VM number, so that they do not change.',
     example: 'b8:ac:24:45:c5:01',
   },
   HOSTNAME: {
     type: 'hostname',
-    meaning: 'Its name, by which the other VMs know it. Without it, rapido1 for VM 1, and so on.',
+    meaning:
+      'Host name of the VM, known to the other VMs. By default, rapido1 for VM 1, and so on.',
     example: 'server',
   },
   TAP: {
     type: 'interfaces',
     meaning:
-      'Its tap devices on this host, a network card for each, separated by blanks or commas. Without it, rapido-tap1 for VM 1, and so on.',
+      'Tap devices on this host, one for each network card of the VM, separated by blanks or commas. By default, rapido-tap1 for VM 1, and so on.',
     example: 'rapido-tap1, lan1',
   },
   FORWARD: {
     type: 'forwards',
     meaning:
-      'With NET=user: ports of 127.0.0.1 on this host that lead to ports of the VM, HOST:GUEST, for UDP with /udp after it.',
+      'With NET=user: ports of 127.0.0.1 on this host to forward to ports of the VM, as HOST:GUEST, or HOST:GUEST/udp for UDP.',
     example: '2222:22, 8080:80',
   },
   CPUS: {
     type: 'integer',
     minimum: 1,
-    meaning: 'Virtual CPUs, in place of VM_CPUS.',
+    meaning: 'Number of virtual CPUs. Overrides VM_CPUS.',
     example: '4',
   },
   MEMORY: {
     type: 'size',
     minimum: 16 * MIB,
-    meaning: 'Memory, in place of VM_MEMORY.',
+    meaning: 'Memory of the VM. Overrides VM_MEMORY.',
     example: '2G',
   },
   DISKS: {
     type: 'string',
     meaning:
-      'Its disks, separated by a comma and a blank: an image file, a block device, or size:10G for an empty one that is gone with the VM; then options: serial=NAME, readonly, format=qcow2, cache=none, discard, bus=nvme.',
+      'Disks of the VM, separated by a comma and a blank. A disk is an image file, a block device, or size:10G for an empty disk that is removed when the VM ends. Options follow: serial=NAME, readonly, format=qcow2, cache=none, discard, bus=nvme.',
     example: 'test.qcow2,serial=TEST_DEV, size:10G,serial=SCRATCH_DEV',
   },
 } as const satisfies ConfKeyTable;

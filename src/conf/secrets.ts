@@ -1,9 +1,9 @@
 import type { ConfKey } from './key.ts';
 
-/** What stands in place of a secret. */
+/** The text that replaces a secret. */
 export const MASK = '********';
 
-/** Values that must not be shown; a shorter one would turn up in innocent words. */
+/** Values that must not be shown. Shorter ones are omitted, because they would match unrelated text. */
 export function secretsOf(
   entries: Iterable<{ readonly key: ConfKey; readonly text: string | undefined }>,
 ): string[] {
@@ -12,7 +12,7 @@ export function secretsOf(
   );
 }
 
-/** A text without secrets, also where a value repeats one: `CIFS_MOUNT_OPTS="password=${CIFS_PW}"`. */
+/** Masks secrets in a text, also inside other values: `CIFS_MOUNT_OPTS="password=${CIFS_PW}"`. */
 export function withoutSecrets(text: string, secrets: readonly string[]): string {
   return secrets.reduce((rest, secret) => rest.replaceAll(secret, MASK), text);
 }

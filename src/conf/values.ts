@@ -1,5 +1,5 @@
 import { parse as parseShellWords } from 'shell-quote';
-// zod's tree-shakeable face: 15 kB in the bundle where the whole of zod is 440 kB.
+// The tree-shakeable variant of zod: 15 kB in the bundle, instead of 440 kB.
 import * as z from 'zod/mini';
 import type { ConfKey, ConfType, ConfValue } from './key.ts';
 import {
@@ -26,7 +26,7 @@ const BOOLEANS: Readonly<Record<string, boolean>> = {
   '0': false,
 };
 
-/** `2G`, `512M`, `4096`: bytes, or undefined if it is not a size. Units count by 1024. */
+/** Parses `2G`, `512M`, `4096` into bytes; undefined if it is not a size. Units are powers of 1024. */
 export function parseSize(text: string): number | undefined {
   const [, digits, unit] = /^(\d+) ?([bkmgt])?$/i.exec(text) ?? [];
   if (digits === undefined) return undefined;
@@ -35,11 +35,11 @@ export function parseSize(text: string): number | undefined {
 }
 
 /**
- * Splits as a POSIX shell does, quotes and backslashes included, and expands nothing: `$HOME`,
+ * Splits like a POSIX shell, with quotes and backslashes, but without expansion: `$HOME`,
  * `*`, `#` and `;` are ordinary characters. Undefined if a quote is not closed.
  *
- * shell-quote alone would expand, stop at `#`, return operators as objects, pass over a lone quote
- * and leave a backslash before a backtick; so every such character is given a backslash first.
+ * shell-quote alone would expand, stop at `#`, return operators as objects, ignore a lone quote
+ * and keep a backslash before a backtick. Every such character is therefore escaped first.
  */
 export function splitArguments(text: string): string[] | undefined {
   let isClosed = true;
@@ -64,17 +64,17 @@ export function splitArguments(text: string): string[] | undefined {
 }
 
 /**
- * A line of `authorized_keys`, sshd(8): options may stand before type and key, a comment behind. The base64
- * of every key begins with the length of its type, of which the first byte is 0.
+ * A line of `authorized_keys`, sshd(8): options may precede type and key, and a comment may follow. The base64
+ * text of every key begins with the length of its type, whose first byte is 0.
  */
 const PUBLIC_KEY = /(^|\s)(ssh-|ecdsa-|sk-)[\w.@-]+\s+AAAA/;
 
-/** Whether a text of the type `publicKeys` is the path of a file, rather than a key. */
+/** Whether a text of the type `publicKeys` is the path of a file, not a key. */
 export function namesKeyFile(text: string): boolean {
   return !PUBLIC_KEY.test(text);
 }
 
-/** `fail` is how a transform of ours says "not of this form" to zod. */
+/** Makes a zod transform that fails if `parse` returns undefined. */
 function convert<Value>(parse: (text: string) => Value | undefined) {
   return z.transform((text: string, context) => {
     const value = parse(text);
@@ -85,7 +85,7 @@ function convert<Value>(parse: (text: string) => Value | undefined) {
 
 const atLeast = (minimum: number | undefined) => z.minimum(minimum ?? 0);
 
-/** One zod schema for each type, made only when a value of that type is met. */
+/** The zod schema of a type, made only when a value of that type occurs. */
 function schemaOf(key: ConfKey): z.ZodMiniType<ConfValue> {
   switch (key.type) {
     case 'string':
@@ -139,7 +139,7 @@ function schemaOf(key: ConfKey): z.ZodMiniType<ConfValue> {
           ),
         );
     case 'publicKeys':
-      // A private key has no such name, and must not go into an image by mistake.
+      // Private keys do not have such names, and must not be added to an image by mistake.
       return z
         .string()
         .check(
@@ -148,7 +148,7 @@ function schemaOf(key: ConfKey): z.ZodMiniType<ConfValue> {
   }
 }
 
-/** The typed value of a key's text, or undefined if the text has not the expected form. */
+/** The typed value of a key's text; undefined if the text is not valid. */
 export function parseConfValue(key: ConfKey, text: string): ConfValue | undefined {
   const result = schemaOf(key).safeParse(text);
   return result.success ? result.data : undefined;
@@ -163,19 +163,19 @@ const FORMS: Readonly<Record<Exclude<ConfType, 'integer' | 'size' | 'enum'>, str
   interface: 'a network interface name of at most 15 letters, digits, ".", "_" or "-"',
   interfaces:
     'names of network interfaces, each once, of at most 15 letters, digits, ".", "_" or "-"',
-  cidrs: 'IP addresses each with its prefix length',
-  addresses:
-    'dhcp, or IP addresses each with its prefix length; those of a second tap with @TAP after them',
+  cidrs: 'IP addresses with prefix lengths',
+  addresses: 'dhcp, or IP addresses with prefix lengths; for a second tap, add @TAP to each',
   ips: 'IP addresses without prefix length',
-  macs: 'a unicast MAC address: six bytes in hexadecimal, the first one even; that of a second tap with @TAP after it',
-  dhcpRange: 'first IPv4 address, last one, and lease time (30m, 12h, infinite), with commas',
-  forwards: 'HOST:GUEST ports, with /udp after one for UDP',
+  macs: 'a unicast MAC address: six bytes in hexadecimal, the first one even; for a second tap, add @TAP',
+  dhcpRange:
+    'first IPv4 address, last IPv4 address and lease time (30m, 12h, infinite), separated by commas',
+  forwards: 'HOST:GUEST ports, with /udp appended for UDP',
   hostname: 'a host name: letters, digits and "-", parts separated by "."',
   publicKeys:
-    'a public key of ssh (ssh-ed25519 AAAA…), or the path of a file of some, named *.pub or authorized_keys',
+    'an ssh public key (ssh-ed25519 AAAA…), or the path of a file of public keys, named *.pub or authorized_keys',
 };
 
-/** The form that a value must have, for error messages and the example file: "auto, kvm or tcg". */
+/** Describes valid values, for error messages and the example file: "auto, kvm or tcg". */
 export function describeForm(key: ConfKey): string {
   switch (key.type) {
     case 'integer':
@@ -191,7 +191,7 @@ export function describeForm(key: ConfKey): string {
   }
 }
 
-/** Bytes in the largest unit that leaves no remainder, as conf and QEMU read it: `512M`. */
+/** Formats bytes in the largest unit without remainder, in the syntax of conf and QEMU: `512M`. */
 export function formatSize(bytes: number): string {
   let value = bytes;
   let unit = 0;
@@ -218,7 +218,7 @@ const EXAMPLES: Partial<Record<ConfType, string>> = {
   path: '/tmp/rapido',
 };
 
-/** A value of the right form to show, if any makes sense. */
+/** An example of a valid value, if there is a meaningful one. */
 export function exampleValue(key: ConfKey): string | undefined {
   return key.example ?? key.default ?? (key.type === 'enum' ? key.values[0] : EXAMPLES[key.type]);
 }

@@ -11,9 +11,9 @@ interface Entry {
 }
 
 /**
- * What the sections `[vmN]` say that cannot be together: two VMs on one bridge with the same MAC, tap or
- * address make failures that are hard to read.
- * @param vms the entries of each section, by its number
+ * Finds conflicts between the sections `[vmN]`: two VMs on one bridge with the same MAC, tap or address cause
+ * failures that are hard to diagnose.
+ * @param vms the entries of each section, by VM number
  */
 export function findVmConflicts(vms: ReadonlyMap<number, readonly Entry[]>): LineProblem[] {
   return [
@@ -22,7 +22,7 @@ export function findVmConflicts(vms: ReadonlyMap<number, readonly Entry[]>): Lin
   ];
 }
 
-/** What only one VM can have of each key, as it is told to the user. */
+/** The values of each key that only one VM can have, as text for the user. */
 const CLAIMS: { readonly [Name in keyof VmSettings]?: (value: never) => string[] } = {
   ADDRESS: (value: readonly PerTap[]) =>
     value.filter(({ value }) => value !== 'dhcp').map(({ value }) => value.replace(/\/\d+$/, '')),
@@ -47,8 +47,8 @@ function findShared(vms: ReadonlyMap<number, readonly Entry[]>): LineProblem[] {
         if (owner === undefined) continue;
         const message =
           owner === number
-            ? `${name} of [vm${number}]: ${text} is there twice`
-            : `${name} of [vm${number}]: ${text} is that of [vm${owner}] already. Give each VM its own`;
+            ? `${name} of [vm${number}]: ${text} is listed twice`
+            : `${name} of [vm${number}]: ${text} is already used by [vm${owner}]. Give each VM its own`;
         problems.push({ line, message });
       }
     }
@@ -56,7 +56,7 @@ function findShared(vms: ReadonlyMap<number, readonly Entry[]>): LineProblem[] {
   return problems;
 }
 
-/** Addresses for taps that the VM has not, and a second MAC for one. */
+/** Finds addresses for taps that the VM does not have, and second MACs for a tap. */
 function findStray(number: number, entries: readonly Entry[]): LineProblem[] {
   const settings: VmSettings = Object.fromEntries(entries.map(({ name, value }) => [name, value]));
   const taps = settings.TAP ?? [defaultTap(number)];
@@ -70,14 +70,14 @@ function findStray(number: number, entries: readonly Entry[]): LineProblem[] {
     return [
       ...strays.map(({ value, tap }) => ({
         line,
-        message: `${name} of [vm${number}]: ${value}@${tap}: its taps are ${taps.join(', ')}. Name ${tap} in TAP, too`,
+        message: `${name} of [vm${number}]: ${value}@${tap}: its taps are ${taps.join(', ')}. Add ${tap} to TAP`,
       })),
-      ...(crowded ? [{ line, message: `MAC of [vm${number}]: a tap has one MAC only` }] : []),
+      ...(crowded ? [{ line, message: `MAC of [vm${number}]: a tap has only one MAC` }] : []),
     ];
   });
 }
 
-/** The tap of a VM whose section names none. */
+/** The default tap of a VM. */
 export function defaultTap(number: number): string {
   return `rapido-tap${number}`;
 }

@@ -1,150 +1,150 @@
 import type { ConfKeyTable } from '../conf/schema.ts';
 
 /**
- * What one test target needs in its image, as plain data. One file in `cuts/` default-exports one.
+ * The description of a target and its image, as plain data. A file in `cuts/` has one as its default export.
  *
- * Paths and search paths may name conf keys as `${KEY}`; so may every string that says so below.
+ * Paths and search paths may contain conf keys as `${KEY}`, and so may the strings below whose comments say so.
  */
 export interface Cut {
   /** One line for `rapido list`, without a full stop. */
   summary: string;
 
-  /** Programs that must be there, by name or absolute path (`${KEY}` expanded), with their libraries. */
+  /** Required programs, by name or absolute path (`${KEY}` expanded). Their libraries are added. */
   binaries?: readonly string[];
-  /** Programs to take along where the host has them. */
+  /** Programs that are added if the host has them. */
   optionalBinaries?: readonly string[];
   /**
-   * The same, by the option without which the kernel has no use for them: `CONFIG_XFS_ONLINE_SCRUB`. Where it
-   * is not known how the kernel was configured, they are taken along.
+   * Optional programs by the kernel option that they need: `CONFIG_XFS_ONLINE_SCRUB`. They are also added if the
+   * configuration of the kernel is not known.
    */
   kernelBinaries?: Readonly<Record<string, readonly string[]>>;
-  /** Directories searched for binaries before PATH; one whose `${KEY}` is unset is left out. */
+  /** Directories that are searched for binaries before PATH. One whose `${KEY}` is unset is ignored. */
   searchPath?: readonly string[];
 
   /**
-   * Kernel modules that must be loadable in the guest (`${KEY}` expanded); one built into the kernel
-   * counts. `ksmbd=CONFIG_SMB_SERVER` also names the option of a kernel that has it, for the refusal.
+   * Required kernel modules (`${KEY}` expanded), which may also be built into the kernel.
+   * `ksmbd=CONFIG_SMB_SERVER` also names the kernel option, for the message if the module is missing.
    */
   drivers?: readonly string[];
-  /** Kernel modules to take along where the kernel has them. */
+  /** Kernel modules that are added if the kernel has them. */
   optionalDrivers?: readonly string[];
 
-  /** Test directories, copied as they are. */
+  /** Directories with tests, copied unchanged. */
   trees?: readonly Tree[];
-  /** Single host files, copied as they are, to the same path unless `target` says otherwise. */
+  /** Single host files, copied unchanged; `target` defaults to the same path. */
   files?: readonly HostFile[];
-  /** Small files made for the image: guest path to content, both as they are. */
+  /** Small files to create in the image: guest path to content, without expansion. */
   contents?: Readonly<Record<string, string>>;
 
-  /** Whether tests look at the kernel's configuration: /boot/config-RELEASE, where the host has it. */
+  /** Whether tests read the kernel's configuration, which is added as /boot/config-RELEASE if the host has it. */
   kernelConfig?: boolean;
 
-  /** What dracut is asked for beside the binaries. */
+  /** What dracut installs in addition to the binaries. */
   dracut?: {
-    /** dracut modules, beside `bash`. */
+    /** dracut modules in addition to `bash`. */
     modules?: readonly string[];
-    /** Further dracut arguments, as they are. */
+    /** Additional dracut arguments, unchanged. */
     args?: readonly string[];
   };
 
   /**
-   * What PID 1 of the guest becomes once disks and channels are there: systemd, with the session as one
-   * of its services. Without it, PID 1 is the session.
+   * With `systemd`, PID 1 of the guest executes systemd after it has set up disks and channels, and the session is
+   * a service. Without it, PID 1 is the session.
    */
   init?: 'systemd';
 
   /**
-   * Scripts that run in this order once the VM is up: file names beside the cut, in an `autorun/`
-   * directory beside it, or in rapido's own `autorun/`.
+   * Scripts that run in this order after boot: names of files beside the cut, in an `autorun/` directory beside
+   * it, or in rapido's own `autorun/`.
    */
   autorun?: readonly string[];
-  /** Directory in which autorun scripts start and the prompt stands (`${KEY}` expanded). */
+  /** Directory in which autorun scripts and the shell start (`${KEY}` expanded). */
   directory?: string;
 
-  /** What `rapido run` does once the autorun scripts have succeeded, and how its output is read. */
+  /** The command that `rapido run` runs after the autorun scripts have succeeded, and how its output is parsed. */
   test?: {
-    /** Program and arguments (`${KEY}` expanded), no shell; what follows `--` takes its place. */
+    /** Program and arguments (`${KEY}` expanded), without a shell. Words after `--` replace it. */
     command?: readonly string[];
-    /** Where single results are told; without it, the exit status is all there is. */
+    /** The format of the results of single tests. Without it, only the exit status counts. */
     output?: OutputFormat;
-    /** Files below /rapido/results that the next run of the cut finds there: `check.time`. */
+    /** Files below /rapido/results that are copied to the next run of the cut: `check.time`. */
     carry?: readonly string[];
     /**
-     * Whether its scripts see to it that the tests of the file /rapido/tests-done are left out or
-     * skipped: a run can then go on after a crash.
+     * Whether its scripts omit or skip the tests in the file /rapido/tests-done, so that a run can continue
+     * after a crash.
      */
     resumes?: boolean;
     /**
-     * Lists of kernel reports that its tests provoke on purpose, `PATTERN @ TEST # REASON` a line: file names
-     * beside the cut, in an `expected/` directory beside it, or in rapido's own `expected/`.
+     * Lists of kernel reports that its tests provoke on purpose, with lines `PATTERN @ TEST # REASON`: names of
+     * files beside the cut, in an `expected/` directory beside it, or in rapido's own `expected/`.
      */
     expected?: readonly string[];
   };
 
   /**
-   * Block devices in memory, compressed, that are there before the first script runs: name to size. A
-   * disk of the VM with such a serial takes the place of one.
+   * Compressed block devices in memory, which exist before the first script runs: name to size. A disk of the VM
+   * with the name as its serial replaces the device.
    */
   zram?: Readonly<Record<string, string | ZramDevice>>;
 
   resources?: {
-    /** Virtual CPUs. */
+    /** Number of virtual CPUs. */
     cpus?: number;
-    /** With a unit: `512M`, `2G`. What zram devices need comes on top of it. */
+    /** With a unit: `512M`, `2G`. Memory for zram devices is added. */
     memory?: string;
   };
   /** Whether the VM needs a network. */
   network?: boolean;
-  /** Whether its scripts start an ssh server at port 22, where root logs in with SSH_AUTHORIZED_KEY. */
+  /** Whether its scripts start an ssh server at port 22, where root can log in with SSH_AUTHORIZED_KEY. */
   sshServer?: boolean;
 
   conf?: {
-    /** Keys without which the cut makes no sense: refused when unset; the guest gets them. */
+    /** Required keys: cutting fails if one is unset. The guest gets them. */
     needs?: readonly string[];
-    /** Keys that the guest gets when they are set. */
+    /** Keys that the guest gets if they are set. */
     uses?: readonly string[];
-    /** Keys that only this cut knows, by name; they count as used. */
+    /** Keys that this cut defines, by name. The guest gets them if they are set. */
     defines?: ConfKeyTable;
   };
 }
 
 /**
- * - `ktap`: https://docs.kernel.org/dev-tools/ktap.html, as kselftest and kunit print it.
- * - `fstests`: what `check` of xfstests prints.
- * - `blktests`: what `check` of blktests prints.
- * - `ltp`: what runltp, or the runner of the cut `ltp`, prints.
+ * - `ktap`: https://docs.kernel.org/dev-tools/ktap.html, the format of kselftest and kunit.
+ * - `fstests`: output of `check` of xfstests.
+ * - `blktests`: output of `check` of blktests.
+ * - `ltp`: output of runltp, or of the runner of the cut `ltp`.
  */
 export type OutputFormat = 'ktap' | 'fstests' | 'blktests' | 'ltp';
 
 export interface Tree {
   /** Host directory (`${KEY}` expanded). */
   source: string;
-  /** Guest directory (`${KEY}` expanded); the same path if left out. */
+  /** Guest directory (`${KEY}` expanded). Defaults to the same path. */
   target?: string;
-  /** Names (`.git`), paths below the source (`doc/html`) or patterns (`*.o`) to leave out. */
+  /** Names (`.git`), paths below the source (`doc/html`) or patterns (`*.o`) to exclude. */
   exclude?: readonly string[];
 }
 
 export interface ZramDevice {
-  /** `512M`, `1G` (`${KEY}` expanded); 0: none. */
+  /** `512M`, `1G` (`${KEY}` expanded); with 0, there is no device. */
   size: string;
-  /** Made only where these conf keys have these values. */
+  /** The device exists only if these conf keys have these values. */
   when?: Readonly<Record<string, string>>;
 }
 
 export interface HostFile {
   source: string;
   target?: string;
-  /** Left out without a word when the source does not exist. */
+  /** Whether it is silently omitted if the source does not exist. */
   optional?: boolean;
   /**
-   * Left out where a conf key in the source is not set, or has something else than a path as its value.
-   * A file that is named must exist.
+   * Whether it is omitted if a conf key in the source is not set, or has a value that is not a path. A file that
+   * the key names must exist.
    */
   ifSet?: boolean;
 }
 
-/** Types the data of a cut file: `export default defineCut({ … })`. It returns what it is given. */
+/** Types the data of a cut file: `export default defineCut({ … })`. Returns its argument. */
 export function defineCut(cut: Cut): Cut {
   return cut;
 }

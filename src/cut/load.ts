@@ -6,12 +6,12 @@ import { UsageError, UserError } from '../errors.ts';
 import type { Directories } from '../host/directories.ts';
 import { makePrivateDirectory } from '../sys/private-directory.ts';
 import { isDirectory, isFile } from '../sys/stat.ts';
-import { findStranger, hintForStranger, type Trust, trustOf } from '../sys/trust.ts';
+import { findUntrusted, hintForUntrusted, type Trust, trustOf } from '../sys/trust.ts';
 import type { Cut } from './cut.ts';
 
-/** A cut file that was found, before it is read. */
+/** A cut file that was found, but not yet read. */
 export interface CutFile {
-  /** On the command line: `simple-example`. */
+  /** Name on the command line: `simple-example`. */
   name: string;
   path: string;
   origin: CutOrigin;
@@ -20,7 +20,7 @@ export interface CutFile {
 }
 
 export interface CutOrigin {
-  /** Who owns the directory: rapido itself, or how the user named it. */
+  /** `built-in` for rapido's own directory, otherwise where the user named it. */
   kind: 'built-in' | '--cut-dir' | 'CUT_DIR' | 'user';
   directory: string;
 }
@@ -30,7 +30,7 @@ export interface LoadedCut extends CutFile {
 }
 
 /**
- * Where to look for cuts, the first wins.
+ * The directories that are searched for cuts. A cut in an earlier directory hides those in later ones.
  * @param confCutDir CUT_DIR, if it is set by the user
  */
 export function cutDirectories(
@@ -47,9 +47,8 @@ export function cutDirectories(
 }
 
 /**
- * Every cut there is, sorted by name. A directory of the user's that does not exist is an error
- * when it was named, and nothing when it is only looked for.
- * @throws UsageError for a directory or file of a stranger's: a cut is code that runs on the host
+ * Finds all cuts, sorted by name. It is an error if a directory that the user named does not exist.
+ * @throws UsageError for a directory or file that is not trusted, because a cut is code that runs on the host
  */
 export function findCuts(origins: readonly CutOrigin[], trust: Trust): CutFile[] {
   const cuts = new Map<string, CutFile>();
@@ -86,7 +85,7 @@ function listCutFiles(origin: CutOrigin, trust: Trust): string[] {
     .sort();
 }
 
-/** What cuts may import: others of the directory, and data. */
+/** Files that cuts may import: other code of the directory, and data. */
 const CODE = /\.([cm]?[jt]sx?|json)$/;
 
 function refuseStrangers(
@@ -95,28 +94,28 @@ function refuseStrangers(
   trust: Trust,
 ): void {
   const paths = files.filter((file) => CODE.test(file)).map((file) => join(directory, file));
-  const strangers = [directory, ...paths].flatMap((path) => findStranger(path, trust) ?? []);
+  const strangers = [directory, ...paths].flatMap((path) => findUntrusted(path, trust) ?? []);
   const [stranger] = strangers;
   if (stranger === undefined) return;
   const name = kind === 'user' ? 'the directory of your cuts' : kind;
   throw new UsageError(`${name}: ${directory} is not trusted: ${stranger.path} ${stranger.why}`, {
-    hint: hintForStranger(directory),
+    hint: hintForUntrusted(directory),
   });
 }
 
-/** The original tool's files had underscores where its command line had dashes. */
+/** Files of the original tool have underscores where its command line has dashes. */
 function cutName(fileOrName: string): string {
   return basename(fileOrName)
     .replace(/\.[cm]?[jt]s$/, '')
     .replaceAll('_', '-');
 }
 
-/** @throws UsageError that names the nearest cuts when there is none called so */
+/** @throws UsageError that names similar cuts if there is no cut with this name */
 export function pickCut(name: string, cuts: readonly CutFile[]): CutFile {
   const wanted = cutName(name);
   const found = cuts.find((cut) => cut.name === wanted);
   if (found !== undefined) return found;
-  // A third of the letters may differ, two in a short name; but a word of nothing but errors is none.
+  // A third of the letters may differ, two in a short name, but not all letters.
   const allowed = Math.min(Math.max(2, Math.floor(wanted.length / 3)), wanted.length - 1);
   const near = cuts
     .map((cut) => ({ name: cut.name, cost: distance(wanted, cut.name) }))
@@ -132,7 +131,7 @@ export function pickCut(name: string, cuts: readonly CutFile[]): CutFile {
 }
 
 /**
- * Reads a cut file. A user's own is transpiled and checked; built-in ones are compiled with rapido
+ * Reads a cut file. Files of the user are transpiled and checked. Built-in cuts are compiled with rapido
  * and checked by its tests.
  */
 export async function loadCut(file: CutFile, directories: Directories): Promise<LoadedCut> {
@@ -147,10 +146,10 @@ export async function loadCut(file: CutFile, directories: Directories): Promise<
   const jiti = createJiti(import.meta.url, {
     alias: { rapido: join(directories.root, 'dist/index.js') },
     fsCache: cacheOfCode(directories) ?? false,
-    // Never by way of the temporary directory, whatever the environment says.
+    // Never use the temporary directory, regardless of the environment.
     esmEvalTempFile: false,
     moduleCache: false,
-    // Without it, a file that exports no default is taken for one that exports all of itself.
+    // Otherwise, the whole module would count as the default export of a file without one.
     interopDefault: false,
   });
   let exported: unknown;
@@ -163,8 +162,8 @@ export async function loadCut(file: CutFile, directories: Directories): Promise<
 }
 
 /**
- * Where transpiled cuts are kept, which are believed without another look. Root has no such place: it
- * may be at work for a user whose directories these are.
+ * The directory for transpiled cuts, which are used without further checks. Root has none, because the directories
+ * may belong to another user.
  */
 function cacheOfCode({ cache }: Directories): string | undefined {
   if (process.geteuid?.() === 0) return undefined;
@@ -172,12 +171,12 @@ function cacheOfCode({ cache }: Directories): string | undefined {
   try {
     makePrivateDirectory(directory);
   } catch {
-    return undefined; // A cache is worth no failure.
+    return undefined; // The cache is optional.
   }
-  return findStranger(directory, trustOf(process.env)) === undefined ? directory : undefined;
+  return findUntrusted(directory, trustOf(process.env)) === undefined ? directory : undefined;
 }
 
-/** What was thrown, in lines; without the list of files that Node adds to a module not found. */
+/** The lines of an error message, without the require stack that Node appends if a module is not found. */
 function linesOf(thrown: unknown): string[] {
   const message = thrown instanceof Error ? thrown.message : String(thrown);
   return message
@@ -187,12 +186,12 @@ function linesOf(thrown: unknown): string[] {
     .filter(Boolean);
 }
 
-/** A field of a cut that names files: they are beside the cut, or rapido's own, in a directory of that name. */
+/** A field of a cut that names files. They are beside the cut or in a directory with the name of the field. */
 export type FileField = 'autorun' | 'expected';
 
 /**
  * Finds a file that a cut names: beside the cut file, in `autorun/` or `expected/` there, or in rapido's own.
- * @throws UserError that lists where it was looked for
+ * @throws UserError that lists the directories that were searched
  */
 export function findCutFile(
   field: FileField,

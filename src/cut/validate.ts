@@ -4,7 +4,7 @@ import { UsageError } from '../errors.ts';
 import { findNearest } from '../sys/nearest.ts';
 import type { Cut, OutputFormat } from './cut.ts';
 
-/** The types a key of the cut's own may have. The record makes the compiler miss none. */
+/** The types that a key of a cut may have. As a record, so that the compiler checks that it is complete. */
 const CONF_TYPES: Readonly<Record<ConfType, true>> = {
   string: true,
   path: true,
@@ -76,7 +76,7 @@ const schema = z.strictObject({
       command: names.min(1).optional(),
       output: z.enum(OUTPUT_FORMATS).optional(),
       carry: z
-        .array(z.string().regex(/^[\w.-]*[\w-][\w.-]*$/, 'must be the name of a file, no path'))
+        .array(z.string().regex(/^[\w.-]*[\w-][\w.-]*$/, 'must be a file name without a path'))
         .optional(),
       resumes: z.boolean().optional(),
       expected: names.optional(),
@@ -125,12 +125,12 @@ function guestPath(): z.ZodString {
   return z.string().startsWith('/', 'must be an absolute path in the guest');
 }
 
-/** A path in the guest that may begin with a conf key. */
+/** A guest path that may start with a conf key. */
 function expandablePath(): z.ZodString {
   return z.string().regex(/^(\/|\$\{)/, 'must be an absolute path in the guest');
 }
 
-/** A row of `conf.defines`; `findKeyProblems` checks what the fields say. */
+/** A row of `conf.defines`; `findKeyProblems` checks the values of the fields. */
 function confKey() {
   const text = z.string().optional();
   return z.strictObject({
@@ -150,13 +150,13 @@ function confKey() {
 }
 
 /**
- * Checks what a cut file exports.
- * @param file for messages
+ * Checks the export of a cut file.
+ * @param file path of the file, for messages
  * @throws UsageError that names the file and every wrong field
  */
 export function validateCut(value: unknown, file: string): Cut {
   if (value === undefined || value === null) {
-    throw new UsageError(`${file}: it exports no cut`, {
+    throw new UsageError(`${file}: exports no cut`, {
       hint: 'export one: export default defineCut({ summary: …, binaries: […] })',
     });
   }
@@ -206,17 +206,17 @@ function describeType({ expected, message }: z.core.$ZodIssueInvalidType): strin
   return `must be ${wanted}${got}`;
 }
 
-/** @param path of what the field is in */
+/** @param path path of the object that contains the field */
 function noSuchField(key: string, path: readonly PropertyKey[]): string {
   const nearest = findNearest(key, fieldsOf(path));
   if (nearest !== undefined) return `no such field; did you mean ${nearest}?`;
   const others = [[], ...Object.keys(schema.shape).map((name) => [name])];
   const other = others.find((path) => fieldsOf(path).includes(key));
   if (other === undefined) return 'no such field';
-  return `no such field; there is one called ${formatPath([...other, key])}`;
+  return `no such field; there is a field ${formatPath([...other, key])}`;
 }
 
-/** The names of the fields of an object in a cut; none where it has no names of its own. */
+/** The names of the fields of an object in a cut; empty if it has no fixed fields. */
 function fieldsOf(path: readonly PropertyKey[]): string[] {
   let type: unknown = schema;
   for (const part of path) type = insideOf(type, part);
@@ -232,7 +232,7 @@ function insideOf(type: unknown, part: PropertyKey): unknown {
   return bare instanceof z.ZodRecord ? bare.valueType : undefined;
 }
 
-/** A union has one object at most: the others are shorter ways to write it. */
+/** A union has at most one object; its other members are short forms. */
 function asObject(type: unknown): z.ZodObject | undefined {
   const bare = withoutOptional(type);
   const choices: readonly unknown[] = bare instanceof z.ZodUnion ? bare.options : [bare];

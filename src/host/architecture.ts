@@ -1,19 +1,19 @@
 import { UserError } from '../errors.ts';
 
-/** What differs between machine architectures. The image holds host binaries, so host and guest agree. */
+/** What differs between machine architectures. The image contains programs of the host, so host and guest have the same. */
 export interface Architecture {
-  /** As uname -m prints it. */
+  /** The output of `uname -m`. */
   name: 'x86_64' | 'aarch64';
   qemu: string;
-  /** Kernel image in a build tree, as its Makefile leaves it. */
+  /** Path of the kernel image in a build tree. */
   kernelImage: string;
-  /** The line in .config that says a kernel was built for it. */
+  /** The line in .config of a kernel for this architecture. */
   configLine: string;
   /** Console device of the first serial port. */
   console: string;
   /** The second serial port, for kernels without virtio-serial. */
   secondSerial: string;
-  /** /proc/cpuinfo flags, one of which a CPU must have to run KVM guests; none: not told there. */
+  /** Flags in /proc/cpuinfo of which a CPU needs one to run KVM guests; empty if there are no such flags. */
   kvmFlags: readonly string[];
 }
 
@@ -42,7 +42,7 @@ const ARCHITECTURES = {
 export function architectureOf(nodeArch: string): Architecture {
   const architecture = Object.entries(ARCHITECTURES).find(([arch]) => arch === nodeArch)?.[1];
   if (architecture !== undefined) return architecture;
-  throw new UserError(`rapido does not know the architecture ${nodeArch}`, {
-    hint: 'it runs on x86_64 and aarch64',
+  throw new UserError(`rapido does not support the architecture ${nodeArch}`, {
+    hint: 'rapido runs on x86_64 and aarch64',
   });
 }

@@ -5,9 +5,9 @@ import { fileURLToPath } from 'node:url';
 import { errorCode, UserError } from '../errors.ts';
 import { makePrivateDirectory } from '../sys/private-directory.ts';
 
-/** Where rapido keeps things, by the XDG Base Directory Specification. */
+/** rapido's directories, according to the XDG Base Directory Specification. */
 export interface Directories {
-  /** The checkout or package that rapido runs from: cuts/, autorun/ and guest/ are in it. */
+  /** The checkout or package from which rapido runs. It contains cuts/, autorun/ and guest/. */
   root: string;
   cache: string;
   config: string;
@@ -31,7 +31,7 @@ export function locateDirectories(env: Environment, root = packageRoot()): Direc
   };
 }
 
-/** What gives rapido a directory that it may write where that of `Directories` may not be. */
+/** A hint for the user if one of the directories is not writable. */
 export function hintForUnwritable(env: Environment): string {
   const variables = 'XDG_CACHE_HOME and XDG_STATE_HOME';
   // A container gives HOME=/ to a uid without an entry in passwd(5).
@@ -49,7 +49,7 @@ function homeOfUser(): string {
   }
 }
 
-/** The nearest directory above this file with a package.json: the same from src/ and from dist/. */
+/** The nearest directory above this file that contains package.json, from src/ or from dist/. */
 function packageRoot(): string {
   let directory = dirname(fileURLToPath(import.meta.url));
   while (lstatSync(join(directory, 'package.json'), { throwIfNoEntry: false }) === undefined) {
@@ -61,13 +61,13 @@ function packageRoot(): string {
 }
 
 /**
- * The directory for sockets and pid files of running VMs, made if need be, owned by this user
- * alone: `$XDG_RUNTIME_DIR/rapido`, else that of `/run/user/UID`, else `rapido-UID` in the
- * temporary directory.
+ * The directory for sockets and pid files of running VMs. It is created if necessary, and only this user can write
+ * to it: `$XDG_RUNTIME_DIR/rapido`, otherwise `/run/user/UID/rapido`, otherwise `rapido-UID` in the temporary
+ * directory.
  */
 export function ensureRuntimeDirectory(env: Environment): string {
   const uid = process.getuid?.() ?? 0;
-  // A session without the variable (cron, su) has to find the VMs of those that have it.
+  // A session without the variable (cron, su) must find the VMs of sessions that have it.
   const candidates = [env.XDG_RUNTIME_DIR, `/run/user/${uid}`];
   const runtime = candidates.find((path) => path?.startsWith('/') && isOwnDirectory(path, uid));
   if (runtime !== undefined) {
@@ -79,7 +79,7 @@ export function ensureRuntimeDirectory(env: Environment): string {
   try {
     mkdirSync(directory, { mode: 0o700 });
   } catch (error) {
-    // Made earlier by this user; anything else of that name is refused below.
+    // It may have been created by this user earlier. Anything else is rejected below.
     if (errorCode(error) !== 'EEXIST') throw error;
   }
   if (!isOwnDirectory(directory, uid)) {
@@ -91,7 +91,7 @@ export function ensureRuntimeDirectory(env: Environment): string {
   return directory;
 }
 
-/** Where `ensureRuntimeDirectory` may have made that of any user, whether it is there or not. */
+/** The directories that `ensureRuntimeDirectory` may use for a user, whether they exist or not. */
 export function runtimeDirectories(env: Environment, uid: number): string[] {
   return [
     ...(env.XDG_RUNTIME_DIR?.startsWith('/') ? [join(env.XDG_RUNTIME_DIR, 'rapido')] : []),
@@ -100,7 +100,7 @@ export function runtimeDirectories(env: Environment, uid: number): string[] {
   ];
 }
 
-/** A directory, not a link to one, that only this user may write: nobody else can put files there. */
+/** Whether the path is a directory, not a link, to which only this user can write. */
 function isOwnDirectory(path: string, uid: number): boolean {
   const stats = lstatSync(path, { throwIfNoEntry: false });
   return stats?.isDirectory() === true && stats.uid === uid && (stats.mode & 0o022) === 0;

@@ -3,9 +3,9 @@ import { errorCode } from '../errors.ts';
 import { listIfReachable, readTextIfReachable, statIfReachable } from '../sys/stat.ts';
 import { findMounts } from './mounts.ts';
 
-/** An existing file or block device, as a disk of a VM. */
+/** An existing file or block device that is used as a disk of a VM. */
 export interface DiskFile {
-  /** The same for every name of it: `8:16` of a block device, `file 2049:1234` (device:inode). */
+  /** An identity that does not depend on the path: `8:16` for a block device, `file 2049:1234` (device:inode). */
   identity: string;
   isBlockDevice: boolean;
   /** Its first bytes. */
@@ -13,12 +13,12 @@ export interface DiskFile {
 }
 
 /**
- * Looks at what is to be a disk of a VM, and changes nothing.
+ * Checks a file that is to be a disk of a VM, without changing it.
  *
- * It is opened as QEMU will open it. A block device is opened with O_EXCL: Linux then refuses one
- * that it uses itself (mounted, swap, a part of LVM or RAID), or of which it uses a partition.
- * @param headBytes how many of its first bytes are wanted
- * @returns what is wrong with it, in words, where it cannot be used
+ * It is opened in the same mode as by QEMU. A block device is opened with O_EXCL. Linux then rejects a device
+ * that the host uses (mounted, swap, a part of LVM or RAID), or of which it uses a partition.
+ * @param headBytes number of bytes to read from its start
+ * @returns the reason, as text, if it cannot be used
  */
 export function probeDiskFile(
   path: string,
@@ -33,7 +33,7 @@ export function probeDiskFile(
     return 'it is empty: a disk needs a size (truncate -s 10G FILE)';
   }
   const loop = isBlockDevice ? undefined : findLoopDevice(stats);
-  if (loop !== undefined) return `this host has it as ${loop}: losetup --detach ${loop}`;
+  if (loop !== undefined) return `this host uses it as ${loop}: losetup --detach ${loop}`;
   const mode = readonly ? constants.O_RDONLY : constants.O_RDWR;
   let fd: number;
   try {
@@ -70,7 +70,7 @@ function explainRefusal(code: string | undefined, stats: Stats, readonly: boolea
     case 'EACCES':
     case 'EPERM':
       return stats.isBlockDevice()
-        ? `this user may not have it ${what}: join the group of the device (ls -l), or ask root${remedy}`
+        ? `it cannot be ${what} by this user: join the group of the device (ls -l), or ask root${remedy}`
         : `it cannot be ${what} by this user: chmod${remedy}`;
     case 'EROFS':
       return `it is on a file system that is read-only${remedy}`;
@@ -79,7 +79,7 @@ function explainRefusal(code: string | undefined, stats: Stats, readonly: boolea
   }
 }
 
-/** Device numbers as /proc and /sys have them, `8:16`: the encoding of gnu_dev_major(3). */
+/** Formats a device number as in /proc and /sys, `8:16`. The encoding is that of gnu_dev_major(3). */
 function deviceNumber(device: number): string {
   const wide = BigInt(device);
   const major = ((wide >> 8n) & 0xfffn) | ((wide >> 32n) & ~0xfffn);

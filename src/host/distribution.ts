@@ -1,6 +1,6 @@
 import { readTextIfReachable } from '../sys/stat.ts';
 
-/** How software is installed here. */
+/** The distribution of this host and its package manager. */
 export interface Distribution {
   /** PRETTY_NAME of os-release(5), or "unknown". */
   name: string;
@@ -56,8 +56,8 @@ const NFS_SERVER = { apt: 'nfs-kernel-server', zypper: 'nfs-kernel-server', dnf:
 const NFS_CLIENT = { apt: 'nfs-common', zypper: 'nfs-client', dnf: 'nfs-utils' };
 
 /**
- * Programs by the package that brings them: of Debian 12 and 13, openSUSE Leap 15.6 and Tumbleweed, Fedora 41 to 43.
- * One name serves all distributions unless they differ; undefined: their own repositories do not have it.
+ * Programs by the package that contains them, for Debian 12 and 13, openSUSE Leap 15.6 and Tumbleweed, Fedora 41 to 43.
+ * A single name is used for all distributions. undefined: the repositories of the distribution do not have it.
  */
 const PACKAGES: readonly (readonly [Packages, string])[] = [
   [
@@ -134,15 +134,15 @@ const PACKAGES: readonly (readonly [Packages, string])[] = [
   [{ apt: 'openssh-client', zypper: 'openssh-common', dnf: 'openssh' }, 'ssh-keygen'],
 ];
 
-/** The package that brings a program, or undefined where that is not known. */
+/** The package that contains a program; undefined if it is not known. */
 export function packageOf(program: string, manager: PackageManager): string | undefined {
   const packages = PACKAGES.find(([, programs]) => programs.split(/\s+/).includes(program))?.[0];
   return typeof packages === 'object' ? packages[manager] : packages;
 }
 
 /**
- * The command that installs what brings the given programs, or undefined where none is known.
- * @param sudo whether the user must become root first
+ * The command that installs the packages of these programs; undefined if no package is known.
+ * @param sudo whether the user needs sudo
  */
 export function installCommand(
   distribution: Distribution,

@@ -5,8 +5,8 @@ import { runTool } from '../sys/exec.ts';
 import { isDirectory } from '../sys/stat.ts';
 
 /**
- * `git describe` of a kernel tree: `v6.12-rc3-14-gdeadbeef-dirty`; undefined where there is no git.
- * @param tree a source tree, or an O= build directory, whose link `source` leads to one
+ * `git describe` of a kernel tree: `v6.12-rc3-14-gdeadbeef-dirty`; undefined if it is not a git tree.
+ * @param tree a source tree, or an O= build directory, whose link `source` points to one
  */
 export async function describeSource(tree: string): Promise<string | undefined> {
   if (!isDirectory(tree)) return undefined;
@@ -16,12 +16,12 @@ export async function describeSource(tree: string): Promise<string | undefined> 
     const described = await runTool(
       ['git', '-C', source, 'describe', '--always', '--tags', '--dirty'],
       {
-        purpose: 'asking git for the version of the kernel',
+        purpose: 'running git describe in the kernel tree',
         returns: 'stdout',
         timeout: 30_000,
-        // By these users allow git to read trees of others (safe.directory).
+        // With these variables, users allow git to read trees of other users (safe.directory).
         passes: ['GIT_CONFIG_GLOBAL', 'GIT_CONFIG_SYSTEM'],
-        // A repository that the tree merely lies in is not the kernel's.
+        // Ignore a repository that only contains the kernel tree.
         env: { GIT_CEILING_DIRECTORIES: dirname(source) },
       },
     );

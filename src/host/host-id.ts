@@ -1,7 +1,7 @@
 import { hostname } from 'node:os';
 import { readTextIfReachable } from '../sys/stat.ts';
 
-/** What tells this host from others, for good where it has a machine-id(5). */
+/** Identifies this host. The ID is permanent if the host has a machine-id(5). */
 export function readHostId(): string {
   return readTextIfReachable('/etc/machine-id')?.trim() || hostname();
 }

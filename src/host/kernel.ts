@@ -13,32 +13,32 @@ import {
 } from '../sys/stat.ts';
 import type { Architecture } from './architecture.ts';
 
-/** A kernel that can be booted, and where its modules are. */
+/** A kernel that can be booted, and its modules. */
 export interface Kernel {
-  /** As `uname -r` prints it. */
+  /** The output of `uname -r`. */
   release: string;
   /** Path of the bootable image: bzImage, Image, vmlinuz. */
   image: string;
   /** `…/lib/modules/RELEASE`, or undefined for a kernel built without modules. */
   modules: string | undefined;
-  /** Whether it is of KERNEL_SRC, and its modules are those that the host has for such a release. */
+  /** Set if the kernel is from KERNEL_SRC, but its modules are those that the host has installed for this release. */
   hasForeignModules?: true;
-  /** Directory with modules.builtin when there is no module directory: the build tree. */
+  /** The build tree, which contains modules.builtin if there is no module directory. */
   buildTree: string | undefined;
-  /** The file that says how it was configured, or undefined where there is none to be read. */
+  /** The file with its configuration; undefined if there is no readable file. */
   config: string | undefined;
-  /** Why this one, in half a sentence for the user. */
+  /** Why it was chosen, in a few words for the user. */
   chosenBy: string;
 }
 
-/** The conf keys that decide. */
+/** The conf keys that determine the kernel. */
 export interface KernelChoice {
   KERNEL_SRC: string | undefined;
   KERNEL_RELEASE: string | undefined;
   KERNEL_INSTALL_MOD_PATH: string | undefined;
 }
 
-/** What the host looks like; tests give other roots. */
+/** Where kernels are on the host. Tests use other directories. */
 export interface KernelSearch {
   architecture: Architecture;
   runningRelease: string;
@@ -58,9 +58,9 @@ export function hostKernelSearch(architecture: Architecture): KernelSearch {
 }
 
 /**
- * Chooses the kernel to cut for and boot: KERNEL_SRC, else KERNEL_RELEASE, else the running one if
- * it can be booted, else the newest installed.
- * @throws UserError that says which command to run when the chosen one is not complete
+ * Chooses the kernel to cut for and to boot: KERNEL_SRC, otherwise KERNEL_RELEASE, otherwise the running
+ * kernel if it can be booted, otherwise the newest installed kernel.
+ * @throws UserError with the command to run if the chosen kernel is not complete
  */
 export function findKernel(choice: KernelChoice, search: KernelSearch): Kernel {
   const kernel = chooseKernel(choice, search);
@@ -83,13 +83,13 @@ function chooseKernel(choice: KernelChoice, search: KernelSearch): Kernel {
 }
 
 /**
- * The modules in an image are found by the release that its kernel has, not by the one it should have: after a build that
- * failed half-way, these differ.
+ * Rejects a kernel image of another release than the build tree's. They differ after an interrupted build. The guest
+ * would not find its modules, because modprobe uses the release of the running kernel.
  */
 function refuseOtherImage({ image, release, chosenBy, buildTree }: Kernel): void {
   const own = readReleaseOf(image);
   if (own === undefined || own === release) return;
-  throw new UserError(`${chosenBy}: ${image} is Linux ${own}, and not ${release}`, {
+  throw new UserError(`${chosenBy}: ${image} is Linux ${own}, not ${release}`, {
     hint:
       buildTree === undefined
         ? 'install the package of that kernel again, or set KERNEL_RELEASE'
@@ -102,7 +102,7 @@ function readReleaseOf(image: string): string | undefined {
   try {
     fd = openSync(image, 'r');
   } catch {
-    return undefined; // Whoever boots it says so.
+    return undefined; // The boot reports it.
   }
   try {
     return readImageRelease((offset, length) => {
@@ -114,7 +114,7 @@ function readReleaseOf(image: string): string | undefined {
   }
 }
 
-/** Where `make modules_install` puts modules below INSTALL_MOD_PATH: some distributions' make, in usr/lib. */
+/** Where `make modules_install` installs modules below INSTALL_MOD_PATH. Kernels of some distributions use usr/lib. */
 function moduleRootsBelow(directory: string): string[] {
   return [join(directory, 'lib/modules'), join(directory, 'usr/lib/modules')];
 }
@@ -126,7 +126,7 @@ function kernelFromTree(
 ): Kernel {
   if (!isDirectory(tree)) {
     throw new UsageError(`KERNEL_SRC: ${tree} is not a directory`, {
-      hint: 'set KERNEL_SRC to a kernel tree or its O= build directory, or leave it out to boot an installed kernel',
+      hint: 'set KERNEL_SRC to a kernel tree or its O= build directory, or unset it to boot an installed kernel',
     });
   }
   const { architecture } = search;
@@ -136,7 +136,7 @@ function kernelFromTree(
     throw new UserError(
       `KERNEL_SRC: ${tree} is configured for ${configuredArchitecture(config)}, but this host is ${architecture.name}`,
       {
-        hint: `the image is made of this host's programs: configure the kernel for ${architecture.name}`,
+        hint: `the image contains programs of this host: configure the kernel for ${architecture.name}`,
       },
     );
   }
@@ -150,7 +150,7 @@ function kernelFromTree(
     const lacks = `KERNEL_SRC: ${tree} is not built: it has no ${missing.join(', no ')}`;
     const looksLikeSource = isFile(join(tree, 'Kconfig')) || config !== undefined;
     throw new UserError(lacks, {
-      // No commit has a configuration.
+      // No commit contains a .config, so another one does not help.
       ...(config !== undefined && { dependsOn: 'kernel' }),
       hint: looksLikeSource
         ? `${buildCommand(tree, config, installModPath)}   # or set KERNEL_SRC to the O= directory it was built in`
@@ -172,7 +172,7 @@ function kernelFromTree(
   };
 }
 
-/** All that is left to do for a kernel that can be booted: one step at a time would be found out one at a time. */
+/** All remaining commands for a bootable kernel, so that the user does not find out step by step. */
 function buildCommand(
   tree: string,
   config: string | undefined,
@@ -195,7 +195,7 @@ function installCommand(installModPath: string | undefined): string {
   ]);
 }
 
-/** Modules of a built tree: KERNEL_INSTALL_MOD_PATH alone if set, else TREE/mods, else installed. */
+/** Modules of a built tree: only KERNEL_INSTALL_MOD_PATH if set, otherwise TREE/mods, otherwise installed modules. */
 function treeModules(
   tree: string,
   release: string,
@@ -259,7 +259,7 @@ function requireInstalledKernel(
     problems: lacksOf(release, moduleRoots, search),
     hint:
       installed.length > 0
-        ? `these can: ${installed.join(', ')}`
+        ? `kernels that can be booted: ${installed.join(', ')}`
         : 'install its package, or set KERNEL_SRC to a kernel tree',
   });
 }
@@ -309,7 +309,7 @@ function installedReleases(moduleRoots: readonly string[], search: KernelSearch)
     .reverse();
 }
 
-/** Orders 6.9.1 before 6.10.0-rc1 before 6.10.0 before 6.10.0-1-amd64: numbers compare as such. */
+/** Orders 6.9.1 before 6.10.0-rc1 before 6.10.0 before 6.10.0-1-amd64: numbers are compared numerically. */
 export function compareReleases(a: string, b: string): number {
   const [first, second] = [parseRelease(a), parseRelease(b)];
   return (
@@ -324,7 +324,7 @@ function parseRelease(release: string): { version: string; candidate: number; re
   const [, version = '', candidate, rest = ''] =
     /^(\d+(?:\.\d+)*)?(?:[-~]rc(\d+))?(.*)$/s.exec(release) ?? [];
   return {
-    // The kernel's own 6.10 calls itself 6.10.0; some distributions leave the zero out.
+    // The release of upstream 6.10 is 6.10.0; some distributions omit the zero.
     version: version.replace(/^\d+\.\d+$/, '$&.0'),
     candidate: candidate === undefined ? Number.MAX_SAFE_INTEGER : Number(candidate),
     rest,

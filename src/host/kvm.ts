@@ -3,18 +3,18 @@ import { errorCode } from '../errors.ts';
 import { readTextIfReachable, statIfReachable } from '../sys/stat.ts';
 import type { Architecture } from './architecture.ts';
 
-/** Whether KVM can run a guest here, and if not, why, in half a sentence. */
+/** Whether KVM can run a guest on this host; if not, the reason in a few words. */
 export type KvmState =
   | { usable: true }
-  /** `deviceOpens`: only the CPU's flags speak against it. `mend`: what would help. */
-  | { usable: false; reason: string; deviceOpens: boolean; mend?: string };
+  /** `deviceOpens`: /dev/kvm can be opened, but the CPU lacks the flags. `remedy`: a command that helps. */
+  | { usable: false; reason: string; deviceOpens: boolean; remedy?: string };
 
 const DEVICE = '/dev/kvm';
 
 /**
- * KVM works only where the device opens read-write *and* the CPU says that it can: some hosts have
- * a /dev/kvm on which KVM_CREATE_VM succeeds and whose guests then never run. What the CPU lacks is told
- * first: no permission mends that.
+ * KVM is usable only if the device can be opened read-write *and* the CPU has the flags: on some hosts,
+ * KVM_CREATE_VM succeeds, but guests never run. A missing CPU flag is reported first, because permissions do not
+ * help then.
  */
 export function probeKvm(architecture: Architecture): KvmState {
   const refusal = openDevice();
@@ -23,7 +23,7 @@ export function probeKvm(architecture: Architecture): KvmState {
   return refusal === undefined ? cpu : { usable: false, deviceOpens: false, ...refusal };
 }
 
-function openDevice(): { reason: string; mend?: string } | undefined {
+function openDevice(): { reason: string; remedy?: string } | undefined {
   try {
     closeSync(openSync(DEVICE, constants.O_RDWR));
     return undefined;
@@ -33,15 +33,15 @@ function openDevice(): { reason: string; mend?: string } | undefined {
         return { reason: `there is no ${DEVICE}` };
       case 'EACCES':
       case 'EPERM':
-        return { reason: `this user may not open ${DEVICE}`, mend: mendPermission() };
+        return { reason: `this user may not open ${DEVICE}`, remedy: permissionRemedy() };
       default:
         return { reason: `${DEVICE} cannot be opened (${errorCode(error)})` };
     }
   }
 }
 
-/** Distributions give the device to the group kvm; in a container it may be anybody's. */
-function mendPermission(): string {
+/** Distributions give the device to the group kvm; in a container, the group may be different. */
+function permissionRemedy(): string {
   const gid = statIfReachable(DEVICE)?.gid;
   const kvm = /^kvm:[^:]*:(\d+):/m.exec(readTextIfReachable('/etc/group') ?? '')?.[1];
   return String(gid) === kvm

@@ -2,18 +2,18 @@ import { realpathSync } from 'node:fs';
 import { readTextIfReachable } from '../sys/stat.ts';
 
 export interface Mount {
-  /** Tells it from all others, as long as it is there. */
+  /** The mount ID, unique while it is mounted. */
   id: string;
   directory: string;
-  /** `8:16`; of a filesystem without a device, a number of its own. */
+  /** `8:16`; for a filesystem without a device, an anonymous device number. */
   device: string;
   /** `ext4`, `tmpfs` */
   type: string;
-  /** A device's path, or whatever name the filesystem was mounted by. */
+  /** The path of a device, or another name with which the filesystem was mounted. */
   source: string;
 }
 
-/** What is mounted, in the order of mounting: /proc/self/mountinfo, proc(5). */
+/** All mounts in the order of mounting, from /proc/self/mountinfo, see proc(5). */
 export function findMounts(): Mount[] {
   const lines = (readTextIfReachable('/proc/self/mountinfo') ?? '').split('\n').filter(Boolean);
   return lines.map((line) => {
@@ -24,7 +24,7 @@ export function findMounts(): Mount[] {
   });
 }
 
-/** What is mounted at a directory: the last of several, which is on top. */
+/** The topmost mount at a directory. */
 export function findMountAt(directory: string): Mount | undefined {
   let path: string;
   try {
@@ -35,7 +35,7 @@ export function findMountAt(directory: string): Mount | undefined {
   return findMounts().findLast((mount) => mount.directory === path);
 }
 
-/** A blank in a path is `\040` there. */
+/** Decodes octal escapes: a blank in a path is `\040` in mountinfo. */
 function unescapeOctal(path: string): string {
   return path.replace(/\\([0-7]{3})/g, (_, octal) =>
     String.fromCharCode(Number.parseInt(octal, 8)),

@@ -1,11 +1,11 @@
 import { closeSync, constants, openSync } from 'node:fs';
 
-/** Whether the kernel passes packets between a guest and a tap by itself, for this user. */
+/** Whether this user can use vhost-net, with which the kernel moves packets between a guest and a tap. */
 export function canUseVhostNet(): boolean {
   return opens('/dev/vhost-net');
 }
 
-/** Whether this user may open tap devices at all. */
+/** Whether this user can open tap devices. */
 export function canOpenTun(): boolean {
   return opens('/dev/net/tun');
 }

@@ -3,24 +3,24 @@ import { readTextIfReachable } from '../sys/stat.ts';
 import { findMounts, type Mount } from './mounts.ts';
 
 /**
- * A directory by a descriptor: it stays the same one whatever its owner renames or puts in its place. What
- * root looks at is then what root mounts on.
+ * A directory that is held by a file descriptor. It stays the same even if its owner renames or replaces it, so
+ * that root mounts on the directory that it has checked.
  */
 export interface PinnedDirectory {
-  /** Leads there for other programs, too, as long as it is pinned; they must not resolve it. */
+  /** A path for other programs, valid while it is pinned. They must not resolve it. */
   path: string;
   stats: Stats;
-  /** What is mounted just there. */
+  /** The mount at this directory, if it is a mount point. */
   mount: Mount | undefined;
   release: () => void;
 }
 
-/** O_PATH of open(2), which Node does not name; the same on all architectures that it runs on. */
+/** O_PATH of open(2), which Node does not define. The value is the same on all architectures of Node. */
 const O_PATH = 0o10000000;
 
 /**
  * @param options.mayBeLink whether the last part of the path may be a symbolic link
- * @throws what open(2) refuses: ENOTDIR also for a link
+ * @throws errors of open(2); ENOTDIR also for a link
  */
 export function pinDirectory(path: string, { mayBeLink = true } = {}): PinnedDirectory {
   const { O_DIRECTORY, O_NOFOLLOW } = constants;
@@ -33,7 +33,7 @@ export function pinDirectory(path: string, { mayBeLink = true } = {}): PinnedDir
   };
 }
 
-/** `mnt_id` of /proc/PID/fdinfo, proc(5), tells the mount that a descriptor is on. */
+/** The mount of a descriptor, by `mnt_id` of /proc/PID/fdinfo, see proc(5). */
 function mountAt(fd: number): Mount | undefined {
   const fdinfo = readTextIfReachable(`/proc/self/fdinfo/${fd}`) ?? '';
   const id = /^mnt_id:\t(\d+)$/m.exec(fdinfo)?.[1];

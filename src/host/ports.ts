@@ -9,8 +9,8 @@ export interface Port {
 }
 
 /**
- * Tries whether a program of this user could listen at a port.
- * @returns the error code of bind(2) or listen(2), `EADDRINUSE` or `EACCES` for example; undefined: it could
+ * Checks whether a program of this user can listen on a port.
+ * @returns the error code of bind(2) or listen(2), such as `EADDRINUSE` or `EACCES`; undefined if it can
  */
 export async function tryPort({ protocol, port }: Port): Promise<string | undefined> {
   return new Promise((resolve) => {

@@ -2,8 +2,8 @@ import { join } from 'node:path';
 import { isExecutableFile } from '../sys/stat.ts';
 
 /**
- * Where programs are, by the Filesystem Hierarchy Standard: PATH in the guest (guest/init), and what
- * is searched on the host after an ordinary user's PATH, which may lack tools for root.
+ * Directories of programs in the Filesystem Hierarchy Standard. They are PATH in the guest (guest/init). On the
+ * host, they are searched after the user's PATH, which may lack the programs for root.
  */
 export const SYSTEM_DIRECTORIES = [
   '/usr/local/sbin',
@@ -14,7 +14,7 @@ export const SYSTEM_DIRECTORIES = [
   '/bin',
 ];
 
-/** PATH as a list, `first` before it, the system directories after it, each once. */
+/** `first`, the directories of PATH and the system directories, in this order, without duplicates. */
 export function programSearchPath(
   path: string | undefined,
   first: readonly string[] = [],
@@ -24,7 +24,7 @@ export function programSearchPath(
 }
 
 /**
- * Finds an executable regular file as a shell would.
+ * Finds an executable regular file like a shell.
  * @param name a bare name, or an absolute path, which is only checked
  */
 export function findProgram(name: string, searchPath: readonly string[]): string | undefined {

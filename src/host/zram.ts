@@ -5,7 +5,7 @@ import { errorCode } from '../errors.ts';
 /** Directory of zram's hot_add and hot_remove: Documentation/admin-guide/blockdev/zram.rst of Linux. */
 export const ZRAM_CONTROL = '/sys/class/zram-control';
 
-/** Makes a zram device; the read does it. @returns its number, or undefined where there is no zram */
+/** Creates a zram device by reading hot_add. @returns its number; undefined if there is no zram */
 export function addZram(): number | undefined {
   try {
     return Number(readFileSync(`${ZRAM_CONTROL}/hot_add`, 'utf8'));
@@ -14,13 +14,13 @@ export function addZram(): number | undefined {
   }
 }
 
-/** Gives it a size in bytes, and waits for its node. */
+/** Sets the size in bytes, and waits for the device node. */
 export async function sizeZram(number: number, bytes: number): Promise<void> {
   writeFileSync(`/sys/block/zram${number}/disksize`, String(bytes));
   for (let tries = 0; !existsSync(`/dev/zram${number}`) && tries < 100; tries++) await sleep(20);
 }
 
-/** Removes it and all that is on it. Whoever looks at new devices (udev) may hold it for a moment. */
+/** Removes a device and its data. Retries if the device is busy: udev may open a new device for a moment. */
 export async function removeZram(number: number): Promise<void> {
   for (let tries = 0; ; tries++) {
     try {
@@ -33,10 +33,10 @@ export async function removeZram(number: number): Promise<void> {
   }
 }
 
-/** Where the volume name of ext4 is, in bytes, and how long: s_volume_name of its superblock. */
+/** Offset and size of s_volume_name in the superblock of ext4, in bytes. */
 const LABEL = { offset: 1024 + 0x78, bytes: 16 } as const;
 
-/** The label of the ext4 filesystem on a device. @returns undefined where it cannot be read */
+/** The label of the ext4 filesystem on a device. @returns undefined if it cannot be read */
 export function readExt4Label(device: string): string | undefined {
   let fd: number;
   try {

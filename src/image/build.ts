@@ -31,18 +31,18 @@ import { type TreesRecord, treesLayer } from './trees-layer.ts';
 import { canDracutInstall, type UserspaceRecord, userspaceLayer } from './userspace-layer.ts';
 
 export interface BuildOptions {
-  /** Where the image goes, if its place depends on what it is; else where the plan says. */
+  /** Returns the path of the image, if it depends on the header; the default is the path in the plan. */
   placeFor?: (header: ImageHeader) => string;
   /** rapido's cache directory. */
   cache: string;
-  /** Makes every layer anew. */
+  /** Rebuilds every layer. */
   rebuild: boolean;
-  /** The kernel's modules, which the plan was made from. */
+  /** The kernel's modules, from which the plan was made. */
   moduleTree: ModuleTree;
-  /** What the plan's trees hold, if that was begun to be found out. */
+  /** The listing of the plan's trees, if one was started. */
   listing: StartedListing | undefined;
   onProgress: (step: string) => void;
-  /** Gets every line that dracut says; undefined: nobody wants them. */
+  /** Called with every line that dracut prints. */
   onDracutLine?: ((line: string) => void) | undefined;
 }
 
@@ -50,7 +50,7 @@ export interface BuiltImage {
   path: string;
   bytes: number;
   layers: BuiltLayer[];
-  /** The image was there already and is what it would be now. */
+  /** The image existed already and is up to date. */
   unchanged: boolean;
   warnings: string[];
 }
@@ -63,8 +63,8 @@ export interface BuiltLayer {
 }
 
 /**
- * Makes the image of a plan. The image that was there before stays whole until the new one takes
- * its place; if anything fails, nothing of the attempt is left.
+ * Builds the image of a plan. The previous image stays intact until the new one replaces it. If
+ * anything fails, no files of the attempt remain.
  */
 export async function buildImage(plan: ImagePlan, options: BuildOptions): Promise<BuiltImage> {
   const directory = join(options.cache, 'layers');
@@ -89,7 +89,7 @@ export async function buildImage(plan: ImagePlan, options: BuildOptions): Promis
     if (!['ENOSPC', 'EDQUOT', 'EFBIG'].includes(errorCode(error) ?? '')) throw error;
     throw new UserError('no space left on the device', {
       cause: error,
-      hint: `free some where ${options.cache} and ${dirname(plan.output)} are; the previous image is untouched`,
+      hint: `free space on the file systems of ${options.cache} and ${dirname(plan.output)}; the previous image is unchanged`,
     });
   } finally {
     for (const layer of opened) closeSync(layer.fd);
@@ -99,7 +99,7 @@ export async function buildImage(plan: ImagePlan, options: BuildOptions): Promis
 /** Layers that stay open until the image is written. */
 interface Cache {
   obtain: <Record>(recipe: LayerRecipe<Record>) => Promise<Layer<Record>>;
-  /** One as it was made last, whether it holds or not. */
+  /** The last layer that was made, whether it is up to date or not. */
   find: <Record>(name: RecipeName) => Layer<Record> | undefined;
 }
 
@@ -107,7 +107,7 @@ interface Layers {
   userspace: Layer<UserspaceRecord>;
   modules: Layer<ModulesRecord>;
   trees: Layer<TreesRecord> | undefined;
-  /** What changed in the trees since that was made. */
+  /** The files that changed since the trees layer was made. */
   changes: Layer<ChangesRecord> | undefined;
 }
 
@@ -115,16 +115,16 @@ async function obtainLayers(plan: ImagePlan, options: BuildOptions, cache: Cache
   const { links } = plan;
   const { obtain } = cache;
   const modulesObtained = obtain(modulesLayer(options.moduleTree, plan.modules, links));
-  // It is awaited last, but heard if it fails meanwhile.
+  // The promise is awaited below. Until then, a rejection must not count as unhandled.
   modulesObtained.catch(() => {});
-  // The trees come first: dracut has to bring the libraries of the programs in them.
+  // The trees layer comes first, because dracut installs the libraries of the programs in the trees.
   const { trees, changes } = await obtainTrees(plan, options, cache);
   const libraries = (trees?.record.libraries ?? []).filter(canDracutInstall);
   const install = [...new Set([...plan.userspace.install, ...libraries])].sort();
   const staging = temporaryNameFor(join(options.cache, 'staging', plan.image.cut));
   removeLitter(dirname(staging));
   try {
-    // Both run to their end, even if one fails: nothing must be left behind or running.
+    // Wait for both, even if one fails: no process and no temporary file may remain.
     const [userspace, modules] = await Promise.allSettled([
       obtain(userspaceLayer({ ...plan.userspace, install }, links, staging, options)),
       modulesObtained,
@@ -198,7 +198,7 @@ function sourcesOf(
   { userspace, trees: planned, scripts }: ImagePlan,
   { userspace: layer, trees, changes }: Layers,
 ): ImageSources {
-  // dracut itself, and what it went by, decide what an image holds, but are not in it.
+  // dracut itself and the cache of the linker determine the content of an image, but are not part of it.
   const library = userspace.local ? dirname(userspace.dracut) : '/usr/lib/dracut';
   const programs = Object.entries(layer.record.files).filter(
     ([path]) =>
@@ -219,7 +219,7 @@ function unpackedSizeOf(members: readonly CpioEntry[]): number {
   );
 }
 
-/** What programs and scripts in the trees will lack in the guest. */
+/** Libraries and interpreters that programs and scripts in the trees need, and the image lacks. */
 function warningsOf({ trees, userspace }: Layers, links: DirectoryLinks): string[] {
   if (trees === undefined) return [];
   const { unresolved, interpreters } = trees.record;
@@ -236,7 +236,7 @@ function warningsOf({ trees, userspace }: Layers, links: DirectoryLinks): string
   ];
 }
 
-/** The kernel unpacks the archives in order, and what comes later replaces what came before. */
+/** The kernel unpacks the archives in order; a later file replaces an earlier one. */
 function writeParts(
   path: string,
   header: ImageHeader,
@@ -254,7 +254,7 @@ function writeParts(
   }
 }
 
-/** What stays in a processor's cache between reading and writing. */
+/** Small enough to stay in the CPU cache between reading and writing. */
 const COPY_BYTES = 256 * 1024;
 
 function copyArchive(layer: Layer, output: number): void {

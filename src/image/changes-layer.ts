@@ -5,19 +5,19 @@ import type { LayerRecipe } from './layer-cache.ts';
 import { anyRacy, type TreesRecipe, writeTrees } from './trees-layer.ts';
 import type { WalkedTree } from './walked-tree.ts';
 
-/** What is noted of a changes layer. */
+/** The record of a changes layer. */
 export interface ChangesRecord {
-  /** Id of the trees layer that it is for. */
+  /** ID of the trees layer to which it belongs. */
   base: string;
   /** Over the names and signatures of the files in it. */
   digest: string;
-  /** Of the whole trees, by `startListing`; not there: a file changed while it was read. */
+  /** Digest of the whole trees, from `startListing`; undefined if a file changed while it was read. */
   listing?: string | undefined;
 }
 
 /**
- * The files that changed since the trees layer was made, in an archive that comes after it.
- * @param base id of the trees layer
+ * A layer with the files that changed since the trees layer was made. Its archive follows that of the trees layer.
+ * @param base ID of the trees layer
  */
 export function changesLayer(
   { ingredients, list }: TreesRecipe,
@@ -30,7 +30,7 @@ export function changesLayer(
     kind: 'changes',
     ingredients,
     findChange: ({ record }) => {
-      if (record.base !== base) return 'the trees were made anew';
+      if (record.base !== base) return 'the trees layer was rebuilt';
       return digest === record.digest ? undefined : 'files changed';
     },
     make: async (path) => {

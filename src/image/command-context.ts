@@ -8,7 +8,7 @@ import type { AutorunScript } from './overlay.ts';
 import type { CommandRequest, CutExtras } from './resolve-request.ts';
 import type { PlannedTree } from './walked-tree.ts';
 
-/** All that tells what `rapido run` is to run. */
+/** Everything that determines what `rapido run` runs. */
 export interface CommandContext {
   cut: LoadedCut;
   conf: Conf;
@@ -18,16 +18,16 @@ export interface CommandContext {
   cwd: string;
 }
 
-/** What the image will hold beside programs. */
+/** What the image will contain in addition to programs. */
 export interface ImageContents {
-  /** Where the command will be started in the guest. */
+  /** The guest directory in which the command starts. */
   directory: string | undefined;
   trees: readonly PlannedTree[];
-  /** Scripts that run before the command, and may make it. */
+  /** Scripts that run before the command, and may create it. */
   autorun: readonly AutorunScript[];
 }
 
-/** @param name of a program, or its absolute path */
+/** @param name name or absolute path of a program */
 export function findOnHost(name: string, { cut, conf, env }: CommandContext): string | undefined {
   if (name.includes('/') && !name.startsWith('/')) return undefined;
   const first = (cut.cut.searchPath ?? []).flatMap((directory) => {
@@ -37,12 +37,12 @@ export function findOnHost(name: string, { cut, conf, env }: CommandContext): st
   return findProgram(name, programSearchPath(env.PATH, first));
 }
 
-/** @param path in the guest */
+/** @param path guest path */
 export function isInTrees(path: string, trees: readonly PlannedTree[]): boolean {
   return toHostPaths(path, trees).some(isExecutableFile);
 }
 
-/** Where the host may have what trees bring to a path of the guest. */
+/** The host paths from which the trees may supply a guest path. */
 export function toHostPaths(path: string, trees: readonly PlannedTree[]): string[] {
   return trees
     .filter(({ target }) => path === target || path.startsWith(`${target}/`))

@@ -4,7 +4,7 @@ import { formatCommandLine } from '../sys/command-line.ts';
 import type { ImagePlan } from './plan.ts';
 import { dracutCommandLine } from './userspace-layer.ts';
 
-/** What a cut would do, for `--dry-run`: comments, and the one command that it may run. */
+/** Output of `--dry-run`: comments, and the only command that a cut may run. */
 export function describePlan(plan: ImagePlan, kernel: Kernel): string[] {
   const { modules, trees } = plan;
   const zram = Object.entries(plan.image.zram);
@@ -12,8 +12,8 @@ export function describePlan(plan: ImagePlan, kernel: Kernel): string[] {
   return [
     `# kernel: Linux ${kernel.release}, ${kernel.image} (${kernel.chosenBy})`,
     `# image: ${plan.output}`,
-    '# userspace layer, unless the one in the cache still holds (TEMPORARY is a directory in there):',
-    `# with this environment, and nothing of yours: ${formatEnvironment(plan.userspace.environment)}`,
+    '# userspace layer, unless the cached one is up to date (TEMPORARY is a directory in the cache):',
+    `# with only this environment: ${formatEnvironment(plan.userspace.environment)}`,
     formatCommandLine(
       dracutCommandLine(plan.userspace, {
         temporary: 'TEMPORARY/tmp',
@@ -23,7 +23,7 @@ export function describePlan(plan: ImagePlan, kernel: Kernel): string[] {
       }),
     ),
     modules.modules.length === 0
-      ? '# modules layer: only an index of what is built into the kernel'
+      ? '# modules layer: only an index of the built-in modules'
       : `# modules layer, from ${modules.directory}: ${modules.modules.map(({ name }) => name).join(' ')}`,
     ...trees.map(({ source, target }) =>
       target === source ? `# trees layer: ${source}` : `# trees layer: ${source} to ${target}`,

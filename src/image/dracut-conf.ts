@@ -10,8 +10,8 @@ interface DracutScript {
 }
 
 /**
- * Directories whose `*.conf` dracut reads whatever `--conf` and `--confdir` say: that of its distribution, and, since
- * dracut 108, one for the running system. `--local` has its own beside the script.
+ * Directories whose `*.conf` files dracut reads regardless of `--conf` and `--confdir`: that of the distribution and,
+ * since dracut 108, one for the running system. With `--local`, the first is beside the script.
  */
 function dracutConfDirectories({ dracut, local }: DracutScript) {
   const library = local ? dirname(realpathSync(dracut)) : '/usr/lib/dracut';
@@ -19,9 +19,9 @@ function dracutConfDirectories({ dracut, local }: DracutScript) {
 }
 
 /**
- * Keeps the host's configuration of dracut out of images: of files with the same name dracut reads only the one
- * in `--confdir`, so each gets an empty one there (dropindirs_sort in dracut 059 to 112).
- * @param confDirectory an empty directory, which dracut gets as `--confdir`
+ * Keeps the host's dracut configuration out of images. Of files with the same name, dracut reads only the one in
+ * `--confdir`, so this creates an empty file there for each (dropindirs_sort in dracut 059 to 112).
+ * @param confDirectory an empty directory, passed to dracut as `--confdir`
  */
 export function maskDracutConf(plan: DracutScript, confDirectory: string): void {
   const names = dracutConfDirectories(plan)

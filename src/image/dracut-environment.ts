@@ -1,7 +1,7 @@
 /**
  * Variables of dracut (059 to 106) for directories of systemd, udev, D-Bus and kmod, which some of its modules
- * read. For each that is not a directory it asks pkg-config, a process each time: a sixth of a small image.
- * Not here: systemdutildir, at which dracut itself looks.
+ * read. For each one that is not a directory, dracut runs pkg-config, which takes a sixth of the build time of a
+ * small image. systemdutildir is not in the list, because dracut itself reads it.
  */
 const DIRECTORIES = [
   ...['dbus', 'dbusconfdir', 'dbusinterfaces', 'dbusinterfacesconfdir', 'dbusservices'],
@@ -17,7 +17,7 @@ const DIRECTORIES = [
   ...['udevconfdir', 'udevdir', 'udevrulesconfdir', 'udevrulesdir'],
 ];
 
-/** Standard directories only: dracut itself looks for the programs of an image where it is told to. */
+/** PATH has only standard directories: dracut gets the programs of an image as absolute paths. */
 const BASE = {
   PATH: '/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin',
   HOME: '/',
@@ -25,12 +25,12 @@ const BASE = {
 } as const;
 
 /**
- * All of dracut's environment. Nothing of the user's is in it: dracut and its modules take whatever variables of
- * theirs they find (DRACUT_LDD, DRACUT_INSTALL, dracutbasedir, libdirs, hostonly), bash heeds BASH_ENV and
- * BASH_XTRACEFD, and the layer that comes of it is kept. Where none of the modules reads the variables above, they
- * name anything that is a directory.
- * @param modules that dracut is asked for
- * @param extraArguments which may name more
+ * The complete environment of dracut. It contains no variables of the user: dracut and its modules read any
+ * of theirs that are set (DRACUT_LDD, DRACUT_INSTALL, dracutbasedir, libdirs, hostonly), bash reads BASH_ENV and
+ * BASH_XTRACEFD, and the resulting layer is cached. If no module reads the variables above, they are set to `/`,
+ * because any directory will do.
+ * @param modules the requested dracut modules
+ * @param extraArguments additional arguments, which may request more modules
  */
 export function dracutEnvironment(
   modules: readonly string[],

@@ -1,6 +1,6 @@
 /**
- * What dracut says of the steps that take time, and what we say of them. Before 106 its lines begin with `dracut: `,
- * since then with `dracut[I]: `.
+ * dracut's messages for the slow steps, and our text for each. The lines begin with `dracut: ` before dracut 106,
+ * and with `dracut[I]: ` since.
  */
 const STEPS = [
   [/^Including module: /, 'gathering programs'],
@@ -8,7 +8,7 @@ const STEPS = [
   [/^Creating image file /, 'writing the archive'],
 ] as const;
 
-/** The step that begins with a line of dracut's, in our words; undefined: none does. */
+/** The step that starts with this line of dracut's output, as text for the user; undefined if none does. */
 export function dracutStep(line: string): string | undefined {
   const [, said] = /^dracut(?:\[I\])?: \*\*\* (.*) \*\*\*$/.exec(line) ?? [];
   if (said === undefined || said.endsWith(' done')) return undefined;

@@ -1,11 +1,11 @@
 /**
- * What a cut leaves out of a tree. A pattern without a slash is about the name of a file or directory
- * anywhere (`.git`, `*.o`), one with a slash about the path below the root (`doc/*.html`, `/build`). `*`
- * stands for anything but a slash.
+ * The files of a tree that a cut excludes. A pattern without a slash matches the name of a file or directory
+ * anywhere (`.git`, `*.o`); one with a slash matches the path below the root (`doc/*.html`, `/build`). `*`
+ * matches any text without a slash.
  */
 type Patterns = readonly string[];
 
-/** Tells of a name and its path below the root, both binary strings, whether they are left out. */
+/** Returns a function that says whether a file is excluded, by its name and its path below the root, both binary strings. */
 export function compileExclusions(patterns: Patterns): (name: string, path: string) => boolean {
   if (patterns.length === 0) return () => false;
   const { names, paths } = sort(patterns);
@@ -15,10 +15,10 @@ export function compileExclusions(patterns: Patterns): (name: string, path: stri
 }
 
 /**
- * The same for find(1), as a POSIX extended regular expression of whole paths. In the C locale a
- * character is a byte there, too.
- * @param root the directory that find is given, absolute
- * @returns undefined where nothing is left out
+ * The same for find(1), as a POSIX extended regular expression that matches whole paths. In the C locale,
+ * find(1) also treats each byte as a character.
+ * @param root absolute path of the directory that find searches
+ * @returns undefined if nothing is excluded
  */
 export function exclusionExpression(root: string, patterns: Patterns): string | undefined {
   const { names, paths } = sort(patterns);
@@ -38,7 +38,7 @@ function sort(patterns: Patterns): { names: string[]; paths: string[] } {
   };
 }
 
-/** One look for all patterns: a tree may have a hundred thousand names. */
+/** Combines all patterns into one test, because a tree may have a hundred thousand names. */
 function compile(patterns: Patterns): (text: string) => boolean {
   const binary = patterns.map((pattern) => Buffer.from(pattern).toString('latin1'));
   const literal = new Set(binary.filter((pattern) => !pattern.includes('*')));
@@ -48,7 +48,7 @@ function compile(patterns: Patterns): (text: string) => boolean {
   return (text) => literal.has(text) || expression.test(text);
 }
 
-/** A regular expression that is the same to JavaScript and to POSIX. */
+/** A regular expression with the same meaning in JavaScript and in POSIX. */
 function toSource(pattern: string): string {
   return pattern.split('*').map(escapeSpecial).join('[^/]*');
 }

@@ -5,8 +5,8 @@ import type { LoadedCut } from '../cut/load.ts';
 import type { Problem } from './resolve-request.ts';
 
 /**
- * A text with each `${KEY}` replaced by the value of that conf key, `${HOME}` and `${RAPIDO_DIR}` as in
- * the conf, or the keys that have none.
+ * A text with each `${KEY}` replaced by the value of that conf key (`${HOME}` and `${RAPIDO_DIR}` as in
+ * the conf), or the keys that are not set.
  */
 export type Expansion = { text: string; unset?: undefined } | { unset: string[] };
 
@@ -22,8 +22,8 @@ export function expandKeys(text: string, conf: Conf): Expansion {
 }
 
 /**
- * The same, with a problem for each key that is not set.
- * @param field where the text stands in the cut: `trees`
+ * Like `expandKeys`, but adds a problem for each key that is not set.
+ * @param field the field of the cut that contains the text, such as `trees`
  */
 export function requireKeys(
   text: string,
@@ -47,7 +47,7 @@ export function requireKeys(
 }
 
 /**
- * Where a path of a cut leads: one that is not absolute begins beside the cut, `~/` in the user's home.
+ * Resolves a path in a cut. A relative path starts in the directory of the cut, `~/` in the user's home.
  * @param text with its keys expanded
  */
 export function hostPath(text: string, cut: LoadedCut, conf: Conf): string {

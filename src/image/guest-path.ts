@@ -3,15 +3,15 @@ import { posix } from 'node:path';
 
 /**
  * Directories that are symbolic links in the guest, by path without the leading slash: `bin` to
- * `usr/bin`. Writing *through* such a path is right for a running system, but an archive member
- * named so would replace the link by a directory and hide everything behind it.
+ * `usr/bin`. A running system writes *through* such a path, but an archive member with that name
+ * would replace the link with a directory and hide the files of the link's target.
  */
 export type DirectoryLinks = Readonly<Record<string, string>>;
 
-/** dracut makes these links in every image, whatever the host has. */
+/** dracut creates these links in every image, regardless of the host. */
 const ALWAYS_LINKED: DirectoryLinks = { 'var/run': 'run', 'var/lock': 'run/lock' };
 
-/** dracut makes these links where the host has them: merged /usr. */
+/** dracut creates these links if the host has them (merged /usr). */
 const LINKED_AS_ON_HOST = [
   'bin',
   'sbin',
@@ -28,13 +28,13 @@ export function readDirectoryLinks(): DirectoryLinks {
   for (const path of LINKED_AS_ON_HOST) {
     try {
       links[path] = posix.join('/', posix.dirname(path), readlinkSync(`/${path}`)).slice(1);
-    } catch {} // A directory of its own, or not there.
+    } catch {} // It is a directory, or does not exist.
   }
   return links;
 }
 
 /**
- * Where a guest path leads, without the leading slash, `.` and `..` resolved: `/bin/ls` is
+ * Resolves a guest path, including `.` and `..`, and removes the leading slash: `/bin/ls` is
  * `usr/bin/ls` in a guest with merged /usr. Byte strings stay byte strings.
  */
 export function resolveGuestPath(path: string, links: DirectoryLinks): string {
@@ -47,14 +47,14 @@ export function resolveGuestPath(path: string, links: DirectoryLinks): string {
   return resolved;
 }
 
-/** Permissions of directories that are not 0755, where an image has to make them. */
+/** Modes other than 0755 of directories that an image may have to create. */
 const SPECIAL_DIRECTORIES: Readonly<Record<string, number>> = {
   tmp: 0o1777,
   'var/tmp': 0o1777,
   root: 0o700,
 };
 
-/** Mode of a directory that is only there to hold something. */
+/** Mode of a directory that is created only because a file is in it. */
 export function parentMode(path: string): number {
   return SPECIAL_DIRECTORIES[path] ?? 0o755;
 }
@@ -66,8 +66,9 @@ function parentsOf(path: string): string[] {
 }
 
 /**
- * Remembers which directories an archive has, and gives the members for those above a path that it
- * still lacks. The kernel drops what has no directory, and members named like a link would replace it.
+ * Returns a function that gives the members for those parent directories of a path that the archive still
+ * lacks. The kernel drops a file whose directory does not exist. A member with the name of a link would
+ * replace the link.
  */
 export function directoryMaker(
   links: DirectoryLinks,

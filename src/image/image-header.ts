@@ -10,25 +10,25 @@ import type { LayerKind } from './layer-cache.ts';
 import type { ImageInfo } from './plan.ts';
 
 /**
- * The first member of every image, in an archive of its own: what the image is. So an image is one
- * file that can be replaced at once, copied and booted from anywhere.
+ * The first member of every image, in an archive of its own, describes the image. An image is therefore a
+ * single file, which can be replaced atomically, copied, and booted from anywhere.
  */
 const HEADER_PATH = 'rapido/image.json';
 
 export interface ImageHeader {
   version: 7;
   image: ImageInfo;
-  /** Ids of the layers, and digest of the overlay: the same ones mean the same image. */
+  /** IDs of the layers and digest of the overlay. If they are equal, the images are equal. */
   parts: Record<LayerKind | 'overlay', string>;
-  /** The kernel's module files as they were, to tell at boot that newer ones are not in here. */
+  /** Signatures of the kernel's module files, to detect at boot that the image has outdated modules. */
   moduleFiles: FileSignatures;
-  /** The same of all else. */
+  /** The same for all other sources. */
   sources: ImageSources;
-  /** Bytes that its layers take in the root file system. */
+  /** Size of the unpacked layers in the root file system, in bytes. */
   unpacked: number;
 }
 
-/** Names of the modules in an image, by the files that they were. */
+/** Names of the modules in an image, from the names of their files. */
 export function moduleNames({ moduleFiles }: Pick<ImageHeader, 'moduleFiles'>): string[] {
   return Object.keys(moduleFiles)
     .filter((path) => /\.ko(\.\w+)?$/.test(path))
@@ -43,8 +43,8 @@ export function headerMembers(header: ImageHeader): CpioEntry[] {
 }
 
 /**
- * The last member of every image, in an archive of its own: what has lost its end, in a full disk or
- * on its way from elsewhere, is no image any more.
+ * The last member of every image, in an archive of its own. It detects images that were truncated, by a full
+ * disk or an incomplete copy.
  */
 export function endMembers(header: ImageHeader): CpioEntry[] {
   return [
@@ -53,12 +53,12 @@ export function endMembers(header: ImageHeader): CpioEntry[] {
   ];
 }
 
-/** What tells an image from every other: the hash of its header, which names all parts. */
+/** The identity of an image: the hash of its header, which names all parts. */
 export function digestHeader(header: ImageHeader): string {
   return createHash('sha256').update(JSON.stringify(header)).digest('hex');
 }
 
-/** The size of the archive of the last member is below this. */
+/** Upper limit for the size of the archive with the last member. */
 const END_BYTES = 1024;
 
 function hasEnd(fd: number, header: ImageHeader): boolean {
@@ -69,16 +69,16 @@ function hasEnd(fd: number, header: ImageHeader): boolean {
 }
 
 /**
- * @throws UserError when the file cannot be read or is not an image that rapido made
+ * @throws UserError if the file cannot be read or is not an image of this version of rapido
  */
 export function readImageHeader(path: string): ImageHeader {
   const header = tryReadImageHeader(path);
   if (header === 'incomplete') {
-    throw new UserError(`${path}: the image is incomplete`, { hint: 'make it again: rapido cut' });
+    throw new UserError(`${path}: the image is incomplete`, { hint: 'cut it again: `rapido cut`' });
   }
   if (header !== undefined) return header;
-  throw new UserError(`${path}: not an image that this version of rapido cut`, {
-    hint: 'make one: `rapido cut NAME`; `rapido list` shows the names',
+  throw new UserError(`${path}: not an image of this version of rapido`, {
+    hint: 'cut one with `rapido cut NAME`; `rapido list` shows the names',
   });
 }
 
@@ -107,7 +107,7 @@ function tryReadImageHeader(path: string): ImageHeader | 'incomplete' | undefine
   }
 }
 
-/** Whether `path` holds exactly what `header` says. */
+/** Whether `path` is the image that `header` describes. */
 export function isSameImage(path: string, header: ImageHeader): boolean {
   try {
     return JSON.stringify(tryReadImageHeader(path)) === JSON.stringify(header);

@@ -5,24 +5,24 @@ import { type FileSignatures, findChangedFile, knownSignatures } from '../sys/fi
 import { startListing } from './tree-listing.ts';
 import type { PlannedTree } from './walked-tree.ts';
 
-/** What of the host an image was made of, beside its modules: to tell later whether that is still so. */
+/** The host files from which an image was made, except modules, to find out later which of them changed. */
 export interface ImageSources {
-  /** Of `readHostId`: elsewhere, nothing can be told. */
+  /** Result of `readHostId`: on another host, changes cannot be detected. */
   host: string;
-  /** The scripts that run in the guest: path to SHA-256. They are few, and installed anew with each version. */
+  /** The scripts that run in the guest: path to SHA-256, because each installation of rapido replaces the files. */
   scripts: Readonly<Record<string, string>>;
-  /** Programs, and all that dracut copied with them. */
+  /** Programs, and all files that dracut copied with them. */
   programs: FileSignatures;
   trees: {
     planned: readonly PlannedTree[];
-    /** Of `startListing`; undefined: a file changed while it was read. */
+    /** Digest from `startListing`; undefined if a file changed while it was read. */
     listing: string | undefined;
   };
 }
 
 /**
- * What changed since the image was made, each in a few words: at most one of each kind.
- * Trees are looked through meanwhile, by another process.
+ * Lists what changed since the image was made, at most one item per kind of source. Another process lists the
+ * trees meanwhile.
  */
 export async function findChangedSources(sources: ImageSources): Promise<string[]> {
   const { host, scripts, programs, trees } = sources;
@@ -31,12 +31,12 @@ export async function findChangedSources(sources: ImageSources): Promise<string[
   const script = Object.entries(scripts).find(([path, digest]) => digestFile(path) !== digest)?.[0];
   const program = findChangedFile(knownSignatures(programs));
   const found = await listing;
-  // What cannot be looked through may be gone on purpose: a package that was unpacked for this cut.
+  // A tree that cannot be listed may have been removed on purpose, such as a package unpacked for this cut.
   const isOther = found !== undefined && found !== trees.listing;
   return [
     ...(script === undefined ? [] : [script]),
     ...(program === undefined ? [] : [program]),
-    ...(isOther ? [`what is in ${trees.planned.map(({ source }) => source).join(' or ')}`] : []),
+    ...(isOther ? [`files in ${trees.planned.map(({ source }) => source).join(' or ')}`] : []),
   ];
 }
 
@@ -48,6 +48,6 @@ function digestFile(path: string): string | undefined {
   try {
     return digestScript(readFileSync(path));
   } catch {
-    return undefined; // It is gone, or not ours to read.
+    return undefined; // It does not exist any more, or the user may not read it.
   }
 }

@@ -17,73 +17,73 @@ import { removeLitter, temporaryNameFor } from '../sys/temporary.ts';
 export type LayerKind = 'userspace' | 'modules' | 'trees' | 'changes';
 
 /**
- * How to make one layer, and how to tell whether one that was made before still holds.
- * `Record` is what was noted about the host while making it: JSON-able.
+ * How to make one layer, and how to find out whether a cached one is up to date.
+ * `Record` is what the layer recorded about the host. It must be serializable as JSON.
  */
 export interface LayerRecipe<Record> {
   kind: LayerKind;
-  /** Everything that decides the content, bar the content of host files. JSON-able. */
+  /** Everything that determines the content, except the content of host files. Serializable as JSON. */
   ingredients: unknown;
-  /** Why the layer that was made before is stale, in a few words, or undefined if it holds. */
+  /** Why the cached layer is stale, in a few words; undefined if it is up to date. */
   findChange: (found: FoundLayer<Record>) => string | undefined | Promise<string | undefined>;
   /** Writes the cpio archive to `path`, which does not exist yet. */
   make: (path: string) => MadeLayer<Record> | Promise<MadeLayer<Record>>;
-  /** What is kept with the layer that was just made, and only read where its record does not tell enough. */
+  /** Data to store with a new layer that is too large for its record, which is read every time. */
   attach?: () => Buffer;
 }
 
-/** What is known of a layer that was just made. */
+/** The facts about a layer that was just made. */
 export interface MadeLayer<Record> {
   record: Record;
-  /** Bytes that it takes in the root file system of a guest. */
+  /** Size of its unpacked files in the root file system of a guest, in bytes. */
   unpacked: number;
 }
 
-/** What a layer goes by. */
+/** What identifies a layer in the cache. */
 export type RecipeName = Pick<LayerRecipe<unknown>, 'kind' | 'ingredients'>;
 
-/** A layer in the cache. It is held open: replacing the file does not disturb who uses it. */
+/** A layer in the cache. Its file is kept open, so that another process can replace it safely. */
 export interface Layer<Record = unknown> {
   kind: LayerKind;
-  /** Another one each time a layer is made. */
+  /** A new ID for each layer that is made. */
   id: string;
   fd: number;
-  /** Size of the archive, which stands at the start of the file. */
+  /** Size in bytes of the archive, which is at the start of the file. */
   bytes: number;
-  /** Bytes that it takes in the root file system of a guest. */
+  /** Size of its unpacked files in the root file system of a guest, in bytes. */
   unpacked: number;
   record: Record;
   /** Why it was made, or undefined if it was reused. */
   madeBecause: string | undefined;
 }
 
-/** A layer that was made before, whether it holds or not. */
+/** A cached layer, which may be stale. */
 export interface FoundLayer<Record> extends Layer<Record> {
-  /** Reads what `attach` gave when it was made. */
+  /** Reads the data that `attach` returned when the layer was made. */
   attachment: () => Buffer;
 }
 
-/** What follows archive and attachment in a layer's file; its own length stands in the last 16 bytes. */
+/** The trailer of a layer's file, after archive and attachment; its length is in the last 16 bytes. */
 interface Trailer<Record> {
   version: 3;
   id: string;
   record: Record;
   unpacked: number;
-  /** Bytes of the attachment, which stands behind the archive. */
+  /** Size in bytes of the attachment, which follows the archive. */
   attachment: number;
 }
 
 const FOOTER_BYTES = 16;
 
-/** Layers that nobody used for so long are removed. */
+/** Layers that were not used for this long are removed. */
 const KEEP_UNUSED_MS = 14 * 24 * 3600 * 1000;
 
 /**
- * Gives the layer of a recipe, made anew only where it is stale; the caller closes its `fd`.
+ * Returns the layer of a recipe. It is rebuilt only if it is stale. The caller closes its `fd`.
  *
- * A layer and its record are one file, replaced by rename, so that whoever opens it gets the two
- * that belong together, whatever other processes do meanwhile. The file is named by the
- * fingerprint of the ingredients.
+ * A layer and its record are one file, which is replaced by rename(2). A process that opens it therefore
+ * gets a matching pair, even if other processes replace it meanwhile. The name of the file is the fingerprint of
+ * the ingredients.
  */
 export async function obtainLayer<Record>(
   directory: string,
@@ -92,7 +92,7 @@ export async function obtainLayer<Record>(
 ): Promise<Layer<Record>> {
   const found = findLayer<Record>(directory, recipe);
   const stale = rebuild
-    ? 'asked to'
+    ? 'rebuild requested'
     : found === undefined
       ? 'not made before'
       : await recipe.findChange(found);
@@ -137,7 +137,7 @@ async function makeLayer<Record>(
   }
 }
 
-/** Opens the layer of a recipe as it was made last; the caller closes its `fd`. */
+/** Opens the cached layer of a recipe; the caller closes its `fd`. */
 export function findLayer<Record>(
   directory: string,
   recipe: RecipeName,
@@ -167,7 +167,7 @@ export function findLayer<Record>(
   };
 }
 
-/** The time of last use decides what is pruned. A cache that is not ours to write works too. */
+/** Sets the time of last use, by which layers are pruned. A cache that is not writable works, too. */
 function markUsed(fd: number): void {
   try {
     const now = new Date();
@@ -212,7 +212,7 @@ function readAt(fd: number, position: number, length: number): Buffer | undefine
   return readSync(fd, buffer, 0, length, position) === length ? buffer : undefined;
 }
 
-/** Removes layers that were not used for two weeks, and what killed processes left behind. */
+/** Removes layers that were not used for two weeks, and temporary files of killed processes. */
 export function pruneLayers(directory: string, nowMs: number): void {
   removeLitter(directory);
   for (const name of listIfReachable(directory).filter((name) => name.endsWith('.layer'))) {

@@ -7,12 +7,12 @@ import { temporaryNameFor } from '../sys/temporary.ts';
 
 const LAST = 'last';
 
-/** Where the image of a cut goes, unless `-o` says otherwise. */
+/** The path of the image of a cut, unless `-o` names another. */
 export function imagePath(conf: Conf, cutName: string): string {
   return conf.get('DRACUT_OUT') ?? join(conf.get('IMAGE_DIR') ?? '.', `${cutName}.img`);
 }
 
-/** Notes which image was cut last: a link that is replaced at once. */
+/** Records which image was cut last, in a link that is replaced atomically. */
 export function rememberLast(conf: Conf, image: string): void {
   const link = lastLink(conf);
   makePrivateDirectory(dirname(link));
@@ -22,7 +22,7 @@ export function rememberLast(conf: Conf, image: string): void {
   renameSync(temporary, link);
 }
 
-/** The image that was cut last, whether it still exists or not. */
+/** Path of the image that was cut last. The image may no longer exist. */
 export function lastImage(conf: Conf): string | undefined {
   const link = lastLink(conf);
   if (lstatSync(link, { throwIfNoEntry: false })?.isSymbolicLink() !== true) return undefined;
@@ -33,12 +33,12 @@ function lastLink(conf: Conf): string {
   return join(conf.get('IMAGE_DIR') ?? '.', LAST);
 }
 
-/** How many images of runs are kept. */
+/** Number of images of runs that are kept. */
 const RUN_IMAGES = 6;
 
 /**
- * Where the image of a run goes: one that is the same is there already, and no other run, of another
- * command or another kernel tree, can put its own there.
+ * The path of the image of a run. It depends on the content: an identical image can be reused, and a run of another
+ * command or kernel tree uses another path.
  * @param digest of the image's header
  */
 export function runImagePath(conf: Conf, cutName: string, digest: string): string {
@@ -46,13 +46,13 @@ export function runImagePath(conf: Conf, cutName: string, digest: string): strin
 }
 
 /**
- * Removes all but the newest images of runs. QEMU reads an image once, when it starts: only one that
- * was just made must stay.
+ * Removes all but the newest images of runs. QEMU reads an image once, when it starts, so only images of VMs that
+ * are about to start must stay.
  */
 export function pruneRunImages(justMade: string): void {
   markUsed(justMade);
   keepNewest(dirname(justMade), { suffix: '.img', count: RUN_IMAGES, grace: START_GRACE });
 }
 
-/** How long it may take until QEMU has read an image that was made or found, in milliseconds. */
+/** Upper limit for the time until QEMU has read its image, in milliseconds. */
 const START_GRACE = 60_000;

@@ -10,36 +10,36 @@ import {
 import { dependsOnCheckout, type Problem } from './resolve-request.ts';
 
 /**
- * Tells of a program that can be nowhere in the guest: a boot would only end in "command not found".
- * @param name as it will be called there
- * @returns undefined where it may be there: a script of the cut may make it, or mount what it is in
+ * Reports a program that cannot exist in the guest. Otherwise, the boot would end with "command not found".
+ * @param name name or path with which the guest starts it
+ * @returns undefined if it may exist: a script of the cut may create it, or mount the file system that contains it
  */
 export function findMissingProgram(
   name: string,
   context: CommandContext,
   contents: ImageContents,
 ): Problem | undefined {
-  return mayBeThere(name, context, contents) ? undefined : explainMissing(name, context);
+  return mayExistInGuest(name, context, contents) ? undefined : explainMissing(name, context);
 }
 
 function explainMissing(name: string, context: CommandContext): Problem {
-  const message = `${name}: there is no such program, on this host or in the image`;
+  const message = `${name}: no such program on this host or in the image`;
   if (!name.includes('/')) return { message, program: name };
   const onHost = resolve(context.cwd, name);
   const dependsOn = dependsOnCheckout(onHost, context);
-  if (isDirectory(onHost)) return { message: `${name}: it is a directory`, dependsOn };
+  if (isDirectory(onHost)) return { message: `${name}: is a directory`, dependsOn };
   if (isFile(onHost)) return { message: `${name}: ${onHost} is not executable`, dependsOn };
   return { message, program: basename(name), dependsOn };
 }
 
-/** Where a VM has files of its own: mounted there, or made as it runs. */
+/** Directories whose files come from mounts in the VM, or are created at run time. */
 const FILLED_IN_GUEST = /^\/(?:rapido|host|mnt|proc|sys|dev|run|tmp)\//;
 
 /** Links that every image has; see overlay.ts. */
 const POWER_OFF = ['shutdown', 'poweroff', 'halt', 'reboot'];
 
-/** @returns false for a program that can be nowhere in the guest */
-function mayBeThere(name: string, context: CommandContext, contents: ImageContents): boolean {
+/** @returns false for a program that cannot exist in the guest */
+function mayExistInGuest(name: string, context: CommandContext, contents: ImageContents): boolean {
   const { cut, extras } = context;
   const { directory = '/root', trees, autorun } = contents;
   const isMentioned = (text: string): boolean =>
@@ -54,7 +54,7 @@ function mayBeThere(name: string, context: CommandContext, contents: ImageConten
   }
   const path = resolve(directory, name);
   const place = dirname(path);
-  // Scripts name the directories that every image has, for other reasons.
+  // Scripts also name directories that every image has, which says nothing about this program.
   const mayBeFilled = place !== directory && !SYSTEM_DIRECTORIES.includes(place);
   return FILLED_IN_GUEST.test(path) || isMade(path) || (mayBeFilled && isMentioned(place));
 }

@@ -10,10 +10,10 @@ import { type FileSignatures, findChangedFile, signFiles } from '../sys/file-sig
 import { type DirectoryLinks, directoryMaker, resolveGuestPath } from './guest-path.ts';
 import type { LayerRecipe } from './layer-cache.ts';
 
-/** What is noted of a modules layer. */
+/** The record of a modules layer. */
 export interface ModulesRecord {
   files: FileSignatures;
-  /** What the modules were checked against. */
+  /** The symbol lists against which the modules were checked. */
   checked: FileSignatures;
 }
 

@@ -4,33 +4,33 @@ import { isDirectory, isFile, listIfReachable, readTextIfReachable } from '../sy
 
 /** Words of a command line that name tests of a suite. */
 export interface NamedTests {
-  /** The same for the suite's own command. */
+  /** The arguments of the suite's test command that select these tests. */
   words: string[];
-  /** Every test that they stand for, named as results are, but for devices and conditions. */
+  /** Every test that they select, with its name in the results, without devices and conditions. */
   tests: string[];
   /** Words that name no test. */
   unknown: string[];
 }
 
-/** What one word stands for. */
+/** The tests that one word selects. */
 interface Named {
   words: string[];
   tests: string[];
 }
 
-/** What a suite knows of its tests. */
+/** The names of a suite's tests. */
 interface Suite {
   find: (word: string) => Named | undefined;
-  /** Whether a word that was not found can be meant for a test only. */
-  looksSo: (word: string) => boolean;
+  /** Whether a word that was not found can only have been meant as the name of a test. */
+  looksLikeTest: (word: string) => boolean;
 }
 
 /**
- * Tells whether words name tests of a suite, by what its tree on this host holds.
- * @param directory the host's directory of the suite
- * @param isProgram whether there is a program of that name: `nvme list` is one, `nvme` alone names a group
+ * Finds the tests of a suite that words name, in the suite's tree on this host.
+ * @param directory host path of the suite
+ * @param isProgram whether a program of that name exists: `nvme list` is a command, `nvme` alone names a group
  * of blktests
- * @returns undefined where they are a command
+ * @returns undefined if the words are a command
  */
 export function findNamedTests(
   format: OutputFormat,
@@ -42,7 +42,7 @@ export function findNamedTests(
   if (first === undefined || first.startsWith('-')) return undefined;
   const suite = SUITES[format](directory);
   const found = words.map((word) => suite?.find(word));
-  if (found[0] === undefined && suite?.looksSo(first) !== true) return undefined;
+  if (found[0] === undefined && suite?.looksLikeTest(first) !== true) return undefined;
   const unknown = words.filter((_, index) => found[index] === undefined);
   if (unknown.length > 0 && isProgram(first)) return undefined;
   return {
@@ -52,7 +52,7 @@ export function findNamedTests(
   };
 }
 
-/** How each suite names its tests. undefined: the directory is not one of the suite. */
+/** How each suite names its tests. undefined: the directory does not contain the suite. */
 const SUITES: Readonly<Record<OutputFormat, (directory: string) => Suite | undefined>> = {
   fstests: xfstestsIn,
   blktests: blktestsIn,
@@ -60,7 +60,7 @@ const SUITES: Readonly<Record<OutputFormat, (directory: string) => Suite | undef
   ltp: ltpIn,
 };
 
-/** `generic/001`, or a pattern, which `check` expands: `xfs/*`. */
+/** Tests of xfstests: `generic/001`, or a pattern that `check` expands: `xfs/*`. */
 function xfstestsIn(directory: string): Suite {
   const parse = (word: string): { group: string; name: string } | undefined => {
     const [, group, name] = /^(?:tests\/)?([\w-]+)\/([^/]+)$/.exec(word) ?? [];
@@ -68,13 +68,13 @@ function xfstestsIn(directory: string): Suite {
     return isDirectory(join(directory, 'tests', group)) ? { group, name } : undefined;
   };
   return {
-    looksSo: (word) => parse(word) !== undefined,
+    looksLikeTest: (word) => parse(word) !== undefined,
     find: (word) => {
       const parsed = parse(word);
       if (parsed === undefined) return undefined;
       const { group, name } = parsed;
       const pattern = globToRegExp(name);
-      // `check` also knows shared/032-with-a-name by its number alone.
+      // `check` accepts the number alone for shared/032-with-a-name.
       const tests = listIfReachable(join(directory, 'tests', group))
         .filter((file) => /^\d{3,}(-[\w-]+)?$/.test(file))
         .filter((file) => pattern.test(file) || file.startsWith(`${name}-`))
@@ -84,7 +84,7 @@ function xfstestsIn(directory: string): Suite {
   };
 }
 
-/** A file name pattern of the shell: `*`, `?`, `[0-4]`. One that is wrong matches nothing. */
+/** Converts a file name pattern of the shell: `*`, `?`, `[0-4]`. An invalid pattern matches nothing. */
 function globToRegExp(glob: string): RegExp {
   const source = glob.replace(/\[[!^]?[^\]]+\]|[\s\S]/g, (part) => {
     if (part === '*') return '.*';
@@ -99,7 +99,7 @@ function globToRegExp(glob: string): RegExp {
   }
 }
 
-/** `block`, `block/001` */
+/** Tests of blktests: a group, `block`, or a test, `block/001`. */
 function blktestsIn(directory: string): Suite {
   const testsOf = (group: string): string[] =>
     isFile(join(directory, 'tests', group, 'rc'))
@@ -108,7 +108,7 @@ function blktestsIn(directory: string): Suite {
   const parse = (word: string): string[] =>
     /^(?:tests\/)?([\w-]+)(?:\/([^/]+))?\/?$/.exec(word)?.slice(1) ?? [];
   return {
-    looksSo: (word) => {
+    looksLikeTest: (word) => {
       const [group, name] = parse(word);
       return group !== undefined && name !== undefined && testsOf(group).length > 0;
     },
@@ -123,14 +123,14 @@ function blktestsIn(directory: string): Suite {
   };
 }
 
-/** A collection, `timers`, or a test of one: `timers:posix_timers`, or as results have it, with a `/`. */
+/** Tests of kselftest: a collection, `timers`, or a test, `timers:posix_timers` or, as in results, `timers/posix_timers`. */
 function kselftestIn(directory: string): Suite | undefined {
   const list = readTextIfReachable(join(directory, 'kselftest-list.txt'));
   if (list === undefined) return undefined;
   const all = list.split('\n').flatMap((line) => {
     const [, collection, test] = /^([^:]+):(.+)$/.exec(line.trim()) ?? [];
     if (collection === undefined || test === undefined) return [];
-    // The runner goes to where the test is.
+    // The runner changes to the directory of the test and reports only its base name.
     return [{ collection, test, name: `${collection}/${basename(test)}` }];
   });
   const isOf = (word: string): boolean =>
@@ -139,7 +139,7 @@ function kselftestIn(directory: string): Suite | undefined {
         /^[:/]/.test(word.slice(collection.length)) && word.startsWith(collection),
     );
   return {
-    looksSo: isOf,
+    looksLikeTest: isOf,
     find: (word) => {
       const members = all.filter(({ collection }) => collection === word);
       if (members.length > 0) {
@@ -147,7 +147,7 @@ function kselftestIn(directory: string): Suite | undefined {
       }
       const one =
         all.find(({ collection, test }) => word === `${collection}:${test}`) ??
-        // What is nested in a test is run with it.
+        // A subtest is selected by its test.
         all.find(({ name }) => word === name || word.startsWith(`${name}/`));
       if (one === undefined) return undefined;
       return { words: ['-t', `${one.collection}:${one.test}`], tests: [one.name] };
@@ -155,7 +155,7 @@ function kselftestIn(directory: string): Suite | undefined {
   };
 }
 
-/** A file of runtest/, `math`, or a test of one: `getpid01`. */
+/** Tests of LTP: a file of runtest/, `math`, or a test, `getpid01`. */
 function ltpIn(directory: string): Suite | undefined {
   const runtest = join(directory, 'runtest');
   if (!isDirectory(runtest)) return undefined;
@@ -166,10 +166,10 @@ function ltpIn(directory: string): Suite | undefined {
       .flatMap((line) => /^\s*([^#\s]\S*)/.exec(line)?.[1] ?? []);
   let tags: Set<string> | undefined;
   return {
-    looksSo: () => false,
+    looksLikeTest: () => false,
     find: (word) => {
       if (files.includes(word)) {
-        return { words: [word], tests: numberEqual(tagsIn(word)) };
+        return { words: [word], tests: numberDuplicates(tagsIn(word)) };
       }
       tags ??= new Set(files.flatMap(tagsIn));
       return tags.has(word) ? { words: [word], tests: [word] } : undefined;
@@ -177,8 +177,8 @@ function ltpIn(directory: string): Suite | undefined {
   };
 }
 
-/** As results have them: `abs01`, `abs01#2`. */
-function numberEqual(tags: readonly string[]): string[] {
+/** Numbers equal names as the results do: `abs01`, `abs01#2`. */
+function numberDuplicates(tags: readonly string[]): string[] {
   const counts = new Map<string, number>();
   return tags.map((tag) => {
     const count = (counts.get(tag) ?? 0) + 1;

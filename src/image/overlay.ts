@@ -8,12 +8,12 @@ import { type DirectoryLinks, directoryMaker, parentMode, resolveGuestPath } fro
 import type { OverlayEntry } from './overlay-entry.ts';
 import { mayBootSystemd, networkdEntries, systemdEntries } from './systemd.ts';
 
-/** A script that runs in the guest once it is up. */
+/** A script that runs in the guest after boot. */
 export interface AutorunScript {
-  /** For messages and the file name. */
+  /** Used in messages and for the file name. */
   name: string;
   content: Buffer;
-  /** The file that it was; undefined: it was typed. */
+  /** The host file; undefined for a command of the command line. */
   path?: string;
 }
 
@@ -25,9 +25,9 @@ export interface OverlayRequest {
   unlockpt: Buffer;
   /** Modules that init loads. */
   loadModules: readonly string[];
-  /** Modules that init loads where the VM has a disk on a bus, by the bus. */
+  /** Modules that init loads if the VM has a disk on a bus, by bus. */
   loadForDisks: Readonly<Record<string, readonly string[]>>;
-  /** What its VM's network takes; undefined: it has none. */
+  /** What the network of the VM needs; undefined if the image is for VMs without a network. */
   network:
     | {
         loadModules: readonly string[];
@@ -35,26 +35,26 @@ export interface OverlayRequest {
         netConf: NetConf;
       }
     | undefined;
-  /** zram devices that init makes, from name to bytes, unless the VM has such a disk. */
+  /** zram devices that init creates, name to bytes, unless the VM has a disk with that serial. */
   zram: Readonly<Record<string, number>>;
   autorun: readonly AutorunScript[];
-  /** Where autorun scripts and the prompt start. */
+  /** The directory in which autorun scripts and the shell start. */
   directory: string | undefined;
   /** Conf keys that the cut declares, with their values. */
   conf: Readonly<Record<string, string>>;
-  /** Guest paths of trees and programs: nothing may be mounted over them. */
+  /** Guest paths of trees and programs. No file system may be mounted over them. */
   occupied: readonly string[];
-  /** What PID 1 becomes; undefined: the session. */
+  /** What PID 1 executes; undefined for the session. */
   init: 'systemd' | undefined;
   /** Guest path to content. */
   contents: Readonly<Record<string, string>>;
-  /** Guest path of a program outside the usual directories, which gets a link in /usr/local/bin. */
+  /** Guest paths of programs outside the system directories, which get links in /usr/local/bin. */
   programs: readonly string[];
   /** terminfo files by their path below the database, `x/xterm`. */
   terminfo: Readonly<Record<string, Buffer>>;
-  /** What `rapido run` runs. */
+  /** The command of `rapido run`. */
   command: GuestCommand | undefined;
-  /** Tests that an earlier boot of the run has told. */
+  /** Tests whose results an earlier boot of the run has reported. */
   done: readonly string[];
 }
 
@@ -73,9 +73,9 @@ export const GUEST_FILES = [
 
 export type GuestFile = (typeof GUEST_FILES)[number];
 
-/** The command that a guest runs with nobody watching. */
+/** The command of an unattended run. */
 export interface GuestCommand {
-  /** Program and arguments, byte for byte: nothing but NUL is excluded. */
+  /** Program and arguments, as bytes: anything but NUL is allowed. */
   words: readonly Buffer[];
   /** A script that goes into COMMAND_DIRECTORY; the words name it. */
   script: AutorunScript | undefined;
@@ -83,10 +83,10 @@ export interface GuestCommand {
 
 export const COMMAND_DIRECTORY = '/rapido/command';
 
-/** Names of tests, a line each, that scripts leave out or skip. */
+/** Names of tests, one per line, that scripts omit or skip. */
 const DONE_FILE = '/rapido/tests-done';
 
-/** Plans the topmost layer: rapido's own part of the guest and what changes with every call. */
+/** Plans the last layer: rapido's own files for the guest, and everything that changes with every call. */
 export function planOverlay(request: OverlayRequest): OverlayEntry[] {
   const { guestFiles } = request;
   const netConf: NetConf = request.network?.netConf ?? new Map();
@@ -147,7 +147,7 @@ export function planOverlay(request: OverlayRequest): OverlayEntry[] {
   ];
 }
 
-/** What makes an id, a login name or a host name work without the host's own databases. */
+/** Minimal databases, so that user names and host names can be looked up without the host's databases. */
 const DATABASES: readonly OverlayEntry[] = [
   {
     path: '/etc/passwd',
@@ -165,13 +165,13 @@ const DATABASES: readonly OverlayEntry[] = [
     mode: 0o644,
     data: 'passwd: files\ngroup: files\nhosts: files dns\n',
   },
-  // Else a name has the address of the first line that has it, and none of the other kind.
+  // Without it, only the first line with a name counts, so a name has either an IPv4 or an IPv6 address.
   { path: '/etc/host.conf', mode: 0o644, data: 'multi on\n' },
 ];
 
 /**
- * The overlay's archive members. Databases that the userspace layer already has are left alone.
- * @param provided paths below the root, without the leading slash, that dracut made in /etc
+ * The overlay's archive members. Databases that the userspace layer already has are not replaced.
+ * @param provided paths of the files that dracut created in /etc, without the leading slash
  */
 export function overlayMembers(
   entries: readonly OverlayEntry[],
@@ -192,7 +192,7 @@ function toMember(path: string, entry: OverlayEntry): CpioEntry {
   return { path, mode: constants.S_IFREG | entry.mode, data: entry.data };
 }
 
-/** Tells whether two overlays are the same without writing them. */
+/** A digest by which overlays can be compared without writing them. */
 export function digestMembers(members: readonly CpioEntry[]): string {
   const hash = createHash('sha256');
   for (const { path, mode, ...content } of members) {
@@ -212,7 +212,7 @@ function script(path: string, data: Buffer): OverlayEntry {
   return { path, mode: 0o755, data };
 }
 
-/** `00-simple-example.sh`: letters that are safe in the guest's list and in the control channel. */
+/** `00-simple-example.sh`: only characters that are safe in a list of the guest and in the control channel. */
 function scriptFileName(autorun: AutorunScript, index: number): string {
   const name = autorun.name.replace(/[^\w.-]+/g, '_').slice(0, 60);
   return `${String(index).padStart(2, '0')}-${name}`;
@@ -225,7 +225,7 @@ const DEVICE_LINKS = [
   ['stderr', '/proc/self/fd/2'],
 ] as const;
 
-/** fstab(5) of what init mounts, in order; /proc is there already. */
+/** The file systems that init mounts, in order, for fstab(5). init mounts /proc before that. */
 const MOUNTS = [
   ['sysfs', '/sys', 'sysfs', 'nosuid,nodev,noexec'],
   ['devtmpfs', '/dev', 'devtmpfs', 'nosuid,mode=755'],
@@ -236,7 +236,7 @@ const MOUNTS = [
   ['debugfs', '/sys/kernel/debug', 'debugfs', 'nosuid,nodev,noexec'],
 ] as const;
 
-/** What was cut from below /tmp or /run must not be hidden by a tmpfs mounted there. */
+/** Omits a tmpfs that would hide files of the image, such as trees from below /tmp or /run. */
 function formatFstab(occupied: readonly string[]): string {
   return MOUNTS.filter(
     ([type, where]) =>
@@ -275,13 +275,13 @@ function formatZram(zram: OverlayRequest['zram']): string[] {
   return words.length === 0 ? [] : [`RAPIDO_ZRAM=${quoteForShell(words.join(' '))}`];
 }
 
-/** The command as an array of bash, with whatever bytes are in it. */
+/** The command as a bash array, byte for byte. */
 function formatCommand(command: GuestCommand | undefined): Buffer {
   const words = (command?.words ?? []).map((word) => quoteForShell(word.toString('latin1')));
   return Buffer.from(`RAPIDO_COMMAND=(${words.join(' ')})\n`, 'latin1');
 }
 
-/** A word that a POSIX shell takes as it is, whatever is in it. */
+/** Quotes a word for a POSIX shell. */
 export function quoteForShell(value: string): string {
   return `'${value.replaceAll("'", "'\\''")}'`;
 }

@@ -5,17 +5,17 @@ import type { OverlayEntry } from './overlay-entry.ts';
 import type { PlannedUserspace } from './userspace-layer.ts';
 import type { PlannedTree } from './walked-tree.ts';
 
-/** Everything that an image will be made of: plain data, printed by `--dry-run`. */
+/** Everything from which an image is made, as plain data. `--dry-run` prints it. */
 export interface ImagePlan {
   version: 1;
-  /** Where the image goes. */
+  /** Path of the image. */
   output: string;
-  /** What `rapido boot` needs to know of it. */
+  /** What `rapido boot` needs to know about the image. */
   image: ImageInfo;
-  /** Links that the guest's directory tree has: entries go to where they lead. */
+  /** Directories that are links in the guest. Entries are written to the target of a link. */
   links: DirectoryLinks;
   userspace: PlannedUserspace;
-  /** Of a kernel without modules, only what modprobe is to know of it. */
+  /** For a kernel without modules, only the index of built-in modules for modprobe. */
   modules: ModulesPlan;
   trees: PlannedTree[];
   overlay: OverlayEntry[];
@@ -23,36 +23,36 @@ export interface ImagePlan {
   scripts: Readonly<Record<string, string>>;
 }
 
-/** What an image says of itself, in its first member; see `image-header.ts`. */
+/** The description of an image in its first member; see `image-header.ts`. */
 export interface ImageInfo {
   cut: string;
-  /** Path of the conf file that it was cut with. */
+  /** Path of the conf file with which it was cut. */
   conf: string | undefined;
-  /** Of the kernel that the modules are for. */
+  /** Release of the kernel to which the modules belong. */
   kernelRelease: string;
-  /** Virtual CPUs that the cut asks for; undefined: whatever the default is. */
+  /** Number of virtual CPUs that the cut requests; undefined for the default. */
   cpus: number | undefined;
-  /** Bytes of memory that the cut asks for, beside its zram devices. */
+  /** Memory that the cut requests in addition to its zram devices, in bytes. */
   memory: number | undefined;
-  /** Its zram devices: name to bytes. */
+  /** Its zram devices: name to size in bytes. */
   zram: Readonly<Record<string, number>>;
-  /** Whether it wants a network, and so has what that takes. */
+  /** Whether it declares a network and contains what the network needs. */
   network: boolean;
-  /** Its ssh server, with the path of a private key that logs in there; undefined: it has none. */
+  /** Its ssh server, with the path of a private key for it; undefined if it has no ssh server. */
   sshServer?: { identity?: string | undefined } | undefined;
-  /** What gets it an address from a DHCP server; undefined: nothing. */
+  /** Its DHCP client; undefined if it has none. */
   dhcpClient?: DhcpClient | undefined;
   /** The VMs whose network its systemd-networkd sets up: number to `digestNetConf` of their files. */
   networkFiles?: Readonly<Record<number, string>>;
-  /** How its init reaches rapido beside the console. */
+  /** The channel between its init and rapido, other than the console. */
   channel: ChannelKind;
-  /** How it can have disks. */
+  /** The buses on which it can have disks. */
   diskBuses: ('virtio' | 'nvme')[];
   /** Whether it can mount VIRTFS_SHARE_PATH. */
   sharesDirectory: boolean;
-  /** Whether it is for `rapido run` and can mount the host's directory for results. */
+  /** Whether it is for `rapido run` and can mount the results directory of the host. */
   sharesResults: boolean;
-  /** How many autorun scripts it has. */
+  /** Number of its autorun scripts. */
   autorun: number;
 }
 

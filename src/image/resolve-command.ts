@@ -19,17 +19,17 @@ import { COMMAND_DIRECTORY, type GuestCommand } from './overlay.ts';
 import { type CommandRequest, dependsOnCheckout, type Problem } from './resolve-request.ts';
 
 export interface ResolvedCommand extends GuestCommand {
-  /** A program of the host to take along if it is there, by name or absolute path. */
+  /** Name or absolute path of a program that is added to the image if the host has it. */
   program: string | undefined;
   /** Whether it is the cut's own test command. */
   isOwnTest: boolean;
-  /** The tests that the user names, all of them; undefined: groups, or whatever there is. */
+  /** All tests that the user named; undefined if the user named none, or selects tests by options. */
   tests: readonly string[] | undefined;
 }
 
 /**
- * Finds what `rapido run` is to run: what the user says, else the cut's own test command.
- * @returns undefined for a cut whose autorun scripts are all there is
+ * Finds the command of `rapido run`: the user's, or by default the cut's own test command.
+ * @returns undefined for a cut that has only autorun scripts
  */
 export function resolveCommand(
   context: CommandContext,
@@ -59,7 +59,7 @@ export function resolveCommand(
   return locateOwn(given, context, contents, problems);
 }
 
-/** The cut's own test command, with words for it. */
+/** The cut's own test command, with additional arguments. */
 function locateOwn(
   words: readonly Buffer[],
   { cut, conf, cwd }: CommandContext,
@@ -73,12 +73,12 @@ function locateOwn(
     return { ...locate([...own, ...words], contents, cwd), isOwnTest: true, tests: undefined };
   }
   if (words.length > 0) {
-    problems.push({ message: `${words[0]}: ${cut.name} has no command that takes options` });
+    problems.push({ message: `${words[0]}: ${cut.name} has no test command that accepts options` });
   }
   return undefined;
 }
 
-/** Of a command that is not the cut's own. */
+/** The fields of a command that is not the cut's own. */
 const OTHER = {
   program: undefined,
   script: undefined,
@@ -86,13 +86,13 @@ const OTHER = {
   tests: undefined,
 } as const;
 
-/** Whether the user says nothing, or only options for the cut's own test command (`-- -g quick`). */
+/** Whether the user gives no command, or only options for the cut's own test command (`-- -g quick`). */
 export function isOwnTest(command: CommandRequest | undefined): boolean {
   if (command === undefined) return true;
   return 'arguments' in command && command.arguments[0]?.toString().startsWith('-') === true;
 }
 
-/** The words as names of tests, for a suite whose tree is on this host. */
+/** Interprets the words as names of tests, for a suite whose tree is on this host. */
 function findTests(
   given: readonly Buffer[],
   context: CommandContext,
@@ -106,7 +106,7 @@ function findTests(
   return found && { ...found, tree: host };
 }
 
-/** Words that a suite would pass over, or stumble on, after a whole boot. */
+/** Rejects words that the suite would ignore or reject, but only after the boot. */
 function refuseUnknown(
   { unknown, tree }: NamedTests & { tree: string },
   given: readonly Buffer[],
@@ -118,7 +118,7 @@ function refuseUnknown(
   if (option !== undefined && cut.test?.output === 'ltp') {
     const line = formatCommandLine([given.map(String).join(' ')]);
     problems.push({
-      message: `${option}: a test with arguments of yours goes behind -c: -c ${line}`,
+      message: `${option}: to run a test with your own arguments, use -c: -c ${line}`,
     });
     return;
   }
@@ -126,14 +126,14 @@ function refuseUnknown(
     problems.push({
       message:
         word === option
-          ? `${word}: options of ${name} go before the names of tests`
-          : `${word}: ${name} has no test of that name`,
+          ? `${word}: options of ${name} must precede the names of tests`
+          : `${word}: ${name} has no test with this name`,
       ...(word !== option && { dependsOn: dependsOnCheckout(tree, context) }),
     });
   }
 }
 
-/** rapido makes the configuration of xfstests, which has no sections. */
+/** rapido generates the configuration of xfstests, which has no sections. */
 function refuseSections(
   given: readonly Buffer[],
   { cut }: CommandContext,
@@ -142,13 +142,13 @@ function refuseSections(
   const option = usesSections(given.map(String));
   if (option === undefined || cut.cut.test?.command?.[0] !== 'fstests-check') return;
   problems.push({
-    message: `${option}: there are no sections in the configuration that rapido makes for xfstests; set MKFS_OPTIONS and MOUNT_OPTIONS for one run, such as MKFS_OPTIONS='-b size=1k' rapido run …`,
+    message: `${option}: the xfstests configuration that rapido generates has no sections; set MKFS_OPTIONS and MOUNT_OPTIONS for one run, such as MKFS_OPTIONS='-b size=1k' rapido run …`,
   });
 }
 
 /**
- * A path that is in one of the trees is meant as it stands. Another one that the host has is brought
- * along; a relative one is then called by its absolute path, which is where it will be.
+ * A path inside one of the trees is used unchanged. Any other program of the host is added to the image. The guest
+ * calls it by its absolute path, where it is in the image.
  */
 function locate(
   words: readonly Buffer[],
@@ -170,7 +170,7 @@ function locate(
   };
 }
 
-/** A command of the user's. */
+/** The user's own command. */
 function locateOther(
   words: readonly Buffer[],
   context: CommandContext,
@@ -179,7 +179,7 @@ function locateOther(
 ): ResolvedCommand {
   const located = locate(words, contents, context.cwd);
   const missing = findMissingProgram(String(located.words[0]), context, contents);
-  // What is wrong with its trees may be why it is not there.
+  // A problem with the trees may be the reason why it is missing.
   if (problems.length === 0 && missing !== undefined) problems.push(missing);
   return { ...OTHER, ...located };
 }

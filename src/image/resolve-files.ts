@@ -11,8 +11,8 @@ import { dependsOnCheckout, type Problem, type ResolveRequest } from './resolve-
 import type { PlannedTree } from './walked-tree.ts';
 
 /**
- * Finds the directories and files that go into the image as they are.
- * @param request without a kernel, its configuration is left out
+ * Finds the directories and files that are copied into the image.
+ * @param request without a kernel, the configuration of the kernel is omitted
  */
 export function resolveTrees(
   request: Pick<ResolveRequest, 'cut' | 'conf' | 'extras' | 'cwd'> & { kernel?: Kernel },
@@ -22,7 +22,9 @@ export function resolveTrees(
   const trees: PlannedTree[] = [];
   const add = (source: string, target: string, exclude: readonly string[] = []): void => {
     if (/^[/.]*$/.test(target)) {
-      problems.push({ message: `${source} cannot become ${target}: name a directory below it` });
+      problems.push({
+        message: `${source} cannot be copied to ${target}: name a directory below it`,
+      });
     } else trees.push({ source, target, exclude });
   };
   const pathOf = (text: string, field: string): string | undefined => {
@@ -75,7 +77,7 @@ export function resolveTrees(
   return trees;
 }
 
-/** What the conf keys in a text are for: whoever has not made that directory learns how. */
+/** The meanings of the conf keys in a text, for a message about a file that does not exist. */
 function explainKeys(text: string, conf: Conf): string {
   const names = [...text.matchAll(/\$\{(\w+)\}/g)].map(([, name = '']) => name);
   const meanings = names.flatMap((name) => {
@@ -90,13 +92,13 @@ function isThere(source: string, cut: LoadedCut, conf: Conf): boolean {
   return text !== undefined && statIfReachable(hostPath(text, cut, conf)) !== undefined;
 }
 
-/** Whether the conf names that file: a key may be unset, or hold what is no path. */
+/** Whether the conf names that file. A key may be unset, or its value may not be a path. */
 function isNamed(source: string, conf: Conf): boolean {
   const expansion = expandKeys(source, conf);
   return expansion.unset === undefined && expansion.text.startsWith('/');
 }
 
-/** A DST that is not absolute is taken for a part of SRC. */
+/** A DST that is not absolute is parsed as part of SRC. */
 function hintFor(include: string): string {
   return include.includes(':') ? ' (DST must be absolute: SRC:/DST)' : '';
 }
@@ -106,8 +108,8 @@ function whyUnreadable(path: string): string {
 }
 
 /**
- * `SRC[:DST]`. DST is absolute, so a colon in SRC is one unless a slash follows it; a DST that ends
- * in a slash is the directory that gets SRC.
+ * Parses `SRC[:DST]`. DST is absolute, so a colon without a following slash is part of SRC. A DST with a trailing
+ * slash is the directory into which SRC is copied.
  */
 export function splitInclude(text: string, cwd: string): { source: string; target: string } {
   const colon = text.lastIndexOf(':/');
@@ -116,7 +118,7 @@ export function splitInclude(text: string, cwd: string): { source: string; targe
   return { source, target: target.endsWith('/') ? join(target, basename(source)) : target };
 }
 
-/** Reads the scripts that run in the guest, in their order. */
+/** Reads the scripts that run in the guest, in order. */
 export function resolveAutorun(
   request: Pick<ResolveRequest, 'cut' | 'conf' | 'extras' | 'directories' | 'cwd'>,
   problems: Problem[],
@@ -138,7 +140,7 @@ export function resolveAutorun(
   }
   for (const extra of extras.commands) {
     if ('file' in extra) attempt(() => readScript(resolve(cwd, extra.file), '--file: '));
-    // Its own words name it best where it fails.
+    // The name of a command is its text, so that messages quote it.
     else scripts.push({ name: extra.command, content: Buffer.from(`${extra.command}\n`) });
   }
   return scripts;

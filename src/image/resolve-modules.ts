@@ -23,7 +23,7 @@ const CHANNEL_DRIVERS = ['virtio_pci', 'virtio_console'];
 /** Modules for VIRTFS_SHARE_PATH and for the results of a run. */
 const SHARE_DRIVERS = ['9pnet_virtio', '9p'];
 
-/** Modules for disks that a VM may be given (`--disk`), by the bus; init loads them where it has one. */
+/** Modules for disks of a VM (`--disk`), by bus. init loads them if the VM has such a disk. */
 const DISK_DRIVERS = {
   virtio: ['virtio_pci', 'virtio_blk'],
   nvme: ['nvme'],
@@ -32,7 +32,7 @@ const DISK_DRIVERS = {
 /** Modules for a network. */
 const NETWORK_DRIVERS = ['virtio_pci', 'virtio_net'];
 
-/** Packet sockets are for DHCP clients. Nothing loads either by itself before somebody wants it. */
+/** Packet sockets are for DHCP clients. Neither module is loaded automatically at boot. */
 const PROTOCOL_DRIVERS = ['af_packet', 'ipv6'];
 
 const BUSES = ['virtio', 'nvme'] as const;
@@ -40,13 +40,13 @@ const BUSES = ['virtio', 'nvme'] as const;
 export interface ResolvedModules {
   tree: ModuleTree;
   plan: ImagePlan['modules'];
-  /** What init loads. */
+  /** Modules that init loads. */
   load: string[];
-  /** The buses on which it can have disks. */
+  /** The buses on which the VM can have disks. */
   diskBuses: (typeof BUSES)[number][];
-  /** What init loads for a disk on each; a bus that the kernel has no driver for is missing. */
+  /** Modules that init loads for a disk on each bus. A bus without a driver in the kernel is missing. */
   loadForDisks: Partial<Record<keyof typeof DISK_DRIVERS, string[]>>;
-  /** What init loads where the VM has a network. */
+  /** Modules that init loads if the VM has a network. */
   loadForNetwork: string[];
   channel: ImagePlan['image']['channel'];
   sharesDirectory: boolean;
@@ -56,7 +56,7 @@ export interface ResolvedModules {
   notes: string[];
 }
 
-/** Chooses the kernel modules of a cut, and those that init needs to reach rapido. */
+/** Selects the kernel modules of a cut, and those that init needs to communicate with rapido. */
 export function resolveModules(
   request: ResolveRequest,
   { network, zram }: { network: ResolvedNetwork; zram: Readonly<Record<string, number>> },
@@ -117,7 +117,7 @@ export function resolveModules(
     const named = option === undefined ? name : `${name} (${option})`;
     problems.push({
       dependsOn: 'kernel',
-      message: `the kernel ${kernel.release} has no driver ${named}: not configured, or its modules not installed${meant}`,
+      message: `the kernel ${kernel.release} has no driver ${named}: it is not configured, or its modules are not installed${meant}`,
     });
   }
   const loadable = (names: readonly string[]): string[] =>
@@ -138,25 +138,25 @@ export function resolveModules(
   };
 }
 
-/** What the kernel loads for the virtual interfaces that systemd-networkd makes. */
+/** Aliases of the modules that the kernel loads for virtual interfaces of systemd-networkd. */
 function netdevAliases({ netConf }: ResolvedNetwork): string[] {
   const kinds = [...netConf.values()].flatMap((files) => files.kinds);
   return kinds.map((kind) => (kind === 'tap' ? 'tun' : `rtnl-link-${kind}`));
 }
 
-/** `ksmbd=CONFIG_SMB_SERVER`: a module, and what makes a kernel have it. */
+/** Parses `ksmbd=CONFIG_SMB_SERVER`: a module, and the option that enables it. */
 function parseDriver(text: string): { name: string; option: string | undefined } {
   const [name = '', option] = text.split('=', 2);
   return { name, option };
 }
 
-/** Right where they were installed from that tree; who forgot that tests with others. */
+/** Notes that the modules are not from KERNEL_SRC/mods. If they were not installed from that tree, the test uses the wrong ones. */
 function noteForeignModules({ hasForeignModules, modules, buildTree }: Kernel): string[] {
   if (hasForeignModules !== true) return [];
-  return [`modules: ${modules}, as there are none in ${buildTree}/mods`];
+  return [`using the modules in ${modules}, because there are none in ${buildTree}/mods`];
 }
 
-/** Modules that `make` has built again and `make modules_install` has not yet installed. */
+/** Warns of modules that `make` has rebuilt and `make modules_install` has not yet installed. */
 function warnOfOldModules(
   plan: ModulesPlan,
   { buildTree }: Kernel,
@@ -171,6 +171,6 @@ function warnOfOldModules(
   const old = plan.modules.filter(isOlder).map(({ name }) => name);
   if (old.length === 0) return [];
   return [
-    `${old.join(', ')}: built again since the last install; the image has the old: ${formatCommandLine(['make', '-C', buildTree, `INSTALL_MOD_PATH=${installModPath}`, 'modules_install'])}`,
+    `${old.join(', ')}: rebuilt since the last modules_install; the image contains the old modules: ${formatCommandLine(['make', '-C', buildTree, `INSTALL_MOD_PATH=${installModPath}`, 'modules_install'])}`,
   ];
 }

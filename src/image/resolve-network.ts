@@ -10,18 +10,18 @@ import { chooseNetworkKind, type NetworkKind } from '../net/vm-network.ts';
 import type { Problem, ResolveRequest } from './resolve-request.ts';
 import { findNetworkd } from './systemd.ts';
 
-/** What an image has so that its VM can be in a network. */
+/** What an image contains for the network of its VM. */
 export interface ResolvedNetwork {
   wanted: boolean;
   /** Programs, by name or path. */
   binaries: string[];
-  /** undefined: no VM of the conf needs one. */
+  /** undefined if no VM of the conf needs a DHCP client. */
   dhcpClient: DhcpClient | undefined;
   /** The VMs whose network systemd-networkd sets up. */
   netConf: NetConf;
 }
 
-/** Finds what guest/init sets up the network with. */
+/** Finds the programs with which guest/init sets up the network. */
 export function resolveNetwork(request: ResolveRequest, problems: Problem[]): ResolvedNetwork {
   const { cut, conf, extras, env } = request;
   const asked = extras.network;
@@ -33,7 +33,7 @@ export function resolveNetwork(request: ResolveRequest, problems: Problem[]): Re
   const client = isDhcp ? findDhcpClient(env.PATH) : undefined;
   if (isDhcp && client === undefined) {
     problems.push({
-      message: `no DHCP client, which a VM of rapido.conf needs: none of ${DHCP_CLIENTS.join(', ')}`,
+      message: `no DHCP client, which a VM in rapido.conf needs: one of ${DHCP_CLIENTS.join(', ')}`,
       program: 'udhcpc',
     });
   }
@@ -49,7 +49,7 @@ export function resolveNetwork(request: ResolveRequest, problems: Problem[]): Re
   };
 }
 
-/** The network files of those VMs that would be on the bridge, and the conf with what they say. */
+/** The network files of the VMs that would be on the bridge, and the conf with the settings from these files. */
 function readNetworkFiles(
   conf: Conf,
   asked: NetworkKind | undefined,
@@ -63,13 +63,13 @@ function readNetworkFiles(
     return { netConf, conf: withNetConf(conf, netConf) };
   } catch (error) {
     if (!(error instanceof UserError)) throw error;
-    const told = error.problems.length === 0 ? [error.message] : error.problems;
-    problems.push(...told.map((message) => ({ message: `VM_NET_CONF: ${message}` })));
+    const messages = error.problems.length === 0 ? [error.message] : error.problems;
+    problems.push(...messages.map((message) => ({ message: `VM_NET_CONF: ${message}` })));
     return { netConf: new Map(), conf };
   }
 }
 
-/** Whether the init of a VM that may boot the image asks a DHCP server for its address. */
+/** Whether any VM that may boot the image gets its address from a DHCP server, through its init. */
 function bootsWithDhcp(conf: Conf, asked: NetworkKind | undefined, netConf: NetConf): boolean {
   return bridgedVms(conf).some(
     (number) =>
@@ -89,7 +89,7 @@ function findDhcpClient(path: string | undefined): { name: DhcpClient; path: str
   return undefined;
 }
 
-/** A busybox is built with whatever somebody chose. */
+/** Whether this busybox was built with udhcpc. */
 function hasUdhcpc(busybox: string): boolean {
   return readFileSync(busybox).includes('\0udhcpc\0');
 }

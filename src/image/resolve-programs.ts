@@ -32,12 +32,12 @@ export interface ResolvedPrograms {
   install: string[];
   /** Absolute paths that dracut cannot take, copied by rapido. */
   copied: string[];
-  /** Those outside the directories where a shell looks. */
+  /** Those outside the system directories, where the guest's PATH does not find them. */
   outside: string[];
   leftOut: string[];
 }
 
-/** What of an image is known to run programs. */
+/** The parts of an image that run programs. */
 interface WhatRuns {
   autorun: readonly AutorunScript[];
   command: ResolvedCommand | undefined;
@@ -62,7 +62,7 @@ export function resolvePrograms(
     if (path !== undefined) found.add(path);
     return path;
   };
-  /** One that the cut names may be a path from the cut on, or in the user's home. */
+  /** A program of the cut may be a path relative to the cut, or in the user's home. */
   const lookForOwn = (name: string): string | undefined =>
     look(/^(\.{1,2}|~)\//.test(name) ? hostPath(name, cut, conf) : name);
   for (const name of new Set([
@@ -77,13 +77,13 @@ export function resolvePrograms(
   }
   if (cut.cut.init === 'systemd') requireSystemd('init', problems);
   else if (network.netConf.size > 0) requireSystemd('VM_NET_CONF', problems);
-  // One that nobody has is for the guest to complain of, as a shell does.
+  // If it does not exist, the guest reports that, as a shell does.
   if (command?.program !== undefined) look(command.program);
   const allScripts = command?.script === undefined ? scripts : [...scripts, command.script];
   for (const { script, program } of interpretersOf(allScripts, problems)) {
     if (look(program) === undefined) {
       problems.push({
-        message: `${script}: its first line wants ${program}, which this host does not have`,
+        message: `${script}: its first line names ${program}, which this host does not have`,
         program: basename(program),
       });
     }
@@ -118,8 +118,8 @@ export function resolvePrograms(
 }
 
 /**
- * Which programs the kernel has a use for.
- * @param binaries by the option that they need
+ * Splits programs by whether the configuration of the kernel supports them.
+ * @param binaries programs by the kernel option that they need
  * @param config path of the kernel's configuration
  */
 function splitByKernel(
@@ -127,7 +127,7 @@ function splitByKernel(
   config: string | undefined,
 ): { used: string[]; useless: string[] } {
   const options = Object.keys(binaries);
-  // It has ten thousand lines.
+  // The file has ten thousand lines, so it is read only if needed.
   const text =
     options.length === 0 || config === undefined ? undefined : readTextIfReachable(config);
   const isOn = (option: string): boolean =>
@@ -138,7 +138,7 @@ function splitByKernel(
   };
 }
 
-/** The programs that run the scripts: their first lines name them, `env` and what it starts alike. */
+/** The interpreters in the first lines of the scripts, including `env` and the program that it starts. */
 function interpretersOf(
   scripts: readonly AutorunScript[],
   problems: Problem[],
@@ -149,7 +149,7 @@ function interpretersOf(
     if (shebang === undefined) return [];
     if (head.toString('latin1').split('\n', 1)[0]?.endsWith('\r')) {
       problems.push({
-        message: `${name}: its first line ends in a carriage return (DOS line ends)`,
+        message: `${name}: its first line ends in a carriage return (DOS line endings)`,
       });
       return [];
     }
@@ -158,7 +158,7 @@ function interpretersOf(
   });
 }
 
-/** Finds dracut: that of DRACUT_SRC, or the installed one. */
+/** Finds dracut: the one in DRACUT_SRC, or the installed one. */
 export function resolveDracut(conf: Conf, problems: Problem[]): { dracut: string; local: boolean } {
   const source = conf.get('DRACUT_SRC');
   if (source !== undefined) {

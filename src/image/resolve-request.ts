@@ -6,7 +6,7 @@ import type { Directories } from '../host/directories.ts';
 import type { Kernel } from '../host/kernel.ts';
 import type { NetworkKind } from '../net/vm-network.ts';
 
-/** What the command line adds to a cut, for an experiment. */
+/** What the command line adds to a cut. */
 export interface CutExtras {
   /** `-i`: names or paths of programs. */
   install: readonly string[];
@@ -14,13 +14,13 @@ export interface CutExtras {
   include: readonly string[];
   /** `--driver` */
   drivers: readonly string[];
-  /** `--net`: the image must have what that network takes. */
+  /** `--net`: the image must contain what this network needs. */
   network: NetworkKind | undefined;
   /** `-x` and `-f`, in the order they were given. */
   commands: readonly ({ command: string } | { file: string })[];
 }
 
-/** What `rapido run` is to run in the guest. */
+/** What `rapido run` runs in the guest. */
 export type CommandRequest =
   /** A program with its arguments, byte for byte. */
   | { arguments: readonly Buffer[] }
@@ -35,12 +35,12 @@ export interface ResolveRequest {
   kernel: Kernel;
   extras: CutExtras;
   /**
-   * The image is for a run with nobody watching; without a command, the cut's own. `done`: names of
-   * tests that it need not run again.
+   * Set if the image is for an unattended run. Without a command, the cut's own test command is run. `done`: names of
+   * tests that are not run again.
    */
   run: { command: CommandRequest | undefined; done: readonly string[] } | undefined;
   output: string;
-  /** Whether the image will be made, too: what its trees hold is then looked up meanwhile. */
+  /** Whether the image will be built. If so, the listing of its trees is started early. */
   willBuild: boolean;
   directories: Directories;
   env: Readonly<Record<string, string | undefined>>;
@@ -50,15 +50,15 @@ export interface ResolveRequest {
 /** Something that a cut needs and this host lacks. */
 export interface Problem {
   message: string;
-  /** What may have it at another commit; undefined: nothing will. */
+  /** What may supply it at another commit; undefined if nothing can. */
   dependsOn?: DependsOn | undefined;
-  /** The conf key that is not set: one mistake, in however many places the cut names it. */
+  /** The conf key that is not set. It is reported once, even if the cut uses it several times. */
   unset?: string;
-  /** The program that is missing, where installing one would help. */
+  /** The missing program, if installing it would help. */
   program?: string;
 }
 
-/** Another commit may have a file of the tree in which rapido was called, or of the kernel under test. */
+/** A file in the current directory or in the kernel tree may exist at another commit. */
 export function dependsOnCheckout(
   path: string,
   { conf, cwd }: Pick<ResolveRequest, 'conf' | 'cwd'>,

@@ -2,12 +2,12 @@ import { parseSize } from '../conf/values.ts';
 import { requireKeys } from './expand-keys.ts';
 import type { Problem, ResolveRequest } from './resolve-request.ts';
 
-/** Modules that compress for zram: the kernel takes the one it was configured for. */
+/** Compression modules for zram. The configuration of the kernel determines which one it uses. */
 export const ZRAM_COMPRESSORS = ['lzo', 'lzo-rle', 'lz4', 'zstd'];
 
 /**
- * Sizes of the zram devices that a cut wants, in bytes by name, in its order. Those of size 0 and those
- * whose condition does not hold are not there.
+ * Sizes of the cut's zram devices, name to bytes, in the order of the cut. Devices of size 0 and devices whose
+ * condition is false are omitted.
  */
 export function resolveZram(
   { cut, conf }: ResolveRequest,
@@ -24,7 +24,7 @@ export function resolveZram(
     if (text === undefined) continue;
     const bytes = parseSize(text);
     if (bytes === undefined) {
-      problems.push({ message: `zram: ${name}: "${text}" is no size: 512M, 2G` });
+      problems.push({ message: `zram: ${name}: "${text}" is not a size, such as 512M or 2G` });
     } else if (bytes > 0) devices[name] = bytes;
   }
   return devices;

@@ -31,20 +31,20 @@ import { dracutLibrary, type PlannedUserspace } from './userspace-layer.ts';
 export interface ResolvedImage {
   plan: ImagePlan;
   moduleTree: ModuleTree;
-  /** What its trees hold: begun early, as it takes a while; undefined: the image will not be made. */
+  /** The listing of its trees, started early because it takes time; undefined if the image will not be built. */
   listing: StartedListing | undefined;
-  /** What a run will run. */
+  /** The command of a run. */
   command: ResolvedCommand | undefined;
-  /** Names of optional binaries and drivers that are not here. */
+  /** Names of optional binaries and drivers that are not available. */
   leftOut: string[];
   warnings: string[];
-  /** What is worth a line, and may be right. */
+  /** Facts that the user should know, and that may be intended. */
   notes: string[];
 }
 
 /**
- * Finds on this host everything that a cut needs, and plans the image.
- * @throws UserError that lists all that is missing, before anything is built
+ * Finds everything that a cut needs on this host, and plans the image.
+ * @throws UserError that lists everything that is missing, before anything is built
  */
 export function resolveImage(request: ResolveRequest): ResolvedImage {
   const problems: Problem[] = [];
@@ -140,7 +140,7 @@ export function resolveImage(request: ResolveRequest): ResolvedImage {
   };
 }
 
-/** What dracut is to make. */
+/** Plans what dracut builds. */
 function planUserspace(
   { cut: { cut }, conf }: ResolveRequest,
   {
@@ -186,26 +186,26 @@ function refuse({ cut }: ResolveRequest, found: readonly Problem[]): void {
     `${cut.name} cannot be cut: ${problems.length === 1 ? 'something is' : `${problems.length} things are`} missing`,
     {
       problems: problems.map(({ message }) => message),
-      dependsOn: whatMayBringAll(problems),
+      dependsOn: combineDependencies(problems),
       ...(install !== undefined && { hint: install }),
     },
   );
 }
 
-/** undefined: there is one that no other commit will be without. */
-function whatMayBringAll(problems: readonly Problem[]): DependsOn | undefined {
+/** What another commit must change to solve all problems; undefined if one of them has nothing to do with the commit. */
+function combineDependencies(problems: readonly Problem[]): DependsOn | undefined {
   const needed = problems.map(({ dependsOn }) => dependsOn);
   if (needed.includes(undefined)) return undefined;
-  // An installed kernel brings nothing: a checkout alone does not help then.
+  // If one needs another kernel, another checkout alone does not help: an installed kernel stays the same.
   return needed.includes('kernel') ? 'kernel' : 'checkout';
 }
 
-/** A boolean may be written in many ways; scripts get 1 or 0. */
+/** A boolean can be written in several ways; scripts get 1 or 0. */
 function guestText({ value, text }: ConfEntry): string {
   return typeof value === 'boolean' ? (value ? '1' : '0') : (text ?? '');
 }
 
-/** The conf keys that go into the image: those that the cut declares and that are set. */
+/** The conf keys that are written to the image: those that the cut declares and that are set. */
 function declaredSettings(
   { cut, conf }: ResolveRequest,
   problems: Problem[],

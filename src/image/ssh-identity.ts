@@ -3,8 +3,8 @@ import type { Conf } from '../conf/conf.ts';
 import { namesKeyFile } from '../conf/values.ts';
 
 /**
- * The private key that goes with SSH_AUTHORIZED_KEY.
- * @returns its path; undefined: it is not known here, an agent may have it
+ * Finds the private key that belongs to SSH_AUTHORIZED_KEY.
+ * @returns its path; undefined if it is unknown, for example because an agent holds it
  */
 export function findIdentity(conf: Conf): string | undefined {
   const authorized = conf.get('SSH_AUTHORIZED_KEY');
@@ -28,7 +28,7 @@ function readKey(path: string): string | undefined {
   }
 }
 
-/** The key itself, in base64, of a line of authorized_keys: sshd(8). */
+/** The base64 text of the key in a line of authorized_keys, see sshd(8). */
 function keyOf(line: string): string | undefined {
   return /\bAAAA[A-Za-z0-9+/=]+/.exec(line)?.[0];
 }

@@ -6,8 +6,9 @@ import type { OverlayEntry } from './overlay-entry.ts';
 import type { Problem } from './resolve-request.ts';
 
 /**
- * dracut's modules that bring systemd and what every system under it has: the journal, udev, and the services that
- * apply tmpfiles.d(5), sysctl.d(5) and modules-load.d(5). In dracut 059 the first brings it all, in 106 only PID 1.
+ * The dracut modules that install systemd and its basic services: the journal, udev, and the services that
+ * apply tmpfiles.d(5), sysctl.d(5) and modules-load.d(5). In dracut 059 the first module installs all of them, in
+ * 106 only PID 1.
  */
 const DRACUT_MODULES = [
   'systemd',
@@ -15,7 +16,7 @@ const DRACUT_MODULES = [
   'systemd-modules-load',
 ];
 
-/** Programs of those modules and the units that run them. */
+/** Programs of these modules, and the units that run them. */
 const SERVICES = [
   { program: 'systemd-journald', unit: 'systemd-journald.service' },
   { program: 'systemd-udevd', unit: 'systemd-udevd.service' },
@@ -24,27 +25,27 @@ const SERVICES = [
   { program: 'systemd-modules-load', unit: 'systemd-modules-load.service' },
 ];
 
-/** Kernel modules that it looks for. */
+/** Kernel modules that systemd loads. */
 export const SYSTEMD_DRIVERS = ['autofs4', 'unix'];
 
-/** Where distributions have it; guest/init looks there, too. */
+/** Where distributions install systemd; guest/init searches the same directories. */
 const SYSTEMD_DIRECTORIES = ['/usr/lib/systemd', '/lib/systemd'];
 
-/** Paths of its programs that are in no PATH. */
+/** Finds a program of systemd, which is not in PATH. */
 function findInSystemd(name: string): string | undefined {
   return SYSTEMD_DIRECTORIES.map((directory) => join(directory, name)).find(isExecutableFile);
 }
 
 /**
- * The dracut modules that bring systemd, as far as this dracut has them: releases before 054 have only the first.
- * @param library dracut's directory, with its modules.d
+ * Those dracut modules for systemd that this dracut has: releases before 054 have only the first.
+ * @param library dracut's directory, which contains modules.d
  */
 export function systemdDracutModules(library: string): string[] {
   const known = listIfReachable(join(library, 'modules.d')).map((name) => name.replace(/^\d+/, ''));
   return DRACUT_MODULES.filter((name, index) => index === 0 || known.includes(name));
 }
 
-/** Host paths of the unit files that those modules must bring. */
+/** Host paths of the unit files that these modules must install. */
 export function systemdUnits(): string[] {
   return SERVICES.flatMap(({ unit }) => {
     const paths = SYSTEMD_DIRECTORIES.map((directory) => join(directory, 'system', unit));
@@ -52,12 +53,12 @@ export function systemdUnits(): string[] {
   });
 }
 
-/** Whether PID 1 of a VM with the image may become systemd: by its cut, or by the VM's network files. */
+/** Whether PID 1 of a VM with this image may be systemd, because of the cut or of the VM's network files. */
 export function mayBootSystemd(init: 'systemd' | undefined, netConf: NetConf): boolean {
   return init === 'systemd' || netConf.size > 0;
 }
 
-/** @param key what of a cut or of the conf asks for it */
+/** @param key the field of the cut, or the conf key, that requires systemd */
 export function requireSystemd(key: string, problems: Problem[]): void {
   if (findInSystemd('systemd') === undefined) {
     problems.push({ message: `${key}: there is no systemd on this host`, program: 'systemctl' });
@@ -70,7 +71,7 @@ export function requireSystemd(key: string, problems: Problem[]): void {
   }
 }
 
-/** What sets up the network by files of VM_NET_CONF: paths, for the image to have. */
+/** Finds the programs that set up the network from the files of VM_NET_CONF. */
 export function findNetworkd(problems: Problem[]): string[] {
   return ['systemd-networkd', 'systemd-networkd-wait-online'].flatMap((name) => {
     const path = findInSystemd(name);
@@ -84,14 +85,14 @@ export function findNetworkd(problems: Problem[]): string[] {
 }
 
 /**
- * What makes systemd start the session. Without a person there is nobody to wait for: what does not
- * stop, or crashes PID 1, ends the VM.
+ * The files with which systemd starts the session. Nobody may be there to intervene, so a service that does not
+ * stop is killed after a time, and a crash of PID 1 ends the VM.
  */
 export function systemdEntries(service: Buffer): OverlayEntry[] {
   const file = (path: string, data: string | Buffer): OverlayEntry => ({ path, mode: 0o644, data });
   return [
     file('/etc/systemd/system/rapido.service', service),
-    // guest/init writes a file into it, and has no mkdir.
+    // guest/init writes a file into it, and the image may lack mkdir.
     { path: '/etc/systemd/system/rapido.service.d', directory: true },
     {
       path: '/etc/systemd/system/multi-user.target.wants/rapido.service',
@@ -105,33 +106,33 @@ export function systemdEntries(service: Buffer): OverlayEntry[] {
       '/etc/systemd/system.conf.d/rapido.conf',
       '[Manager]\nShowStatus=auto\nCrashReboot=yes\nDefaultTimeoutStopSec=10s\n',
     ),
-    // It would look for partitions of this host's kind on disks that are to be tested.
+    // It would search the disks under test for partitions of this architecture.
     { path: '/etc/systemd/system-generators/systemd-gpt-auto-generator', target: '/dev/null' },
-    // systemd copies it for its services, and warns if it is missing.
+    // systemd copies this file for its services, and warns if it is missing.
     file('/etc/os-release', 'NAME=rapido\nID=rapido\nPRETTY_NAME=rapido\n'),
     file('/etc/passwd', formatPasswd()),
     file('/etc/group', formatGroup()),
   ];
 }
 
-/** Where guest/init finds the network files of its VM. */
+/** Where guest/init finds the network files of the VM. */
 const NET_CONF_DIRECTORY = '/rapido/net-conf';
 
-/** Some drivers of virtual interfaces begin with one or two: bond0, dummy0, ifb0. */
+/** Without these options, some drivers create interfaces when they are loaded: bond0, dummy0, ifb0. */
 const NO_INTERFACES_AT_LOAD = [
   'options bonding max_bonds=0',
   'options dummy numdummies=0',
   'options ifb numifbs=0\n',
 ].join('\n');
 
-/** systemd-networkd, which guest/init has started where the VM has files for it. */
+/** The files of systemd-networkd, which guest/init enables if the VM has network files. */
 export function networkdEntries(netConf: NetConf, service: Buffer, wait: Buffer): OverlayEntry[] {
   return [
-    // networkd makes them itself, and leaves alone what is there already.
+    // networkd creates these interfaces itself, and does not configure existing ones.
     { path: '/etc/modprobe.d/networkd.conf', mode: 0o644, data: NO_INTERFACES_AT_LOAD },
     { path: '/etc/systemd/system/systemd-networkd.service', mode: 0o644, data: service },
     { path: '/rapido/await-network', mode: 0o755, data: wait },
-    // guest/init copies them there, and has no mkdir.
+    // guest/init copies the files there, and the image may lack mkdir.
     { path: '/etc/systemd/network', directory: true },
     ...[...netConf].flatMap(([number, { files }]) =>
       files.map(({ name, data }) => ({
@@ -143,7 +144,7 @@ export function networkdEntries(netConf: NetConf, service: Buffer, wait: Buffer)
   ];
 }
 
-/** Those that its units and rules name, beside the two that every system has. */
+/** Users and groups that units and rules of systemd name, other than root and nobody. */
 const USERS = ['systemd-journal', 'systemd-network'];
 const GROUPS = [
   ...['adm', 'audio', 'cdrom', 'clock', 'dialout', 'disk', 'input', 'kmem', 'kvm', 'lp', 'render'],

@@ -1,10 +1,10 @@
 import { readFileSync } from 'node:fs';
 import { join } from 'node:path';
 
-/** Where ncurses looks: terminfo(5); Debian splits its database over two of them. */
+/** Where ncurses searches: terminfo(5). Debian splits its database over two of these directories. */
 const DATABASES = ['/etc/terminfo', '/lib/terminfo', '/usr/share/terminfo'];
 
-/** Terminals that people boot from, whatever they cut from; a few kilobytes each. */
+/** Common terminals, because a VM may be booted from another terminal than the cut. A few kilobytes each. */
 const COMMON_TERMINALS = [
   'linux',
   'vt100',
@@ -31,7 +31,7 @@ export function readTerminfo(terminal: string | undefined): Record<string, Buffe
       try {
         found[path] = readFileSync(join(database, path));
         break;
-      } catch {} // Not in this one.
+      } catch {} // Not in this database.
     }
   }
   return found;

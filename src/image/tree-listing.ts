@@ -9,19 +9,19 @@ import { temporaryNameFor } from '../sys/temporary.ts';
 import { exclusionExpression } from './exclusions.ts';
 import type { PlannedTree } from './walked-tree.ts';
 
-/** A listing that find(1) is at. */
+/** A listing that find(1) is producing. */
 export interface StartedListing {
   trees: readonly PlannedTree[];
   /** Date.now() before it began. */
   startedMs: number;
-  /** undefined where find cannot tell. */
+  /** undefined if find failed. */
   digest: Promise<string | undefined>;
 }
 
 /**
- * Begins a digest over what find(1) tells of every file in the trees: it takes a quarter of the time that a
- * walk in Node does, and Node is free for other work. It changes whenever a file does, and sometimes without: it
- * serves to tell that nothing did.
+ * Starts to compute a digest of the metadata that find(1) prints for every file in the trees. It takes a quarter of
+ * the time of a walk in Node, and Node is free for other work. If the digest is equal, no file has changed. If it
+ * differs, a file may have changed.
  */
 export function startListing(trees: readonly PlannedTree[]): StartedListing {
   return { trees, startedMs: Date.now(), digest: listTrees(trees) };
@@ -33,7 +33,7 @@ async function listTrees(trees: readonly PlannedTree[]): Promise<string | undefi
     const hash = createHash('sha256');
     const finds: Promise<boolean>[] = [];
     for (const { source, target, exclude } of trees) {
-      // The kernel gives names in the same order as long as a directory is the same.
+      // The kernel returns names in the same order as long as the directory does not change.
       const root = realpathSync(source);
       const stats = lstatSync(root);
       hash.update(`${target}\0${signatureOf(stats)}\0`);
@@ -42,7 +42,7 @@ async function listTrees(trees: readonly PlannedTree[]): Promise<string | undefi
       lists.push(list);
       finds.push(find(root, exclude, list));
     }
-    // All at once: the event loop hears of the end of one only when Node is idle.
+    // Run all at once, because the event loop notices the end of a process only when Node is idle.
     const complete = await Promise.all(finds);
     if (complete.includes(false)) return undefined;
     for (const list of lists) hashFile(list, hash.update('\0'));
@@ -54,10 +54,10 @@ async function listTrees(trees: readonly PlannedTree[]): Promise<string | undefi
   }
 }
 
-/** What a file is told by: name, permissions, type, size, inode, times of change to the nanosecond. */
+/** What identifies the state of a file: name, permissions, type, size, inode, mtime and ctime in nanoseconds. */
 const FORMAT = '%P\\0%m%y:%s:%i:%T@:%C@\\0';
 
-/** @returns whether it could read all */
+/** @returns whether it could read all directories */
 async function find(root: string, exclude: readonly string[], output: number): Promise<boolean> {
   const left = exclusionExpression(root, exclude);
   const child = startTool(
@@ -70,9 +70,9 @@ async function find(root: string, exclude: readonly string[], output: number): P
     ],
     {
       stdio: ['ignore', output, 'ignore'],
-      // Names are bytes, and looked at twice as fast as such.
+      // Names are bytes, and find is twice as fast without decoding them.
       env: { LC_ALL: 'C' },
-      // It takes no harm, nor does any, if it outlives us by a moment; setpriv would take another exec.
+      // It may outlive rapido by a moment without harm; setpriv would cost another exec.
       deathSignal: undefined,
       detached: false,
     },
@@ -81,7 +81,7 @@ async function find(root: string, exclude: readonly string[], output: number): P
   return status === 0;
 }
 
-/** A file without a name: a pipe that nobody reads meanwhile would hold find up. */
+/** A file without a name, instead of a pipe: find would block on a full pipe. */
 function openUnnamed(): number {
   const path = temporaryNameFor(join(tmpdir(), 'rapido-listing'));
   const fd = openSync(path, 'wx+', 0o600);

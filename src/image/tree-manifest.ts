@@ -5,9 +5,9 @@ import { type TreeFile, typeOf } from './tree-walk.ts';
 import type { WalkedTree } from './walked-tree.ts';
 
 /**
- * What a trees layer was made of, file by file, to tell later which of them changed: a developer changes
- * one test, and the archive of five thousand need not be written anew. Kept beside the layer, and read only
- * where a listing differs: path, signature and kind of each file, NUL between, in the order of the walk.
+ * Writes a list of the files of a trees layer, to find out later which of them changed: after a change of one
+ * test, the archive of five thousand need not be rewritten. It is stored with the layer and read only if the
+ * listing differs. For each file, in the order of the walk: path, signature and kind, separated by NUL.
  */
 export function writeManifest(
   trees: readonly WalkedTree[],
@@ -17,8 +17,8 @@ export function writeManifest(
   const fields: string[] = [];
   for (const [tree, root] of withRoots(trees)) {
     for (const file of tree.files) {
-      const kind = typeof file.host === 'string' ? (kinds.get(file.host) ?? '') : STRANGE;
-      // One that changed while it was read is never what it was.
+      const kind = typeof file.host === 'string' ? (kinds.get(file.host) ?? '') : UNKNOWN_KIND;
+      // A file that changed while it was read always counts as changed.
       const signature = isRacy(file.stats, startedMs) ? '' : signatureOf(file.stats);
       fields.push(root + file.name, signature, kind);
     }
@@ -26,17 +26,17 @@ export function writeManifest(
   return Buffer.from(fields.join('\0'), 'latin1');
 }
 
-/** Of a file whose name cannot be looked up by its text. */
-const STRANGE = '?';
+/** The kind of a file whose name is not ASCII. */
+const UNKNOWN_KIND = '?';
 
-/** How much may have changed before it is better to write all anew. */
-const MOST = { files: 500, bytes: 16 * 1024 * 1024 } as const;
+/** If more than this has changed, all files are written again. */
+const LIMITS = { files: 500, bytes: 16 * 1024 * 1024 } as const;
 
 /**
- * The files that changed since a manifest was written, in their trees.
- * @returns undefined where a later archive cannot say so: files that came, went or are of another type;
- *   several names of one file, which the kernel would change all at once; programs, whose libraries may
- *   be others; too many
+ * Finds the files that changed since a manifest was written, by tree.
+ * @returns undefined if a later archive cannot express the changes: files were added, removed or changed their
+ *   type; a changed file has hard links, which the kernel would all change; a program changed, which may need other
+ *   libraries; too many changes
  */
 export function findChanges(
   manifest: Buffer,
@@ -49,14 +49,14 @@ export function findChanges(
     const files: TreeFile[] = [];
     for (const file of tree.files) {
       const [path, signature = '', kind = ''] = [fields[at], fields[at + 1], fields[at + 2]];
-      // The same files are in the same order.
+      // An unchanged set of files has the same order.
       if (path !== root + file.name) return undefined;
       at += 3;
       if (signature === signatureOf(file.stats)) continue;
       if (!isReplaceable({ signature, kind }, file)) return undefined;
       count++;
       bytes += file.stats.size;
-      if (count > MOST.files || bytes > MOST.bytes) return undefined;
+      if (count > LIMITS.files || bytes > LIMITS.bytes) return undefined;
       files.push(file);
     }
     if (files.length > 0) changes.push({ target: tree.target, files });
@@ -64,7 +64,7 @@ export function findChanges(
   return at === fields.length ? changes : undefined;
 }
 
-/** Each tree with what its names begin with, a binary string. */
+/** Each tree with the prefix of its names, a binary string. */
 function withRoots(trees: readonly WalkedTree[]): [WalkedTree, string][] {
   return trees.map((tree) => [tree, `${Buffer.from(tree.target).toString('latin1')}/`]);
 }
@@ -74,11 +74,11 @@ interface KnownFile {
   kind: string;
 }
 
-/** Whether a later archive member for the file makes it what it is now, and asks for nothing else. */
+/** Whether a member for this file in a later archive is enough to update it. */
 function isReplaceable({ signature, kind }: KnownFile, { host, stats }: TreeFile): boolean {
   const type = typeOf(stats);
   if ((Number.parseInt(signature, 8) & constants.S_IFMT) !== type) return false;
   if (type !== constants.S_IFREG) return true;
-  if (stats.nlink > 1 || kind === STRANGE || typeof host !== 'string') return false;
+  if (stats.nlink > 1 || kind === UNKNOWN_KIND || typeof host !== 'string') return false;
   return kind !== 'elf' && kindOf(host) === kind;
 }

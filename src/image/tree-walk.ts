@@ -5,8 +5,8 @@ import type { FileFacts } from '../sys/file-signature.ts';
 import { compileExclusions } from './exclusions.ts';
 
 /**
- * A host path as fs takes it. Names are bytes on Linux: walking goes by "binary" strings, one
- * character a byte, and only those that are not ASCII are turned into Buffers.
+ * A host path for functions of `fs`. Names are bytes on Linux. The walk uses binary strings, with one
+ * character per byte; only names that are not ASCII become Buffers.
  */
 export type HostPath = string | Buffer;
 
@@ -16,14 +16,14 @@ export interface TreeFile {
   name: string;
   host: HostPath;
   stats: FileFacts;
-  /** Of a symbolic link. */
+  /** Target of a symbolic link. */
   target: HostPath | undefined;
 }
 
 /**
  * Every file below a directory and the directory itself, parents before children, in the order of
- * their bytes. A root that is not a directory is one file. Sockets are left out.
- * @throws UserError that names what cannot be read
+ * their bytes. A root that is not a directory is one file. Sockets are omitted.
+ * @throws UserError that names the file that cannot be read
  */
 export function walkTree(root: string, exclude: readonly string[]): TreeFile[] {
   const excluded = compileExclusions(exclude);
@@ -46,7 +46,7 @@ export function walkTree(root: string, exclude: readonly string[]): TreeFile[] {
   return files;
 }
 
-/** A root that is a symbolic link stands for what it leads to. */
+/** Follows a root that is a symbolic link. */
 function realRoot(root: string): string {
   try {
     return realpathSync(root);
@@ -60,7 +60,7 @@ export function typeOf({ mode }: FileFacts): number {
   return mode & constants.S_IFMT;
 }
 
-/** A Stats has four dates, too: kept for every file of a tree, they would take most of the time. */
+/** Keeps only the needed fields: the four Dates of a Stats would take most of the time of a walk. */
 function lstat(path: HostPath): FileFacts {
   try {
     const { mode, size, ino, dev, rdev, nlink, mtimeMs, ctimeMs } = lstatSync(path);
@@ -82,7 +82,7 @@ function unreadable(path: HostPath, cause: unknown): UserError {
   return new UserError(`${formatPath(path)}: cannot be read (${errorCode(cause)})`, { cause });
 }
 
-/** From a binary string. */
+/** Converts a binary string. */
 export function toHostPath(binary: string): HostPath {
   return /[^\x00-\x7f]/.test(binary) ? Buffer.from(binary, 'latin1') : binary;
 }

@@ -10,50 +10,50 @@ import { typeOf } from './tree-walk.ts';
 import { canDracutInstall } from './userspace-layer.ts';
 import { type PlannedTree, treeEntries, type WalkedTree, walkAll } from './walked-tree.ts';
 
-/** What decides the content of trees, bar their files. */
+/** What determines the content of a trees layer, except the files. */
 export interface TreesIngredients {
   trees: readonly PlannedTree[];
   links: DirectoryLinks;
 }
 
-/** What is noted of a trees layer. */
+/** The record of a trees layer. */
 export interface TreesRecord {
-  /** Of `startListing`; not there: a file changed while it was read. */
+  /** Digest from `startListing`; undefined if a file changed while it was read. */
   listing?: string | undefined;
   files: number;
   /** Host paths of the libraries and interpreters that ELF files in the trees need. */
   libraries: string[];
-  /** Libraries that were not found, by who needs them. */
+  /** Libraries that were not found, each with the file that needs it. */
   unresolved: string[];
-  /** What the first lines of executable scripts name: a path, or a bare name from `env`. */
+  /** Interpreters in the first lines of executable scripts: a path, or a bare name after `env`. */
   interpreters: { program: string; usedBy: string }[];
-  /** The libraries, and what the search for them went by. */
+  /** The libraries, and the cache of the linker, by which they were found. */
   searched: FileSignatures;
 }
 
 const LINKER_CACHE = '/etc/ld.so.cache';
 
-/** A trees layer, and what changed since it was made, where it serves all the same. */
+/** A trees layer, and the changes since it was made, if it can still be used. */
 export interface TreesRecipe extends LayerRecipe<TreesRecord> {
   list: () => Promise<Listing>;
   /**
-   * The files that changed, known once the layer was found to hold; none if nothing did.
-   * 'as before': the changes layer that was there holds, too.
+   * The changed files, known after `findChange` accepted the layer; empty if nothing changed.
+   * 'as before': the existing changes layer is up to date, too.
    */
   changes: () => WalkedTree[] | 'as before';
 }
 
-/** What find(1) tells of the trees. */
+/** The listing of the trees by find(1). */
 interface Listing {
-  /** Before it began: what changes from then on is racy. */
+  /** Time before it started. Files that change after that are racy. */
   startedMs: number;
   listing: string | undefined;
 }
 
 export interface TreesHints {
-  /** A listing that was begun beforehand; of use if it is of the same trees. */
+  /** A listing that was started earlier. It is used if it is for the same trees. */
   listed?: StartedListing | undefined;
-  /** Of the changes layer that is there: id of its trees layer, and their listing with it. */
+  /** The existing changes layer: ID of its trees layer, and the listing that includes the changes. */
   changesBefore?: { base: string; listing?: string | undefined } | undefined;
 }
 
@@ -62,7 +62,7 @@ export function treesLayer(
   { listed, changesBefore }: TreesHints = {},
 ): TreesRecipe {
   const { trees, links } = ingredients;
-  // They cost time: each is done once, for the check and, if need be, for the making.
+  // Both are expensive, so the check and the build share their results.
   const list = once(async () => {
     const isOfThese = JSON.stringify(listed?.trees) === JSON.stringify(trees);
     const { startedMs, digest } = isOfThese && listed ? listed : startListing(trees);
@@ -82,7 +82,7 @@ export function treesLayer(
     findChange: async ({ id, record, attachment }) => {
       const changed = findChangedFile(record.searched);
       if (changed !== undefined) return `${changed} changed`;
-      // What was not to be found may be there by now.
+      // The missing libraries may exist now.
       if (record.unresolved.length > 0) return 'libraries were missing';
       const { listing } = await list();
       if (listing !== undefined) {
@@ -93,7 +93,7 @@ export function treesLayer(
         }
       }
       const found = findChanges(attachment(), await walk());
-      if (found === undefined) return 'files in it changed';
+      if (found === undefined) return 'its files changed';
       changes = found;
       return undefined;
     },
@@ -102,7 +102,7 @@ export function treesLayer(
       const found = await walk();
       const { kinds, ...needs } = findLibrariesOf(found);
       manifest = writeManifest(found, kinds, startedMs);
-      // dracut brings the others.
+      // dracut installs the others.
       const own = needs.libraries.filter((library) => !canDracutInstall(library));
       const { unpacked } = writeTrees(path, [...found, ...walkAll(own.map(asTree))], links);
       const record = {
@@ -160,7 +160,7 @@ function findLibrariesOf(
   );
   return {
     libraries: [...libraries, ...interpreters],
-    unresolved: unresolved.map(({ name, neededBy }) => `${name}, which ${neededBy} needs`),
+    unresolved: unresolved.map(({ name, neededBy }) => `${name}, needed by ${neededBy}`),
     interpreters: scripts
       .filter(({ program }) => !inTrees.has(program))
       .map(({ program, usedBy }) => ({ program, usedBy })),

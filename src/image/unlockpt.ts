@@ -1,9 +1,9 @@
 import type { Architecture } from '../host/architecture.ts';
 
 /**
- * unlockpt(3) and ptsname(3) as a program: a new pseudoterminal is locked until an ioctl unlocks it, for
- * which no program of a small image can be had: script(1) is not on every host. File descriptor 0 is an open
- * /dev/ptmx. The exit status is N of its /dev/pts/N, or 255 where that fails or N is no exit status.
+ * unlockpt(3) and ptsname(3) as a program. A new pseudoterminal is locked until an ioctl unlocks it, and no
+ * program of a small image does that; script(1) is not on every host. File descriptor 0 must be an open
+ * /dev/ptmx. The exit status is the N of /dev/pts/N, or 255 if an ioctl fails or N is greater than 254.
  */
 export function unlockptProgram(architecture: Architecture['name']): Buffer {
   const { machine, code } = PROGRAMS[architecture];
@@ -12,7 +12,7 @@ export function unlockptProgram(architecture: Architecture['name']): Buffer {
 }
 
 /**
- * Calls of ioctl_tty(2): TIOCSPTLCK (0x40045431) with a pointer to 0, TIOCGPTN (0x80045430) with one to the
+ * Calls of ioctl_tty(2): TIOCSPTLCK (0x40045431) with a pointer to 0, TIOCGPTN (0x80045430) with a pointer to the
  * number. Numbers of system calls: asm/unistd_64.h, asm-generic/unistd.h. e_machine: elf(5).
  */
 const PROGRAMS: Record<Architecture['name'], { machine: number; code: string }> = {

@@ -26,17 +26,17 @@ import { type DirectoryLinks, resolveGuestPath } from './guest-path.ts';
 import type { LayerRecipe, MadeLayer } from './layer-cache.ts';
 import { walkTree } from './tree-walk.ts';
 
-/** What dracut is asked for. */
+/** What dracut is to build. */
 export interface PlannedUserspace {
   /** Path of the dracut script. */
   dracut: string;
-  /** Whether that is a source tree of its own (DRACUT_SRC), run with `--local`. */
+  /** Whether it is in a source tree (DRACUT_SRC) and run with `--local`. */
   local: boolean;
   /** dracut modules. */
   modules: readonly string[];
-  /** Host paths of files that the modules must bring. */
+  /** Host paths of files that the modules must install. */
   brought: readonly string[];
-  /** Absolute host paths of what it copies; libraries follow by themselves. */
+  /** Absolute host paths of files to copy. dracut adds their libraries. */
   install: readonly string[];
   /** Arguments of the cut and of DRACUT_EXTRA_ARGS, as they are. */
   extraArguments: readonly string[];
@@ -44,13 +44,13 @@ export interface PlannedUserspace {
   environment: Readonly<Record<string, string>>;
 }
 
-/** What is noted of a userspace layer. */
+/** The record of a userspace layer. */
 export interface UserspaceRecord {
-  /** Every host file that went in, or that decided what goes in. */
+  /** Every host file that was copied, or that determined what is copied. */
   files: FileSignatures;
-  /** Over what the extra arguments name: a directory to include, a conf file. */
+  /** Digest of the files that the extra arguments name: a directory to include, a conf file. */
   extras: string;
-  /** Files of /etc that dracut provides: the overlay leaves them alone. */
+  /** Files in /etc that dracut provides. The overlay does not replace them. */
   provided: string[];
 }
 
@@ -58,22 +58,22 @@ export interface DracutWorkspace {
   /** An existing directory for dracut's temporary files. */
   temporary: string;
   /**
-   * A directory with nothing but what hides the host's dracut.conf.d: relative to where dracut runs, as it splits
-   * names of conf files at blanks.
+   * A directory that contains only the files that mask the host's dracut.conf.d. Relative to the directory in which
+   * dracut runs, because dracut splits names of conf files at blanks.
    */
   confDirectory: string;
-  /** Where dracut notes which host files it copied. */
+  /** The directory in which dracut logs which host files it copied. */
   log: string;
   /** The image to write. */
   output: string;
 }
 
-/** Longest single argument that Linux takes is 128 KiB (MAX_ARG_STRLEN). */
+/** Linux limits a single argument to 128 KiB (MAX_ARG_STRLEN). */
 const INSTALL_ARGUMENT_BYTES = 64 * 1024;
 
 /**
- * The dracut command line, program first. No kernel, no host configuration and nothing that only
- * a real boot needs; stripping and hard-linking would only cost time.
+ * The dracut command line, program first. The archive contains no kernel, no host configuration and nothing that
+ * only a real boot needs. Stripping and hard-linking would only cost time.
  */
 export function dracutCommandLine(
   plan: PlannedUserspace,
@@ -86,7 +86,7 @@ export function dracutCommandLine(
     ...['--no-compress', '--no-early-microcode', '--nostrip', '--nohardlink'],
     ...['--conf', '/dev/null', '--confdir', workspace.confDirectory],
     ...['--tmpdir', workspace.temporary, '--loginstall', workspace.log],
-    // Its steps, which dracut 112 keeps to itself unless it is asked.
+    // dracut 112 prints its steps only with this option.
     ...['--stdlog', '4'],
     ...['--modules', plan.modules.join(' ')],
     ...joinUpTo(plan.install, INSTALL_ARGUMENT_BYTES).flatMap((paths) => ['--install', paths]),
@@ -106,19 +106,19 @@ export function joinUpTo(words: readonly string[], limit: number): string[] {
   return lines;
 }
 
-/** dracut splits what it is given to install at white space, and expands it as a pattern. */
+/** dracut splits the argument of --install at white space, and expands patterns in it. */
 export function canDracutInstall(path: string): boolean {
   return /^[\w@%+=:,./-]+$/.test(path);
 }
 
-/** Counts up when this file makes or notes something else of the same plan. */
+/** Increment this when the layer or record of the same plan changes. */
 const REVISION = 3;
 
 export function userspaceLayer(
   plan: PlannedUserspace,
   links: DirectoryLinks,
   staging: string,
-  hear: DracutListener,
+  listener: DracutListener,
 ): LayerRecipe<UserspaceRecord> {
   return {
     kind: 'userspace',
@@ -127,15 +127,15 @@ export function userspaceLayer(
       const changed = findChangedFile(record.files);
       if (changed !== undefined) return `${changed} changed`;
       const same = digestNamedPaths(plan.extraArguments) === record.extras;
-      return same ? undefined : 'what the extra arguments of dracut name changed';
+      return same ? undefined : 'files in the extra arguments of dracut changed';
     },
     make: async (path) => {
       const startedMs = Date.now();
       const workspace = makeWorkspace(staging, path);
       try {
         maskDracutConf(plan, join(staging, workspace.confDirectory));
-        const said = await runDracut(plan, workspace, staging, hear);
-        return inspectUserspace({ plan, links, workspace, said, startedMs });
+        const log = await runDracut(plan, workspace, staging, listener);
+        return inspectUserspace({ plan, links, workspace, log, startedMs });
       } finally {
         rmSync(dirname(workspace.log), { recursive: true, force: true });
       }
@@ -154,7 +154,7 @@ function makeWorkspace(staging: string, output: string): DracutWorkspace {
   return workspace;
 }
 
-/** Who hears of what dracut does: its steps in our words, and its own words. */
+/** Callbacks for dracut's progress: its steps as text for the user, and its own output. */
 export interface DracutListener {
   onProgress: (step: string) => void;
   onDracutLine?: ((line: string) => void) | undefined;
@@ -172,14 +172,14 @@ async function runDracut(
     return await runTool(dracutCommandLine(plan, workspace), {
       environment: 'none',
       env: plan.environment,
-      // Nothing of what is made depends on how the user works, or where.
+      // The result must not depend on the user's umask or current directory.
       umask: 0o022,
       cwd,
       purpose: 'building the userspace layer',
       installHint: 'run `rapido doctor` to see what is missing',
       onLine: (line) => {
         onDracutLine?.(line);
-        // What follows in dracut's output are pages of what came of it.
+        // Many other errors follow from this one in dracut's output.
         if (/No space left on device|Disk quota exceeded/.test(line)) isDiskFull = true;
         const step = dracutStep(line);
         if (step !== undefined) onProgress(`dracut: ${step}`);
@@ -187,7 +187,7 @@ async function runDracut(
     });
   } catch (cause) {
     if (!isDiskFull) throw cause;
-    throw Object.assign(new Error('dracut found no space', { cause }), { code: 'ENOSPC' });
+    throw Object.assign(new Error('dracut ran out of disk space', { cause }), { code: 'ENOSPC' });
   }
 }
 
@@ -195,27 +195,28 @@ interface Inspection {
   plan: PlannedUserspace;
   links: DirectoryLinks;
   workspace: DracutWorkspace;
-  said: string;
+  /** dracut's output. */
+  log: string;
   startedMs: number;
 }
 
 /**
- * Reads back what dracut made. It exits with 0 whatever it could not find, so everything it was
- * asked for must be there; and what it copied is noted, to see later whether that changed.
+ * Reads the archive that dracut made. dracut exits with 0 even if it could not find a file, so this checks that
+ * every requested file exists. It records which files were copied, to find out later whether they changed.
  */
 function inspectUserspace(inspection: Inspection): MadeLayer<UserspaceRecord> {
   const { plan, links, workspace } = inspection;
   const members = readMembers(workspace.output, plan);
   const paths = new Set(members.map(({ path }) => path));
   const isThere = (path: string): boolean => paths.has(resolveGuestPath(path, links));
-  // dracut keeps a link to a directory as it is, and installs where it leads to.
+  // dracut copies a link to a directory as a link, and installs the file in the target of the link.
   const absent = [...plan.install, ...plan.brought].filter(
     (path) => !isThere(path) && !isThere(realDirectory(path)),
   );
   if (absent.length > 0) {
-    throw new UserError('dracut left out what it was asked to install', {
-      problems: [...absent, ...complaintsOf(inspection.said)],
-      hint: 'the image would lack them; run with --debug to see all that dracut says',
+    throw new UserError('dracut did not install all requested files', {
+      problems: [...absent, ...errorLinesOf(inspection.log)],
+      hint: 'run with --debug to see the output of dracut',
     });
   }
   const sources = new Set([
@@ -233,12 +234,12 @@ function inspectUserspace(inspection: Inspection): MadeLayer<UserspaceRecord> {
   return { record, unpacked: members.reduce((sum, { size }) => sum + unpackedSize(size), 0) };
 }
 
-/** The path of a file with the links in its directory followed, and itself kept as it is. */
+/** The path of a file with links in its directory resolved, but not the file itself. */
 function realDirectory(path: string): string {
   return join(realpathSync(dirname(path)), basename(path));
 }
 
-/** Over all files below the absolute paths among arguments. */
+/** Digest of all files below the absolute paths among arguments. */
 function digestNamedPaths(args: readonly string[]): string {
   const hash = createHash('sha256');
   for (const path of args.filter((arg) => arg.startsWith('/'))) {
@@ -251,7 +252,7 @@ function digestNamedPaths(args: readonly string[]): string {
 
 interface UserspaceMember {
   path: string;
-  /** A file or link, so probably one of the host's. */
+  /** A file or link, so probably copied from the host. */
   copied: boolean;
   size: number;
 }
@@ -278,18 +279,18 @@ function readMembers(image: string, plan: PlannedUserspace): UserspaceMember[] {
   }
 }
 
-function complaintsOf(said: string): string[] {
-  return said.split('\n').filter((line) => /ERROR|FAILED|[Cc]annot|not found/.test(line));
+function errorLinesOf(log: string): string[] {
+  return log.split('\n').filter((line) => /ERROR|FAILED|[Cc]annot|not found/.test(line));
 }
 
-/** Each file in the log directory lists host paths, one a line. */
+/** Each file in the log directory lists host paths, one per line. */
 function readInstallLog(directory: string): string[] {
   return readdirSync(directory)
     .flatMap((name) => readFileSync(join(directory, name), 'utf8').split('\n'))
     .filter((path) => path.startsWith('/') && lstatIfReachable(path)?.isDirectory() === false);
 }
 
-/** The directory with dracut's functions and its modules.d. */
+/** The directory that contains dracut's functions and modules.d. */
 export function dracutLibrary({
   dracut,
   local,
@@ -297,10 +298,10 @@ export function dracutLibrary({
   return local ? dirname(dracut) : '/usr/lib/dracut';
 }
 
-/** The scripts of dracut itself and of the modules that took part: another version, another image. */
+/** The scripts of dracut and of its modules. Another version of dracut makes another image. */
 function dracutOwnFiles(plan: PlannedUserspace, paths: ReadonlySet<string>): string[] {
   const library = dracutLibrary(plan);
-  // A module may pull in any other.
+  // A module may depend on any other.
   const moduleDirectories = listIfReachable(join(library, 'modules.d')).map((name) =>
     join(library, 'modules.d', name),
   );

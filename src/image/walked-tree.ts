@@ -3,7 +3,7 @@ import type { CpioEntry } from '../formats/cpio/write.ts';
 import { type DirectoryLinks, directoryMaker, resolveGuestPath } from './guest-path.ts';
 import { type HostPath, type TreeFile, toHostPath, typeOf, walkTree } from './tree-walk.ts';
 
-/** A host directory or file that goes into the image as it is. */
+/** A host directory or file that is copied into the image. */
 export interface PlannedTree {
   source: string;
   /** Guest path. */
@@ -11,7 +11,7 @@ export interface PlannedTree {
   exclude: readonly string[];
 }
 
-/** A tree as it was found. */
+/** The files of a tree. */
 export interface WalkedTree {
   target: string;
   files: TreeFile[];
@@ -24,7 +24,7 @@ export function walkAll(trees: readonly PlannedTree[]): WalkedTree[] {
   }));
 }
 
-/** Archive members, each directory before what is in it. */
+/** Archive members, each directory before its files. */
 export function* treeEntries(
   trees: readonly WalkedTree[],
   links: DirectoryLinks,
@@ -47,7 +47,7 @@ function* entriesOf(tree: WalkedTree, target: string): Generator<CpioEntry, void
     if (file.target !== undefined) yield { ...metadata, target: file.target };
     else if (type === constants.S_IFREG) {
       const group = linked.get(inodeOf(file));
-      if (group !== undefined && group[0] !== file) continue; // Written with the first of them.
+      if (group !== undefined && group[0] !== file) continue; // Written with the first name.
       const hardLinks = (group ?? []).slice(1).map((other) => guestPathOf(target, other));
       yield { ...metadata, file: file.host, size: stats.size, ...(group && { hardLinks }) };
     } else if (type === constants.S_IFBLK || type === constants.S_IFCHR) {

@@ -2,10 +2,10 @@ import { existsSync } from 'node:fs';
 import { join, resolve } from 'node:path';
 import {
   type Context,
+  checkUnknownKeys,
   chooseKernel,
   createContext,
   type GlobalOptions,
-  refuseStrangeKeys,
   requireWritable,
 } from '../cli/context.ts';
 import type { Conf } from '../conf/conf.ts';
@@ -18,7 +18,7 @@ import { imagePath, lastImage } from '../image/location.ts';
 import type { ImageInfo } from '../image/plan.ts';
 import { formatCommandLine } from '../sys/command-line.ts';
 import { findChangedFile, knownSignatures } from '../sys/file-signature.ts';
-import { findStranger, trustOf } from '../sys/trust.ts';
+import { findUntrusted, trustOf } from '../sys/trust.ts';
 import type { Ui } from '../ui/terminal.ts';
 import { bootVm } from '../vm/boot.ts';
 import { describeNoConsole, judgeBoot } from '../vm/boot-outcome.ts';
@@ -44,7 +44,7 @@ import {
 export interface BootOptions extends GlobalOptions, VmOptions {
   detach?: boolean | undefined;
   dryRun?: boolean | undefined;
-  /** What follows `--`. */
+  /** The arguments after `--`. */
   qemuArguments?: string[] | undefined;
 }
 
@@ -60,20 +60,23 @@ export async function runBoot(
     if (!isKeeper()) return bootWithKeeper(ui);
   }
   const context = createContext(options, ui);
-  await refuseStrangeKeys(context, context.conf);
+  await checkUnknownKeys(context, context.conf);
   if (options.dryRun !== true) requireWritable(context, ['cache', 'state']);
   return bootImage(chooseImage(name, context), context.conf, options, context);
 }
 
-/** The image to boot: by the name of its cut, by its path, or the one cut last. */
+/** @returns the path of the image with this cut name or path; without a name, of the image cut last */
 function chooseImage(name: string | undefined, context: Context): string {
   const { conf, cuts, cwd } = context;
   if (name === undefined) {
     const last = lastImage(conf);
-    if (last !== undefined && existsSync(last)) return refuseStranger(last, context);
-    throw new UserError(last === undefined ? 'nothing has been cut yet' : `${last} is gone`, {
-      hint: 'rapido cut simple-example',
-    });
+    if (last !== undefined && existsSync(last)) return rejectUntrusted(last, context);
+    throw new UserError(
+      last === undefined ? 'nothing has been cut yet' : `${last} no longer exists`,
+      {
+        hint: 'rapido cut simple-example',
+      },
+    );
   }
   if (name.includes('/')) return resolve(cwd, name);
   const cutName = name.replaceAll('_', '-');
@@ -82,7 +85,7 @@ function chooseImage(name: string | undefined, context: Context): string {
     const { name: known } = pickCut(name, cuts);
     throw new UserError(`there is no image of ${known} yet`, { hint: `rapido cut ${known}` });
   }
-  refuseStranger(path, context);
+  rejectUntrusted(path, context);
   const { image } = readImageHeader(path);
   if (image.cut === cutName) return path;
   throw new UserError(`${path} (DRACUT_OUT) is an image of ${image.cut}, not of ${cutName}`, {
@@ -90,16 +93,19 @@ function chooseImage(name: string | undefined, context: Context): string {
   });
 }
 
-/** IMAGE_DIR may be a directory that others write to. Who names the path of an image means that one. */
-function refuseStranger(image: string, { env }: Context): string {
-  const stranger = findStranger(image, trustOf(env));
-  if (stranger === undefined) return image;
-  throw new UsageError(`${image} is not trusted: ${stranger.path} ${stranger.why}`, {
-    hint: `${formatCommandLine(['rapido', 'boot', image])} boots it nevertheless`,
+/**
+ * Rejects an image that another user could have written: IMAGE_DIR may be a shared directory. An image that
+ * the user gives by its path is not checked.
+ */
+function rejectUntrusted(image: string, { env }: Context): string {
+  const untrusted = findUntrusted(image, trustOf(env));
+  if (untrusted === undefined) return image;
+  throw new UsageError(`${image} is not trusted: ${untrusted.path} ${untrusted.why}`, {
+    hint: `to boot it anyway: ${formatCommandLine(['rapido', 'boot', image])}`,
   });
 }
 
-/** Boots an image and stays until the VM is gone. @returns the exit status */
+/** Boots an image and waits until the VM has ended. @returns the exit status */
 export async function bootImage(
   path: string,
   conf: Conf,
@@ -162,7 +168,7 @@ function warnOfChange(what: string, cut: string, ui: Ui): void {
   ui.warn(`${what} changed since this image was cut: rapido cut ${cut}`);
 }
 
-/** The modules in an image are for one kernel; another would refuse to load them. */
+/** Rejects a kernel of another release than the image's modules: it would not load them. */
 function refuseOtherKernel({ image }: ImageHeader, kernel: Kernel, path: string, conf: Conf): void {
   const { kernelRelease, cut } = image;
   if (kernelRelease === kernel.release) return;
@@ -177,7 +183,7 @@ function refuseOtherKernel({ image }: ImageHeader, kernel: Kernel, path: string,
   );
 }
 
-/** Somebody watches when both stdin and stdout are a terminal. */
+/** @returns undefined if the boot is unattended: standard input or output is not a terminal */
 function currentTerminal(type: string | undefined): Terminal | undefined {
   if (!process.stdin.isTTY || !process.stdout.isTTY) return undefined;
   const { rows, columns } = process.stdout;
@@ -197,7 +203,7 @@ async function watchVm({ plan, image, registration, context }: BootJob): Promise
       if (event === 'no-console')
         ui.note(`rapido: ${describeNoConsole(plan.number)}; Ctrl-a x kills it`);
     },
-    onWords: ui.passOn,
+    onStderr: ui.passOn,
   });
   await (await requests)?.close();
   const outcome = judgeBoot(record, {
@@ -206,7 +212,7 @@ async function watchVm({ plan, image, registration, context }: BootJob): Promise
     oops: await findOops(record, plan.consoleLog),
   });
   for (const line of outcome.lines) ui.note(`rapido: ${line}`);
-  if (outcome.consoleTells) ui.note(`rapido: the console is in ${plan.consoleLog}`);
+  if (outcome.isConsoleHelpful) ui.note(`rapido: the console is in ${plan.consoleLog}`);
   return outcome.status;
 }
 

@@ -1,4 +1,4 @@
-/** What the keys behind a Ctrl-a do. */
+/** The actions of the keys after Ctrl-a. */
 export interface ConsoleActions {
   send: (typed: Buffer) => void;
   leave: () => void;
@@ -6,10 +6,10 @@ export interface ConsoleActions {
   help: () => void;
 }
 
-/** As in QEMU and screen. */
+/** The same prefix key as in QEMU and screen. */
 const CTRL_A = 0x01;
 
-/** Passes on what is typed, but for Ctrl-a and the key behind it; twice, it is sent. */
+/** Passes on what is typed, except Ctrl-a and the key after it. Ctrl-a typed twice sends one Ctrl-a. */
 export function createConsoleKeys(actions: ConsoleActions): (typed: Buffer) => void {
   let hasPrefix = false;
   const commands: Readonly<Record<string, () => void>> = {

@@ -10,58 +10,59 @@ import type { VmRequest } from '../vm/vm-requests.ts';
 import { createConsoleKeys } from './console-keys.ts';
 import { findRunningVms, pickVm } from './pick.ts';
 
-/** How much of what the console showed before is shown again, in bytes. */
+/** How much of the earlier console output is read to show its last lines, in bytes. */
 const HISTORY = 4096;
 
-/** `rapido console N`: its console is at this terminal until it is left, or the VM ends. */
+/** `rapido console N`: connects this terminal to the console until the user leaves it or the VM ends. */
 export async function runConsole(name: string, options: GlobalOptions, ui: Ui): Promise<number> {
   const { vms } = findRunningVms(options, ui);
   const vm = pickVm(vms, name);
-  const asked = await askVm(vm, { request: 'console' });
-  await asked.hear();
+  const connection = await askVm(vm, { request: 'console' });
+  await connection.nextAnswer();
   ui.note(`console of VM ${vm.number} (${vm.cut}); Ctrl-a d leaves it, Ctrl-a x stops the VM`);
   let hasLeft = false;
   const keys = createConsoleKeys({
-    send: (typed) => asked.socket.write(typed),
+    send: (typed) => connection.socket.write(typed),
     leave: () => {
       hasLeft = true;
-      asked.socket.destroy();
+      connection.socket.destroy();
     },
-    stop: () => tell(vm, { request: 'stop' }),
-    help: () => terminal.write('\r\nCtrl-a d leaves, x stops the VM, a is a Ctrl-a\r\n'),
+    stop: () => sendRequest(vm, { request: 'stop' }),
+    help: () =>
+      terminal.write('\r\nCtrl-a d leaves, Ctrl-a x stops the VM, Ctrl-a a sends a Ctrl-a\r\n'),
   });
-  const tellSize = (size: TerminalSize): void => tell(vm, { request: 'size', ...size });
-  const terminal = openRawTerminal(keys, tellSize);
+  const sendSize = (size: TerminalSize): void => sendRequest(vm, { request: 'size', ...size });
+  const terminal = openRawTerminal(keys, sendSize);
   try {
     terminal.write(lastLines(readTail(vm.consoleLog, HISTORY)));
-    terminal.write(asked.rest());
+    terminal.write(connection.rest());
     const size = terminalSize();
-    if (size !== undefined) tellSize(size);
+    if (size !== undefined) sendSize(size);
     await new Promise<void>((resolve) => {
-      asked.socket.on('data', terminal.write);
-      asked.socket.once('close', resolve);
-      asked.socket.once('end', resolve);
-      asked.socket.resume();
+      connection.socket.on('data', terminal.write);
+      connection.socket.once('close', resolve);
+      connection.socket.once('end', resolve);
+      connection.socket.resume();
     });
   } finally {
-    // Who types for a VM that is gone must not type for the shell.
+    // What the user typed for the VM must not reach the host's shell.
     if (!hasLeft) await discardInput(true);
     terminal.close();
-    asked.socket.destroy();
+    connection.socket.destroy();
   }
   ui.note('');
-  ui.note(hasLeft ? `VM ${vm.number} goes on` : 'the VM has ended');
+  ui.note(hasLeft ? `VM ${vm.number} keeps running` : 'the VM has ended');
   return EXIT.ok;
 }
 
-/** Whole lines, and the prompt behind them. */
+/** The last complete lines, and the unfinished one after them, which is usually the prompt. */
 function lastLines(text: string): string {
   const lines = text.split('\n');
   return lines.slice(Math.max(lines.length - 12, 1)).join('\n');
 }
 
-/** Does not wait for an answer: it is no matter of life. */
-function tell(vm: VmEntry, request: VmRequest): void {
+/** Sends a request without waiting for the answer. Errors are ignored. */
+function sendRequest(vm: VmEntry, request: VmRequest): void {
   askVm(vm, request).then(
     ({ socket }) => socket.end(),
     () => {},

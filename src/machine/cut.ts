@@ -31,7 +31,7 @@ export interface CutOptions extends GlobalOptions, VmOptions {
   rebuild?: boolean | undefined;
   /** `-x` and `-f`, in the order they were given. */
   commands: CutExtras['commands'];
-  /** What follows `--`; undefined: there is none. */
+  /** The arguments after `--`; undefined: there is no `--`. */
   qemuArguments?: readonly string[] | undefined;
 }
 
@@ -65,7 +65,8 @@ export async function runCut(name: string, options: CutOptions, ui: Ui): Promise
     for (const line of describePlan(plan, kernel)) ui.result(line);
     return 0;
   }
-  if (context.debug && leftOut.length > 0) ui.note(`left out, not here: ${leftOut.join(' ')}`);
+  if (context.debug && leftOut.length > 0)
+    ui.note(`omitted, not on this host: ${leftOut.join(' ')}`);
   const image = await cleaningUpOnSignals(() =>
     buildImage(plan, {
       cache: context.directories.cache,
@@ -89,7 +90,7 @@ export async function runCut(name: string, options: CutOptions, ui: Ui): Promise
   return bootImage(image.path, conf, vm, context);
 }
 
-/** Refuses what is wrong before anything is cut, and what would be in vain. */
+/** Rejects wrong VM options before anything is cut, and VM options without `-b`, which would have no effect. */
 async function checkBootOptions(options: CutOptions): Promise<void> {
   if (options.boot === true) {
     const { checkVmOptions } = await import('./start.ts');
@@ -104,25 +105,25 @@ async function checkBootOptions(options: CutOptions): Promise<void> {
     '--forward': forward,
     '`--`': qemuArguments,
   };
-  const vain = Object.entries(given).find(([, value]) => value !== undefined)?.[0];
-  if (vain === undefined) return;
-  throw new UsageError(`rapido cut: ${vain} is for a VM, and none is booted`, {
-    hint: 'add -b, or give it to `rapido boot`',
+  const unused = Object.entries(given).find(([, value]) => value !== undefined)?.[0];
+  if (unused === undefined) return;
+  throw new UsageError(`rapido cut: ${unused} needs a VM, but no VM is booted`, {
+    hint: 'add -b, or pass it to `rapido boot`',
   });
 }
 
-/** `-o` names a file in a directory that exists: a misspelt path must not make directories. */
+/** The directory of `-o` must exist: a misspelt path must not create directories. */
 function checkOutput(path: string): string {
   if (!isDirectory(dirname(path)))
     throw new UsageError(`-o: there is no directory ${dirname(path)}`);
   return checkImage(path, '-o');
 }
 
-/** What is replaced must be a file: neither a directory nor a device. */
+/** Rejects a path that rapido must not replace: a directory or a device. */
 function checkImage(path: string, source: string): string {
   const stats = statIfReachable(path);
   if (stats === undefined || stats.isFile()) return path;
-  const kind = stats.isDirectory() ? 'a directory' : 'no regular file';
+  const kind = stats.isDirectory() ? 'a directory' : 'not a regular file';
   throw new UsageError(`${source}: ${path} is ${kind}`);
 }
 

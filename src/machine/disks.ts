@@ -19,7 +19,7 @@ import {
   planDisks,
 } from '../vm/disks.ts';
 
-/** Refuses disks of the command line that cannot be, before any work is done. */
+/** Rejects disks of the command line that cannot be used, before any work is done. */
 export function checkDiskOptions(
   texts: readonly string[] | undefined,
   cwd: string,
@@ -39,8 +39,8 @@ function readDiskOptions(
 
 /**
  * Finds the disks of VM `number`: those of its section in the conf and those of the command line.
- * @param forDryRun nothing will be made: scratch disks get a name that says what they are
- * @throws UsageError with everything that is wrong with them
+ * @param forDryRun nothing will be created: scratch disks get a readable name instead of a temporary one
+ * @throws UsageError with all problems
  */
 export function findDisks(
   number: number,
@@ -85,13 +85,13 @@ function probeAll(requests: readonly DiskRequest[]): Map<string, DiskFacts> {
     const found = probeDiskFile(source.path, { readonly, headBytes: HEAD_BYTES });
     if (typeof found === 'string') problems.push(`${where}: ${source.path}: ${found}`);
     else {
-      // Nothing is recognised on a device: an image format there is rare, and would be a guest's trick.
+      // A block device is always raw: an image format on one is rare, and a guest could have written it.
       const head = found.isBlockDevice ? Buffer.alloc(0) : found.head;
       facts.set(source.path, { identity: found.identity, recognised: recogniseFormat(head) });
     }
   }
   if (problems.length > 0) {
-    throw new UsageError('the VM cannot have these disks', { problems: [...new Set(problems)] });
+    throw new UsageError('these disks cannot be used', { problems: [...new Set(problems)] });
   }
   return facts;
 }
@@ -101,8 +101,8 @@ function scratchDirectory({ cache }: Context['directories']): string {
 }
 
 /**
- * Makes the scratch disks of a VM, and first removes those of VMs whose rapido was killed.
- * @returns what removes them again
+ * Creates the scratch disks of a VM, after removing those that a killed rapido has left.
+ * @returns a function that removes them
  */
 export function makeScratchDisks(disks: readonly DiskPlan[], context: Context): () => void {
   const directory = scratchDirectory(context.directories);
@@ -132,8 +132,11 @@ function makeSparseFile(path: string, bytes: number): void {
   } catch (cause) {
     if (errorCode(cause) !== 'EFBIG' && errorCode(cause) !== 'EINVAL') throw cause;
     throw new UserError(
-      `${dirname(path)}: a file of ${formatSize(bytes)} is larger than the file system can have`,
-      { cause, hint: 'a smaller scratch disk, or XDG_CACHE_HOME on another file system' },
+      `${dirname(path)}: the file system does not support a file of ${formatSize(bytes)}`,
+      {
+        cause,
+        hint: 'use a smaller scratch disk, or set XDG_CACHE_HOME to a directory of another file system',
+      },
     );
   } finally {
     closeSync(fd);

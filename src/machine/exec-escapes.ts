@@ -1,4 +1,4 @@
-/** What the escape sequences of ssh(1) do: `~` as the first key of a line, and the key after it. */
+/** The actions of escape sequences, as in ssh(1): `~` as the first key of a line, and the key after it. */
 export interface EscapeActions {
   send: (typed: Buffer) => void;
   /** `~.` */
@@ -10,7 +10,7 @@ export interface EscapeActions {
 const TILDE = 0x7e;
 const LINE_ENDS = [0x0a, 0x0d];
 
-/** Passes on what is typed, except escape sequences; `~~` sends one `~`, and `~` before another key both. */
+/** Passes on what is typed, except escape sequences. `~~` sends one `~`; `~` and any other key are both sent. */
 export function createEscapes(actions: EscapeActions): (typed: Buffer) => void {
   let isAtLineStart = true;
   let hasTilde = false;

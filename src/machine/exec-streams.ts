@@ -4,10 +4,10 @@ import { join } from 'node:path';
 import type { CommandSockets } from '../vm/guest-commands.ts';
 import { refuseUnsafe, requireSocketPath } from '../vm/registry.ts';
 
-/** The streams of a command in a VM, at our end. */
+/** The host's ends of the streams of a command in a VM. */
 export interface ExecStreams {
   sockets: CommandSockets;
-  /** QEMU's end of each, once it has connected. */
+  /** Resolves when QEMU has connected to the socket. */
   stdin: Promise<Socket> | undefined;
   stdout: Promise<Socket>;
   stderr: Promise<Socket>;
@@ -15,8 +15,8 @@ export interface ExecStreams {
 }
 
 /**
- * Sockets for the streams of a command, in a directory of their own in that of the registry.
- * @throws UsageError when its path is too long for them
+ * Listens on Unix sockets for the streams of a command, in a new subdirectory of the registry.
+ * @throws UsageError if the path is too long for a Unix socket
  */
 export function listenForStreams(directory: string, hasInput: boolean): ExecStreams {
   refuseUnsafe(directory);

@@ -13,8 +13,8 @@ import {
 } from '../ui/guest-streams.ts';
 import { openRawTerminal, type TerminalSize, terminalSize } from '../ui/raw-terminal.ts';
 import type { Ui } from '../ui/terminal.ts';
-import { type Asked, askVm } from '../vm/ask-vm.ts';
-import { endMarkOf, makeWord } from '../vm/control-channel.ts';
+import { askVm, type VmConnection } from '../vm/ask-vm.ts';
+import { endMarkOf, makeToken } from '../vm/control-channel.ts';
 import type { Terminal } from '../vm/plan.ts';
 import { listenToSignals } from '../vm/qemu-process.ts';
 import { untilEndMark } from '../vm/until-end-mark.ts';
@@ -23,17 +23,17 @@ import { type ExecStreams, listenForStreams } from './exec-streams.ts';
 import { describeVm, findRunningVms, pickVm } from './pick.ts';
 
 export interface ExecOptions extends GlobalOptions {
-  /** `-t`, `-T`; undefined: where rapido has a terminal, the command gets one. */
+  /** `-t`, `-T`; undefined: the command gets a terminal if rapido has one. */
   tty?: boolean | undefined;
 }
 
-/** The shell of the console's prompt. */
+/** The same shell as at the prompt of the console. */
 const SHELL = ['bash', '--rcfile', '/rapido/bashrc', '-i'].map((word) => Buffer.from(word));
 
 /**
  * `rapido exec VM [-- COMMAND]`
- * @param words of the command, byte for byte; undefined: a shell
- * @returns its exit status
+ * @param words the command and its arguments, byte for byte; undefined: a shell
+ * @returns the exit status of the command
  */
 export async function runExec(
   name: string,
@@ -45,7 +45,7 @@ export async function runExec(
   const command = words ?? (terminal === undefined ? [] : SHELL);
   if ((command[0]?.length ?? 0) === 0) {
     throw new UsageError('there is no command after `--`', {
-      hint: `rapido exec ${name} -- ls -l; at a terminal, rapido exec ${name} is a shell`,
+      hint: `rapido exec ${name} -- ls -l; for a shell, at a terminal: rapido exec ${name}`,
     });
   }
   const { vms } = findRunningVms(options, ui);
@@ -53,20 +53,20 @@ export async function runExec(
   const input = openGuestInput({ mayBeTerminal: true });
   const streams = listenForStreams(dirname(vm.monitorSocket), input !== undefined);
   try {
-    const asked = await askVm(vm, {
+    const connection = await askVm(vm, {
       request: 'exec',
       words: command.map((word) => word.toString('base64')),
       sockets: streams.sockets,
       terminal,
     });
-    const started = await asked.hear();
-    if (started?.answer !== 'started') throw new UserError(`VM ${vm.number} has gone`);
+    const started = await connection.nextAnswer();
+    if (started?.answer !== 'started') throw new UserError(`VM ${vm.number} has ended`);
     if (words === undefined) {
       ui.note(`shell in VM ${describeVm(vm)}; if it hangs, leave it with Enter ~ .`);
     }
-    const end = await carryStreams(asked, { streams, input, terminal, ui });
+    const end = await relayStreams(connection, { streams, input, terminal, ui });
     if (end === 'lost') ui.note(`rapido: VM ${vm.number} ended before the command did`);
-    if (end === 'left') ui.note(`rapido: left the command in VM ${vm.number}, which gets SIGHUP`);
+    if (end === 'left') ui.note(`rapido: left the command in VM ${vm.number}; it gets SIGHUP`);
     return typeof end === 'number' ? end : STATUS[end];
   } finally {
     streams.close();
@@ -74,16 +74,16 @@ export async function runExec(
 }
 
 /**
- * The terminal that the command is to have; undefined: pipes.
- * @throws UsageError where one is asked for, and nobody could type at it
+ * Chooses the terminal of the command; undefined: pipes.
+ * @throws UsageError if `-t` is given, but standard input is not a terminal, or rapido is in the background
  */
 function chooseTerminal(asked: boolean | undefined): Terminal | undefined {
   const { stdin, stdout, stderr, env } = process;
   const canType = stdin.isTTY && isInForeground();
   if (asked === true && !canType) {
-    // A terminal has no end of input that could be passed on: a Ctrl-D counts only for who reads just then.
+    // EOF of a pipe could not be passed on to a terminal: Ctrl-D only reaches a program that reads at that moment.
     throw new UsageError('-t: standard input is not a terminal', {
-      hint: 'without -t, the command has pipes',
+      hint: 'without -t, the command gets pipes',
     });
   }
   if (!(asked ?? (canType && stdout.isTTY && stderr.isTTY))) return undefined;
@@ -91,8 +91,8 @@ function chooseTerminal(asked: boolean | undefined): Terminal | undefined {
 }
 
 /**
- * How it ended for us: the command's exit status; the VM ended before it; the user left it, by keys or by
- * a third signal.
+ * How the command ended: its exit status; `lost`: the VM ended first; `left`: the user left it with `~.`;
+ * `interrupted`: the user left it with a signal.
  */
 type End = number | 'lost' | 'left' | 'interrupted';
 
@@ -102,24 +102,24 @@ const STATUS = {
   interrupted: RUN_EXIT.interrupted,
 } as const;
 
-interface Carried {
+interface Relay {
   streams: ExecStreams;
-  /** rapido's own; undefined: there is none. */
+  /** rapido's standard input; undefined: there is none. */
   input: GuestInput | undefined;
-  /** What was asked for. */
+  /** The terminal that the command was started with; the guest may not be able to create it. */
   terminal: Terminal | undefined;
   ui: Ui;
 }
 
-/** Passes on what the command reads and writes, and signals; waits for its end. */
-async function carryStreams(asked: Asked, carried: Carried): Promise<End> {
-  const { streams, input, terminal } = carried;
+/** Relays the streams of the command, and signals, until the command ends. */
+async function relayStreams(connection: VmConnection, relay: Relay): Promise<End> {
+  const { streams, input, terminal } = relay;
   const outputs = { stdout: createGuestOutput(1), stderr: createGuestOutput(2) };
   let detach = (): void => {};
   let left: End | undefined;
   const leave = (how: 'left' | 'interrupted'): void => {
     left = how;
-    asked.socket.destroy();
+    connection.socket.destroy();
   };
   let hasTerminal = false;
   let isLost = false;
@@ -128,42 +128,42 @@ async function carryStreams(asked: Asked, carried: Carried): Promise<End> {
   let signalled = 0;
   const signals = listenToSignals((signal) => {
     signalled++;
-    // The command may catch the first one; the second it cannot, and the third is ours. Where Ctrl-C is a key
-    // of the command's terminal, the first one is meant for us.
+    // The first signal is sent to the command, which may catch it. The second is sent as SIGKILL. The third ends
+    // rapido. If the command has a terminal, Ctrl-C is a key of it, so already the first signal ends rapido.
     if (hasTerminal || signalled > 2) leave('interrupted');
-    else asked.socket.write(signalled === 1 ? `${signal.replace('SIG', '')}\n` : 'KILL\n');
+    else connection.socket.write(signalled === 1 ? `${signal.replace('SIG', '')}\n` : 'KILL\n');
   });
   try {
-    hasTerminal = terminal !== undefined && (await hearOfTerminal(asked, carried.ui));
-    const wholes = [carryOutput(streams.stdout, outputs.stdout, markNow)];
+    hasTerminal = terminal !== undefined && (await awaitTerminal(connection, relay.ui));
+    const relayed = [relayOutput(streams.stdout, outputs.stdout, markNow)];
     if (!hasTerminal) {
-      wholes.push(carryOutput(streams.stderr, outputs.stderr, markNow));
+      relayed.push(relayOutput(streams.stderr, outputs.stderr, markNow));
     }
-    // Who leaves does not wait for them.
-    for (const whole of wholes) whole.catch(() => {});
+    // If the user leaves, nothing awaits these promises.
+    for (const output of relayed) output.catch(() => {});
     const port = await streams.stdin;
     if (port !== undefined && terminal !== undefined && hasTerminal) {
-      detach = typeAtTerminal(port, asked.socket, terminal, () => leave('left'));
+      detach = typeAtTerminal(port, connection.socket, terminal, () => leave('left'));
     } else if (port !== undefined) input?.pipe(port);
-    const ended = await asked.hear();
+    const ended = await connection.nextAnswer();
     if (left !== undefined) return left;
     const status = ended?.answer === 'ended' ? ended.status : undefined;
     isLost = status === undefined;
     if (status === undefined) return 'lost';
-    const word = makeWord();
+    const word = makeToken();
     outputEnd = endMarkOf(word);
-    asked.socket.write(`end ${word}\n`);
-    const isWhole = await Promise.all(wholes);
+    connection.socket.write(`end ${word}\n`);
+    const areComplete = await Promise.all(relayed);
     if (left !== undefined) return left;
-    if (!isWhole.every(Boolean)) throw new UserError("some of the command's output was lost");
+    if (!areComplete.every(Boolean)) throw new UserError("some of the command's output was lost");
     return status;
   } finally {
     signals.stop();
-    // Who types for a VM that is gone must not type for the shell.
+    // What the user typed for the VM must not reach the host's shell.
     if (hasTerminal && isLost) await discardInput(true);
     detach();
-    // Only now its rapido takes the ports away.
-    asked.socket.destroy();
+    // When this connection closes, the VM's rapido removes the ports.
+    connection.socket.destroy();
     if (input !== undefined) process.stdin.destroy();
     outputs.stdout.close();
     outputs.stderr.close();
@@ -171,11 +171,11 @@ async function carryStreams(asked: Asked, carried: Carried): Promise<End> {
 }
 
 /**
- * Passes on an output of the command.
- * @param markNow what it ends with; undefined: the command still runs
- * @returns whether it came to its end mark: the stream itself goes on as long as the port is there
+ * Relays an output stream of the command up to its end mark. The stream itself stays open as long as the port exists.
+ * @param markNow returns the end mark; undefined: the command still runs
+ * @returns whether the end mark arrived
  */
-async function carryOutput(
+async function relayOutput(
   stream: Promise<Socket>,
   output: GuestOutput,
   markNow: () => Buffer | undefined,
@@ -186,41 +186,41 @@ async function carryOutput(
   });
 }
 
-/** Whether the command has got the terminal that was asked for. Where not, the user learns why. */
-async function hearOfTerminal(asked: Asked, ui: Ui): Promise<boolean> {
-  const heard = await asked.hear();
-  if (heard?.answer !== 'terminal') return false;
-  if (!heard.made) {
+/** @returns whether the guest could create the terminal; if not, the user is informed */
+async function awaitTerminal(connection: VmConnection, ui: Ui): Promise<boolean> {
+  const answer = await connection.nextAnswer();
+  if (answer?.answer !== 'terminal') return false;
+  if (!answer.made) {
     ui.note(
-      'rapido: the VM cannot make a pseudoterminal (CONFIG_UNIX98_PTYS, /dev/pts): the command has pipes',
+      'rapido: the VM cannot create a pseudoterminal (CONFIG_UNIX98_PTYS, /dev/pts): the command gets pipes',
     );
   }
-  return heard.made;
+  return answer.made;
 }
 
 /**
- * Sends what is typed to the command's terminal, and tells changes of the size.
- * @param request where sizes are told
- * @param told the size that it was made with
- * @returns what gives our own terminal back
+ * Sends what is typed, and changes of the size, to the command's terminal.
+ * @param request the socket to which sizes are sent
+ * @param initialSize the size with which the terminal was created
+ * @returns a function that restores rapido's own terminal
  */
 function typeAtTerminal(
   port: Socket,
   request: Socket,
-  told: TerminalSize,
+  initialSize: TerminalSize,
   leave: () => void,
 ): () => void {
   const keys = createEscapes({
     send: (typed) => port.write(typed),
     leave,
     help: () =>
-      terminal.write('\r\n~. leaves the command, ~~ is a ~, both at the start of a line\r\n'),
+      terminal.write('\r\nat the start of a line, ~. leaves the command, ~~ sends one ~\r\n'),
   });
-  const tellSize = ({ rows, columns }: TerminalSize): void => {
+  const sendSize = ({ rows, columns }: TerminalSize): void => {
     request.write(`size ${rows} ${columns}\n`);
   };
-  const terminal = openRawTerminal(keys, tellSize);
-  const size = terminalSize() ?? told;
-  if (size.rows !== told.rows || size.columns !== told.columns) tellSize(size);
+  const terminal = openRawTerminal(keys, sendSize);
+  const size = terminalSize() ?? initialSize;
+  if (size.rows !== initialSize.rows || size.columns !== initialSize.columns) sendSize(size);
   return terminal.close;
 }

@@ -7,7 +7,7 @@ import type { VmEntry } from '../vm/registry.ts';
 
 /**
  * Reads `--forward`.
- * @returns undefined where it was not given
+ * @returns undefined if it was not given
  */
 export function parseForwardOptions(
   texts: readonly string[] | undefined,
@@ -15,14 +15,14 @@ export function parseForwardOptions(
   const forwards = texts?.flatMap((text) => {
     const parsed = parseForwards(text);
     if (parsed !== undefined) return parsed;
-    throw new UsageError(`--forward: "${text}" is not HOST:GUEST, two ports`, {
+    throw new UsageError(`--forward: "${text}" is not HOST:GUEST (two port numbers)`, {
       hint: '--forward 2222:22, for UDP --forward 5353:53/udp',
     });
   });
   const ports = forwards?.map(describePort) ?? [];
   const twice = ports.find((port, index) => ports.indexOf(port) < index);
   if (twice === undefined) return forwards;
-  throw new UsageError(`--forward: port ${twice} of this host is there twice`);
+  throw new UsageError(`--forward: port ${twice} of this host is given twice`);
 }
 
 export function forwardsOf(network: VmNetwork | undefined): PortForward[] {
@@ -31,7 +31,7 @@ export function forwardsOf(network: VmNetwork | undefined): PortForward[] {
   );
 }
 
-/** `127.0.0.1:2222->22`, with `/udp` behind it for UDP. */
+/** `127.0.0.1:2222->22`, followed by `/udp` for UDP. */
 export function describeForward({ protocol, host, guest }: PortForward): string {
   return `127.0.0.1:${host}->${guest}${protocol === 'udp' ? '/udp' : ''}`;
 }
@@ -43,13 +43,14 @@ function describePort({ protocol, host }: PortForward): string {
 interface ForwardSources {
   conf: Conf;
   options: { forward?: string[] | undefined };
-  /** VMs that run. */
+  /** The running VMs. */
   vms: readonly VmEntry[];
 }
 
 /**
- * QEMU would end with a line that names neither key nor option.
- * @throws UserError with every port of this host that cannot be forwarded, and who asked for it
+ * Rejects ports of the host that cannot be forwarded. QEMU would exit with a message that names neither the key
+ * nor the option.
+ * @throws UserError with each such port, and the key or option that it comes from
  */
 export async function refuseBusyPorts(
   number: number,
@@ -73,20 +74,20 @@ export async function refuseBusyPorts(
     problems,
     hint:
       busy.length > 0
-        ? '`ss -lntup` shows what listens; --forward HOST:GUEST takes other ports'
-        : 'take ports from 1024 on',
+        ? '`ss -lntup` shows what listens; choose other ports with --forward HOST:GUEST'
+        : 'use ports from 1024 on',
   });
 }
 
 function explain(code: string, holder: VmEntry | undefined): string {
-  if (holder !== undefined) return `leads to VM ${holder.number} (${holder.cut})`;
+  if (holder !== undefined) return `is forwarded to VM ${holder.number} (${holder.cut})`;
   switch (code) {
     case 'EADDRINUSE':
       return 'is in use';
     case 'EACCES':
-      return 'is for root only';
+      return 'requires root';
     default:
-      return `cannot be had (${code})`;
+      return `cannot be used (${code})`;
   }
 }
 

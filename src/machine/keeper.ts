@@ -3,7 +3,7 @@ import { Socket } from 'node:net';
 import { dirname } from 'node:path';
 import { EXIT, UserError } from '../errors.ts';
 import { startSelfInBackground } from '../sys/background.ts';
-import { withLastAct } from '../sys/failure.ts';
+import { withFailureHandler } from '../sys/failure.ts';
 import { readLines } from '../sys/lines.ts';
 import { readTail } from '../sys/read-tail.ts';
 import { toPlainText } from '../ui/plain-text.ts';
@@ -21,28 +21,31 @@ import { describeLogin } from './ssh-login.ts';
 import type { BootJob } from './start.ts';
 
 /*
- * A VM of `rapido boot --detach` has a rapido in the background, its keeper: the same command line
- * once more, in a session of its own. It holds the other ends of QEMU's channels, does what other
- * processes ask, and cleans up; QEMU ends with it. The rapido in the foreground passes on what the
- * keeper says until the VM is ready.
+ * A VM of `rapido boot --detach` has a keeper: a rapido process in the background, with the same command
+ * line, in a session of its own. The keeper holds rapido's ends of QEMU's channels, serves the requests of
+ * other processes, and cleans up; QEMU ends with it. Until the VM is ready, the rapido in the foreground
+ * prints the keeper's messages.
  */
 
-/** In a keeper's environment. */
+/** Set in the environment of a keeper. */
 const KEEPER = 'RAPIDO_KEEPER';
 
-/** Where a keeper says that its VM is ready: one line. It notices there that nobody waits any more. */
+/**
+ * On this file descriptor, a keeper writes one line when its VM is ready. When the other end is closed, the
+ * rapido in the foreground no longer waits.
+ */
 const REPORT_FD = 3;
 
 export function isKeeper(): boolean {
   return process.env[KEEPER] === '1';
 }
 
-/** Starts a keeper with this process's own arguments, and waits until its VM is ready or has failed. */
+/** Starts a keeper with the arguments of this process, and waits until its VM is ready or has failed. */
 export async function bootWithKeeper(ui: Ui): Promise<number> {
   const keeper = startSelfInBackground({ [KEEPER]: '1' });
   const report = keeper.stdio[REPORT_FD] as Socket;
   const exited = once(keeper, 'exit');
-  exited.catch(() => {}); // Awaited once its streams have closed.
+  exited.catch(() => {}); // It is awaited below, after the streams have closed.
   const said = keeper.stderr === null ? undefined : readLines(keeper.stderr, ui.note);
   let ready: string | undefined;
   await readLines(report, (line) => {
@@ -53,11 +56,11 @@ export async function bootWithKeeper(ui: Ui): Promise<number> {
     await said;
     const [status, signal] = await exited;
     if (signal === null) return status;
-    throw new UserError(`the rapido that was to keep the VM was killed by ${signal}`, {
+    throw new UserError(`the background process of the VM was killed by ${signal}`, {
       exitCode: EXIT.software,
     });
   }
-  // What it said before has come; it stays without us.
+  // All messages up to here have arrived, and the keeper does not depend on this process.
   keeper.stderr?.destroy();
   keeper.unref();
   report.unref();
@@ -67,15 +70,15 @@ export async function bootWithKeeper(ui: Ui): Promise<number> {
   return EXIT.ok;
 }
 
-/** How much of the console is shown of a VM that failed, in lines. */
+/** How many lines of the console are shown if the VM failed. */
 const TAIL_LINES = 20;
 
-/** Keeps a VM in the background until it is gone. @returns the exit status */
+/** Runs a VM in the background until it ends. @returns the exit status */
 export async function keepVm({ plan, image, registration, context }: BootJob): Promise<number> {
   const { ui } = context;
   forgetEnding(dirname(plan.consoleLog));
   const report = new Socket({ fd: REPORT_FD });
-  report.on('error', () => {}); // Nobody waits any more: `close` tells.
+  report.on('error', () => {}); // `close` follows, and is handled below.
   const boot = { state: 'starting' as 'starting' | 'ready' | 'failed' };
   let vm: LiveVm | undefined;
   let requests: ReturnType<typeof serveVm> | undefined;
@@ -96,10 +99,10 @@ export async function keepVm({ plan, image, registration, context }: BootJob): P
     if (login !== undefined) ui.note(login);
     report.end(`${plan.number}\n`);
   };
-  /** Once nobody reads its stderr any more, this is where the failure of a keeper is told. */
+  /** Records a failure of the keeper for `rapido ps`, because its stderr is closed once the VM is ready. */
   const noteFailure = (error: unknown): void => {
     const reason = error instanceof Error ? error.message : String(error);
-    const lines = [`the rapido that kept it failed: ${reason}`];
+    const lines = [`the background process of the VM failed: ${reason}`];
     if (boot.state === 'ready') noteEnding(plan.consoleLog, { cut: image.cut, lines });
   };
   const watch: BootWatch = {
@@ -112,10 +115,10 @@ export async function keepVm({ plan, image, registration, context }: BootJob): P
       if (event === 'prompt') onPrompt();
       if (event === 'no-console') ui.note(`rapido: ${describeNoConsole(plan.number)}`);
     },
-    onWords: ui.passOn,
+    onStderr: ui.passOn,
     onConsole: hub.show,
   };
-  const record = await withLastAct(noteFailure, () => bootVm(plan, watch));
+  const record = await withFailureHandler(noteFailure, () => bootVm(plan, watch));
   await (await requests)?.close();
   const outcome = judgeBoot(record, {
     interactive: true,
@@ -141,5 +144,5 @@ function reportFailure({ lines }: BootOutcome, consoleLog: string, ui: Ui): void
   for (const line of tail) ui.note(`  | ${line}`);
   const why = lines.length > 0 ? lines : ['the VM ended before it was ready'];
   for (const line of why) ui.note(`rapido: ${line}`);
-  ui.note(`rapido: the VM was ended; its console is in ${consoleLog}`);
+  ui.note(`rapido: the VM has ended; the console is in ${consoleLog}`);
 }

@@ -9,13 +9,13 @@ import { statIfReachable } from '../sys/stat.ts';
 import { chooseAccelerator } from '../vm/plan.ts';
 import { unpackedKernelPath, unpackKernel } from '../vm/unpacked-kernel.ts';
 
-/** Arguments with which QEMU starts firmware that wants a bzImage: OVMF, and the like. */
+/** QEMU arguments for firmware, such as OVMF, that can only boot a bzImage. */
 const FIRMWARE = /^--?(bios|pflash)$|if=pflash/;
 
 /**
- * The file of a kernel that QEMU boots: KERNEL_FORMAT. One that is to be unpacked, is.
- * @param onUnpack called before the work of a second or two that is done once for each kernel
- * @throws UserError where KERNEL_FORMAT=vmlinux and it cannot be
+ * @returns the file that QEMU boots, as KERNEL_FORMAT says: the kernel image, or the vmlinux unpacked from it
+ * @param onUnpack called before the kernel is unpacked, which takes a second or two, once for each kernel
+ * @throws UserError if KERNEL_FORMAT=vmlinux and the kernel has no vmlinux that QEMU can boot
  */
 export async function prepareKernelImage(
   sources: KernelSources,
@@ -31,22 +31,25 @@ export async function prepareKernelImage(
   );
   if ('path' in unpacked) return unpacked.path;
   if (isDemanded(sources)) {
-    throw new UserError(`KERNEL_FORMAT: there is no vmlinux to boot: ${unpacked.reason}`, {
-      dependsOn: 'kernel',
-      hint: 'KERNEL_FORMAT="auto" boots the bzImage then',
-    });
+    throw new UserError(
+      `KERNEL_FORMAT: QEMU cannot boot a vmlinux of this kernel: ${unpacked.reason}`,
+      {
+        dependsOn: 'kernel',
+        hint: 'with KERNEL_FORMAT="auto", rapido boots the bzImage of such a kernel',
+      },
+    );
   }
   if (context.debug) context.ui.note(`booting the bzImage: ${unpacked.reason}`);
   return kernel.image;
 }
 
-/** What `prepareKernelImage` gives, as far as can be told without unpacking anything. */
+/** Predicts the result of `prepareKernelImage` without unpacking anything. */
 export function foreseeKernelImage(sources: KernelSources): string {
   const { kernel, context } = sources;
   const path = wantsUnpacked(sources)
     ? unpackedKernelPath(kernel.image, context.directories.cache)
     : undefined;
-  // An empty one says that this kernel cannot be entered directly.
+  // An empty file marks a kernel without a PVH entry, see unpackKernel.
   return path === undefined || statIfReachable(path)?.size === 0 ? kernel.image : path;
 }
 
@@ -54,7 +57,7 @@ interface KernelSources {
   kernel: Kernel;
   conf: Conf;
   context: Context;
-  /** What follows `--`. */
+  /** The arguments after `--`. */
   qemuArguments: readonly string[];
 }
 

@@ -18,15 +18,15 @@ import {
 import type { VmEntry } from '../vm/registry.ts';
 import { parseForwardOptions } from './forwards.ts';
 
-/** Options that decide about a VM's network. */
+/** Options for the network of a VM. */
 export interface NetworkOptions {
   net?: string | undefined;
-  /** Forwarded ports as they were typed. */
+  /** The values of `--forward`, as typed. */
   forward?: string[] | undefined;
 }
 
 interface NetworkSources {
-  /** With what the network files say of VMs: `withNetConf`. */
+  /** Includes the values from the network files (`applyNetConf`). */
   conf: Conf;
   netConf: NetConf;
   header: ImageHeader;
@@ -35,27 +35,26 @@ interface NetworkSources {
 }
 
 /**
- * The network that the command line asks for; undefined: the conf decides.
- * @throws UsageError where there is no such network, or it cannot forward the ports
+ * The kind of network that the command line requests; undefined: the conf decides.
+ * @throws UsageError if there is no such kind, or it cannot forward ports
  */
 export function parseNetworkKind({ net, forward }: NetworkOptions): NetworkKind | undefined {
   const kind = NETWORK_KINDS.find((known) => known === net);
   if (net !== undefined && kind === undefined) {
-    throw new UsageError(`--net: "${net}" is no network that a VM can have`, {
+    throw new UsageError(`--net: "${net}" is not a kind of network`, {
       hint: `--net ${NETWORK_KINDS.join(', --net ')}`,
     });
   }
   if (parseForwardOptions(forward) === undefined) return kind;
   if (kind === undefined || kind === 'user') return 'user';
-  throw new UsageError(`--forward: with --net ${kind}, no ports are forwarded`, {
-    hint: 'leave --net out, or use --net user',
+  throw new UsageError(`--forward: ports cannot be forwarded with --net ${kind}`, {
+    hint: 'omit --net, or use --net user',
   });
 }
 
 /**
- * The network of VM `number`: what `--net` asks for; else, for a cut that wants one, what the conf
- * says.
- * @throws UserError when the image has not what that takes
+ * Plans the network of VM `number`: as `--net` says, or, for a cut with a network, as the conf says.
+ * @throws UserError if the image lacks what this network needs
  */
 export function chooseNetwork(sources: NetworkSources, number: number): VmNetwork | undefined {
   const { conf, netConf, options, header, serversOf = () => [1] } = sources;
@@ -63,7 +62,7 @@ export function chooseNetwork(sources: NetworkSources, number: number): VmNetwor
   const asked = parseNetworkKind(options);
   if (!image.network) {
     if (asked === undefined || asked === 'none') return undefined;
-    throw new UserError(`this image of ${image.cut} has nothing to set up a network with`, {
+    throw new UserError(`this image of ${image.cut} was cut without a network`, {
       hint: `rapido cut ${image.cut} --net ${asked}`,
     });
   }
@@ -80,14 +79,17 @@ export function chooseNetwork(sources: NetworkSources, number: number): VmNetwor
   if (network?.kind === 'tap') refuseOtherFiles(image, netConf, number);
   if (network?.nics.some(({ dhcp }) => dhcp) && image.dhcpClient === undefined) {
     throw new UserError(
-      `VM ${number} gets its address by DHCP, and this image of ${image.cut} has no client for that`,
+      `VM ${number} gets its address by DHCP, but this image of ${image.cut} has no DHCP client`,
       { hint: `rapido cut ${image.cut}` },
     );
   }
   return network;
 }
 
-/** The guest has them from its image, and its cards from here: they must belong together. */
+/**
+ * Rejects an image that was cut with other network files. The guest takes the files from the image, but its
+ * network cards come from the present files, so both must match.
+ */
 function refuseOtherFiles(
   { cut, networkFiles = {} }: ImageHeader['image'],
   netConf: NetConf,
@@ -97,7 +99,7 @@ function refuseOtherFiles(
   const digest = files === undefined ? undefined : digestNetConf(files);
   if (networkFiles[number] === digest) return;
   throw new UserError(
-    `the network files of VM ${number} (VM_NET_CONF) are not those that this image of ${cut} was cut with`,
+    `the network files of VM ${number} (VM_NET_CONF) differ from those that this image of ${cut} was cut with`,
     { hint: `rapido cut ${cut}` },
   );
 }
@@ -107,15 +109,15 @@ export function tapsOf(network: VmNetwork | undefined): string[] {
 }
 
 /**
- * What others reach the VM by. Behind QEMU's own NAT nobody reaches it; what a DHCP server of somebody else's
- * will choose is not known.
+ * The addresses at which the host and other VMs reach the VM. None for a VM behind QEMU's NAT, or if a DHCP
+ * server outside rapido assigns the address.
  */
 export function addressesOf(network: VmNetwork | undefined, number: number): string[] {
   if (network?.kind === 'user') return [];
   return network?.hosts.find(({ names }) => names.includes(nameOf(number)))?.addresses ?? [];
 }
 
-/** The interfaces of this host, if a VM of these sources may need one. */
+/** The network interfaces of the host; empty if the VM cannot use any. */
 export async function readLinksFor({
   header,
   options,
@@ -128,11 +130,11 @@ export async function readLinksFor({
 interface TapSurroundings {
   number: number;
   links: readonly Link[];
-  /** VMs that run. */
+  /** The running VMs. */
   vms: readonly VmEntry[];
 }
 
-/** @throws UserError with everything that keeps the VM from using its taps, and what to do about it */
+/** @throws UserError with all reasons why the VM cannot use its taps */
 export function refuseUnusableTaps(
   network: VmNetwork | undefined,
   { number, links, vms }: TapSurroundings,
@@ -146,8 +148,8 @@ export function refuseUnusableTaps(
     canOpenTun: canOpenTun(),
   });
   if (problems.length === 0) return;
-  throw new UserError(`VM ${number} cannot have its network`, {
+  throw new UserError(`the network of VM ${number} cannot be used`, {
     problems,
-    hint: "`sudo rapido setup-network` makes the bridge and a tap for each section [vmN] of rapido.conf, two where there is none; --net user (VM_NET=user, NET=user in the VM's section) needs neither",
+    hint: "`sudo rapido setup-network` creates the bridge and a tap for each section [vmN] of rapido.conf, or two taps if it has no such section; --net user (VM_NET=user, NET=user in the VM's section) needs neither",
   });
 }

@@ -4,7 +4,7 @@ import type { Ui } from '../ui/terminal.ts';
 import { listVms, type VmEntry } from '../vm/registry.ts';
 import { registryDirectory } from './start.ts';
 
-/** Those that run, and what commands about them work with. */
+/** The running VMs, and the context for commands that act on them. */
 export interface RunningVms {
   context: BaseContext;
   vms: VmEntry[];
@@ -15,16 +15,17 @@ export function findRunningVms(options: GlobalOptions, ui: Ui): RunningVms {
   return { context, vms: listVms(registryDirectory(context.conf, context)) };
 }
 
-/** @param text its number, or its host name */
+/** @param text the number or the host name of the VM */
 export function pickVm(vms: readonly VmEntry[], text: string): VmEntry {
   const vm = vms.find(({ number, hostname }) => String(number) === text || hostname === text);
   if (vm !== undefined) return vm;
-  if (!/^[\w-]+$/.test(text)) throw new UsageError(`"${text}" is neither number nor name of a VM`);
+  if (!/^[\w-]+$/.test(text))
+    throw new UsageError(`"${text}" is neither the number nor the name of a VM`);
   throw new UserError(`VM ${text} is not running`, {
     hint:
       vms.length === 0
-        ? 'no VM is; rapido boot --detach starts one'
-        : `these are: ${vms.map(describeVm).join(', ')}`,
+        ? 'no VMs are running; start one with `rapido boot --detach`'
+        : `running VMs: ${vms.map(describeVm).join(', ')}`,
   });
 }
 

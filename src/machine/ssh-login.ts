@@ -8,8 +8,8 @@ import { addressesOf } from './network.ts';
 const SSH_PORT = 22;
 
 /**
- * How to log in to a VM whose image has an ssh server (`sshServer` of its cut): a line that can be typed, or what
- * that takes. undefined: there is no server, or no address of the VM is known.
+ * How to log in to a VM whose image has an ssh server (`sshServer` of its cut): a command that can be typed, or
+ * what is missing for it. undefined: there is no server, or no address of the VM is known.
  */
 export function describeLogin(
   { network, number }: Pick<VmPlan, 'network' | 'number'>,
@@ -24,11 +24,14 @@ export function describeLogin(
     ({ protocol, guest }) => protocol === 'tcp' && guest === SSH_PORT,
   );
   return forward === undefined
-    ? `no port of this host leads to its ssh server; --forward 2222:${SSH_PORT} forwards one`
+    ? `no port of this host is forwarded to its ssh server; forward one with --forward 2222:${SSH_PORT}`
     : formatLogin('127.0.0.1', ['-p', String(forward.host)], sshServer.identity);
 }
 
-/** A VM makes its host key at each boot, unless it is given one: ssh(1) must not compare it with another VM's. */
+/**
+ * A VM generates its host key at each boot, unless the conf provides one. ssh(1) must not compare it with the key
+ * of another VM or boot.
+ */
 const NO_HOST_KEY = [
   ...['-o', 'StrictHostKeyChecking=no'],
   ...['-o', 'UserKnownHostsFile=/dev/null'],

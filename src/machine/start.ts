@@ -49,11 +49,11 @@ const MIB = 1024 * 1024;
 export interface VmOptions extends NetworkOptions {
   cpus?: string | undefined;
   memory?: string | undefined;
-  /** Disks as they were typed. */
+  /** The values of `--disk`, as typed. */
   disk?: string[] | undefined;
 }
 
-/** All that decides about a VM but its number. */
+/** Everything that determines a VM, except its number. */
 export interface VmSources {
   /** Path of the image. */
   path: string;
@@ -61,37 +61,40 @@ export interface VmSources {
   kernel: Kernel;
   conf: Conf;
   options: VmOptions;
-  /** What follows `--`. */
+  /** The arguments after `--`. */
   qemuArguments: readonly string[];
-  /** undefined: nobody watches. */
+  /** undefined: the boot is unattended. */
   terminal: Terminal | undefined;
-  /** Whether the console is shown to whoever comes later. */
+  /** Whether the VM runs in the background, with a console that `rapido console` can show. */
   detached: boolean;
-  /** Whether the log of its kernel is judged, though it has no session. */
+  /** Set if the kernel log is judged although the VM has no session: the servers of a run. */
   judged?: { survivesOops: boolean } | undefined;
-  /** The VM's number; undefined: the lowest that is free. */
+  /** The VM's number; undefined: the lowest free number. */
   number?: number | undefined;
   session: SessionPlan | undefined;
-  /** VMs that one of that number knows as rapido-server, rapido-server2 …; without it, VM 1. */
+  /**
+   * The VMs that the VM with that number can reach as rapido-server, rapido-server2, …; undefined: only VM 1,
+   * as rapido-server.
+   */
   serversOf?: ((number: number) => readonly number[]) | undefined;
-  /** File for the console of a VM of that number. */
+  /** The console log of the VM with that number. */
   consoleLog: (number: number) => string;
   context: Context;
 }
 
-/** The terminal of a VM that nobody has come to yet; who does, tells its size. */
+/** The initial terminal of a detached VM. `rapido console` sends the real size later. */
 export const DETACHED_TERMINAL: Terminal = { rows: 24, columns: 80, type: undefined };
 
-/** What the network files of the VMs say, where one of them may count. */
+/** Sources with the contents of the network files (VM_NET_CONF). */
 type NetworkedSources = VmSources & { netConf: NetConf };
 
-/** @throws UsageError where VM_NET_CONF cannot be used */
+/** @throws UsageError if VM_NET_CONF cannot be used */
 function addNetConf(sources: VmSources): NetworkedSources {
   const { header, conf } = sources;
   return { ...sources, ...(header.image.network ? applyNetConf(conf) : { netConf: new Map() }) };
 }
 
-/** What the first VM would be. Nothing is made or claimed. */
+/** Plans VM 1 for a dry run. Creates nothing and claims no number. */
 export function planFirstVm(vmSources: VmSources): VmPlan {
   const sources = addNetConf(vmSources);
   const parts = {
@@ -112,17 +115,17 @@ export interface BootJob {
   context: Context;
 }
 
-/** A VM in the registry, as long as it runs. */
+/** The registry entry of a running VM. */
 export interface Registration {
   files: VmFiles;
-  /** QEMU runs. */
+  /** To be called when QEMU has started. */
   onStart: (qemuPid: number) => void;
   onState: (state: VmState) => void;
 }
 
 /**
- * Registers a VM that boots `kernelImage` (`prepareKernelImage`), and gives its plan to `use`, which
- * starts it. When that is over, the number is free again.
+ * Registers a VM that boots `kernelImage` (from `prepareKernelImage`) and passes its plan to `use`, which
+ * starts it. When `use` returns, the number is released.
  */
 export async function withVm<Result>(
   vmSources: VmSources,
@@ -170,35 +173,35 @@ export async function withVm<Result>(
   }
 }
 
-/** Who gives a VM less than its image takes sees a kernel that dies of that, in many ways. */
+/** Warns if the memory is too small for the image: such a kernel fails in ways that do not show the cause. */
 function warnOfMemory(
   { number, memory, memoryToUnpack: needed }: VmPlan,
   { path, options, context }: VmSources,
 ): void {
   if (memory >= needed) return;
-  const who = options.memory === undefined ? `[vm${number}] MEMORY` : '--memory';
+  const source = options.memory === undefined ? `[vm${number}] MEMORY` : '--memory';
   const size = formatBytes(statSync(path).size);
   context.ui.warn(
-    `${who}: with ${formatBytes(memory)} the kernel may not come up: unpacking the image of ${size} takes about ${formatBytes(needed)}`,
+    `${source}: with ${formatBytes(memory)} the kernel may fail to boot: unpacking the image of ${size} takes about ${formatBytes(needed)}`,
   );
 }
 
-/** Images below that fit into every VM, whatever the kernel takes for itself. */
+/** An image whose unpacked size is below this fits into every VM, however much memory the kernel needs. */
 const SMALL_IMAGE = 64 * MIB;
 
-/** Bytes of memory that unpacking the image takes. */
+/** The memory needed to unpack the image, in bytes. */
 function neededToUnpack({ path, header, kernel }: VmSources): number {
   const size = { archive: statSync(path).size, unpacked: header.unpacked };
   if (size.unpacked < SMALL_IMAGE || kernel.config === undefined) return memoryToUnpack(size);
   return memoryToUnpack(size, shadowShareOf(readTextIfReachable(kernel.config)));
 }
 
-/** Where running VMs are registered. */
+/** The directory in which running VMs are registered. */
 export function registryDirectory(conf: Conf, { env }: BaseContext): string {
   return conf.get('QEMU_PID_DIR') ?? ensureRuntimeDirectory(env);
 }
 
-/** Looks for what starting a VM takes, before anything is claimed. */
+/** @throws UserError if a program that starting a VM requires is missing */
 export function requirePrograms({ env }: Context): void {
   const searchPath = programSearchPath(env.PATH);
   const { qemu } = architectureOf(process.arch);
@@ -211,7 +214,7 @@ export function requirePrograms({ env }: Context): void {
   });
 }
 
-/** The disks of a VM, which its image must have a driver for. */
+/** Finds the disks of a VM. @throws UserError if the image has no driver for one of them */
 function chooseDisks(sources: VmSources, number: number, forDryRun: boolean): DiskPlan[] {
   const disks = findDisks(number, sources, forDryRun);
   const { image } = sources.header;
@@ -224,18 +227,21 @@ function chooseDisks(sources: VmSources, number: number, forDryRun: boolean): Di
     `the kernel ${image.kernelRelease} has no driver for disk ${serial} (${option})`,
     {
       dependsOn: 'kernel',
-      hint: other === undefined ? `set ${option} and build it` : `it has one for bus=${other}`,
+      hint:
+        other === undefined
+          ? `set ${option} and rebuild the kernel`
+          : `it has a driver for bus=${other}`,
     },
   );
 }
 
-/** What a VM has of its own. */
+/** What differs between VMs of the same sources. */
 interface VmParts {
   number: number;
   files: VmFiles;
   disks: DiskPlan[];
   network: VmNetwork | undefined;
-  /** What QEMU boots. */
+  /** The file that QEMU boots. */
   kernelImage: string;
 }
 
@@ -294,22 +300,22 @@ function parseMemory(text: string | undefined): number | undefined {
   if (text === undefined) return undefined;
   const bytes = parseSize(text);
   if (bytes !== undefined && bytes >= MINIMAL_MEMORY) return bytes;
-  throw new UsageError(`--memory: "${text}" is not an amount of memory that a VM can have`, {
-    hint: 'a number with a unit, 16M at least: --memory 2G',
+  throw new UsageError(`--memory: "${text}" is not a valid amount of memory`, {
+    hint: 'give a number with a unit, at least 16M: --memory 2G',
   });
 }
 
-/** Refuses wrong options before any work is done. */
+/** Rejects wrong options before any work is done. */
 export function checkVmOptions(options: VmOptions): void {
   parseCpus(options.cpus);
   parseMemory(options.memory);
   parseNetworkKind(options);
 }
 
-/** QEMU's PC takes no more. */
+/** The limit of QEMU's PC machine type. */
 const MAXIMAL_CPUS = 255;
 
-/** No kernel boots with less. */
+/** No kernel boots with less memory. */
 const MINIMAL_MEMORY = 16 * MIB;
 
 function describeEntry(
@@ -336,7 +342,7 @@ function describeEntry(
   };
 }
 
-/** `emulated`, `with KVM`, with the reason where it was not the user's choice. */
+/** `with KVM` or `emulated`, with the reason if the user did not request emulation. */
 export function describeAccelerator({ accelerator }: VmPlan): string {
   if (accelerator.kind === 'kvm') return 'with KVM';
   return accelerator.reason === undefined ? 'emulated' : `emulated, because ${accelerator.reason}`;

@@ -13,10 +13,10 @@ export interface StopOptions extends GlobalOptions {
   all?: boolean | undefined;
 }
 
-/** How long its rapido may take to end a VM in order, in milliseconds; it has limits of its own. */
+/** How long the VM's rapido may take to shut the VM down, in milliseconds. It has shorter limits itself. */
 const PATIENCE = 60_000;
 
-/** How long a process may take after a signal. */
+/** How long a process may take to end after a signal, in milliseconds. */
 const SIGNAL_GRACE = 5000;
 
 /** `rapido stop N…`, `rapido stop --all` */
@@ -26,14 +26,14 @@ export async function runStop(
   ui: Ui,
 ): Promise<number> {
   if (names.length === 0 && options.all !== true) {
-    throw new UsageError('which VM?', { hint: 'rapido stop 1, or rapido stop --all' });
+    throw new UsageError('no VM is given', { hint: 'rapido stop 1, or rapido stop --all' });
   }
   if (names.length > 0 && options.all === true) {
-    throw new UsageError('--all, or the VMs by name: not both');
+    throw new UsageError('--all cannot be combined with the name of a VM');
   }
   const { vms } = findRunningVms(options, ui);
   const chosen = options.all === true ? vms : names.map((name) => pickVm(vms, name));
-  if (chosen.length === 0) ui.note('no VM is running');
+  if (chosen.length === 0) ui.note('no VMs are running');
   const outcomes = await Promise.allSettled(
     chosen.map(async (vm) => {
       const how = await stopVm(vm);
@@ -44,7 +44,7 @@ export async function runStop(
   return EXIT.ok;
 }
 
-/** @returns how it ended */
+/** @returns how the VM ended, as the end of a sentence */
 async function stopVm(vm: VmEntry): Promise<string> {
   if (vm.state === 'testing') return interruptTest(vm);
   const how = await within(PATIENCE, askToStop(vm), undefined);
@@ -52,22 +52,22 @@ async function stopVm(vm: VmEntry): Promise<string> {
   return how === 'powered-off' ? 'has powered off' : FORCED;
 }
 
-const FORCED = 'did not power off, and was ended by force';
+const FORCED = 'did not power off and was killed';
 
 async function askToStop(vm: VmEntry): Promise<StopOutcome | undefined> {
   try {
-    const asked = await askVm(vm, { request: 'stop' });
-    const answer = await asked.hear();
-    asked.socket.destroy();
+    const connection = await askVm(vm, { request: 'stop' });
+    const answer = await connection.nextAnswer();
+    connection.socket.destroy();
     return answer?.answer === 'stopped' ? answer.how : undefined;
   } catch (error) {
-    // One that does not listen is ended by force.
+    // If the VM's rapido does not answer, the caller kills the VM.
     if (error instanceof UserError) return undefined;
     throw error;
   }
 }
 
-/** As Ctrl-C: it writes its results. */
+/** Interrupts a `rapido run` as Ctrl-C does, so that it writes its results. */
 async function interruptTest(vm: VmEntry): Promise<string> {
   sendSignal(vm.owner, 'SIGINT');
   if (await hasEnded(vm, PATIENCE)) return 'was interrupted';
@@ -81,24 +81,24 @@ async function endByForce(vm: VmEntry): Promise<string> {
     }
     if (await hasEnded(vm, SIGNAL_GRACE)) return FORCED;
   }
-  throw new UserError(`VM ${describeVm(vm)} cannot be ended`, {
-    hint: `its processes are ${vm.owner.pid} and ${vm.qemu?.pid ?? 'unknown'}`,
+  throw new UserError(`VM ${describeVm(vm)} cannot be killed`, {
+    hint: `its processes are rapido (PID ${vm.owner.pid}) and QEMU (PID ${vm.qemu?.pid ?? 'unknown'})`,
   });
 }
 
-/** A pid may be another process by now, and another user's. */
+/** Sends a signal only if the PID still belongs to the same process of this user. */
 function sendSignal(identity: ProcessIdentity, signal: NodeJS.Signals): void {
   if (!isAliveFor(process.geteuid?.() ?? 0, identity)) return;
   try {
     process.kill(identity.pid, signal);
-    // One that was stopped gets nothing but SIGKILL before it goes on.
+    // A stopped process handles no signal but SIGKILL until it continues.
     process.kill(identity.pid, 'SIGCONT');
   } catch (error) {
     if (errorCode(error) !== 'ESRCH') throw error;
   }
 }
 
-/** @returns whether both its processes are gone within that many milliseconds */
+/** @returns whether both processes of the VM ended within `patience` milliseconds */
 async function hasEnded({ owner, qemu }: VmEntry, patience: number): Promise<boolean> {
   const clock = startAwakeClock();
   const runs = (): boolean => isAlive(owner) || (qemu !== undefined && isAlive(qemu));

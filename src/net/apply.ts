@@ -6,9 +6,9 @@ import type { Step } from './step.ts';
 import { removeUplinkRecord, writeUplinkRecord } from './uplink.ts';
 
 /**
- * Does these steps; what was done is taken back if one fails.
- * @param isInterrupted asked before each step: a user who gives up does not want a half of it
- * @returns whether all were done
+ * Runs the steps. If one fails, the completed steps are undone.
+ * @param isInterrupted checked before each step; if true, the completed steps are undone
+ * @returns whether all steps were completed
  */
 export async function applySteps(
   steps: readonly Step[],
@@ -18,7 +18,7 @@ export async function applySteps(
   try {
     for (const step of steps) {
       if (isInterrupted()) {
-        await takeBack(done);
+        await undoSteps(done);
         return false;
       }
       await apply(step);
@@ -26,11 +26,14 @@ export async function applySteps(
     }
     return true;
   } catch (error) {
-    const problems = await takeBack(done);
+    const problems = await undoSteps(done);
     if (!(error instanceof UserError)) throw error;
     throw new UserError(error.message, {
       cause: error,
-      problems: [...error.problems, ...(problems.length > 0 ? problems : ['all was taken back'])],
+      problems: [
+        ...error.problems,
+        ...(problems.length > 0 ? problems : ['all changes were undone']),
+      ],
       ...(error.hint !== undefined && { hint: error.hint }),
     });
   }
@@ -56,15 +59,15 @@ async function apply(step: Step): Promise<void> {
   }
 }
 
-/** @returns what could not be taken back */
-async function takeBack(done: readonly Step[]): Promise<string[]> {
+/** @returns messages about steps that could not be undone */
+async function undoSteps(done: readonly Step[]): Promise<string[]> {
   const problems: string[] = [];
   for (const step of done.toReversed()) {
     try {
       await undo(step);
     } catch (error) {
       if (!(error instanceof UserError)) throw error;
-      problems.push(`not taken back: ${[error.message, ...error.problems].join('; ')}`);
+      problems.push(`not undone: ${[error.message, ...error.problems].join('; ')}`);
     }
   }
   return problems;
@@ -104,9 +107,9 @@ export function describeStep(step: Step): string {
     case 'serve':
       return formatCommandLine(step.argv);
     case 'remember':
-      return `# what ${step.record.name} has is noted in /run/rapido`;
+      return `# addresses and routes of ${step.record.name} are recorded in /run/rapido`;
     case 'forget':
-      return '# that note is removed';
+      return '# that record is removed';
     case 'stop-serving':
       return formatCommandLine(['kill', String(step.server.process.pid)]);
   }

@@ -1,28 +1,28 @@
 import { bridgeOf, type DhcpServer } from './dhcp-server.ts';
 import type { Link } from './links.ts';
 
-/** What there is of a network, and what there should be. */
+/** The actual state of a network, and the state that the conf describes. */
 export interface NetworkFacts {
   links: readonly Link[];
   dhcpServers: readonly DhcpServer[];
-  /** VMs that run, with their taps. */
+  /** Running VMs with their taps. */
   vms: readonly { number: number; taps: readonly string[] }[];
   /** BR_DEV */
   bridge: string;
-  /** Taps that the conf wants. */
+  /** Taps according to the conf. */
   taps: readonly string[];
-  /** Whether the conf wants a DHCP server. */
+  /** Whether the conf sets a DHCP server. */
   dhcp: boolean;
 }
 
 export interface NetworkDescription {
-  /** In a line. */
+  /** The network in one line. */
   text: string;
-  /** What the conf wants and there is not, a few words each. */
+  /** Parts of the conf's network that are missing, a few words each. */
   lacks: string[];
 }
 
-/** @returns undefined where there is no bridge of that name */
+/** @returns undefined if there is no bridge with this name */
 export function describeNetwork(facts: NetworkFacts): NetworkDescription | undefined {
   const { links, vms, bridge: name } = facts;
   const bridge = links.find((link) => link.name === name && link.kind === 'bridge');

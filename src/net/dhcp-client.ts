@@ -1,5 +1,5 @@
-/** The programs that guest/init can ask a DHCP server with. */
+/** The DHCP clients that guest/init supports. */
 export type DhcpClient = (typeof DHCP_CLIENTS)[number];
 
-/** Small and fast ones first: dhclient has 4 MiB, and takes its time. */
+/** In order of preference, small and fast clients first: dhclient has 4 MiB and is slow. */
 export const DHCP_CLIENTS = ['udhcpc', 'busybox', 'dhcpcd', 'dhclient'] as const;

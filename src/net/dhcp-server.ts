@@ -8,19 +8,19 @@ import { identifyProcess, isAlive, type ProcessIdentity } from '../sys/process-i
 import { readTextIfReachable } from '../sys/stat.ts';
 import type { GuestNetwork } from './guest-network.ts';
 
-/** A DHCP server of rapido's that runs. */
+/** A running DHCP server of rapido. */
 export interface DhcpServer {
   process: ProcessIdentity;
   argv: Argv;
 }
 
-/** Part of every range of ours, and of no other: how we know our own. It is a tag that nothing asks for. */
+/** A tag in the ranges of rapido's DHCP servers, by which they are recognized. It has no other effect. */
 const MARK = 'set:rapido-network';
 
 /**
- * The command line of dnsmasq(8): DHCP on the bridge alone. It goes to the background by itself, keeps
- * no files, reads none, and answers no names: port 53 may be somebody else's, and VMs have /etc/hosts.
- * @param isOnLan other machines are on the bridge: they have a DHCP server of their own
+ * The command line of dnsmasq(8), with DHCP on the bridge only. It moves to the background, reads and writes no
+ * files, and answers no DNS queries: port 53 may be in use, and VMs have /etc/hosts.
+ * @param isOnLan whether other machines are on the bridge, which have their own DHCP server
  */
 export function dhcpServerCommand(
   bridge: string,
@@ -38,20 +38,20 @@ export function dhcpServerCommand(
     ...[`--interface=${bridge}`, '--except-interface=lo', '--bind-interfaces'],
     `--dhcp-range=${MARK},${range.first},${range.last},${range.lease}`,
     ...hosts.map((host) => `--dhcp-host=${host}`),
-    // Nothing is routed or resolved there by our doing.
+    // rapido neither routes packets nor resolves names on this network.
     ...['--dhcp-option=option:router', '--dhcp-option=option:dns-server'],
-    // A check by ping would take three seconds.
+    // Pinging an address before it is leased takes three seconds.
     '--no-ping',
     ...(isOnLan ? ['--dhcp-ignore=tag:!known'] : ['--dhcp-authoritative']),
   ];
 }
 
-/** The bridge that a DHCP server is for. */
+/** The bridge that a DHCP server serves. */
 export function bridgeOf({ argv }: DhcpServer): string {
   return argv.find((word) => word.startsWith('--interface='))?.replace('--interface=', '') ?? '';
 }
 
-/** The DHCP servers of rapido's in this network namespace. */
+/** rapido's DHCP servers in this network namespace. */
 export function findDhcpServers(): DhcpServer[] {
   const own = namespaceOf('self');
   return readdirSync('/proc')
@@ -64,18 +64,18 @@ export function findDhcpServers(): DhcpServer[] {
     });
 }
 
-/** CAP_NET_ADMIN of include/uapi/linux/capability.h, which dnsmasq keeps when it is root no more. */
+/** CAP_NET_ADMIN of include/uapi/linux/capability.h, which dnsmasq keeps when it drops root. */
 const CAP_NET_ADMIN = 1n << 12n;
 
 /**
- * Whether a process was started by root. Anybody's may have the command line of ours: root would stop it,
- * or run its command line again, and leave the network without a server.
+ * Whether a process was started by root. Any user can start a process with the same command line. root would
+ * stop it, or run its command line again, and leave the network without a server.
  */
 function canServe(pid: string): boolean {
   const status = readTextIfReachable(`/proc/${pid}/status`) ?? '';
   const capabilities = BigInt(`0x${/^CapEff:\t([\da-f]+)$/m.exec(status)?.[1] ?? '0'}`);
   if ((capabilities & CAP_NET_ADMIN) === 0n) return false;
-  // In a user namespace of their own, all have it; who is not root cannot see that, and only looks.
+  // In its own user namespace, any process has it. Only root can check that, and only root stops servers.
   return process.geteuid?.() !== 0 || userNamespaceOf(pid) === userNamespaceOf('self');
 }
 
@@ -95,8 +95,8 @@ function isMarked([program = '', ...words]: readonly string[]): boolean {
 }
 
 /**
- * What tells one network namespace from another, for any user's process: each has a proc tree of its own,
- * whose files have numbers of their own. (/proc/PID/ns is for the process's user alone.)
+ * An ID of the network namespace of any process: each namespace has its own /proc/net, whose files have their own
+ * inode numbers. (/proc/PID/ns is readable only for the user of the process.)
  */
 function namespaceOf(pid: string): number | undefined {
   try {
@@ -106,14 +106,14 @@ function namespaceOf(pid: string): number | undefined {
   }
 }
 
-/** How long it may take to end, in milliseconds. */
+/** Time limit for a server to exit, in milliseconds. */
 const STOP_TIME = 5000;
 
-/** Ends a DHCP server, and waits until it is gone. */
+/** Stops a DHCP server and waits until it has exited. */
 export async function stopDhcpServer({ process: server }: DhcpServer): Promise<void> {
   if (isAlive(server)) process.kill(server.pid, 'SIGTERM');
   for (let waited = 0; isAlive(server); waited += 20) {
-    if (waited >= STOP_TIME) throw new UserError(`dnsmasq (pid ${server.pid}) does not end`);
+    if (waited >= STOP_TIME) throw new UserError(`dnsmasq (pid ${server.pid}) does not exit`);
     await sleep(20);
   }
 }

@@ -5,15 +5,15 @@ import { defaultTap } from '../conf/vm-conflicts.ts';
 import { UsageError } from '../errors.ts';
 import { addressesBetween, addressInNetwork, type Cidr, isBetween, parseCidr } from './ip.ts';
 
-/** A network card of a VM on the bridge, as the conf has it. */
+/** A network card of a VM on the bridge, according to the conf. */
 export interface GuestNic {
   tap: string;
   mac: string;
   /** With prefix lengths. */
   addresses: string[];
-  /** Whether it asks a DHCP server for another one. */
+  /** Whether it also gets an address by DHCP. */
   dhcp: boolean;
-  /** The address that rapido's own DHCP server will give it, if that is known. */
+  /** The address that rapido's DHCP server will assign, if known. */
   lease: string | undefined;
 }
 
@@ -25,8 +25,7 @@ export interface GuestNetwork {
 }
 
 /**
- * The VMs that are on the bridge: those with a section, two where there is none, and whatever else is
- * asked for.
+ * The VMs that are on the bridge: those with a section, or two if there are no sections, and `others`.
  */
 export function bridgedVms(conf: Conf, others: readonly number[] = []): number[] {
   const own = conf.vmNumbers.length > 0 ? conf.vmNumbers : DEFAULT_VMS;
@@ -38,9 +37,9 @@ export function bridgedVms(conf: Conf, others: readonly number[] = []): number[]
 const DEFAULT_VMS: readonly number[] = [1, 2];
 
 /**
- * The network of each of these VMs: what their sections say, and what they get without.
- * @param hostId what tells this host from others, so that the MACs of their VMs differ on one LAN
- * @throws UsageError where addresses that were made from the numbers cannot be
+ * The network of each of these VMs, from their sections and the defaults.
+ * @param hostId identifies this host, so that the MACs of VMs of several hosts on one LAN differ
+ * @throws UsageError if a default address does not exist in the network, or an address is used twice
  */
 export function planGuestNetworks(
   conf: Conf,
@@ -79,7 +78,7 @@ export function hostnameOf(conf: Conf, number: number): string {
   return conf.vm(number).HOSTNAME ?? `rapido${number}`;
 }
 
-/** What the section says, or what a VM of that number has without. */
+/** The addresses from the section of a VM, or its default addresses. */
 function addressesOf(conf: Conf, number: number): readonly PerTap[] {
   const own = conf.vm(number).ADDRESS;
   if (own !== undefined) return own;
@@ -88,18 +87,18 @@ function addressesOf(conf: Conf, number: number): readonly PerTap[] {
   );
 }
 
-/** A host without an address on the bridge leaves that to the network that the bridge leads to. */
+/** Without an address of the host on the bridge, addresses come from a DHCP server of the LAN. */
 function defaultsToDhcp(conf: Conf): boolean {
   if (conf.get('BR_DHCP_SRV_RANGE') !== undefined) return true;
   return conf.get('BR_ADDR') === undefined && conf.get('BR_IF') !== undefined;
 }
 
-/** Where the addresses of VMs begin in their network. */
+/** VM N has the address FIRST_ADDRESS + N in the network. */
 const FIRST_ADDRESS = 10;
 
 /**
- * 192.168.155.11 for VM 1; fd00:155::11 goes with it: the digits of the last part are the same, though
- * they are hexadecimal there.
+ * 192.168.155.11 and fd00:155::11 for VM 1. The last parts have the same digits, although they are hexadecimal
+ * in IPv6 addresses.
  */
 function defaultAddresses(conf: Conf, number: number): string[] {
   const last = String(FIRST_ADDRESS + number);
@@ -114,8 +113,8 @@ function defaultAddresses(conf: Conf, number: number): string[] {
     const address = addressInNetwork(network, offset);
     if (address !== undefined) return `${address}/${network.prefix}`;
     throw new UsageError(
-      `the network of BR_ADDR, ${network.address}/${network.prefix}, is too small to have an address for VM ${number}`,
-      { hint: `give VM ${number} one, in its section: [vm${number}], and below it ADDRESS="…"` },
+      `the network of BR_ADDR, ${network.address}/${network.prefix}, is too small for an address of VM ${number}`,
+      { hint: `set an address in the section of the VM: [vm${number}], and below it ADDRESS="…"` },
     );
   });
 }
@@ -124,19 +123,19 @@ function firstNetwork(conf: Conf, family: 4 | 6): Cidr | undefined {
   return (conf.get('BR_ADDR') ?? []).map(parseCidr).find((network) => network.family === family);
 }
 
-/** `72` is "r": locally administered, unicast. Then which card, 20 bits of the host's, and the number. */
+/** `72` is "r": locally administered, unicast. The index of the card, 20 bits of the host's ID and the VM number follow. */
 export function makeMac(hostId: string, number: number, index: number): string {
   const host = createHash('sha256').update(`rapido ${hostId}`).digest('hex').slice(0, 5);
   const digits = `72${index.toString(16)}${host}${number.toString(16).padStart(4, '0')}`;
   return digits.replace(/..(?!$)/g, '$&:');
 }
 
-/** A machine-id(5) that is always the same: by it a DHCP server knows systemd-networkd. */
+/** A constant machine-id(5) for a VM, by which a DHCP server recognizes systemd-networkd. */
 export function makeMachineId(hostId: string, number: number): string {
   return createHash('sha256').update(`rapido VM ${number} of ${hostId}`).digest('hex').slice(0, 32);
 }
 
-/** The host and the VMs are on one bridge: an address must be of one of them only. */
+/** Rejects addresses that are used twice: the host and the VMs are on one bridge. */
 function refuseSharedAddresses(conf: Conf, guests: readonly GuestNetwork[]): void {
   const owners = new Map<string, string>();
   for (const cidr of conf.get('BR_ADDR') ?? []) owners.set(parseCidr(cidr).address, 'the host');
@@ -147,19 +146,19 @@ function refuseSharedAddresses(conf: Conf, guests: readonly GuestNetwork[]): voi
       const owner = owners.get(address);
       owners.set(address, owner ?? `VM ${number}`);
       if (owner !== undefined)
-        problems.push(`VM ${number}: ${address} is that of ${owner} already`);
+        problems.push(`VM ${number}: ${address} is already the address of ${owner}`);
     }
   }
   if (problems.length === 0) return;
-  throw new UsageError('two on one bridge cannot have the same address', {
+  throw new UsageError('an address is used twice on the bridge', {
     problems,
-    hint: 'ADDRESS in the sections [vm1], [vm2] …, or BR_ADDR',
+    hint: 'change ADDRESS in the sections [vm1], [vm2] …, or BR_ADDR',
   });
 }
 
 /**
- * Gives the first card of each VM that asks for one an address of the range: that which it would have
- * without DHCP, if that is free, else the next that is.
+ * Assigns an address of the DHCP range to the first card of each VM that uses DHCP: its default address if that is
+ * free, otherwise the next free one.
  */
 function addLeases(conf: Conf, guests: readonly GuestNetwork[]): GuestNetwork[] {
   const range = conf.get('BR_DHCP_SRV_RANGE');

@@ -14,7 +14,7 @@ export interface TapUser {
   name: string;
 }
 
-/** What the conf wants on this host. */
+/** The network of this host, according to the conf. */
 export interface HostNetwork {
   user: TapUser;
   bridge: { name: string; mac: string; addresses: string[] };
@@ -25,20 +25,20 @@ export interface HostNetwork {
   dhcpServer: Argv | undefined;
 }
 
-/** What there is, as the kernel tells. */
+/** The actual state of the network. */
 export interface HostState {
   links: readonly Link[];
   dhcpServers: readonly DhcpServer[];
-  /** What BR_IF of an earlier set-up was like. */
+  /** The recorded state of BR_IF before an earlier setup. */
   record: UplinkRecord | undefined;
 }
 
-/** How every interface that rapido made is marked, in its alias. */
+/** The alias of every interface that rapido creates, which marks it as rapido's. */
 export function aliasOf({ uid }: TapUser): string {
   return `rapido network of uid ${uid}`;
 }
 
-/** The user whose network an interface is part of, by its alias. */
+/** The user to whose network an interface belongs, according to its alias. */
 export function ownerOf({ alias }: Link): number | undefined {
   const uid = /^rapido network of uid (\d+)$/.exec(alias ?? '')?.[1];
   return uid === undefined ? undefined : Number(uid);
@@ -46,7 +46,7 @@ export function ownerOf({ alias }: Link): number | undefined {
 
 /**
  * @param hostId see `planGuestNetworks`
- * @throws UsageError where the conf contradicts itself
+ * @throws UsageError if the conf contradicts itself
  */
 export function wantHostNetwork(conf: Conf, user: TapUser, hostId: string): HostNetwork {
   const name = conf.get('BR_DEV');
@@ -59,7 +59,7 @@ export function wantHostNetwork(conf: Conf, user: TapUser, hostId: string): Host
     ['BR_IF', uplink],
   ]) {
     if (other === undefined || !taps.includes(other)) continue;
-    throw new UsageError(`${other} is ${key}, and cannot be a tap device, too`);
+    throw new UsageError(`${other} is ${key} and cannot also be a tap device`);
   }
   if (name === uplink) throw new UsageError(`BR_IF: ${name} is the bridge itself (BR_DEV)`);
   const range = conf.get('BR_DHCP_SRV_RANGE');
@@ -67,7 +67,7 @@ export function wantHostNetwork(conf: Conf, user: TapUser, hostId: string): Host
     addresses.map(parseCidr).some((cidr) => isInNetwork(first, cidr) && isInNetwork(last, cidr));
   if (range !== undefined && !isServed(range)) {
     throw new UsageError(
-      `BR_DHCP_SRV_RANGE: ${range.first} to ${range.last} are in no network of BR_ADDR`,
+      `BR_DHCP_SRV_RANGE: ${range.first} to ${range.last} is not a range in a network of BR_ADDR`,
       { hint: 'the DHCP server needs an address in the network that it serves' },
     );
   }
@@ -83,7 +83,7 @@ export function wantHostNetwork(conf: Conf, user: TapUser, hostId: string): Host
   };
 }
 
-/** One that stays: else a bridge takes that of a port, and changes it when that goes. */
+/** A constant MAC. Otherwise, a bridge has the MAC of a port, which changes if that port is removed. */
 function bridgeMac(hostId: string, name: string): string {
   const digits = createHash('sha256').update(`rapido bridge ${hostId} ${name}`).digest('hex');
   return `72f${digits.slice(0, 9)}`.replace(/..(?!$)/g, '$&:');

@@ -4,7 +4,7 @@ import { parseCidr } from './ip.ts';
 import type { Link } from './links.ts';
 import { run, type Step } from './step.ts';
 
-/** Those that the kernel made, or had from a router, come and go by themselves. */
+/** Addresses except those that the kernel or a router assigned, which are not rapido's to change. */
 export function permanentAddresses({ addresses }: Link): string[] {
   return addresses
     .filter(({ scope, isDynamic }) => scope !== 'link' && !isDynamic)
@@ -12,8 +12,8 @@ export function permanentAddresses({ addresses }: Link): string[] {
 }
 
 /**
- * Ports of the bridge forward at once, and all multicast goes everywhere: neither spanning tree nor
- * snooping has anything to do there, and either can hold up packets.
+ * Creates the bridge. Its ports forward immediately, and multicast packets go to all ports: spanning tree and
+ * snooping are not needed there, and can delay packets.
  */
 export function makeBridge({ name, mac, addresses }: HostNetwork['bridge'], user: TapUser): Step[] {
   const options = ['forward_delay', '0', 'stp_state', '0', 'mcast_snooping', '0'];
@@ -27,7 +27,7 @@ export function makeBridge({ name, mac, addresses }: HostNetwork['bridge'], user
   ];
 }
 
-/** An IPv6 address is usable at once: nobody on a bridge of ours can have it. */
+/** Adds an address. An IPv6 address is usable immediately (nodad): nothing else on the bridge has it. */
 export function addAddress(name: string, cidr: string): Argv {
   const more = parseCidr(cidr).family === 6 ? ['nodad'] : ['broadcast', '+'];
   return ['ip', 'address', 'add', cidr, ...more, 'dev', name];
@@ -37,7 +37,7 @@ export function deleteAddress(name: string, cidr: string): Argv {
   return ['ip', 'address', 'delete', cidr, 'dev', name];
 }
 
-/** Puts a port on a bridge, and back where it was. */
+/** Attaches a port to a bridge. Undo restores its previous bridge. */
 export function putOn(bridge: string, { name, master }: Link): Step {
   const back = master === undefined ? takeFromBridge(name) : putOnBridge(name, master);
   return run(putOnBridge(name, bridge), back);

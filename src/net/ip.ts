@@ -1,6 +1,6 @@
 import { isIPv4 } from 'node:net';
 
-/** An address or network as a number, and which kind it is. */
+/** An address as a number, with its family. */
 interface Ip {
   family: 4 | 6;
   value: bigint;
@@ -13,7 +13,7 @@ export interface Cidr {
   prefix: number;
 }
 
-/** Reads what conf has checked: an address in its usual form, with its prefix length. */
+/** Parses a normalized address with prefix length, which the conf has checked. */
 export function parseCidr(text: string): Cidr {
   const [address = '', prefix = ''] = text.split('/');
   return { family: isIPv4(address) ? 4 : 6, address, prefix: Number(prefix) };
@@ -38,7 +38,7 @@ function join(parts: readonly number[], bits: bigint): bigint {
   return parts.reduce((sum, part) => (sum << bits) | BigInt(part), 0n);
 }
 
-/** In the usual form; that of IPv6 is RFC 5952. */
+/** Formats an address; IPv6 according to RFC 5952. */
 function formatIp({ family, value }: Ip): string {
   if (family === 4) return split(value, 4, 8n).join('.');
   const text = split(value, 8, 16n)
@@ -52,25 +52,25 @@ function split(value: bigint, count: number, bits: bigint): bigint[] {
   return Array.from({ length: count }, (_, i) => (value >> (BigInt(count - 1 - i) * bits)) & mask);
 }
 
-/** How many addresses a network has, the first and the last included. */
+/** Number of addresses of a network, including the first and the last. */
 function sizeOf({ family, prefix }: Cidr): bigint {
   return 1n << BigInt((family === 4 ? 32 : 128) - prefix);
 }
 
 /**
- * The address at a distance from the beginning of a network: 11 in 192.168.155.1/24 is 192.168.155.11.
- * @returns undefined where the network has no such address for a host
+ * The address at an offset in a network: 11 in 192.168.155.1/24 is 192.168.155.11.
+ * @returns undefined if this is not an address for a host in the network
  */
 export function addressInNetwork(network: Cidr, offset: bigint): string | undefined {
   const { family } = network;
   const size = sizeOf(network);
-  // The last address of an IPv4 network is for broadcasts.
+  // The last address of an IPv4 network is the broadcast address.
   if (offset < 1n || offset >= (family === 4 ? size - 1n : size)) return undefined;
   const { value } = parseIp(network.address);
   return formatIp({ family, value: value - (value % size) + offset });
 }
 
-/** Whether an address belongs to the network that an interface with `network` is in. */
+/** Whether an address is in the network of an interface with the address `network`. */
 export function isInNetwork(address: string, network: Cidr): boolean {
   const ip = parseIp(address);
   const size = sizeOf(network);
@@ -84,7 +84,7 @@ export function isBetween(address: string, first: string, last: string): boolean
   );
 }
 
-/** The addresses from `first` to `last`, both of IPv4, as long as they are asked for. */
+/** Generates the IPv4 addresses from `first` to `last`. */
 export function* addressesBetween(first: string, last: string): Generator<string> {
   const end = parseIp(last).value;
   for (let { value } = parseIp(first); value <= end; value++) yield formatIp({ family: 4, value });

@@ -1,20 +1,20 @@
 import type { Argv } from '../sys/command-line.ts';
 import { runTool } from '../sys/exec.ts';
 
-/** A network interface of this host, as the kernel has it. */
+/** A network interface of this host. */
 export interface Link {
   index: number;
   name: string;
   /** `bridge`, `tun` …; undefined for hardware. */
   kind: string | undefined;
-  /** For a tap: the user who may open it, by name, or by number where there is no name. */
+  /** For a tap, the user who may open it, by name or, if there is no name, by number. */
   tap: { user: string | undefined } | undefined;
-  /** What `ip link set … alias` wrote there. */
+  /** The alias, from `ip link set … alias`. */
   alias: string | undefined;
-  /** The bridge that it belongs to. */
+  /** The bridge to which it belongs. */
   master: string | undefined;
   isUp: boolean;
-  /** Something is at its other end: of a tap, a process that has it open. */
+  /** Whether it has a carrier. For a tap: whether a process has it open. */
   hasCarrier: boolean;
   mac: string;
   addresses: LinkAddress[];
@@ -25,11 +25,11 @@ export interface LinkAddress {
   address: string;
   prefix: number;
   scope: string;
-  /** Made by the kernel or a DHCP client, with a lifetime. */
+  /** Added by the kernel or a DHCP client, with a lifetime. */
   isDynamic: boolean;
-  /** Made by the kernel for privacy, and made again by it. */
+  /** A privacy address, which the kernel adds and replaces. */
   isTemporary: boolean;
-  /** What makes it again: words for `ip address add`. */
+  /** Arguments of `ip address add` that add it again. */
   words: string[];
 }
 
@@ -38,14 +38,14 @@ const SHOW_LINKS: Argv = ['ip', '-json', '-details', 'address', 'show'];
 /** The interfaces of this network namespace. */
 export async function readLinks(): Promise<Link[]> {
   const text = await runTool(SHOW_LINKS, {
-    purpose: 'looking at the network interfaces',
+    purpose: 'reading the network interfaces',
     returns: 'stdout',
     installHint: 'install iproute2',
   });
   return parseLinks(text);
 }
 
-/** What `ip -json` says of an interface, as far as it matters here. */
+/** The used part of the output of `ip -json` for an interface. */
 interface IpLink {
   ifindex: number;
   ifname: string;
@@ -80,7 +80,7 @@ interface IpAddress {
 /** @param text JSON of `ip -json -details address show` */
 function parseLinks(text: string): Link[] {
   const links: IpLink[] = JSON.parse(text || '[]');
-  // Some versions print an empty object for what was filtered out.
+  // Some versions print an empty object for a filtered interface.
   return links.filter(({ ifname }) => ifname !== undefined).map(toLink);
 }
 
@@ -119,7 +119,7 @@ function toAddress(info: IpAddress): LinkAddress[] {
   ];
 }
 
-/** Without its lifetime an address that DHCP gave would stay for good. */
+/** Arguments for `ip address add`. They include the lifetime, without which a DHCP address would stay forever. */
 function wordsOf(info: IpAddress & { local: string; prefixlen: number }): string[] {
   const { local, address: peer, prefixlen, broadcast, scope = 'global', label, metric } = info;
   const ends =

@@ -6,18 +6,18 @@ import { defaultTap, findVmConflicts } from '../conf/vm-conflicts.ts';
 import { UsageError } from '../errors.ts';
 import type { NetworkFile } from './networkd-files.ts';
 
-/** What VM_NET_CONF has for each VM, by its number. */
+/** The contents of VM_NET_CONF for each VM, by VM number. */
 export type NetConf = ReadonlyMap<number, VmNetConf>;
 
-/** The directory vmN of VM_NET_CONF: how systemd-networkd is to set up the network of a VM. */
+/** The directory vmN of VM_NET_CONF, with which systemd-networkd sets up the network of a VM. */
 export interface VmNetConf {
-  /** Of the directory. */
+  /** Path of the directory. */
   path: string;
-  /** All that systemd reads of it, in the order of their names, which may be those of drop-ins: `a.network.d/b.conf`. */
+  /** All files that systemd reads, sorted by name, including drop-ins: `a.network.d/b.conf`. */
   files: readonly { name: string; data: Buffer }[];
-  /** The *.network files among them, as rapido understands them. */
+  /** The parsed *.network files. */
   networks: readonly NamedNetworkFile[];
-  /** Kinds of virtual interfaces that its *.netdev files make. */
+  /** Kinds of virtual interfaces that its *.netdev files create. */
   kinds: readonly string[];
   hostname: string | undefined;
 }
@@ -28,9 +28,9 @@ export interface NamedNetworkFile extends NetworkFile {
 }
 
 /**
- * The conf with what the network files say of VMs, where their sections do not: taps, MACs, addresses, host names.
- * A VM that has files is one of the bridge's, as if it had a section.
- * @throws UsageError where a VM has fewer taps than files that want one, or two VMs the same address
+ * Adds the taps, MACs, addresses and host names from the network files to the conf, unless the section of a VM
+ * sets them. A VM with files is on the bridge, as if it had a section.
+ * @throws UsageError if a VM has fewer taps than files for cards, or if two VMs have the same address
  */
 export function withNetConf(conf: Conf, netConf: NetConf): Conf {
   if (netConf.size === 0) return conf;
@@ -48,7 +48,7 @@ export function withNetConf(conf: Conf, netConf: NetConf): Conf {
     ),
   );
   if (conflicts.length > 0) {
-    throw new UsageError('VM_NET_CONF and the sections of rapido.conf give two the same', {
+    throw new UsageError('VM_NET_CONF and the sections of rapido.conf conflict', {
       problems: conflicts.map(({ message }) => message),
     });
   }
@@ -71,7 +71,7 @@ function mergeSettings(number: number, own: VmSettings, files: VmNetConf | undef
     ownMacs.some((mac) => (mac.tap ?? taps[0]) === tap);
   const allMacs = [...ownMacs, ...macs.filter(({ tap }) => !hasOwnMac(tap))];
   const [first = ''] = taps;
-  // Those of interfaces that the guest makes are the VM's as well.
+  // Addresses of interfaces that the guest creates also belong to the VM.
   const others = files.networks.filter(({ match }) => match === 'other').flatMap(addressesOf);
   const addresses = [
     ...cards.flatMap(([tap, file]) => perTap(addressesOf(file), tap)),
@@ -86,7 +86,7 @@ function mergeSettings(number: number, own: VmSettings, files: VmNetConf | undef
   };
 }
 
-/** The taps of a VM whose section names none. */
+/** The taps of a VM whose section does not set TAP. */
 function chooseTaps(number: number, { path, networks }: VmNetConf): string[] {
   const nameless = networks.filter(({ match }) => match === 'mac');
   const [, second] = nameless;
@@ -102,7 +102,7 @@ function stemOf({ name }: { name: string }): string {
 }
 
 /**
- * Which file each card of the VM is set up by, by its tap: the one that is called like that, else the next that is
+ * Assigns a network file to each card of the VM, by tap: the file with the name of the tap, otherwise the next file
  * for a card.
  */
 export function placeFiles(
@@ -123,12 +123,12 @@ export function placeFiles(
 }
 
 function tooFewTaps(number: number, path: string, { name }: NamedNetworkFile): UsageError {
-  return new UsageError(`${path}/${name}: VM ${number} has no tap for the card of this file`, {
-    hint: `name one for each in its section: [vm${number}], and below it TAP="rapido-tap${number}, …"`,
+  return new UsageError(`${path}/${name}: VM ${number} has no tap for this file`, {
+    hint: `name a tap for each file in the section of the VM: [vm${number}], and below it TAP="rapido-tap${number}, …"`,
   });
 }
 
-/** Tells whether the files of a VM are still those that an image was made with. */
+/** A digest by which the files of a VM are compared with those in an image. */
 export function digestNetConf({ files }: VmNetConf): string {
   const hash = createHash('sha256');
   for (const { name, data } of files) hash.update(`${name}\0${data.length}\0`).update(data);

@@ -1,23 +1,24 @@
 import { parseCidrs, parseIps, parseMacs } from '../conf/network-values.ts';
 
-/** What rapido has to know of a systemd.network(5) file; the rest is for systemd-networkd. */
+/** The settings of a systemd.network(5) file that rapido needs. systemd-networkd handles the rest. */
 export interface NetworkFile {
   /**
-   * Which interfaces it is for: a card with a MAC, those with a name or of a type, or it has no word of that.
-   * The last is how the original has it: the file is then called after the tap, and rapido adds the MAC.
+   * Which interfaces it matches. `mac`: a card with a MAC. `other`: interfaces by name or type. `unsaid`: there is
+   * no [Match] section, as in files for the original tool. The file then has the name of the tap, and rapido
+   * adds the MAC.
    */
   match: 'mac' | 'other' | 'unsaid';
-  /** Of the card that it is for, or that it gives to that. */
+  /** The MAC that it matches, or that it sets. */
   mac: string | undefined;
-  /** With prefix lengths; one that the file writes without is 32 or 128 long. */
+  /** With prefix lengths; the default is 32 or 128. */
   addresses: string[];
-  /** Whether it asks a DHCP server for an IPv4 address. */
+  /** Whether it requests an IPv4 address by DHCP. */
   dhcp: boolean;
-  /** Name servers, those that are plain addresses. */
+  /** Name servers that are plain addresses. */
   dns: string[];
 }
 
-/** A line `KEY=VALUE`, with the section that it stands in. */
+/** A line `KEY=VALUE`, with its section. */
 interface Setting {
   section: string;
   key: string;
@@ -26,14 +27,14 @@ interface Setting {
   line: number;
 }
 
-/** The settings of a file, in order; what is none is left to systemd to complain of. See systemd.syntax(7). */
+/** The settings of a file, in order. Other lines are ignored; systemd reports them. See systemd.syntax(7). */
 function parseSettings(text: string): Setting[] {
   const settings: Setting[] = [];
   let section = '';
   let begun = '';
   let first = 0;
   for (const [index, raw] of text.split('\n').entries()) {
-    // Also within a line that is continued.
+    // Comments may also interrupt a continued line.
     if (/^\s*[#;]/.test(raw)) continue;
     if (begun === '') first = index + 1;
     if (raw.endsWith('\\')) {
@@ -52,7 +53,7 @@ function parseSettings(text: string): Setting[] {
   return settings;
 }
 
-/** Thrown at what no file may hold. */
+/** An invalid setting in a network file. */
 export class NetworkFileError extends Error {}
 
 /**
@@ -62,7 +63,7 @@ export class NetworkFileError extends Error {}
 export function parseNetworkFile(text: string): NetworkFile {
   const settings = parseSettings(text);
   const addresses = valuesOf(settings, ['Network', 'Address'], 'Address').flatMap(readAddress);
-  // Nobody else reaches those.
+  // Loopback addresses cannot conflict with other VMs.
   const isLoopback = valuesOf(settings, ['Match'], 'Name').some(({ value }) => value === 'lo');
   const [dhcp] = valuesOf(settings, ['Network'], 'DHCP').slice(-1);
   const dns = valuesOf(settings, ['Network'], 'DNS').flatMap(({ value }) => value.split(/\s+/));
@@ -74,22 +75,22 @@ export function parseNetworkFile(text: string): NetworkFile {
   };
 }
 
-/** `DHCP=` is a boolean of systemd's, or a kind of address; the last two are of older versions. */
+/** `DHCP=` is a boolean of systemd, or a kind of address; the last two are from older versions. */
 const DHCP_FOR_IPV4 = ['yes', 'y', 'true', 't', 'on', '1', 'ipv4', 'both', 'v4'];
 
-/** The kinds of virtual interfaces that a *.netdev file makes. */
+/** The kinds of virtual interfaces that a *.netdev file creates. */
 export function parseNetdevKinds(text: string): string[] {
   return valuesOf(parseSettings(text), ['NetDev'], 'Kind').map(({ value }) => value);
 }
 
-/** The settings of a list, which an empty value begins anew. */
+/** The settings of a list; an empty value resets the list. */
 function valuesOf(settings: readonly Setting[], sections: string[], key: string): Setting[] {
   const named = settings.filter((one) => sections.includes(one.section) && one.key === key);
   return named.slice(named.findLastIndex(({ value }) => value === '') + 1);
 }
 
 function readMatch(settings: readonly Setting[]): Pick<NetworkFile, 'match' | 'mac'> {
-  // One that matches several cards is given to the first of them.
+  // If it matches several cards, the first MAC is used.
   const [matched] = [
     ...valuesOf(settings, ['Match'], 'MACAddress'),
     ...valuesOf(settings, ['Match'], 'PermanentMACAddress'),
@@ -101,7 +102,7 @@ function readMatch(settings: readonly Setting[]): Pick<NetworkFile, 'match' | 'm
   return { match: 'unsaid', mac: given === undefined ? undefined : readMac(given) };
 }
 
-/** Bytes with colons or hyphens between, or pairs of them with dots. */
+/** Bytes separated by colons or hyphens, or pairs of bytes separated by dots. */
 function readMac({ key, value, line }: Setting): string {
   const [word = ''] = value.split(/\s+/);
   const digits = /^[\da-f]{4}(\.[\da-f]{4}){2}$/i.test(word)
@@ -109,15 +110,15 @@ function readMac({ key, value, line }: Setting): string {
     : word.replaceAll('-', ':');
   const mac = parseMacs(digits)?.find(({ tap }) => tap === undefined)?.value;
   if (mac !== undefined) return mac;
-  throw new NetworkFileError(`${line}: ${key}=${value} is no MAC address that a card can have`);
+  throw new NetworkFileError(`${line}: ${key}=${value} is not a valid MAC address for a card`);
 }
 
 function readAddress({ value, line }: Setting): string[] {
   const length = value.includes(':') ? 128 : 32;
   const [address] = parseCidrs(value.includes('/') ? value : `${value}/${length}`) ?? [];
   if (address === undefined || /\s/.test(value)) {
-    throw new NetworkFileError(`${line}: Address=${value} is no IP address`);
+    throw new NetworkFileError(`${line}: Address=${value} is not an IP address`);
   }
-  // networkd takes one of its own choice.
+  // networkd chooses the address itself.
   return /^(0\.0\.0\.0|::)\//.test(address) ? [] : [address];
 }

@@ -19,15 +19,15 @@ import { type HostPlan, joinPlans, NOTHING, run } from './step.ts';
 import { recordUplink, type Uplink } from './uplink.ts';
 import { attachUplink } from './uplink-steps.ts';
 
-/** What BR_IF must be known of to be attached, and the boot it is of. */
+/** Facts that are needed to attach BR_IF, and the boot ID. */
 export interface SetupFacts {
   uplink: Uplink | undefined;
   bootId: string;
 }
 
 /**
- * The way from what is there to what the conf wants.
- * @throws UserError where something of another is in the way; nothing is done then
+ * Plans the steps from the actual network to that of the conf.
+ * @throws UserError if an interface that rapido did not create, or a VM, is in the way
  */
 export function planSetup(wanted: HostNetwork, state: HostState, facts: SetupFacts): HostPlan {
   refuseStrangers(wanted, state);
@@ -38,7 +38,7 @@ export function planSetup(wanted: HostNetwork, state: HostState, facts: SetupFac
     isBridgeNew: bridge.steps.length > 0,
   });
   return joinPlans([
-    // In this order: what leaves before what comes, and nothing is lost on a bridge that goes.
+    // Servers stop before others start, and ports move to the new bridge before an old bridge is deleted.
     end,
     bridge,
     planTaps(wanted, state.links),
@@ -48,7 +48,7 @@ export function planSetup(wanted: HostNetwork, state: HostState, facts: SetupFac
   ]);
 }
 
-/** Whatever has one of the names and is not rapido's must stay as it is. */
+/** Rejects interfaces that have one of the names but do not belong to rapido. They must not be changed. */
 function refuseStrangers(wanted: HostNetwork, { links }: HostState): void {
   const { user, bridge, taps, uplink } = wanted;
   const find = (name: string | undefined): Link | undefined =>
@@ -59,8 +59,8 @@ function refuseStrangers(wanted: HostNetwork, { links }: HostState): void {
     if (owner === user.uid || (owner === undefined && isFine)) return;
     problems.push(
       owner === undefined
-        ? `${link.name} (${key}) is there, and rapido did not make it: \`ip link delete ${link.name}\`, if nobody needs it, or another ${key}`
-        : `${link.name} (${key}) is part of the network of user ${owner}: another ${key}, or \`sudo TAP_USER=${owner} rapido teardown-network\``,
+        ? `${link.name} (${key}) exists, and rapido did not create it: set another ${key}, or, if it is not needed, run \`ip link delete ${link.name}\``
+        : `${link.name} (${key}) is part of the network of user ${owner}: set another ${key}, or run \`sudo TAP_USER=${owner} rapido teardown-network\``,
     );
   };
   const found = find(bridge.name);
@@ -68,7 +68,9 @@ function refuseStrangers(wanted: HostNetwork, { links }: HostState): void {
   for (const link of taps.map(find).filter((link) => link !== undefined)) {
     refuseOther(link, 'TAP', link.tap !== undefined);
     if (ownerOf(link) === user.uid && link.hasCarrier && link.master !== bridge.name) {
-      problems.push(`${link.name} moves to ${bridge.name}, and a VM uses it: end that first`);
+      problems.push(
+        `${link.name} must move to ${bridge.name}, but a VM uses it: stop the VM first`,
+      );
     }
   }
   problems.push(...findUplinkProblems(uplink, user, find));
@@ -77,10 +79,12 @@ function refuseStrangers(wanted: HostNetwork, { links }: HostState): void {
       link.tap && link.hasCarrier && ownerOf(link) === user.uid && !taps.includes(link.name),
   );
   problems.push(
-    ...leftInUse.map(({ name }) => `${name} is not in the conf, and a VM uses it: end that first`),
+    ...leftInUse.map(
+      ({ name }) => `${name} is not in the conf, but a VM uses it: stop the VM first`,
+    ),
   );
   if (problems.length === 0) return;
-  throw new UserError('the network cannot be set up; nothing was done', { problems });
+  throw new UserError('the network cannot be set up; nothing was changed', { problems });
 }
 
 function findUplinkProblems(
@@ -92,10 +96,10 @@ function findUplinkProblems(
   const link = find(name);
   if (link === undefined) return [`there is no interface ${name} (BR_IF)`];
   if (name === 'lo' || link.kind === 'bridge') return [`${name} (BR_IF) cannot be on a bridge`];
-  if (ownerOf(link) !== undefined) return [`${name} (BR_IF) is a tap device of rapido's`];
+  if (ownerOf(link) !== undefined) return [`${name} (BR_IF) is a tap device of rapido`];
   const master = find(link.master);
   if (master === undefined || ownerOf(master) === user.uid) return [];
-  return [`${name} (BR_IF) is part of ${master.name} already`];
+  return [`${name} (BR_IF) is already part of ${master.name}`];
 }
 
 function planBridge({ bridge, user }: HostNetwork, ours: readonly Link[]): HostPlan {
@@ -103,7 +107,7 @@ function planBridge({ bridge, user }: HostNetwork, ours: readonly Link[]): HostP
   const link = ours.find((other) => other.name === name);
   if (link === undefined) {
     const shown = addresses.length === 0 ? 'without an address' : `with ${addresses.join(' and ')}`;
-    return { ...NOTHING, steps: makeBridge(bridge, user), changes: [`made ${name} ${shown}`] };
+    return { ...NOTHING, steps: makeBridge(bridge, user), changes: [`created ${name} ${shown}`] };
   }
   const present = permanentAddresses(link);
   const missing = addresses.filter((cidr) => !present.includes(cidr));
@@ -115,9 +119,9 @@ function planBridge({ bridge, user }: HostNetwork, ours: readonly Link[]): HostP
       ...(link.isUp ? [] : [run(setUp(name), setDown(name))]),
     ],
     changes: [
-      ...stray.map((cidr) => `${name}: took ${cidr} away`),
+      ...stray.map((cidr) => `${name}: removed ${cidr}`),
       ...missing.map((cidr) => `${name}: added ${cidr}`),
-      ...(link.isUp ? [] : [`${name}: turned on`]),
+      ...(link.isUp ? [] : [`${name}: brought up`]),
     ],
     notes: [],
   };
@@ -128,13 +132,13 @@ function planTaps({ bridge, taps, user }: HostNetwork, links: readonly Link[]): 
     taps.map((name) => {
       const link = links.find((other) => other.name === name);
       if (link === undefined) {
-        const change = `made ${name} for ${user.name}`;
+        const change = `created ${name} for ${user.name}`;
         return { ...NOTHING, steps: makeTap(name, bridge.name, user), changes: [change] };
       }
       if (ownerOf(link) === undefined) {
         return {
           ...NOTHING,
-          notes: [`${name} is a tap device that rapido did not make: it stays as it is`],
+          notes: [`${name} is a tap device that rapido did not create: it is not changed`],
         };
       }
       return planOwnTap(link, bridge.name);
@@ -151,14 +155,14 @@ function planOwnTap(link: Link, bridge: string): HostPlan {
       ...(isUp ? [] : [run(setUp(name), setDown(name))]),
     ],
     changes: [
-      ...(isThere ? [] : [`${name}: put on ${bridge}`]),
-      ...(isUp ? [] : [`${name}: turned on`]),
+      ...(isThere ? [] : [`${name}: attached to ${bridge}`]),
+      ...(isUp ? [] : [`${name}: brought up`]),
     ],
     notes: [],
   };
 }
 
-/** Whether BR_IF must be looked at, to be attached. */
+/** Whether BR_IF must be attached, so that its facts are needed. */
 export function mustAttachUplink({ uplink }: HostNetwork, { links }: HostState): boolean {
   const link = links.find(({ name }) => name === uplink);
   return link !== undefined && link.master === undefined;
@@ -175,7 +179,7 @@ function planUplink(
   const release = isRemembered ? NOTHING : planRelease(user, state);
   if (link === undefined || link.master === bridge.name) return release;
   const change = `attached ${link.name} to ${bridge.name}`;
-  // It has lost what it had already: that must be remembered, and not what it is now.
+  // It has already lost its addresses. The record of its original state must be kept.
   if (isRemembered || found === undefined) {
     const steps = [putOn(bridge.name, link)];
     return joinPlans([release, { ...NOTHING, steps, changes: [change] }]);
@@ -184,7 +188,7 @@ function planUplink(
   return joinPlans([release, { ...NOTHING, steps, changes: [change] }]);
 }
 
-/** What an earlier conf wanted. */
+/** Removes taps and bridges of an earlier conf. */
 function planLeftovers({ bridge, taps, user }: HostNetwork, ours: readonly Link[]): HostPlan {
   const leftTaps = ours.filter(({ tap, name }) => tap !== undefined && !taps.includes(name));
   const leftBridges = ours.filter(({ kind, name }) => kind === 'bridge' && name !== bridge.name);
@@ -194,14 +198,14 @@ function planLeftovers({ bridge, taps, user }: HostNetwork, ours: readonly Link[
       ...leftTaps.map((link) => deleteTap(link, user)),
       ...leftBridges.map((link) => deleteBridge(link, user)),
     ],
-    changes: left.map(({ name }) => `took ${name} away`),
+    changes: left.map(({ name }) => `removed ${name}`),
     notes: [],
   };
 }
 
 /**
- * One that was started for another conf, or for a bridge that goes or is gone, is replaced.
- * @returns what goes first, and what comes last
+ * Plans the replacement of a DHCP server that was started for another conf, or for a bridge that is removed.
+ * @returns the steps that must come first, and those that must come last
  */
 function planDhcpServer(
   { bridge, dhcpServer }: HostNetwork,

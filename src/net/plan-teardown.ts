@@ -8,8 +8,8 @@ import type { UplinkRecord } from './uplink.ts';
 import { releaseUplink } from './uplink-steps.ts';
 
 /**
- * The way to nothing of this user's network, whatever the conf says now.
- * @throws UserError while a VM uses it
+ * Plans the removal of this user's whole network, regardless of the conf.
+ * @throws UserError if a VM uses it
  */
 export function planTeardown(user: TapUser, state: HostState): HostPlan {
   const ours = state.links.filter((link) => ownerOf(link) === user.uid);
@@ -17,9 +17,9 @@ export function planTeardown(user: TapUser, state: HostState): HostPlan {
     .filter(({ tap, hasCarrier }) => tap !== undefined && hasCarrier)
     .map(({ name }) => `a VM uses ${name}`);
   if (problems.length > 0) {
-    throw new UserError('the network is in use; nothing was done', {
+    throw new UserError('the network is in use; nothing was changed', {
       problems,
-      hint: 'end these VMs first: `rapido ps` shows them',
+      hint: 'stop these VMs first; `rapido ps` lists them',
     });
   }
   const bridges = ours.filter(({ kind }) => kind === 'bridge');
@@ -32,29 +32,32 @@ export function planTeardown(user: TapUser, state: HostState): HostPlan {
         ...taps.map((link) => deleteTap(link, user)),
         ...bridges.map((link) => deleteBridge(link, user)),
       ],
-      changes: [...taps, ...bridges].map(({ name }) => `took ${name} away`),
+      changes: [...taps, ...bridges].map(({ name }) => `removed ${name}`),
       notes: state.links
         .filter((link) => link.kind === 'bridge' && ![undefined, user.uid].includes(ownerOf(link)))
-        .map((link) => `${link.name} is part of the network of user ${ownerOf(link)}: it stays`),
+        .map(
+          (link) =>
+            `${link.name} is part of the network of user ${ownerOf(link)}: it is not removed`,
+        ),
     },
   ]);
 }
 
-/** Gives the interface that is remembered back what it had. */
+/** Plans to restore the recorded state of the uplink. */
 export function planRelease(user: TapUser, state: HostState): HostPlan {
   const uplink = findRemembered(user, state);
   if (uplink === undefined) return NOTHING;
   const { link, record } = uplink;
   return {
     steps: releaseUplink({ ...record, name: link.name }, link.master),
-    changes: [`gave ${link.name} back what it had`],
+    changes: [`restored the addresses and routes of ${link.name}`],
     notes: [],
   };
 }
 
 /**
- * The interface that was attached to this user's bridge and still is without its addresses. One that
- * is remembered, on no bridge, and has them, was never touched, or has been released.
+ * Finds the interface that was attached to this user's bridge and still lacks its addresses. If a recorded interface
+ * is on no bridge and has its addresses, it was never changed, or has been restored.
  */
 export function findRemembered(
   user: TapUser,
@@ -70,7 +73,7 @@ export function findRemembered(
   return isStripped ? { link, record } : undefined;
 }
 
-/** The DHCP servers on these bridges, and those whose bridge is gone. */
+/** The DHCP servers on these bridges, and those whose bridge no longer exists. */
 export function serversOf(
   bridges: readonly Link[],
   { links, dhcpServers }: HostState,

@@ -11,8 +11,8 @@ import { type NamedNetworkFile, type NetConf, type VmNetConf, withNetConf } from
 import { NetworkFileError, parseNetdevKinds, parseNetworkFile } from './networkd-files.ts';
 
 /**
- * The conf with what the network files of all VMs say: `withNetConf`; and those files.
- * @throws UsageError where they cannot be used
+ * Reads the network files of all VMs and adds their settings to the conf, see `withNetConf`.
+ * @throws UsageError if they cannot be used
  */
 export function applyNetConf(conf: Conf): { conf: Conf; netConf: NetConf } {
   const netConf = readNetConf(conf);
@@ -20,8 +20,8 @@ export function applyNetConf(conf: Conf): { conf: Conf; netConf: NetConf } {
 }
 
 /**
- * Reads the network files of all VMs from VM_NET_CONF: none where that is not set.
- * @throws UsageError with all that is wrong in there
+ * Reads the network files of all VMs from VM_NET_CONF. Returns an empty map if it is not set.
+ * @throws UsageError with all problems of the files
  */
 export function readNetConf(conf: Conf): NetConf {
   const directory = conf.get('VM_NET_CONF');
@@ -33,7 +33,7 @@ export function readNetConf(conf: Conf): NetConf {
     .map(Number)
     .sort((a, b) => a - b);
   if (problems.length === 0 && numbers.length === 0) {
-    problems.push(`${directory}: there is no directory vm1, vm2 … in it`);
+    problems.push(`${directory}: contains no directory vm1, vm2 …`);
   }
   const netConf = new Map(
     numbers.map((number) => [number, readVm(join(directory, `vm${number}`), trust, problems)]),
@@ -41,11 +41,11 @@ export function readNetConf(conf: Conf): NetConf {
   if (problems.length === 0) return netConf;
   throw new UsageError('VM_NET_CONF: the network files of the VMs cannot be used', {
     problems,
-    hint: 'docs/networking.md, "With systemd-networkd"; without VM_NET_CONF, sections [vm1] … say it all',
+    hint: 'see docs/networking.md, "With systemd-networkd"; without VM_NET_CONF, the sections [vm1] … determine the network',
   });
 }
 
-/** What systemd-networkd and udevd read, drop-ins included. */
+/** Files that systemd-networkd and udevd read, including drop-ins. */
 const SYSTEMD_FILE = /\.(network|netdev|link)(\.d\/[^/]+\.conf)?$/;
 
 function readVm(path: string, trust: Trust, problems: string[]): VmNetConf {
@@ -62,7 +62,7 @@ function readVm(path: string, trust: Trust, problems: string[]): VmNetConf {
       const data = read(join(path, name), trust, problems);
       return data === undefined ? [] : [{ name, data }];
     });
-  /** A file and its drop-ins, which add to it. */
+  /** The text of a file and its drop-ins. */
   const textOf = (name: string): string =>
     files
       .filter((file) => file.name === name || file.name.startsWith(`${name}.d/`))
@@ -71,9 +71,9 @@ function readVm(path: string, trust: Trust, problems: string[]): VmNetConf {
   const networks = files
     .filter(({ name }) => name.endsWith('.network'))
     .flatMap(({ name }) => parse(path, name, textOf(name), problems));
-  // What could not be listed is told already.
+  // A directory that could not be listed is already reported.
   if (problems.length === before && !names.some((name) => name.endsWith('.network'))) {
-    problems.push(`${path}: there is no *.network file in it`);
+    problems.push(`${path}: contains no *.network file`);
   }
   const netdevs = files.filter(({ name }) => name.endsWith('.netdev'));
   return {
@@ -88,16 +88,16 @@ function readVm(path: string, trust: Trust, problems: string[]): VmNetConf {
 }
 
 function parse(path: string, name: string, text: string, problems: string[]): NamedNetworkFile[] {
-  // It goes to the guest on the kernel's command line.
+  // The name is passed to the guest on the kernel's command line.
   if (!/^[\w@%+=:.-]+$/.test(name)) {
-    problems.push(`${path}/${name}: a name of letters, digits, ".", "_" and "-" is needed`);
+    problems.push(`${path}/${name}: the name may contain only letters, digits, ".", "_" and "-"`);
     return [];
   }
   try {
     const file = { name, ...parseNetworkFile(text) };
     if (file.match === 'unsaid' && !INTERFACE_NAME.test(name.replace(/\.network$/, ''))) {
       problems.push(
-        `${path}/${name}: without [Match], it must be called after the tap of its card, rapido-tap1.network`,
+        `${path}/${name}: without [Match], it must have the name of its tap, such as rapido-tap1.network`,
       );
       return [];
     }
@@ -109,13 +109,13 @@ function parse(path: string, name: string, text: string, problems: string[]): Na
   }
 }
 
-/** The original tool has the name of a VM there. */
+/** Reads the file with the host name of a VM, as in the original tool. */
 function readHostname(path: string, trust: Trust, problems: string[]): string | undefined {
   const text = read(path, trust, problems)?.toString().trim();
   if (text === undefined || text === '') return undefined;
   const hostname = parseConfValue(VM_KEYS.HOSTNAME, text);
   if (typeof hostname === 'string') return hostname;
-  problems.push(`${path}: "${text}" is no host name`);
+  problems.push(`${path}: "${text}" is not a host name`);
   return undefined;
 }
 
@@ -128,7 +128,7 @@ function list(path: string, problems: string[]): string[] {
   }
 }
 
-/** Root reads them, too, to make the taps: they are trusted as the conf is. */
+/** Reads a file. It must be trusted like the conf, because root reads it to create the taps. */
 function read(path: string, trust: Trust, problems: string[]): Buffer | undefined {
   try {
     const data = readTrusted(path, trust);

@@ -2,21 +2,21 @@ import type { Argv } from '../sys/command-line.ts';
 import type { DhcpServer } from './dhcp-server.ts';
 import type { UplinkRecord } from './uplink.ts';
 
-/** One thing to do to the network of this host, and how it is taken back. */
+/** One change to the network of this host, and how to undo it. */
 export type Step =
   | { kind: 'run'; argv: Argv; undo: Argv[] }
-  /** Keep what BR_IF was like; forget it. */
+  /** Record the state of BR_IF, or remove the record. */
   | { kind: 'remember' | 'forget'; record: UplinkRecord }
-  /** A DHCP server, which goes on running. */
+  /** Start a DHCP server, which keeps running. */
   | { kind: 'serve'; argv: Argv }
   | { kind: 'stop-serving'; server: DhcpServer };
 
-/** What is to be done, and what is told of it. */
+/** Steps, and messages about them. */
 export interface HostPlan {
   steps: Step[];
-  /** A line for each thing that changes. */
+  /** One line per change. */
   changes: string[];
-  /** What the user should know beside. */
+  /** Other messages for the user. */
   notes: string[];
 }
 

@@ -1,21 +1,21 @@
 import type { Link } from './links.ts';
 
-/** What decides whether a VM can use a tap. */
+/** Facts that determine whether a VM can use a tap. */
 export interface TapFacts {
   links: readonly Link[];
-  /** VMs that run, with their taps. */
+  /** Running VMs with their taps. */
   vms: readonly { number: number; hostname: string; taps: readonly string[] }[];
   /** Name of the user who boots the VM. */
   user: string;
   isRoot: boolean;
-  /** Whether /dev/net/tun opens. */
+  /** Whether /dev/net/tun can be opened. */
   canOpenTun: boolean;
 }
 
-/** What keeps this user from giving these taps to a VM, a sentence each. */
+/** Finds the reasons why this user cannot give these taps to a VM, one sentence each. */
 export function findTapProblems(taps: readonly string[], facts: TapFacts): string[] {
   if (taps.length > 0 && !facts.canOpenTun) {
-    return ['/dev/net/tun is not there, or this user may not open it (sudo modprobe tun)'];
+    return ['/dev/net/tun does not exist, or this user may not open it (sudo modprobe tun)'];
   }
   return taps.flatMap((tap) => findProblem(tap, facts) ?? []);
 }
@@ -23,19 +23,19 @@ export function findTapProblems(taps: readonly string[], facts: TapFacts): strin
 function findProblem(tap: string, { links, vms, user, isRoot }: TapFacts): string | undefined {
   const link = links.find(({ name }) => name === tap);
   if (link === undefined) return `there is no tap device ${tap}`;
-  if (link.tap === undefined) return `${tap} is no tap device`;
+  if (link.tap === undefined) return `${tap} is not a tap device`;
   const owner = link.tap.user;
   if (!isRoot && owner !== user) {
     const whose = owner === undefined ? 'only root' : `only ${owner}`;
     return `${tap}: ${whose} may use it, and you are ${user}`;
   }
   const vm = vms.find((other) => other.taps.includes(tap));
-  if (vm !== undefined) return `${tap}: the running VM ${vm.number} (${vm.hostname}) has it`;
+  if (vm !== undefined) return `${tap}: the running VM ${vm.number} (${vm.hostname}) uses it`;
   if (!link.isUp) return `${tap} is down`;
   if (link.hasCarrier) {
     return `${tap} is in use by another process: a VM of another user, or with another QEMU_PID_DIR?`;
   }
-  if (link.master === undefined) return `${tap} is on no bridge`;
+  if (link.master === undefined) return `${tap} is not attached to a bridge`;
   const bridge = links.find(({ name }) => name === link.master);
   return bridge?.isUp === false ? `${bridge.name}, the bridge of ${tap}, is down` : undefined;
 }

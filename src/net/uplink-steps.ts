@@ -4,8 +4,8 @@ import { run, type Step } from './step.ts';
 import type { UplinkRecord, UplinkRoute } from './uplink.ts';
 
 /**
- * Attaches an interface to the bridge. It is remembered before it is touched, and attached before it
- * loses anything: whoever finds it remembered but not attached knows that it is as it was.
+ * Attaches an interface to the bridge. Its state is recorded before it is changed, and it is attached before it
+ * loses addresses. An interface that is recorded but not attached is therefore unchanged.
  */
 export function attachUplink(record: UplinkRecord, bridge: string): Step[] {
   const { name, wasUp } = record;
@@ -13,7 +13,7 @@ export function attachUplink(record: UplinkRecord, bridge: string): Step[] {
     { kind: 'remember', record },
     run(putOnBridge(name, bridge), takeFromBridge(name)),
     ...record.routes.map((route) => run(deleteRoute(name, route), addRoute(name, route))),
-    // Without a first address its secondary ones are gone, too.
+    // Deleting a primary address would also delete its secondary addresses.
     ...record.addresses
       .toReversed()
       .map((words) => run(deleteAddress(name, words), addAddress(name, words))),
@@ -22,7 +22,7 @@ export function attachUplink(record: UplinkRecord, bridge: string): Step[] {
   ];
 }
 
-/** Gives an interface back what it had; only then is it taken from the bridge, and forgotten. */
+/** Restores the state of an interface. Only then is it detached from the bridge, and its record removed. */
 export function releaseUplink(record: UplinkRecord, bridge: string | undefined): Step[] {
   const { name, wasUp } = record;
   return [
@@ -43,7 +43,7 @@ function deleteAddress(name: string, [address = '', ...rest]: readonly string[])
   return ['ip', 'address', 'delete', address, ...peer, 'dev', name];
 }
 
-/** The kernel keeps the route to the network of an IPv6 address with a lifetime for as long as that. */
+/** Flushes the route to the network of an IPv6 address with a lifetime, which the kernel would keep for that time. */
 function flushNetwork(name: string, [address = '', ...rest]: readonly string[]): Step[] {
   if (!address.includes(':') || !rest.includes('valid_lft')) return [];
   return [run(['ip', '-6', 'route', 'flush', 'exact', address, 'dev', name])];

@@ -7,19 +7,19 @@ import { readTextIfReachable } from '../sys/stat.ts';
 import { writeFileAtomic } from '../sys/temporary.ts';
 import type { Link } from './links.ts';
 
-/** What a physical interface was like before it was attached to the bridge. */
+/** The state of a physical interface before it was attached to the bridge. */
 export interface UplinkRecord {
   version: 1;
-  /** Whose bridge it is on. */
+  /** The user who owns the bridge. */
   uid: number;
-  /** That of Linux: the number of an interface is never given to another before the next boot. */
+  /** Linux does not reuse the index of an interface during a boot. */
   bootId: string;
   index: number;
   name: string;
   wasUp: boolean;
-  /** What makes each address again, in order: words for `ip address add`. */
+  /** Arguments of `ip address add` for each address, in order. */
   addresses: string[][];
-  /** The same of each route that the addresses alone do not make. */
+  /** The same for each route that does not follow from the addresses. */
   routes: UplinkRoute[];
 }
 
@@ -28,7 +28,7 @@ export interface UplinkRoute {
   words: string[];
 }
 
-/** What must be known of an interface to attach it. */
+/** The facts about an interface that are needed to attach it. */
 export interface Uplink {
   link: Link;
   routes: UplinkRoute[];
@@ -41,18 +41,18 @@ export function recordUplink({ link, routes }: Uplink, uid: number, bootId: stri
   return { version: 1, uid, bootId, index, name, wasUp: isUp, addresses, routes };
 }
 
-/** The kernel itself makes those of the link, and temporary ones. */
+/** Whether an address must be restored. The kernel adds link-local and temporary addresses itself. */
 function isToKeep({ scope, isTemporary }: Link['addresses'][number]): boolean {
   return scope !== 'link' && !isTemporary;
 }
 
-/** The routes of an interface that must be made again by somebody. */
+/** The routes of an interface that must be restored. */
 export async function readRoutes(name: string): Promise<UplinkRoute[]> {
   const routes: UplinkRoute[] = [];
   for (const family of [4, 6] as const) {
     const argv: Argv = ['ip', `-${family}`, 'route', 'show', 'table', 'all', 'dev', name];
     const text = await runTool(argv, {
-      purpose: `looking at the routes of ${name}`,
+      purpose: `reading the routes of ${name}`,
       returns: 'stdout',
     });
     routes.push(...parseRoutes(text).map((words) => ({ family, words })));
@@ -60,10 +60,10 @@ export async function readRoutes(name: string): Promise<UplinkRoute[]> {
   return routes;
 }
 
-/** What `ip route show` says of a route's state, and `ip route add` does not know. */
+/** Words for the state of a route, which `ip route show` prints and `ip route add` rejects. */
 const ROUTE_STATE = new Set(['linkdown', 'dead', 'offload', 'trap', 'offload_failed', 'rt_trap']);
 
-/** @param text of `ip route show table all dev NAME`, a route a line */
+/** @param text output of `ip route show table all dev NAME`, one route per line */
 function parseRoutes(text: string): string[][] {
   return text
     .split('\n')
@@ -80,8 +80,8 @@ function parseRoutes(text: string): string[][] {
 }
 
 /**
- * Where it is remembered, for this boot, this network namespace and a user. It cannot be in the kernel:
- * there is not room enough in an alias.
+ * The file with the record for this boot, this network namespace and a user. The alias of an interface would be too
+ * short for it.
  */
 function recordFile(uid: number): string {
   return join(RECORDS, `uplink-${statSync('/proc/self/ns/net').ino}-${uid}.json`);
@@ -93,7 +93,7 @@ export function readBootId(): string {
   return readFileSync('/proc/sys/kernel/random/boot_id', 'utf8').trim();
 }
 
-/** @returns undefined where nothing is remembered, or of an earlier boot */
+/** @returns undefined if there is no record, or it is of an earlier boot */
 export function readUplinkRecord(uid: number): UplinkRecord | undefined {
   const text = readTextIfReachable(recordFile(uid));
   if (text === undefined) return undefined;
@@ -106,7 +106,7 @@ export function writeUplinkRecord(record: UplinkRecord): void {
   writeFileAtomic(recordFile(record.uid), `${JSON.stringify(record, null, 2)}\n`);
 }
 
-/** Nothing of rapido's stays in /run. */
+/** Removes the record, and the directory in /run if it is empty. */
 export function removeUplinkRecord(uid: number): void {
   rmSync(recordFile(uid), { force: true });
   try {

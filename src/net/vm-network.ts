@@ -20,27 +20,27 @@ export interface VmNetwork {
   nics: NicPlan[];
   /** Name servers. */
   dns: string[];
-  /** Who the guest knows by name. */
+  /** Hosts that the guest knows by name. */
   hosts: HostNames[];
-  /** systemd-networkd sets up the cards, not init. Its DHCP client is known by this machine-id(5). */
+  /** Set if systemd-networkd sets up the cards, not init. The machine-id(5) identifies its DHCP client. */
   networkd?: { machineId: string };
 }
 
 /** A network card of a VM. */
 export interface NicPlan {
   mac: string;
-  /** Where QEMU sends what goes out of it. */
+  /** QEMU's network backend. */
   backend: { tap: string; vhost: boolean } | { forwards: PortForward[] };
-  /** What init gives it, with prefix lengths. */
+  /** Addresses that init sets, with prefix lengths. */
   addresses: string[];
-  /** Whether the guest asks a DHCP server for another one. */
+  /** Whether the guest also requests an address by DHCP. */
   dhcp: boolean;
   gateways: string[];
-  /** Name of the systemd.network(5) file that is for this card. */
+  /** Name of the systemd.network(5) file for this card. */
   networkFile?: string;
 }
 
-/** A line of hosts(5), for each address. */
+/** Lines of hosts(5), one for each address. */
 export interface HostNames {
   addresses: string[];
   names: string[];
@@ -49,20 +49,20 @@ export interface HostNames {
 export interface NetworkRequest {
   kind: NetworkKind;
   number: number;
-  /** With what the network files say of VMs: `withNetConf`. */
+  /** With the settings of the network files, see `withNetConf`. */
   conf: Conf;
   netConf: NetConf;
   /** See `planGuestNetworks`. */
   hostId: string;
-  /** VMs that this one knows as rapido-server, rapido-server2 … */
+  /** VMs with the names rapido-server, rapido-server2 … */
   servers: readonly number[];
-  /** In place of FORWARD; undefined: nothing was asked for. */
+  /** Replaces FORWARD, if set. */
   forwards?: readonly PortForward[] | undefined;
-  /** Whether the host's kernel can take packets from a guest under KVM without QEMU. */
+  /** Whether vhost-net can be used: the host's kernel then moves packets without QEMU. */
   vhost: boolean;
 }
 
-/** Which network a VM gets: what was asked for, what its section says, what the conf says of all. */
+/** The network of a VM: as requested, otherwise NET of its section, otherwise VM_NET. */
 export function chooseNetworkKind(
   conf: Conf,
   number: number,
@@ -148,7 +148,7 @@ function nameGuest(
   };
 }
 
-/** What others can always call a VM, whatever its host name. */
+/** The name that a VM always has for other VMs, in addition to its host name. */
 export function nameOf(number: number): string {
   return `rapido${number}`;
 }
@@ -158,7 +158,7 @@ function nameHost(conf: Conf): HostNames[] {
   return [{ addresses, names: [HOST_NAME] }];
 }
 
-/** What guests call the host that they run on. */
+/** The name of the host in guests. */
 const HOST_NAME = 'rapido-host';
 
 /** Addresses of QEMU's user-mode network, qemu(1). */
@@ -194,12 +194,12 @@ function planUserNetwork({ conf, number, hostId, forwards }: NetworkRequest): Vm
 }
 
 /**
- * What guest/init learns of the network, a word for each:
+ * Describes the network for guest/init, as parameters of the kernel's command line:
  *
- * - `rapido.nic0=MAC,ADDRESS/PREFIX,dhcp,via=GATEWAY,file=NAME`: the first card, by its MAC; the rest as it is.
+ * - `rapido.nic0=MAC,ADDRESS/PREFIX,dhcp,via=GATEWAY,file=NAME`: the first card, by its MAC, and its settings.
  * - `rapido.hosts=ADDRESS+ADDRESS/NAME/NAME,…`
  * - `rapido.dns=ADDRESS,…`
- * - `rapido.networkd=1`: systemd-networkd is to do it. As with the original tool, cards are called eth0, eth1 …
+ * - `rapido.networkd=1`: systemd-networkd sets up the cards. As with the original tool, they have the names eth0, eth1 …
  */
 export function networkParameters({ nics, hosts, dns, networkd }: VmNetwork): string[] {
   const words = (list: readonly string[]): string => list.join(',');

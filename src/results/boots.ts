@@ -12,18 +12,18 @@ import {
 } from './verdict.ts';
 
 /**
- * One boot of a run: a VM from its start to its end. A run is one, unless it goes on after a crash: each
- * boot then has a VM of its own, and does the tests that those before it did not.
+ * One boot of a run that has ended. A run has several boots only with --resume-after-crash: each boot then has its
+ * own VM and runs the tests that the earlier boots did not run.
  */
 export interface EndedBoot extends RunFacts {
   testsDropped: number;
-  /** Tests that were running when it ended. */
+  /** Tests that were running at its end. */
   unfinished: readonly string[];
-  /** Tasks that slept uninterruptibly when it was ended; undefined: that is not known. */
+  /** Tasks in uninterruptible sleep when it was ended; undefined: unknown. */
   blockedTasks: BlockedTask[] | undefined;
 }
 
-/** What comes of all boots of a run. */
+/** The result of all boots of a run. */
 export type RunOutcome = Pick<
   RunResult,
   | 'verdict'
@@ -37,7 +37,7 @@ export type RunOutcome = Pick<
   | 'boots'
 > & { notes: string[]; times: Partial<RunTimes>; blames: Blame };
 
-/** @param boots one at least; all but the last ended by a crash */
+/** @param boots at least one; all but the last ended with a crash */
 export function sumUpBoots(boots: readonly EndedBoot[]): RunOutcome {
   const last = boots.at(-1)!;
   const { events } = last.record;
@@ -54,7 +54,7 @@ export function sumUpBoots(boots: readonly EndedBoot[]): RunOutcome {
     boots: several ? boots.map(describeBoot) : undefined,
     notes: [
       ...new Set(boots.flatMap(({ unwritten }) => unwritten)),
-      // What a crash cut short is not whole: that goes without saying.
+      // Not those of earlier boots: their output is incomplete because of the crash.
       ...last.testProblems,
       ...boots.flatMap(describeOddities),
     ],
@@ -63,27 +63,27 @@ export function sumUpBoots(boots: readonly EndedBoot[]): RunOutcome {
   };
 }
 
-/** A crash stays one, however well the tests went on after it. */
+/** The verdict stays `crash`, even if all remaining tests pass after it. */
 function judgeBoots(boots: readonly EndedBoot[]): Judgement {
   const judged = boots.map(judgeRun);
   const last = judged.at(-1)!;
   if (boots.length === 1) return last;
   const crashes = boots.filter((_, index) => judged[index]?.verdict === 'crash').map(nameCrash);
-  const crashed = `the kernel crashed in ${listSome(crashes)}`;
+  const crashed = `the kernel crashed during ${listSome(crashes)}`;
   if (last.verdict === 'crash') return { ...judged[0]!, reason: crashed };
   if (last.verdict === 'interrupted') return { ...last, reason: `${last.reason}; ${crashed}` };
   return { ...judged[0]!, reason: `${crashed}; then ${last.reason}` };
 }
 
-/** So many are named in one line. */
-const MOST_NAMES = 5;
+/** How many names are listed in one line. */
+const MAX_NAMES = 5;
 
 function listSome(names: readonly string[]): string {
-  const more = names.length - MOST_NAMES;
-  return `${names.slice(0, MOST_NAMES).join(', ')}${more > 0 ? ` and ${more} more` : ''}`;
+  const more = names.length - MAX_NAMES;
+  return `${names.slice(0, MAX_NAMES).join(', ')}${more > 0 ? ` and ${more} more` : ''}`;
 }
 
-/** Where a boot crashed: a test, or what else was going on. */
+/** @returns the test or the phase in which a boot crashed */
 export function nameCrash({ unfinished, splats }: EndedBoot): string {
   return unfinished[0] ?? findCrash(splats)?.during ?? 'the command';
 }
@@ -92,7 +92,7 @@ function findCrash(splats: readonly RunSplat[]): RunSplat | undefined {
   return splats.find(isCrash);
 }
 
-/** Each once; but what ended a boot is told of each, with its own test. */
+/** Lists equal splats once, except those that ended a boot: they are listed for each boot, with the test. */
 function joinSplats(boots: readonly EndedBoot[]): RunSplat[] {
   const known = new Map<string, RunSplat>();
   return boots.flatMap(({ splats }, index) =>
@@ -119,9 +119,9 @@ function describeBoot(boot: EndedBoot): RunBoot {
 function describeOddities({ record, testsDropped }: EndedBoot): string[] {
   return [
     ...describeDropped(testsDropped),
-    ...describeStrangeness(record.strangeLines),
+    ...describeForeignLines(record.foreignLines),
     ...describeLosses(record.events),
-    ...wordsOf(record.qemuSaid),
+    ...qemuMessages(record.qemuSaid),
   ];
 }
 
@@ -129,14 +129,14 @@ function describeDropped(tests: number): string[] {
   return tests === 0 ? [] : [`${tests} more tests are not listed`];
 }
 
-function describeStrangeness(lines: number): string[] {
+function describeForeignLines(lines: number): string[] {
   return lines === 0
     ? []
     : [`${lines} lines on the control channel were not from rapido's session`];
 }
 
-/** What QEMU said: warnings, mostly. */
-function wordsOf(qemuSaid: string): string[] {
+/** Messages of QEMU, mostly warnings. */
+function qemuMessages(qemuSaid: string): string[] {
   return qemuSaid
     .split('\n')
     .filter(Boolean)
@@ -144,21 +144,21 @@ function wordsOf(qemuSaid: string): string[] {
     .map((line) => `QEMU: ${line}`);
 }
 
-/** What the guest left where the host cannot get it. */
+/** Files that the guest wrote and the host did not get. */
 function describeLosses(events: readonly GuestEvent[]): string[] {
   const end = events.find((event) => event.event === 'power-off');
   if (end === undefined || end.left === 0) return [];
   if (end.left === undefined) {
-    return ['whether all that was left in /rapido/results has reached the host is not known'];
+    return ['some files in /rapido/results may not have reached the host'];
   }
   return [
-    `what was left in /rapido/results is lost: the kernel could not mount the host's directory (CONFIG_9P_FS, CONFIG_NET_9P_VIRTIO)`,
+    `the files in /rapido/results are lost: the kernel could not mount the directory of the host (CONFIG_9P_FS, CONFIG_NET_9P_VIRTIO)`,
   ];
 }
 
 type Phases = RunBoot['times'];
 
-/** From points of time to durations. */
+/** Converts points in time to durations. */
 function phasesOf(times: SessionTimes): Phases {
   const { init, autorunEnd, commandStart, commandEnd, end } = times;
   const between = (from: number | undefined, to: number | undefined): number | undefined =>
@@ -184,16 +184,16 @@ function addTimes(a: Phases, b: Phases): Phases {
   };
 }
 
-/** What crashes this often is not worth another boot. */
-const MOST_CRASHES = 20;
+/** After this many crashes, the run ends. */
+const MAX_CRASHES = 20;
 
-/** How a run may go on: without the tests that are done, or not, `because`. */
+/** The tests that the next boot skips; or why there is no next boot. */
 export type NextBoot = { done: string[] } | { because: string };
 
 /**
- * Whether to boot again after the last of these.
- * @param asked the tests that the user named; undefined: it is not known which there will be
- * @returns undefined where it did not crash, or was in the last test that was asked for
+ * Decides whether to boot again.
+ * @param asked the tests that the user named; undefined: unknown
+ * @returns undefined if the last boot did not crash, or no tests are left
  */
 export function planNextBoot(
   boots: readonly EndedBoot[],
@@ -203,9 +203,9 @@ export function planNextBoot(
   if (judgeRun(last).verdict !== 'crash' || blameFor(last) !== 'guest') return undefined;
   const before = new Set(boots.slice(0, -1).flatMap(namesOf));
   const isNew = namesOf(last).some((name) => !before.has(name));
-  if (!isNew) return { because: 'the crash was in none of the tests that were still to run' };
-  if (boots.length >= MOST_CRASHES) return { because: `these are ${MOST_CRASHES} crashes` };
-  if (last.testsDropped > 0) return { because: 'there are too many tests to remember' };
+  if (!isNew) return { because: 'the crash was not in one of the remaining tests' };
+  if (boots.length >= MAX_CRASHES) return { because: `there were ${MAX_CRASHES} crashes` };
+  if (last.testsDropped > 0) return { because: 'there are too many tests to keep track of' };
   const done = [...new Set(boots.flatMap(namesOf))];
   return asked?.every((test) => isDone(test, done)) ? undefined : { done };
 }
@@ -214,7 +214,7 @@ function namesOf({ tests }: EndedBoot): string[] {
   return tests.map(({ name }) => name);
 }
 
-/** Results may name a device or a part of a test: `loop/001/zram0`. */
+/** The name in a result may include a device or a part of the test: `loop/001/zram0`. */
 function isDone(test: string, done: readonly string[]): boolean {
   return done.some((name) => name === test || name.startsWith(`${test}/`));
 }

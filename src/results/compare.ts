@@ -1,6 +1,6 @@
 import type { RunResult, RunSplat, TestResult, TestStatus, Verdict } from './run-result.ts';
 
-/** What changed from run `a` to run `b`; `rapido results A B --json` prints it. */
+/** The changes from run `a` to run `b`, as printed by `rapido results A B --json`. */
 export interface RunComparison {
   version: 1;
   a: ComparedRun;
@@ -8,16 +8,16 @@ export interface RunComparison {
   /** Each test is in exactly one of these lists, or is counted in `unchanged`. */
   tests: TestChanges;
   splats: {
-    /** What the kernel complained of in B, but not in A. */
+    /** Splats of B that A does not have. */
     new: ComparedSplat[];
-    /** What it complained of in A, but not in B. */
+    /** Splats of A that B does not have. */
     gone: ComparedSplat[];
   };
-  /** Why B is worse than A, a line each; none: it is not. */
+  /** Why B is worse than A, one line for each reason; empty: it is not. */
   worse: string[];
 }
 
-/** What tells a run from another. */
+/** The identity and the verdict of a run. */
 export interface ComparedRun {
   id: string;
   cut: string;
@@ -27,20 +27,20 @@ export interface ComparedRun {
 }
 
 export interface TestChanges {
-  /** They fail in B and did not in A: they passed there, were skipped, or did not run. */
+  /** Fail in B, but passed, were skipped or did not run in A. */
   newlyFailing: TestChange[];
-  /** They failed, were skipped or were interrupted in A, and did their work in B. */
+  /** Failed, were skipped or were interrupted in A, and pass in B. */
   newlyPassing: TestChange[];
-  /** They are skipped in B and were not in A. */
+  /** Skipped in B, but not in A. */
   newlySkipped: TestChange[];
-  /** They fail in both. */
+  /** Fail in both. */
   stillFailing: TestChange[];
-  /** They were running when B was ended, and had come to their end in A or did not run there. */
+  /** Were running when B was ended, and either finished or did not run in A. */
   interrupted: TestChange[];
   onlyInA: TestChange[];
-  /** Those that fail are in `newlyFailing`. */
+  /** Without those that fail: they are in `newlyFailing`. */
   onlyInB: TestChange[];
-  /** How many did in B what they did in A, and fail in neither. */
+  /** Number of tests with the same outcome in both, without those that fail. */
   unchanged: number;
 }
 
@@ -59,10 +59,9 @@ export type ComparedSplat = Pick<
 >;
 
 /**
- * Compares run `b` with run `a`, the one before. B is worse if a test newly fails, if it has a splat
- * of severity `error` or `fatal` that A has not and nothing excuses, if A passed and B did not, if the
- * command succeeded in A alone, if B has no test at all and A had, or if B did not get to its end
- * (`crash`, `timeout`, `error`, `interrupted`) and A did.
+ * Compares run `b` with the earlier run `a`. B is worse if a test newly fails, if B has a splat of severity `error`
+ * or `fatal` that A does not have and that is not excused, if A passed and B did not, if the command succeeded only
+ * in A, if A has tests and B has none, or if A finished and B did not (`crash`, `timeout`, `error`, `interrupted`).
  */
 export function compareRuns(a: RunResult, b: RunResult): RunComparison {
   const tests = compareTests(a.tests, b.tests);
@@ -88,22 +87,22 @@ function describeRun({ id, cut, verdict, reason, kernel }: RunResult): ComparedR
   return { id, cut, verdict, reason, kernel };
 }
 
-/** What a status means for the verdict of a run, and so for a comparison. */
+/** What a status of a test means for the verdict of a run and for a comparison. */
 type Outcome = 'ok' | 'fail' | 'skip' | 'unknown';
 const OUTCOMES = {
   pass: 'ok',
   xfail: 'ok',
-  // As TAP and kselftest have it: what does better than expected is to be told, not to fail.
+  // As in TAP and kselftest, an unexpected pass is reported, but it is not a failure.
   xpass: 'ok',
   fail: 'fail',
   skip: 'skip',
   interrupted: 'unknown',
 } satisfies Record<TestStatus, Outcome>;
 
-/** The worst last: where a test ran several times, that is what counts. */
+/** From best to worst: if a test ran several times, its worst status counts. */
 const BY_BADNESS: readonly TestStatus[] = ['interrupted', 'skip', 'pass', 'xfail', 'xpass', 'fail'];
 
-/** Whether a test makes its run fail. */
+/** Whether the test fails its run. */
 export function isFailure({ status }: Pick<TestResult, 'status'>): boolean {
   return OUTCOMES[status] === 'fail';
 }
@@ -158,8 +157,8 @@ function groupOf(a: TestStatus | undefined, b: TestStatus | undefined): keyof Te
 }
 
 /**
- * The same complaint has the same kind and title in every run. One that is excused in the other run, by a
- * test that provokes it, is not known there as a fault.
+ * Equal splats have the same kind and title in every run. A splat that is excused in the other run, because a test
+ * provokes it, does not count as known there if it is not excused here.
  */
 function splatsOnlyIn(run: RunResult, other: RunResult): ComparedSplat[] {
   const key = ({ kind, title }: RunSplat): string => `${kind}: ${title}`;
@@ -178,21 +177,21 @@ function splatsOnlyIn(run: RunResult, other: RunResult): ComparedSplat[] {
     }));
 }
 
-/** It did not come to its end, whatever its tests say. */
-const CUT_SHORT: readonly Verdict[] = ['crash', 'timeout', 'error', 'interrupted'];
+/** Verdicts of runs that did not finish. */
+const INCOMPLETE: readonly Verdict[] = ['crash', 'timeout', 'error', 'interrupted'];
 const COMPLETE: readonly Verdict[] = ['pass', 'fail', 'splat'];
 
-/** A suite that dies before its first test has no test that newly fails. */
+/** A suite that dies before its first test has no newly failing test. */
 function explainVanished(a: readonly TestResult[], b: readonly TestResult[]): string[] {
-  return a.length > 0 && b.length === 0 ? [`none of its ${a.length} tests ran`] : [];
+  return a.length > 0 && b.length === 0 ? [`none of the ${a.length} tests of A ran`] : [];
 }
 
 function explainVerdict(a: Verdict, b: Verdict): string[] {
   const isWorse =
     (a === 'pass' && b !== 'pass') ||
     (a === 'splat' && b === 'fail') ||
-    (COMPLETE.includes(a) && CUT_SHORT.includes(b));
-  return isWorse ? [`the verdict was ${a} and is ${b}`] : [];
+    (COMPLETE.includes(a) && INCOMPLETE.includes(b));
+  return isWorse ? [`the verdict changed from ${a} to ${b}`] : [];
 }
 
 function explainTests({ length }: readonly TestChange[]): string[] {

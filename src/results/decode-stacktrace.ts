@@ -2,24 +2,25 @@ import { join } from 'node:path';
 import { UserError } from '../errors.ts';
 import { runTool } from '../sys/exec.ts';
 import { isFile } from '../sys/stat.ts';
-import { findStranger, type Trust } from '../sys/trust.ts';
+import { findUntrusted, type Trust } from '../sys/trust.ts';
 import type { RunSplat } from './run-result.ts';
 
-/** How many splats are decoded: each takes some seconds. */
-const MOST = 5;
+/** How many splats are decoded: each takes a few seconds. */
+const MAX_DECODED = 5;
 
-/** Milliseconds that one may take. */
-const PATIENCE = 60_000;
+/** How long one may take, in milliseconds. */
+const TIMEOUT = 60_000;
 
-/** By these the script knows which addr2line and readelf to call. */
+/** The script uses these to select addr2line and readelf. */
 const BINUTILS_VARIABLES = ['CROSS_COMPILE', 'LLVM'];
-/** What decodes traces of a kernel, or why it must not be run. */
-export type Decoder = { script: string; vmlinux: string; tree: string } | { strange: string };
+
+/** The script that decodes traces of a kernel, or why it must not be run. */
+export type Decoder = { script: string; vmlinux: string; tree: string } | { unusable: string };
 
 /**
- * The kernel's own scripts/decode_stacktrace.sh, where the tree has it and a vmlinux. It runs on the host:
- * that of another user's tree is not trusted.
- * @param tree KERNEL_SRC, or an O= build directory with its link `source`
+ * Finds scripts/decode_stacktrace.sh of the kernel tree. It runs on the host, so it must be trusted.
+ * @param tree KERNEL_SRC; an O= build directory has a link `source`
+ * @returns undefined if the tree has no such script or no vmlinux
  */
 export function findDecoder(tree: string | undefined, trust: Trust): Decoder | undefined {
   if (tree === undefined) return undefined;
@@ -28,21 +29,21 @@ export function findDecoder(tree: string | undefined, trust: Trust): Decoder | u
     .find(isFile);
   const vmlinux = join(tree, 'vmlinux');
   if (script === undefined || !isFile(vmlinux)) return undefined;
-  const stranger = findStranger(script, trust);
-  if (stranger === undefined) return { script, vmlinux, tree };
-  return { strange: `${script} is not trusted: ${stranger.path} ${stranger.why}` };
+  const untrusted = findUntrusted(script, trust);
+  if (untrusted === undefined) return { script, vmlinux, tree };
+  return { unusable: `${script} is not trusted: ${untrusted.path} ${untrusted.why}` };
 }
 
 /**
- * Adds file and line to the addresses of splats.
- * @param modules directory with the modules that ran
+ * Adds the text with files and lines to splats.
+ * @param modules directory with the modules of the kernel
  */
 export async function decodeSplats(
   splats: readonly RunSplat[],
-  { script, vmlinux, tree }: Exclude<Decoder, { strange: string }>,
+  { script, vmlinux, tree }: Exclude<Decoder, { unusable: string }>,
   modules: string | undefined,
 ): Promise<RunSplat[]> {
-  let left = MOST;
+  let left = MAX_DECODED;
   const decoded: RunSplat[] = [];
   for (const splat of splats) {
     const isWorthIt = left > 0 && splat.severity !== 'note' && splat.text.includes('\n');
@@ -55,23 +56,23 @@ export async function decodeSplats(
   return decoded;
 }
 
-/** A symbol at the end of a line, as `%pS` of the kernel prints it, with its module and that one's build id. */
+/** A symbol at the end of a line, as printed by `%pS` of the kernel, with its module and the module's build ID. */
 const SYMBOL_AT_END =
   /(?:^|[ \t])\(?(?:[\w.]+:)?[\w.]+\+0x[\da-f]+\/0x[\da-f]+\)?(?:[ \t]+\[[\w-]+(?:[ \t][\da-f]+)?\]\)?)?[ \t]*$/;
 
-/** A line of which the script looks up the last words, in any version of it. */
+/** A line whose last words some version of the script looks up. */
 const LOOKED_UP = /\[<|\+0x/;
 
-/** The bytes at the instruction pointer, which scripts/decodecode hands to an assembler. */
+/** The bytes at the instruction pointer, which scripts/decodecode passes to an assembler. */
 const CODE_BYTES = /\bCode: [\da-f<>() ]+$/;
 
 /**
- * The text of a splat in which nothing is taken for a symbol that is none. The script pastes the last words
- * of a line into a program of awk and into an arithmetic expression of bash; and root in the guest can have
- * any line in the kernel's log. With quotes in these words, it would run commands on the host.
+ * Makes the text of a splat safe for the script, which pastes the last words of a line into an awk program and into
+ * an arithmetic expression of bash. Root in the guest can write any line to the kernel log, and quotes in these words
+ * would run commands on the host.
  */
 export function toInert(text: string): string {
-  // read(1) of bash drops NULs and backslashes, and joins what stands around them.
+  // read of bash drops NULs and backslashes and joins the text around them.
   const lines = text
     .replace(/[\x00-\x08\x0b-\x1f]/g, ' ')
     .replace(/\\/g, '_')
@@ -79,13 +80,13 @@ export function toInert(text: string): string {
   return lines
     .map((line) => (CODE_BYTES.test(line) ? line : line.replace(/Code:/g, 'Code')))
     .map((line) =>
-      LOOKED_UP.test(line) && !SYMBOL_AT_END.test(line) ? disarmLastWords(line) : line,
+      LOOKED_UP.test(line) && !SYMBOL_AT_END.test(line) ? escapeLastWords(line) : line,
     )
     .join('\n');
 }
 
-/** Three of them: a symbol, its module, and that one's build id. */
-function disarmLastWords(line: string): string {
+/** The script uses up to three words: a symbol, its module, and the module's build ID. */
+function escapeLastWords(line: string): string {
   return line.replace(/(?:[^ \t]+[ \t]*){1,3}$/, (words) => words.replace(/["'`$()/;|&~]/g, '_'));
 }
 
@@ -99,13 +100,13 @@ async function decode(
       purpose,
       input,
       passes: BINUTILS_VARIABLES,
-      timeout: PATIENCE,
+      timeout: TIMEOUT,
       returns: 'stdout',
     });
-    // Without debug information there is no line, and less than before.
+    // Without debug information, the output has no lines and less text than before.
     return /\(\S+\.\w+:\d+/.test(decoded) ? decoded : undefined;
   } catch (error) {
-    // What cannot be decoded is still there as it was.
+    // If decoding fails, the original text remains.
     if (error instanceof UserError) return undefined;
     throw error;
   }

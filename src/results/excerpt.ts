@@ -2,12 +2,12 @@ import type { BlockedTask } from '../formats/klog/blocked-tasks.ts';
 import { toPlainText } from '../ui/plain-text.ts';
 import type { RunSplat } from './run-result.ts';
 
-/** What stands before the text of a line of the kernel's: level, time stamp and caller. */
+/** The prefix of a line of the kernel log: level, time stamp and caller. */
 const STAMP = /^(?:<\d+>)?(?:\[ *\d+\.\d{6}\](?: ?\[ *[TC]\d+\])? ?)?/;
 
 /**
- * What a report is longest of and what says the least: registers other than the program counter, bytes of
- * code, page tables, lists of modules; of x86, arm64, arm, riscv, powerpc and s390.
+ * The lines of a report that take the most space and help the least: registers other than the program counter, bytes
+ * of code, page tables, lists of modules; of x86, arm64, arm, riscv, powerpc and s390.
  */
 const NOISE = new RegExp(
   [
@@ -25,13 +25,13 @@ const NOISE = new RegExp(
     .replace(/$/, ')'),
 );
 
-/** An address that merely lay on the stack: the unwinder does not vouch for it. */
+/** A frame with `?`: an address found on the stack that the unwinder could not confirm. */
 const DOUBTFUL = /^\s*(?:<[A-Z#]+>\s*)?(?:\[<?[0-9a-f]{8,16}>?\]\s*)?\(?\? /;
 
-/** Behind it the registers come again. */
+/** After this line, the registers are repeated. */
 const END = /^---\[ end trace /;
 
-/** What every boot on an emulated machine says of its clocks and processors, whatever the kernel. */
+/** Messages about clocks and processors that every boot on an emulated machine prints, with any kernel. */
 const EMULATED = new RegExp(
   [
     'mtrr: your CPUs had inconsistent|mtrr: probably your BIOS|mtrr: corrected configuration',
@@ -50,26 +50,26 @@ function textOf(line: string): string {
   return line.replace(STAMP, '');
 }
 
-/** Lines of a console that tell something: without those of every emulated boot, and empty ones. */
-export function tellingLines(lines: readonly string[]): string[] {
+/** Removes empty lines and the usual messages of emulated boots from the lines of a console. */
+export function informativeLines(lines: readonly string[]): string[] {
   return lines.map(toPlainText).filter((line) => line !== '' && !EMULATED.test(textOf(line)));
 }
 
-/** Of a report this many lines are shown: the rest is in the files. */
-const MOST_LINES = 24;
+/** How many lines of a report are shown: the rest is in the files. */
+const MAX_LINES = 24;
 
 /**
- * What a developer looks for first in a report of the kernel's, without control characters: its first
- * lines, the program counter, and the functions of the stack trace.
+ * The most useful lines of a kernel report, without control characters: the first lines, the program counter, and the
+ * functions of the stack trace.
  */
 export function excerptOf(splat: Pick<RunSplat, 'text' | 'decoded'>): string[] {
   const lines = essenceOf(splat);
-  if (lines.length <= MOST_LINES) return lines;
-  return [...lines.slice(0, MOST_LINES), `  … and ${lines.length - MOST_LINES} more`];
+  if (lines.length <= MAX_LINES) return lines;
+  return [...lines.slice(0, MAX_LINES), `  … and ${lines.length - MAX_LINES} more`];
 }
 
 function essenceOf({ text, decoded }: Pick<RunSplat, 'text' | 'decoded'>): string[] {
-  const all = tellingLines((decoded ?? text).split('\n'));
+  const all = informativeLines((decoded ?? text).split('\n'));
   const end = all.findIndex((line) => END.test(textOf(line)));
   const rest = end < 0 ? [] : all.slice(end + 1).filter((line) => /Kernel panic/.test(line));
   const lines = [...(end < 0 ? all : all.slice(0, end)), ...rest].filter(
@@ -81,7 +81,7 @@ function essenceOf({ text, decoded }: Pick<RunSplat, 'text' | 'decoded'>): strin
 
 const FRAME = /^\s+\S|^\s*\[<[0-9a-f]+>\]/;
 
-/** A task that waits in the kernel, and where. */
+/** `NAME (pid PID) in FUNCTION` */
 export function describeBlockedTask({ name, pid, function: place }: BlockedTask): string {
   return toPlainText(`${name} (pid ${pid})${place === undefined ? '' : ` in ${place}`}`);
 }

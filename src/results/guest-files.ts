@@ -5,27 +5,27 @@ import { writeFileAtomic } from '../sys/temporary.ts';
 import { listEarlierRuns, type RunDirectory } from './store.ts';
 
 /*
- * Files that a guest left in /rapido/results. It may have made anything there: links, pipes, what fills
- * the memory or the disk. Whatever is no plain file of a usual size is as if it were not there.
+ * Files that a guest wrote to /rapido/results. A hostile guest can create links, pipes, or files that fill the memory
+ * or the disk of the host. Anything but a regular file of a normal size is treated as missing.
  */
 
 const MIB = 1024 * 1024;
 
-/** Bytes. No file that rapido itself reads of a guest's is as large. */
+/** Maximum size of a file that rapido reads itself, in bytes. */
 const LARGEST_READ = 4 * MIB;
 
-/** Bytes of a file that the next run gets. */
+/** Maximum size of a file that is passed on to the next run, in bytes. */
 export const LARGEST_CARRIED = 64 * MIB;
 
-/** The text of a file right below a run's `guest`. */
+/** @returns the text of a file in the directory `guest` of a run; undefined: it cannot be read */
 export function readGuestFile(run: RunDirectory, name: string): string | undefined {
   return readRegularFile(join(run.file('guest'), name), { limit: LARGEST_READ })?.toString();
 }
 
 /**
- * Copies into a run's `guest` what the newest earlier run of the same cut left there under that name.
- * Where none did, or it cannot be read, there is nothing to carry.
- * @returns the file of a run before, if it was too large
+ * Copies a file from the newest earlier run of the same cut that has it to the directory `guest` of this run. Does
+ * nothing if no run has it or it cannot be read.
+ * @returns the path of the file if it is too large
  */
 export function carryFile(run: RunDirectory, name: string): string | undefined {
   for (const earlier of listEarlierRuns(run)) {
@@ -36,7 +36,7 @@ export function carryFile(run: RunDirectory, name: string): string | undefined {
     if (data === undefined) return stats.size > LARGEST_CARRIED ? path : undefined;
     try {
       writeFileAtomic(join(run.file('guest'), name), data);
-    } catch {} // A run can do without: where the disk is full, more than this will tell.
+    } catch {} // The file is optional. A full disk is reported elsewhere.
     return undefined;
   }
   return undefined;

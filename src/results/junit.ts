@@ -1,28 +1,28 @@
 import { stripVTControlCharacters } from 'node:util';
 import type { RunResult, RunSplat, TestResult } from './run-result.ts';
 
-/** What came over the run's channels, whole or its end. */
+/** The output of the command, or the end of it. */
 export interface RunOutput {
   stdout: string;
   stderr: string;
 }
 
-/** Of a long output, this many characters at its end are in the report. */
-const MOST_OUTPUT = 64 * 1024;
+/** Maximum length of an output in the report, in characters; of a longer one, the end is kept. */
+const MAX_OUTPUT = 64 * 1024;
 
 interface Suite {
   name: string;
   cases: Case[];
-  /** Milliseconds; undefined: the sum of its cases. */
+  /** In milliseconds; undefined: the sum of its cases. */
   duration?: number | undefined;
-  /** One without a value is left out. */
+  /** Properties without a value are omitted. */
   properties?: [name: string, value: string | undefined][];
   output?: RunOutput;
 }
 
 interface Case {
   name: string;
-  /** Where nothing else is said, it passed. */
+  /** undefined: it passed. */
   outcome?: {
     kind: 'failure' | 'error' | 'skipped';
     message: string;
@@ -36,15 +36,15 @@ interface Case {
 
 const KERNEL_LOG = 'kernel log';
 
-/** Verdicts that no test is to blame for; `splat` stands in its own suite. */
-const BLAMELESS = ['crash', 'timeout', 'error', 'interrupted'];
+/** Verdicts that are not the fault of a test. `splat` has its own suite. */
+const NO_TEST_FAILURE = ['crash', 'timeout', 'error', 'interrupted'];
 
 /**
- * JUnit XML of a run, as Jenkins, GitLab and GitHub's actions read it: `testsuites`, `testsuite`,
- * `testcase`, and in it `failure`, `error` or `skipped`; times in seconds. There is no standard;
- * this keeps to what Maven Surefire writes.
+ * Formats a run as JUnit XML, as read by Jenkins, GitLab and GitHub actions: `testsuites`, `testsuite`, `testcase`,
+ * and in it `failure`, `error` or `skipped`; times in seconds. There is no standard; this follows the output of Maven
+ * Surefire.
  *
- * A failure or an error is in it if, and only if, the verdict is not `pass`.
+ * It contains a failure or an error if and only if the verdict is not `pass`.
  */
 export function formatJunit(result: RunResult, output: RunOutput): string {
   const suites = [
@@ -68,7 +68,7 @@ export function formatJunit(result: RunResult, output: RunOutput): string {
 
 function commandSuite(result: RunResult, output: RunOutput): Suite {
   const cases = result.tests.map(testCase);
-  if (BLAMELESS.includes(result.verdict)) {
+  if (NO_TEST_FAILURE.includes(result.verdict)) {
     const name = `${nameCommand(result)} (${result.verdict})`;
     cases.push({ name, outcome: { kind: 'error', message: result.reason, type: result.verdict } });
   } else if (cases.length === 0) cases.push(commandCase(result));
@@ -107,15 +107,15 @@ function testCase(test: TestResult): Case {
       return { name, duration, outcome: { kind: 'failure', message, type: status, ...text } };
     }
     case 'interrupted':
-      // No failure of its own, and no result: its run's verdict says why.
+      // Neither a failure nor a result: the verdict of the run says why.
       return { name, duration, output, outcome: { kind: 'error', message, type: status } };
     case 'xpass':
-      // No failure of its own: whether it fails the run is the verdict's to say.
+      // Not a failure. Whether it fails the run depends on the verdict.
       return { name, duration, output: [message, output].filter(Boolean).join('\n') };
   }
 }
 
-/** The command itself, where nothing in its output was a test. */
+/** The command itself, if its output contains no tests. */
 function commandCase(result: RunResult): Case {
   const name = nameCommand(result);
   const duration = result.command === undefined ? result.times.autorun : result.times.command;
@@ -132,7 +132,7 @@ function nameCommand({ command }: RunResult): string {
 }
 
 function autorunSuite(result: RunResult): Suite {
-  // How long each took is known where there is but one.
+  // Only the sum of the durations is known.
   const duration = result.autorun.length === 1 ? result.times.autorun : undefined;
   const cases = result.autorun.map(({ script, status }): Case => {
     if (status === 0) return { name: script, duration };
@@ -165,8 +165,8 @@ function splatCase(splat: RunSplat): Case {
 }
 
 /**
- * The verdict has the last word: what failed and does not count is shown as skipped, and where no
- * case bears the reason, one is added that does.
+ * Adjusts the cases to the verdict: failures that do not count become skipped, and if no case shows the reason for
+ * the verdict, one is added.
  */
 function applyVerdict(result: RunResult, suites: Suite[]): void {
   const { verdict, reason } = result;
@@ -178,9 +178,9 @@ function applyVerdict(result: RunResult, suites: Suite[]): void {
     }
     return;
   }
-  // That the kernel complained does not tell that the command failed as well.
-  const telling = suites.filter(({ name }) => verdict === 'splat' || name !== KERNEL_LOG);
-  if (telling.some(({ cases }) => cases.some(isBad))) return;
+  // A kernel report does not show that the command failed as well.
+  const relevant = suites.filter(({ name }) => verdict === 'splat' || name !== KERNEL_LOG);
+  if (relevant.some(({ cases }) => cases.some(isBad))) return;
   const outcome = { kind: 'failure', message: reason, type: verdict } as const;
   suites[0]!.cases.push({ name: `${nameCommand(result)} (${verdict})`, outcome });
 }
@@ -207,9 +207,9 @@ function formatSuite(suite: Suite, result: RunResult): string[] {
       name: suite.name,
       ...countCases(suite.cases),
       time: seconds(suite.duration ?? time),
-      // Surefire's has no time zone, and Jenkins reads it as UTC.
+      // Surefire writes no time zone, and Jenkins assumes UTC.
       timestamp: result.started.replace(/\.\d+/, '').replace(/Z$/, ''),
-      // The VM has no name of its own that outlives it.
+      // The VM has no permanent name.
       hostname: result.id,
     })}>`,
     ...formatProperties(suite.properties ?? []),
@@ -251,8 +251,8 @@ function formatText(indent: string, element: string, text: string | undefined): 
 }
 
 function lastPart(text: string): string {
-  if (text.length <= MOST_OUTPUT) return text;
-  return `[the first ${text.length - MOST_OUTPUT} characters are left out]\n${text.slice(-MOST_OUTPUT)}`;
+  if (text.length <= MAX_OUTPUT) return text;
+  return `[the first ${text.length - MAX_OUTPUT} characters are omitted]\n${text.slice(-MAX_OUTPUT)}`;
 }
 
 function seconds(ms: number): string {
@@ -265,14 +265,14 @@ function attributes(values: Readonly<Record<string, string>>): string {
     .join(' ');
 }
 
-/** A parser makes spaces of the line ends and tabs in an attribute, unless they are escaped. */
+/** An XML parser converts line ends and tabs in an attribute to spaces, unless they are escaped. */
 function escapeAttribute(value: string): string {
   return escapeXml(value).replace(/[\t\n]/g, (character) => `&#${character.charCodeAt(0)};`);
 }
 
 /**
- * XML 1.0 has no way to write most of these, escaped or not. The others it has, C1 and the characters that
- * are not seen (`ui/plain-text.ts`), would drive what shows the report.
+ * XML 1.0 cannot represent most of these, escaped or not. The others, C1 and invisible characters
+ * (`ui/plain-text.ts`), could control a terminal that shows the report.
  */
 const NOT_TEXT =
   /[^\t\n\r\u{20}-\u{7e}\u{a0}-\u{d7ff}\u{e000}-\u{fffd}\u{10000}-\u{10ffff}]|[\u2028\u2029\p{Cf}]/gu;
@@ -285,7 +285,7 @@ const ENTITIES: Readonly<Record<string, string>> = {
   '\r': '&#13;',
 };
 
-/** Any text for XML: without colours, and `\ufffd` for what is no text. */
+/** Escapes any text for XML: without colours, and with `\ufffd` in place of other control characters. */
 function escapeXml(text: string): string {
   return stripVTControlCharacters(text)
     .replaceAll('\r\n', '\n')

@@ -2,14 +2,14 @@ import { closeSync, openSync, writeSync } from 'node:fs';
 import { basename } from 'node:path';
 import { explainSystemError } from '../errors.ts';
 
-/** What comes out of the VMs of a run, as it comes: that of one after that of the other. */
+/** The logs of a run. All boots of the run append to them. */
 export interface RunLogs {
   console: LogFile;
   stdout: LogFile;
   stderr: LogFile;
   /** Files that are incomplete, with the reason. */
   unwritten: readonly string[];
-  /** A second time it does nothing more. */
+  /** May be called more than once. */
   close: () => void;
 }
 
@@ -35,8 +35,8 @@ export interface LogFile {
 }
 
 /**
- * Opens a file that takes what it can. After the first failure, which is added to `unwritten`, nothing
- * more is written: no gaps.
+ * Opens a log file. After the first error, which is added to `unwritten`, nothing more is written, so that the log has
+ * no gaps.
  */
 export function openLogFile(path: string, unwritten: string[]): LogFile {
   let fd: number | undefined;
@@ -44,7 +44,7 @@ export function openLogFile(path: string, unwritten: string[]): LogFile {
     const { message } = explainSystemError(error) as Error;
     unwritten.push(`${basename(path)}: ${message}`);
   };
-  /** A network file system may refuse only now what it seemed to take. */
+  /** A network file system may report a write error only on close. */
   const close = (): void => {
     const open = fd;
     fd = undefined;

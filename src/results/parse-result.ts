@@ -13,7 +13,7 @@ import type {
 /** The version of result.json that this rapido writes and reads. */
 const VERSION = 1;
 
-/** The compiler sees to it that no field of an interface is forgotten. */
+/** Makes the compiler check that no field of an interface is missing. */
 type Fields<T> = Record<keyof T, z.ZodType>;
 
 const text = z.string();
@@ -127,23 +127,23 @@ const fields = {
 
 const schema = z.looseObject(fields);
 
-/** What a text was found to be: a result, or why it is none, in a few words. */
+/** A result, or why the text is not one, in a few words. */
 export type ParsedResult = { result: RunResult } | { reason: string };
 
 /**
- * Reads the text of a result.json. Fields that are not known are kept: a later rapido may add some
- * without a new version.
+ * Parses the text of a result.json. Unknown fields are kept, because a newer rapido may add fields without a new
+ * version of the format.
  */
 export function parseResult(json: string): ParsedResult {
   let value: unknown;
   try {
     value = JSON.parse(json);
   } catch {
-    return { reason: json.trim() === '' ? 'empty' : 'not JSON, or cut short' };
+    return { reason: json.trim() === '' ? 'empty' : 'not valid JSON' };
   }
   const version = versionOf(value);
   if (version !== undefined && version > VERSION) {
-    return { reason: `made by a newer rapido (version ${version} of the format)` };
+    return { reason: `written by a newer rapido (format version ${version})` };
   }
   const checked = schema.safeParse(value);
   if (checked.success) return { result: value as RunResult };

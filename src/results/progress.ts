@@ -2,13 +2,13 @@ import { formatDuration } from '../ui/format.ts';
 import { isFailure } from './compare.ts';
 import type { TestResult } from './run-result.ts';
 
-/** Who hears of tests as they begin and end. */
+/** Called when tests begin and end. */
 export interface TestListener {
   onStart: (name: string) => void;
   onTest: (test: TestResult) => void;
 }
 
-/** How far a suite has come. Times are milliseconds of one clock, whichever. */
+/** The progress of a suite. Times are in milliseconds of any monotonic clock. */
 export interface SuiteProgress {
   begin: (now: number) => void;
   testStarted: (name: string, now: number) => void;
@@ -17,24 +17,24 @@ export interface SuiteProgress {
   describe: (now: number) => string;
 }
 
-/** Below this, what the tests that are over took does not tell how fast the others will be. */
-const TELLING = 10_000;
+/** Finished tests with a shorter total time say nothing about the speed of the others, in milliseconds. */
+const LEAST_SAMPLE = 10_000;
 
 /**
- * @param expected how long tests took before, by name; undefined where that is not known. Empty: it is not
- * known which tests there will be
+ * @param expected the expected tests, with the time that each took in an earlier run, in milliseconds (undefined:
+ * unknown); empty: the tests are not known
  */
 export function createProgress(expected: ReadonlyMap<string, number | undefined>): SuiteProgress {
   const left = new Map(expected);
   const running = new Map<string, number>();
   const count = { all: 0, failed: 0, skipped: 0 };
-  /** What the tests that are over took, and what they took before. */
+  /** Total time of the finished tests, and the time that they took in the earlier run. */
   const paid = { now: 0, before: 0 };
   let began: number | undefined;
   const takeAsLong = average([...expected.values()].filter((ms) => ms !== undefined));
   const estimate = (now: number): number | undefined => {
     if (left.size === 0 || takeAsLong === undefined) return undefined;
-    const pace = paid.before < TELLING ? 1 : paid.now / paid.before;
+    const pace = paid.before < LEAST_SAMPLE ? 1 : paid.now / paid.before;
     const spent = [...running].reduce((sum, [name, since]) => {
       return (
         sum + (left.has(name) ? Math.min(now - since, pace * (left.get(name) ?? takeAsLong)) : 0)
@@ -84,7 +84,7 @@ function average(values: readonly number[]): number | undefined {
   return values.reduce((sum, value) => sum + value, 0) / values.length;
 }
 
-/** No more exact than it can be: `20 s`, `4 min`, `2 h 10 min`. */
+/** Rounds an estimate: `20 s`, `4 min`, `2 h 10 min`. */
 function formatRoughly(ms: number): string {
   const minutes = Math.round(ms / 60_000);
   if (ms < 60_000) return `${Math.max(Math.ceil(ms / 10_000) * 10, 10)} s`;

@@ -12,23 +12,23 @@ export interface RecorderOptions extends Omit<SplatOptions, 'mark'>, TestOptions
   logs: RunLogs;
 }
 
-/** Writes down what comes out of one VM, and reads it on the way. */
+/** Logs and parses the output of one VM. */
 export interface Recorder {
   onEvent: (event: GuestEvent) => void;
   onConsole: (chunk: Buffer) => KernelLoss | undefined;
   onOutput: (name: 'stdout' | 'stderr', chunk: Buffer) => void;
-  /** rapido ends the VM: what the kernel says after that does not count. */
+  /** rapido ends the VM. Kernel reports after this do not count. */
   onEnding: (why: string) => void;
   /**
-   * There is nothing more to come; a second time it does nothing.
-   * @param lost why the VM is gone, where nothing in it is to blame
+   * The output has ended. May be called more than once.
+   * @param lost why the VM ended, if the cause is outside the guest
    */
   finish: (lost?: string) => Findings;
 }
 
 export interface Findings extends FoundTests {
   splats: RunSplat[];
-  /** undefined: the kernel was not asked, or did not answer. */
+  /** undefined: the kernel was not asked or did not answer. */
   blockedTasks: BlockedTask[] | undefined;
 }
 
@@ -79,7 +79,7 @@ export function createRecorder(options: RecorderOptions): Recorder {
   };
 }
 
-/** What became of a test that was running when the output ended. */
+/** The result of a test that was running when the output ended. */
 function judgeUnfinished(
   crash: RunSplat | undefined,
   lost: string | undefined,

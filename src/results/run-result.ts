@@ -3,12 +3,12 @@ import type { Severity } from '../formats/klog/splat.ts';
 import type { TestStatus as SuiteTestStatus } from '../formats/suites/suite.ts';
 import type { ShownDisk } from '../vm/disks.ts';
 
-/** `interrupted`: it was running when rapido ended the VM, at a limit or a signal, or lost it. */
+/** `interrupted`: it was running when rapido ended the VM because of a limit or a signal, or when the VM was lost. */
 export type TestStatus = SuiteTestStatus | 'interrupted';
 
 /**
- * What came of a run, as `result.json` holds it; docs/results.md describes every field.
- * Times are in milliseconds. A field that is undefined is not in the file.
+ * The contents of `result.json`; docs/results.md describes every field. Times are in milliseconds. A field that is
+ * undefined is not in the file.
  */
 export interface RunResult {
   version: 1;
@@ -17,33 +17,33 @@ export interface RunResult {
   verdict: Verdict;
   /** Exit status of `rapido run`. */
   status: number;
-  /** One line: why this verdict. */
+  /** The reason for the verdict, one line. */
   reason: string;
   cut: string;
-  /** What ran in the guest after the autorun scripts; undefined: nothing did. */
+  /** What ran in the guest after the autorun scripts; undefined: nothing. */
   command: RunCommand | undefined;
-  /** The command's own exit status, if it was seen to end. */
+  /** Exit status of the command, if rapido saw it end. */
   commandStatus: number | undefined;
-  /** The autorun scripts that were heard to end, in their order. */
+  /** The autorun scripts that ended, in order. */
   autorun: { script: string; status: number }[];
-  /** undefined: the run failed before one was chosen. */
+  /** undefined: the run failed before a kernel was chosen. */
   kernel: RunKernel | undefined;
-  /** undefined: the run failed before there was one. */
+  /** undefined: the run failed before the VM was started. */
   vm: RunVm | undefined;
   /** ISO 8601. */
   started: string;
   times: RunTimes;
-  /** The VMs that served the one under test (`--with`); undefined: there were none. */
+  /** The servers (`--with`); undefined: there were none. */
   servers?: RunServer[] | undefined;
-  /** Each boot of a run that went on after a crash; undefined: there was one. */
+  /** The boots of a run that continued after a crash; undefined: there was only one. */
   boots?: RunBoot[] | undefined;
-  /** What the output of the command said of single tests. */
+  /** Results of single tests in the output of the command. */
   tests: TestResult[];
-  /** What the kernel complained of, in the order of the first of each. */
+  /** Kernel reports, in the order in which each first appeared. */
   splats: RunSplat[];
-  /** Tasks that slept uninterruptibly when a limit ran out; undefined: none did, or the kernel did not say. */
+  /** Tasks in uninterruptible sleep when a limit was reached; undefined: none, or the kernel did not answer. */
   blockedTasks?: BlockedTask[] | undefined;
-  /** What else there is to know: input that was not passed on, a file that could not be written. */
+  /** Other information: input that was not passed on, a file that could not be written. */
   notes: string[];
 }
 
@@ -58,49 +58,49 @@ export interface RunKernel {
 export interface RunVm {
   accelerator: 'kvm' | 'tcg';
   cpus: number;
-  /** Bytes. */
+  /** In bytes. */
   memory: number;
-  /** Disks that it was given; `scratch`: bytes of one that was made for it. */
+  /** Its disks; `scratch`: size in bytes of a disk that was created for the run. */
   disks?: ShownDisk[] | undefined;
   /** The QEMU command line, program first. */
   qemu: string[];
 }
 
 /**
- * - `pass`: the command was seen to end with 0, its output was received whole, no splat.
+ * - `pass`: rapido saw the command exit with 0 and received all of its output, and there is no splat.
  * - `fail`: the command, a test or an autorun script failed.
  * - `crash`: the kernel crashed or the VM died before the command ended.
- * - `splat`: the command succeeded, but the kernel complained.
- * - `error`: rapido could not do it.
+ * - `splat`: the command succeeded, but the kernel reported a problem.
+ * - `error`: rapido could not do what was asked, or could not determine the outcome.
  */
 export type Verdict = 'pass' | 'fail' | 'crash' | 'splat' | 'timeout' | 'interrupted' | 'error';
 
 export type RunCommand =
-  /** A program with its arguments, no shell. */
+  /** A program with its arguments, run without a shell. */
   | { arguments: string[] }
   /** `-x`: text for a shell. */
   | { shell: string }
-  /** `-f`: the host's path of a script. */
+  /** `-f`: path of a script on the host. */
   | { script: string };
 
-/** A VM that served the one under test. */
+/** A server of the run. */
 export interface RunServer {
   cut: string;
   /** Its VM number. */
   number: number;
-  /** What went wrong with it; undefined: it served until the end. */
+  /** How it failed; undefined: it served until the end of the run. */
   failure?: string | undefined;
-  /** File of the run's directory with its console. */
+  /** Name of its console log in the directory of the run. */
   console: string;
 }
 
-/** How long each phase took, in all boots; undefined: it was not reached, or did not end. */
+/** How long each phase took, summed over all boots; undefined: it was not reached or did not end. */
 export interface RunTimes {
   build: number | undefined;
   cut: number | undefined;
-  /** Until the servers of `--with` were ready; undefined: there were none. */
+  /** Until all servers were ready; undefined: there were none. */
   servers?: number | undefined;
-  /** From starting QEMU to the first word of the guest's init. */
+  /** From the start of QEMU to the first message of the guest's init. */
   boot: number | undefined;
   autorun: number | undefined;
   command: number | undefined;
@@ -109,24 +109,24 @@ export interface RunTimes {
   total: number;
 }
 
-/** A VM of a run, from its start to its end. */
+/** One boot of a run. */
 export interface RunBoot {
   verdict: Verdict;
   reason: string;
-  /** How many of the tests are of this boot: they stand in the order of the boots. */
+  /** How many of the tests belong to this boot. The tests are in the order of the boots. */
   tests: number;
   times: Pick<RunTimes, 'boot' | 'autorun' | 'command' | 'powerOff'>;
 }
 
 export interface TestResult {
-  /** Parts joined by `/` where tests are nested: `net/tls/tls.12_aes_gcm.splice`. */
+  /** Nested names are joined with `/`: `net/tls/tls.12_aes_gcm.splice`. */
   name: string;
   status: TestStatus;
-  /** Milliseconds. */
+  /** In milliseconds. */
   duration?: number | undefined;
   /** Why it failed or was skipped, in one line. */
   message?: string | undefined;
-  /** What it printed, where that is known; shortened. */
+  /** Its output, if known; shortened. */
   output?: string | undefined;
 }
 
@@ -136,19 +136,19 @@ export interface RunSplat {
   severity: Severity;
   /** Short, and the same in every run. */
   title: string;
-  /** How often it came. */
+  /** How often it appeared. */
   count: number;
-  /** The first one, whole, as it was on the console. */
+  /** The first one, complete, as it was on the console. */
   text: string;
-  /** The first one after decode_stacktrace.sh. */
+  /** The first one, decoded by decode_stacktrace.sh. */
   decoded?: string | undefined;
-  /** The test, autorun script or phase in which the first one came. */
+  /** The test, autorun script or phase in which the first one appeared. */
   during: string | undefined;
-  /** The server in whose kernel it was; undefined: the VM under test. */
+  /** The server whose kernel reported it; undefined: the VM under test. */
   vm?: string | undefined;
-  /** In which boot that was, from 1, where there were several. */
+  /** The boot in which the first one appeared, from 1; undefined: there was only one boot. */
   boot?: number | undefined;
-  /** Why it is excused, in the words of the list of expected splats. */
+  /** The reason that a list of expected splats gives, if it excuses this one. */
   excused?: string | undefined;
   /** `FILE:LINE` of the list that excuses it. */
   excusedBy?: string | undefined;

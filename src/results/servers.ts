@@ -3,10 +3,10 @@ import {
   failedAutoruns,
   hintFor,
   judgeEnding,
-  lastWordsOf,
+  lastErrorLine,
   refusesKernel,
-  unknownComplaints,
   type VmRecord,
+  whyReportsUnknown,
 } from '../vm/ending.ts';
 import type { RunServer, RunSplat, Verdict } from './run-result.ts';
 import {
@@ -18,15 +18,15 @@ import {
   RUN_EXIT,
 } from './verdict.ts';
 
-/** A VM that served the one under test, from its start to its end. */
+/** A server that has ended. */
 export interface EndedServer {
   cut: string;
   number: number;
   record: VmRecord;
   splats: readonly RunSplat[];
-  /** Why rapido ended it before it was ready: a limit. */
+  /** Why rapido ended it before it was ready, such as a limit; undefined: it did not. */
   gaveUp: string | undefined;
-  /** Whether rapido told it to power off, after it had been ready. */
+  /** Whether rapido powered it off after it was ready. */
   wasStopped: boolean;
 }
 
@@ -35,10 +35,10 @@ function nameServer({ cut, number }: Pick<EndedServer, 'cut' | 'number'>): strin
   return `${cut} (VM ${number})`;
 }
 
-/** What went wrong with a server, which takes the run's result away. */
+/** The failure of a server, which replaces the result of the run. */
 type Failure = Judgement & { blames: Blame };
 
-/** undefined: it served until it was told to power off. */
+/** @returns undefined if it served until rapido powered it off */
 export function judgeServer(server: EndedServer): Failure | undefined {
   const { record, splats, gaveUp, wasStopped } = server;
   const name = nameServer(server);
@@ -51,9 +51,9 @@ export function judgeServer(server: EndedServer): Failure | undefined {
   const crash = splats.find(isCrash);
   if (ending.kind === 'interrupted') return fail('interrupted', `interrupted by ${ending.signal}`);
   if (record.wasHostFull === true) {
-    return fail('error', 'the host has no room for its disks: its writes failed', 'setup');
+    return fail('error', 'the host has no space left for its disks; its writes failed', 'setup');
   }
-  // Before the crash: a kernel that lacks memory for its image panics, too.
+  // Checked before the crash: a kernel without enough memory for its image panics, too.
   if (ending.kind === 'no-memory') return fail('error', ending.message, blameForMemory(record));
   if (crash !== undefined) return fail('crash', `the kernel crashed: ${crash.title}`);
   if (ending.kind === 'panicked') return fail('crash', `the kernel panicked: ${ending.message}`);
@@ -70,7 +70,7 @@ export function judgeServer(server: EndedServer): Failure | undefined {
     return fail('error', 'the directory that the cut names is not in the image', 'setup');
   }
   if (ending.kind === 'not-started') {
-    const words = lastWordsOf(record);
+    const words = lastErrorLine(record);
     const hint = hintFor(record.qemuSaid);
     const why = hint === undefined ? words : `${words} (${hint})`;
     const blames = refusesKernel(record.qemuSaid) ? 'guest' : 'setup';
@@ -80,25 +80,25 @@ export function judgeServer(server: EndedServer): Failure | undefined {
     case 'failed':
       return fail('error', describeFailure(ending, record), 'host');
     case 'powered-off': {
-      if (!wasStopped) return fail('crash', 'it powered off before the test had ended');
-      const unknown = unknownComplaints(record.events);
+      if (!wasStopped) return fail('crash', 'it powered off before the end of the test');
+      const unknown = whyReportsUnknown(record.events);
       if (unknown === undefined) return undefined;
-      return fail('error', `whether its kernel complained is not known: ${unknown}`);
+      return fail('error', `cannot tell whether its kernel reported a problem: ${unknown}`);
     }
     case 'reset':
-      return fail('crash', 'it reset: a triple fault, or a reboot around rapido');
+      return fail('crash', 'it reset: a triple fault, or a reboot that bypassed rapido');
     case 'quit':
       return wasStopped
-        ? fail('timeout', 'it did not power off in time when the test had ended')
-        : fail('crash', 'QEMU was told to quit', 'host');
+        ? fail('timeout', 'it did not power off in time after the end of the test')
+        : fail('crash', 'QEMU was terminated', 'host');
     case 'lost':
       return fail('crash', `it was lost: ${ending.reason}`, 'host');
   }
 }
 
 /**
- * What a run comes to with its servers. A server that went wrong says more of the cause than the client
- * does, unless the client's own kernel crashed; what its kernel complained of counts as the client's does.
+ * Judges a run with its servers. The failure of a server explains more than the result of the client, unless the
+ * client's own kernel crashed. Kernel reports of servers count like those of the client.
  */
 export function judgeWithServers(
   client: Judgement & { blames: Blame },
@@ -107,24 +107,24 @@ export function judgeWithServers(
   const failures = servers.flatMap((server) => judgeServer(server) ?? []);
   const worst = failures.toSorted((a, b) => rankOf(a.verdict) - rankOf(b.verdict))[0];
   if (client.verdict === 'interrupted' || client.verdict === 'crash') {
-    // A client that was ended because of its server is not what went wrong.
+    // A client that was ended because of its server is not the cause.
     const isServers = worst?.verdict === 'crash' || client.verdict === 'crash';
     if (worst === undefined || !isServers || client.blames === 'guest') return client;
   }
   if (worst !== undefined) return worst;
   if (client.verdict !== 'pass') return client;
-  const complaints = servers.flatMap((server) =>
+  const reports = servers.flatMap((server) =>
     server.splats
       .filter(({ severity, excused }) => severity !== 'note' && excused === undefined)
-      .map(({ title }) => `${nameServer(server)}: the kernel complained: ${title}`),
+      .map(({ title }) => `${nameServer(server)}: the kernel reported a problem: ${title}`),
   );
-  const [first] = complaints;
+  const [first] = reports;
   if (first === undefined) return client;
-  const more = complaints.length === 1 ? '' : ` and ${complaints.length - 1} more`;
+  const more = reports.length === 1 ? '' : ` and ${reports.length - 1} more`;
   return { verdict: 'splat', status: RUN_EXIT.splat, reason: first + more, blames: 'guest' };
 }
 
-/** Which failure of several says the most. */
+/** Of several failures, the one with the lowest rank explains the most. */
 function rankOf(verdict: Verdict): number {
   return ['interrupted', 'crash', 'error', 'fail', 'timeout'].indexOf(verdict);
 }
@@ -134,7 +134,7 @@ export function describeServer(server: EndedServer, consoleLog: string): RunServ
   return { cut, number, failure: judgeServer(server)?.reason, console: consoleLog };
 }
 
-/** Its kernel's complaints, with whose they are. */
+/** @returns its kernel reports, with the name of the server */
 export function splatsOf(server: EndedServer): RunSplat[] {
   return server.splats.map((splat) => ({ ...splat, vm: nameServer(server) }));
 }

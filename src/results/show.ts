@@ -23,28 +23,28 @@ import type {
 import { parseId, type RunFile, type StoredRun, shortenId } from './store.ts';
 import { nameOfScript } from './verdict.ts';
 
-/** Of chalk: colours for stdout, or none. */
+/** Functions of chalk, with colours for stdout or without. */
 export type Paint = Record<'bold' | 'dim' | 'green' | 'red' | 'yellow', (text: string) => string>;
 
-/** Where and when something is shown. */
+/** The terminal, the time and the time zone of the output. */
 export interface Surroundings {
   paint: Paint;
-  /** Columns of the terminal; undefined: nobody looks, nothing is shortened. */
+  /** Columns of the terminal; undefined: not a terminal, so nothing is shortened. */
   width: number | undefined;
   now: Date;
   /** IANA name, for example `Europe/Berlin`; undefined: that of the host. */
   timeZone: string | undefined;
 }
 
-/** So many tests are named in a list; JSON has them all. */
+/** How many entries of a list are shown; --json has all. */
 const LONGEST_LIST = 30;
 
 interface Column {
   title: string;
-  /** One a run. */
+  /** One for each run. */
   cells: string[];
   align?: 'right';
-  /** May be shortened to this many columns of the terminal. */
+  /** The width to which it may be shortened. */
   shortest?: number;
   paint?: (cell: string) => string;
 }
@@ -52,8 +52,8 @@ interface Column {
 const GAP = '  ';
 
 /**
- * The runs as a table with a heading, a line each.
- * @param ids of all runs that there are, among which a short name must be the only one
+ * Formats runs as a table with a heading.
+ * @param ids of all existing runs, among which short names must be unique
  */
 export function formatRunTable(
   runs: readonly StoredRun[],
@@ -67,7 +67,7 @@ export function formatRunTable(
     cells: rows.map((row) => row[name]),
     ...rest,
   });
-  // The least important last: where the terminal is narrow, those go.
+  // The least important columns are last: a narrow terminal shows fewer.
   const columns = fitColumns(
     [
       column('when', 'WHEN'),
@@ -79,7 +79,7 @@ export function formatRunTable(
       column('time', 'TIME', { align: 'right' }),
       column('kernel', 'KERNEL', { shortest: 8 }),
       column('command', 'COMMAND', { shortest: 8 }),
-    ].filter(tellsSomething),
+    ].filter(hasContent),
     width ?? Number.POSITIVE_INFINITY,
   );
   const line = (cell: (column: Column) => string): string => columns.map(cell).join(GAP).trimEnd();
@@ -95,8 +95,8 @@ export function formatRunTable(
   ];
 }
 
-/** Where no run has tests or splats, there is room for what else there is. */
-function tellsSomething({ cells }: Column): boolean {
+/** Columns such as tests and splats are omitted if all their cells are empty. */
+function hasContent({ cells }: Column): boolean {
   return cells.some((cell) => cell !== '-');
 }
 
@@ -120,7 +120,7 @@ function describeRow(
       cut: toPlainText(result.cut),
       verdict: result.verdict,
       tests: result.tests.length === 0 ? '-' : formatCounts(result.tests),
-      splats: formatCount(result.splats.filter(isComplaint).length),
+      splats: formatCount(result.splats.filter(countsAgainstPass).length),
       time: formatDuration(result.times.total),
       kernel: toPlainText(nameKernel(result.kernel)),
       command: result.command === undefined ? '-' : toPlainText(formatCommand(result.command)),
@@ -144,7 +144,7 @@ function formatCount(count: number): string {
   return count === 0 ? '-' : String(count);
 }
 
-/** Shortens what may be shortened, the longest first; then leaves out columns from the end. */
+/** Omits columns from the end until the others fit if shortened; then shortens the widest ones first. */
 function fitColumns(columns: readonly Column[], width: number): Column[] {
   const wanted = columns.map(widthOf);
   const smallest = columns.map((column, i) =>
@@ -178,20 +178,20 @@ function truncate(text: string, width: number): string {
   return text.length <= width ? text : `${text.slice(0, Math.max(width - 1, 0))}…`;
 }
 
-/** A run in full. */
+/** A run and its files. */
 export interface ShownRun {
   result: RunResult;
-  /** Absolute paths of the files that its directory has. */
+  /** Absolute paths of the files in its directory. */
   files: readonly { name: RunFile; path: string }[];
-  /** The line of console.log, from 1, at which the text of each splat begins, where it was found. */
+  /** The line of console.log, from 1, at which the text of each splat begins; undefined: not found. */
   splatLines: readonly (number | undefined)[];
 }
 
-/** A run in brief: what became of it first, where all of it is last. */
+/** Formats a run: the verdict first, the files last. */
 export function formatRun(run: ShownRun, { paint, now, timeZone }: Surroundings): string[] {
   const { result } = run;
   const { kernel, vm, times, blockedTasks = [] } = result;
-  const traced = result.splats.filter(isComplaint).slice(0, MOST_TRACES);
+  const traced = result.splats.filter(countsAgainstPass).slice(0, MAX_TRACES);
   const facts: [string, string | undefined][] = [
     ['run', `${result.id}  (${formatWhen(new Date(result.started), now, timeZone)})`],
     ['status', `rapido run exited with ${result.status}`],
@@ -246,7 +246,7 @@ function section(title: string, lines: readonly string[], paint: Paint): string[
   return lines.length === 0 ? [] : ['', paint.bold(title), ...lines.map((line) => `  ${line}`)];
 }
 
-/** With its console beside the other files of the run. */
+/** With the name of its console log. */
 function describeServer({ cut, number, failure, console }: RunServer): string {
   return `${cut} (VM ${number}, ${console})${failure === undefined ? '' : `: ${failure}`}`;
 }
@@ -317,7 +317,7 @@ function isInterrupted({ status }: TestResult): boolean {
 }
 
 function andMore({ length }: readonly unknown[]): string[] {
-  return length > LONGEST_LIST ? [`… and ${length - LONGEST_LIST} more: --json has all`] : [];
+  return length > LONGEST_LIST ? [`… and ${length - LONGEST_LIST} more; --json lists all`] : [];
 }
 
 function formatSplat(splat: RunSplat, index: number, run: ShownRun, paint: Paint): string[] {
@@ -334,8 +334,8 @@ function formatSplat(splat: RunSplat, index: number, run: ShownRun, paint: Paint
   ];
 }
 
-/** Of so many complaints the trace is shown. */
-const MOST_TRACES = 5;
+/** How many splats are shown with their trace. */
+const MAX_TRACES = 5;
 
 function formatTrace(splat: RunSplat, isShown: boolean, paint: Paint): string[] {
   return isShown ? excerptOf(splat).map((line) => `    ${paint.dim(line)}`) : [];
@@ -355,19 +355,19 @@ function formatSplatLine(splat: ComparedSplat, paint: Paint): string {
 }
 
 /**
- * The line of a console log, from 1, at which the text of each splat begins. Where another CPU wrote
- * in between, the text is not there in one piece: then its first line tells, if there is but one such.
+ * Finds the line of a console log, from 1, at which the text of each splat begins. If messages of another CPU
+ * interrupt the text, its first line is used, if it is unique.
  */
 export function locateSplats(
   log: string,
   splats: readonly Pick<RunSplat, 'text' | 'vm'>[],
 ): (number | undefined)[] {
-  // A serial console ends its lines with CR LF.
+  // Lines of a serial console end with CR LF.
   const lines = log.replace(/\r/g, '');
   return splats.map((splat) => {
     const text = splat.text.replace(/\r/g, '').trim();
     const [first = ''] = text.split('\n', 1);
-    // Those of a server are in a console of its own.
+    // Splats of a server are in the server's console log.
     if (first === '' || splat.vm !== undefined) return undefined;
     const whole = lines.indexOf(text);
     const at = whole === -1 ? lines.indexOf(first) : whole;
@@ -376,7 +376,7 @@ export function locateSplats(
   });
 }
 
-/** What changed from A to B: whether B is worse first. */
+/** Formats the changes from A to B; whether B is worse comes first. */
 export function formatComparison(
   comparison: RunComparison,
   { paint }: Pick<Surroundings, 'paint'>,
@@ -390,7 +390,7 @@ export function formatComparison(
         : [...changes.slice(0, LONGEST_LIST).flatMap(formatChange), ...andMore(changes)],
       paint,
     );
-  const complaints = (title: string, found: readonly ComparedSplat[]): string[] =>
+  const listSplats = (title: string, found: readonly ComparedSplat[]): string[] =>
     section(
       `${title}: ${found.length}`,
       found.map((splat) => formatSplatLine(splat, paint)),
@@ -407,14 +407,14 @@ export function formatComparison(
     ...(tests.interrupted.length === 0 ? [] : list('interrupted', tests.interrupted)),
     ...list('only in A', tests.onlyInA),
     ...list('only in B', tests.onlyInB),
-    ...complaints('new splats', splats.new),
-    ...complaints('splats gone', splats.gone),
+    ...listSplats('new splats', splats.new),
+    ...listSplats('splats gone', splats.gone),
     ...(tests.unchanged === 0 ? [] : ['', `tests unchanged: ${tests.unchanged}`]),
   ];
 }
 
-/** What takes a pass away, unlike a note or what is excused. */
-function isComplaint({ severity, excused }: RunSplat): boolean {
+/** Whether it prevents a pass: it is neither a note nor excused. */
+function countsAgainstPass({ severity, excused }: RunSplat): boolean {
   return severity !== 'note' && excused === undefined;
 }
 
@@ -458,7 +458,7 @@ function paintVerdict(verdict: string, paint: Paint): string {
   }
 }
 
-/** Passed/failed/skipped. What failed as it was expected to has passed; what was interrupted has not. */
+/** PASSED/FAILED/SKIPPED. An expected failure counts as passed; interrupted tests are not counted. */
 function formatCounts(tests: readonly TestResult[]): string {
   const ended = tests.filter(({ status }) => status !== 'interrupted');
   const failed = ended.filter(isFailure).length;
@@ -485,7 +485,7 @@ function formatSummary(tests: readonly TestResult[]): string {
     .join(', ');
 }
 
-/** As `ls -l`: `Nov 23 02:15` this year, `Nov 23  2025` in another. */
+/** Formats a date like `ls -l`: `Nov 23 02:15` in this year, `Nov 23  2025` in another. */
 export function formatWhen(when: Date, now: Date, timeZone: string | undefined): string {
   const partsOf = (date: Date): Partial<Record<Intl.DateTimeFormatPartTypes, string>> =>
     Object.fromEntries(

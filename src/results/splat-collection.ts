@@ -7,31 +7,31 @@ import type { RunSplat } from './run-result.ts';
 import { createTestTimeline, type TestTimeline } from './test-timeline.ts';
 import { nameOfScript } from './verdict.ts';
 
-/** How many different splats of one severity are kept: those of another are never hidden by them. */
-const MOST_SPLATS = 100;
+/** How many different splats of each severity are kept. Many notes cannot displace an error. */
+const MAX_SPLATS = 100;
 
 export interface SplatOptions {
   expected: readonly ExpectedSplat[];
-  /** Whether the kernel was told to go on after an oops. */
+  /** Whether the kernel is configured to continue after an oops. */
   survivesOops: boolean;
-  /** How the suite marks its tests in the kernel's log; undefined: results alone tell what a splat was in. */
+  /** How the suite marks its tests in the kernel log; undefined: splats are assigned by the order of results. */
   mark?: TestMark | undefined;
 }
 
-/** What the kernel complains of in one run, each once, with what was going on. */
+/** Collects the kernel reports of one boot: each once, with the phase or test in which it appeared. */
 export interface SplatCollection {
   /** Takes a line of the console. */
   push: (line: string) => void;
   enter: (event: GuestEvent) => void;
   /**
-   * A test's result has come: where no test is marked in the kernel's log, what the kernel complained of
-   * since the one before was in it.
+   * The result of a test has arrived. If the suite does not mark tests in the kernel log, the kernel reports since the
+   * previous result belong to this test.
    */
   testEnded: (name: string) => void;
   isCrashed: () => boolean;
-  /** Whether the kernel did no more than fail to run our init: it has nothing to add to that. */
+  /** Whether the kernel could not start the init, which is its only report: nothing more follows. */
   isStuck: () => boolean;
-  /** What comes from now on is rapido's own doing: the backtraces that it asks for. */
+  /** Ignores further lines: rapido itself now requests backtraces from the kernel. */
   stop: () => void;
   finish: () => RunSplat[];
 }
@@ -40,7 +40,7 @@ export function collectSplats({ expected, survivesOops, mark }: SplatOptions): S
   const timeline = createTestTimeline(mark);
   const store = createSplatStore(expected, timeline);
   let moment: Moment = { phase: 'boot', test: undefined };
-  /** That of the test whose result comes next. */
+  /** The moment of the test whose result comes next. */
   let testMoment: Moment = moment;
   let isCrashed = false;
   let isStuck = false;
@@ -50,15 +50,15 @@ export function collectSplats({ expected, survivesOops, mark }: SplatOptions): S
     {
       onBegin: () => moment,
       onFatal: (head) => {
-        // A test may make the kernel say what it says at its end: then it goes on. Without marks in the kernel's
-        // log, which test that is is known only when its result comes.
+        // A test may provoke a report that is fatal otherwise; the kernel then continues. Without marks in the kernel
+        // log, the test is not known until its result arrives.
         if (findExcuse(head, timeline.testAt(undefined), expected) !== undefined) return;
         if (mark === undefined && moment === testMoment && isForSomeTest(head, expected)) return;
         isStuck = head.kind === 'boot' && (isStuck || !isCrashed);
         isCrashed = true;
       },
       onEnd: (splat, when) => {
-        // The end of a kernel without a power-off of its own; see guest/power-off.
+        // A kernel without a power-off driver ends like this; see guest/power-off.
         if (isOver && splat.title.includes('Attempted to kill init!')) return;
         store.add(splat, when);
       },
@@ -82,12 +82,12 @@ export function collectSplats({ expected, survivesOops, mark }: SplatOptions): S
       if (event.event === 'command-start') testMoment = moment;
       if (event.event !== 'power-off') return;
       isOver = true;
-      taint = event.taint ?? 0; // One that is not known is for the verdict.
+      taint = event.taint ?? 0; // The verdict handles an unknown taint.
     },
     testEnded: (name) => {
       testMoment.test = name;
       const next: Moment = { phase: 'the command', test: undefined };
-      // The end of the command may be heard before its last result is.
+      // The end of the command may arrive before the last result.
       if (moment === testMoment) moment = next;
       testMoment = next;
     },
@@ -101,7 +101,7 @@ export function collectSplats({ expected, survivesOops, mark }: SplatOptions): S
   };
 }
 
-/** What was going on; a test is known by name only when its result comes. */
+/** The phase and the test. The name of the test is set when its result arrives. */
 interface Moment {
   phase: string;
   test: string | undefined;
@@ -110,7 +110,7 @@ interface Moment {
 interface KeptSplat extends Splat {
   count: number;
   moment: Moment;
-  /** Whether nothing excuses it, whatever test it turns out to have been in. */
+  /** Whether it counts regardless of the test in which it appeared. */
   counts: boolean;
 }
 
@@ -120,20 +120,20 @@ interface SplatStore {
 }
 
 /**
- * Keeps each splat once, however often it comes; but where one test provokes it and it also comes in
- * another, those are two. What may yet turn out to be provoked is kept for each moment.
+ * Keeps equal splats as one. A splat that one test provokes and that also appears in another test is kept twice. A
+ * splat that may turn out to be provoked is kept for each moment.
  */
 function createSplatStore(expected: readonly ExpectedSplat[], timeline: TestTimeline): SplatStore {
-  /** By the key of a splat, by what it has in common with the others of that key. */
+  /** By the key of the splat, then by its excuse or its moment. */
   const kept = new Map<string, Map<Moment | ExpectedSplat | undefined, KeptSplat>>();
   const inOrder: KeptSplat[] = [];
   const sizes = new Map<string, number>();
   const testOf = (time: number | undefined, moment: Moment): string | undefined =>
     timeline.isMarked() ? timeline.testAt(time) : moment.test;
-  /** Whether it depends on a test whose name is not known yet. */
+  /** Whether its excuse depends on a test whose name is not known yet. */
   const isOpen = (splat: Splat, moment: Moment): boolean =>
     !timeline.isMarked() && moment.test === undefined && isForSomeTest(splat, expected);
-  /** @returns false where there are too many of that group and severity */
+  /** @returns false if there are too many of this group and severity */
   const put = (
     splat: Splat,
     moment: Moment,
@@ -148,7 +148,7 @@ function createSplatStore(expected: readonly ExpectedSplat[], timeline: TestTime
       return true;
     }
     const size = (sizes.get(`${splat.severity} ${group}`) ?? 0) + 1;
-    if (size > MOST_SPLATS) return false;
+    if (size > MAX_SPLATS) return false;
     sizes.set(`${splat.severity} ${group}`, size);
     const first = { ...splat, count: 1, moment, counts: group === 'counting' };
     kept.set(keyOf(splat), alike.set(common, first));
@@ -187,7 +187,7 @@ function describeExcuse(
   return excuse === undefined ? {} : { excused: excuse.reason, excusedBy: excuse.where };
 }
 
-/** What different tests had in common, once their names are known. */
+/** Joins equal splats of different tests, once the names of the tests are known. */
 function joinEqual(splats: readonly RunSplat[]): RunSplat[] {
   const joined = new Map<string, RunSplat>();
   for (const splat of splats) {
@@ -202,7 +202,7 @@ function joinEqual(splats: readonly RunSplat[]): RunSplat[] {
   return [...joined.values()];
 }
 
-/** Kinds by which a kernel gets the taint D (`die()`), and not W. */
+/** Kinds that set the taint flag D (`die()`), and not W. */
 const OOPSES: readonly SplatKind[] = [
   'oops',
   'gpf',
@@ -214,10 +214,10 @@ const OOPSES: readonly SplatKind[] = [
 ];
 
 /**
- * Bits of /proc/sys/kernel/tainted that a kernel gets by a complaint
- * (Documentation/admin-guide/tainted-kernels.rst), and what kinds of splats explain them.
+ * Bits of /proc/sys/kernel/tainted that kernel reports set (Documentation/admin-guide/tainted-kernels.rst), and the
+ * kinds of splats that explain them.
  */
-const COMPLAINT_TAINTS: readonly [number, string, (kind: string) => boolean][] = [
+const REPORT_TAINTS: readonly [number, string, (kind: string) => boolean][] = [
   [4, 'M, a machine check', (kind) => kind === 'hardware'],
   [5, 'B, a bad page', (kind) => ['memory', 'slab', 'kasan', 'kfence'].includes(kind)],
   [7, 'D, an oops or BUG', (kind) => isOops(kind) || ['fortify', 'list-corruption'].includes(kind)],
@@ -229,16 +229,15 @@ function isOops(kind: string): boolean {
   return OOPSES.some((oops) => oops === kind);
 }
 
-/** A test may have turned the console down (`dmesg -n 1`): the kernel still knows that it complained. */
+/** The console may not show a report, for example after `dmesg -n 1`, but the taint flags still do. */
 function explainTaint(
   taint: number,
   seen: readonly RunSplat[],
   expected: readonly ExpectedSplat[],
 ): RunSplat[] {
-  const complaints = seen.filter(({ severity }) => severity !== 'note');
-  const reasons = COMPLAINT_TAINTS.filter(
-    ([bit, , explains]) =>
-      (taint & (1 << bit)) !== 0 && !complaints.some(({ kind }) => explains(kind)),
+  const faults = seen.filter(({ severity }) => severity !== 'note');
+  const reasons = REPORT_TAINTS.filter(
+    ([bit, , explains]) => (taint & (1 << bit)) !== 0 && !faults.some(({ kind }) => explains(kind)),
   );
   if (reasons.length === 0) return [];
   const title = `kernel tainted: ${reasons.map(([, reason]) => reason).join('; ')}`;
@@ -254,7 +253,7 @@ function explainTaint(
   ];
 }
 
-/** @returns undefined for an event that begins nothing */
+/** @returns undefined for an event that begins no phase */
 function phaseAfter(event: GuestEvent): string | undefined {
   switch (event.event) {
     case 'init':
@@ -271,7 +270,7 @@ function phaseAfter(event: GuestEvent): string | undefined {
   }
 }
 
-/** Whether a list excuses it in some test. */
+/** Whether a list excuses it in any test. */
 function isForSomeTest(
   head: Pick<SplatHead, 'kind' | 'title'>,
   expected: readonly ExpectedSplat[],

@@ -1,14 +1,14 @@
 import { StringDecoder } from 'node:string_decoder';
 
-/** Longest line that is read as one, in characters: whoever writes it cannot fill our memory. */
+/** Maximum length of a line, in characters, so that the writer cannot fill the memory of rapido. */
 const LONGEST_LINE = 64 * 1024;
 
-/** What is kept back of a longer one: a line of the kernel's (1 KiB at most) that begins in it stays whole. */
+/** How much of a longer line is kept for the next part, so that a kernel message in it (at most 1 KiB) stays whole. */
 const KEPT_BACK = 2048;
 
 /**
- * Hands over the lines of what comes in parts.
- * @param onRest gets what there is of a line that has not ended
+ * Splits a stream of chunks into lines.
+ * @param onRest called with the beginning of a line that has not ended
  */
 export function splitLines(
   onLine: (line: string) => void,

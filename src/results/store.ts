@@ -29,7 +29,7 @@ import { formatJson } from '../ui/plain-text.ts';
 import { parseResult } from './parse-result.ts';
 import type { RunResult } from './run-result.ts';
 
-/** What a run's directory may hold, in the order in which it is worth looking at. */
+/** The files that the directory of a run may contain, the most useful first. */
 export const RUN_FILES = [
   'result.json',
   'junit.xml',
@@ -40,52 +40,52 @@ export const RUN_FILES = [
   'guest',
 ] as const;
 
-/** The console of a server, with its VM number and cut. */
+/** Name of the console log of a server, with its VM number and cut. */
 export type ServerConsole = `console-vm${number}-${string}.log`;
 
-/** `guest` is a directory: what the guest left in /rapido/results. */
+/** `guest` is a directory with the files that the guest wrote to /rapido/results. */
 export type RunFile = (typeof RUN_FILES)[number] | ServerConsole;
 
-/** The directory of a run, made before it begins. */
+/** The directory of a run. It is created before the run begins. */
 export interface RunDirectory {
   id: string;
   /** Absolute. */
   path: string;
-  /** The absolute path of a file in it, whether it exists or not. */
+  /** @returns the absolute path of a file in it, which may not exist */
   file: (name: RunFile) => string;
 }
 
-/** A run as it was found. */
+/** A run that was found on disk. */
 export type StoredRun = RunDirectory & RunState;
 
 export type RunState =
   | { state: 'finished'; result: RunResult }
-  /** Its maker is alive. */
+  /** The rapido process of the run is alive. */
   | { state: 'running' }
-  /** Its maker ended without a result: it was killed, or the host went down. */
+  /** The rapido process ended without writing a result: it was killed, or the host went down. */
   | { state: 'lost' }
-  /** There is a result.json, but: `reason`, in a few words. */
+  /** There is a result.json, but it cannot be used: `reason`, in a few words. */
   | { state: 'unreadable'; reason: string };
 
-/** Names the process that makes the run, as JSON; there until the run has a result. */
+/** Identifies the rapido process of the run, as JSON. It is removed when the run has a result. */
 const RUNNING = 'running';
 const RESULT = 'result.json' satisfies RunFile;
-/** A link beside the runs to the one that ended last. */
+/** A symbolic link, beside the runs, to the one that ended last. */
 const LATEST = 'latest';
 
 /** `20261123-021557-simple-example-3f2a`: the start in UTC, the cut, four random hexadecimal digits. */
 const RUN_ID = /^(?<date>\d{8})-(?<time>\d{6})-(?<cut>.+)-(?<digits>[0-9a-f]{4})$/;
 const LATEST_NAME = /^latest(?::(?<cut>.+?))?(?:~(?<back>\d+))?$/;
 
-/** Where runs are kept unless the user says otherwise. `state`: that of `Directories`. */
+/** The default directory of runs. @param state `state` of `Directories` */
 export function runsDirectory(state: string): string {
   return join(state, 'runs');
 }
 
 /**
- * Makes the directory of a run of `cut` that begins at `now`, for this user alone. It appears with
- * the name of its maker in it, so that nobody ever takes it for a lost one.
- * @param parent made where it does not exist
+ * Creates the directory of a run of `cut` that begins at `now`, with mode 0700. It appears together with the file
+ * `running`, so that no other rapido mistakes it for a lost run.
+ * @param parent created if it does not exist
  */
 export function createRun(parent: string, cut: string, now: Date): RunDirectory {
   makePrivateDirectory(parent);
@@ -99,7 +99,7 @@ export function createRun(parent: string, cut: string, now: Date): RunDirectory 
       });
       return run;
     } catch (error) {
-      // rename(2) replaces no directory that has something in it: the name is taken, try another.
+      // rename(2) does not replace a directory that is not empty: the name is in use, so try another.
       if (!['ENOTEMPTY', 'EEXIST'].includes(errorCode(error) ?? '')) throw error;
     }
   }
@@ -111,12 +111,12 @@ export function makeId(cut: string, now: Date, random: Uint8Array): string {
   return `${date}-${time}-${cutInId(cut)}-${Buffer.from(random).toString('hex')}`;
 }
 
-/** A cut is named as its file is, and that may be anything. */
+/** The name of a cut is that of its file, so it may contain any characters. */
 function cutInId(cut: string): string {
   return cut.replace(/[^\w.+@-]+/g, '-').slice(0, 100) || 'run';
 }
 
-/** What an ID says of a run that has no result, or undefined for the name of anything else. */
+/** Parses an ID, for runs without a result. @returns undefined for any other name */
 export function parseId(id: string): { started: Date; cut: string } | undefined {
   const { date = '', time = '', cut = '' } = RUN_ID.exec(id)?.groups ?? {};
   const iso = `${date}T${time}`.replace(
@@ -132,8 +132,8 @@ function runDirectory(path: string): RunDirectory {
 }
 
 /**
- * Writes the result of a run, which so has ended, and moves `latest` to it. That goes to the run that
- * ended last, not to the one that began last: what a user has just seen end.
+ * Writes the result of a run, which ends it, and moves `latest` to it: `latest` is the run that ended last, not the one
+ * that began last, because that is the one the user has just seen end.
  */
 export function finishRun(run: RunDirectory, result: RunResult): void {
   writeFileAtomic(run.file(RESULT), `${formatJson(result)}\n`);
@@ -143,16 +143,16 @@ export function finishRun(run: RunDirectory, result: RunResult): void {
 }
 
 /**
- * The runs in a directory, newest first by their start.
- * @param cut of this cut alone
+ * Lists the runs in a directory, newest start first.
+ * @param cut lists only runs of this cut
  */
 export function listRuns(parent: string, cut?: string): StoredRun[] {
   return listRunIds(parent, cut).map((id) => inspectRun(join(resolve(parent), id)));
 }
 
 /**
- * Directories that have both the name and the contents of a run, newest first by their start.
- * @param cut of this cut alone
+ * Lists the directories that have both the name and the contents of a run, newest start first.
+ * @param cut lists only runs of this cut
  */
 export function listRunIds(parent: string, cut?: string): string[] {
   const wanted = cut === undefined ? undefined : cutInId(cut.replaceAll('_', '-'));
@@ -167,13 +167,13 @@ export function listRunIds(parent: string, cut?: string): string[] {
 
 function inspectRun(path: string): StoredRun {
   const run = runDirectory(path);
-  // In this order: what ends after the first look has a result by the second.
+  // In this order: a run that ends after the first check has a result at the second.
   const running = isMakerAlive(path);
   const state = readResult(run.file(RESULT));
   return { ...run, ...(state ?? { state: running ? 'running' : 'lost' }) };
 }
 
-/** @returns undefined where there is no such file */
+/** @returns undefined if the file does not exist */
 function readResult(file: string): RunState | undefined {
   const json = readRegularFile(file, { limit: LARGEST_RESULT, mayBeLink: true });
   if (json === undefined) return explainUnread(file);
@@ -181,7 +181,7 @@ function readResult(file: string): RunState | undefined {
   return 'result' in parsed ? { state: 'finished', ...parsed } : { state: 'unreadable', ...parsed };
 }
 
-/** Bytes: half of the longest string that Node can have. */
+/** In bytes: half of the longest string that Node supports. */
 const LARGEST_RESULT = 256 * 1024 * 1024;
 
 function explainUnread(file: string): RunState | undefined {
@@ -189,7 +189,10 @@ function explainUnread(file: string): RunState | undefined {
   if (stats === undefined) return undefined;
   if (stats.isDirectory()) return { state: 'unreadable', reason: 'it is a directory' };
   if (!isReadable(file)) return { state: 'unreadable', reason: 'permission denied' };
-  return { state: 'unreadable', reason: stats.isFile() ? 'it is too large' : 'it is no file' };
+  return {
+    state: 'unreadable',
+    reason: stats.isFile() ? 'it is too large' : 'it is not a regular file',
+  };
 }
 
 function isMakerAlive(path: string): boolean {
@@ -198,13 +201,13 @@ function isMakerAlive(path: string): boolean {
     const maker: ProcessIdentity = JSON.parse(text ?? 'no file');
     return isAlive(maker);
   } catch {
-    return false; // It is written before it gets its name: a broken one was not left by a live maker.
+    return false; // The file appears complete, so an invalid one does not belong to a live run.
   }
 }
 
 /**
- * Earlier runs of the same cut that have ended, newest first, and only those of this user: a directory of
- * runs may be shared.
+ * Lists the earlier runs of the same cut that have ended, newest first. Only runs of this user are listed, because a
+ * directory of runs may be shared.
  */
 export function listEarlierRuns(run: RunDirectory): RunDirectory[] {
   const parent = dirname(run.path);
@@ -220,8 +223,8 @@ function isOwn(path: string): boolean {
 }
 
 /**
- * The newest earlier run of the same cut and command that was seen to end, and told of tests: what this
- * one will do, as far as anybody knows.
+ * Finds the newest earlier run of the same cut and command whose command ended and that has tests. It is used to
+ * predict this run.
  */
 export function findEarlierRun(
   run: RunDirectory,
@@ -239,9 +242,9 @@ export function findEarlierRun(
 }
 
 /**
- * Removes the oldest runs of this user that have ended, until `keep` of them are left. The one that `latest` leads
- * to is always among those, and nothing but runs is removed.
- * @returns the IDs of what was removed
+ * Removes the oldest runs of this user that have ended, until `keep` of them are left. The run that `latest` points to
+ * is never removed, nor is anything that is not a run.
+ * @returns the IDs of the removed runs
  */
 export function pruneRuns(parent: string, keep: number): string[] {
   removeLitter(parent);
@@ -249,38 +252,38 @@ export function pruneRuns(parent: string, keep: number): string[] {
   const ended = listRuns(parent).filter(({ path, state }) => state !== 'running' && isOwn(path));
   const [others, misses] = [ended.filter(hadVm), ended.filter((run) => !hadVm(run))];
   const isLatest = ({ id }: StoredRun): boolean => id === latest;
-  const byWorth = [
+  const byPriority = [
     ...ended.filter(isLatest),
     ...[...others, ...misses].filter((run) => !isLatest(run)),
   ];
-  const surplus = byWorth.slice(keep);
+  const surplus = byPriority.slice(keep);
   return surplus
     .filter(({ id }) => id !== latest)
     .filter(({ path }) => removeRun(path))
     .map(({ id }) => id);
 }
 
-/** A run that was refused, for a misspelt driver say, goes before one that tells something. */
+/** A run that started no VM, for example because of a misspelt driver, is removed before others. */
 function hadVm(run: StoredRun): boolean {
   return run.state !== 'finished' || run.result.vm !== undefined;
 }
 
-/** Removes a run that was none after all. */
+/** Removes a run that did not take place. */
 export function discardRun({ path }: RunDirectory): void {
   removeRun(path);
 }
 
-/** Renamed first: a removal that is cut short leaves litter, not half a run. */
+/** Renames the directory first, so that an interrupted removal does not leave half a run. */
 function removeRun(path: string): boolean {
   const temporary = temporaryNameFor(path);
   try {
     renameSync(path, temporary);
   } catch {
-    return false; // Another rapido was faster, or it is another user's.
+    return false; // Another rapido has removed it, or it belongs to another user.
   }
   try {
     rmSync(temporary, { recursive: true, force: true });
-  } catch {} // What a guest left may resist: litter is not worth a failure of the run to come.
+  } catch {} // Files of a guest may be hard to remove; leftovers must not fail a run.
   return true;
 }
 
@@ -292,11 +295,11 @@ function latestTarget(parent: string): string | undefined {
 }
 
 /**
- * The run that a user means by a name: an ID, the beginning of one, its four last digits, `latest`,
- * `latest~1` for the one that ended before it, `latest:CUT` for that of a cut, or (what has a `/` in it) the
- * path of a run's directory or of a result.json.
- * @param cut of this cut alone
- * @throws UsageError when it names none or several
+ * Finds a run by its name: an ID, the beginning of an ID, the last four digits, `latest`, `latest~1` for the run that
+ * ended before it, `latest:CUT` for the latest run of a cut, or, if it contains a `/`, the path of the directory of a
+ * run or of a result.json.
+ * @param cut considers only runs of this cut
+ * @throws UsageError if no run or several runs match
  */
 export function readRun(parent: string, name: string, cut?: string): StoredRun {
   if (name.includes('/') || name === '.' || name === '..') return readRunAt(name);
@@ -310,8 +313,8 @@ export function readRun(parent: string, name: string, cut?: string): StoredRun {
   const [id, ...others] = pickRuns(name, ids);
   if (id !== undefined && others.length === 0) return inspectRun(join(resolve(parent), id));
   if (id !== undefined) {
-    throw new UsageError(`${name} may be any of ${others.length + 1} runs`, {
-      hint: `say more of the name: ${[id, ...others].slice(0, 3).join(', ')}`,
+    throw new UsageError(`${name} is ambiguous: it matches ${others.length + 1} runs`, {
+      hint: `use a longer name: ${[id, ...others].slice(0, 3).join(', ')}`,
     });
   }
   throw new UsageError(`there is no run ${name} in ${resolve(parent)}`, {
@@ -319,14 +322,14 @@ export function readRun(parent: string, name: string, cut?: string): StoredRun {
   });
 }
 
-/** The IDs that a name may stand for. */
+/** @returns the IDs that match a name */
 function pickRuns(name: string, ids: readonly string[]): string[] {
   if (ids.includes(name)) return [name];
   if (name === '') return [];
   return ids.filter((id) => id.startsWith(name) || RUN_ID.exec(id)?.groups?.digits === name);
 }
 
-/** The shortest name by which `readRun` finds a run: its last four digits, else its start, else its ID. */
+/** The shortest name by which `readRun` finds a run: its last four digits, its start, or its ID. */
 export function shortenId(id: string, ids: readonly string[]): string {
   const { date, time, digits = id } = RUN_ID.exec(id)?.groups ?? {};
   const isUnique = (name: string): boolean => pickRuns(name, ids).length === 1;
@@ -334,10 +337,11 @@ export function shortenId(id: string, ids: readonly string[]): string {
 }
 
 function hintForUnknown(parent: string, name: string, ids: readonly string[]): string {
-  if (existsSync(name)) return `to name a file or directory: ./${name}`;
-  if (ids.length === 0) return `${resolve(parent)} holds no runs yet: rapido run NAME`;
+  if (existsSync(name)) return `to specify a file or directory, use ./${name}`;
+  if (ids.length === 0)
+    return `${resolve(parent)} contains no runs yet; start one with \`rapido run NAME\``;
   if (ids.some((id) => parseId(id)?.cut === name)) {
-    return `latest:${name} is the last one of that cut; \`rapido results --cut ${name}\` lists all`;
+    return `latest:${name} is the last run of that cut; \`rapido results --cut ${name}\` lists all`;
   }
   const nearest = findNearest(name, ids);
   const similar = ids.filter((id) => id.includes(name));
@@ -346,7 +350,7 @@ function hintForUnknown(parent: string, name: string, ids: readonly string[]): s
   return `${what}: ${shown.slice(0, 3).join(', ')}; \`rapido results\` lists all`;
 }
 
-/** @throws UsageError where there are none of that cut, with the nearest name of those that there are of */
+/** @throws UsageError if there are no runs of the cut; the hint has the nearest name */
 export function requireRunsOf(parent: string, cut: string): void {
   if (listRunIds(parent, cut).length > 0) return;
   const known = [...new Set(listRunIds(parent).flatMap((id) => parseId(id)?.cut ?? []))].sort();
@@ -359,8 +363,8 @@ export function requireRunsOf(parent: string, cut: string): void {
 }
 
 /**
- * @param back how many ended after it
- * @param name as the user called it
+ * @param back how many runs ended after it
+ * @param name as given by the user
  */
 function readLatest(
   parent: string,
@@ -382,14 +386,14 @@ function readLatest(
   );
 }
 
-/** Milliseconds since 1970. What copies a directory often loses the times of files: only if need be. */
+/** In milliseconds since 1970. The mtime is the last resort, because copies of a directory often lose it. */
 function endOf(run: StoredRun): number {
   return run.state === 'finished'
     ? Date.parse(run.result.started) + run.result.times.total
     : (statIfReachable(run.file(RESULT))?.mtimeMs ?? 0);
 }
 
-/** A run that was copied elsewhere, under whatever name. */
+/** Reads a run by its path. It may have been copied and renamed. */
 function readRunAt(path: string): StoredRun {
   if (isDirectory(path)) {
     if (![RUNNING, RESULT].some((file) => existsSync(join(path, file)))) {
@@ -397,7 +401,7 @@ function readRunAt(path: string): StoredRun {
     }
     return underOwnName(inspectRun(realpathSync(path)));
   }
-  if (!isFile(path)) throw new UsageError(`${path}: there is no such file or directory`);
+  if (!isFile(path)) throw new UsageError(`${path}: no such file or directory`);
   const file = realpathSync(path);
   const state = readResult(file) ?? { state: 'unreadable', reason: 'it has just been removed' };
   return underOwnName({ ...runDirectory(dirname(file)), ...state });
@@ -408,8 +412,8 @@ function underOwnName(run: StoredRun): StoredRun {
 }
 
 /**
- * The result of a run.
- * @throws UserError when it has none, with where to look instead
+ * @returns the result of a run
+ * @throws UserError if it has none; the hint says where to look
  */
 export function resultOf(run: StoredRun): RunResult {
   switch (run.state) {
@@ -420,8 +424,8 @@ export function resultOf(run: StoredRun): RunResult {
         hint: formatCommandLine(['tail', '-f', run.file('console.log')]),
       });
     case 'lost':
-      throw new UserError(`${run.id} has no result: the rapido that ran it was killed`, {
-        hint: `what there is of it: ${run.path}`,
+      throw new UserError(`${run.id} has no result: its rapido process was killed`, {
+        hint: `see its files in ${run.path}`,
       });
     case 'unreadable':
       throw new UserError(`${run.file(RESULT)}: ${run.reason}`);

@@ -1,7 +1,7 @@
 import { formatSeconds } from '../ui/format.ts';
 import { toPlainText } from '../ui/plain-text.ts';
 import { isFailure } from './compare.ts';
-import { describeBlockedTask, excerptOf, tellingLines } from './excerpt.ts';
+import { describeBlockedTask, excerptOf, informativeLines } from './excerpt.ts';
 import type { RunResult, RunSplat, TestResult, Verdict } from './run-result.ts';
 import type { Paint } from './show.ts';
 import { isCrash } from './verdict.ts';
@@ -16,19 +16,19 @@ const WORDS: Readonly<Record<Verdict, string>> = {
   error: 'ERROR',
 };
 
-/** How much of a list is shown: the rest is in the files. */
-const MOST = { tests: 10, splats: 5, excused: 5, blocked: 10, console: 16 } as const;
+/** How many entries of a list are shown: the rest is in the files. */
+const MAX = { tests: 10, splats: 5, excused: 5, blocked: 10, console: 16 } as const;
 
 export interface SummaryFiles {
-  /** The run's directory. */
+  /** The directory of the run. */
   directory: string;
   /** The end of console.log. */
   consoleTail: string;
-  /** Whether the guest left files there. */
+  /** Whether the guest wrote files to it. */
   hasGuestFiles?: boolean | undefined;
 }
 
-/** How a run ended, in a few lines for a person. */
+/** Summarizes a run in a few lines. */
 export function formatSummary(
   result: RunResult,
   { directory, consoleTail, hasGuestFiles }: SummaryFiles,
@@ -36,17 +36,17 @@ export function formatSummary(
 ): string[] {
   const { verdict, cut, reason, times, tests, splats, blockedTasks = [], notes } = result;
   const colour = verdict === 'pass' ? paint.green : paint.red;
-  const telling = tests.filter((test) => isFailure(test) || test.status === 'interrupted');
+  const notable = tests.filter((test) => isFailure(test) || test.status === 'interrupted');
   return [
     `${colour(paint.bold(WORDS[verdict]))} ${cut}: ${toPlainText(reason)} ${paint.dim(`(${formatTimes(times)})`)}`,
-    ...firstOf(telling.map(describeTest), MOST.tests),
-    ...describeSplats(splats.filter(isTelling(result))),
+    ...firstOf(notable.map(describeTest), MAX.tests),
+    ...describeSplats(splats.filter(isWorthShowing(result))),
     ...firstOf(
       blockedTasks.map((task) => `  blocked: ${describeBlockedTask(task)}`),
-      MOST.blocked,
+      MAX.blocked,
     ),
     ...traceOf(splats).map((line) => `  ${paint.dim(line)}`),
-    ...lastWords(result, consoleTail).map((line) => `  ${paint.dim(line)}`),
+    ...consoleEnd(result, consoleTail).map((line) => `  ${paint.dim(line)}`),
     ...notes.map((note) => paint.dim(`  note: ${toPlainText(note)}`)),
     ...(verdict === 'pass' && hasGuestFiles !== true ? [] : [`  results: ${directory}`]),
   ];
@@ -72,15 +72,15 @@ function describeTest({ name, status, message }: TestResult): string {
   return `  ${word}: ${toPlainText(name)}${message === undefined ? '' : `: ${toPlainText(message)}`}`;
 }
 
-/** Those that count first; those that are excused do not crowd them out, and are not crowded out. */
+/** The ones that count come first. Excused ones have a limit of their own. */
 function describeSplats(splats: readonly RunSplat[]): string[] {
   const isExcused = ({ excused }: RunSplat): boolean => excused !== undefined;
   const others = splats.filter((splat) => !isExcused(splat));
   const isNote = ({ severity }: RunSplat): boolean => severity === 'note';
   const byWeight = others.toSorted((a, b) => Number(isNote(a)) - Number(isNote(b)));
   return [
-    ...firstOf(byWeight.map(describeSplat), MOST.splats),
-    ...firstOf(splats.filter(isExcused).map(describeSplat), MOST.excused),
+    ...firstOf(byWeight.map(describeSplat), MAX.splats),
+    ...firstOf(splats.filter(isExcused).map(describeSplat), MAX.excused),
   ];
 }
 
@@ -92,13 +92,13 @@ function describeSplat({ title, severity, count, during, excused, vm }: RunSplat
   return `  kernel ${severity}: ${toPlainText(title)}${times}${where}${whose}${excuse}`;
 }
 
-/** That a clock is unstable, an emulated machine says of itself, and not of the kernel. */
-function isTelling({ vm }: RunResult): (splat: RunSplat) => boolean {
+/** A note about an unstable clock on an emulated machine says nothing about the kernel. */
+function isWorthShowing({ vm }: RunResult): (splat: RunSplat) => boolean {
   return ({ kind, severity }) =>
     !(vm?.accelerator === 'tcg' && kind === 'clock' && severity === 'note');
 }
 
-/** The trace of what ended the run or failed it. */
+/** The trace of the splat that ended or failed the run. */
 function traceOf(splats: readonly RunSplat[]): string[] {
   const worst =
     splats.find(isCrash) ??
@@ -106,13 +106,13 @@ function traceOf(splats: readonly RunSplat[]): string[] {
   return worst === undefined ? [] : excerptOf(worst);
 }
 
-/** Where no trace tells why and the command never ended, the end of the console may. */
-function lastWords({ verdict, commandStatus, splats }: RunResult, consoleTail: string): string[] {
+/** The end of the console, if there is no trace and the command did not end. */
+function consoleEnd({ verdict, commandStatus, splats }: RunResult, consoleTail: string): string[] {
   const isExplained = splats.some(isCrash);
   if (!['fail', 'crash', 'error'].includes(verdict) || commandStatus !== undefined) return [];
   if (isExplained) return [];
-  const lines = tellingLines(consoleTail.split('\n'));
-  return lines.length === 0 ? [] : ['the console ended with:', ...lines.slice(-MOST.console)];
+  const lines = informativeLines(consoleTail.split('\n'));
+  return lines.length === 0 ? [] : ['the console ended with:', ...lines.slice(-MAX.console)];
 }
 
 function firstOf(lines: readonly string[], most: number): string[] {

@@ -7,22 +7,22 @@ import type { SuiteListener, SuiteParser, TestMark } from '../formats/suites/sui
 import type { TestListener } from './progress.ts';
 import type { TestResult } from './run-result.ts';
 
-/** How many tests are kept, and how many failures beside them. */
-const MOST_TESTS = 100_000;
+/** How many tests are kept. Failures beyond it are kept until there are as many of them. */
+const MAX_TESTS = 100_000;
 
 export interface TestOptions {
-  /** How single tests are told on stdout. */
+  /** The format in which stdout reports single tests. */
   format: OutputFormat | undefined;
-  /** Whether that must be told there: a lack of it is a problem. */
-  mustTellTests: boolean;
-  /** Tests that an earlier boot of the run has told: that they are skipped now is nothing new. */
+  /** Whether stdout must report tests: it is a problem if it does not. */
+  requiresTests: boolean;
+  /** Tests whose results an earlier boot has reported. That they are skipped now is not recorded. */
   done?: readonly string[] | undefined;
   listener?: TestListener | undefined;
-  /** The host's path of /rapido/results; undefined: what is there is not on the host. */
+  /** Path of /rapido/results on the host; undefined: its files are not on the host. */
   resultsDirectory?: string | undefined;
 }
 
-/** What the output of the command says of single tests. */
+/** Collects the results of single tests from the output of the command. */
 export interface TestCollection {
   /** Takes a line of stdout. */
   push: (line: string) => void;
@@ -33,15 +33,15 @@ export interface TestCollection {
 
 export interface FoundTests {
   tests: TestResult[];
-  /** Why the tests cannot be taken for whole. */
+  /** Why the tests may be incomplete. */
   testProblems: string[];
-  /** How many are not kept; none of them failed, unless there were too many of those. */
+  /** How many tests are not kept. They did not fail, unless there are too many failures. */
   testsDropped: number;
-  /** Tests that had begun and have no result. */
+  /** Tests that began and have no result. */
   unfinished: string[];
 }
 
-/** How each format is read. */
+/** The parser of each format. */
 const PARSERS: Readonly<Record<OutputFormat, (listener: SuiteListener) => SuiteParser>> = {
   ktap: ({ onTest }) => createKtapParser(onTest),
   fstests: createFstestsParser,
@@ -49,7 +49,7 @@ const PARSERS: Readonly<Record<OutputFormat, (listener: SuiteListener) => SuiteP
   ltp: createLtpParser,
 };
 
-/** Where its suite says in the kernel's log that a test begins, if it does. */
+/** How each suite marks the beginning of a test in the kernel log, if it does. */
 const MARKS: Readonly<Record<OutputFormat, TestMark | undefined>> = {
   ktap: undefined,
   fstests: FSTESTS_MARK,
@@ -62,7 +62,7 @@ export function markOf(format: OutputFormat | undefined): TestMark | undefined {
 }
 
 export function collectTests(
-  { format, mustTellTests, done = [], listener, resultsDirectory }: TestOptions,
+  { format, requiresTests, done = [], listener, resultsDirectory }: TestOptions,
   onTest: (name: string) => void,
 ): TestCollection {
   const tests: TestResult[] = [];
@@ -75,9 +75,9 @@ export function collectTests(
       finish: () => ({ tests, testProblems: [], testsDropped, unfinished: [] }),
     };
   }
-  // A program is done where one of the tests in it is.
+  // A program counts as done if one of the tests in it is.
   const isDone = new Set(done.flatMap((name) => [name, ...namesAround(name)]));
-  /** Tests that have begun and have no result. */
+  /** Tests that have begun and have no result yet. */
   const inFlight = new Set<string>();
   const parser = PARSERS[format]({
     onStart: (path) => {
@@ -95,7 +95,7 @@ export function collectTests(
       listener?.onTest({ name, ...result });
       if (result.status === 'fail') failures++;
       const isKept =
-        tests.length < MOST_TESTS || (result.status === 'fail' && failures <= MOST_TESTS);
+        tests.length < MAX_TESTS || (result.status === 'fail' && failures <= MAX_TESTS);
       if (isKept) tests.push({ name, ...result });
       else testsDropped++;
     },
@@ -110,21 +110,21 @@ export function collectTests(
       const isEmpty = tests.length + inFlight.size + done.length === 0;
       if (skipped !== undefined && isEmpty) {
         tests.push({ name: 'all tests', status: 'skip', message: skipped });
-      } else if (found && isEmpty && problems.length === 0) problems.push('it tells of no test');
-      const none = mustTellTests ? [`it holds no results in the form ${format}`] : [];
+      } else if (found && isEmpty && problems.length === 0) problems.push('it contains no tests');
+      const none = requiresTests ? [`it contains no results in the format ${format}`] : [];
       const testProblems = found ? problems : none;
       return { tests, testProblems, testsDropped, unfinished: [...inFlight] };
     },
   };
 }
 
-/** Whoever reads a message looks for the files that it names on the host. */
+/** Converts paths in messages to paths on the host, where the user looks for the files. */
 function toHostPaths(text: string, resultsDirectory: string | undefined): string {
   if (resultsDirectory === undefined) return text;
   return text.replace(/(?<![\w./-])\/rapido\/results\/+/g, () => `${resultsDirectory}/`);
 }
 
-/** `a` and `a/b` of `a/b/c`. */
+/** Returns `a` and `a/b` for `a/b/c`. */
 function namesAround(name: string): string[] {
   const parts = name.split('/');
   return parts.slice(1).map((_, index) => parts.slice(0, index + 1).join('/'));

@@ -1,36 +1,36 @@
 import { parseKernelLines } from '../formats/klog/line.ts';
 import type { TestMark } from '../formats/suites/suite.ts';
 
-/** What guest/session writes to the kernel's log once the command has ended. */
+/** The line that guest/session writes to the kernel log when the command has ended. */
 const COMMAND_END = 'rapido: the command has ended';
 
-/** So many marks are remembered; the oldest go first. */
-const MOST_MARKS = 200_000;
+/** How many marks are kept; the oldest are dropped. */
+const MAX_MARKS = 200_000;
 
-/** Which test ran when, by the kernel's own clock. */
+/** Which test ran at which time of the kernel's clock. */
 export interface TestTimeline {
   /** Takes a line of the console. */
   push: (line: string) => void;
-  /** Whether the suite has said in the kernel's log that a test begins. */
+  /** Whether the suite has marked the beginning of a test in the kernel log. */
   isMarked: () => boolean;
   /**
-   * @param time seconds of the kernel's clock; undefined: now
-   * @returns the test that ran then; undefined: none, or it is not known
+   * @param time in seconds of the kernel's clock; undefined: now
+   * @returns the test that ran at that time; undefined: none, or unknown
    */
   testAt: (time: number | undefined) => string | undefined;
 }
 
 interface Mark {
   time: number;
-  /** undefined: no test runs any more. */
+  /** undefined: the last test has ended. */
   test: string | undefined;
 }
 
 /**
- * Output and console come by different channels, so that neither says what of the other it came before.
- * Suites therefore write to the kernel's log where a test begins. The time stamps decide, not the order of
- * the lines: what `dmesg` prints on the console a second time tells nothing new.
- * @param beginning undefined: the suite writes no such line
+ * Output and console arrive on different channels, so their order relative to each other is unknown. Suites therefore
+ * mark the beginning of a test in the kernel log. The time stamps count, not the order of the lines, because `dmesg`
+ * may print old lines to the console again.
+ * @param beginning undefined: the suite does not mark tests
  */
 export function createTestTimeline(beginning: TestMark | undefined): TestTimeline {
   const marks: Mark[] = [];
@@ -40,7 +40,7 @@ export function createTestTimeline(beginning: TestMark | undefined): TestTimelin
     const before = marks[after];
     if (before?.time === mark.time && before.test === mark.test) return;
     marks.splice(after + 1, 0, mark);
-    if (marks.length > MOST_MARKS) marks.shift();
+    if (marks.length > MAX_MARKS) marks.shift();
   };
   return {
     push: (line) => {

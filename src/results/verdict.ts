@@ -6,9 +6,9 @@ import {
   failedAutoruns,
   hintFor,
   judgeEnding,
-  lastWordsOf,
+  lastErrorLine,
   refusesKernel,
-  unknownComplaints,
+  whyReportsUnknown,
 } from '../vm/ending.ts';
 import { findContradiction, type GuestEvent } from '../vm/guest-events.ts';
 import { isTooSmall } from '../vm/memory-shortage.ts';
@@ -17,7 +17,7 @@ import type { TimeLimits } from '../vm/session-watch.ts';
 import { isFailure } from './compare.ts';
 import type { RunSplat, TestResult, Verdict } from './run-result.ts';
 
-/** All that decides about a run. */
+/** Everything that the verdict depends on. */
 export interface RunFacts {
   record: SessionRecord;
   limits: TimeLimits;
@@ -26,7 +26,7 @@ export interface RunFacts {
   /** Whether a command was to run after them. */
   hasCommand: boolean;
   tests: readonly TestResult[];
-  /** What is wrong with the output as a list of tests: a missing plan, a test that never reported. */
+  /** Problems of the test output: a missing plan, a test without a result. */
   testProblems: readonly string[];
   splats: readonly RunSplat[];
   /** Names of the kernel modules in the image. */
@@ -36,10 +36,10 @@ export interface RunFacts {
 }
 
 /**
- * Whether a verdict that is no pass tells anything of the kernel and its test:
- * - `guest`: it does;
- * - `host`: the VM was lost on the host, which may be otherwise the next time;
- * - `setup`: what is wrong with the host, the conf or the cut would be so with any kernel.
+ * What a verdict other than `pass` is blamed on:
+ * - `guest`: the kernel or the test;
+ * - `host`: the VM was lost on the host, which may not happen the next time;
+ * - `setup`: a problem of the host, the conf or the cut, which would occur with any kernel.
  */
 export type Blame = 'guest' | 'host' | 'setup';
 
@@ -50,16 +50,16 @@ export interface Judgement {
   reason: string;
 }
 
-/** Whether it ended its kernel: what a test only makes the kernel say did not. */
+/** Whether it ended the kernel. An excused splat did not: a test provoked it. */
 export function isCrash({ severity, excused }: Pick<RunSplat, 'severity' | 'excused'>): boolean {
   return severity === 'fatal' && excused === undefined;
 }
 
-/** Who or what ended a VM that did not end by itself. */
+/** Determines what the end of a VM is blamed on. */
 export function blameFor({ record, splats }: Pick<RunFacts, 'record' | 'splats'>): Blame {
   if (record.wasHostFull === true) return 'setup';
   const { kind } = judgeEnding(record);
-  // Before the crash: a kernel that lacks memory for its image panics, too.
+  // Checked before the crash: a kernel without enough memory for its image panics, too.
   if (kind === 'no-memory') return blameForMemory(record);
   if (splats.some(isCrash)) return 'guest';
   if (kind === 'not-started') return refusesKernel(record.qemuSaid) ? 'guest' : 'setup';
@@ -67,12 +67,12 @@ export function blameFor({ record, splats }: Pick<RunFacts, 'record' | 'splats'>
   return record.events.some(({ event }) => event === 'no-directory') ? 'setup' : 'guest';
 }
 
-/** A VM that is too small for its image is so with any kernel; one that is not may have a kernel that takes it all. */
+/** A VM that is too small for its image is so with any kernel. Otherwise, the kernel may be what uses the memory. */
 export function blameForMemory({ memory }: Pick<SessionRecord, 'memory'>): Blame {
   return memory !== undefined && isTooSmall(memory) ? 'setup' : 'host';
 }
 
-/** Exit statuses of `rapido run`, beside the command's own. */
+/** Exit statuses of `rapido run`, apart from that of the command. */
 export const RUN_EXIT = {
   pass: 0,
   fail: 1,
@@ -84,20 +84,23 @@ export const RUN_EXIT = {
 } as const satisfies Record<Verdict, number>;
 
 /**
- * Tells how a run ended. It passes only if everything that belongs to a pass was seen: whatever is
- * missing takes it away, and what says the most about the cause comes first.
+ * Judges a run. It passes only if everything that a pass requires was seen. Of several problems, the one that explains
+ * the most about the cause is reported.
  */
 export function judgeRun(facts: RunFacts): Judgement {
   const judgement = judgeAll(facts);
   const refused = findRefusedModule(facts);
   if (refused === undefined || !BLAMED_ON_MODULES.includes(judgement.verdict)) return judgement;
-  return verdictOf('error', `${refused}: it is of another build; then ${judgement.reason}`);
+  return verdictOf(
+    'error',
+    `${refused}: the module belongs to another build; then ${judgement.reason}`,
+  );
 }
 
-/** What a driver that is missing looks like. */
+/** The verdicts that a missing driver may cause. */
 const BLAMED_ON_MODULES: readonly Verdict[] = ['fail', 'timeout'];
 
-/** A module of the image that the kernel did not take. */
+/** Finds a module of the image that the kernel rejected. */
 function findRefusedModule({ splats, modules = [] }: RunFacts): string | undefined {
   return splats.find((splat) => modules.includes(refusedModule(splat) ?? ''))?.title;
 }
@@ -105,11 +108,11 @@ function findRefusedModule({ splats, modules = [] }: RunFacts): string | undefin
 function judgeAll(facts: RunFacts): Judgement {
   return (
     judgeEnd(facts) ??
-    judgeWords(facts) ??
+    judgeConsistency(facts) ??
     judgeScripts(facts) ??
     judgeCommand(facts) ??
     judgeTests(facts) ??
-    judgeTruth(facts) ?? { verdict: 'pass', status: RUN_EXIT.pass, reason: describePass(facts) }
+    judgeEvidence(facts) ?? { verdict: 'pass', status: RUN_EXIT.pass, reason: describePass(facts) }
   );
 }
 
@@ -117,7 +120,7 @@ function verdictOf(verdict: Exclude<Verdict, 'pass'>, reason: string): Judgement
   return { verdict, status: RUN_EXIT[verdict], reason };
 }
 
-/** A VM that did not come to its end in order. */
+/** Judges a VM that did not power off in the regular way. */
 function judgeEnd({ record, limits, splats }: RunFacts): Judgement | undefined {
   const ending = judgeEnding(record);
   const during = describePhase(record.events);
@@ -126,14 +129,14 @@ function judgeEnd({ record, limits, splats }: RunFacts): Judgement | undefined {
     return verdictOf('interrupted', `interrupted by ${ending.signal} ${during}`);
   }
   if (ending.kind === 'no-memory') return verdictOf('error', ending.message);
-  // Whatever the guest made of that, a panic even, is the host's doing.
+  // Its consequences in the guest, even a panic, are caused by the host.
   if (record.wasHostFull === true) {
     return verdictOf(
       'error',
-      'the host has no room for the disks of the VM: writes of the guest failed',
+      'the host has no space left for the disks of the VM; writes of the guest failed',
     );
   }
-  // Whoever waits for a kernel that is dead already waits for its crash.
+  // Checked before the limits: after a crash, rapido only waits for the rest of the report.
   const hasPoweredOff =
     ending.kind === 'powered-off' || (ending.kind === 'failed' && ending.after === 'power-off');
   if (crash !== undefined && !hasPoweredOff) {
@@ -147,7 +150,7 @@ function judgeEnd({ record, limits, splats }: RunFacts): Judgement | undefined {
   if (hasPoweredOff) return undefined;
   switch (ending.kind) {
     case 'not-started': {
-      const words = lastWordsOf(record);
+      const words = lastErrorLine(record);
       const hint = hintFor(record.qemuSaid);
       const why = hint === undefined ? words : `${words} (${hint})`;
       return verdictOf('error', `QEMU did not start the VM: ${why}`);
@@ -157,12 +160,12 @@ function judgeEnd({ record, limits, splats }: RunFacts): Judgement | undefined {
     case 'reset':
       return verdictOf(
         'crash',
-        `the VM reset ${during}: a triple fault, or a reboot around rapido`,
+        `the VM reset ${during}: a triple fault, or a reboot that bypassed rapido`,
       );
     case 'failed':
       return verdictOf('error', describeFailure(ending, record));
     case 'quit':
-      return verdictOf('crash', `QEMU was told to quit ${during}`);
+      return verdictOf('crash', `QEMU was terminated ${during}`);
     case 'lost':
       return verdictOf('crash', `the VM was lost ${during}: ${ending.reason}`);
   }
@@ -170,7 +173,7 @@ function judgeEnd({ record, limits, splats }: RunFacts): Judgement | undefined {
 
 const LIMITS: Readonly<Record<keyof TimeLimits, string>> = {
   total: 'it took longer than',
-  boot: "nothing was heard of the guest's init for",
+  boot: "the guest's init did not start within",
   silence: 'there was no output for',
 };
 
@@ -178,44 +181,44 @@ function describeLimit(limit: keyof TimeLimits, limits: TimeLimits): string {
   return `${LIMITS[limit]} ${formatLimit(limits[limit] ?? 0)}`;
 }
 
-/** Where the run was when it ended. */
+/** The phase in which the run ended. */
 function describePhase(events: readonly GuestEvent[]): string {
   const last = events.at(-1);
   switch (last?.event) {
     case undefined:
       return 'before init';
     case 'autorun-start':
-      return `in autorun script ${nameOfScript(last.script)}`;
+      return `during autorun script ${nameOfScript(last.script)}`;
     case 'autorun-end':
       return `after autorun script ${nameOfScript(last.script)}`;
     case 'command-start':
-      return 'in the command';
+      return 'during the command';
     case 'command-end':
     case 'power-off':
       return 'after the end of the command';
     default:
-      return 'in init';
+      return 'during init';
   }
 }
 
-/** Without the number that keeps scripts in their order. */
+/** Removes the number that orders the scripts. */
 export function nameOfScript(script: string): string {
   return script.replace(/^\d+-/, '');
 }
 
-function judgeWords({ record: { events } }: RunFacts): Judgement | undefined {
+function judgeConsistency({ record: { events } }: RunFacts): Judgement | undefined {
   const contradiction = findContradiction(events);
   if (contradiction === undefined) return undefined;
   const [before, after] = contradiction;
   return verdictOf(
     'error',
-    `the session contradicts itself, as if somebody forged its words: ${after} after ${before}`,
+    `the messages of the session contradict each other and may be forged: ${after} after ${before}`,
   );
 }
 
 function judgeScripts({ record: { events }, autorun }: RunFacts): Judgement | undefined {
   if (events.some(({ event }) => event === 'no-channel')) {
-    return verdictOf('error', 'a channel for input or output was not there in the guest');
+    return verdictOf('error', 'a channel for input or output is missing in the guest');
   }
   if (events.some(({ event }) => event === 'no-directory')) {
     return verdictOf('error', 'the directory that the cut names is not in the image');
@@ -229,7 +232,7 @@ function judgeScripts({ record: { events }, autorun }: RunFacts): Judgement | un
   if (ended === autorun) return undefined;
   return verdictOf(
     'crash',
-    `the VM powered off ${describePhase(events)}: ${ended} of ${autorun} autorun scripts were heard to end`,
+    `the VM powered off ${describePhase(events)}: ${ended} of ${autorun} autorun scripts were seen to end`,
   );
 }
 
@@ -237,14 +240,14 @@ function judgeCommand({ record, hasCommand, tests }: RunFacts): Judgement | unde
   if (!hasCommand) return undefined;
   const end = record.events.find((event) => event.event === 'command-end');
   if (end === undefined) {
-    return verdictOf('crash', 'the VM powered off before the command was heard to end');
+    return verdictOf('crash', 'the VM powered off before the command was seen to end');
   }
   if (end.status === 0) return undefined;
   const reason = describeFailures(tests) ?? describeStatus(end.status);
   return { verdict: 'fail', status: end.status, reason };
 }
 
-/** What a shell ends with for a program that it cannot execute, or find. */
+/** Exit statuses of a shell for a program that it cannot execute or find. */
 const NOT_EXECUTED: Readonly<Record<number, string>> = {
   126: 'cannot be executed',
   127: 'not found',
@@ -254,14 +257,14 @@ const NOT_EXECUTED: Readonly<Record<number, string>> = {
 const LAST_SIGNAL = 64;
 
 function describeStatus(status: number): string {
-  const said = `the command ended with status ${status}`;
+  const text = `the command ended with status ${status}`;
   const signal = status - 128;
   const named = Object.entries(constants.signals).find(([, number]) => number === signal)?.[0];
   const meaning =
     signal > 0 && signal <= LAST_SIGNAL
       ? `killed by ${named ?? `signal ${signal}`}`
       : NOT_EXECUTED[status];
-  return meaning === undefined ? said : `${said}, which stands for "${meaning}"`;
+  return meaning === undefined ? text : `${text}, which means "${meaning}"`;
 }
 
 function judgeTests({ tests, testProblems }: RunFacts): Judgement | undefined {
@@ -271,7 +274,7 @@ function judgeTests({ tests, testProblems }: RunFacts): Judgement | undefined {
   if (problem !== undefined) return verdictOf('fail', `the test output: ${problem}`);
   const interrupted = tests.find(({ status }) => status === 'interrupted');
   if (interrupted !== undefined) {
-    return verdictOf('error', `${interrupted.name} did not come to its end`);
+    return verdictOf('error', `${interrupted.name} did not finish`);
   }
   if (tests.length === 0 || tests.some(({ status }) => status !== 'skip')) return undefined;
   return verdictOf('error', `nothing was tested: ${describeSkipped(tests)}`);
@@ -294,26 +297,26 @@ function describeSkipped(tests: readonly TestResult[]): string {
     : `all ${tests.length} tests were skipped`;
 }
 
-/** What takes a pass away although everything went well. */
-function judgeTruth(facts: RunFacts): Judgement | undefined {
+/** Reasons against a pass although all tests succeeded. */
+function judgeEvidence(facts: RunFacts): Judgement | undefined {
   const { record, hasCommand, splats, unwritten } = facts;
   const counting = splats.filter(({ severity, excused }) => severity !== 'note' && !excused);
   const [first] = counting;
   if (first !== undefined) {
     const more = counting.length === 1 ? '' : ` and ${counting.length - 1} more`;
-    return verdictOf('splat', `the kernel complained: ${first.title}${more}`);
+    return verdictOf('splat', `the kernel reported a problem: ${first.title}${more}`);
   }
   if (record.events.at(-1)?.event !== 'power-off') {
     return verdictOf('crash', `the VM powered off by itself ${describePhase(record.events)}`);
   }
-  const unknown = unknownComplaints(record.events);
+  const unknown = whyReportsUnknown(record.events);
   if (unknown !== undefined) {
-    return verdictOf('error', `whether the kernel complained is not known: ${unknown}`);
+    return verdictOf('error', `cannot tell whether the kernel reported a problem: ${unknown}`);
   }
   const ending = judgeEnding(record);
   if (ending.kind === 'failed') return verdictOf('error', describeFailure(ending, record));
-  if (hasCommand && !record.isOutputWhole) {
-    return verdictOf('error', "the command's output was not received whole");
+  if (hasCommand && !record.isOutputComplete) {
+    return verdictOf('error', 'the output of the command was not received completely');
   }
   const [file] = unwritten;
   return file === undefined ? undefined : verdictOf('error', `results are incomplete: ${file}`);
@@ -333,7 +336,7 @@ function describeSuccess({ hasCommand, tests, autorun }: RunFacts): string {
     return `${passed === 1 ? '1 test' : `${passed} tests`} passed${others === 0 ? '' : `, ${others} skipped or expected to fail`}`;
   }
   if (hasCommand) return 'the command succeeded';
-  if (autorun === 0) return 'the VM came up and powered off; there was nothing to run';
+  if (autorun === 0) return 'the VM booted and powered off; there was nothing to run';
   return autorun === 1
     ? 'the autorun script succeeded'
     : `all ${autorun} autorun scripts succeeded`;

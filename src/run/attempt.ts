@@ -29,29 +29,29 @@ import { bootLimit } from './settings.ts';
 /** What is booted. */
 export interface BootParts {
   kernel: Kernel;
-  /** The file of it that QEMU boots. */
+  /** Path of the kernel image that QEMU boots. */
   kernelImage: string;
   /** Path of the image. */
   path: string;
-  /** What it runs. */
+  /** The command in the image. */
   command: ResolvedCommand | undefined;
-  /** For all VMs of the run; undefined: none. */
+  /** Shared by all VMs of the run; undefined: none. */
   deadline: Deadline | undefined;
-  /** The VMs that serve this one. */
+  /** The servers of the run. */
   servers: Pick<Servers, 'numbers' | 'failed'> | undefined;
 }
 
-/** What a boot of a run is made of. */
+/** The parameters of one boot of a run. */
 export interface BootRequest extends BootParts {
   logs: RunLogs;
-  /** Whether the command gets what stands at rapido's own input. */
+  /** Whether rapido's standard input is passed to the command. */
   hasInput: boolean;
-  /** Tests that an earlier boot has told. */
+  /** Tests whose results earlier boots have reported. */
   done: readonly string[];
   display: RunDisplay;
 }
 
-/** One boot of a run: its image in a VM, until that has ended. Notes the VM in the result. */
+/** Boots the image in a VM and waits until the VM has ended. Describes the VM in the result. */
 export async function runInVm(
   job: StartedJob,
   request: BootRequest,
@@ -105,7 +105,7 @@ export async function runInVm(
   });
 }
 
-/** The host's side of /rapido/results, the same for all boots. */
+/** Creates the directory that the guest sees as /rapido/results. All boots of a run share it. */
 function makeGuestDirectory({ run, cut, context }: StartedJob): string {
   const directory = run.file('guest');
   if (existsSync(directory)) return directory;
@@ -114,7 +114,7 @@ function makeGuestDirectory({ run, cut, context }: StartedJob): string {
     const tooLarge = carryFile(run, name);
     if (tooLarge === undefined) continue;
     context.ui.warn(
-      `${tooLarge} is not carried on: it has more than ${formatBytes(LARGEST_CARRIED)}`,
+      `${tooLarge} is not passed on to the next run: it is larger than ${formatBytes(LARGEST_CARRIED)}`,
     );
   }
   return directory;
@@ -125,7 +125,7 @@ interface SessionEnds {
   onStart: (qemuPid: number) => void;
 }
 
-/** Runs the session: what comes out of it is written down, read, and shown. */
+/** Runs the session. Its output is logged, parsed and displayed. */
 async function watchSession(
   job: StartedJob,
   plan: VmPlan,
@@ -139,8 +139,8 @@ async function watchSession(
     expected: settings.expected,
     survivesOops: options.keepGoing === true,
     format,
-    // Where an earlier boot has told all, there is nothing left to tell.
-    mustTellTests: done.length === 0 && (options.ktap === true || command?.isOwnTest === true),
+    // If an earlier boot has reported all tests, this one has none to report.
+    requiresTests: done.length === 0 && (options.ktap === true || command?.isOwnTest === true),
     done,
     listener: display.listener,
     resultsDirectory: plan.session?.results === undefined ? undefined : job.run.file('guest'),
@@ -178,11 +178,11 @@ async function watchSession(
         showProgress(job, `${why}: ending the VM`);
       },
     });
-    // What a display has held back; nobody waits long for a terminal that has been stopped.
+    // Write what the display still buffers. A stopped terminal (Ctrl-S) must not block the end of the run.
     const rest = STREAMS.map((name) => display.write(name, undefined, echo[name]));
-    await within(LAST_WORDS, Promise.all(rest), undefined, { ref: false });
+    await within(FLUSH_LIMIT, Promise.all(rest), undefined, { ref: false });
     const unwritten = lost?.isLost() === true ? [LOST_INPUT] : [];
-    return { record, limits, ...recorder.finish(nameLoss(record)), unwritten };
+    return { record, limits, ...recorder.finish(describeLoss(record)), unwritten };
   } finally {
     recorder.finish();
     display.pause();
@@ -191,23 +191,23 @@ async function watchSession(
   }
 }
 
-/** Why the VM is gone, where somebody or something on the host ended it. */
-function nameLoss(record: SessionRecord): string | undefined {
+/** @returns why the VM ended, if something on the host ended it */
+function describeLoss(record: SessionRecord): string | undefined {
   const ending = judgeEnding(record);
-  if (ending.kind === 'quit') return 'QEMU was told to quit';
+  if (ending.kind === 'quit') return 'QEMU was terminated';
   if (ending.kind === 'failed' && ending.after === 'quit') return describeFailure(ending, record);
   return ending.kind === 'lost' ? `the VM was lost: ${ending.reason}` : undefined;
 }
 
 const STREAMS = ['stdout', 'stderr'] as const;
 
-/** How long the end of a line may take to be shown, in milliseconds. */
-const LAST_WORDS = 1000;
+/** How long writing the buffered rest of the output may take, in milliseconds. */
+const FLUSH_LIMIT = 1000;
 
 const LOST_INPUT =
-  'the input was not passed on: the kernel has no virtio console (CONFIG_VIRTIO_CONSOLE)';
+  'standard input was not passed to the command: the kernel has no virtio console (CONFIG_VIRTIO_CONSOLE)';
 
-/** Input that the guest has no way for matters if there is any; CI often leaves a silent pipe there. */
+/** The guest cannot receive input. That is worth a note only if there is any: CI often leaves an idle pipe there. */
 function watchLostInput(
   stdin: Readable | undefined,
 ): { isLost: () => boolean; stop: () => void } | undefined {

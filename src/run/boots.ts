@@ -21,9 +21,9 @@ import { createDisplay } from './display.ts';
 import { cutRunImage, planRunImage } from './image.ts';
 
 /**
- * Boots the image of a run; with --resume-after-crash, again after each crash, without the tests that
- * are done. Fills in what came of it, after each boot: who interrupts the next one keeps that.
- * @returns who is to blame for a crash
+ * Boots the image of a run; with --resume-after-crash, boots again after each crash, without the tests that
+ * are done. Updates the result after each boot, so that an interruption of the next boot loses nothing.
+ * @returns what a crash is blamed on
  */
 export async function runBoots(
   job: StartedJob,
@@ -55,8 +55,8 @@ export async function runBoots(
         continue;
       }
       boots.push(ended);
-      keepTimes(job, ended);
-      keepLog(job, ended, boots.length);
+      saveTestTimes(job, ended);
+      saveCheckLog(job, ended, boots.length);
       fillIn(result, boots, logs);
       next =
         options.resumeAfterCrash === true
@@ -68,29 +68,29 @@ export async function runBoots(
   }
   const blames = fillIn(result, boots, logs);
   if (next.because !== undefined) {
-    result.notes.push(`the run did not go on after the crash: ${next.because}`);
+    result.notes.push(`the run could not continue after the crash: ${next.because}`);
   }
   return blames;
 }
 
-/** The image of a boot, and the tests that it leaves out. */
+/** The image of a boot, and the tests that it skips because they are done. */
 type NextImage = Pick<BootRequest, 'path' | 'done'>;
 
-/** What comes next; or that there is nothing, and why not after a crash. */
+/** The next boot; or that there is none, with the reason if it would have been needed after a crash. */
 type Next = NextImage | { because: string | undefined };
 
 const OVER: Next = { because: undefined };
 
-/** What keeps a run from going on takes nothing from what it is so far. */
+/** A failure to continue after a crash must not discard the results so far. */
 async function attempt<Result>(
   work: () => Promise<Result>,
-  isForMore: boolean,
+  isContinuation: boolean,
 ): Promise<Result | { because: string }> {
   try {
     return await work();
   } catch (error) {
     const explained = explainSystemError(error);
-    if (isForMore && explained instanceof UserError) return { because: explained.message };
+    if (isContinuation && explained instanceof UserError) return { because: explained.message };
     throw error;
   }
 }
@@ -102,11 +102,11 @@ function fillIn(result: RunResult, boots: readonly EndedBoot[], logs: RunLogs): 
   const { times, blames, ...fields } = sum;
   Object.assign(result, fields);
   Object.assign(result.times, times);
-  // Where the logs of this run cannot be written, those of the next one cannot either.
+  // If the logs of this run cannot be written, those of the next run cannot be either.
   return sum.verdict !== 'crash' && logs.unwritten.length > 0 ? 'setup' : blames;
 }
 
-/** Makes the image of the next boot. */
+/** Cuts the image of the next boot. */
 async function prepare(
   job: StartedJob,
   { kernel, command, deadline }: BootParts,
@@ -116,14 +116,15 @@ async function prepare(
   const plan = planNextBoot(boots, command?.tests);
   if (plan === undefined) return OVER;
   if ('because' in plan) return plan;
-  if (deadline?.left() === 0) return { because: 'the time is over (--timeout)' };
-  showProgress(job, 'the kernel crashed: cutting the next image');
+  if (deadline?.left() === 0) return { because: 'the time limit was reached (--timeout)' };
+  showProgress(job, 'the kernel crashed; cutting an image without the tests that are done');
   const { path } = await cutRunImage(job, planRunImage(job, kernel, plan.done));
-  if (!isSame(path)) return { because: 'the kernel, or what the image is made of, has changed' };
+  if (!isSame(path))
+    return { because: 'the kernel or the contents of the image have changed since the first boot' };
   return { path, done: plan.done };
 }
 
-/** What is tested must be the same in all boots: somebody may have built another kernel meanwhile. */
+/** All boots must test the same thing, but the user may have built another kernel in the meantime. */
 function rememberSources({ kernel, path: image }: BootParts): (image: string) => boolean {
   const signatures = signFiles([kernel.image], Date.now());
   const describe = (path: string): string => {
@@ -135,8 +136,8 @@ function rememberSources({ kernel, path: image }: BootParts): (image: string) =>
 }
 
 /**
- * Tells the boots apart in the files that all of them go to, and says on the terminal that one crashed: that
- * line stays.
+ * Marks the beginning of a boot in the logs, which all boots share, and reports the crash on the terminal in a
+ * line that is not overwritten.
  */
 function announce(
   { options, context: { ui } }: StartedJob,
@@ -154,28 +155,27 @@ function announce(
   ui.note(line);
 }
 
-/** Whether `check` of xfstests was cut short: what it writes down at its end is for rapido to write. */
-function isCheckCutShort({ cut }: StartedJob, { record, tests }: EndedBoot): boolean {
+/** Whether `check` of xfstests was killed: then rapido writes the files that `check` writes at its end. */
+function wasCheckKilled({ cut }: StartedJob, { record, tests }: EndedBoot): boolean {
   const hasEnded = record.events.some(({ event }) => event === 'command-end');
   return cut.cut.test?.output === 'fstests' && !hasEnded && tests.length > 0;
 }
 
-/** How long tests took, for the next run. */
-function keepTimes(job: StartedJob, ended: EndedBoot): void {
-  if (!isCheckCutShort(job, ended) || job.cut.cut.test?.carry?.includes(CHECK_TIME) !== true)
-    return;
+/** Saves how long the tests took, for the next run. */
+function saveTestTimes(job: StartedJob, ended: EndedBoot): void {
+  if (!wasCheckKilled(job, ended) || job.cut.cut.test?.carry?.includes(CHECK_TIME) !== true) return;
   updateGuestFile(job, CHECK_TIME, (text) => updateCheckTime(text, ended.tests));
 }
 
-/** What this boot ran, among what the others did. @param number of the boot, from 1 */
-function keepLog(job: StartedJob, ended: EndedBoot, number: number): void {
-  if (!isCheckCutShort(job, ended)) return;
+/** Appends the results of this boot to those of the others. @param number of the boot, from 1 */
+function saveCheckLog(job: StartedJob, ended: EndedBoot, number: number): void {
+  if (!wasCheckKilled(job, ended)) return;
   const { reason } = judgeRun(ended);
   const lines = [`rapido: boot ${number}: ${reason}`, ...summarizeLikeCheck(ended.tests)];
   updateGuestFile(job, CHECK_LOG, (text) => `${text}\n${lines.join('\n')}\n`);
 }
 
-/** A file that is not there because the kernel cannot mount the directory is not missed. */
+/** Errors are ignored: the directory is missing if the kernel cannot mount it, and the file is only a help. */
 function updateGuestFile(
   { run }: StartedJob,
   name: string,

@@ -9,8 +9,8 @@ import type { StartedJob } from './context.ts';
 
 /**
  * Builds the kernel of KERNEL_SRC and installs its modules where rapido looks for them.
- * All that the build says goes to build.log.
- * @throws UsageError without KERNEL_SRC; UserError with the last lines when the build fails
+ * The output of the build is written to build.log.
+ * @throws UsageError if KERNEL_SRC is not set; UserError with the last lines if the build fails
  */
 export async function buildKernel(
   command: readonly [string, ...string[]],
@@ -20,14 +20,14 @@ export async function buildKernel(
   const tree = conf.get('KERNEL_SRC');
   if (tree === undefined) {
     throw new UsageError('--build: KERNEL_SRC is not set', {
-      hint: 'KERNEL_SRC="/path/to/linux" in rapido.conf',
+      hint: 'set KERNEL_SRC="/path/to/linux" in rapido.conf',
     });
   }
   const run = (argv: readonly [string, ...string[]], purpose: string): Promise<string> =>
     runTool(argv, {
       cwd: tree,
       purpose,
-      // What builds a kernel at the user's prompt builds the same one here: ARCH, LLVM, KCFLAGS, ccache.
+      // The build must give the same kernel as at the user's prompt: ARCH, LLVM, KCFLAGS, ccache.
       environment: 'inherited',
       dependsOn: 'checkout',
       onLine: (line) => appendFileSync(log, `${line}\n`, { mode: 0o600 }),
@@ -44,7 +44,7 @@ export async function buildKernel(
 function hasModules(tree: string): boolean {
   const config = readTextIfReachable(join(tree, '.config'));
   if (config !== undefined) return /^CONFIG_MODULES=y$/m.test(config);
-  throw new UserError(`KERNEL_SRC: there is no .config in ${tree}, so it is not configured`, {
+  throw new UserError(`KERNEL_SRC: ${tree} is not configured: it has no .config`, {
     hint: formatCommandLine(['make', '-C', tree, 'defconfig', 'kvm_guest.config']),
   });
 }

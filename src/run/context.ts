@@ -5,7 +5,7 @@ import type { RunDirectory } from '../results/store.ts';
 import type { EndingSignal } from '../sys/signals.ts';
 import type { RunOptions, RunSettings } from './settings.ts';
 
-/** One `rapido run`: what the command line and the conf say. */
+/** One `rapido run`: the options, the conf and the cut. */
 export interface Job {
   options: RunOptions;
   settings: RunSettings;
@@ -15,13 +15,13 @@ export interface Job {
 }
 
 export interface StartedJob extends Job {
-  /** Where its results go. */
+  /** Directory of its results. */
   run: RunDirectory;
-  /** Notes that a signal ended it, wherever it was. @returns the exit status */
+  /** Records in the result that a signal ended the run. @returns the exit status */
   onInterrupt: (signal: EndingSignal) => number;
 }
 
-/** Says on a terminal what is being done; elsewhere, stderr is the command's. */
+/** Shows the current step on a terminal. If stderr is not a terminal, it carries only the command's output. */
 export function showProgress({ options, context: { ui } }: Job, step: string): void {
   if (ui.isLive && options.quiet !== true && options.console !== true) ui.progress(step);
 }

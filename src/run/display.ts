@@ -11,22 +11,23 @@ import { toPlainText } from '../ui/plain-text.ts';
 import type { GuestEvent } from '../vm/guest-events.ts';
 import { type StartedJob, showProgress } from './context.ts';
 
-/** What a run shows while its command runs: its output, and on a terminal how far a suite has come. */
+/** What is shown while the command runs: its output and, on a terminal, the progress of a suite. */
 export interface RunDisplay {
   listener: TestListener | undefined;
   enter: (event: GuestEvent) => void;
   /**
-   * Writes a part of the command's output. Above a live line those are whole lines: the rest waits.
-   * @param chunk undefined: there is no more to come
+   * Writes a part of the command's output. Above a progress line, only whole lines are written; the rest is
+   * buffered.
+   * @param chunk undefined: the output has ended
    */
   write: (name: StreamName, chunk: Buffer | undefined, output: GuestOutput) => Promise<void>;
-  /** A VM has gone. */
+  /** Stops the progress line: the VM has ended. */
   pause: () => void;
 }
 
 type StreamName = 'stdout' | 'stderr';
 
-/** How the command tells of tests on its stdout; undefined: it does not, or only lists them. */
+/** The format in which the command reports tests on its stdout; undefined: it reports none, or only lists them. */
 export function formatOf(
   { options, cut }: StartedJob,
   command?: RunCommand,
@@ -36,7 +37,7 @@ export function formatOf(
   return listsTests(words) ? undefined : cut.cut.test?.output;
 }
 
-/** @param result which says what will run */
+/** @param result names the command that will run */
 export function createDisplay(job: StartedJob, result: RunResult): RunDisplay {
   const { options, context } = job;
   const isLive = context.ui.isLive && options.quiet !== true && options.console !== true;
@@ -68,9 +69,9 @@ function liveDisplay(
   let progress: SuiteProgress | undefined;
   let timer: NodeJS.Timeout | undefined;
   const held: Record<StreamName, Buffer> = { stdout: Buffer.alloc(0), stderr: Buffer.alloc(0) };
-  /** Parts of the output on their way to the terminal: a live line between them would stay. */
+  /** Number of writes in progress. A progress line between them would not be erased. */
   let writing = 0;
-  /** While the command runs. */
+  /** Does nothing unless the command is running. */
   const show = (): void => {
     if (timer === undefined || progress === undefined || writing > 0) return;
     showProgress(job, progress.describe(performance.now()));
@@ -87,7 +88,7 @@ function liveDisplay(
       },
       onTest: (test) => {
         progress?.testEnded(test, performance.now());
-        // What its runner prints has no line by which a person sees how a test went.
+        // runltp prints no readable line with the result of a test.
         if (format === 'ltp') ui.note(formatTest(test, ui.paintError));
         show();
       },
@@ -117,14 +118,14 @@ function liveDisplay(
 
 const LINE_FEED = 0x0a;
 
-/** What is longer is no line that a person waits for, in bytes. */
+/** The longest incomplete line that is buffered, in bytes. */
 const LONGEST_HELD = 64 * 1024;
 
 function isTerminal(name: StreamName): boolean {
   return process[name].isTTY === true;
 }
 
-/** Which tests there will be, and how long each took, in milliseconds: what is known of earlier runs. */
+/** The tests of the last run of the same command, with how long each took, in milliseconds. */
 function expectTests({ run }: StartedJob, result: RunResult): Map<string, number | undefined> {
   const times = parseCheckTime(readGuestFile(run, CHECK_TIME) ?? '');
   const tests = findEarlierRun(run, result.command)?.tests ?? [];

@@ -4,7 +4,7 @@ import { errorCode, UsageError } from '../errors.ts';
 import { type ExpectedSplat, parseExpectedSplats } from '../formats/klog/expected.ts';
 import type { Directories } from '../host/directories.ts';
 
-/** Reads the list of `--expected`. @param path absolute */
+/** Reads the list of `--expected`. @param path absolute @throws UsageError */
 export function readExpected(path: string): ExpectedSplat[] {
   let text: string;
   try {

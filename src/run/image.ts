@@ -10,7 +10,7 @@ import { type Job, type StartedJob, showProgress } from './context.ts';
 
 /**
  * Plans the image of a run, with its command in it.
- * @param done tests that it need not run again
+ * @param done tests that must not run again
  */
 export function planRunImage(
   job: Job,
@@ -32,7 +32,7 @@ export function planRunImage(
   });
 }
 
-/** What the command line adds to the cut. */
+/** What the options of the command line add to the cut. */
 export function extrasOf({ options }: Job): CutExtras {
   return {
     install: options.install ?? [],
@@ -43,7 +43,7 @@ export function extrasOf({ options }: Job): CutExtras {
   };
 }
 
-/** Plans the image of a VM that serves the one under test. */
+/** Plans the image of a server. */
 export function planServerImage(job: Job, kernel: Kernel): ResolvedImage {
   const { context, cut, conf, options } = job;
   return resolveImage({

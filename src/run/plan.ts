@@ -6,7 +6,7 @@ import type { Job } from './context.ts';
 import { planRunImage } from './image.ts';
 import { type PlannedServer, planServers } from './servers.ts';
 
-/** What a run will boot, found and planned before anything is done. */
+/** The kernel and the images of a run, before anything is built. */
 export interface RunPlan {
   kernel: Kernel;
   image: ResolvedImage;
@@ -25,8 +25,10 @@ export async function planRun(job: Job): Promise<RunPlan> {
 }
 
 /**
- * What can be planned before there is a run: a mistake is none. One that another commit may be without is: it
- * is what became of this commit.
+ * Plans before the directory of the run is created, so that a mistake of the user leaves no run behind. With
+ * --build, planning must wait for the build. A failure that another commit may not have is the result of this
+ * commit: it is thrown when the plan is used, within the run.
+ * @throws UserError
  */
 export async function planAhead(job: Job): Promise<() => Promise<RunPlan>> {
   if (job.settings.build !== undefined) return () => planRun(job);
@@ -39,7 +41,7 @@ export async function planAhead(job: Job): Promise<() => Promise<RunPlan>> {
   return () => Promise.reject(refusal);
 }
 
-/** @returns the mistake, or what the system refused; anything else is thrown */
+/** @returns the UserError or the system's error that `work` throws; any other error is rethrown */
 export async function catchUserError(
   work: () => Promise<void> | void,
 ): Promise<UserError | undefined> {
@@ -53,7 +55,7 @@ export async function catchUserError(
   }
 }
 
-/** The same for a run: what is wrong with an installed kernel does not depend on the commit. */
+/** Like `catchUserError`, but a failure of an installed kernel does not depend on the commit. */
 export async function catchFailure(
   { conf }: Job,
   work: () => Promise<void>,

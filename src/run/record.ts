@@ -19,7 +19,7 @@ import {
 } from '../results/store.ts';
 import { formatSummary } from '../results/summary.ts';
 import { type Blame, type Judgement, RUN_EXIT } from '../results/verdict.ts';
-import { withLastAct } from '../sys/failure.ts';
+import { withFailureHandler } from '../sys/failure.ts';
 import { readTail } from '../sys/read-tail.ts';
 import { cleaningUpOnSignals, type EndingSignal } from '../sys/signals.ts';
 import { listIfReachable } from '../sys/stat.ts';
@@ -34,7 +34,11 @@ import { catchFailure, catchUserError, type RunPlan } from './plan.ts';
 import { prepareServers } from './servers.ts';
 import { runWithServers } from './with-servers.ts';
 
-/** Makes the directory of a run, does what the run is for, and reports what came of it. */
+/**
+ * Creates the directory of a run, performs the run, and reports its result.
+ * @returns the exit status
+ * @throws UserError
+ */
 export async function recordRun(
   job: Job,
   plan: () => Promise<RunPlan>,
@@ -58,13 +62,13 @@ export async function recordRun(
     Object.assign(result, errorOf(`rapido itself failed: ${describeError(error)}`));
     store();
   };
-  return withLastAct(onFailure, async () => {
+  return withFailureHandler(onFailure, async () => {
     const startedJob = { ...job, run, onInterrupt };
     const { failure, blames } = await carryOut(startedJob, plan, result, store);
     context.ui.endProgress();
-    // What cannot be removed is nothing against this run.
+    // A failure to prune does not affect this run.
     await catchUserError(() => {
-      // A directory that the user names is theirs to tidy up.
+      // The user prunes a directory that --results names.
       if (options.results === undefined) pruneRuns(parent, conf.get('RESULTS_KEEP'));
       else removeLitter(parent);
     });
@@ -74,12 +78,12 @@ export async function recordRun(
   });
 }
 
-/** What rapido exits with. */
+/** The exit status of rapido. */
 function endStatus({ options }: Job, result: RunResult, blames: Blame): number {
   return options.bisect === true ? bisectStatus(result, blames) : result.status;
 }
 
-/** A VM that its conf or this host keeps from starting: as with what is refused earlier, nothing was run. */
+/** Whether the conf or the host prevented the start of the VM: as with errors found earlier, nothing has run. */
 function isRefusal({ dependsOn }: UserError, { times, vm }: RunResult): boolean {
   const wasCut = times.build === undefined && times.cut !== undefined;
   return dependsOn === undefined && wasCut && vm === undefined;
@@ -91,7 +95,7 @@ function resultsDirectory({ options, context }: Job): string {
     : resolve(context.cwd, options.results);
 }
 
-/** Does what the run is for, and writes down what came of it. */
+/** Performs the run and writes its result. */
 async function carryOut(
   job: StartedJob,
   plan: () => Promise<RunPlan>,
@@ -122,7 +126,7 @@ async function carryOut(
   return { failure: failure ?? unwritten, blames };
 }
 
-/** What is known before anything is done. */
+/** The result of a run that has not begun. */
 function beginResult({ id }: RunDirectory, job: Job, started: Date): RunResult {
   const { cut } = job;
   return {
@@ -130,7 +134,7 @@ function beginResult({ id }: RunDirectory, job: Job, started: Date): RunResult {
     id,
     verdict: 'error',
     status: RUN_EXIT.error,
-    reason: 'it did not come to its end',
+    reason: 'the run did not finish',
     cut: cut.name,
     command: describeCommand(job),
     commandStatus: undefined,
@@ -153,7 +157,7 @@ function beginResult({ id }: RunDirectory, job: Job, started: Date): RunResult {
   };
 }
 
-/** What the user asks for; the cut's own command is known when its words have been expanded. */
+/** The user's command; the cut's own command is not known until the image is planned. */
 function describeCommand({ settings: { command } }: Job): RunCommand | undefined {
   if (isOwnTest(command) || command === undefined) return undefined;
   return 'arguments' in command ? describeWords(command.arguments) : command;
@@ -163,7 +167,7 @@ function describeWords(words: readonly Buffer[]): RunCommand {
   return { arguments: words.map((word) => word.toString()) };
 }
 
-/** Builds, cuts and runs; `result` is filled in on the way. */
+/** Builds the kernel, cuts the images and boots them. Fills in `result` step by step. */
 async function perform(
   job: StartedJob,
   plan: () => Promise<RunPlan>,
@@ -177,9 +181,9 @@ async function perform(
   const { kernel, image, servers, took } = await plan();
   const git = describeKernel(job.conf);
   result.kernel = { release: kernel.release, image: kernel.image, git: undefined };
-  // What the user says for the cut's own command is a part of it.
+  // Here the user's arguments are a part of the cut's own command.
   if (image.command?.isOwnTest) result.command = describeWords(image.command.words);
-  // Done while the image is cut.
+  // Runs while the image is cut.
   const preparing = prepareKernelImage(
     { ...job, kernel, qemuArguments: [] },
     {
@@ -187,7 +191,7 @@ async function perform(
       onSignal: job.onInterrupt,
     },
   );
-  preparing.catch(() => {}); // Where cutting fails, nobody waits for it.
+  preparing.catch(() => {}); // Avoids an unhandled rejection if cutting fails first.
   const startedMs = performance.now();
   const { path } = await cutRunImage(job, image);
   const prepared = await prepareServers(job, kernel, servers);
@@ -198,7 +202,7 @@ async function perform(
   return { blames, kernel };
 }
 
-/** Decoding takes seconds: the results are safe already, and who interrupts this keeps them. */
+/** Decoding takes seconds, so it is done after the results are stored: an interruption does not lose them. */
 async function addDecodedTraces(
   result: RunResult,
   job: Job,
@@ -208,8 +212,8 @@ async function addDecodedTraces(
   if (result.verdict === 'interrupted' || result.splats.length === 0) return;
   const decoder = findDecoder(conf.get('KERNEL_SRC'), trustOf(context.env));
   if (decoder === undefined) return;
-  if ('strange' in decoder) {
-    result.notes.push(`traces have no files and lines: ${decoder.strange}`);
+  if ('unusable' in decoder) {
+    result.notes.push(`traces are not decoded: ${decoder.unusable}`);
     store();
     return;
   }
@@ -235,7 +239,7 @@ async function describeKernel(conf: Conf): Promise<string | undefined> {
   return tree === undefined ? undefined : describeSource(tree);
 }
 
-/** Writes result.json, then junit.xml. A pass that cannot be written down is none. */
+/** Writes result.json, then junit.xml. @throws UserError: a pass that cannot be stored does not count */
 function writeResults(run: RunDirectory, result: RunResult, { settings }: Job): void {
   finishRun(run, result);
   const [stdout, stderr] = [run.file('stdout.log'), run.file('stderr.log')];
@@ -247,11 +251,11 @@ function writeResults(run: RunDirectory, result: RunResult, { settings }: Job): 
   if (settings.junit !== undefined) writeFileAtomic(settings.junit, junit, 0o644);
 }
 
-/** How much of the output goes into junit.xml, and of the console to the user, in bytes. */
+/** How much of the output is included in junit.xml, and how much of the console is printed, in bytes. */
 const OUTPUT = 128 * 1024;
 const CONSOLE = 8192;
 
-/** Tells the user what came of a run. @throws UserError where that could not be printed */
+/** Prints the result of a run. @throws UserError if it cannot be printed */
 async function report(job: StartedJob, result: RunResult, store: () => void): Promise<void> {
   const {
     options,
@@ -259,7 +263,7 @@ async function report(job: StartedJob, result: RunResult, store: () => void): Pr
     context: { ui },
   } = job;
   if (options.json === true) ui.result(formatJson(result));
-  // A run that never got to a VM ends in an error, which says it all.
+  // A run that started no VM ends with an error message, which is enough.
   if (options.quiet !== true && result.vm !== undefined) {
     const files = {
       directory: run.path,
@@ -274,17 +278,18 @@ async function report(job: StartedJob, result: RunResult, store: () => void): Pr
   throw unprinted;
 }
 
-/** Files that the guest left, beside those that every run of the cut hands on to the next. */
+/** Whether the guest wrote files, apart from those that are passed on from run to run. */
 function hasGuestFiles({ run, cut }: StartedJob): boolean {
   const carried = cut.cut.test?.carry ?? [];
   return listIfReachable(run.file('guest')).some((name) => !carried.includes(name));
 }
 
-/** Where the result is lost on its way to the user, what is left of it in the files must not say `pass`. */
+/** If the user does not get the result, the stored one must not say `pass`. */
 async function storeLoss(result: RunResult, loss: string, store: () => void): Promise<void> {
   Object.assign(result, errorOf(`${loss}; it was ${result.verdict}: ${result.reason}`));
   await catchUserError(store);
 }
+
 function interruptedBy(signal: EndingSignal, { vm }: RunResult): Judgement {
   const when = vm === undefined ? 'before the VM was started' : 'between two boots';
   return {

@@ -8,17 +8,18 @@ import type { Job } from './context.ts';
 import { extrasOf } from './image.ts';
 
 /**
- * Refuses a command that can never run: a program that is nowhere, a test that its suite does not have. It is
- * a mistake of the command line (exit status 125, with --bisect 128): no guest has looked for it, as 127 would
- * say, and no other commit will have it. Where --build may make it, it is looked for when that is done; where
- * it is a file of the checkout, the run's plan refuses it.
+ * Rejects a command that can never run: a program that does not exist, or a test that its suite does not have.
+ * This is a mistake in the command line (exit status 125, with --bisect 128), not 127, which says that the
+ * guest did not find the program; and no other commit has the program either. With --build, which may build
+ * the program, the check is made after the build. If the program is a file of the checkout, planning reports it.
+ * @throws UsageError
  */
 export function refuseCommand(job: Job): void {
   const { cut, conf, context, settings } = job;
   if (settings.build !== undefined) return;
   const { env, cwd, directories } = context;
   const request = { cut, conf, env, cwd, directories, extras: extrasOf(job) };
-  // What else is wrong with the image is told with all of that, when it is cut.
+  // Other problems of the image are reported together, when it is planned.
   const others: Problem[] = [];
   const autorun = resolveAutorun(request, others);
   const trees = resolveTrees(request, others);
@@ -31,11 +32,13 @@ export function refuseCommand(job: Job): void {
   resolveCommand({ ...request, run }, { directory: where, trees, autorun }, problems);
   const [first, ...rest] = problems;
   if (first === undefined) return;
-  // Another commit may have it: that is what became of this one.
+  // Another commit may have it, so this is the result of the commit, not a mistake of the user.
   if (problems.every(({ dependsOn }) => dependsOn !== undefined)) return;
   const install = suggestInstall(problems.flatMap(({ program }) => program ?? []));
   const hint =
-    first.program === undefined ? undefined : (install ?? '-x hands a line to a shell in the VM');
+    first.program === undefined
+      ? undefined
+      : (install ?? 'use -x to pass a line to a shell in the VM');
   throw new UsageError(first.message, {
     problems: rest.map(({ message }) => message),
     ...(hint !== undefined && { hint }),

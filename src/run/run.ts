@@ -22,7 +22,7 @@ export async function runRun(name: string, options: RunOptions, ui: Ui): Promise
   const startedMs = performance.now();
   const context = createContext(options, ui);
   const asked = readRunOptions(options, context.cwd);
-  refuseStrangeTarget(asked.junit);
+  refuseJunitTarget(asked.junit);
   refuseMissingScript(asked.command, context.cwd);
   const { cut, conf } = await openCut(context, name);
   requirePrograms(context);
@@ -36,45 +36,48 @@ export async function runRun(name: string, options: RunOptions, ui: Ui): Promise
   return recordRun(job, await planAhead(job), startedMs);
 }
 
-/** A misspelt script is a mistake of the command line: no other commit will have it. */
+/** A missing script is a mistake in the command line: no other commit has it either. */
 function refuseMissingScript(command: CommandRequest | undefined, cwd: string): void {
   if (command === undefined || !('script' in command)) return;
   const path = resolve(cwd, command.script);
   if (!isReadable(path)) throw new UsageError(`-f: ${path} cannot be read`);
 }
 
-/** Going on after a crash takes scripts that heed which tests are done, and tests that run once. */
+/** --resume-after-crash requires that the scripts of the cut skip tests that are done, and that each test runs once. */
 function refuseResuming({ cut, settings: { command } }: Job): void {
   const { output, resumes } = cut.cut.test ?? {};
   if (resumes !== true || output === undefined) {
-    throw new UsageError(`--resume-after-crash: ${cut.name} cannot leave out tests that are done`, {
-      hint: 'cuts of test suites can; for your own: `test.resumes` in docs/writing-cuts.md',
+    throw new UsageError(`--resume-after-crash: ${cut.name} cannot skip tests that are done`, {
+      hint: 'the cuts of test suites can; for a cut of your own, see `test.resumes` in docs/writing-cuts.md',
     });
   }
   const words =
     command !== undefined && 'arguments' in command ? command.arguments.map(String) : [];
   if (output !== 'fstests' || !repeatsTests(words)) return;
-  throw new UsageError('--resume-after-crash: check is to run tests more than once (-i, -I, -L)', {
-    hint: 'by their names it cannot be told which of those are done',
-  });
+  throw new UsageError(
+    '--resume-after-crash: cannot be combined with options of check that repeat tests (-i, -I, -L)',
+    {
+      hint: 'remove -i, -I and -L: the names of repeated tests do not show which ones are done',
+    },
+  );
 }
 
-/** What is there and is no file must not be replaced: /dev/stdout, a directory. */
-function refuseStrangeTarget(junit: string | undefined): void {
+/** An existing target that is not a regular file must not be replaced: /dev/stdout, a directory. */
+function refuseJunitTarget(junit: string | undefined): void {
   if (junit === undefined) return;
   if (!isDirectory(dirname(junit))) {
     throw new UsageError(`--junit: there is no directory ${dirname(junit)}`);
   }
   if (!isWritable(dirname(junit))) {
-    throw new UsageError(`--junit: ${dirname(junit)} cannot be written by this user`);
+    throw new UsageError(`--junit: ${dirname(junit)} is not writable`);
   }
   const stats = lstatIfReachable(junit);
   if (stats !== undefined && !stats.isFile()) {
-    throw new UsageError(`--junit: ${junit} is there, and is no regular file`);
+    throw new UsageError(`--junit: ${junit} exists and is not a regular file`);
   }
 }
 
-/** Prints what would be done, and does nothing. */
+/** Prints what a run would do. @returns the exit status */
 async function dryRun(job: Job): Promise<number> {
   const { ui } = job.context;
   const { kernel, image, servers } = await planRun(job);
@@ -89,6 +92,8 @@ async function dryRun(job: Job): Promise<number> {
     ui.result(`# the command: ${formatCommandLine(image.command.words.map(String))}`);
   }
   for (const disk of findDisks(1, job, true)) ui.result(`# disk: ${describeDisk(disk)}`);
-  ui.result('# then QEMU, whose command line `rapido boot --dry-run` shows but for the channels');
+  ui.result(
+    '# then QEMU; `rapido boot --dry-run` shows its command line, without the channels of a run',
+  );
   return EXIT.ok;
 }

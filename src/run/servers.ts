@@ -26,7 +26,7 @@ export interface PlannedServer {
   cut: LoadedCut;
   conf: Conf;
   image: ResolvedImage;
-  /** Of its VM; undefined: the lowest that is free. */
+  /** Number of its VM; undefined: the lowest free one. */
   number: number | undefined;
 }
 
@@ -41,7 +41,7 @@ export async function planServers(job: Job, kernel: Kernel): Promise<PlannedServ
 
 /** A server whose image has been cut. */
 export interface PreparedServer {
-  /** Its name. */
+  /** Name of the cut. */
   cut: string;
   sources: VmSources;
 }
@@ -64,7 +64,7 @@ export async function prepareServers(
         kernel,
         conf,
         context: job.context,
-        // The CPUs, memory and disks of the command line are those of the VM under test.
+        // --cpus, --memory and --disk apply only to the VM under test.
         options: { net: job.options.net },
         qemuArguments: [],
         terminal: DETACHED_TERMINAL,
@@ -79,35 +79,35 @@ export async function prepareServers(
   return prepared;
 }
 
-/** The file of a run's directory that has the console of a server. */
+/** Name of the console log of a server in the directory of the run. */
 export function consoleName(cut: string, number: number): ServerConsole {
   return `console-vm${number}-${cut}.log`;
 }
 
-/** The servers of a run, while they serve. */
+/** The servers of a run, all ready. */
 export interface Servers {
   /** Their VM numbers, in the order of the command line. */
   numbers: readonly number[];
-  /** Resolves when one of them goes wrong, with which. */
+  /** Resolves with a description when one of them fails. */
   failed: Promise<string>;
-  /** Powers them off, and tells what came of each. */
+  /** Powers them off. @returns how each one ended */
   stop: () => Promise<EndedServer[]>;
 }
 
 interface RunningServer {
   number: number;
-  /** Resolves with whether it is ready: not so where it has gone wrong before. */
+  /** Resolves with true when it is ready, with false if it fails before that. */
   ready: Promise<boolean>;
-  /** Resolves when it goes wrong; never, where it serves until it is stopped. */
+  /** Resolves when it fails; never, if it runs until it is stopped. */
   failed: Promise<string>;
-  /** Ends it if it is not ready yet. */
+  /** Stops it, unless it is ready. */
   giveUp: (why: string) => void;
   stop: () => Promise<EndedServer>;
 }
 
 /**
- * Starts the servers and waits until all are ready. Where one is not, those that run are taken down.
- * @returns the servers, or what came of them
+ * Starts the servers and waits until all are ready. If one of them fails, all are stopped.
+ * @returns the servers, or how they ended
  */
 export async function startServers(
   job: StartedJob,
@@ -149,7 +149,7 @@ async function areReady(
   return ready.every(Boolean);
 }
 
-/** Resolves once QEMU runs. */
+/** Resolves when QEMU is running. */
 async function startServer(
   job: StartedJob,
   { sources, cut }: PreparedServer,
@@ -179,14 +179,14 @@ async function startServer(
   };
 }
 
-/** Follows a server from its start to its end. */
+/** Watches a server from its start to its end. */
 interface ServerWatch {
   vmWatch: BootWatch;
   started: Promise<void>;
   ready: Promise<boolean>;
   failed: Promise<string>;
   giveUp: (why: string) => void;
-  /** Powers it off. @returns what gives the facts once it has ended */
+  /** Powers it off. @returns a function to call after it has ended, which returns the facts */
   stop: () => () => Pick<EndedServer, 'splats' | 'gaveUp' | 'wasStopped'>;
   end: () => void;
 }
@@ -214,9 +214,9 @@ function watchServer(
     gaveUp ??= why;
     vm?.stop();
   };
-  const patience = bootLimit(settings.limits.boot, plan.accelerator);
-  const limit = startTimer(patience, () =>
-    giveUp(`nothing was heard of its init for ${formatLimit(patience)}`),
+  const bootTimeout = bootLimit(settings.limits.boot, plan.accelerator);
+  const limit = startTimer(bootTimeout, () =>
+    giveUp(`its init did not start within ${formatLimit(bootTimeout)}`),
   );
   const onPrompt = (): void => {
     state.isReady = vm !== undefined && failedAutoruns(vm.events).length === 0;
@@ -235,7 +235,7 @@ function watchServer(
         if (event.event === 'init') limit.stop();
         if (event.event === 'prompt') onPrompt();
       },
-      onWords: () => {},
+      onStderr: () => {},
       onConsole: (chunk) => {
         lines.push(chunk);
         if (splats.isCrashed()) failed.resolve('crashed');

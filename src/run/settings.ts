@@ -11,9 +11,9 @@ import type { TimeLimits } from '../vm/session-watch.ts';
 import { parseDuration } from './duration.ts';
 import { readExpected } from './expected-lists.ts';
 
-/** Options of `rapido run` as they are typed. */
+/** The options of `rapido run`, not yet parsed. */
 export interface RunOptions extends GlobalOptions, VmOptions {
-  /** What follows `--`, byte for byte. */
+  /** The words after `--`, byte for byte. */
   command: readonly Buffer[] | undefined;
   exec?: string | undefined;
   file?: string | undefined;
@@ -34,12 +34,12 @@ export interface RunOptions extends GlobalOptions, VmOptions {
   quiet?: boolean | undefined;
   build?: string | undefined;
   bisect?: boolean | undefined;
-  /** Cuts that serve, each with the number of its VM if need be: `nfsd-xfs:1`. */
+  /** Cuts of the servers, optionally with the number of the VM: `nfsd-xfs:1`. */
   with?: string[] | undefined;
   dryRun?: boolean | undefined;
 }
 
-/** The options that need reading, read: what is wrong with them is refused before anything is done. */
+/** The parsed options. They are checked before anything is done. */
 export interface RunSettings {
   command: CommandRequest | undefined;
   limits: TimeLimits;
@@ -53,12 +53,13 @@ export interface RunSettings {
 
 /** A server of `--with`. */
 export interface ServerRequest {
-  /** Of its cut, as it was typed. */
+  /** Name of its cut, as given by the user. */
   name: string;
-  /** Of its VM; undefined: the lowest that is free. */
+  /** Number of its VM; undefined: the lowest free one. */
   number: number | undefined;
 }
 
+/** @throws UsageError */
 export function readRunOptions(options: RunOptions, cwd: string): RunSettings {
   checkVmOptions(options);
   checkDiskOptions(options.disk, cwd, process.env);
@@ -83,13 +84,15 @@ function chooseCommand({ command, exec, file }: RunOptions): CommandRequest | un
     ...(file === undefined ? [] : [{ script: file }]),
   ];
   if (given.length > 1) {
-    throw new UsageError('there can be one command only: -x, -f, or what follows `--`', {
+    throw new UsageError('more than one command is given: use one of -x, -f and `--`', {
       hint:
-        file === undefined ? 'take one of them away' : 'a script with arguments: -- ./script a b',
+        file === undefined
+          ? 'remove one of them'
+          : 'to pass arguments to a script: -- ./script a b',
     });
   }
   if (exec?.trim() === '') {
-    throw new UsageError('-x: there is no command in it', { hint: "-x 'uname -a'" });
+    throw new UsageError('-x: the command is empty', { hint: "-x 'uname -a'" });
   }
   if (command?.length === 0 || command?.[0]?.length === 0) {
     throw new UsageError('there is no command after `--`', {
@@ -105,7 +108,7 @@ function parseServers(texts: readonly string[]): ServerRequest[] {
     const { name, number } = server;
     const first = servers.find((one) => one.number === number) ?? server;
     if (number === undefined || first === server) continue;
-    throw new UsageError(`--with: VM ${number} is given to ${first.name} and to ${name}`, {
+    throw new UsageError(`--with: VM ${number} is assigned to both ${first.name} and ${name}`, {
       hint: `--with ${first.name}:${number} --with ${name}`,
     });
   }
@@ -117,8 +120,8 @@ function parseServer(text: string): ServerRequest {
   if (name !== undefined) {
     return { name, number: number === undefined ? undefined : Number(number) };
   }
-  throw new UsageError(`--with: "${text}" is neither a cut nor a cut with the number of its VM`, {
-    hint: '--with nfsd-xfs, --with nfsd-xfs:1',
+  throw new UsageError(`--with: "${text}" is neither CUT nor CUT:NUMBER`, {
+    hint: 'for example: --with nfsd-xfs or --with nfsd-xfs:1',
   });
 }
 
@@ -128,22 +131,25 @@ const SHELL_WORD = /^(&&|\|\||[;|&])$|;$|^\d*[<>]|\$\(|`/;
 function splitBuild(text: string): [string, ...string[]] {
   const [program, ...args] = splitArguments(text) ?? [];
   if (program === undefined) {
-    throw new UsageError(`--build: "${text}" is no command, or a quote in it is not closed`, {
+    throw new UsageError(`--build: "${text}" is not a command, or has an unclosed quote`, {
       hint: '--build "make -j8"',
     });
   }
   const shellWord = args.find((word) => SHELL_WORD.test(word));
-  // Who names a shell gives it what is for a shell.
+  // The program is a shell, so the operators are passed to it on purpose.
   if (shellWord === undefined || /(^|\/)\w*sh$/.test(program)) return [program, ...args];
-  throw new UsageError(`--build: "${shellWord}" is for a shell, and none is used`, {
-    hint: 'give one command, or a script; the modules are installed without being asked for',
-  });
+  throw new UsageError(
+    `--build: "${shellWord}" requires a shell, but the command runs without one`,
+    {
+      hint: 'use a single command or a script; rapido installs the modules itself',
+    },
+  );
 }
 
-/** How long a kernel may take to its init, in milliseconds: emulation is slow, neighbours are busy. */
+/** How long a kernel may take to start its init, in milliseconds: emulation is slow, hosts are busy. */
 const BOOT_LIMIT = { kvm: 60_000, tcg: 300_000 } as const;
 
-/** @param asked what --boot-timeout says */
+/** @param asked value of --boot-timeout @returns milliseconds */
 export function bootLimit(asked: number | undefined, { kind }: Accelerator): number {
   return asked ?? BOOT_LIMIT[kind];
 }

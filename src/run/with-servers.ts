@@ -14,8 +14,8 @@ import type { StartedJob } from './context.ts';
 import { consoleName, type PreparedServer, startServers } from './servers.ts';
 
 /**
- * Runs what a run runs, with its servers up; fills in what came of all.
- * @returns who is to blame for a crash
+ * Starts the servers, boots the VM under test, and stops the servers. Fills in `result`.
+ * @returns what a crash is blamed on
  */
 export async function runWithServers(
   job: StartedJob,
@@ -39,7 +39,7 @@ export async function runWithServers(
   return fillIn(result, { ...result, blames }, ended);
 }
 
-/** What a run comes to whose servers were not ready, if not even they tell why. */
+/** The result of a run whose servers were not ready, if no server has a better reason. */
 const NOT_RUN = {
   verdict: 'error',
   status: RUN_EXIT.error,
@@ -58,7 +58,7 @@ function fillIn(
     describeServer(server, consoleName(server.cut, server.number)),
   );
   result.splats.push(...servers.flatMap(splatsOf));
-  // What is not the reason is worth a line.
+  // Failures of servers that are not the reason for the verdict become notes.
   const others = servers.flatMap((server) => judgeServer(server)?.reason ?? []);
   result.notes.push(...others.filter((other) => other !== reason));
   return blames;

@@ -9,8 +9,8 @@ import { applyNetConf } from '../net/read-net-conf.ts';
 import type { VmEntry } from '../vm/registry.ts';
 
 /**
- * The network of this host that `setup-network` makes, as it is.
- * @returns undefined where there is none, or nothing that could tell
+ * Reads the current state of the network that `setup-network` creates.
+ * @returns undefined if it does not exist or cannot be examined
  */
 export async function readNetworkState(
   ownConf: Conf,
@@ -33,7 +33,7 @@ export async function readNetworkState(
   }
 }
 
-/** `rapido-br 192.168.155.1/24; …` and what is lacking. */
+/** `rapido-br 192.168.155.1/24; …`, followed by what is missing. */
 export function formatNetworkState({ text, lacks }: NetworkDescription): string {
   return lacks.length === 0 ? text : `${text}; ${lacks.join(', ')}: sudo rapido setup-network`;
 }

@@ -27,9 +27,9 @@ export async function runSetupNetwork(options: NetworkOptions, ui: Ui): Promise<
   const { context, name } = await openNetwork('setup-network', options, ui);
   if (name === undefined) {
     throw new UsageError(
-      'who may use the taps? TAP_USER is not set, and there is no user behind sudo',
+      'cannot determine the owner of the taps: TAP_USER is not set, and rapido was not called with sudo',
       {
-        hint: 'sudo rapido setup-network from the account that will boot the VMs, or TAP_USER="root" in rapido.conf',
+        hint: 'run `sudo rapido setup-network` as the user who boots the VMs, or set TAP_USER="root" in rapido.conf',
       },
     );
   }
@@ -45,7 +45,7 @@ export async function runSetupNetwork(options: NetworkOptions, ui: Ui): Promise<
         : undefined;
       return planSetup(wanted, state, { uplink, bootId: readBootId() });
     },
-    nothing: `the network is set up already: ${[wanted.bridge.name, ...wanted.taps].join(', ')}`,
+    nothing: `the network is already set up: ${[wanted.bridge.name, ...wanted.taps].join(', ')}`,
   });
 }
 
@@ -56,7 +56,7 @@ export async function runTeardownNetwork(options: NetworkOptions, ui: Ui): Promi
   const user = await lookUpUser(name ?? (await findOwner()));
   return carryOut(options, ui, {
     plan: async () => planTeardown(user, await readState(user)),
-    nothing: `there is no network of ${user.name}'s`,
+    nothing: `${user.name} has no network`,
   });
 }
 
@@ -68,27 +68,30 @@ async function openNetwork(
   const invoker = await findInvoker(process.env);
   const context = createContextWithoutCuts(options, ui, { ...process.env, HOME: invoker.home });
   if (options.dryRun !== true && process.getuid?.() !== 0) {
-    throw new UserError(`rapido ${command} needs root: it makes and removes interfaces`, {
-      hint: `sudo rapido ${command}`,
-    });
+    throw new UserError(
+      `rapido ${command} requires root, because it creates and removes interfaces`,
+      {
+        hint: `sudo rapido ${command}`,
+      },
+    );
   }
   const behindSudo = invoker.uid === 0 ? undefined : String(invoker.uid);
   return { context, name: context.conf.get('TAP_USER') ?? behindSudo };
 }
 
-/** Whose network is to go, where nobody said so: that of the only one who has one, or root's. */
+/** Finds the owner of the network to remove if TAP_USER is not set: the only user who has one, or root. */
 async function findOwner(): Promise<string> {
   const links = await readLinks();
   const owners = [...new Set(links.map(ownerOf).filter((uid) => uid !== undefined))];
   if (owners.length > 1) {
-    throw new UsageError(`whose network? Those of the users ${owners.join(' and ')} are here`, {
+    throw new UsageError(`several users have a network: ${owners.join(', ')}`, {
       hint: `TAP_USER=${owners[0]} rapido teardown-network`,
     });
   }
   return String(owners[0] ?? 0);
 }
 
-/** @param name or number */
+/** @param name user name or UID @throws UsageError */
 async function lookUpUser(name: string): Promise<TapUser> {
   const entry = await readPasswd(name);
   const [canonical = '', , uid = ''] = entry.split(':');
@@ -103,7 +106,7 @@ async function readPasswd(name: string): Promise<string> {
     });
   } catch (cause) {
     if (!(cause instanceof UserError)) throw cause;
-    throw new UsageError(`TAP_USER: there is no user ${name}`, { cause });
+    throw new UsageError(`TAP_USER: user ${name} does not exist`, { cause });
   }
 }
 
@@ -113,7 +116,7 @@ function requirePrograms({ env }: BaseContext, names: readonly string[]): void {
   );
   if (missing.length === 0) return;
   const install = suggestInstall(missing);
-  throw new UserError(`there is no ${missing.join(' and no ')} on this host`, {
+  throw new UserError(`missing on this host: ${missing.join(', ')}`, {
     ...(install !== undefined && { hint: install }),
   });
 }
@@ -134,19 +137,19 @@ async function readUplink(
   return link === undefined ? undefined : { link, routes: await readRoutes(link.name) };
 }
 
-/** The kernel's name for this network namespace: a lock on it leaves no file behind. */
+/** The network namespace itself is locked, so no lock file is left behind. */
 const NETWORK_LOCK = '/proc/self/ns/net';
 
-/** How long another call may take, in seconds. */
-const PATIENCE = 60;
+/** How long to wait for another rapido that changes the network, in seconds. */
+const LOCK_TIMEOUT = 60;
 
 interface Work {
   plan: () => Promise<HostPlan>;
-  /** What is said when there is nothing to do. */
+  /** Printed if there is nothing to do. */
   nothing: string;
 }
 
-/** Plans, and does it, with nobody else at it. */
+/** Plans the steps and applies them under a lock. @returns the exit status */
 async function carryOut(options: NetworkOptions, ui: Ui, { plan, nothing }: Work): Promise<number> {
   if (options.dryRun === true) {
     const { steps, notes } = await plan();
@@ -155,13 +158,13 @@ async function carryOut(options: NetworkOptions, ui: Ui, { plan, nothing }: Work
     if (steps.length === 0) ui.note(nothing);
     return EXIT.ok;
   }
-  return withSharedLock(NETWORK_LOCK, PATIENCE, async () => {
+  return withSharedLock(NETWORK_LOCK, LOCK_TIMEOUT, async () => {
     const { steps, changes, notes } = await plan();
     for (const note of notes) ui.note(note);
     if (options.debug === true) for (const step of steps) ui.note(describeStep(step));
     const interruptedBy = await untilSignal((isInterrupted) => applySteps(steps, isInterrupted));
     if (interruptedBy !== undefined) {
-      ui.note(`interrupted by ${interruptedBy}: all was taken back`);
+      ui.note(`interrupted by ${interruptedBy}; all changes were undone`);
       return signalStatus(interruptedBy);
     }
     for (const change of changes) ui.note(change);
@@ -170,7 +173,7 @@ async function carryOut(options: NetworkOptions, ui: Ui, { plan, nothing }: Work
   });
 }
 
-/** @returns the signal that came while `work` was not yet done, if it left its work for that */
+/** @returns the signal that interrupted `work`; undefined if `work` completed */
 async function untilSignal(
   work: (isInterrupted: () => boolean) => Promise<boolean>,
 ): Promise<EndingSignal | undefined> {

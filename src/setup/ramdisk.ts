@@ -15,7 +15,7 @@ import type { Ui } from '../ui/terminal.ts';
 import { listVms } from '../vm/registry.ts';
 import { findInvoker, type Invoker, runAsInvoker } from './invoker.ts';
 
-/** Label of an ext4 and source of a tmpfs that this command made: how it knows its own. */
+/** ext4 label or tmpfs source of a ramdisk. rapido recognizes its own ramdisks by it. */
 const NAME = 'rapido-ramdisk';
 
 const MIB = 1024 * 1024;
@@ -26,7 +26,7 @@ export interface RamdiskOptions extends GlobalOptions {
   dryRun?: boolean | undefined;
 }
 
-/** What both commands work on. */
+/** Shared by both commands. */
 interface Ramdisk {
   invoker: Invoker;
   context: BaseContext;
@@ -39,7 +39,7 @@ async function openRamdisk(options: RamdiskOptions, ui: Ui): Promise<Ramdisk> {
   const invoker = await findInvoker(process.env);
   const context = createContextWithoutCuts(options, ui, { ...process.env, HOME: invoker.home });
   const directory = context.conf.get('IMAGE_DIR');
-  if (directory === undefined) throw new UsageError('IMAGE_DIR is not set');
+  if (directory === undefined) throw new UsageError('IMAGE_DIR is not set in rapido.conf');
   return { invoker, context, directory, mount: findMountAt(directory) };
 }
 
@@ -49,8 +49,8 @@ export async function runSetupRamdisk(options: RamdiskOptions, ui: Ui): Promise<
   const ramdisk = await openRamdisk(options, ui);
   const { directory, mount, invoker } = ramdisk;
   if (mount !== undefined) {
-    if (!isOurs(mount, process.getuid?.() === 0)) throw refuseStranger(directory, mount);
-    ui.note(`${directory} is a ramdisk already`);
+    if (!isOurs(mount, process.getuid?.() === 0)) throw foreignMountError(directory, mount);
+    ui.note(`${directory} is already a ramdisk`);
     return EXIT.ok;
   }
   const hasMkfs = findProgram('mkfs.ext4', programSearchPath(process.env.PATH)) !== undefined;
@@ -62,20 +62,22 @@ export async function runSetupRamdisk(options: RamdiskOptions, ui: Ui): Promise<
   const mountPoint = await makeMountPoint(directory, invoker);
   try {
     if (listIfReachable(mountPoint.path).length > 0) {
-      ui.note(`what is in ${directory} is out of sight until \`rapido teardown-ramdisk\``);
+      ui.note(
+        `the ramdisk hides the files in ${directory} until you run \`rapido teardown-ramdisk\``,
+      );
     }
     const place = { ...ramdisk, directory: mountPoint.path };
-    const reason = hasMkfs ? await mountZram(place, bytes) : 'there is no mkfs.ext4';
+    const reason = hasMkfs ? await mountZram(place, bytes) : 'mkfs.ext4 is missing';
     if (reason !== undefined) {
-      ui.warn(`${reason}: the ramdisk is a tmpfs, which is not compressed`);
+      ui.warn(`${reason}; using a tmpfs, which is not compressed`);
       await runTool(mountTmpfs(place, bytes), { purpose: `mounting a tmpfs at ${directory}` });
     }
-    await runTool(makePrivate(ramdisk), { purpose: `closing ${directory} to others` });
+    await runTool(makePrivate(ramdisk), { purpose: `setting the mode of ${directory}` });
   } finally {
     mountPoint.release();
   }
   ui.note(
-    `a ramdisk of up to ${formatSize(bytes)} is at ${directory}; what is on it is gone with it`,
+    `mounted a ramdisk of up to ${formatSize(bytes)} at ${directory}; \`rapido teardown-ramdisk\` and a reboot delete its contents`,
   );
   return EXIT.ok;
 }
@@ -83,50 +85,52 @@ export async function runSetupRamdisk(options: RamdiskOptions, ui: Ui): Promise<
 function parseRamdiskSize(text: string): number {
   const bytes = parseSize(text);
   if (bytes !== undefined && bytes >= 16 * MIB) return bytes;
-  throw new UsageError(`--size: "${text}" is not a size that a ramdisk can have`, {
-    hint: 'a number with a unit, 16M at least: --size 2G',
+  throw new UsageError(`--size: "${text}" is not a valid size`, {
+    hint: 'use a number with a unit, at least 16M: --size 2G',
   });
 }
 
 function requireRoot(command: string): void {
   if (process.getuid?.() === 0) return;
-  throw new UserError(`only root can mount: rapido ${command} needs it`, {
+  throw new UserError(`rapido ${command} requires root, because only root can mount`, {
     hint: `sudo rapido ${command}`,
   });
 }
 
 /**
- * Made by the user, who root acts for: nothing of theirs must become root's. It is pinned, as they could
- * put a link in its place before root mounts there.
+ * Creates the mount point as the invoker, so that it does not belong to root. The directory is pinned, because
+ * the invoker could replace it with a link before root mounts there.
  */
 async function makeMountPoint(directory: string, invoker: Invoker): Promise<PinnedDirectory> {
   if (!isDirectory(directory)) {
     await runTool(runAsInvoker(['mkdir', '--parents', '--', directory], invoker), {
-      purpose: `making ${directory}`,
+      purpose: `creating ${directory}`,
     });
   }
   const mountPoint = pinDirectory(directory);
   const { stats, mount } = mountPoint;
   if (stats.uid === invoker.uid && mount === undefined) return mountPoint;
   mountPoint.release();
-  if (mount !== undefined) throw refuseStranger(directory, mount);
+  if (mount !== undefined) throw foreignMountError(directory, mount);
   throw new UserError(
     `${directory} (IMAGE_DIR) belongs to user ${stats.uid}, not to ${invoker.uid}`,
-    { hint: 'call it with sudo from the account that uses rapido, or set IMAGE_DIR' },
+    {
+      hint: 'run it with sudo as the user who owns the directory, or set IMAGE_DIR to another directory',
+    },
   );
 }
 
-/** Where a ramdisk is mounted, and for whom. */
+/** Where a ramdisk is mounted, and for which user. */
 type Place = Pick<Ramdisk, 'directory' | 'invoker'>;
 
-/** Mounts a compressed ramdisk. @returns why there is no zram, or undefined if it is mounted */
+/** Mounts a compressed ramdisk. @returns undefined if it is mounted; otherwise why zram cannot be used */
 async function mountZram(place: Place, bytes: number): Promise<string | undefined> {
   if (!isDirectory(ZRAM_CONTROL)) await loadZram();
   const number = addZram();
   if (number === undefined) return 'this kernel has no zram (CONFIG_ZRAM)';
   try {
     await sizeZram(number, bytes);
-    await runTool(makeExt4(number, place), { purpose: 'making a filesystem on zram' });
+    await runTool(makeExt4(number, place), { purpose: 'creating a file system on zram' });
     await runTool(mountExt4(number, place), { purpose: 'mounting the ramdisk' });
   } catch (error) {
     await removeZram(number);
@@ -137,7 +141,7 @@ async function mountZram(place: Place, bytes: number): Promise<string | undefine
 
 const LOAD_ZRAM: [string, ...string[]] = ['modprobe', 'zram', 'num_devices=0'];
 
-/** A kernel that has none is no error: there is tmpfs. */
+/** Errors are ignored: without zram, a tmpfs is used. */
 async function loadZram(): Promise<void> {
   try {
     await runTool(LOAD_ZRAM, { purpose: 'loading zram' });
@@ -146,14 +150,14 @@ async function loadZram(): Promise<void> {
   }
 }
 
-/** Without a journal: there is nothing to recover. */
+/** No journal: there is nothing to recover after a crash. */
 function makeExt4(number: number | 'N', { invoker }: Place): [string, ...string[]] {
   const { uid, gid } = invoker;
   const features = ['-O', '^has_journal', '-m', '0', '-E', `nodiscard,root_owner=${uid}:${gid}`];
   return ['mkfs.ext4', '-q', '-L', NAME, ...features, `/dev/zram${number}`];
 }
 
-/** With discard, memory is given back when a file is removed. */
+/** With discard, removing a file frees its memory. */
 function mountExt4(number: number | 'N', { directory }: Place): [string, ...string[]] {
   return mount('ext4', 'discard,noatime,nosuid,nodev', `/dev/zram${number}`, directory);
 }
@@ -164,12 +168,12 @@ function mountTmpfs({ directory, invoker }: Place, bytes: number): [string, ...s
   return mount('tmpfs', options, NAME, directory);
 }
 
-/** Done by its user, who may do nothing else by it, wherever the path leads. */
+/** Runs as the invoker, so it is harmless even if the invoker has redirected the path. */
 function makePrivate({ directory, invoker }: Place): [string, ...string[]] {
   return runAsInvoker(['chmod', '0700', '--', directory], invoker);
 }
 
-/** mount(8) itself must not look where a pinned directory was: that may be another one by now. */
+/** mount(8) must not resolve the path of a pinned directory: it may lead to another directory by now. */
 function mount(
   type: string,
   options: string,
@@ -187,10 +191,10 @@ function describeSetup(ramdisk: Ramdisk, bytes: number, hasMkfs: boolean): strin
     ...(hasMkfs
       ? [
           ...(isDirectory(ZRAM_CONTROL) ? [] : [formatCommandLine(LOAD_ZRAM)]),
-          `# N is what ${ZRAM_CONTROL}/hot_add says; ${bytes} goes into /sys/block/zramN/disksize`,
+          `# N is the number read from ${ZRAM_CONTROL}/hot_add; then write ${bytes} to /sys/block/zramN/disksize`,
           formatCommandLine(makeExt4('N', ramdisk)),
           formatCommandLine(mountExt4('N', ramdisk)),
-          '# where there is no zram:',
+          '# without zram:',
         ]
       : []),
     formatCommandLine(mountTmpfs(ramdisk, bytes)),
@@ -198,7 +202,7 @@ function describeSetup(ramdisk: Ramdisk, bytes: number, hasMkfs: boolean): strin
   ];
 }
 
-/** Whether `setup-ramdisk` mounted it. Who may not read the device's label goes by its kind. */
+/** Whether `setup-ramdisk` mounted it. If the label of the device is not readable, any ext4 on zram counts. */
 function isOurs({ type, source }: Mount, canReadLabel: boolean): boolean {
   if (type === 'tmpfs') return source === NAME;
   if (type !== 'ext4' || zramNumber(source) === undefined) return false;
@@ -210,10 +214,10 @@ function zramNumber(source: string): number | undefined {
   return digits === undefined ? undefined : Number(digits);
 }
 
-function refuseStranger(directory: string, { type, source }: Mount): UserError {
+function foreignMountError(directory: string, { type, source }: Mount): UserError {
   return new UserError(
-    `${directory} (IMAGE_DIR) is a mount point already: ${source} (${type}), which rapido did not mount`,
-    { hint: 'umount it, or set IMAGE_DIR to another directory' },
+    `${directory} (IMAGE_DIR) is already a mount point: ${source} (${type}), which rapido did not mount`,
+    { hint: 'unmount it, or set IMAGE_DIR to another directory' },
   );
 }
 
@@ -225,17 +229,17 @@ export async function runTeardownRamdisk(options: RamdiskOptions, ui: Ui): Promi
     ui.note(`there is no ramdisk at ${directory}`);
     return EXIT.ok;
   }
-  if (!isOurs(mount, process.getuid?.() === 0)) throw refuseStranger(directory, mount);
+  if (!isOurs(mount, process.getuid?.() === 0)) throw foreignMountError(directory, mount);
   refuseWhileInUse(ramdisk);
   if (options.dryRun === true) {
     const number = zramNumber(mount.source);
     ui.result(formatCommandLine(unmount(directory)));
-    if (number !== undefined) ui.result(`# ${number} goes into ${ZRAM_CONTROL}/hot_remove`);
+    if (number !== undefined) ui.result(`# then write ${number} to ${ZRAM_CONTROL}/hot_remove`);
     return EXIT.ok;
   }
   requireRoot('teardown-ramdisk');
   await unmountPinned(ramdisk);
-  ui.note(`the ramdisk at ${directory} is gone`);
+  ui.note(`removed the ramdisk at ${directory}`);
   return EXIT.ok;
 }
 
@@ -244,8 +248,8 @@ function unmount(directory: string): [string, ...string[]] {
 }
 
 /**
- * Takes it away by a name in the directory that it is in, which is pinned: no link that its owner could
- * put in its place leads root elsewhere. A ramdisk that is pinned itself would be busy.
+ * Unmounts the ramdisk by its name in the parent directory, which is pinned, so that a link that the owner puts
+ * in its place cannot redirect root. The ramdisk itself is not pinned, because it would be busy.
  */
 async function unmountPinned({ directory, invoker }: Ramdisk): Promise<void> {
   const path = realpathSync(directory);
@@ -256,10 +260,10 @@ async function unmountPinned({ directory, invoker }: Ramdisk): Promise<void> {
     release();
     const isTheirs = invoker.uid === 0 || stats.uid === invoker.uid;
     if (mount === undefined || !isOurs(mount, true) || !isTheirs) {
-      throw new UserError(`${directory} (IMAGE_DIR) is no ramdisk of user ${invoker.uid}`);
+      throw new UserError(`${directory} (IMAGE_DIR) is not a ramdisk of user ${invoker.uid}`);
     }
     await runTool(unmount(target), {
-      purpose: `taking ${directory} away (fuser -vm shows who uses it)`,
+      purpose: `unmounting ${directory} (\`fuser -vm\` shows the processes that use it)`,
     });
     const number = zramNumber(mount.source);
     if (number !== undefined) await removeZram(number);
@@ -268,7 +272,7 @@ async function unmountPinned({ directory, invoker }: Ramdisk): Promise<void> {
   }
 }
 
-/** A VM whose image or disk is on the ramdisk must end first. */
+/** Rejects the removal while a VM has its image or a disk on the ramdisk. */
 function refuseWhileInUse({ directory, context, invoker }: Ramdisk): void {
   const own = context.conf.get('QEMU_PID_DIR');
   const registries = own === undefined ? runtimeDirectories(context.env, invoker.uid) : [own];
@@ -280,6 +284,6 @@ function refuseWhileInUse({ directory, context, invoker }: Ramdisk): void {
   if (problems.length === 0) return;
   throw new UserError(`the ramdisk at ${directory} is in use`, {
     problems: [...new Set(problems)],
-    hint: 'end them first',
+    hint: 'stop these VMs first: rapido stop NUMBER',
   });
 }

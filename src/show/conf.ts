@@ -1,8 +1,8 @@
 import {
+  checkUnknownKeys,
   createContext,
   type GlobalOptions,
   keysOfOwnCuts,
-  refuseStrangeKeys,
 } from '../cli/context.ts';
 import { withKeys } from '../conf/conf.ts';
 import { type ConfRow, confToJson, explainConf } from '../conf/explain.ts';
@@ -15,7 +15,7 @@ export interface ConfOptions extends GlobalOptions {
   json?: boolean | undefined;
 }
 
-/** `rapido conf [KEY…]` */
+/** `rapido conf [KEY…]` @returns the exit status */
 export async function runConf(
   keys: readonly string[],
   options: ConfOptions,
@@ -23,9 +23,9 @@ export async function runConf(
 ): Promise<number> {
   const context = createContext(options, ui);
   const conf = withKeys(context.conf, await keysOfOwnCuts(context));
-  await refuseStrangeKeys(context, conf);
+  await checkUnknownKeys(context, conf);
   const names = conf.entries.map(({ name }) => name);
-  refuseStrangers(keys, names);
+  checkKeys(keys, names);
   if (options.json === true) {
     const json = confToJson(conf);
     const chosen = keys.length === 0 ? names : keys;
@@ -39,19 +39,19 @@ export async function runConf(
   return EXIT.ok;
 }
 
-function refuseStrangers(keys: readonly string[], names: readonly string[]): void {
-  const strangers = keys.filter((key) => !names.includes(key));
-  if (strangers.length === 0) return;
-  throw new UsageError(`there is no conf key ${strangers.join(', ')}`, {
-    problems: strangers
+function checkKeys(keys: readonly string[], names: readonly string[]): void {
+  const unknown = keys.filter((key) => !names.includes(key));
+  if (unknown.length === 0) return;
+  throw new UsageError(`unknown conf key: ${unknown.join(', ')}`, {
+    problems: unknown
       .map((key) => ({ key, nearest: findNearest(key, names) }))
       .filter(({ nearest }) => nearest !== undefined)
       .map(({ key, nearest }) => `${key}: did you mean ${nearest}?`),
-    hint: '`rapido conf` shows all',
+    hint: '`rapido conf` shows all keys',
   });
 }
 
-/** `KEY = value  (origin)`, what is set standing out from what is not. */
+/** `KEY = value  (origin)`, with the keys that are set in bold. */
 export function formatRows(
   rows: readonly ConfRow[],
   paint: { bold: (text: string) => string; dim: (text: string) => string },

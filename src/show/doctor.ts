@@ -1,10 +1,10 @@
 import { join } from 'node:path';
 import {
   type Context,
+  checkUnknownKeys,
   chooseKernel,
   createContext,
   type GlobalOptions,
-  refuseStrangeKeys,
 } from '../cli/context.ts';
 import { EXIT, UserError } from '../errors.ts';
 import { readModuleTree } from '../formats/kmod/modules.ts';
@@ -21,31 +21,34 @@ import { formatCommandLine } from '../sys/command-line.ts';
 import { canWriteTo, isFile } from '../sys/stat.ts';
 import type { Ui } from '../ui/terminal.ts';
 
-/** One thing that rapido needs, or is better with. */
+/** The result of one check. */
 export interface Finding {
-  /** What it is for. */
+  /** What the checked thing is needed for. */
   area: 'cutting' | 'booting' | 'networking';
   what: string;
-  state: 'ok' | 'lacking' | 'better';
-  /** For a lack: the command or setting that mends it. */
-  mend?: string | undefined;
-  /** Whether scripts/setup installs it. */
+  /** `error`: required and missing; `advice`: rapido works without it, but slower or with less. */
+  state: 'ok' | 'error' | 'advice';
+  /** The command or setting that fixes it. */
+  fix?: string | undefined;
+  /** Whether scripts/setup fixes it. */
   isSetUp?: boolean;
 }
 
-/** `rapido doctor`: status 1 if the main job, cutting and booting, cannot work. */
+/** `rapido doctor` @returns the exit status: 1 if cutting or booting cannot work */
 export async function runDoctor(options: GlobalOptions, ui: Ui): Promise<number> {
   const context = createContext(options, ui);
-  await refuseStrangeKeys(context, context.conf);
+  await checkUnknownKeys(context, context.conf);
   const findings = [...examine(context), ...(await checkNetwork(context))];
   for (const line of formatFindings(findings, ui.paint)) ui.result(line);
-  const fatal = findings.filter(({ area, state }) => area !== 'networking' && state === 'lacking');
+  const fatal = findings.filter(({ area, state }) => area !== 'networking' && state === 'error');
   if (fatal.length === 0) return EXIT.ok;
-  ui.note(`rapido cannot cut and boot here yet${adviseSetup(fatal, context.directories.root)}`);
+  ui.note(
+    `rapido cannot cut or boot on this host yet${adviseSetup(fatal, context.directories.root)}`,
+  );
   return EXIT.failed;
 }
 
-/** What was installed as a package has no scripts, and a kernel that is not built no script builds. */
+/** A packaged rapido has no scripts/setup, and scripts/setup does not build kernels. */
 function adviseSetup(fatal: readonly Finding[], root: string): string {
   const setup = join(root, 'scripts/setup');
   const installable = fatal.filter(({ isSetUp }) => isSetUp === true);
@@ -58,46 +61,46 @@ function examine(context: Context): Finding[] {
   const architecture = architectureOf(process.arch);
   const look = programFinder(context);
   return [
-    checkDracut(context) ?? look('cutting', 'dracut', 'gathers programs and their libraries'),
-    look('cutting', 'setpriv', 'ends what rapido started when rapido ends'),
-    look('cutting', 'bash', 'runs the guest'),
+    checkDracut(context) ?? look('cutting', 'dracut', 'collects programs and their libraries'),
+    look('cutting', 'setpriv', 'ends the child processes of rapido when rapido ends'),
+    look('cutting', 'bash', 'runs the scripts in the guest'),
     look('cutting', 'modprobe', 'loads modules in the guest'),
     look('cutting', 'mount', 'mounts filesystems in the guest'),
-    look('cutting', 'setsid', 'gives the guest its terminal'),
-    look('cutting', 'xz', 'unpacks kernel modules', 'better'),
-    look('cutting', 'zstd', 'unpacks kernel modules', 'better'),
+    look('cutting', 'setsid', 'gives the shell in the guest a terminal'),
+    look('cutting', 'xz', 'unpacks kernel modules', 'advice'),
+    look('cutting', 'zstd', 'unpacks kernel modules', 'advice'),
     checkWritable('cutting', 'images and layers', context.directories.cache, context),
     checkKernel(context),
     look('booting', architecture.qemu, 'runs the VM'),
-    look('booting', 'flock', 'keeps VM numbers apart'),
+    look('booting', 'flock', 'reserves VM numbers'),
     look('booting', 'stty', 'restores the terminal'),
     checkKvm(architecture),
     checkWritable('booting', 'console logs', context.directories.state, context),
-    look('networking', 'ip', 'makes bridges and taps'),
-    look('networking', 'dnsmasq', 'serves DHCP on the bridge', 'better'),
+    look('networking', 'ip', 'creates bridges and taps'),
+    look('networking', 'dnsmasq', 'serves DHCP on the bridge', 'advice'),
   ];
 }
 
-/** The bridge and its taps, and whether this user can open them. */
+/** Checks the bridge and its taps, and whether this user can open them. */
 async function checkNetwork({ conf }: Context): Promise<Finding[]> {
   const area = 'networking';
   const network = await readNetworkState(conf, []);
-  const setUp = 'sudo rapido setup-network, or NET=user for a network without root';
+  const setUp = 'sudo rapido setup-network; or set NET=user for a network without root';
   return [
     canOpenTun()
-      ? { area, what: '/dev/net/tun opens', state: 'ok' }
+      ? { area, what: '/dev/net/tun can be opened', state: 'ok' }
       : {
           area,
-          what: '/dev/net/tun does not open: no VM can be on a tap',
-          state: 'better',
-          mend: 'sudo modprobe tun',
+          what: '/dev/net/tun cannot be opened, so VMs cannot use taps',
+          state: 'advice',
+          fix: 'sudo modprobe tun',
         },
     network === undefined
-      ? { area, what: 'there is no bridge for VMs', state: 'better', mend: setUp }
+      ? { area, what: 'there is no bridge for VMs', state: 'advice', fix: setUp }
       : {
           area,
           what: [`network: ${network.text}`, ...network.lacks].join('; '),
-          ...(network.lacks.length === 0 ? { state: 'ok' } : { state: 'lacking', mend: setUp }),
+          ...(network.lacks.length === 0 ? { state: 'ok' } : { state: 'error', fix: setUp }),
         },
   ];
 }
@@ -108,7 +111,7 @@ function programFinder(context: Context) {
     area: Finding['area'],
     program: string,
     purpose: string,
-    otherwise: 'lacking' | 'better' = 'lacking',
+    otherwise: 'error' | 'advice' = 'error',
   ): Finding => {
     const path = findProgram(program, searchPath);
     if (path !== undefined) return { area, what: `${program}: ${path}`, state: 'ok' };
@@ -116,13 +119,13 @@ function programFinder(context: Context) {
       area,
       what: `${program} is missing: it ${purpose}`,
       state: otherwise,
-      mend: suggestInstall([program]) ?? `install ${program}`,
+      fix: suggestInstall([program]) ?? `install ${program}`,
       isSetUp: true,
     };
   };
 }
 
-/** DRACUT_SRC, if it is set, takes the place of the installed one. */
+/** Checks DRACUT_SRC, which replaces the installed dracut. @returns undefined if it is not set */
 function checkDracut({ conf }: Context): Finding | undefined {
   if (conf.get('DRACUT_SRC') === undefined) return undefined;
   const problems: Problem[] = [];
@@ -130,16 +133,16 @@ function checkDracut({ conf }: Context): Finding | undefined {
   const [problem] = problems;
   return problem === undefined
     ? { area: 'cutting', what: `dracut: ${dracut}`, state: 'ok' }
-    : { area: 'cutting', what: problem.message, state: 'lacking' };
+    : { area: 'cutting', what: problem.message, state: 'error' };
 }
 
-/** Whoever sets one of these wants another kernel than that of the distribution. */
+/** A user who sets one of these does not use the kernel of the distribution. */
 const KERNEL_KEYS = ['KERNEL_SRC', 'KERNEL_RELEASE', 'KERNEL_INSTALL_MOD_PATH'] as const;
 
 function checkKernel({ conf }: Context): Finding {
   try {
     const kernel = chooseKernel(conf);
-    // Modules that nobody has listed cannot be found: the first cut would say so.
+    // Without the lists of depmod, the first cut would fail.
     if (kernel.modules !== undefined) readModuleTree(kernel.modules);
     return {
       area: 'booting',
@@ -151,9 +154,9 @@ function checkKernel({ conf }: Context): Finding {
     return {
       area: 'booting',
       what: [error.message, ...error.problems].join('; '),
-      state: 'lacking',
-      mend: error.hint,
-      // It installs a kernel where there is none.
+      state: 'error',
+      fix: error.hint,
+      // scripts/setup installs a kernel of the distribution if there is none.
       isSetUp:
         KERNEL_KEYS.every((key) => conf.get(key) === undefined) && error.problems.length === 0,
     };
@@ -165,11 +168,11 @@ function checkKvm(architecture: Architecture): Finding {
   if (kvm.usable) return { area: 'booting', what: 'KVM works', state: 'ok' };
   return {
     area: 'booting',
-    what: `no KVM, VMs are emulated and slow: ${kvm.reason}`,
-    state: 'better',
-    mend:
-      kvm.mend ??
-      'turn on virtualization in the firmware, or nested virtualization in the outer VM',
+    what: `no KVM, so VMs are emulated and slow: ${kvm.reason}`,
+    state: 'advice',
+    fix:
+      kvm.remedy ??
+      'enable virtualization in the firmware, or nested virtualization in the outer VM',
   };
 }
 
@@ -182,29 +185,29 @@ function checkWritable(
   if (canWriteTo(directory)) return { area, what: `${what}: ${directory}`, state: 'ok' };
   return {
     area,
-    what: `${what}: ${directory} cannot be written`,
-    state: 'lacking',
-    mend: hintForUnwritable(env),
+    what: `${what}: ${directory} is not writable`,
+    state: 'error',
+    fix: hintForUnwritable(env),
   };
 }
 
-/** Grouped by what it is for; each lack with its mend on a line of its own. */
+/** Formats the findings by area. A fix is on a line of its own. */
 export function formatFindings(
   findings: readonly Finding[],
   paint: Record<'bold' | 'green' | 'red' | 'yellow', (text: string) => string>,
 ): string[] {
   const marks = {
     ok: paint.green('ok     '),
-    lacking: paint.red('lacking'),
-    better: paint.yellow('better '),
+    error: paint.red('error  '),
+    advice: paint.yellow('advice '),
   };
   return (['cutting', 'booting', 'networking'] as const).flatMap((area) => [
     paint.bold(area),
     ...findings
       .filter((finding) => finding.area === area)
-      .flatMap(({ state, what, mend }) => [
+      .flatMap(({ state, what, fix }) => [
         `  ${marks[state]} ${what}`,
-        ...(mend === undefined ? [] : [`          ${mend}`]),
+        ...(fix === undefined ? [] : [`          ${fix}`]),
       ]),
   ]);
 }

@@ -1,4 +1,4 @@
-import { createContext, type GlobalOptions, warnOfCut } from '../cli/context.ts';
+import { createContext, type GlobalOptions, warnAboutCut } from '../cli/context.ts';
 import { type LoadedCut, loadCut } from '../cut/load.ts';
 import { EXIT } from '../errors.ts';
 import { formatJson } from '../ui/plain-text.ts';
@@ -8,7 +8,7 @@ export interface ListOptions extends GlobalOptions {
   json?: boolean | undefined;
 }
 
-/** `rapido list` */
+/** `rapido list` @returns the exit status */
 export async function runList(options: ListOptions, ui: Ui): Promise<number> {
   const context = createContext(options, ui);
   const loaded = await Promise.allSettled(
@@ -17,9 +17,9 @@ export async function runList(options: ListOptions, ui: Ui): Promise<number> {
   const cuts = loaded.filter((cut) => cut.status === 'fulfilled').map(({ value }) => value);
   if (options.json === true) ui.result(formatJson(cuts.map(toRecord)));
   else for (const line of formatList(cuts)) ui.result(line);
-  // Broken files of the user's own must not hide the others.
+  // A broken cut of the user must not hide the others, so it is reported last.
   const broken = loaded.filter((cut) => cut.status === 'rejected').map(({ reason }) => reason);
-  for (const error of broken) warnOfCut(error, ui);
+  for (const error of broken) warnAboutCut(error, ui);
   return broken.length === 0 ? EXIT.ok : EXIT.usage;
 }
 
@@ -33,7 +33,7 @@ function toRecord({ name, path, origin, shadows, cut }: LoadedCut) {
   };
 }
 
-/** Name, summary, and for a cut of the user's own where it is from and what it hides. */
+/** Name and summary; for a cut of the user also its path and the cuts that it hides. */
 export function formatList(cuts: readonly LoadedCut[]): string[] {
   const width = Math.max(...cuts.map(({ name }) => name.length), 0);
   return cuts.map(({ name, cut, origin, path, shadows }) => {

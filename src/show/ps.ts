@@ -13,29 +13,29 @@ export interface PsOptions extends GlobalOptions {
   json?: boolean | undefined;
 }
 
-/** How long it is told how a VM ended that nobody was watching, in milliseconds. */
-const ENDINGS_FOR = 24 * 3600 * 1000;
+/** How long `rapido ps` reports how a detached VM ended, in milliseconds. */
+const ENDINGS_SHOWN_FOR = 24 * 3600 * 1000;
 
-/** `rapido ps` */
+/** `rapido ps` @returns the exit status */
 export async function runPs(options: PsOptions, ui: Ui): Promise<number> {
   const { context, vms } = findRunningVms(options, ui);
   if (options.json === true) {
     ui.result(formatJson(vms.map(showVm)));
     return EXIT.ok;
   }
-  if (vms.length === 0) ui.note('no VM is running');
+  if (vms.length === 0) ui.note('no VMs are running');
   else for (const line of formatVms(vms, Date.now())) ui.result(line);
   const network = await readNetworkState(context.conf, vms);
   ui.note(`network: ${network === undefined ? 'not set up' : formatNetworkState(network)}`);
   const endings = listEndings(context.directories.state).filter(
     ({ number, ended }) =>
-      !vms.some((vm) => vm.number === number) && Date.now() - Date.parse(ended) < ENDINGS_FOR,
+      !vms.some((vm) => vm.number === number) && Date.now() - Date.parse(ended) < ENDINGS_SHOWN_FOR,
   );
   for (const ending of endings) ui.note(describeEnding(ending, Date.now()));
   return EXIT.ok;
 }
 
-/** What scripts get of a VM. */
+/** The fields of a VM in --json. */
 function showVm(vm: VmEntry) {
   const { number, hostname, cut, kernelRelease, state, since, addresses, forwards, consoleLog } =
     vm;
@@ -54,7 +54,7 @@ function showVm(vm: VmEntry) {
   };
 }
 
-/** @param now of Date.now() */
+/** @param now as returned by Date.now() */
 export function formatVms(vms: readonly VmEntry[], now: number): string[] {
   const rows = vms.map((vm) => [
     ...[String(vm.number), vm.cut, vm.kernelRelease, String(vm.qemu?.pid ?? '-')],
@@ -63,7 +63,7 @@ export function formatVms(vms: readonly VmEntry[], now: number): string[] {
   return formatTable([['vm', 'cut', 'kernel', 'pid', 'up', 'address', 'state'], ...rows]);
 }
 
-/** Where it can be reached. */
+/** Addresses and forwarded ports. */
 function formatAddresses({ addresses, forwards }: VmEntry): string {
   return [...addresses, ...forwards.map(describeForward)].join(' ') || '-';
 }

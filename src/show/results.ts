@@ -28,13 +28,14 @@ export interface ResultsOptions extends GlobalOptions {
   /** Only runs of this cut. */
   cut?: string | undefined;
   json?: boolean | undefined;
-  /** Where the runs are. */
+  /** Directory of the runs. */
   results?: string | undefined;
 }
 
 /**
  * `rapido results [RUN [RUN]]`: lists the runs, shows one, or compares two.
- * Needs no conf: a broken one must not stand between a user and the results.
+ * Does not read rapido.conf, so that a broken one does not prevent it.
+ * @returns the exit status
  */
 export async function runResults(
   names: readonly string[],
@@ -47,7 +48,7 @@ export async function runResults(
   }
   const [a, b] = names;
   if (names.length > 2) {
-    throw new UsageError(`${names.length} runs were named; two can be compared`, {
+    throw new UsageError(`${names.length} runs were given; at most two can be compared`, {
       hint: 'rapido results latest~1 latest',
     });
   }
@@ -61,7 +62,7 @@ export async function runResults(
   );
 }
 
-/** As diff(1): 1 is for what was compared and differs. */
+/** As in diff(1), 1 means that the runs differ, so errors must have another exit status: 2. */
 function orTrouble(compare: () => number): number {
   try {
     return compare();
@@ -79,7 +80,7 @@ function showList(parent: string, cut: string | undefined, json: boolean, ui: Ui
     const results = runs.flatMap((run) => (run.state === 'finished' ? [run.result] : []));
     ui.result(formatJson(results));
   } else {
-    if (runs.length === 0) ui.note(`no runs yet in ${parent}; \`rapido run\` makes them`);
+    if (runs.length === 0) ui.note(`no runs yet in ${parent}; start one with \`rapido run\``);
     const ids = listRunIds(parent);
     for (const line of formatRunTable(runs, surroundings(ui), ids)) ui.result(line);
   }
@@ -115,7 +116,7 @@ function surroundings({ paint }: Ui): Surroundings {
   return { paint, width: process.stdout.columns, now: new Date(), timeZone: undefined };
 }
 
-/** A guest can fill a log without end, and line numbers are worth only so much. */
+/** Of a larger log, no line numbers are shown, in bytes: a guest can write any amount. */
 const LONGEST_LOG = 64 * 1024 * 1024;
 
 function readLog(path: string): string {

@@ -1,8 +1,8 @@
 import { readTextIfReachable } from './stat.ts';
 
-/** What passwd(5) and group(5) of this host say. Users of a directory service are in neither. */
+/** The entries of passwd(5) and group(5) of this host. Users of a directory service are in neither. */
 export interface Accounts {
-  /** Names of users by uid. */
+  /** Names of users by UID. */
   users: ReadonlyMap<number, string>;
   groups: ReadonlyMap<number, { name: string; members: readonly string[] }>;
 }
@@ -31,8 +31,8 @@ export function parseAccounts(passwd: string, group: string): Accounts {
 }
 
 /**
- * Whether what a group may write is written by nobody but the user: the group root, or a user private
- * group, which is named as its user and has no other member. Such users have an umask of 002.
+ * Whether only the user (or root) is in the group: the group root, or a user private group, which has the name of
+ * its user and no other member. Users with such a group have a umask of 002, so their files are group-writable.
  */
 export function isPrivateGroup({ users, groups }: Accounts, gid: number, uid: number): boolean {
   if (gid === 0) return true;

@@ -1,14 +1,14 @@
 /**
- * Time as this process lived it. A process that is stopped (SIGSTOP, a suspended machine) reads nothing,
- * so what it waits for may have come long ago: that time must not count against whom it waits for.
+ * A clock that stops while this process is stopped (SIGSTOP, a suspended machine). A stopped process reads
+ * nothing, so that time must not count towards the timeout of what it waits for.
  */
 export interface AwakeClock {
-  /** Milliseconds since it was started, without those in which the process stood still. */
+  /** Milliseconds since the start of the clock, without those in which the process was stopped. */
   now: () => number;
   stop: () => void;
 }
 
-/** How often the clock looks at the time, and how much later that may be on a busy machine, in milliseconds. */
+/** How often the clock samples the time, and how late a sample may be on a busy machine, in milliseconds. */
 const BEAT = 500;
 const LAG = 500;
 
@@ -37,9 +37,9 @@ export interface Timer {
 }
 
 /**
- * Calls `expire` once after so many milliseconds in which this process was awake. What waits to be read
- * by then is read first, and may stop the timer.
- * @param ref whether it keeps the process from ending
+ * Calls `expire` once, after this process was awake for `milliseconds`. Data that is readable by then is read
+ * first, and may stop the timer.
+ * @param ref whether the timer keeps the process alive
  */
 export function startTimer(milliseconds: number, expire: () => void, { ref = true } = {}): Timer {
   const clock = startAwakeClock();
@@ -48,13 +48,13 @@ export function startTimer(milliseconds: number, expire: () => void, { ref = tru
   const check = (): void => {
     const left = milliseconds - clock.now();
     if (left > 0) {
-      // The longest that setTimeout takes, 24 days.
+      // The maximum of setTimeout, 24 days.
       timer = setTimeout(check, Math.min(left, 2 ** 31 - 1));
       if (!ref) timer.unref();
       return;
     }
     clock.stop();
-    // Immediates come after the event loop has polled.
+    // Immediates run after the event loop has polled for I/O.
     expiry = setImmediate(expire);
   };
   check();
@@ -68,8 +68,8 @@ export function startTimer(milliseconds: number, expire: () => void, { ref = tru
 }
 
 /**
- * What `work` comes to, or `otherwise` where it takes longer than so many milliseconds of this process's
- * time.
+ * @returns the result of `work`, or `otherwise` if it takes longer than `milliseconds`, measured by an
+ * `AwakeClock`
  */
 export async function within<Result, Otherwise>(
   milliseconds: number,

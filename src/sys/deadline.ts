@@ -1,14 +1,14 @@
 import { startAwakeClock } from './awake-clock.ts';
 
-/** When a piece of work must be over. It is passed on whole, so that messages name what was asked for. */
+/** The end of a limit. It includes the limit, so that messages can print it. */
 export interface Deadline {
-  /** What was asked for, in milliseconds. */
+  /** The limit, in milliseconds. */
   asked: number;
-  /** Milliseconds that are left, 0 once it is over; those in which this process stood still do not count. */
+  /** Milliseconds that are left, at least 0. Time in which this process was stopped does not count. */
   left: () => number;
 }
 
-/** @param asked milliseconds from now on; undefined: there is no limit */
+/** @param asked limit in milliseconds from now; undefined: no limit */
 export function startDeadline(asked: number): Deadline;
 export function startDeadline(asked: number | undefined): Deadline | undefined;
 export function startDeadline(asked: number | undefined): Deadline | undefined {

@@ -1,4 +1,4 @@
-/** A promise with what settles it: Promise.withResolvers(), which Node has since version 22. */
+/** A promise and the functions that settle it: Promise.withResolvers(), which requires Node 22. */
 export interface Deferred<T> {
   promise: Promise<T>;
   resolve: (value: T) => void;

@@ -1,23 +1,23 @@
-/** Environment variables by name; one that is undefined is not set. */
+/** Environment variables by name; undefined: not set. */
 export type Environment = Readonly<Record<string, string | undefined>>;
 
 /**
- * What a program that rapido runs for its own purposes gets of the user's environment: how to find programs and
- * their libraries, whose home it is, and where temporary files go. Anything else could change what the program
- * does or prints: XZ_OPT, POSIXLY_CORRECT and MKE2FS_CONFIG are read by programs that we run, BASH_ENV and
- * LD_PRELOAD run foreign code in all of them, and GIT_DIR, which git sets for hooks, names another repository.
+ * The variables that rapido passes to the tools it runs: search paths of programs and libraries, the user's home,
+ * and the directory for temporary files. Others could change what a tool does or prints: tools read XZ_OPT,
+ * POSIXLY_CORRECT and MKE2FS_CONFIG, BASH_ENV and LD_PRELOAD run foreign code in them, and GIT_DIR, which git sets
+ * for hooks, names another repository.
  */
 const TOOL_VARIABLES = [
   ...['PATH', 'LD_LIBRARY_PATH', 'HOME', 'USER', 'LOGNAME', 'XDG_CONFIG_HOME', 'TMPDIR'],
 ] as const;
 
-/** Output that is parsed must not be translated, and names of files stay what they are. */
+/** Output that is parsed must not be translated, and names of files must stay UTF-8. */
 const TOOL_LOCALE = 'C.UTF-8';
 
 /**
- * The environment of such a program, and nothing else.
- * @param env the user's
- * @param more names of further variables of the user's that this program may have
+ * @param env environment of the user
+ * @param more names of further variables to pass
+ * @returns the complete environment of a tool
  */
 export function toolEnvironment(env: Environment, more: readonly string[] = []): Environment {
   const passed = [...TOOL_VARIABLES, ...more].flatMap((name) =>

@@ -11,43 +11,43 @@ import { withUmask } from './umask.ts';
 export interface ToolRun {
   cwd?: string;
   /**
-   * What it has of the user's environment. 'listed' (the default): what `toolEnvironment` lets through, so that
-   * nothing else changes what it does; 'inherited': all of it, for a command of the user's own; 'none'.
+   * Which part of the user's environment it gets. 'listed' (the default): the variables of `toolEnvironment`;
+   * 'inherited': all variables, for a command of the user; 'none'.
    */
   environment?: 'listed' | 'inherited' | 'none' | undefined;
-  /** Names of variables of the user's that are let through besides where it is 'listed'. */
+  /** Names of further variables that are passed if `environment` is 'listed'. */
   passes?: readonly string[];
   /** Further variables. */
   env?: Environment;
-  /** File mode creation mask; without it, that of the user. */
+  /** File mode creation mask; default: that of the user. */
   umask?: number;
-  /** Called with each line of the tool's stdout and stderr as it comes. */
+  /** Called with each line of the tool's stdout and stderr as it is printed. */
   onLine?: (line: string) => void;
   /**
-   * What is returned: both streams (the default), or stdout without what it complains of. With
-   * `onLine`, only the last lines.
+   * Which output is returned: that of both streams (the default), or only stdout. With `onLine`, only the last
+   * lines.
    */
   returns?: 'all' | 'stdout';
-  /** Text for its stdin, which is empty otherwise. */
+  /** Text for its stdin; default: empty. */
   input?: string;
-  /** Milliseconds after which it and all that it has started are ended. */
+  /** Milliseconds after which its process group is terminated. */
   timeout?: number;
-  /** Whether another commit may be without a failure of the tool itself. */
+  /** What a failure of the tool itself depends on. */
   dependsOn?: DependsOn;
-  /** What the failure message says that the tool was doing. */
+  /** What the tool does, for the error message: "loading zram". */
   purpose: string;
-  /** Shown when the program does not exist. */
+  /** The hint if the program does not exist. */
   installHint?: string;
 }
 
 /**
- * Runs a program to its end and returns its stdout and stderr: the lines of each in their order, and
- * the two interleaved about as they came, which two pipes cannot tell for sure.
- * The program is ended when rapido dies (Linux parent-death signal).
- * @throws UserError when it is missing, is killed, or exits with anything but 0.
+ * Runs a program and waits until it has ended. If rapido dies, the program is terminated (parent-death signal).
+ * @returns its stdout and stderr. The lines of each stream are in order; the interleaving of the two, which are
+ * separate pipes, is approximate.
+ * @throws UserError if the program is missing, is killed, or exits with a status other than 0
  */
 export async function runTool(argv: readonly [string, ...string[]], run: ToolRun): Promise<string> {
-  // Loaded only now: a cut from cache starts no program, and should not pay for this.
+  // Loaded on demand: a cut from the cache starts no program and saves the time.
   const { execa } = await import('execa');
   const [file, ...args] = withParentDeathSignal(argv, 'TERM');
   requireDescriptors(DESCRIPTORS);
@@ -58,7 +58,7 @@ export async function runTool(argv: readonly [string, ...string[]], run: ToolRun
       env: { ...baseEnvironment(run), ...run.env },
       extendEnv: false,
       ...(run.input === undefined ? { stdin: 'ignore' as const } : { input: run.input }),
-      // A group of its own can be ended as a whole.
+      // A process group of its own can be terminated as a whole.
       detached: true,
       reject: false,
       maxBuffer: 64 * 1024 * 1024,
@@ -83,17 +83,17 @@ export async function runTool(argv: readonly [string, ...string[]], run: ToolRun
     });
     tool.ended.finally(timer.stop);
   }
-  const heard: string[] = [];
+  const tail: string[] = [];
   if (run.onLine !== undefined) {
     for await (const line of subprocess.iterable({ from: 'all' })) {
       run.onLine(line);
-      heard.push(line);
-      if (heard.length > 2 * LAST_LINES) heard.splice(0, LAST_LINES);
+      tail.push(line);
+      if (tail.length > 2 * LAST_LINES) tail.splice(0, LAST_LINES);
     }
   }
   const result = await subprocess;
-  const said = run.onLine === undefined ? (result.all ?? '') : heard.join('\n');
-  if (!result.failed) return (run.returns === 'stdout' ? result.stdout : said) ?? '';
+  const output = run.onLine === undefined ? (result.all ?? '') : tail.join('\n');
+  if (!result.failed) return (run.returns === 'stdout' ? result.stdout : output) ?? '';
   if (result.exitCode === undefined && result.signal === undefined) {
     const hint = 'install util-linux, or run `rapido doctor`';
     const { message, hint: shown } = explainSpawnError('setpriv', result.cause, hint);
@@ -101,7 +101,7 @@ export async function runTool(argv: readonly [string, ...string[]], run: ToolRun
       ...(shown !== undefined && { hint: shown }),
     });
   }
-  // What setpriv and shells exit with for a program that may not be executed, or does not exist.
+  // Exit statuses of setpriv and of shells for a program that is not executable or does not exist.
   const missing = result.exitCode === 126 || result.exitCode === 127;
   const how = isLate
     ? `it took longer than ${(run.timeout ?? 0) / 1000} s`
@@ -110,10 +110,10 @@ export async function runTool(argv: readonly [string, ...string[]], run: ToolRun
       : result.signal !== undefined
         ? `it was killed by ${result.signal}`
         : `it exited with status ${result.exitCode}`;
-  // A program of the checkout may be there at another commit, one of this host will not.
+  // Another commit may have a missing program if it is in the checkout, but not if it belongs to the host.
   const isOwnFailure = missing ? argv[0].includes('/') : result.signal === undefined;
   throw new UserError(`${run.purpose}: ${argv[0]} failed: ${how}`, {
-    problems: [`command: ${formatCommandLine(argv)}`, ...lastLines(said, 12)],
+    problems: [`command: ${formatCommandLine(argv)}`, ...lastLines(output, 12)],
     ...(isOwnFailure && run.dependsOn !== undefined && { dependsOn: run.dependsOn }),
     ...(missing && run.installHint !== undefined ? { hint: run.installHint } : {}),
   });
@@ -127,10 +127,10 @@ function baseEnvironment({
   return environment === 'inherited' ? process.env : toolEnvironment(process.env, passes);
 }
 
-/** More than a process with three streams takes while it is started. */
+/** More than are used while a process with three streams is started. */
 const DESCRIPTORS = 12;
 
-/** execa trips over a process that there are no file descriptors for. @throws a system error, EMFILE, before that */
+/** execa does not handle a lack of file descriptors. @throws a system error, EMFILE */
 function requireDescriptors(count: number): void {
   const descriptors: number[] = [];
   try {
@@ -140,7 +140,7 @@ function requireDescriptors(count: number): void {
   }
 }
 
-/** How many lines are kept, at least, of a tool that is heard line by line: a build prints many. */
+/** The least number of lines kept of a tool with `onLine`: a build prints many. */
 const LAST_LINES = 2000;
 
 function endGroup(leader: number | undefined): void {
@@ -151,10 +151,10 @@ function endGroup(leader: number | undefined): void {
   }
 }
 
-/** What `runTool` has running. */
+/** The programs that `runTool` is running. */
 const running = new Set<{ end: () => void; ended: Promise<void> }>();
 
-/** Ends every program that `runTool` has running, and waits until they are gone. */
+/** Terminates all programs that `runTool` is running, and waits until they have ended. */
 export async function endTools(): Promise<void> {
   const tools = [...running];
   for (const tool of tools) tool.end();
@@ -171,13 +171,13 @@ export interface ToolStart {
   environment?: ToolRun['environment'];
   /** Further variables. */
   env?: Environment;
-  /** What it gets when rapido dies; undefined: nothing. */
+  /** The signal that it gets when rapido dies; undefined: none. */
   deathSignal: DeathSignal | undefined;
-  /** In a session of its own: a Ctrl-C at the terminal does not reach it. */
+  /** Whether it has a session of its own, so that Ctrl-C on the terminal does not reach it. */
   detached: boolean;
 }
 
-/** Starts a program and leaves it to the caller to talk to it and to wait for its end. */
+/** Starts a program. The caller handles its streams and waits for its end. */
 export function startTool(
   argv: readonly [string, ...string[]],
   { stdio, environment, env, deathSignal, detached }: ToolStart,
@@ -193,7 +193,7 @@ export function startTool(
 
 type DeathSignal = 'TERM' | 'KILL';
 
-/** Prefixes util-linux's setpriv, so that the child gets the signal however rapido dies. */
+/** Prefixes util-linux's setpriv, so that the child gets the signal even if rapido is killed. */
 function withParentDeathSignal(
   argv: readonly [string, ...string[]],
   signal: DeathSignal,

@@ -1,40 +1,40 @@
 import { UserError } from '../errors.ts';
 import { removeOwnTemporaries } from './temporary.ts';
 
-/** What is done when rapido itself fails: quickly, and without waiting for anything. */
-export type LastAct = (error: unknown) => void;
+/** Called when rapido itself fails. It must be quick and synchronous. */
+export type FailureHandler = (error: unknown) => void;
 
-const lastActs = new Set<LastAct>();
+const handlers = new Set<FailureHandler>();
 
 /**
- * Does `work`. If rapido itself fails meanwhile, in there or anywhere else, `act` is done; a UserError of `work`
- * is for its caller.
+ * Runs `work`. If rapido itself fails in the meantime, in `work` or elsewhere, `handle` is called. A UserError of
+ * `work` is left to the caller.
  */
-export async function withLastAct<Result>(
-  act: LastAct,
+export async function withFailureHandler<Result>(
+  handle: FailureHandler,
   work: () => Promise<Result>,
 ): Promise<Result> {
-  lastActs.add(act);
+  handlers.add(handle);
   try {
     return await work();
   } catch (error) {
-    if (!(error instanceof UserError)) attempt(act, error);
+    if (!(error instanceof UserError)) attempt(handle, error);
     throw error;
   } finally {
-    lastActs.delete(act);
+    handlers.delete(handle);
   }
 }
 
-/** Puts in order what can be, for a process that is about to end: an error came where nobody expects one. */
+/** Cleans up after an unexpected error, before the process exits. */
 export function cleanUpAfterFailure(error: unknown): void {
-  for (const act of lastActs) attempt(act, error);
-  lastActs.clear();
+  for (const handle of handlers) attempt(handle, error);
+  handlers.clear();
   removeOwnTemporaries();
 }
 
-/** The error that began it is the one to tell. */
-function attempt(act: LastAct, error: unknown): void {
+/** Errors of a handler are ignored: the original error is the one to report. */
+function attempt(handle: FailureHandler, error: unknown): void {
   try {
-    act(error);
+    handle(error);
   } catch {}
 }

@@ -1,12 +1,12 @@
 import { closeSync, fstatSync, openSync } from 'node:fs';
 import { startTool } from './exec.ts';
 
-/** Bytes from which on starting a process takes less time than freeing a file. */
+/** Size in bytes above which starting a process takes less time than freeing a file. */
 const WORTH_IT = 16 * 1024 * 1024;
 
 /**
- * Does what replaces or removes a big file, and leaves freeing its blocks and pages to a process in the
- * background: whoever closes such a file last waits for that, 40 ms for 100 MB on ext4.
+ * Calls `replace`, which replaces or removes a big file. A process in the background frees the blocks and pages of
+ * the file: the last process that closes it waits for that, 40 ms for 100 MB on ext4.
  */
 export function freeElsewhere<T>(path: string, replace: () => T): T {
   const fd = openIfBig(path);
@@ -25,10 +25,10 @@ function openIfBig(path: string): number | undefined {
     if (fstatSync(fd).size >= WORTH_IT) return fd;
     closeSync(fd);
   } catch {}
-  return undefined; // Not there, or not ours to read: it goes as any other file.
+  return undefined; // Missing or not readable: `replace` frees it itself.
 }
 
-/** A process that has it open, too, and ends at once. */
+/** Starts a process that inherits the descriptor and exits. */
 function closeInBackground(fd: number): void {
   const child = startTool(['true'], {
     stdio: ['ignore', fd, 'ignore'],

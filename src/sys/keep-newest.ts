@@ -3,15 +3,15 @@ import { join } from 'node:path';
 import { listIfReachable, statIfReachable } from './stat.ts';
 
 export interface KeepRule {
-  /** What is counted: files whose names end so. */
+  /** Only files whose names end with this are considered. */
   suffix: string;
-  /** How many are kept. */
+  /** How many of them are kept. */
   count: number;
-  /** Milliseconds for which one that was just made or used stays, however many there are. */
+  /** Files used within this time are kept in any case, in milliseconds. */
   grace: number;
 }
 
-/** Removes the files of a directory that were used the longest ago. */
+/** Removes the least recently used files of a directory. */
 export function keepNewest(directory: string, { suffix, count, grace }: KeepRule): void {
   const now = Date.now();
   const files = listIfReachable(directory)
@@ -24,13 +24,13 @@ export function keepNewest(directory: string, { suffix, count, grace }: KeepRule
   }
 }
 
-/** The time of last use decides what is kept. */
+/** Sets the time of last use, by which `keepNewest` decides, to now. */
 export function markUsed(path: string): void {
   const now = new Date();
   ignoringErrors(() => utimesSync(path, now, now));
 }
 
-/** Clearing up is never worth a failure: what belongs to another user stays. */
+/** A failure to clean up is not an error: the file may belong to another user. */
 function ignoringErrors(work: () => void): void {
   try {
     work();

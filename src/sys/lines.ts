@@ -2,9 +2,10 @@ import type { Readable } from 'node:stream';
 import { errorCode } from '../errors.ts';
 
 /**
- * Calls `onLine` with each line of a stream, without its end, until the stream is over. A line
- * longer than `limit` characters is handed over in parts: whoever writes it cannot fill our memory.
- * The other end going away is the end of the stream, whichever way it goes.
+ * Calls `onLine` with each line of a stream, without the line feed. A line longer than `limit` characters is passed
+ * in parts, so that the writer cannot fill the memory of rapido. EPIPE and ECONNRESET count as the end of the
+ * stream.
+ * @returns a promise that resolves at the end of the stream
  */
 export function readLines(
   stream: Readable,

@@ -7,30 +7,31 @@ import { makePrivateDirectory } from './private-directory.ts';
 import { explainSpawnError, spawnProcess } from './spawn.ts';
 
 /**
- * Runs `work` while this process alone holds `path`, waiting for its turn. The file is made where there
- * is none; in a directory that others may write, too, it must be this user's own.
- * @throws UserError when it is another user's, is no file, or cannot be opened
+ * Waits for an exclusive lock on `path` and runs `work` under it. The file is created if it does not exist.
+ * @throws UserError if it is not a regular file, belongs to another user, or cannot be opened
  */
 export async function withLock<T>(path: string, work: () => T | Promise<T>): Promise<T> {
   return withLockOn(path, openOwnFile(path), ['--exclusive'], work);
 }
 
 /**
- * The same for a file that every user can lock, such as one of /proc: nobody is waited for without end.
- * @param patience seconds
+ * Like `withLock`, for a file that every user can lock, such as one in /proc. Another user could hold the lock
+ * forever, so the wait is limited.
+ * @param timeout in seconds
+ * @throws UserError if the lock is not free in time
  */
 export async function withSharedLock<T>(
   path: string,
-  patience: number,
+  timeout: number,
   work: () => T | Promise<T>,
 ): Promise<T> {
   const fd = openSync(path, constants.O_RDONLY | constants.O_NOCTTY);
-  const options = ['--exclusive', '--timeout', String(patience)];
+  const options = ['--exclusive', '--timeout', String(timeout)];
   options.push('--conflict-exit-code', String(STILL_LOCKED));
   return withLockOn(path, fd, options, work);
 }
 
-/** Our own, so that it is none of flock's or of sysexits.h. */
+/** Differs from the statuses that flock uses itself, which are those of sysexits.h. */
 const STILL_LOCKED = 101;
 
 function openOwnFile(path: string): number {
@@ -45,14 +46,14 @@ function openOwnFile(path: string): number {
   const stats = fstatSync(fd);
   if (stats.isFile() && stats.uid === process.geteuid?.()) return fd;
   closeSync(fd);
-  throw new UserError(`${path}: is not a file of this user`, {
-    hint: 'see whose it is (ls -l), and remove it',
+  throw new UserError(`${path} is not a regular file that belongs to this user`, {
+    hint: 'check its owner with `ls -l` and remove it',
   });
 }
 
 /**
- * Node has no flock(2): util-linux's flock locks the open file that it shares with us, and ends. The
- * kernel frees the lock when our descriptor is closed, however we end: there is no stale lock.
+ * Node has no flock(2), so util-linux's flock locks the open file description that it shares with rapido, and
+ * exits. The kernel releases the lock when rapido's descriptor is closed, even if rapido is killed.
  */
 async function withLockOn<T>(
   path: string,
@@ -72,8 +73,8 @@ async function withLockOn<T>(
       throw explainSpawnError('flock', cause, 'install util-linux, or run `rapido doctor`');
     }
     if (status === STILL_LOCKED) {
-      throw new UserError(`${path}: another process keeps it locked`, {
-        hint: '`lslocks` shows which; it may be another rapido',
+      throw new UserError(`${path} is locked by another process`, {
+        hint: '`lslocks` shows the process; it may be another rapido',
       });
     }
     if (status !== 0) {

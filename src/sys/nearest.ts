@@ -1,8 +1,9 @@
 import { closest, distance } from 'fastest-levenshtein';
 
 /**
- * The name of `names` that `wrong` most likely stands for, or undefined if none is near: at most a third of
- * its letters may differ, two in a short name, one in a name of three. Capitals do not count.
+ * Finds the name that `wrong` is most likely a misspelling of. At most a third of the letters may differ, but two
+ * in a short name and one in a name of up to three letters. Case is ignored.
+ * @returns undefined if no name is similar enough
  */
 export function findNearest(wrong: string, names: readonly string[]): string | undefined {
   if (names.length === 0) return undefined;

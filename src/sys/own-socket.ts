@@ -2,21 +2,21 @@ import { closeSync, constants, fstatSync, openSync } from 'node:fs';
 import { createConnection, type Socket } from 'node:net';
 import { UserError } from '../errors.ts';
 
-/** O_PATH of open(2), which Node does not name; the same on all architectures that it runs on. */
+/** O_PATH of open(2), which Node does not define; the same on all architectures that Node supports. */
 const O_PATH = 0o10000000;
 
 /**
- * Connects to a Unix socket of this user's. Another user may have put one in its place: what is looked at
- * is what is connected to.
- * @throws UserError when it is another user's, or no socket
- * @throws what open(2) refuses
+ * Connects to a Unix socket that belongs to this user. The check and the connection use the same file descriptor,
+ * so that another user cannot replace the socket in between.
+ * @throws UserError if it is not a socket or belongs to another user
+ * @throws the system error of open(2)
  */
 export function connectToOwn(path: string): Socket {
   const fd = openSync(path, O_PATH | constants.O_NOFOLLOW);
   try {
     const stats = fstatSync(fd);
     if (!stats.isSocket() || stats.uid !== process.geteuid?.()) {
-      throw new UserError(`${path}: is not a socket of this user`);
+      throw new UserError(`${path} is not a socket that belongs to this user`);
     }
   } catch (error) {
     closeSync(fd);

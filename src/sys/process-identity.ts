@@ -2,14 +2,14 @@ import { readFileSync } from 'node:fs';
 import { UserError } from '../errors.ts';
 import { readTextIfReachable } from './stat.ts';
 
-/** A process for good: a pid alone may be taken over by another process. */
+/** Identifies a process for good: the kernel may reuse a PID alone. */
 export interface ProcessIdentity {
   pid: number;
   /** Clock ticks after boot at which it started: field 22 of /proc/PID/stat, proc(5). */
   startTime: string;
 }
 
-/** @returns undefined when there is no such process, or it is a zombie. */
+/** @returns undefined if there is no such process, or it is a zombie */
 export function identifyProcess(pid: number): ProcessIdentity | undefined {
   const fields = readStat(pid);
   const [state] = fields;
@@ -17,7 +17,7 @@ export function identifyProcess(pid: number): ProcessIdentity | undefined {
   return state === 'Z' || startTime === undefined ? undefined : { pid, startTime };
 }
 
-/** The fields of /proc/PID/stat from the third, `state`, on (proc(5)); none where there is no such process. */
+/** @returns the fields of /proc/PID/stat from the third, `state` (proc(5)); none if there is no such process */
 function readStat(pid: number): string[] {
   let stat: string;
   try {
@@ -25,11 +25,11 @@ function readStat(pid: number): string[] {
   } catch {
     return [];
   }
-  // The second field is the name in parentheses and may itself hold spaces and parentheses.
+  // The second field is the name in parentheses, which may itself contain spaces and parentheses.
   return stat.slice(stat.lastIndexOf(')') + 2).split(' ');
 }
 
-/** Whether the process group in the foreground of our terminal (`tpgid`) is ours (`pgrp`). */
+/** Whether rapido's process group (`pgrp`) is the foreground group of its terminal (`tpgid`). */
 export function isInForeground(): boolean {
   const [, , processGroup, , , inForeground] = readStat(process.pid);
   return processGroup !== undefined && processGroup === inForeground;
@@ -39,21 +39,21 @@ export function isAlive(identity: ProcessIdentity): boolean {
   return identifyProcess(identity.pid)?.startTime === identity.startTime;
 }
 
-/** Whether it is alive, and a process of that user: only such a one may be believed or killed. */
+/** Whether it is alive and belongs to that user. No other process may be trusted or killed. */
 export function isAliveFor(uid: number, identity: ProcessIdentity): boolean {
   return isAlive(identity) && userOf(identity.pid) === uid;
 }
 
 /**
- * The real uid of a process: field `Uid` of /proc/PID/status, proc(5). The owner of /proc/PID is root
- * where a program has file capabilities, as QEMU may have for networks.
+ * The real UID of a process: field `Uid` of /proc/PID/status, proc(5). The owner of /proc/PID is not used, because
+ * it is root if the program has file capabilities, as QEMU may have for networks.
  */
 function userOf(pid: number): number | undefined {
   const uid = /^Uid:\t(\d+)/m.exec(readTextIfReachable(`/proc/${pid}/status`) ?? '')?.[1];
   return uid === undefined ? undefined : Number(uid);
 }
 
-/** This very process. */
+/** Identifies this process. @throws UserError if /proc is not mounted */
 export function identifySelf(): ProcessIdentity {
   const identity = identifyProcess(process.pid);
   if (identity === undefined) {

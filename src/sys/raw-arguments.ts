@@ -1,9 +1,9 @@
 import { readFileSync } from 'node:fs';
 
 /**
- * The last arguments of this process as bytes. Node decodes them as UTF-8, in which some bytes are
- * lost; proc(5) has them as they were given.
- * @param words the same as Node has them, which are taken if nothing was lost
+ * Returns the last arguments of this process as bytes. Node decodes arguments as UTF-8 and loses invalid bytes;
+ * /proc/self/cmdline (proc(5)) has the original ones.
+ * @param words the arguments as decoded by Node, which are used if nothing was lost
  */
 export function readRawArguments(words: readonly string[]): Buffer[] {
   const decoded = words.map((word) => Buffer.from(word));

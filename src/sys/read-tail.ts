@@ -1,6 +1,6 @@
 import { closeSync, fstatSync, openSync, readSync } from 'node:fs';
 
-/** The end of a text file: `bytes` at most, and nothing of a file that cannot be read. */
+/** @returns the last `bytes` of a text file; an empty string if it cannot be read */
 export function readTail(path: string, bytes: number): string {
   let fd: number;
   try {

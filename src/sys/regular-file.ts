@@ -1,7 +1,7 @@
 import { closeSync, constants, fstatSync, openSync, readSync, type Stats } from 'node:fs';
 
 export interface FileRule {
-  /** Bytes; of a larger one nothing is read. */
+  /** Maximum size in bytes; a larger file is not read. */
   limit: number;
   /** Whether the path may be a symbolic link. */
   mayBeLink?: boolean;
@@ -10,9 +10,9 @@ export interface FileRule {
 }
 
 /**
- * The content of a regular file that somebody else may have made, or may be replacing: no link is
- * followed, no pipe is waited for, and no more than `limit` bytes are read. Whatever is not as it must be
- * is as if it were not there.
+ * Reads a regular file that another user may have created or may be replacing: does not follow a link, does not
+ * block on a pipe, and reads at most `limit` bytes.
+ * @returns undefined if the file does not meet the rule or cannot be read
  */
 export function readRegularFile(path: string, rule: FileRule): Buffer | undefined {
   const { O_RDONLY, O_NOFOLLOW, O_NONBLOCK, O_NOCTTY } = constants;
@@ -33,7 +33,7 @@ export function readRegularFile(path: string, rule: FileRule): Buffer | undefine
   }
 }
 
-/** @param size as it was a moment ago: what the file has grown by since then is not read */
+/** @param size as returned by fstat: data that was appended since then is not read */
 function readWhole(fd: number, size: number): Buffer {
   const buffer = Buffer.alloc(size);
   let length = 0;

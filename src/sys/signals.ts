@@ -2,19 +2,20 @@ import { constants } from 'node:os';
 import { endTools } from './exec.ts';
 import { removeOwnTemporaries } from './temporary.ts';
 
-/** Signals by which a user or a session ends a program. */
+/** Signals with which a user or the end of a session ends a program. */
 export const ENDING_SIGNALS = ['SIGINT', 'SIGTERM', 'SIGHUP'] as const;
 
 export type EndingSignal = (typeof ENDING_SIGNALS)[number];
 
-/** Exit status of a shell for a process that a signal ended. */
+/** The exit status that a shell reports for a process that was killed by the signal. */
 export function signalStatus(signal: EndingSignal): number {
   return 128 + constants.signals[signal];
 }
 
 /**
- * Does `work`; if a signal ends the process meanwhile, nothing half-written stays behind.
- * @param onSignal what else is to be done then, and the exit status; without it, that of a shell
+ * Runs `work`. If a signal ends the process in the meantime, child processes are terminated and temporary files
+ * are removed.
+ * @param onSignal called before the process exits; returns the exit status. Default: the status of a shell
  */
 export async function cleaningUpOnSignals<T>(
   work: () => Promise<T>,
@@ -22,7 +23,7 @@ export async function cleaningUpOnSignals<T>(
 ): Promise<T> {
   let isEnding = false;
   const end = async (signal: NodeJS.Signals): Promise<void> => {
-    // What still runs would go on writing; a second signal does not wait for it.
+    // Running tools would continue to write files. A second signal does not wait for them.
     if (!isEnding) {
       isEnding = true;
       await endTools();

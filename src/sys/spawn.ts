@@ -2,9 +2,9 @@ import { type ChildProcess, type SpawnOptions, spawn } from 'node:child_process'
 import { errorCode, explainSystemError, UserError } from '../errors.ts';
 
 /**
- * node:child_process's spawn, which has no streams to give where the process is out of file descriptors, and says
- * so only in an event that comes later.
- * @throws a system error, EMFILE, then; what else goes wrong is an event, `error`
+ * Like spawn of node:child_process. That returns a child without streams if there are no file descriptors left, and
+ * reports it only by a later event.
+ * @throws a system error, EMFILE, in this case; other errors are reported by the event `error`
  */
 export function spawnProcess(
   file: string,
@@ -14,14 +14,14 @@ export function spawnProcess(
   const child = spawn(file, args, options);
   const streams: unknown = child.stdio;
   if (streams !== undefined) return child;
-  child.once('error', () => {}); // The same.
+  child.once('error', () => {}); // Reports the same error again.
   const error = new Error(`spawn ${file} EMFILE`);
   throw Object.assign(error, { code: 'EMFILE', syscall: 'spawn', path: file });
 }
 
 /**
- * What to tell of a program that could not be started.
- * @param hint for one that is not there; where the system is short of something, installing does not help
+ * Converts the error of a program that could not be started.
+ * @param hint used if the program does not exist; it does not help if the system lacks memory or processes
  */
 export function explainSpawnError(program: string, cause: unknown, hint: string): UserError {
   const explained = explainSystemError(cause);

@@ -9,17 +9,17 @@ import {
 } from 'node:fs';
 import { dirname } from 'node:path';
 
-/** stat(2) that answers undefined for whatever cannot be reached: missing, not a directory, no access. */
+/** stat(2). @returns undefined if the path cannot be reached: missing, not a directory, no access */
 export function statIfReachable(path: string): Stats | undefined {
   try {
-    // Most of what is looked for is somewhere else, and an error costs more than the look.
+    // Most of these paths do not exist, and an exception costs more than the system call.
     return statSync(path, { throwIfNoEntry: false });
   } catch {
     return undefined;
   }
 }
 
-/** The same without following a symbolic link at the end. */
+/** Like `statIfReachable`, but does not follow a symbolic link at the end. */
 export function lstatIfReachable(path: string): Stats | undefined {
   try {
     return lstatSync(path, { throwIfNoEntry: false });
@@ -57,7 +57,7 @@ function canAccess(path: string, mode: number): boolean {
   }
 }
 
-/** Names in a directory, in no order; none where it cannot be read. */
+/** @returns the names in a directory, in no particular order; none if it cannot be read */
 export function listIfReachable(path: string): string[] {
   try {
     return readdirSync(path);
@@ -74,7 +74,7 @@ export function readTextIfReachable(path: string): string | undefined {
   }
 }
 
-/** Whether a directory can be written, or made where it does not exist. */
+/** Whether a directory is writable, or can be created if it does not exist. */
 export function canWriteTo(directory: string): boolean {
   let nearest = directory;
   while (statIfReachable(nearest) === undefined && nearest !== dirname(nearest)) {

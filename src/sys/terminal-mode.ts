@@ -7,24 +7,24 @@ import { toolEnvironment } from './environment.ts';
 import { isInForeground } from './process-identity.ts';
 
 /**
- * The terminal on stdin shows what is written to it as it is: a line feed alone does not return the carriage
- * (termios(3), OPOST).
+ * Turns off output processing of the terminal on stdin, such as the carriage return at a line feed (termios(3),
+ * OPOST).
  */
 export function stopOutputProcessing(): void {
   setMode('-opost');
 }
 
-/** The terminal on stdin, as it was before QEMU got it. */
+/** The state of the terminal on stdin before QEMU uses it. */
 export interface SavedTerminal {
   /**
-   * Restores its mode: QEMU puts it into raw mode and, if it is killed, leaves it so. What was typed for
-   * the VM is thrown away, or the shell that comes next would run it.
-   * @param isTyping the VM has ended without a warning: who was typing still is, for a moment
+   * Restores the mode: QEMU sets raw mode and does not reset it if it is killed. Pending input is discarded, because
+   * it was meant for the VM and the user's shell would execute it.
+   * @param isTyping whether the VM ended without warning, so that the user may still be typing
    */
   restore: (isTyping: boolean) => Promise<void>;
 }
 
-/** @returns what restores it; undefined where stdin is no terminal */
+/** @returns undefined if stdin is not a terminal */
 export function saveTerminal(): SavedTerminal | undefined {
   const saved = spawnSync('stty', ['--save'], {
     stdio: ['inherit', 'pipe', 'ignore'],
@@ -35,7 +35,7 @@ export function saveTerminal(): SavedTerminal | undefined {
   if (saved.status !== 0 || !mode) return undefined;
   return {
     restore: async (isTyping) => {
-      // Of an unfinished line, nothing could be read otherwise.
+      // In canonical mode, an unfinished line could not be read.
       setMode('raw', '-echo');
       await discardInput(isTyping);
       setMode(mode);
@@ -50,12 +50,12 @@ function setMode(...settings: string[]): void {
   });
 }
 
-/** How long nobody must have typed, and how long that is waited for, in milliseconds. */
+/** How long there must be no input, how long to wait for that, and how often to check, in milliseconds. */
 const PAUSE = { quiet: 500, longest: 10_000, poll: 20 } as const;
 
 /**
- * Throws away what was typed at the terminal on stdin, which is in raw mode.
- * @param isTyping go on until nobody types any more
+ * Discards the pending input of the terminal on stdin, which is in raw mode.
+ * @param isTyping whether to continue until the user stops typing
  */
 export async function discardInput(isTyping: boolean): Promise<void> {
   const fd = isatty(0) && isInForeground() ? openWithoutBlocking() : undefined;
@@ -74,24 +74,24 @@ export async function discardInput(isTyping: boolean): Promise<void> {
   }
 }
 
-/** Opens stdin once more: whoever else has that terminal goes on to block. */
+/** Opens stdin a second time, so that O_NONBLOCK does not affect other processes on the terminal. */
 function openWithoutBlocking(): number | undefined {
   const { O_RDONLY, O_NONBLOCK, O_NOCTTY } = constants;
   try {
     return openSync('/proc/self/fd/0', O_RDONLY | O_NONBLOCK | O_NOCTTY);
   } catch {
-    return undefined; // After su(1), it belongs to somebody else.
+    return undefined; // After su(1), the terminal belongs to another user.
   }
 }
 
-/** @returns whether there was anything */
+/** @returns whether there was any input */
 function readAll(fd: number): boolean {
   const buffer = Buffer.alloc(4096);
   let hasRead = false;
   try {
     while (readSync(fd, buffer) > 0) hasRead = true;
   } catch (error) {
-    // EIO: the terminal has gone.
+    // EIO: the terminal was closed.
     if (errorCode(error) !== 'EAGAIN' && errorCode(error) !== 'EIO') throw error;
   }
   return hasRead;

@@ -22,28 +22,28 @@ import { formatCommandLine } from './command-line.ts';
 import { lstatIfReachable, readTextIfReachable } from './stat.ts';
 
 /*
- * Whose files decide what rapido does. As git does (safe.directory), rapido refuses files of other
- * users. As sshd does (StrictModes), it also refuses files that other users may write or replace: each
- * directory above a file counts, up to the home directory.
+ * Which files rapido trusts. Like git (safe.directory), rapido rejects files of other users. Like sshd
+ * (StrictModes), it also rejects files that other users can write or replace: all directories above a file are
+ * checked, up to the home directory.
  */
 
-/** Whose files are believed. */
+/** Which files are trusted. */
 export interface Trust {
-  /** The caller, root, and the user behind sudo. */
+  /** The caller, root, and the user who called sudo. */
   uids: ReadonlySet<number>;
   /**
-   * Owner, as it is seen, of what belongs to users that our user namespace does not have: in a rootless
-   * container root of the host is one. It may have the directories above a file.
+   * The UID shown for owners that are not mapped into our user namespace. In a rootless container, root of the host
+   * is one of them. Directories above a file may belong to it.
    */
   unmapped?: number | undefined;
-  /** Absolute, without links. Who owns the directories above it does not matter. */
+  /** Absolute, without links. The directories above it are not checked. */
   home: string | undefined;
-  /** Directories that the caller vouches for, with all that is below them: RAPIDO_TRUST. */
+  /** Directories that the caller trusts, with everything below them: RAPIDO_TRUST. */
   vouchedFor: readonly string[];
 }
 
-/** Why a file is not believed. */
-export interface Stranger {
+/** Why a file is not trusted. */
+export interface Untrusted {
   /** The file itself, a link to it, or a directory above it. */
   path: string;
   /** `belongs to user alice (1001)` */
@@ -55,7 +55,7 @@ type Environment = Readonly<Record<string, string | undefined>>;
 /** Absolute directories, separated by colons. */
 const VARIABLE = 'RAPIDO_TRUST';
 
-/** @param env of the caller; where root acts for the user behind sudo, with that user's HOME */
+/** @param env environment of the caller; under sudo, with the HOME of the user who called it */
 export function trustOf(env: Environment): Trust {
   const uid = process.geteuid?.() ?? 0;
   const behindSudo = /^\d+$/.test(env.SUDO_UID ?? '') ? [Number(env.SUDO_UID)] : [];
@@ -67,7 +67,7 @@ export function trustOf(env: Environment): Trust {
   };
 }
 
-/** The initial one maps all uids to themselves: user_namespaces(7). */
+/** The initial namespace maps all UIDs to themselves: user_namespaces(7). */
 function isInUserNamespace(): boolean {
   const map = readTextIfReachable('/proc/self/uid_map') ?? '';
   return !/^\s*0\s+0\s+4294967295\s*$/.test(map);
@@ -77,7 +77,7 @@ function readOverflowUid(): number {
   return Number(readTextIfReachable('/proc/sys/fs/overflowuid') ?? 65534);
 }
 
-/** A user without an entry in passwd(5) has none. */
+/** @returns undefined if the user has no entry in passwd(5) */
 function homeOfUser(): string | undefined {
   try {
     return homedir();
@@ -94,46 +94,48 @@ function withoutLinks(path: string | undefined): string | undefined {
   }
 }
 
-/** What the caller can do about a stranger's file in that directory. */
-export function hintForStranger(directory: string): string {
+/** The hint for an untrusted file in that directory. */
+export function hintForUntrusted(directory: string): string {
   const command = formatCommandLine(['export', `${VARIABLE}=${directory}`]);
-  return `if you trust everybody who can write there: ${command}`;
+  return `if you trust everyone who can write there: ${command}`;
 }
 
 export interface TrustOptions {
-  /** Whether the path may lead to a sticky directory, in which others have files, too. */
+  /** Whether the path may be a sticky directory, in which other users have files. */
   mayBeShared?: boolean;
 }
 
 /**
- * Who but the caller and root could have decided what is at a path; undefined: nobody, or there is
- * nothing. Symbolic links are followed, and count as well.
+ * Checks whether anyone but the caller and root can control what is at a path. Symbolic links are followed and
+ * checked, too.
  * @param path absolute
+ * @returns why the file is not trusted; undefined if it is trusted or does not exist
  */
-export function findStranger(
+export function findUntrusted(
   path: string,
   trust: Trust,
   options: TrustOptions = {},
-): Stranger | undefined {
-  return walk(path, trust, options).stranger;
+): Untrusted | undefined {
+  return walk(path, trust, options).untrusted;
 }
 
 /**
- * Reads a file that nobody but the caller and root could have put there. What is checked is what is
- * read, whatever is renamed meanwhile.
+ * Reads a file if only the caller and root can control it. The check applies to the opened file, even if the path
+ * is renamed in the meantime.
  * @param path absolute
- * @throws what open(2) and read(2) refuse
+ * @returns the content, or why the file is not trusted
+ * @throws the system error of open(2) or read(2)
  */
-export function readTrusted(path: string, trust: Trust): Buffer | Stranger {
-  // A pipe that nobody writes to must not stop us before it is known whose it is.
+export function readTrusted(path: string, trust: Trust): Buffer | Untrusted {
+  // O_NONBLOCK: opening a pipe without a writer must not block before its owner is checked.
   const fd = openSync(path, constants.O_RDONLY | constants.O_NONBLOCK | constants.O_NOCTTY);
   try {
     const stats = fstatSync(fd);
-    // It has no path: a pipe, a device, or a file without a name, as bash makes for `<<`.
+    // Otherwise it has no path: a pipe, a device, or an unlinked file, which bash creates for `<<`.
     const isPlain = stats.isDirectory() || (stats.isFile() && stats.nlink > 0);
     if (!isPlain) return readSpecial(path, stats, trust);
-    const { stranger, end } = walk(path, trust, {});
-    if (stranger !== undefined) return stranger;
+    const { untrusted, end } = walk(path, trust, {});
+    if (untrusted !== undefined) return untrusted;
     const isSame = end?.ino === stats.ino && end.dev === stats.dev;
     return isSame ? readFileSync(fd) : { path, why: 'was replaced while it was read' };
   } finally {
@@ -141,37 +143,37 @@ export function readTrusted(path: string, trust: Trust): Buffer | Stranger {
   }
 }
 
-/** `--conf <(…)`, `--conf /dev/null`: all that matters is whose it is. */
-function readSpecial(path: string, stats: Stats, { uids }: Trust): Buffer | Stranger {
+/** Reads a pipe or device (`--conf <(…)`, `--conf /dev/null`), for which only the owner is checked. */
+function readSpecial(path: string, stats: Stats, { uids }: Trust): Buffer | Untrusted {
   if (uids.has(stats.uid)) return readFileSync(path);
   return { path, why: `belongs to ${describeUser(readAccounts(), stats.uid)}` };
 }
 
 interface Walk {
-  stranger: Stranger | undefined;
-  /** What is at the end of the path; undefined: nothing. */
+  untrusted: Untrusted | undefined;
+  /** The file that the path leads to; undefined: there is none. */
   end: Stats | undefined;
 }
 
-/** Of several faults the last counts: the nearest to the file. */
+/** Checks all steps of a path. Of several faults, the one nearest to the file is returned. */
 function walk(path: string, trust: Trust, { mayBeShared = false }: TrustOptions): Walk {
   const accounts = lazily(readAccounts);
-  let stranger: Stranger | undefined;
+  let untrusted: Untrusted | undefined;
   let end: Stats | undefined;
   let linkOwner: number | undefined;
   for (const { path: current, stats, isLast } of stepsOf(path)) {
     if (isLast) end = stats;
-    if (isBelow(current, trust.vouchedFor)) stranger = undefined;
+    if (isBelow(current, trust.vouchedFor)) untrusted = undefined;
     else {
-      if (current === trust.home) stranger = undefined;
+      if (current === trust.home) untrusted = undefined;
       const why =
         findFault({ stats, isLast }, trust, mayBeShared, accounts) ??
-        findLoan(stats, linkOwner, accounts);
-      if (why !== undefined) stranger = { path: current, why };
+        findForbiddenTarget(stats, linkOwner, accounts);
+      if (why !== undefined) untrusted = { path: current, why };
     }
     if (stats.isSymbolicLink()) linkOwner = stats.uid;
   }
-  return { stranger, end };
+  return { untrusted, end };
 }
 
 function lazily<T>(make: () => T): () => T {
@@ -188,10 +190,10 @@ function isBelow(path: string, directories: readonly string[]): boolean {
   );
 }
 
-/** Everybody's, and each file is its owner's: /tmp. */
+/** The sticky bit: all users can create files, but only owners can replace theirs, as in /tmp. */
 const STICKY = 0o1000;
 
-/** What lets others decide what is there. */
+/** @returns why other users can control this step; undefined: they cannot */
 function findFault(
   { stats, isLast }: Pick<Step, 'stats' | 'isLast'>,
   { uids, unmapped }: Trust,
@@ -204,18 +206,18 @@ function findFault(
   if (stats.isSymbolicLink()) return undefined;
   const isSticky = stats.isDirectory() && (mode & STICKY) !== 0;
   if (isSticky && (!isLast || mayBeShared)) return undefined;
-  if ((mode & 0o002) !== 0) return 'can be written by everybody';
+  if ((mode & 0o002) !== 0) return 'is writable by everyone';
   if ((mode & 0o020) === 0 || [...uids].some((own) => isPrivateGroup(accounts(), gid, own))) {
     return undefined;
   }
-  return `can be written by ${describeGroup(accounts(), gid)}`;
+  return `is writable by ${describeGroup(accounts(), gid)}`;
 }
 
 /**
- * Under sudo, a user's link must lead to nothing that only root can read: complaints about a file show
- * lines of it.
+ * Under sudo, a link of the user must not lead to a file that only root can read, because error messages quote
+ * lines of the file.
  */
-function findLoan(
+function findForbiddenTarget(
   stats: Stats,
   linkOwner: number | undefined,
   accounts: () => Accounts,
@@ -226,21 +228,21 @@ function findLoan(
   }
   const everybody = stats.isDirectory() ? 0o001 : 0o004;
   if (stats.uid === linkOwner || (stats.mode & everybody) !== 0) return undefined;
-  return `is where a link of ${describeUser(accounts(), linkOwner)} leads, who may not read it`;
+  return `is the target of a link of ${describeUser(accounts(), linkOwner)}, who may not read it`;
 }
 
 interface Step {
   /** Absolute; links before its last part have been followed. */
   path: string;
   stats: Stats;
-  /** What the path leads to. */
+  /** Whether this is the file that the path leads to. */
   isLast: boolean;
 }
 
-/** As the kernel has it: MAXSYMLINKS of include/linux/namei.h. */
-const MOST_LINKS = 40;
+/** MAXSYMLINKS of include/linux/namei.h. */
+const MAX_LINKS = 40;
 
-/** Each directory and link on the way to what a path leads to; ends where there is nothing. */
+/** Yields each directory and link of a path, and the file that it leads to. Stops at a missing one. */
 function* stepsOf(path: string): Generator<Step> {
   const ahead = partsOf(path);
   let current = '/';
@@ -255,7 +257,7 @@ function* stepsOf(path: string): Generator<Step> {
     if (!isLink) current = next;
     else {
       links++;
-      if (links > MOST_LINKS) return;
+      if (links > MAX_LINKS) return;
       const target = readlinkSync(next);
       if (isAbsolute(target)) current = '/';
       ahead.unshift(...partsOf(target));

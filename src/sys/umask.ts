@@ -1,6 +1,6 @@
 /**
- * Does `work` with another umask, for what this process and its new children make meanwhile. It must not
- * wait for anything, as the umask is that of all threads.
+ * Runs `work` with another umask, which applies to this process and to children it starts. `work` must be
+ * synchronous, because all threads share the umask.
  */
 export function withUmask<T>(mask: number, work: () => T): T {
   const before = process.umask(mask);
@@ -11,7 +11,7 @@ export function withUmask<T>(mask: number, work: () => T): T {
   }
 }
 
-/** The same for what is this user's alone: who may write to a socket can connect to it. */
+/** Like `withUmask`, for private files, such as sockets: a user who can write to a socket can connect to it. */
 export function withPrivateUmask<T>(work: () => T): T {
   return withUmask(0o077, work);
 }

@@ -1,4 +1,4 @@
-/** 1536 as "1.5 KiB". */
+/** Formats 1536 as "1.5 KiB". */
 export function formatBytes(bytes: number): string {
   const units = ['B', 'KiB', 'MiB', 'GiB', 'TiB'];
   let value = bytes;
@@ -10,14 +10,14 @@ export function formatBytes(bytes: number): string {
   return `${unit === 0 || value >= 100 ? Math.round(value) : value.toFixed(1)} ${units[unit]}`;
 }
 
-/** Milliseconds as "0.35 s". */
+/** Formats milliseconds as "0.35 s". */
 export function formatSeconds(ms: number): string {
   return `${(ms / 1000).toFixed(ms < 10_000 ? 2 : 1)} s`;
 }
 
 /**
- * Milliseconds as "0.35 s", "12 min 05 s", "3 h 20 min".
- * @param whole "42 s" for less than a minute
+ * Formats milliseconds as "0.35 s", "12 min 05 s", "3 h 20 min".
+ * @param whole whether to print whole seconds below a minute: "42 s"
  */
 export function formatDuration(ms: number, { whole = false } = {}): string {
   const seconds = Math.max(whole ? Math.floor(ms / 1000) : Math.round(ms / 1000), 0);
@@ -27,12 +27,12 @@ export function formatDuration(ms: number, { whole = false } = {}): string {
   return hours === 0 ? `${minutes} min ${two(seconds % 60)} s` : `${hours} h ${two(minutes)} min`;
 }
 
-/** Milliseconds as they were typed: "100 s", "0.5 s". */
+/** Formats milliseconds without rounding: "100 s", "0.5 s". */
 export function formatLimit(ms: number): string {
   return `${ms / 1000} s`;
 }
 
-/** Rows of equally many cells as lines with columns. */
+/** Formats rows as lines with aligned columns. All rows must have the same number of cells. */
 export function formatTable(rows: readonly (readonly string[])[]): string[] {
   const widths = (rows[0] ?? []).map((_, column) =>
     Math.max(...rows.map((row) => row[column]?.length ?? 0)),

@@ -6,20 +6,20 @@ import { isInForeground } from '../sys/process-identity.ts';
 
 const writeTo = promisify(write);
 
-/** Where a guest's output goes, byte for byte. */
+/** A stream of rapido to which the output of a guest is written, byte for byte. */
 export interface GuestOutput {
-  /** Resolves when the next part may come: the reader sets the pace. */
+  /** Resolves when the chunk is written, so that a slow reader slows down the guest. */
   write: (chunk: Buffer) => Promise<void>;
-  /** Drops what has not been written: nobody waits for the reader any more. */
+  /** Drops what has not been written, without waiting for the reader. */
   close: () => void;
 }
 
-/** How long to wait for a reader that is behind, in milliseconds: at first, and in the end. */
+/** How long to wait for a slow reader before the next attempt, in milliseconds; doubled each time. */
 const WAIT = { first: 1, longest: 50 } as const;
 
 /**
- * Writes to rapido's own stdout (1) or stderr (2). Not by process.stdout, whose writes to a pipe
- * block everything: a reader that pauses must stop neither timers nor Ctrl-C.
+ * Writes to rapido's stdout (1) or stderr (2). Does not use process.stdout, whose writes to a pipe block the
+ * event loop: a reader that pauses must not stop timers or Ctrl-C.
  */
 export function createGuestOutput(standardFd: 1 | 2): GuestOutput {
   const own = openWithoutBlocking(standardFd);
@@ -32,9 +32,9 @@ export function createGuestOutput(standardFd: 1 | 2): GuestOutput {
         done += (await writeTo(own ?? standardFd, chunk, done)).bytesWritten;
         wait = WAIT.first;
       } catch (error) {
-        // A reader that has gone, as `head` does, needs no more, and is no reason to stop.
+        // A reader that has exited, such as `head`, must not end the run.
         if (errorCode(error) === 'EPIPE') hasReader = false;
-        else if (errorCode(error) !== 'EAGAIN') throw namingStream(error, standardFd);
+        else if (errorCode(error) !== 'EAGAIN') throw addStreamName(error, standardFd);
         else {
           await sleep(wait);
           wait = Math.min(wait * 2, WAIT.longest);
@@ -54,15 +54,15 @@ export function createGuestOutput(standardFd: 1 | 2): GuestOutput {
   };
 }
 
-/** What write(2) refuses has no path. */
-function namingStream(error: unknown, standardFd: 1 | 2): unknown {
+/** An error of write(2) has no path. */
+function addStreamName(error: unknown, standardFd: 1 | 2): unknown {
   if (!(error instanceof Error)) return error;
   return Object.assign(error, { path: standardFd === 1 ? 'stdout' : 'stderr' });
 }
 
 /**
- * A pipe or terminal opened a second time, as proc(5) allows: that end alone does not block, whoever
- * else has the first. A write that waits in a thread could not be given up.
+ * Opens a pipe or terminal a second time (see /proc/PID/fd in proc(5)), so that O_NONBLOCK does not affect
+ * other processes that share the first file description. A blocking write in a thread could not be cancelled.
  */
 function openWithoutBlocking(fd: number): number | undefined {
   try {
@@ -78,8 +78,9 @@ function openWithoutBlocking(fd: number): number | undefined {
 export type GuestInput = typeof process.stdin;
 
 /**
- * rapido's own input where it is meant for the guest: not closed, not /dev/null.
- * @param mayBeTerminal one in whose foreground rapido is: reading another's would stop it (SIGTTIN)
+ * @param mayBeTerminal whether a terminal is accepted, if rapido is in its foreground: otherwise, reading would
+ * stop rapido (SIGTTIN)
+ * @returns rapido's standard input; undefined if it is closed, /dev/null, or a terminal that is not accepted
  */
 export function openGuestInput({ mayBeTerminal = false } = {}): GuestInput | undefined {
   if (process.stdin.isTTY) return mayBeTerminal && isInForeground() ? process.stdin : undefined;

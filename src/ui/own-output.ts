@@ -1,12 +1,12 @@
 import { setImmediate } from 'node:timers/promises';
 import { EXIT, errorCode, explainSystemError, UserError } from '../errors.ts';
 
-/** The first thing that the system refused to take, by stream. */
-const refusals = new Map<'stdout' | 'stderr', Error>();
+/** The first write error of each stream. */
+const writeErrors = new Map<'stdout' | 'stderr', Error>();
 
 /**
- * Notes what cannot be written to rapido's own stdout and stderr from now on, instead of letting it end the
- * process. A reader that has gone (`rapido conf | head -1`, a terminal that was closed) is no mistake.
+ * From now on, records write errors of rapido's stdout and stderr, which would otherwise end the process. If the
+ * reader has exited (`rapido conf | head -1`, a closed terminal), that is not an error.
  */
 export function watchOwnOutput(): void {
   for (const name of ['stdout', 'stderr'] as const) {
@@ -14,16 +14,16 @@ export function watchOwnOutput(): void {
     if (stream.listenerCount('error') > 0) continue;
     stream.on('error', (error) => {
       const hasNoReader = errorCode(error) === (stream.isTTY ? 'EIO' : 'EPIPE');
-      if (!hasNoReader && !refusals.has(name)) refusals.set(name, error);
+      if (!hasNoReader && !writeErrors.has(name)) writeErrors.set(name, error);
     });
   }
 }
 
-/** @throws UserError when something that was written so far was lost */
+/** @throws UserError if some of the output so far could not be written */
 export async function requireWritten(): Promise<void> {
-  // Node writes to files and devices at once, and says in its next tick what became of it.
+  // Node writes to files and devices synchronously, but reports errors in the next tick.
   await setImmediate();
-  for (const [name, cause] of refusals) {
+  for (const [name, cause] of writeErrors) {
     const explained = explainSystemError(cause);
     const why = explained instanceof UserError ? explained.message : cause.message;
     throw new UserError(`${name}: ${why}`, { cause, exitCode: EXIT.software });

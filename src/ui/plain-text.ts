@@ -1,46 +1,46 @@
 import { stripVTControlCharacters } from 'node:util';
 
 /*
- * What a guest says (names of tests, titles of kernel reports, the end of its console) must not drive the
- * terminal on which it is shown, nor look like what it is not.
+ * Text from a guest (names of tests, titles of kernel reports, the end of its console) must not control the
+ * terminal that shows it, or look like something else.
  */
 
-/** C0, DEL and C1, of which 0x9b begins a sequence as ESC [ does; line and paragraph separators. */
+/** C0, DEL, C1 (0x9b begins a sequence, like ESC [), line and paragraph separators. */
 const CONTROLS = /[\x00-\x1f\x7f-\x9f\u2028\u2029]+/g;
 
-/** The same but for tab and line feed. */
+/** The same without tab and line feed. */
 const CONTROLS_IN_LINES = /[\x00-\x08\x0b-\x1f\x7f-\x9f\u2028\u2029]+/g;
 
 /**
- * Characters that are not seen but change what is: Unicode's category Cf, among them those that reverse
- * the direction of writing, of no width, and tags; and halves of surrogate pairs.
+ * Invisible characters that change how others are displayed: Unicode's category Cf, which includes direction
+ * marks, zero-width characters and tags; and unpaired surrogates.
  */
-const UNSEEN = /[\p{Cf}\p{Cs}]/gu;
+const INVISIBLE = /[\p{Cf}\p{Cs}]/gu;
 
 const REPLACEMENT = '\ufffd';
 
-/** Any text as one line of characters that are seen. */
+/** Converts any text to one line of visible characters. */
 export function toPlainText(text: string): string {
   return toPlainPart(text).trimEnd();
 }
 
-/** The same with the blanks at its end: more may follow. */
+/** Like `toPlainText`, but keeps trailing blanks, because more text may follow. */
 export function toPlainPart(text: string): string {
-  return stripVTControlCharacters(text).replace(CONTROLS, ' ').replace(UNSEEN, REPLACEMENT);
+  return stripVTControlCharacters(text).replace(CONTROLS, ' ').replace(INVISIBLE, REPLACEMENT);
 }
 
-/** Any text as lines of characters that are seen, with tabs. */
+/** Converts any text to lines of visible characters and tabs. */
 export function toPlainLines(text: string): string {
   return stripVTControlCharacters(text)
     .replace(/\r+\n/g, '\n')
     .replace(CONTROLS_IN_LINES, ' ')
-    .replace(UNSEEN, REPLACEMENT);
+    .replace(INVISIBLE, REPLACEMENT);
 }
 
-/** The colours that rapido itself uses: bold, dim, red, green, yellow, and their ends. */
+/** The sequences that rapido uses: bold, dim, red, green, yellow, and their resets. */
 const PAINT = /(\x1b\[(?:[12]|22|3[1239])m)/;
 
-/** A line of rapido's own, whose colours stay. */
+/** Like `toPlainPart`, but keeps rapido's colours. */
 export function toPlainPainted(line: string): string {
   return line
     .split(PAINT)
@@ -48,7 +48,7 @@ export function toPlainPainted(line: string): string {
     .join('');
 }
 
-/** JSON in lines, the same value, in which no character does anything to a terminal. */
+/** Formats a value as indented JSON, with escapes for all characters that could control a terminal. */
 export function formatJson(value: unknown): string {
   return JSON.stringify(value, null, 2).replace(/[\x7f-\x9f\u2028\u2029\p{Cf}]/gu, (character) =>
     [...Array(character.length).keys()]

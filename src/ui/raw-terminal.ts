@@ -5,23 +5,23 @@ export interface TerminalSize {
   columns: number;
 }
 
-/** rapido's own terminal, given to a terminal of a VM. */
+/** rapido's terminal, connected to a terminal of a VM. */
 export interface RawTerminal {
   write: (data: Buffer | string) => void;
-  /** Gives it back as it was. */
+  /** Restores its mode. */
   close: () => void;
 }
 
-/** Of rapido's own terminal; undefined where it has none. */
+/** @returns undefined if rapido has no terminal */
 export function terminalSize(): TerminalSize | undefined {
   const { rows, columns } = process.stdout.isTTY ? process.stdout : process.stderr;
   return rows && columns ? { rows, columns } : undefined;
 }
 
 /**
- * Takes stdin and stdout, each key as it is typed.
- * @param onKeys gets what is typed
- * @param onResize the terminal has another size
+ * Puts rapido's terminal into raw mode.
+ * @param onKeys receives what the user types
+ * @param onResize called when the size of the terminal changes
  */
 export function openRawTerminal(
   onKeys: (typed: Buffer) => void,
@@ -30,8 +30,8 @@ export function openRawTerminal(
   const { stdin, stdout, stderr } = process;
   if (stdin.isTTY) {
     stdin.setRawMode(true);
-    // Node's raw mode processes output, on which full-screen programs of the guest do not count. Its end
-    // takes this back, too.
+    // Node's raw mode keeps output processing on, which breaks full-screen programs of the guest. Leaving raw
+    // mode restores it.
     stopOutputProcessing();
   }
   stdin.on('data', onKeys);

@@ -1,7 +1,7 @@
 import { UserError } from '../errors.ts';
 import { toPlainLines, toPlainPart } from './plain-text.ts';
 
-/** Prints what went wrong: the user's mistake in a few lines, or our bug with its stack. */
+/** Prints an error: a UserError in a few lines, a bug of rapido with its stack. */
 export function reportError(
   error: unknown,
   stderr: { write: (text: string) => unknown; isTTY?: boolean | undefined },
@@ -16,7 +16,7 @@ export function reportError(
   );
 }
 
-/** The lines of an error message. */
+/** @returns the lines of an error message */
 export function formatError(error: unknown, version: string): string[] {
   if (error instanceof UserError) {
     return [
@@ -26,7 +26,7 @@ export function formatError(error: unknown, version: string): string[] {
     ].map(toPlainPart);
   }
   return [
-    'rapido: this is a bug in rapido; please report it with all of this:',
+    'rapido: this is a bug in rapido; please report it with all of the following:',
     `  rapido ${version}, Node ${process.version} on ${process.platform} ${process.arch}`,
     `  rapido ${process.argv.slice(2).join(' ')}`,
     error instanceof Error ? (error.stack ?? error.message) : String(error),

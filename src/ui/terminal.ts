@@ -2,22 +2,22 @@ import { Chalk, type ChalkInstance } from 'chalk';
 import { toPlainLines, toPlainPainted, toPlainText } from './plain-text.ts';
 
 /**
- * What rapido writes to: results to stdout, everything else to stderr. Whatever a text holds (some of it a
- * guest has said), a terminal gets characters that are seen, and rapido's own colours.
+ * The output of rapido: results to stdout, everything else to stderr. Some text comes from a guest, so a
+ * terminal gets only visible characters and rapido's own colours.
  */
 export interface Ui {
-  /** A line of the result, or several, to stdout: as they are if that is no terminal. */
+  /** Writes one or more lines of the result to stdout; unchanged if stdout is not a terminal. */
   result: (lines: string) => void;
-  /** A line about what is going on, to stderr. */
+  /** Writes a line of information to stderr. */
   note: (line: string) => void;
   warn: (line: string) => void;
-  /** What another program says, to stderr. */
+  /** Writes the output of another program to stderr. */
   passOn: (text: string) => void;
   /** Whether stderr is a terminal on which a line can be replaced. */
   isLive: boolean;
-  /** Shows what is being done: a live line on a terminal, a plain line otherwise. */
+  /** Shows the current step: in a line that is overwritten on a terminal, in a plain line otherwise. */
   progress: (step: string) => void;
-  /** Takes the live line away. */
+  /** Erases the progress line. */
   endProgress: () => void;
   /** Colours for stdout. */
   paint: ChalkInstance;

@@ -6,25 +6,25 @@ import type { VmEntry } from './registry.ts';
 import type { VmAnswer, VmRequest } from './vm-requests.ts';
 
 /** A connection to the rapido that watches a VM. */
-export interface Asked {
+export interface VmConnection {
   socket: Socket;
   /**
-   * The next answer; undefined: it has gone.
-   * @throws UserError when it refuses
+   * Waits for the next answer; undefined: the connection was closed.
+   * @throws UserError if the request is rejected
    */
-  hear: () => Promise<VmAnswer | undefined>;
-  /** What has come behind the answers heard so far, which is read no further. */
+  nextAnswer: () => Promise<VmAnswer | undefined>;
+  /** The bytes that arrived after the last answer. */
   rest: () => Buffer;
 }
 
 /**
- * Asks the rapido that watches a VM for something.
- * @throws UserError when it cannot be reached
+ * Sends a request to the rapido that watches a VM.
+ * @throws UserError if it cannot be reached
  */
-export async function askVm(vm: VmEntry, request: VmRequest): Promise<Asked> {
+export async function askVm(vm: VmEntry, request: VmRequest): Promise<VmConnection> {
   const path = vm.requestSocket;
   if (path === undefined) {
-    throw new UserError(`VM ${vm.number} belongs to a test (rapido run), which has it for itself`, {
+    throw new UserError(`VM ${vm.number} belongs to a test (rapido run) and accepts no requests`, {
       hint: `rapido stop ${vm.number} interrupts the test`,
     });
   }
@@ -45,13 +45,13 @@ async function connect(path: string): Promise<Socket> {
 function explain({ number }: VmEntry, cause: Error): UserError {
   const isGone = ['ENOENT', 'ECONNREFUSED'].includes(errorCode(cause) ?? '');
   return new UserError(
-    isGone ? `VM ${number} does not listen (yet)` : `VM ${number} cannot be asked`,
-    { cause, hint: 'rapido ps shows what runs' },
+    isGone ? `VM ${number} does not accept requests (yet)` : `VM ${number} cannot be reached`,
+    { cause, hint: 'rapido ps lists the running VMs' },
   );
 }
 
-/** Takes one line at a time, and leaves what follows. */
-function readAnswers(socket: Socket, vm: VmEntry): Omit<Asked, 'socket'> {
+/** Reads one line at a time; the bytes after it stay in `rest`. */
+function readAnswers(socket: Socket, vm: VmEntry): Omit<VmConnection, 'socket'> {
   let held: Buffer = Buffer.alloc(0);
   const nextLine = (): Promise<string | undefined> =>
     new Promise((resolve) => {
@@ -82,7 +82,7 @@ function readAnswers(socket: Socket, vm: VmEntry): Omit<Asked, 'socket'> {
       socket.resume();
     });
   return {
-    hear: async () => {
+    nextAnswer: async () => {
       const line = await nextLine();
       if (line === undefined) return undefined;
       const answer: VmAnswer = JSON.parse(line);

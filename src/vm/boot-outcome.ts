@@ -5,9 +5,9 @@ import {
   failedAutoruns,
   hintFor,
   judgeEnding,
-  unknownComplaints,
   type VmEnding,
   type VmRecord,
+  whyReportsUnknown,
 } from './ending.ts';
 import type { GuestEvent } from './guest-events.ts';
 
@@ -15,25 +15,25 @@ import type { GuestEvent } from './guest-events.ts';
 export interface BootOutcome {
   /** Exit status. */
   status: number;
-  /** What the user is told, if there is anything to tell. */
+  /** Messages for the user. */
   lines: string[];
-  /** Something went wrong that the console may tell more of. */
-  consoleTells: boolean;
+  /** Whether the console log may explain what went wrong. */
+  isConsoleHelpful: boolean;
 }
 
-/** What there was to see. */
+/** What the boot was started for, and whether its kernel crashed. */
 export interface BootExpectation {
-  /** Somebody watched. */
+  /** Whether a user was at the console. */
   interactive: boolean;
   /** How many autorun scripts the image has. */
   autorun: number;
-  /** How its kernel crashed, where that did not end the VM; undefined: it did not. */
+  /** How the kernel crashed without ending the VM; undefined: it did not. */
   oops: string | undefined;
 }
 
 /**
- * Judges a boot that is over. With nobody watching, success is what was heard of, not the lack of
- * complaints: every autorun script must have ended with 0, and the session must have come to its end.
+ * Judges a boot that has ended. An unattended boot succeeds only if rapido has received the proof: every autorun
+ * script has reported status 0, and the session has reported its end. The absence of errors is not enough.
  */
 export function judgeBoot(
   record: VmRecord,
@@ -43,7 +43,7 @@ export function judgeBoot(
   const failed = failedAutoruns(record.events).map(
     ({ script, status }) => `autorun script ${nameOf(script)} failed with status ${status}`,
   );
-  const adrift = record.events.some(({ event }) => event === 'no-directory')
+  const misplaced = record.events.some(({ event }) => event === 'no-directory')
     ? ['the directory that the cut names is not in the image']
     : [];
   const doubts = interactive
@@ -52,33 +52,39 @@ export function judgeBoot(
   const crashed =
     oops === undefined || ending.kind === 'panicked'
       ? []
-      : [`the kernel crashed: ${oops}; what came after that cannot be trusted`];
-  const problems = [...describeEnding(ending, record), ...crashed, ...adrift, ...failed, ...doubts];
+      : [`the kernel crashed: ${oops}; what followed cannot be trusted`];
+  const problems = [
+    ...describeEnding(ending, record),
+    ...crashed,
+    ...misplaced,
+    ...failed,
+    ...doubts,
+  ];
   if (ending.kind === 'interrupted') {
-    return { status: signalStatus(ending.signal), lines: problems, consoleTells: true };
+    return { status: signalStatus(ending.signal), lines: problems, isConsoleHelpful: true };
   }
   const orderly = ending.kind === 'powered-off' || (interactive && ending.kind === 'quit');
   if (!orderly || problems.length > 0) {
-    const consoleTells = ending.kind !== 'not-started';
-    return { status: EXIT.failed, lines: problems, consoleTells };
+    const isConsoleHelpful = ending.kind !== 'not-started';
+    return { status: EXIT.failed, lines: problems, isConsoleHelpful };
   }
   const lines = interactive ? [] : [describeSuccess(record.events)];
-  return { status: EXIT.ok, lines, consoleTells: false };
+  return { status: EXIT.ok, lines, isConsoleHelpful: false };
 }
 
 function describeSuccess(events: readonly GuestEvent[]): string {
   const count = events.filter(({ event }) => event === 'autorun-end').length;
-  if (count === 0) return 'the VM came up and powered off; there was no autorun script';
+  if (count === 0) return 'the VM booted and powered off; there was no autorun script';
   return count === 1 ? 'the autorun script succeeded' : `all ${count} autorun scripts succeeded`;
 }
 
-/** Who kills the VM at its prompt means it; before that, the scripts have not come to their end. */
+/** Killing the VM is a normal end at the prompt, but not before: the scripts have not ended. */
 function doubtsOfQuit(ending: VmEnding, events: readonly GuestEvent[]): string[] {
   if (ending.kind !== 'quit' || events.some(({ event }) => event === 'prompt')) return [];
-  return ['the VM was ended by hand before it stood at its prompt'];
+  return ['the VM was killed by hand before it reached its prompt'];
 }
 
-/** Without the number that keeps scripts in their order. */
+/** Strips the number that sorts the scripts. */
 function nameOf(script: string): string {
   return script.replace(/^\d+-/, '');
 }
@@ -92,7 +98,9 @@ function describeEnding(ending: VmEnding, record: VmRecord): string[] {
     case 'panicked':
       return [`the kernel panicked: ${ending.message}`];
     case 'reset':
-      return ['the VM reset without shutting down: a triple fault, or a reboot around rapido'];
+      return [
+        'the VM reset without shutting down: a triple fault, or a reboot that bypassed rapido',
+      ];
     case 'interrupted':
       return [`interrupted by ${ending.signal}; the VM was ended`];
     case 'no-memory':
@@ -100,7 +108,7 @@ function describeEnding(ending: VmEnding, record: VmRecord): string[] {
     case 'not-started':
       return [
         'QEMU did not start the VM',
-        `hint: ${hintFor(qemuSaid) ?? 'look at QEMU_EXTRA_ARGS and at what follows `--`'}`,
+        `hint: ${hintFor(qemuSaid) ?? 'check QEMU_EXTRA_ARGS and the arguments after `--`'}`,
       ];
     case 'failed':
       return [describeFailure(ending, record)];
@@ -114,26 +122,28 @@ function hintLines(qemuSaid: string): string[] {
   return hint === undefined ? [] : [`hint: ${hint}`];
 }
 
-/** What keeps an unwatched boot that seems fine from being one. */
+/** Why an unattended boot that ended without an error does not count as a success. */
 function doubtsOf(ending: VmEnding, events: readonly GuestEvent[], autorun: number): string[] {
-  if (ending.kind === 'quit') return ['QEMU was told to quit before the VM powered off'];
+  if (ending.kind === 'quit') return ['QEMU quit before the VM powered off'];
   if (ending.kind !== 'powered-off') return [];
-  if (events.length === 0) return ["nothing was heard of the guest's init"];
+  if (events.length === 0) return ["the guest's init sent no message"];
   const ended = events.filter(({ event }) => event === 'autorun-end').length;
   if (events.at(-1)?.event === 'power-off') {
-    if (ended !== autorun) return [`${ended} of ${autorun} autorun scripts were heard to end`];
-    const unknown = unknownComplaints(events);
-    return unknown === undefined ? [] : [`whether the kernel crashed is not known: ${unknown}`];
+    if (ended !== autorun) return [`${ended} of ${autorun} autorun scripts reported their end`];
+    const unknown = whyReportsUnknown(events);
+    return unknown === undefined
+      ? []
+      : [`rapido cannot tell whether the kernel crashed: ${unknown}`];
   }
   const last = events.at(-1);
   return [
     last?.event === 'autorun-start'
-      ? `autorun script ${nameOf(last.script)} powered the VM off itself; whether it succeeded is not known`
-      : 'the VM powered off before its session came to an end',
+      ? `autorun script ${nameOf(last.script)} powered off the VM itself; rapido cannot tell whether it succeeded`
+      : 'the VM powered off before its session ended',
   ];
 }
 
-/** What still works where the kernel has no driver for the console. */
+/** Says what still works without a serial console. */
 export function describeNoConsole(number: number): string {
   return `the kernel has no serial console: rapido exec ${number} -- COMMAND runs a command in the VM`;
 }

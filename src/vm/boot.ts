@@ -10,29 +10,29 @@ import { memoryOf } from './memory-shortage.ts';
 import type { VmPlan } from './plan.ts';
 import { keepPreviousLog, listenToSignals, startQemu } from './qemu-process.ts';
 
-/** How much of the console's end is kept for judging how the VM ended; a panic's trace fits. */
+/** How much of the end of the console log is used to judge how the VM ended; the trace of a panic fits in. */
 const CONSOLE_TAIL_BYTES = 256 * 1024;
 
-/** Who hears of a VM. */
+/** Callbacks of a boot. */
 export interface BootWatch {
   onStart: (vm: LiveVm) => void;
   onEvent: (event: GuestEvent) => void;
-  /** What QEMU itself says, as it comes. */
-  onWords: (text: string) => void;
-  /** Gets the console of a detached VM, as it comes. */
+  /** Receives QEMU's standard error as it arrives. */
+  onStderr: (text: string) => void;
+  /** Receives the console of a detached VM as it arrives. */
   onConsole?: (chunk: Buffer) => void;
 }
 
 /**
- * Starts QEMU and stays until it is gone. A plan whose console leads to the terminal has rapido's own
- * stdin and stdout, and that terminal is given back as it was, however QEMU ends.
- * @throws UserError when QEMU cannot be executed
+ * Starts QEMU and waits until it ends. If the plan's console is the terminal, QEMU inherits rapido's standard
+ * input and output, and the terminal is restored however QEMU ends.
+ * @throws UserError if QEMU cannot be executed
  */
 export async function bootVm(plan: VmPlan, watch: BootWatch): Promise<VmRecord> {
   keepPreviousLog(plan.consoleLog);
   const hasTerminal = plan.console === 'terminal';
   const terminal = hasTerminal && plan.interactive ? saveTerminal() : undefined;
-  const qemu = startQemu(plan, watch.onWords);
+  const qemu = startQemu(plan, watch.onStderr);
   let interruptedBy: EndingSignal | undefined;
   const signals = listenToSignals((signal) => {
     qemu.kill(interruptedBy === undefined ? 'SIGTERM' : 'SIGKILL');
@@ -42,7 +42,7 @@ export async function bootVm(plan: VmPlan, watch: BootWatch): Promise<VmRecord> 
   try {
     const onLog = (line: string): void => watch.onConsole?.(Buffer.from(`\r\n${line}\r\n`));
     const vm = openLiveVm(qemu, plan, watch.onEvent, onLog);
-    const console = hasTerminal ? undefined : hearConsole(qemu.channel('console'), watch);
+    const console = hasTerminal ? undefined : receiveConsole(qemu.channel('console'), watch);
     watch.onStart(vm);
     const exit = await qemu.exited;
     await Promise.all([qemu.qmp.closed, vm.control.closed, console]);
@@ -58,21 +58,21 @@ export async function bootVm(plan: VmPlan, watch: BootWatch): Promise<VmRecord> 
       interruptedBy,
     };
   } finally {
-    // Something of ours failed: the VM must not go on without us.
+    // After an error in rapido itself, the VM must not keep running.
     qemu.kill('SIGKILL');
     await terminal?.restore(!isOrderly);
     signals.stop();
   }
 }
 
-/** Ends of a VM that whoever sits at its prompt has asked for. */
+/** The SHUTDOWN reasons of an end that the user requested at the console. */
 const ORDERLY: ReadonlySet<string | undefined> = new Set([
   ...['guest-shutdown', 'host-qmp-quit', 'host-ui'],
 ]);
 
-/** Resolves when the console has come to its end, whichever way. */
-async function hearConsole(channel: Duplex, { onConsole }: BootWatch): Promise<void> {
+/** Passes the console to `onConsole`. Resolves when the channel is closed, with or without an error. */
+async function receiveConsole(channel: Duplex, { onConsole }: BootWatch): Promise<void> {
   channel.on('data', (chunk: Buffer) => onConsole?.(chunk));
-  channel.on('error', () => {}); // QEMU is gone, which its exit tells.
+  channel.on('error', () => {}); // QEMU has ended; its exit status says how.
   await once(channel, 'close');
 }

@@ -1,17 +1,17 @@
 import type { Socket } from 'node:net';
 
-/** Shows the console of a detached VM to whoever has come to see it. */
+/** Shows the console of a detached VM to any number of viewers (`rapido console`). */
 export interface ConsoleHub {
-  /** A part of the console. */
+  /** Sends a part of the console to all viewers. */
   show: (chunk: Buffer) => void;
-  /** Somebody who sees it from now on, and may type. */
+  /** Adds a viewer, who sees the console from now on and may type. */
   attach: (viewer: Socket, typed: Buffer) => void;
 }
 
-/** How much a viewer may be behind before it is let go, in bytes. */
+/** How many unread bytes a viewer may have before it is disconnected. */
 const LONGEST_LAG = 4 * 1024 * 1024;
 
-/** @param type gets what any of them types */
+/** @param type receives what any viewer types */
 export function createConsoleHub(type: (keys: Buffer) => void): ConsoleHub {
   const viewers = new Set<Socket>();
   return {

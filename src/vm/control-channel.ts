@@ -3,34 +3,34 @@ import type { Duplex } from 'node:stream';
 import { readLines } from '../sys/lines.ts';
 import { type GuestEvent, parseGuestMessage } from './guest-events.ts';
 
-/** Our end of the control channel. */
+/** The host's end of the control channel. */
 export interface ControlChannel {
-  /** Has the session mark the end of its command's output, which has ended. @returns the mark */
+  /** Requests the end mark in the output of the command, which has ended. @returns the mark */
   endOutput: () => Buffer;
-  /** Tells the session that all output of its command has arrived. */
+  /** Informs the session that all output of its command has arrived. */
   confirmOutput: () => void;
-  /** Asks the session for something: one line, as `serve_host` in guest/session reads it. */
+  /** Sends the session a request: one line in the format that `serve_host` in guest/session reads. */
   ask: (request: string) => void;
-  /** Lines that did not come from the session. */
-  strangeLines: () => number;
-  /** Resolves when the guest has gone. */
+  /** The number of lines that did not come from the session. */
+  foreignLines: () => number;
+  /** Resolves when the guest's end is closed. */
   closed: Promise<void>;
 }
 
 /**
- * Listens to the guest's session. Its first word is answered with a key, made for this VM alone, and
- * every later one must carry it: what a test writes to the channel is not taken for the session's.
- * @param onLog gets lines of the kernel's log that its console may not have shown
+ * Receives messages from the guest's session. The first message is answered with a random key for this VM.
+ * Every later message must contain the key, so that lines which a test writes to the channel are not accepted.
+ * @param onLog receives lines of the kernel log that the console may not have shown
  */
 export function openControlChannel(
   channel: Duplex,
   onEvent: (event: GuestEvent) => void,
   onLog: (line: string) => void,
 ): ControlChannel {
-  const key = makeWord();
+  const key = makeToken();
   const logPrefix = `${key}>`;
   let isKnown = false;
-  let strange = 0;
+  let foreign = 0;
   const closed = readLines(channel, (text) => {
     const line = text.trim();
     if (line === '') return;
@@ -41,7 +41,7 @@ export function openControlChannel(
     const message = parseGuestMessage(line);
     const isFirst = !isKnown && message?.event.event === 'init';
     if (message === undefined || (!isFirst && message.key !== key)) {
-      strange++;
+      foreign++;
       return;
     }
     if (isFirst) {
@@ -52,7 +52,7 @@ export function openControlChannel(
   });
   return {
     endOutput: () => {
-      const word = makeWord();
+      const word = makeToken();
       channel.write(`${word}\n`);
       return endMarkOf(word);
     },
@@ -62,19 +62,20 @@ export function openControlChannel(
     ask: (request) => {
       channel.write(`${request}\n`);
     },
-    strangeLines: () => strange,
+    foreignLines: () => foreign,
     closed,
   };
 }
 
-/** 32 digits that nobody can guess. */
-export function makeWord(): string {
+/** 32 random hexadecimal digits. */
+export function makeToken(): string {
   return randomBytes(16).toString('hex');
 }
 
 /**
- * What the session writes behind a command's output, to both of its streams. The word is made when the
- * command has ended, so nothing that it wrote can hold the mark, whatever of the guest's memory it read.
+ * The mark that the session writes after the command's output, to both streams. The word is generated after the
+ * command has ended, so the command's own output cannot contain the mark, even if the command reads all of the
+ * guest's memory.
  */
 export function endMarkOf(word: string): Buffer {
   return Buffer.from(`\0rapido-end:${word}\0`);

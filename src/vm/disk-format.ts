@@ -1,4 +1,4 @@
-/** Disk image formats that QEMU writes and that rapido lets through, by QEMU's names. */
+/** Disk image formats that QEMU can write and rapido accepts, by QEMU's names. */
 export const DISK_FORMATS = [
   'raw',
   'qcow2',
@@ -15,14 +15,14 @@ export type DiskFormat = (typeof DISK_FORMATS)[number];
 
 export interface RecognisedFormat {
   format: DiskFormat;
-  /** Why the image may lead QEMU to other files; undefined: it is all there is. */
-  leadsElsewhere: string | undefined;
+  /** How the image may make QEMU open other files; undefined: it cannot. */
+  otherFiles: string | undefined;
 }
 
-/** How much of a file's beginning `recogniseFormat` looks at, in bytes. */
+/** How many bytes of a file's beginning `recogniseFormat` needs. */
 export const HEAD_BYTES = 512;
 
-/** What each format begins with: the text at an offset. From the headers in QEMU's block/ and docs/interop. */
+/** The text by which each format is recognised, with its offset. From the headers in QEMU's block/ and docs/interop. */
 const SIGNATURES: readonly [offset: number, text: string, format: DiskFormat][] = [
   [0, 'QED\0', 'qed'],
   [0, 'KDMV', 'vmdk'],
@@ -36,20 +36,20 @@ const SIGNATURES: readonly [offset: number, text: string, format: DiskFormat][] 
 ];
 
 /**
- * The format of a disk image by how it begins; whatever is not known is raw.
+ * Recognises the format of a disk image by its beginning; an unknown format is raw.
  *
- * QEMU is never left to guess: a guest can write the header of another format on its raw disk, which
- * then names any file of the host. The same trick must not work here, so a format that can name other
- * files comes with a warning of that.
+ * QEMU must not probe the format itself: a guest can write the header of another format to its raw disk, and
+ * that header can name any file of the host. The same attack must not work through this function, so for a
+ * format that can name other files, `otherFiles` says so.
  */
 export function recogniseFormat(head: Buffer): RecognisedFormat {
   if (hasText(head, 0, 'QFI\xfb')) return recogniseQcow(head);
   const [, , format = 'raw'] =
     SIGNATURES.find(([offset, text]) => hasText(head, offset, text)) ?? [];
-  return { format, leadsElsewhere: LEADING_ELSEWHERE[format] };
+  return { format, otherFiles: OTHER_FILES[format] };
 }
 
-const LEADING_ELSEWHERE: Partial<Record<DiskFormat, string>> = {
+const OTHER_FILES: Partial<Record<DiskFormat, string>> = {
   vmdk: 'a vmdk image may name other files',
   qed: 'a qed image may name a backing file',
 };
@@ -66,10 +66,10 @@ function recogniseQcow(head: Buffer): RecognisedFormat {
   const version = head.length < 8 ? 0 : head.readUInt32BE(4);
   const hasBacking = head.length >= 16 && head.readBigUInt64BE(8) !== 0n;
   const features = version >= 3 && head.length >= 80 ? head.readBigUInt64BE(72) : 0n;
-  const leadsElsewhere = hasBacking
+  const otherFiles = hasBacking
     ? 'it names a backing file'
     : (features & EXTERNAL_DATA) !== 0n
       ? 'it names an external data file'
       : undefined;
-  return { format: version === 1 ? 'qcow' : 'qcow2', leadsElsewhere };
+  return { format: version === 1 ? 'qcow' : 'qcow2', otherFiles };
 }

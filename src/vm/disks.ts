@@ -4,7 +4,7 @@ import { UsageError, UserError } from '../errors.ts';
 import { findNearest } from '../sys/nearest.ts';
 import { DISK_FORMATS, type DiskFormat, type RecognisedFormat } from './disk-format.ts';
 
-/** How a guest sees a disk: `/dev/vda`, `/dev/nvme0n1`. */
+/** The buses of disks. The guest sees `/dev/vda` or `/dev/nvme0n1`. */
 const BUSES = ['virtio', 'nvme'] as const;
 export type DiskBus = (typeof BUSES)[number];
 
@@ -12,9 +12,9 @@ export type DiskBus = (typeof BUSES)[number];
 const CACHES = ['none', 'writeback', 'writethrough', 'directsync', 'unsafe'] as const;
 type DiskCache = (typeof CACHES)[number];
 
-/** A disk as a user asked for it. */
+/** A disk as the user specified it. */
 export interface DiskRequest {
-  /** Where that stands, for messages: `--disk`, `rapido.conf:12: DISKS of [vm1]`. */
+  /** The origin, for messages: `--disk`, `rapido.conf:12: DISKS of [vm1]`. */
   where: string;
   source: DiskSource;
   format: DiskFormat | undefined;
@@ -28,12 +28,12 @@ export interface DiskRequest {
 /** An absolute path, or the size of a scratch disk in bytes. */
 type DiskSource = { path: string } | { bytes: number };
 
-/** Where a disk was asked for, and what its path starts from. */
+/** The origin of a disk, and how its path is resolved. */
 export interface DiskPlace {
   where: string;
-  /** Directory of relative paths. */
+  /** The directory that relative paths start from. */
   base: string;
-  /** What `~/` stands for. */
+  /** The directory for `~/`. */
   home: string;
 }
 
@@ -41,14 +41,14 @@ export interface DiskPlace {
 export interface DiskFacts {
   /** The same for every name of a file; device and inode, or the number of a block device. */
   identity: string;
-  /** How it begins, recognised; that of a block device is raw. */
+  /** The recognised format; raw for a block device. */
   recognised: RecognisedFormat;
 }
 
-/** A disk of a VM as it will be. */
+/** A disk of a VM, fully planned. */
 export interface DiskPlan {
   path: string;
-  /** Bytes of a scratch file, which is made for the VM and removed after it; undefined: it is there. */
+  /** Size in bytes of a scratch disk, created for the VM and removed after it; undefined: an existing disk. */
   scratch: number | undefined;
   identity: string;
   format: DiskFormat;
@@ -61,8 +61,8 @@ export interface DiskPlan {
 }
 
 /**
- * Reads the value of `DISKS`: disks separated by a comma and a blank.
- * @throws UsageError with everything that is wrong
+ * Parses the value of `DISKS`: disks separated by a comma and white space.
+ * @throws UsageError with all problems
  */
 export function parseDisks(text: string, place: DiskPlace): DiskRequest[] {
   const problems: string[] = [];
@@ -76,9 +76,9 @@ export function parseDisks(text: string, place: DiskPlace): DiskRequest[] {
 }
 
 /**
- * Reads one disk: `file.qcow2,serial=TEST_DEV`, `/dev/sdb,readonly`, `size:10G`. A doubled comma in a
- * path stands for itself, as QEMU has it.
- * @throws UsageError with everything that is wrong
+ * Parses one disk: `file.qcow2,serial=TEST_DEV`, `/dev/sdb,readonly`, `size:10G`. As in QEMU's options, a comma
+ * in a path is written twice.
+ * @throws UsageError with all problems
  */
 export function parseDisk(text: string, place: DiskPlace): DiskRequest {
   const problems: string[] = [];
@@ -92,7 +92,7 @@ function refuse(problems: readonly string[]): void {
   const count = problems.length === 1 ? 'a mistake' : `${problems.length} mistakes`;
   throw new UsageError(`${count} in the disks of a VM`, {
     problems,
-    hint: 'FILE, /dev/NAME or size:10G, then options with commas and no blanks: disk.qcow2,serial=TEST_DEV,readonly; in DISKS, a comma and a blank between disks',
+    hint: 'FILE, /dev/NAME or size:10G, then options separated by commas without spaces: disk.qcow2,serial=TEST_DEV,readonly; in DISKS, separate disks with a comma and a space',
   });
 }
 
@@ -119,10 +119,9 @@ function readDisk(text: string, place: DiskPlace, problems: string[]): DiskReque
     seen.add(name);
     applyOption(disk, name, value, complain);
   }
-  if ('bytes' in disk.source && disk.readonly)
-    complain('a scratch disk that is read-only is empty');
+  if ('bytes' in disk.source && disk.readonly) complain('a read-only scratch disk would be empty');
   if ('bytes' in disk.source && disk.format !== undefined && disk.format !== 'raw') {
-    complain('a scratch disk is raw');
+    complain('the format of a scratch disk is always raw');
   }
   return disk;
 }
@@ -136,13 +135,14 @@ function readSource(source: string, { base, home }: DiskPlace, complain: Complai
   const size = /^size:(.*)$/.exec(source)?.[1];
   if (size !== undefined) {
     const bytes = parseSize(size);
-    if (bytes === undefined) complain(`"${size}" is no size: a number with a unit, 512M, 10G, 1T`);
+    if (bytes === undefined)
+      complain(`"${size}" is not a size: use a number with a unit, such as 512M, 10G or 1T`);
     else if (bytes < MIB) complain(`${size} is less than 1M; did you mean ${parseInt(size, 10)}G?`);
-    else if (bytes % SECTOR !== 0) complain(`${size} is no multiple of ${SECTOR} bytes`);
+    else if (bytes % SECTOR !== 0) complain(`${size} is not a multiple of ${SECTOR} bytes`);
     return { bytes: bytes ?? 0 };
   }
   const path = source.replaceAll(',,', ',');
-  if (path === '') complain('there is neither a path nor a size');
+  if (path === '') complain('a path or a size is missing');
   if (path === '~' || path.startsWith('~/')) return { path: join(home, path.slice(1)) };
   return { path: resolve(base, path) };
 }
@@ -178,7 +178,10 @@ function applyOption(
   }
 }
 
-/** VIRTIO_BLK_ID_BYTES of linux/virtio_blk.h is 20, and so has NVMe's Identify. Blanks end a word of the kernel's command line. */
+/**
+ * VIRTIO_BLK_ID_BYTES of linux/virtio_blk.h is 20, as is the length of the serial number in NVMe's Identify data.
+ * A space would end a word of the kernel command line.
+ */
 const SERIAL = /^[\w.-]{1,20}$/;
 
 function readSwitch(name: string, value: string | undefined, complain: Complain): boolean {
@@ -197,19 +200,20 @@ function pick<Choice extends string>(
   if (found !== undefined) return found;
   const nearest = findNearest(value ?? '', choices);
   const meant = nearest === undefined ? '' : `; did you mean ${name}=${nearest}?`;
-  complain(`${name}=${value ?? ''}: it can be ${choices.join(', ')}${meant}`);
+  complain(`${name}=${value ?? ''}: possible values are ${choices.join(', ')}${meant}`);
   return undefined;
 }
 
 function explainOption(name: string): string {
-  if (name.startsWith('size:')) return `${name} is another disk: a comma and a blank go before it`;
+  if (name.startsWith('size:'))
+    return `separate ${name} from the disk before it with a comma and a space`;
   const nearest = findNearest(name, OPTIONS);
   const remedy =
     nearest === undefined ? `the options are ${OPTIONS.join(', ')}` : `did you mean ${nearest}?`;
   return `there is no option ${name}; ${remedy}`;
 }
 
-/** Disks of the conf and of the command line; of two with one serial, the latter counts. */
+/** Combines the disks. One of the command line replaces one of the conf with the same serial. */
 export function mergeDisks(
   ofConf: readonly DiskRequest[],
   ofCommandLine: readonly DiskRequest[],
@@ -218,14 +222,14 @@ export function mergeDisks(
   return [...ofConf.filter(({ serial }) => !replaced.has(serial)), ...ofCommandLine];
 }
 
-/** How many fit beside rapido's own devices in the 32 slots of a PCI bus. */
+/** A PCI bus has 32 slots; the others are for rapido's own devices. */
 const MAXIMAL_DISKS = 20;
 
 /**
- * Decides all that a VM's disks are.
- * @param facts of each path
- * @param scratchPath for the scratch disk at a position, from 1
- * @throws UsageError with everything that does not fit
+ * Plans the disks of a VM.
+ * @param facts by path
+ * @param scratchPath returns the path for the scratch disk at a position, from 1
+ * @throws UsageError with all problems
  */
 export function planDisks(
   requests: readonly DiskRequest[],
@@ -238,7 +242,7 @@ export function planDisks(
   }
   const plans = requests.map((request, index) => {
     const plan = planDisk(request, index + 1, facts, scratchPath);
-    refuseSurprise(request, facts, problems);
+    checkOtherFiles(request, facts, problems);
     return plan;
   });
   for (const [index, { identity, serial, path }] of plans.entries()) {
@@ -251,7 +255,7 @@ export function planDisks(
     }
   }
   if (problems.length > 0) {
-    throw new UsageError('the VM cannot have these disks', { problems });
+    throw new UsageError('these disks cannot be used', { problems });
   }
   return plans;
 }
@@ -270,7 +274,7 @@ function planDisk(
   const shared = { readonly, bus, serial: request.serial ?? `disk${position}` };
   if ('bytes' in source) {
     const path = scratchPath(position);
-    // Nothing of it is to outlive the VM: no flush is worth its time, and what is freed is given back.
+    // A scratch disk does not outlive the VM, so flushing it is a waste of time, and discarded blocks can be freed.
     const own = {
       identity: path,
       scratch: source.bytes,
@@ -290,21 +294,21 @@ function planDisk(
   };
 }
 
-/** An image that nobody said the format of must not make QEMU open other files. */
-function refuseSurprise(
+/** Reports an image that could make QEMU open other files, unless the user specified its format. */
+function checkOtherFiles(
   { source, format, where }: DiskRequest,
   facts: ReadonlyMap<string, DiskFacts>,
   problems: string[],
 ): void {
   if (!('path' in source) || format !== undefined) return;
   const { recognised } = facts.get(source.path) ?? {};
-  if (recognised?.leadsElsewhere === undefined) return;
+  if (recognised?.otherFiles === undefined) return;
   problems.push(
-    `${where}: ${source.path}: it looks like ${recognised.format}, and ${recognised.leadsElsewhere}, which a guest could have written there: add format=${recognised.format} if it is one, else format=raw`,
+    `${where}: ${source.path}: it looks like ${recognised.format}, and ${recognised.otherFiles}; a guest could have written this header: add format=${recognised.format} if it is one, else format=raw`,
   );
 }
 
-/** What the registry of running VMs notes of a disk. */
+/** A disk in the registry of running VMs. */
 export interface VmDisk {
   path: string;
   identity: string;
@@ -316,8 +320,8 @@ export function noteDisks(disks: readonly DiskPlan[]): VmDisk[] {
 }
 
 /**
- * @param vms that run
- * @throws UserError when one of them has a disk that must not be shared
+ * @param vms the running VMs
+ * @throws UserError if one of them uses a disk that must not be shared
  */
 export function refuseDisksInUse(
   disks: readonly DiskPlan[],
@@ -328,18 +332,19 @@ export function refuseDisksInUse(
       .filter((vm) =>
         vm.disks.some((other) => other.identity === identity && !(readonly && other.readonly)),
       )
-      .map(({ hostname, number }) => `${path}: the running VM ${number} (${hostname}) has it`),
+      .map(({ hostname, number }) => `${path}: in use by the running VM ${number} (${hostname})`),
   );
   if (problems.length === 0) return;
   throw new UserError('a disk is in use', {
     problems,
-    hint: 'end that VM first; disks can be shared where each VM has them with readonly',
+    hint: 'stop that VM first; VMs can share a disk if each of them has it with readonly',
   });
 }
 
 /**
- * What guest/init learns of the disks: `virtio/TEST_DEV,nvme/disk2`. It loads the drivers of these
- * buses and waits for disks of these serials. A disk in QEMU's extra arguments may have none: `virtio/`.
+ * The kernel parameter that describes the disks to guest/init: `virtio/TEST_DEV,nvme/disk2`. guest/init loads the
+ * drivers of these buses and waits for disks with these serials. A disk in QEMU's extra arguments may have no
+ * serial: `virtio/`.
  */
 export function disksParameter(
   disks: readonly Pick<DiskPlan, 'bus' | 'serial'>[],
@@ -355,13 +360,13 @@ export function disksParameter(
   return words.size === 0 ? undefined : [...words].join(',');
 }
 
-/** That of the disk which an argument of QEMU adds. */
+/** The bus of the disk that a QEMU argument adds; undefined: the argument adds none. */
 function busOf(qemuArgument: string): DiskBus | undefined {
   if (/^virtio-blk|\bif=virtio\b/.test(qemuArgument)) return 'virtio';
   return /^nvme\b/.test(qemuArgument) ? 'nvme' : undefined;
 }
 
-/** What tells a user which disk it is. */
+/** The properties of a disk that messages and results show. */
 export interface ShownDisk extends Pick<DiskPlan, 'path' | 'serial' | 'bus' | 'readonly'> {
   format: string;
   scratch?: number | undefined;

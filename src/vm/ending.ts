@@ -2,22 +2,22 @@ import type { EndingSignal } from '../sys/signals.ts';
 import type { GuestEvent } from './guest-events.ts';
 import { describeShortage, type VmMemory } from './memory-shortage.ts';
 
-/** What is known of a VM that is gone. */
+/** What is known of a VM that has ended. */
 export interface VmRecord {
   /** QEMU's exit status, or the signal that ended it. */
   exit: { status: number } | { signal: string };
-  /** The end of what QEMU said on stderr. */
+  /** The end of QEMU's standard error. */
   qemuSaid: string;
   /** `reason` of QMP's SHUTDOWN event (RunState in QEMU's qapi/run-state.json); undefined: none came. */
   shutdown: string | undefined;
-  /** Whether the guest's writes to a disk failed for want of room on the host. */
+  /** Whether a guest's write to a disk failed because the host's file system was full. */
   wasHostFull?: boolean | undefined;
   events: readonly GuestEvent[];
   /** The end of the serial console. */
   consoleTail: string;
   /** undefined: not known. */
   memory?: VmMemory | undefined;
-  /** Whether rapido itself ended it, because it got this signal. */
+  /** The signal because of which rapido ended the VM; undefined: there was none. */
   interruptedBy: EndingSignal | undefined;
 }
 
@@ -27,14 +27,14 @@ export type VmEnding =
   /** By Ctrl-a x, or `quit` in QEMU's monitor. */
   | { kind: 'quit' }
   | { kind: 'panicked'; message: string }
-  /** Without a word: a triple fault, or a reboot that went around rapido's init. */
+  /** A reset without a panic: a triple fault, or a reboot that bypassed rapido's init. */
   | { kind: 'reset' }
   | { kind: 'interrupted'; signal: EndingSignal }
-  /** It lacked memory before its init ran, whatever came of that. */
+  /** It ran out of memory before init ran, in whatever way that showed. */
   | { kind: 'no-memory'; message: string }
-  /** QEMU failed after the VM had powered off, or after it was told to quit: at closing a disk, mostly. */
+  /** QEMU failed after the VM had powered off, or after a quit command: usually when closing a disk. */
   | { kind: 'failed'; status: number; after: 'power-off' | 'quit' }
-  /** QEMU said why on stderr. */
+  /** QEMU printed the reason on standard error. */
   | { kind: 'not-started' }
   | { kind: 'lost'; reason: string };
 
@@ -58,13 +58,13 @@ export function judgeEnding(record: VmRecord): VmEnding {
     case 'host-ui':
       return status === 0 ? { kind: 'quit' } : { kind: 'failed', status, after: 'quit' };
     case 'host-signal':
-      return { kind: 'lost', reason: 'QEMU was asked to end by a signal' };
+      return { kind: 'lost', reason: 'QEMU was terminated by a signal' };
     case 'guest-reset':
     case 'guest-panic':
       return judgeReset(record, status);
     case undefined:
       return status === 0
-        ? { kind: 'lost', reason: 'QEMU ended without saying why' }
+        ? { kind: 'lost', reason: 'QEMU exited without an error message' }
         : record.events.length === 0 && record.consoleTail === ''
           ? { kind: 'not-started' }
           : { kind: 'lost', reason: `QEMU failed with status ${status}` };
@@ -87,40 +87,40 @@ function judgePowerOff(status: number): VmEnding {
 function judgeReset(record: VmRecord, status: number): VmEnding {
   const panic = PANIC.exec(record.consoleTail);
   if (panic === null) return { kind: 'reset' };
-  // A kernel that cannot power off by itself ends with PID 1, which it calls a panic.
+  // If the kernel cannot power off, PID 1 exits, and the kernel reports that as a panic.
   const orderly = record.events.at(-1)?.event === 'power-off';
   if (orderly && panic[1]?.startsWith('Attempted to kill init!')) return judgePowerOff(status);
   return { kind: 'panicked', message: panic[1] || 'no message' };
 }
 
-/** The last line that QEMU said, or that it said none. */
-export function lastWordsOf({ qemuSaid }: Pick<VmRecord, 'qemuSaid'>): string {
-  return qemuSaid.trim().split('\n').at(-1) || 'it did not say why';
+/** The last line of QEMU's standard error, or a text saying that there is none. */
+export function lastErrorLine({ qemuSaid }: Pick<VmRecord, 'qemuSaid'>): string {
+  return qemuSaid.trim().split('\n').at(-1) || 'it printed no error message';
 }
 
-/** A QEMU that failed at the end of its VM, in a line. */
+/** Describes a failure of QEMU after the end of its VM, in one line. */
 export function describeFailure(
   { status, after }: Extract<VmEnding, { kind: 'failed' }>,
   record: Pick<VmRecord, 'qemuSaid'>,
 ): string {
-  const when = after === 'quit' ? 'after it was told to quit' : 'after the VM had powered off';
-  return `QEMU failed with status ${status} ${when}: ${lastWordsOf(record)}`;
+  const when = after === 'quit' ? 'after a quit command' : 'after the VM had powered off';
+  return `QEMU failed with status ${status} ${when}: ${lastErrorLine(record)}`;
 }
 
-/** Why it is not known whether the kernel complained; undefined: it is known. */
-export function unknownComplaints(events: readonly GuestEvent[]): string | undefined {
+/** Why rapido cannot tell whether the kernel reported a problem; undefined: it can. */
+export function whyReportsUnknown(events: readonly GuestEvent[]): string | undefined {
   if (events.some(({ event }) => event === 'no-log')) {
-    return 'the console did not show all of its log, and the guest could not give the rest';
+    return 'the console did not show the whole kernel log, and the guest could not supply the rest';
   }
   const end = events.find((event) => event.event === 'power-off');
-  if (end === undefined) return 'the guest did not come to the end of its session';
+  if (end === undefined) return 'the session in the guest did not reach its end';
   return end.taint === undefined ? 'the guest could not read /proc/sys/kernel/tainted' : undefined;
 }
 
 const KERNEL_REFUSED =
   /could not load PVH image|without PVH ELF Note|linux kernel too old|could not open kernel file|invalid kernel header/;
 
-/** Known complaints of QEMU, and what to do about them. */
+/** Known error messages of QEMU, each with a hint. */
 const QEMU_HINTS: readonly [RegExp, string][] = [
   [/setpriv: failed to execute/, 'run `rapido doctor` to see what is missing'],
   [
@@ -131,22 +131,22 @@ const QEMU_HINTS: readonly [RegExp, string][] = [
     /[Cc]ould not access KVM kernel module|failed to initialize kvm/i,
     'set VM_ACCEL="tcg" to emulate',
   ],
-  [/[Cc]annot set up guest memory|[Cc]annot allocate memory/, 'ask for less: --memory, VM_MEMORY'],
+  [/[Cc]annot set up guest memory|[Cc]annot allocate memory/, 'reduce --memory or VM_MEMORY'],
   [
     /invalid option|Invalid parameter|not a valid device model|unrecognized/i,
-    'look at QEMU_EXTRA_ARGS and at what follows `--`',
+    'check QEMU_EXTRA_ARGS and the arguments after `--`',
   ],
-  [/-daemonize/, 'take -daemonize out of QEMU_EXTRA_ARGS: rapido stays with the VM'],
+  [/-daemonize/, 'remove -daemonize from QEMU_EXTRA_ARGS: rapido waits for QEMU itself'],
   [/is in use|Failed to get "write" lock/, 'another VM uses that disk'],
-  [KERNEL_REFUSED, 'is KERNEL_SRC built, or the installed kernel readable?'],
+  [KERNEL_REFUSED, 'check that KERNEL_SRC is built, or that the installed kernel is readable'],
 ];
 
-/** Whether a QEMU that did not start found fault with the kernel, and not with this host or its own arguments. */
+/** Whether QEMU did not start because of the kernel, and not because of the host or its arguments. */
 export function refusesKernel(qemuSaid: string): boolean {
   return KERNEL_REFUSED.test(qemuSaid);
 }
 
-/** What to do about a QEMU that did not start, from its own words. */
+/** @returns a hint for QEMU's error message; undefined: the message is not known */
 export function hintFor(qemuSaid: string): string | undefined {
   const errors = qemuSaid
     .split('\n')
@@ -155,7 +155,7 @@ export function hintFor(qemuSaid: string): string | undefined {
   return QEMU_HINTS.find(([complaint]) => complaint.test(errors))?.[1];
 }
 
-/** The autorun scripts that failed, with their status. */
+/** The autorun scripts that failed, with their exit status. */
 export function failedAutoruns(
   events: readonly GuestEvent[],
 ): Extract<GuestEvent, { event: 'autorun-end' }>[] {

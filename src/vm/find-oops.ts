@@ -8,9 +8,10 @@ import type { VmRecord } from './ending.ts';
 const OOPSED = 1 << 7;
 
 /**
- * How the kernel of a VM crashed without ending it: it kills whoever has called it, and goes on.
- * @param consoleLog of that VM
- * @returns the title; undefined: it did not crash
+ * Finds out how the kernel of a VM crashed without ending the VM: after an oops, the kernel kills the process that
+ * was running, and continues.
+ * @param consoleLog path of the VM's console log
+ * @returns the title of the kernel report; undefined: the kernel did not crash
  */
 export async function findOops(
   { events }: Pick<VmRecord, 'events'>,
@@ -22,7 +23,7 @@ export async function findOops(
   return title ?? (taint === undefined ? undefined : 'an oops that the console did not show');
 }
 
-/** The first crash that a console shows, where it came to that. */
+/** @returns the title of the first crash in a console log */
 async function findCrash(consoleLog: string): Promise<string | undefined> {
   if (!isFile(consoleLog)) return undefined;
   let title: string | undefined;

@@ -1,12 +1,12 @@
 import { UserError } from '../errors.ts';
 import { createDeferred } from '../sys/deferred.ts';
-import { type ControlChannel, makeWord } from './control-channel.ts';
+import { type ControlChannel, makeToken } from './control-channel.ts';
 import type { GuestEvent } from './guest-events.ts';
 import type { Terminal, VmPlan } from './plan.ts';
 import { PORTS_BUS } from './qemu-arguments.ts';
 import type { QemuProcess } from './qemu-process.ts';
 
-/** Unix sockets on which somebody listens, one for each stream of a command. */
+/** Paths of Unix sockets on which the requester listens, one for each stream of a command. */
 export interface CommandSockets {
   /** undefined: the command has no input. */
   stdin?: string | undefined;
@@ -15,42 +15,42 @@ export interface CommandSockets {
 }
 
 export interface RunningCommand {
-  /** Its exit status as a shell has it; undefined: the VM ended before it. */
+  /** Resolves with the exit status, as in a shell; undefined: the VM ended first. */
   ended: Promise<number | undefined>;
-  /** Whether the terminal that was asked for could be made; without it, the command has pipes. */
+  /** Resolves with whether the guest could create the requested terminal; otherwise, the command has pipes. */
   hasTerminal: Promise<boolean>;
-  /** Gives its terminal another size. */
+  /** Changes the size of its terminal. */
   resize: (rows: number, columns: number) => void;
   /** Sends a signal to all its processes: `INT`, `TERM`, `HUP`, `QUIT`, `KILL`. */
   signal: (name: string) => void;
-  /** Once it has ended: has the end of its output marked with that word (`endMarkOf`). */
+  /** Requests the end mark made of this word (`endMarkOf`) in the output, after the command has ended. */
   endOutput: (word: string) => void;
-  /** Takes its ports away: all of its output has been received, or nobody wants it any more. */
+  /** Removes the ports, after all output has been received, or if it is no longer needed. */
   release: () => Promise<void>;
 }
 
-/** What the guest's session does when it is asked (`serve_host` in guest/session). */
+/** The requests that the guest's session serves (`serve_host` in guest/session). */
 export interface GuestCommands {
   /**
-   * Runs a program. Its streams go straight between QEMU and the sockets.
-   * @param terminal what it is to have, with all output at `stdout`; that takes a `stdin`
-   * @throws UserError where QEMU or the kernel has no way for it
+   * Runs a program. QEMU connects its streams to the sockets directly.
+   * @param terminal a terminal for the program, which then writes all output to `stdout`; requires `stdin`
+   * @throws UserError if QEMU or the kernel does not support it
    */
   run: (
     words: readonly Buffer[],
     sockets: CommandSockets,
     terminal?: Terminal,
   ) => Promise<RunningCommand>;
-  /** Tells the console's terminal its size. */
+  /** Sets the size of the console's terminal. */
   resize: (rows: number, columns: number) => void;
   powerOff: () => void;
-  /** Hears what the session tells. */
+  /** To be called with each message of the session. */
   onEvent: (event: GuestEvent) => void;
-  /** The VM is gone. */
+  /** To be called when the VM has ended. */
   end: () => void;
 }
 
-/** @param control of the guest's session, which must not be that of a `rapido run` */
+/** @param control the control channel of the session, which must not be that of a `rapido run` */
 export function createGuestCommands(
   qemu: Pick<QemuProcess, 'qmp'>,
   control: Pick<ControlChannel, 'ask'>,
@@ -66,11 +66,11 @@ export function createGuestCommands(
           hint: 'build it with CONFIG_VIRTIO_CONSOLE, or use the console: rapido console N',
         });
       }
-      if (!isListening) throw new UserError('the VM has not come up yet');
+      if (!isListening) throw new UserError('the VM has not booted yet');
       const id = String(++last);
       const ended = createDeferred<number | undefined>();
       const hasTerminal = createDeferred<boolean>();
-      running.set(id, { finish: ended.resolve, tellTerminal: hasTerminal.resolve });
+      running.set(id, { finish: ended.resolve, setTerminal: hasTerminal.resolve });
       const unplug = await plugPorts(qemu, id, sockets);
       control.ask(formatRequest(id, words, sockets, terminal));
       let isMarked = false;
@@ -85,8 +85,8 @@ export function createGuestCommands(
         signal: (name) => control.ask(`signal ${id} ${name}`),
         endOutput,
         release: async () => {
-          // The session waits for it, whether anybody else still does or not.
-          endOutput(makeWord());
+          // The session waits for the mark, even if nobody reads the output.
+          endOutput(makeToken());
           await unplug();
         },
       };
@@ -97,7 +97,7 @@ export function createGuestCommands(
     powerOff: () => control.ask('power-off'),
     onEvent: (event) => {
       if (event.event === 'init') isListening = true;
-      if (event.event === 'exec-terminal') running.get(event.id)?.tellTerminal(event.made);
+      if (event.event === 'exec-terminal') running.get(event.id)?.setTerminal(event.made);
       if (event.event !== 'exec-end') return;
       running.get(event.id)?.finish(event.status);
       running.delete(event.id);
@@ -109,13 +109,13 @@ export function createGuestCommands(
   };
 }
 
-/** A command whose end has not been heard of. */
+/** A command whose end has not been reported. */
 interface Running {
   finish: (status: number | undefined) => void;
-  tellTerminal: (made: boolean) => void;
+  setTerminal: (made: boolean) => void;
 }
 
-/** The line by which the session is asked for a command. */
+/** The request line that starts a command in the session. */
 function formatRequest(
   id: string,
   words: readonly Buffer[],
@@ -129,8 +129,8 @@ function formatRequest(
 }
 
 /**
- * Gives the VM virtio ports `org.rapido.exec-ID-NAME` whose other ends QEMU connects to the sockets.
- * @returns what takes them away again
+ * Adds virtio ports `org.rapido.exec-ID-NAME` to the VM and has QEMU connect them to the sockets.
+ * @returns a function that removes the ports
  */
 async function plugPorts(
   { qmp }: Pick<QemuProcess, 'qmp'>,
@@ -146,8 +146,8 @@ async function plugPorts(
   const perform = async (command: string, args: Record<string, unknown>): Promise<void> => {
     if (await qmp.execute(command, { arguments: args, timeout: PATIENCE })) return;
     await unplug();
-    throw new UserError('QEMU could not give the VM another port', {
-      hint: 'a VM has room for the ports of ten commands at a time',
+    throw new UserError('QEMU could not add a port to the VM', {
+      hint: 'a VM has ports for ten commands at a time',
     });
   };
   for (const [stream, path] of Object.entries(sockets)) {
@@ -171,10 +171,10 @@ async function plugPorts(
   return unplug;
 }
 
-/** How long QEMU may take for a port, in milliseconds: an emulated one may be busy. */
+/** How long QEMU may take to add a port, in milliseconds. With emulation, QEMU may be busy. */
 const PATIENCE = 10_000;
 
-/** A word for bash, without line feeds, whatever is in it. */
+/** Quotes any bytes as one word for bash, without line feeds. */
 export function quoteForLine(word: Buffer): string {
   const text = word.toString('latin1');
   if (/^[\w@%+=:,./-]+$/.test(text)) return text;

@@ -1,43 +1,43 @@
-/** What the guest's session tells over the control channel, one JSON object a line. */
+/** The messages of the guest's session on the control channel, one JSON object per line. */
 export type GuestEvent =
   /** PID 1 runs; `uptime` in seconds since the kernel started. */
   | { event: 'init'; uptime: number }
-  /** A channel of the session, input or output of its command, is not there. */
+  /** A channel for the input or output of the session's command does not exist. */
   | { event: 'no-channel' }
   /** The directory that the cut names does not exist. */
   | { event: 'no-directory' }
-  /** The kernel has no console where it was told to have one: no shell stands at the prompt. */
+  /** The kernel has no driver for its console, so there is no shell at a prompt. */
   | { event: 'no-console' }
-  /** The console may not have shown all of the kernel's log, and the rest of it cannot be had. */
+  /** The console may not have shown the whole kernel log, and the guest cannot supply the rest. */
   | { event: 'no-log' }
   | { event: 'autorun-start'; script: string }
   | { event: 'autorun-end'; script: string; status: number }
-  /** The command of `rapido run`; its status as a shell has it in $?. */
+  /** The command of `rapido run`; its status as in $? of a shell. */
   | { event: 'command-start' }
   | { event: 'command-end'; status: number }
-  /** Whether a command that was to have a terminal (`terminal ID …`) has one, or pipes. */
+  /** Whether a command that requested a terminal (`terminal ID …`) has one, or pipes. */
   | { event: 'exec-terminal'; id: string; made: boolean }
-  /** A command that the host asked for (`exec ID …`, `terminal ID …`) has ended. */
+  /** A command that the host started (`exec ID …`, `terminal ID …`) has ended. */
   | { event: 'exec-end'; id: string; status: number }
-  /** A shell stands at the prompt. */
+  /** The shell at the console is about to start. */
   | { event: 'prompt' }
   /**
-   * The session is over; the guest is about to power off. `taint`: /proc/sys/kernel/tainted. `left`:
-   * how many files and directories are in a /rapido/results that is not the host's. undefined: the
-   * guest cannot tell.
+   * The session has ended, and the guest is about to power off. `taint`: /proc/sys/kernel/tainted. `left`: the
+   * number of files and directories in /rapido/results, if that is not the host's directory. undefined: the guest
+   * could not find out.
    */
   | { event: 'power-off'; taint: number | undefined; left: number | undefined };
 
 type Word = GuestEvent['event'];
 
-/** The last words of a session of `rapido run`, and what may come where nothing runs. */
+/** The last messages of a session of `rapido run`, and those that may come while nothing runs. */
 const LAST: readonly Word[] = ['no-log', 'power-off'];
 const NEXT: readonly Word[] = [
   ...(['autorun-start', 'no-directory', 'no-channel', 'command-start'] as const),
   ...LAST,
 ];
 
-/** What may follow each word of such a session; `undefined`: its first. */
+/** Which messages may follow each message of such a session; key `undefined`: the first message. */
 const FOLLOWERS: ReadonlyMap<Word | undefined, readonly Word[]> = new Map([
   [undefined, ['init']],
   ['init', NEXT],
@@ -51,9 +51,9 @@ const FOLLOWERS: ReadonlyMap<Word | undefined, readonly Word[]> = new Map([
 ]);
 
 /**
- * What no session says after what was heard before: two of them speak, and one is a forger who has read the
- * key.
- * @returns both words; undefined: all is in its order
+ * Finds a message that a session cannot send after the one before it. Then a program in the guest has read the key
+ * and forged messages.
+ * @returns both messages; undefined: the order is correct
  */
 export function findContradiction(
   events: readonly GuestEvent[],
@@ -66,14 +66,14 @@ export function findContradiction(
 }
 
 export interface GuestMessage {
-  /** The key that rapido gave to the session; empty before that. */
+  /** The key that rapido sent to the session; empty before that. */
   key: string;
   event: GuestEvent;
 }
 
 /**
- * Reads one line of the control channel. The guest is not trusted: whatever is not exactly one of
- * the messages is undefined.
+ * Parses one line of the control channel. The guest is not trusted.
+ * @returns undefined if the line is not exactly one of the messages
  */
 export function parseGuestMessage(line: string): GuestMessage | undefined {
   let record: unknown;
@@ -129,7 +129,7 @@ function isDecimal(value: unknown): value is string {
   return typeof value === 'string' && /^\d{1,9}(\.\d{1,6})?$/.test(value);
 }
 
-/** A number, or that there is none to be had. */
+/** A number, or `unknown`. */
 function isCount(value: unknown): value is string {
   return typeof value === 'string' && /^(\d{1,9}|unknown)$/.test(value);
 }
@@ -138,7 +138,7 @@ function parseCount(text: string): number | undefined {
   return text === 'unknown' ? undefined : Number(text);
 }
 
-/** What a shell has in $?. */
+/** A value of $? in a shell. */
 function isExitStatus(value: unknown): value is string {
   return typeof value === 'string' && /^\d{1,3}$/.test(value) && Number(value) <= 255;
 }

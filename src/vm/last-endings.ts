@@ -4,7 +4,7 @@ import { listIfReachable } from '../sys/stat.ts';
 import { writeFileAtomic } from '../sys/temporary.ts';
 import type { BootOutcome } from './boot-outcome.ts';
 
-/** How a VM ended that nobody was watching. */
+/** How a detached VM ended. */
 export interface LastEnding {
   version: 2;
   number: number;
@@ -19,8 +19,8 @@ export interface LastEnding {
 const FILE = 'ended.json';
 
 /**
- * Notes beside a VM's console log how it ended, if there is something to tell.
- * @param consoleLog in `vmN` of rapido's state directory
+ * Records how a VM ended, beside its console log, if something went wrong.
+ * @param consoleLog path in the directory `vmN` of rapido's state directory
  */
 export function noteEnding(
   consoleLog: string,
@@ -40,12 +40,12 @@ export function noteEnding(
   writeFileAtomic(join(directory, FILE), JSON.stringify(ending));
 }
 
-/** A VM of that number starts: what is known of the one before it is over. */
+/** Deletes the record of the previous VM with this number, when a new one starts. */
 export function forgetEnding(directory: string): void {
   rmSync(join(directory, FILE), { force: true });
 }
 
-/** What went wrong with detached VMs, by their numbers. */
+/** What went wrong with detached VMs, sorted by number. */
 export function listEndings(stateDirectory: string): LastEnding[] {
   return listIfReachable(stateDirectory)
     .filter((name) => /^vm\d+$/.test(name))

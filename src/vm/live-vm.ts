@@ -6,16 +6,16 @@ import type { VmPlan } from './plan.ts';
 import type { QemuProcess } from './qemu-process.ts';
 import { quit } from './session-ender.ts';
 
-/** A VM that runs and has nothing better to do than what it is asked. */
+/** A running VM without a test, which accepts requests. */
 export interface LiveVm {
   pid: number | undefined;
   commands: GuestCommands;
-  /** What the guest's session has told so far. */
+  /** The messages of the guest's session so far. */
   events: GuestEvent[];
   control: ControlChannel;
-  /** What is typed at a console that leads to rapido. */
+  /** Sends keys to a console that is connected to rapido. */
   type: (keys: Buffer) => void;
-  /** Powers it off in order, and by force where that takes too long. */
+  /** Has the guest power off; if that takes too long, has QEMU quit, or kills it. */
   stop: () => Promise<StopOutcome>;
 }
 
@@ -25,8 +25,8 @@ export type StopOutcome = 'powered-off' | 'forced';
 const POWER_OFF_GRACE = { kvm: 10_000, tcg: 30_000 } as const;
 
 /**
- * Connects with the session of a QEMU that was just started.
- * @param onLog gets lines of the kernel's log that its console may not have shown
+ * Connects to the session of a VM whose QEMU has just started.
+ * @param onLog receives lines of the kernel log that the console may not have shown
  */
 export function openLiveVm(
   qemu: QemuProcess,
@@ -35,19 +35,19 @@ export function openLiveVm(
   onLog: (line: string) => void,
 ): LiveVm {
   const events: GuestEvent[] = [];
-  const hear = (event: GuestEvent): void => {
+  const receive = (event: GuestEvent): void => {
     events.push(event);
     commands.onEvent(event);
     onEvent(event);
   };
-  const control = openControlChannel(qemu.channel('control'), hear, onLog);
+  const control = openControlChannel(qemu.channel('control'), receive, onLog);
   const commands = createGuestCommands(qemu, control, plan.channel);
   control.closed.then(commands.end, commands.end);
   let stopping: Promise<StopOutcome> | undefined;
   const stop = async (): Promise<StopOutcome> => {
     commands.powerOff();
     const grace = POWER_OFF_GRACE[plan.accelerator.kind];
-    // A guest that never came up does not hear us.
+    // A guest whose init has not reported cannot receive the request.
     const outcome = events.length === 0 ? 'late' : await within(grace, qemu.exited, 'late');
     if (outcome !== 'late') return 'powered-off';
     await quit(qemu);

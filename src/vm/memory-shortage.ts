@@ -1,11 +1,11 @@
 import { formatBytes } from '../ui/format.ts';
 import type { VmPlan } from './plan.ts';
 
-/** Bytes of memory of a VM. */
+/** The memory of a VM, in bytes. */
 export interface VmMemory {
-  /** What it has. */
+  /** The memory that the VM has. */
   bytes: number;
-  /** What unpacking its image takes, by `memoryToUnpack`. */
+  /** The memory that unpacking its image needs (`memoryToUnpack`). */
   toUnpack: number;
 }
 
@@ -16,43 +16,43 @@ export function memoryOf({
   return { bytes: memory, toUnpack: memoryToUnpack };
 }
 
-/** Whether its image cannot be unpacked in it. */
+/** Whether the memory is too small to unpack the image. */
 export function isTooSmall({ bytes, toUnpack }: VmMemory): boolean {
   return bytes < toUnpack;
 }
 
-/** What the kernel says of memory that runs out before its init runs (init/initramfs.c, mm/oom_kill.c). */
-const WORDS =
+/** Kernel messages when memory runs out before init runs (init/initramfs.c, mm/oom_kill.c). */
+const KERNEL_MESSAGES =
   /(?:Initramfs|rootfs image) unpacking failed: write error|invoked oom-killer|System is deadlocked on memory|Out of memory and no killable processes/;
 
-/** How it ends where its init did not make it into the root file system. */
+/** The panics of a kernel whose init is missing because it could not be unpacked. */
 const WITHOUT_INIT =
   /Kernel panic - not syncing: (?:VFS: Unable to mount root fs|No working init found)/;
 
-/** QEMU looks whether the image fits before it starts anything (hw/i386/x86.c, x86-common.c). */
-const QEMU_WORDS = /initrd is too large/;
+/** QEMU checks whether the image fits before it starts the VM (hw/i386/x86.c, x86-common.c). */
+const QEMU_MESSAGES = /initrd is too large/;
 
-interface Signs {
+interface Evidence {
   memory: VmMemory | undefined;
   qemuSaid: string;
   consoleTail: string;
-  /** The VM ended by a reset, with or without a panic. */
+  /** Whether the VM ended by a reset, with or without a panic. */
   isReset: boolean;
 }
 
 /**
- * Why a VM whose init did not run lacked memory, in a line; undefined where nothing points to that. A kernel
- * that has far too little resets without a word, or finds no init: then how much it has tells.
+ * Describes in one line that a VM whose init did not run lacked memory; undefined if nothing indicates that. A
+ * kernel with far too little memory resets without a message, or finds no init. Then the amount of memory decides.
  */
-export function describeShortage(signs: Signs): string | undefined {
-  const { memory, qemuSaid, consoleTail, isReset } = signs;
-  const words = QEMU_WORDS.exec(qemuSaid)?.[0] ?? WORDS.exec(consoleTail)?.[0];
+export function describeShortage(evidence: Evidence): string | undefined {
+  const { memory, qemuSaid, consoleTail, isReset } = evidence;
+  const words = QEMU_MESSAGES.exec(qemuSaid)?.[0] ?? KERNEL_MESSAGES.exec(consoleTail)?.[0];
   const hasPanicked = consoleTail.includes('Kernel panic - not syncing');
   const isSmall = memory !== undefined && isTooSmall(memory);
   const isLikely = isSmall && isReset && (!hasPanicked || WITHOUT_INIT.test(consoleTail));
   if (words === undefined && !isLikely) return undefined;
   const said = words === undefined ? '' : ` ("${words}")`;
-  if (!isSmall) return `the VM ran out of memory before init${said}; give it more: --memory`;
+  if (!isSmall) return `the VM ran out of memory before init${said}; increase it with --memory`;
   const { bytes, toUnpack } = memory;
-  return `the VM has too little memory for its image${said}: it has ${formatBytes(bytes)}, and unpacking takes about ${formatBytes(toUnpack)}: --memory`;
+  return `the VM has too little memory for its image${said}: it has ${formatBytes(bytes)}, but unpacking takes about ${formatBytes(toUnpack)}; increase it with --memory`;
 }

@@ -3,12 +3,13 @@ import type { ImageInfo } from '../image/plan.ts';
 const MIB = 1024 * 1024;
 const GIB = 1024 * MIB;
 
-/** What a test gets for itself that does not say how much it needs. */
+/** The memory for a test whose cut does not say how much it needs. */
 const ORDINARY = 512 * MIB;
 
 /**
- * Bytes of memory that a VM needs for its image: what the cut asks for, or unpacking takes, and its zram
- * devices full of what cannot be compressed. A disk that takes the place of one takes none.
+ * The memory that a VM needs for its image, in bytes: the larger of what the cut requests and what unpacking needs,
+ * plus the size of its zram devices, whose contents may be incompressible. A zram device that a disk replaces does
+ * not count.
  */
 export function memoryNeeded(
   { memory, zram }: Pick<ImageInfo, 'memory' | 'zram'>,
@@ -23,28 +24,29 @@ export function memoryNeeded(
   return sizes.reduce((sum, bytes) => sum + bytes, own);
 }
 
-/** Bytes of an image: as it is packed, and as its files are in the guest (`unpackedSize`). */
+/** The size of an image in bytes: of the archive, and of its files in the guest (`unpackedSize`). */
 export interface ImageSize {
   archive: number;
   unpacked: number;
 }
 
 /**
- * What a kernel takes before it unpacks: 50 to 62 MiB for those of Debian 12, 13 and sid (6.1 to 7.2, both flavours),
- * by the size of the root file system in VMs of 512 MiB to 4 GiB. The rest is for larger kernels.
+ * Memory that a kernel uses before it unpacks the image. Those of Debian 12, 13 and sid (6.1 to 7.2, both flavours)
+ * use 50 to 62 MiB, as seen from the size of the root file system in VMs of 512 MiB to 4 GiB. The rest is a reserve
+ * for larger kernels.
  */
 const KERNEL = 128 * MIB;
 
-/** What it takes for each byte of memory: measured 1.8 %, nearly all of it struct page (64 bytes for 4 KiB). */
+/** The share of memory for the kernel's own tables: measured 1.8 %, nearly all struct page (64 bytes for 4 KiB). */
 const KERNEL_SHARE = 0.02;
 
-/** The bounce buffers of a PC with memory above 4 GiB (swiotlb), which a q35 has from 2 GiB on. */
+/** The bounce buffers (swiotlb) of a PC with memory above 4 GiB. A q35 machine has such memory from 2 GiB on. */
 const BOUNCE_BUFFERS = 64 * MIB;
 
 /**
- * Memory without which the kernel may not unpack an image. It stands there packed while it is unpacked, and the
- * root file system, a tmpfs, gets half of what is left: so its files count twice, and the archive once.
- * @param shadowShare of `shadowShareOf`
+ * The memory in bytes that the kernel needs to unpack an image. The archive stays in memory meanwhile, and the root
+ * file system, a tmpfs, may use half of the remaining memory. So the files count twice, and the archive once.
+ * @param shadowShare from `shadowShareOf`
  */
 export function memoryToUnpack({ archive, unpacked }: ImageSize, shadowShare = 0): number {
   const granule = 64 * MIB;
@@ -55,9 +57,10 @@ export function memoryToUnpack({ archive, unpacked }: ImageSize, shadowShare = 0
 }
 
 /**
- * The share of all memory that the kernel sets aside to check accesses by: an eighth for KASAN, two thirds for
- * KMSAN (Documentation/dev-tools/kasan.rst, kmsan.rst). The quarantine of KASAN comes of what is freed later.
- * @param config text of the kernel's configuration
+ * The share of all memory that the kernel reserves as shadow memory: an eighth for KASAN, two thirds for KMSAN
+ * (Documentation/dev-tools/kasan.rst, kmsan.rst). KASAN's quarantine does not count: it consists of memory that is
+ * freed later.
+ * @param config the text of the kernel configuration; undefined: not known
  */
 export function shadowShareOf(config: string | undefined): number {
   if (config === undefined) return 0;

@@ -5,7 +5,7 @@ import type { ChannelKind } from '../image/plan.ts';
 import { networkParameters, type VmNetwork } from '../net/vm-network.ts';
 import { type DiskPlan, disksParameter } from './disks.ts';
 
-/** Everything about a VM that is about to start, as plain data. */
+/** The complete description of a VM that is about to start, as plain data. */
 export interface VmPlan {
   version: 1;
   /** 1, 2, …: unique among the running VMs of this user. */
@@ -21,48 +21,48 @@ export interface VmPlan {
   cpus: number;
   /** Bytes. */
   memory: number;
-  /** Bytes of memory that unpacking the image takes: of those, if the user does not want less. */
+  /** The memory in bytes that unpacking the image needs. The user may have chosen less for the VM. */
   memoryToUnpack: number;
   kernel: string;
   initramfs: string;
-  /** Where the serial console leads: to the terminal that QEMU has, or to rapido. */
+  /** What the serial console is connected to: QEMU's terminal, or rapido. */
   console: 'terminal' | 'rapido';
-  /** A shell stands at the console in the end. */
+  /** Whether the guest ends with a shell at the console. */
   interactive: boolean;
-  /** A command runs there with nobody watching: `rapido run`. */
+  /** Set for an unattended run: `rapido run`. */
   session: SessionPlan | undefined;
-  /** Kernel parameters, in order: of two for the same thing, the kernel takes the later. */
+  /** Kernel parameters, in order: the kernel uses the last one for each setting. */
   parameters: string[];
-  /** File that gets every byte of the serial console. */
+  /** The file to which every byte of the serial console is written. */
   consoleLog: string;
-  /** Unix socket on which QEMU answers QMP, for other processes. */
+  /** The Unix socket of a QMP monitor for other processes. */
   monitorSocket: string;
   pidFile: string;
   /** Host directory to share over 9p, mounted at /host. */
   sharedDirectory: string | undefined;
   disks: DiskPlan[];
-  /** undefined: it has none. */
+  /** undefined: the VM has no network. */
   network: VmNetwork | undefined;
-  /** How the guest talks to rapido beside the console. */
+  /** The kind of channel between the guest and rapido, besides the console. */
   channel: ChannelKind;
   extraArguments: string[];
 }
 
-/** What a session of `rapido run` has beside the console and the control channel. */
+/** What a session of `rapido run` has besides the console and the control channel. */
 export interface SessionPlan {
-  /** Whether the command has an input. */
+  /** Whether the command has an input stream. */
   stdin: boolean;
-  /** Host directory that the guest gets (9p) as /rapido/results; undefined: it cannot mount it. */
+  /** Host directory that the guest mounts (9p) at /rapido/results; undefined: it cannot mount it. */
   results: string | undefined;
-  /** Whether the kernel goes on after an oops. */
+  /** Whether the kernel keeps running after an oops. */
   survivesOops: boolean;
-  /** Whether results of tests may stand in the kernel's log: kunit prints them there. */
+  /** Whether the kernel log may contain results of tests, as those of kunit. */
   readsKernelLog: boolean;
 }
 
 export interface Accelerator {
   kind: 'kvm' | 'tcg';
-  /** Why it is emulation, where the user did not ask for that. */
+  /** The reason for emulation if the user did not request it. */
   reason: string | undefined;
 }
 
@@ -86,16 +86,16 @@ export interface VmSpec {
   disks: readonly DiskPlan[];
   network: VmNetwork | undefined;
   channel: ChannelKind;
-  /** QEMU_EXTRA_ARGS and what follows `--`. */
+  /** QEMU_EXTRA_ARGS and the arguments after `--`. */
   extraArguments: readonly string[];
-  /** QEMU_EXTRA_KERNEL_PARAMS, quoted as the kernel wants it. */
+  /** QEMU_EXTRA_KERNEL_PARAMS, quoted as the kernel requires. */
   extraParameters: string | undefined;
   dynamicDebug: { modules: readonly string[]; files: readonly string[] };
-  /** The terminal at the console; undefined when nobody is watching. */
+  /** The terminal at the console; undefined: the boot is unattended. */
   terminal: Terminal | undefined;
-  /** Whether the console is rapido's, and the terminal somebody's who may come later. */
+  /** Whether the VM runs in the background: the console is connected to rapido, and viewers may attach later. */
   detached: boolean;
-  /** Whether the kernel's log is judged, as that of a session is, and whether it survives an oops. */
+  /** Set if the kernel log is judged without a session. survivesOops: whether the kernel continues after an oops. */
   judged?: { survivesOops: boolean } | undefined;
   session: SessionPlan | undefined;
 }
@@ -142,38 +142,38 @@ export function planVm(spec: VmSpec): VmPlan {
   };
 }
 
-/** COMMAND_LINE_SIZE of x86 and arm64, bar the NUL. A kernel that gets more does not say a word. */
+/** COMMAND_LINE_SIZE of x86 and arm64, minus the NUL. With a longer one, the kernel prints nothing at all. */
 const COMMAND_LINE_BYTES = 2047;
 
 function refuseTooLong(parameters: readonly string[]): void {
   const bytes = Buffer.byteLength(parameters.join(' '));
   if (bytes <= COMMAND_LINE_BYTES) return;
   throw new UsageError(
-    `the kernel's command line would have ${bytes} bytes, ${COMMAND_LINE_BYTES} are possible`,
+    `the kernel command line has ${bytes} bytes; the limit is ${COMMAND_LINE_BYTES}`,
     {
-      hint: 'shorten QEMU_EXTRA_KERNEL_PARAMS, DYN_DEBUG_MODULES or DYN_DEBUG_FILES; have fewer sections [vmN], whose addresses each VM gets',
+      hint: 'shorten QEMU_EXTRA_KERNEL_PARAMS, DYN_DEBUG_MODULES or DYN_DEBUG_FILES, or remove sections [vmN]: every VM gets the addresses of all of them',
     },
   );
 }
 
-/** @throws UsageError where KVM is asked for and cannot be opened */
+/** @throws UsageError if KVM is requested and /dev/kvm cannot be opened */
 export function chooseAccelerator(wanted: VmSpec['accelerator'], kvm: KvmState): Accelerator {
   if (wanted === 'tcg') return { kind: 'tcg', reason: undefined };
   if (kvm.usable) return { kind: 'kvm', reason: undefined };
   if (wanted === 'auto') return { kind: 'tcg', reason: kvm.reason };
-  // What the CPU says of itself is a hint; who asks for KVM may know better.
+  // The CPU flags are only a hint; a user who requests KVM may know better.
   if (kvm.deviceOpens) return { kind: 'kvm', reason: undefined };
   throw new UsageError(`VM_ACCEL: KVM cannot be used: ${kvm.reason}`, {
     hint: 'VM_ACCEL="auto" falls back to emulation',
   });
 }
 
-/** What only the default machine of a PC has, or another machine altogether. */
+/** Arguments that depend on the default PC machine, or select another machine. */
 const OWN_MACHINE = /^--?(machine|M)$|\bpci\.0\b/;
 
 /**
- * On QEMU's default PC the kernel interprets ACPI code for each PCI device that it takes into use, which
- * emulated costs 0.15 s each; on a q35 nearly nothing.
+ * Under emulation, q35 boots faster than QEMU's default PC, on which the kernel interprets ACPI code for each PCI
+ * device that it initialises: 0.15 s per device. On q35, that takes almost no time.
  */
 function chooseMachine(
   { architecture, extraArguments }: VmSpec,
@@ -184,10 +184,10 @@ function chooseMachine(
   return accelerator.kind === 'tcg' && !isOwn ? 'q35' : undefined;
 }
 
-/** Parameters with which users decide themselves what the console shows. */
+/** Parameters with which the user sets what the console shows. */
 const LOG_LEVEL_PARAMETERS = /(^|\s)(loglevel=|quiet(\s|$)|debug(\s|$)|ignore_loglevel)/;
 
-/** Those with which complaints of the kernel would not be seen. */
+/** Parameters that would keep kernel reports off the console. */
 const SILENCING_PARAMETERS = /(^|\s)(loglevel=[0-6]|quiet)(\s|$)/;
 
 function kernelParameters(spec: VmSpec, hostname: string, accelerator: Accelerator): string[] {
@@ -199,17 +199,17 @@ function kernelParameters(spec: VmSpec, hostname: string, accelerator: Accelerat
   return [
     `console=${architecture.console}`,
     'rdinit=/init',
-    // A panic ends the VM at once: it reboots, and QEMU's -no-reboot makes that an exit.
+    // A panic ends the VM at once: the kernel reboots, and with -no-reboot QEMU exits instead.
     'panic=-1',
-    // Printing every message of a boot takes time; warnings and worse are kept. Once the guest's
-    // init runs, everything is shown: in a session, even if the user wants less.
+    // Printing every message of a boot takes time, so only warnings and worse are shown. Once the guest's init
+    // runs, everything is shown; in a session, even if the user's parameters say otherwise.
     ...(ownLogLevel ? [] : ['loglevel=5']),
     ...(!ownLogLevel || mustBeLouder ? ['rapido.loglevel=7'] : []),
-    ...(judged === undefined ? [] : truthParameters(judged, architecture)),
+    ...(judged === undefined ? [] : diagnosticParameters(judged, architecture)),
     ...(session === undefined ? [] : sessionParameters(session)),
     `rapido.vm_num=${spec.number}`,
     `rapido.hostname=${hostname}`,
-    // Suites lengthen their time limits.
+    // Test suites extend their time limits.
     ...(accelerator.kind === 'tcg' ? ['rapido.emulated=1'] : []),
     ...(spec.channel === 'serial' ? [`rapido.channel=${architecture.secondSerial}`] : []),
     ...(terminal === undefined ? [] : terminalParameters(terminal)),
@@ -225,16 +225,16 @@ function kernelParameters(spec: VmSpec, hostname: string, accelerator: Accelerat
 }
 
 /**
- * Sets the guest up for truth. What the kernel says is judged by its timestamps; after an oops nothing
- * that follows can be trusted; and a guest that hangs must answer to sysrq, or at least to an NMI.
+ * Parameters that a reliable verdict needs: timestamps in the kernel log, a panic after an oops, because no later
+ * result can be trusted, and sysrq, or at least an NMI, to get backtraces from a guest that hangs.
  */
-function truthParameters(
+function diagnosticParameters(
   { survivesOops }: { survivesOops: boolean },
   { name, console }: Architecture,
 ): string[] {
   return [
     ...['printk.time=1', 'sysrq_always_enabled'],
-    // What this console does not show of the kernel's log, the session gives to the host.
+    // The session sends the host the kernel log that this console may not have shown.
     `rapido.judged=${console}`,
     ...(name === 'x86_64' ? ['unknown_nmi_panic'] : []),
     ...(survivesOops ? [] : ['oops=panic']),
@@ -242,9 +242,9 @@ function truthParameters(
 }
 
 /**
- * Size of the kernel's log, which most kernels set to 128 or 256 KiB: the session prints it in the end
- * where a test has turned the console down, and `dmesg` is where results of kunit come from, of which 700
- * suites are more than that. A kernel takes 4.5 times as much memory, for the records.
+ * Size of the kernel log buffer. The default of most kernels, 128 or 256 KiB, is too small: the session sends the log
+ * at the end if a test has lowered the console log level, and the results of kunit are read from `dmesg`; those of 700
+ * suites are larger than the default. With its records, the buffer takes 4.5 times as much memory.
  */
 const LOG_BUFFER = { ofSession: '1M', ofTests: '4M' } as const;
 
@@ -257,7 +257,7 @@ function sessionParameters({ stdin, results, readsKernelLog }: SessionPlan): str
   ];
 }
 
-/** Mount tags of the host directories that a guest gets over 9p. */
+/** Mount tags of the host directories that a guest mounts over 9p. */
 export const MOUNT_TAG = { share: 'host0', results: 'results0' } as const;
 
 function terminalParameters(terminal: Terminal): string[] {

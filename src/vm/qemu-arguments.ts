@@ -4,8 +4,8 @@ import type { DiskPlan } from './disks.ts';
 import { MOUNT_TAG, type VmPlan } from './plan.ts';
 
 /**
- * File descriptors that QEMU inherits: one end each of a socket pair whose other end rapido holds.
- * A VM has the first of them: `channelCount`.
+ * File descriptors that QEMU inherits. Each is one end of a socket pair whose other end rapido holds. A VM uses the
+ * first `channelCount` of them.
  */
 export const QEMU_FD = {
   events: 3,
@@ -16,13 +16,13 @@ export const QEMU_FD = {
   stdin: 8,
 } as const;
 
-/** Id of the console's chardev, for QMP. */
+/** ID of the console's chardev, for QMP. */
 export const CONSOLE_ID = 'console';
 
-/** The bus of the virtio ports, which may be added to while the VM runs. */
+/** The bus of the virtio ports. More ports can be added to it while the VM runs. */
 export const PORTS_BUS = 'rapido-ports.0';
 
-/** How many of the file descriptors QEMU inherits. */
+/** The number of file descriptors of `QEMU_FD` that QEMU inherits. */
 export function channelCount({ console, session }: VmPlan): number {
   if (session !== undefined) return Object.keys(QEMU_FD).length;
   return console === 'rapido' ? 3 : 2;
@@ -31,8 +31,8 @@ export function channelCount({ console, session }: VmPlan): number {
 const MIB = 1024 * 1024;
 
 /**
- * The whole command line of QEMU, program first.
- * Option names are those of qemu(1); they are in QEMU since 6.0.
+ * The complete command line of QEMU, program first. The options are documented in qemu(1), and supported by QEMU 6.0
+ * and later.
  */
 export function qemuCommandLine(plan: VmPlan): [string, ...string[]] {
   return [
@@ -57,8 +57,8 @@ export function qemuCommandLine(plan: VmPlan): [string, ...string[]] {
 }
 
 /**
- * After -nographic, SeaBIOS talks on the serial port: it clears the screen, turns off line wrapping
- * for good, and takes its time. This takes back just that; it has to come last.
+ * With -nographic, SeaBIOS uses the serial port: it clears the screen, turns off line wrapping permanently, and takes
+ * time. This option undoes only that effect of -nographic, and must be the last one.
  */
 function quietFirmware(plan: VmPlan): string[] {
   return plan.architecture === 'x86_64' ? ['-machine', 'graphics=on'] : [];
@@ -70,8 +70,8 @@ function accelerator(plan: VmPlan): string[] {
 }
 
 /**
- * The first serial port is rapido's stdin and stdout, with QEMU's monitor behind Ctrl-a, and a file.
- * Or it leads to rapido, which judges every line of a session, and shows it to whoever comes later.
+ * The first serial port. It is connected either to QEMU's stdin and stdout, with QEMU's monitor behind Ctrl-a, and
+ * to a log file; or to rapido, which judges every line of a session, or shows the console to viewers.
  */
 function console(plan: VmPlan): string[] {
   if (plan.session !== undefined) {
@@ -89,8 +89,8 @@ function console(plan: VmPlan): string[] {
 }
 
 /**
- * rapido hears of the VM's end on its own QMP monitor; other processes may use the socket. `-mon` would do
- * the same, but QEMU 11.1 warns that it is deprecated.
+ * Two QMP monitors: one on which rapido receives the VM's end, and a socket for other processes. `-mon` would do the
+ * same, but QEMU 11.1 warns that it is deprecated.
  */
 function monitors(plan: VmPlan): string[] {
   return [
@@ -100,8 +100,8 @@ function monitors(plan: VmPlan): string[] {
 }
 
 /**
- * How the guest talks to rapido: virtio ports named `org.rapido.NAME`, as
- * /sys/class/virtio-ports/…/name shows them, or serial ports in the order of `channelNames`.
+ * The channels between the guest and rapido: virtio ports named `org.rapido.NAME`, as shown in
+ * /sys/class/virtio-ports/…/name, or serial ports in the order of `channelNames`.
  */
 function channels(plan: VmPlan): string[] {
   const names = channelNames(plan);
@@ -117,7 +117,7 @@ function channels(plan: VmPlan): string[] {
   ];
 }
 
-/** A PC has four serial ports: none is left for an input. */
+/** A PC has only four serial ports, so there is no serial channel for standard input. */
 function channelNames({ session, channel }: VmPlan): ('control' | 'stdout' | 'stderr' | 'stdin')[] {
   if (session === undefined) return ['control'];
   const hasInput = session.stdin && channel === 'virtio';
@@ -129,9 +129,10 @@ function socket(id: string, fd: number): [string, string] {
 }
 
 /**
- * With `none`, what the guest makes is made on the host: links, and if QEMU runs as root, set-user-ID
- * programs, device nodes and files of any user. With `mapped-file`, the host has plain files and directories
- * of QEMU's user, with modes 0600 and 0700; what the guest sees of them is in .virtfs_metadata beside them.
+ * With the security model `none`, what the guest creates is created on the host: links, and if QEMU runs as root,
+ * set-user-ID programs, device nodes and files of any user. With `mapped-file`, the host has plain files and
+ * directories of QEMU's user, with modes 0600 and 0700; the attributes that the guest sees are in .virtfs_metadata
+ * beside them.
  */
 function sharedDirectory(
   tag: string,
@@ -145,8 +146,9 @@ function sharedDirectory(
 }
 
 /**
- * A drive and the device that the guest has it as. The format is always said: QEMU would believe what
- * a guest wrote there. A host that is full is an error of the disk: QEMU's own way is to stop the VM.
+ * A drive and its device. The format is always given, because QEMU would otherwise probe it, and a guest can write
+ * any header. With rerror and werror, a full file system on the host is an I/O error in the guest; by default, QEMU
+ * pauses the VM.
  */
 function disk(plan: DiskPlan, index: number): string[] {
   const id = `rapido-disk${index + 1}`;
@@ -165,8 +167,8 @@ function networkCards({ network, accelerator }: VmPlan): string[] {
 }
 
 /**
- * A network card and where it leads. Scripts of QEMU would set up the tap, which is there already; the
- * card's own firmware is for booting from it, and takes time.
+ * A network card and its backend. QEMU's scripts are disabled because the tap is set up already. The option ROM is
+ * disabled because it is only for booting from the network, and takes time.
  */
 function networkCard({ mac, backend }: NicPlan, index: number, withKvm: boolean): string[] {
   const id = `rapido-net${index}`;
@@ -183,12 +185,12 @@ function networkCard({ mac, backend }: NicPlan, index: number, withKvm: boolean)
   ];
 }
 
-/** Nobody but users of this host gets at the port. */
+/** Only local users can connect to the forwarded port. */
 function forward({ protocol, host, guest }: PortForward): string {
   return `hostfwd=${protocol}:127.0.0.1:${host}-:${guest}`;
 }
 
-/** QEMU's key=value syntax separates by commas; a doubled one stands for itself. */
+/** In QEMU's key=value syntax, commas separate options, and a literal comma is doubled. */
 export function escapeComma(value: string): string {
   return value.replaceAll(',', ',,');
 }

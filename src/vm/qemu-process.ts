@@ -14,24 +14,24 @@ import type { VmPlan } from './plan.ts';
 import { channelCount, QEMU_FD, qemuCommandLine } from './qemu-arguments.ts';
 import { openQmp, type Qmp } from './qmp.ts';
 
-/** A QEMU that runs. */
+/** A running QEMU process. */
 export interface QemuProcess {
   pid: number | undefined;
   qmp: Qmp;
-  /** rapido's end of what QEMU has as that file descriptor. */
+  /** rapido's end of the socket pair of that file descriptor. */
   channel: (name: keyof typeof QEMU_FD) => Duplex;
   kill: (signal: 'SIGTERM' | 'SIGKILL') => void;
-  /** Rejects with a UserError when QEMU cannot be executed. */
+  /** Rejects with a UserError if QEMU cannot be executed. */
   exited: Promise<VmRecord['exit']>;
-  /** The end of what it says on stderr, when it is over. */
+  /** Resolves with the end of QEMU's standard error when that is closed. */
   said: Promise<string>;
 }
 
 /**
- * Starts QEMU, which dies with rapido.
- * @param onWords gets what QEMU says on stderr, as it comes
+ * Starts QEMU. If rapido dies, QEMU is killed.
+ * @param onStderr receives QEMU's standard error as it arrives
  */
-export function startQemu(plan: VmPlan, onWords: (text: string) => void): QemuProcess {
+export function startQemu(plan: VmPlan, onStderr: (text: string) => void): QemuProcess {
   const hasTerminal = plan.console === 'terminal';
   const stdio: StdioOptions = [
     hasTerminal && plan.interactive ? 'inherit' : 'ignore',
@@ -39,13 +39,13 @@ export function startQemu(plan: VmPlan, onWords: (text: string) => void): QemuPr
     'pipe',
     ...Array.from({ length: channelCount(plan) }, () => 'pipe' as const),
   ];
-  // Who can connect to its QMP socket can have it run any program.
+  // A process that can connect to the QMP socket can make QEMU run any program.
   const qemu = withPrivateUmask(() =>
     startTool(qemuCommandLine(plan), {
       stdio,
-      // Its arguments may be the user's own: displays, sound and proxies are told by variables.
+      // The user's own QEMU arguments may need variables, for example for displays, sound and proxies.
       environment: 'inherited',
-      // QEMU gives back the terminal on SIGTERM, but not when it is killed.
+      // QEMU restores the terminal on SIGTERM, but not on SIGKILL.
       deathSignal: hasTerminal && plan.interactive ? 'TERM' : 'KILL',
       detached: !hasTerminal,
     }),
@@ -61,7 +61,7 @@ export function startQemu(plan: VmPlan, onWords: (text: string) => void): QemuPr
       if (qemu.exitCode === null && qemu.signalCode === null) qemu.kill(signal);
     },
     exited,
-    said: hearWords(qemu, onWords),
+    said: collectStderr(qemu, onStderr),
   };
 }
 
@@ -77,16 +77,19 @@ async function waitForExit(qemu: ChildProcess, program: string): Promise<VmRecor
   return signal === null ? { status: status ?? 0 } : { signal };
 }
 
-/** How much of QEMU's own words is kept for a hint, in characters. */
-const WORDS = 8192;
+/** How many characters of the end of QEMU's standard error are kept for a hint. */
+const STDERR_TAIL = 8192;
 
-async function hearWords(qemu: ChildProcess, onWords: (text: string) => void): Promise<string> {
+async function collectStderr(
+  qemu: ChildProcess,
+  onStderr: (text: string) => void,
+): Promise<string> {
   let said = '';
   const stderr = qemu.stderr as Readable;
   stderr.setEncoding('utf8');
   stderr.on('data', (chunk: string) => {
-    onWords(chunk);
-    said = (said + chunk).slice(-WORDS);
+    onStderr(chunk);
+    said = (said + chunk).slice(-STDERR_TAIL);
   });
   await once(stderr, 'close');
   return said;
@@ -95,7 +98,7 @@ async function hearWords(qemu: ChildProcess, onWords: (text: string) => void): P
 /** Calls `onSignal` for each signal that asks rapido to end, until `stop` is called. */
 export function listenToSignals(onSignal: (signal: EndingSignal) => void): { stop: () => void } {
   const listener = (signal: NodeJS.Signals): void => {
-    onSignal(signal as EndingSignal); // Nothing else is listened to.
+    onSignal(signal as EndingSignal); // The listener is only registered for these signals.
   };
   for (const signal of ENDING_SIGNALS) process.on(signal, listener);
   return {
@@ -105,9 +108,9 @@ export function listenToSignals(onSignal: (signal: EndingSignal) => void): { sto
   };
 }
 
-/** Makes room for a new console log, and keeps the one before. */
+/** Renames the previous console log, so that a new one can be written. */
 export function keepPreviousLog(path: string): void {
-  // What a guest shows may be secret: `set -x` in a script is enough.
+  // The output of a guest may contain secrets, for example because of `set -x` in a script.
   makePrivateDirectory(dirname(path));
   try {
     renameSync(path, `${path}.previous`);

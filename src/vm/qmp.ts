@@ -2,21 +2,21 @@ import type { Duplex } from 'node:stream';
 import { within } from '../sys/awake-clock.ts';
 import { readLines } from '../sys/lines.ts';
 
-/** QEMU's machine protocol (docs/interop/qmp-spec.rst), as much of it as is needed here. */
+/** The part of the QEMU machine protocol (docs/interop/qmp-spec.rst) that rapido needs. */
 export interface Qmp {
-  /** @returns whether QEMU did it; false if it refused, is gone, or does not answer in time */
+  /** @returns whether the command succeeded; false also if QEMU has ended or does not answer in time */
   execute: (command: string, options?: ExecuteOptions) => Promise<boolean>;
   /** `reason` of the SHUTDOWN event (RunState in qapi/run-state.json); undefined: none came. */
   shutdown: () => string | undefined;
-  /** Whether the host had no room for what the guest wrote to a disk. */
+  /** Whether a guest's write to a disk failed because the host's file system was full. */
   wasHostFull: () => boolean;
-  /** Resolves when QEMU has gone. */
+  /** Resolves when QEMU has closed the monitor. */
   closed: Promise<void>;
 }
 
 interface ExecuteOptions {
   arguments?: Record<string, unknown>;
-  /** Milliseconds; a QEMU that works answers at once. */
+  /** In milliseconds. QEMU normally answers at once. */
   timeout?: number;
 }
 
@@ -28,10 +28,10 @@ interface Message {
 }
 
 /**
- * BLOCK_IO_ERROR of qapi/block-core.json for ENOSPC. `nospace` is left out where the VM is not to stop on errors;
- * `reason` is strerror(3).
+ * Recognises BLOCK_IO_ERROR of qapi/block-core.json for ENOSPC. `nospace` is absent if QEMU is configured not to stop
+ * the VM on errors; `reason` is from strerror(3).
  */
-function tellsFullHost(message: Message | undefined): boolean {
+function reportsFullHost(message: Message | undefined): boolean {
   if (message?.event !== 'BLOCK_IO_ERROR') return false;
   const { data } = message;
   return data?.nospace === true || data?.reason === 'No space left on device';
@@ -45,7 +45,7 @@ export function openQmp(monitor: Duplex): Qmp {
   const closed = readLines(monitor, (line) => {
     const message = parseMessage(line);
     if (message?.event === 'SHUTDOWN') reason ??= message.data?.reason;
-    if (tellsFullHost(message)) wasHostFull = true;
+    if (reportsFullHost(message)) wasHostFull = true;
     if (message?.id !== undefined) waiting.get(message.id)?.('return' in message);
   }).then(() => {
     for (const answer of waiting.values()) answer(false);
@@ -65,7 +65,7 @@ export function openQmp(monitor: Duplex): Qmp {
   return { execute, shutdown: () => reason, wasHostFull: () => wasHostFull, closed };
 }
 
-/** QEMU writes one object a line; a line that a dying one left unfinished is none. */
+/** QEMU writes one object per line. The last line may be incomplete if QEMU was killed. */
 function parseMessage(line: string): Message | undefined {
   try {
     return JSON.parse(line);

@@ -13,12 +13,12 @@ import {
 import { readRegularFile } from '../sys/regular-file.ts';
 import { listIfReachable, lstatIfReachable } from '../sys/stat.ts';
 import { temporaryNameFor, writeFileAtomic } from '../sys/temporary.ts';
-import { findStranger, hintForStranger, trustOf } from '../sys/trust.ts';
+import { findUntrusted, hintForUntrusted, trustOf } from '../sys/trust.ts';
 import type { VmDisk } from './disks.ts';
 
 /*
- * The directory of running VMs may be one that several users share, as /tmp is. What counts there are
- * files of this user about processes of this user; numbers that others have are only avoided.
+ * The directory of running VMs may be shared by several users, as /tmp is. Only files of this user about processes of
+ * this user are trusted. The numbers of other users' VMs are merely avoided.
  */
 
 /** A running VM, as other processes see it. */
@@ -28,24 +28,24 @@ export interface VmEntry {
   hostname: string;
   cut: string;
   kernelRelease: string;
-  /** The rapido that watches it; QEMU ends with it. */
+  /** The rapido process that watches the VM; QEMU ends with it. */
   owner: ProcessIdentity;
-  /** undefined until it has been started. */
+  /** undefined: QEMU has not been started yet. */
   qemu: ProcessIdentity | undefined;
   consoleLog: string;
   monitorSocket: string;
   pidFile: string;
-  /** Where its rapido does what others ask (`vm-requests.ts`); undefined: a VM of `rapido run`. */
+  /** The socket on which its rapido serves requests (`vm-requests.ts`); undefined: a VM of `rapido run`. */
   requestSocket: string | undefined;
   state: VmState;
-  /** Its addresses in a network that others are in, too. */
+  /** Its addresses in a network that it shares with the host and other VMs. */
   addresses: string[];
-  /** Ports of this host that lead into it. */
+  /** Ports of this host that are forwarded to it. */
   forwards: PortForward[];
   /** Path of the image that it booted. */
   image: string;
   disks: VmDisk[];
-  /** Its tap devices, which no other VM can have. */
+  /** Its tap devices, which no other VM can use. */
   taps: string[];
   /** ISO 8601. */
   since: string;
@@ -53,32 +53,32 @@ export interface VmEntry {
 
 /**
  * - `starting`: its autorun scripts have not ended.
- * - `ready`: they have, and a shell stands at its console.
+ * - `ready`: they have ended, and there is a shell at its console.
  * - `testing`: it belongs to a `rapido run`.
  */
 export type VmState = 'starting' | 'ready' | 'testing';
 
-/** The files of VM `number` in the registry's directory. */
+/** The files of a VM in the directory of the registry. */
 export interface VmFiles {
   entry: string;
   monitorSocket: string;
   requestSocket: string;
-  /** The name that the original tool gives it. */
+  /** Has the same name as in the original tool. */
   pidFile: string;
 }
 
-/** Longest path of a Unix socket, unix(7): 108 bytes with the NUL. */
+/** The limit for the path of a Unix socket, unix(7): 108 bytes including the NUL. */
 const SOCKET_PATH_BYTES = 107;
 
-/** @throws UsageError when the path is too long for a socket */
+/** @throws UsageError if the path is too long for a Unix socket */
 export function requireSocketPath(path: string): string {
   if (Buffer.byteLength(path) <= SOCKET_PATH_BYTES) return path;
-  throw new UsageError(`${path}: too long for the path of a socket`, {
+  throw new UsageError(`${path}: the path is too long for a Unix socket`, {
     hint: `set QEMU_PID_DIR to a directory with a shorter path: ${SOCKET_PATH_BYTES} bytes at most`,
   });
 }
 
-/** @throws UsageError when the directory's path is too long for a socket in it */
+/** @throws UsageError if the path of the directory is too long for a Unix socket in it */
 export function vmFiles(directory: string, number: number): VmFiles {
   const monitorSocket = requireSocketPath(join(directory, `vm${number}.qmp`));
   return {
@@ -90,9 +90,9 @@ export function vmFiles(directory: string, number: number): VmFiles {
 }
 
 /**
- * Takes a VM number, the lowest that is free unless one is `wanted`, and enters what `describe` makes of
- * it. Entries of dead VMs are cleared away on the way.
- * @throws UserError when the wanted one is taken, or others could replace files in the directory
+ * Claims a VM number and registers the VM that `describe` returns for it. Also removes the entries of dead VMs.
+ * @param wanted the number to claim; undefined: the lowest free number
+ * @throws UserError if the wanted number is taken, or other users could replace files in the directory
  */
 export async function claimNumber(
   directory: string,
@@ -119,24 +119,24 @@ export async function claimNumber(
   });
 }
 
-/** One for each user where several share the directory: who can open a lock can hold it for good. */
+/** In a shared directory, each user has a lock file of their own: a user who can open a lock can hold it forever. */
 function lockFile(directory: string): string {
   const { uid, mode } = statSync(directory);
   const isShared = uid !== ownUid() || (mode & 0o022) !== 0;
   return join(directory, isShared ? `lock-${ownUid()}` : 'lock');
 }
 
-/** @throws UserError where others could replace what is in the directory */
+/** @throws UsageError if other users could replace files in the directory */
 export function refuseUnsafe(directory: string): void {
-  const stranger = findStranger(directory, trustOf(process.env), { mayBeShared: true });
-  if (stranger === undefined) return;
-  const isOwn = lstatIfReachable(stranger.path)?.uid === ownUid();
+  const untrusted = findUntrusted(directory, trustOf(process.env), { mayBeShared: true });
+  if (untrusted === undefined) return;
+  const isOwn = lstatIfReachable(untrusted.path)?.uid === ownUid();
   throw new UsageError(
-    `${directory}: VMs cannot be registered there: ${stranger.path} ${stranger.why}`,
+    `${directory}: VMs cannot be registered there: ${untrusted.path} ${untrusted.why}`,
     {
       hint: isOwn
-        ? `chmod +t ${stranger.path}: files in it are then their owners' (QEMU_PID_DIR names another directory)`
-        : `set QEMU_PID_DIR to a directory of your own; ${hintForStranger(directory)}`,
+        ? `chmod +t ${untrusted.path}, so that users cannot replace each other's files, or set QEMU_PID_DIR to another directory`
+        : `set QEMU_PID_DIR to a directory of your own; ${hintForUntrusted(directory)}`,
     },
   );
 }
@@ -146,19 +146,19 @@ function refuseTaken(directory: string, number: number): UserError {
   return isOwn
     ? new UserError(`VM ${number} is running already`, { hint: `rapido stop ${number}` })
     : new UserError(
-        `VM ${number} is taken: files of it in ${directory} are another user's, or another version's`,
-        { hint: 'take another number, or set QEMU_PID_DIR to a directory of your own' },
+        `VM ${number} is taken: its files in ${directory} belong to another user or another version of rapido`,
+        { hint: 'use another number, or set QEMU_PID_DIR to a directory of your own' },
       );
 }
 
-/** @returns false when another user was faster */
+/** @returns false if another user has claimed the number meanwhile */
 function enter(files: VmFiles, entry: VmEntry): boolean {
-  // QEMU follows what is at the path of its pid file.
+  // QEMU follows a symbolic link at the path of its pid file, so rapido creates the file first.
   const temporary = temporaryNameFor(files.entry);
   try {
     writeFileSync(files.pidFile, '', { flag: 'wx', mode: 0o600 });
     writeFileSync(temporary, JSON.stringify(entry), { flag: 'wx', mode: 0o600 });
-    // Unlike a rename, it replaces nothing.
+    // Unlike a rename, a link does not replace an existing file.
     linkSync(temporary, files.entry);
     return true;
   } catch (error) {
@@ -170,7 +170,7 @@ function enter(files: VmFiles, entry: VmEntry): boolean {
   }
 }
 
-/** Replaces the entry of a number that this process holds. */
+/** Replaces the entry of a number that this process has claimed. */
 export function updateEntry(directory: string, entry: VmEntry): void {
   writeFileAtomic(vmFiles(directory, entry.number).entry, JSON.stringify(entry));
 }
@@ -180,7 +180,7 @@ export function releaseNumber(directory: string, number: number): void {
 }
 
 function removeFiles(files: VmFiles): void {
-  // The entry last: without it the number is free, and the other files may be the next VM's.
+  // The entry is last: without it, the number is free, and the other files may belong to the next VM.
   for (const file of [files.monitorSocket, files.requestSocket, files.pidFile, files.entry]) {
     if (lstatIfReachable(file)?.uid === ownUid()) rmSync(file, { force: true });
   }
@@ -191,8 +191,8 @@ function ownUid(): number {
 }
 
 /**
- * VMs that are alive: the rapido that made them, or their QEMU.
- * @param uid whose VMs; those of others are not believed
+ * Lists the running VMs: those whose rapido or QEMU is alive.
+ * @param uid the user whose VMs are listed; the entries of other users are ignored
  */
 export function listVms(directory: string, uid = ownUid()): VmEntry[] {
   return numbersIn(directory)
@@ -202,14 +202,14 @@ export function listVms(directory: string, uid = ownUid()): VmEntry[] {
     .sort((a, b) => a.number - b.number);
 }
 
-/** Clears away what dead VMs of this user have left. @returns the numbers that are not free */
+/** Removes the files of dead VMs of this user. @returns the numbers that are not free */
 function surveyNumbers(directory: string): Set<number> {
   const uid = ownUid();
   const taken = new Set<number>();
   for (const number of numbersIn(directory)) {
     const files = vmFiles(directory, number);
     if (isDead(directory, number, uid)) removeFiles(files);
-    // What is left is another user's.
+    // Files that still exist belong to a running VM, or to another user.
     if (Object.values(files).some((file) => lstatIfReachable(file) !== undefined)) {
       taken.add(number);
     }
@@ -218,8 +218,8 @@ function surveyNumbers(directory: string): Set<number> {
 }
 
 /**
- * Whether all that this user has of a number may go. An entry that cannot be read is of another version
- * of rapido, and its VM may be alive; files without an entry are left over.
+ * Whether the files of this user for a number may be removed. An entry that cannot be read comes from another version
+ * of rapido, and its VM may be alive. Files without an entry are remains of a dead VM.
  */
 function isDead(directory: string, number: number, uid: number): boolean {
   const { entry: path, pidFile } = vmFiles(directory, number);
@@ -228,7 +228,7 @@ function isDead(directory: string, number: number, uid: number): boolean {
   return lstatIfReachable(path)?.uid !== uid && !namesProcess(pidFile, uid);
 }
 
-/** The original tool enters a VM by its pid file alone. */
+/** Whether a pid file names a running process. The original tool registers a VM only by its pid file. */
 function namesProcess(pidFile: string, uid: number): boolean {
   const text = readRegularFile(pidFile, { limit: 64, isAcceptable: (stats) => stats.uid === uid });
   const process = identifyProcess(Number(text?.toString().trim() || 0));
@@ -239,7 +239,7 @@ function isRunning({ owner, qemu }: VmEntry, uid: number): boolean {
   return isAliveFor(uid, owner) || (qemu !== undefined && isAliveFor(uid, qemu));
 }
 
-/** Numbers of which there is a file, whosever it is. */
+/** The numbers for which any user has a file. */
 function numbersIn(directory: string): number[] {
   const numbers = listIfReachable(directory).flatMap((name) => {
     const [, vm, pidFile] = VM_FILE.exec(name) ?? [];
@@ -248,10 +248,10 @@ function numbersIn(directory: string): number[] {
   return [...new Set(numbers)];
 }
 
-/** The names of `vmFiles`. */
+/** Matches the names that `vmFiles` returns. */
 const VM_FILE = /^(?:vm(\d+)\.(?:json|qmp|ask)|rapido_vm(\d+)\.pid)$/;
 
-/** No entry is nearly as large, in bytes. */
+/** The size limit for reading an entry, in bytes; real entries are much smaller. */
 const LARGEST_ENTRY = 1024 * 1024;
 
 const LATER_FIELDS = {
@@ -264,7 +264,7 @@ const LATER_FIELDS = {
   requestSocket: undefined,
 };
 
-/** Entries are only ever written whole, by rapido itself; a version of the future is not ours. */
+/** Entries are written atomically, by rapido itself. Those of an unknown version are ignored. */
 function readEntry(directory: string, number: number, uid: number): VmEntry | undefined {
   const data = readRegularFile(vmFiles(directory, number).entry, {
     limit: LARGEST_ENTRY,
@@ -275,14 +275,14 @@ function readEntry(directory: string, number: number, uid: number): VmEntry | un
     const { version, owner, qemu } = entry;
     if (version !== 1 || entry.number !== number) return undefined;
     if (!isIdentity(owner) || (qemu !== undefined && !isIdentity(qemu))) return undefined;
-    // A rapido before this one, still running, knew nothing of the first ones.
+    // An older rapido that is still running may not have written the later fields.
     return { ...LATER_FIELDS, ...entry };
   } catch {
     return undefined;
   }
 }
 
-/** Signals for pid 0, or a negative one, go to many processes. */
+/** Rejects PID 0 and negative PIDs: a signal to them would reach many processes. */
 function isIdentity({ pid, startTime }: ProcessIdentity): boolean {
   return Number.isSafeInteger(pid) && pid > 0 && typeof startTime === 'string';
 }

@@ -2,32 +2,32 @@ import { UserError } from '../errors.ts';
 import { readLines } from '../sys/lines.ts';
 import type { ConsoleHub } from './console-hub.ts';
 import type { LiveVm } from './live-vm.ts';
-import { type Asker, type RequestServer, serveRequests, type VmRequest } from './vm-requests.ts';
+import { type Client, type RequestServer, serveRequests, type VmRequest } from './vm-requests.ts';
 
 /**
- * Does for other processes what they ask of a VM, until the server is closed.
+ * Serves the requests of other processes for a VM, until the server is closed.
  * @param path of the socket
- * @param console undefined: it is at somebody's terminal
+ * @param console undefined: the console is connected to the terminal of `rapido boot`
  */
 export async function serveVm(
   path: string,
   vm: LiveVm,
   console: ConsoleHub | undefined,
 ): Promise<RequestServer> {
-  return serveRequests(path, (request, asker) => {
+  return serveRequests(path, (request, client) => {
     switch (request.request) {
       case 'exec':
-        return runCommand(request, vm, asker);
+        return runCommand(request, vm, client);
       case 'console':
-        return showConsole(console, asker);
+        return showConsole(console, client);
       case 'size':
         vm.commands.resize(request.rows, request.columns);
-        asker.socket.destroySoon();
+        client.socket.destroySoon();
         return;
       case 'stop':
-        return stopVm(vm, asker);
+        return stopVm(vm, client);
       default:
-        throw new UserError('the rapido that watches this VM does not know that request');
+        throw new UserError('the rapido that watches this VM does not know this request');
     }
   });
 }
@@ -35,7 +35,7 @@ export async function serveVm(
 async function runCommand(
   { words, sockets, terminal }: Extract<VmRequest, { request: 'exec' }>,
   vm: LiveVm,
-  { socket, answer }: Asker,
+  { socket, answer }: Client,
 ): Promise<void> {
   const command = await vm.commands.run(
     words.map((word) => Buffer.from(word, 'base64')),
@@ -45,8 +45,9 @@ async function runCommand(
   let hasEnded = false;
   answer({ answer: 'started' });
   command.hasTerminal.then((made) => answer({ answer: 'terminal', made }));
-  // Each line names a signal for the command, the size of its terminal, or the word by which its output is to
-  // end. Who asked goes away when all output has come, or leaves the command behind as a closed terminal does.
+  // Each line is a signal for the command, the size of its terminal, or the word for the end mark of its output. The
+  // client closes the connection when all output has arrived. If it closes it before the command has ended, the
+  // command gets SIGHUP, as from a closed terminal.
   const gone = readLines(socket, (line) => {
     const size = /^size (\d+) (\d+)$/.exec(line);
     const word = /^end ([0-9a-f]{32})$/.exec(line)?.[1];
@@ -64,17 +65,17 @@ async function runCommand(
   await command.release();
 }
 
-function showConsole(console: ConsoleHub | undefined, asker: Asker): void {
+function showConsole(console: ConsoleHub | undefined, client: Client): void {
   if (console === undefined) {
-    throw new UserError('its console is at the terminal where it was booted', {
-      hint: 'rapido exec N is a shell in it',
+    throw new UserError('its console is at the terminal in which it was booted', {
+      hint: 'for a shell in it: rapido exec N',
     });
   }
-  asker.answer({ answer: 'granted' });
-  console.attach(asker.socket, asker.rest);
+  client.answer({ answer: 'granted' });
+  console.attach(client.socket, client.rest);
 }
 
-async function stopVm(vm: LiveVm, { socket, answer }: Asker): Promise<void> {
+async function stopVm(vm: LiveVm, { socket, answer }: Client): Promise<void> {
   answer({ answer: 'stopped', how: await vm.stop() });
   socket.destroySoon();
 }

@@ -5,16 +5,16 @@ import { CONSOLE_ID } from './qemu-arguments.ts';
 import { listenToSignals, type QemuProcess } from './qemu-process.ts';
 import type { KernelLoss, SessionWatch, TimeLimits } from './session-watch.ts';
 
-/** How long QEMU may take to end when it is told to. */
+/** How long QEMU may take to exit after `quit`, in milliseconds. */
 const QUIT_GRACE = 3000;
 
 /**
- * How long a kernel that has crashed may be quiet before the VM is ended, and how long it may talk
+ * How long a crashed kernel may print nothing before the VM is ended, and how long it may print in total
  * (`ftrace_dump_on_oops` on a serial line), in milliseconds.
  */
 const PANIC_GRACE = { quiet: 15_000, longest: 180_000 } as const;
 
-/** The same of one that does not run our init: where it can run none, its panic follows at once. */
+/** The same for a kernel that did not run our init: if it finds no other init, it panics at once. */
 const STUCK_GRACE = 1000;
 
 const LOSSES = {
@@ -22,32 +22,33 @@ const LOSSES = {
   stuck: 'the kernel does not run its init',
 } as const satisfies Record<KernelLoss, string>;
 
-/** What ends a VM before its time. */
+/** Ends a VM early. */
 export interface Ender {
   expire: (limit: keyof TimeLimits) => void;
-  /** The guest's init is heard: where that is too late, nothing of it is to run. */
+  /** To be called when the guest's init reports. If the boot limit was reached before, the VM is ended at once. */
   booted: () => void;
   crashed: (loss: KernelLoss) => void;
   interruptedBy: () => EndingSignal | undefined;
   timedOut: () => keyof TimeLimits | undefined;
   /**
-   * What `work`, which hears the last of a VM that is gone, comes to. Where the VM was ended before
-   * its time, that does not wait long for a reader who has stopped reading.
+   * Waits for `work`, which receives the last output of a VM that has ended. If the VM was ended early, the wait is
+   * limited, because the reader of rapido's output may have stopped reading.
+   * @returns the result of `work`, or `otherwise`
    */
-  lastWords: <Result>(work: Promise<Result>, otherwise: Result) => Promise<Result>;
+  awaitOutput: <Result>(work: Promise<Result>, otherwise: Result) => Promise<Result>;
   stop: () => void;
 }
 
-/** When something came out of the VM, by a clock that stands still while rapido does. */
-export interface Signs {
+/** When the VM last produced output, by a clock that stops while rapido is stopped. */
+export interface Activity {
   clock: AwakeClock;
-  /** When that was last. */
+  /** The time of the last output. */
   last: () => number;
 }
 
-/** Ends the VM, for one reason only: a limit, a crash that does not come to its end, or a signal. */
-export function createEnder(qemu: QemuProcess, watch: SessionWatch, signs: Signs): Ender {
-  const { clock } = signs;
+/** Ends the VM for the first of these reasons: a limit, a crash that did not end the VM, or a signal. */
+export function createEnder(qemu: QemuProcess, watch: SessionWatch, activity: Activity): Ender {
+  const { clock } = activity;
   let interruptedBy: EndingSignal | undefined;
   let timedOut: keyof TimeLimits | undefined;
   let panicking: NodeJS.Timeout | undefined;
@@ -67,16 +68,16 @@ export function createEnder(qemu: QemuProcess, watch: SessionWatch, signs: Signs
     if (!isStopped && begin(why)) quit(qemu);
   });
   const signals = listenToSignals((signal) => {
-    startTimer(LAST_WORDS, giveUp, { ref: false });
+    startTimer(OUTPUT_GRACE, giveUp, { ref: false });
     if (interruptedBy !== undefined) return qemu.kill('SIGKILL');
     interruptedBy = signal;
     if (begin(`got ${signal}`)) quit(qemu);
   });
   return {
     expire: async (limit) => {
-      if (!begin(`the time is over (${limit})`)) return;
+      if (!begin(`the time limit was reached (${limit})`)) return;
       timedOut = limit;
-      await askForBacktraces(qemu, signs);
+      await requestBacktraces(qemu, activity);
       await quit(qemu);
     },
     booted: () => {
@@ -88,7 +89,7 @@ export function createEnder(qemu: QemuProcess, watch: SessionWatch, signs: Signs
       const look = (): void => {
         const now = clock.now();
         const left = Math.min(
-          Math.max(signs.last(), crashed) + grace - now,
+          Math.max(activity.last(), crashed) + grace - now,
           crashed + PANIC_GRACE.longest - now,
         );
         if (left > 0) panicking = setTimeout(look, left);
@@ -98,8 +99,8 @@ export function createEnder(qemu: QemuProcess, watch: SessionWatch, signs: Signs
     },
     interruptedBy: () => interruptedBy,
     timedOut: () => timedOut,
-    lastWords: (work, otherwise) => {
-      if (isEnding) startTimer(LAST_WORDS, giveUp, { ref: false });
+    awaitOutput: (work, otherwise) => {
+      if (isEnding) startTimer(OUTPUT_GRACE, giveUp, { ref: false });
       return Promise.race([work, patience.then(() => otherwise)]);
     },
     stop: () => {
@@ -110,10 +111,10 @@ export function createEnder(qemu: QemuProcess, watch: SessionWatch, signs: Signs
   };
 }
 
-/** How long the last output may take after an interruption or a limit, in milliseconds. */
-const LAST_WORDS = 2000;
+/** How long receiving the last output may take after an interruption or a limit, in milliseconds. */
+const OUTPUT_GRACE = 2000;
 
-/** Ends QEMU in order: it closes its disks. One that does not answer is killed. */
+/** Has QEMU quit, so that it closes its disks. Kills it if it does not react. */
 export async function quit(qemu: QemuProcess): Promise<void> {
   await qemu.qmp.execute('quit', { timeout: QUIT_GRACE });
   await within(QUIT_GRACE, qemu.exited, undefined);
@@ -123,30 +124,30 @@ export async function quit(qemu: QemuProcess): Promise<void> {
 /** Keys of sysrq (Documentation/admin-guide/sysrq.rst): blocked tasks, backtraces of CPUs, all tasks. */
 const BACKTRACE_KEYS = ['w', 'l', 't'];
 
-/** How long the console must be quiet for an answer to be over, and how long it may take. */
+/** How long the console must be quiet after an answer, and how long an answer may take, in milliseconds. */
 const ANSWER = { quiet: 700, longest: 8000 };
 
 /**
- * Asks the kernel what it is doing, for the console log: by sysrq over the serial line, and, where
- * nothing hears that any more, by an NMI, on which it panics with a backtrace.
+ * Requests backtraces from the kernel, for the console log: with sysrq over the serial line, or, if the kernel does not
+ * react, with an NMI, on which it panics with a backtrace.
  */
-async function askForBacktraces(qemu: QemuProcess, signs: Signs): Promise<void> {
+async function requestBacktraces(qemu: QemuProcess, activity: Activity): Promise<void> {
   for (const key of BACKTRACE_KEYS) {
-    const asked = signs.clock.now();
+    const asked = activity.clock.now();
     const isBroken = await qemu.qmp.execute('chardev-send-break', {
       arguments: { id: CONSOLE_ID },
     });
     if (!isBroken) break;
     qemu.channel('console').write(key);
-    if (!(await hearAnswer(asked, signs))) break;
+    if (!(await awaitAnswer(asked, activity))) break;
     if (key === BACKTRACE_KEYS.at(-1)) return;
   }
-  const asked = signs.clock.now();
-  if (await qemu.qmp.execute('inject-nmi')) await hearAnswer(asked, signs);
+  const asked = activity.clock.now();
+  if (await qemu.qmp.execute('inject-nmi')) await awaitAnswer(asked, activity);
 }
 
-/** @returns whether anything came */
-async function hearAnswer(asked: number, { clock, last }: Signs): Promise<boolean> {
+/** @returns whether there was any output */
+async function awaitAnswer(asked: number, { clock, last }: Activity): Promise<boolean> {
   const isOver = (): boolean => {
     const now = clock.now();
     const quiet = now - Math.max(last(), asked);

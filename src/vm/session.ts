@@ -7,17 +7,17 @@ import type { GuestEvent } from './guest-events.ts';
 import { memoryOf } from './memory-shortage.ts';
 import type { VmPlan } from './plan.ts';
 import { type QemuProcess, startQemu } from './qemu-process.ts';
-import { createEnder, type Signs } from './session-ender.ts';
+import { type Activity, createEnder } from './session-ender.ts';
 import type { KernelLoss, SessionWatch, TimeLimits } from './session-watch.ts';
 import { untilEndMark } from './until-end-mark.ts';
 
 export interface SessionRecord extends VmRecord {
-  /** The limit that ran out. */
+  /** The limit that was reached; undefined: none. */
   timedOut: keyof TimeLimits | undefined;
-  /** Whether the command's output was received to its end. */
-  isOutputWhole: boolean;
-  /** Lines on the control channel that the session did not write. */
-  strangeLines: number;
+  /** Whether the command's output was received up to its end mark. */
+  isOutputComplete: boolean;
+  /** The number of lines on the control channel that the session did not write. */
+  foreignLines: number;
   times: SessionTimes;
 }
 
@@ -30,17 +30,17 @@ export interface SessionTimes {
   end: number;
 }
 
-/** How much of the console's end is kept for judging how the VM ended, in characters. */
+/** How much of the end of the console is kept to judge how the VM ended, in characters. */
 const CONSOLE_TAIL = 64 * 1024;
 
 /**
- * Starts QEMU for a command with nobody watching, and stays until it is gone.
- * @throws UserError when QEMU cannot be executed
+ * Starts QEMU for an unattended run and waits until it ends.
+ * @throws UserError if QEMU cannot be executed
  */
 export async function runSession(plan: VmPlan, watch: SessionWatch): Promise<SessionRecord> {
   const timeline = startTimeline();
   const qemu = startQemu(plan, () => {});
-  const ender = createEnder(qemu, watch, timeline.signs);
+  const ender = createEnder(qemu, watch, timeline.activity);
   const limits = startLimits(watch, ender.expire, timeline.silentFor);
   try {
     if (qemu.pid !== undefined) watch.onStart(qemu.pid);
@@ -60,14 +60,22 @@ export async function runSession(plan: VmPlan, watch: SessionWatch): Promise<Ses
     const control = openControlChannel(qemu.channel('control'), onEvent, log.push);
     feedInput(qemu.channel('stdin'), watch.stdin);
     const markNow = (): Buffer | undefined => outputEnd;
-    const heard = hear({ qemu, watch, control, log, markNow, timeline, onCrash: ender.crashed });
-    // Where hearing fails, the VM is of no use any more.
-    const exit = await Promise.race([qemu.exited, heard.then(() => qemu.exited)]);
+    const received = receive({
+      qemu,
+      watch,
+      control,
+      log,
+      markNow,
+      timeline,
+      onCrash: ender.crashed,
+    });
+    // An error in `receive` ends the session at once.
+    const exit = await Promise.race([qemu.exited, received.then(() => qemu.exited)]);
     timeline.end();
     limits.stop();
     await Promise.all([qemu.qmp.closed, control.closed]);
-    const { isOutputWhole, consoleTail } = await ender.lastWords(heard, {
-      isOutputWhole: false,
+    const { isOutputComplete, consoleTail } = await ender.awaitOutput(received, {
+      isOutputComplete: false,
       consoleTail: '',
     });
     return {
@@ -80,27 +88,27 @@ export async function runSession(plan: VmPlan, watch: SessionWatch): Promise<Ses
       consoleTail,
       interruptedBy: ender.interruptedBy(),
       timedOut: ender.timedOut(),
-      isOutputWhole,
-      strangeLines: control.strangeLines(),
+      isOutputComplete,
+      foreignLines: control.foreignLines(),
       times: timeline.times,
     };
   } finally {
-    // Something of ours failed: the VM must not go on without us.
+    // After an error in rapido itself, the VM must not keep running.
     qemu.kill('SIGKILL');
     limits.stop();
     ender.stop();
-    timeline.signs.clock.stop();
+    timeline.activity.clock.stop();
     watch.stdin?.destroy();
   }
 }
 
-/** When what happened, in milliseconds since the start. */
+/** Records when things happened, in milliseconds since the start. */
 interface Timeline {
   times: SessionTimes;
   enter: (event: GuestEvent) => void;
-  /** Something has come out of the VM, which waits while `work` deals with it: that is no silence. */
+  /** To be called with the processing of output. The VM waits meanwhile, so this time does not count as silence. */
   during: <Result>(work: Promise<Result>) => Promise<Result>;
-  signs: Signs;
+  activity: Activity;
   silentFor: () => number;
   end: () => void;
 }
@@ -141,7 +149,7 @@ function startTimeline(): Timeline {
         last = clock.now();
       }
     },
-    signs: { clock, last: () => last },
+    activity: { clock, last: () => last },
     silentFor: () => (pending > 0 ? 0 : clock.now() - last),
     end: () => {
       times.end = elapsed();
@@ -149,19 +157,19 @@ function startTimeline(): Timeline {
   };
 }
 
-/** Lines of the kernel's log that come over the control channel. */
+/** Lines of the kernel log that arrive over the control channel. */
 interface GuestLog {
   push: (line: string) => void;
-  /** Resolves when all that came has been delivered. */
+  /** Resolves when all lines have been delivered. */
   delivered: () => Promise<void>;
 }
 
-/** Delivers them as if the console had shown them. */
+/** Delivers the lines as if the console had shown them. */
 function createLog(deliver: (chunk: Buffer) => Promise<unknown>): GuestLog {
   let delivered: Promise<unknown> | undefined;
   const push = (text: string): void => {
     delivered = (delivered ?? Promise.resolve()).then(() => deliver(Buffer.from(`${text}\r\n`)));
-    delivered.catch(() => {}); // `delivered` tells.
+    delivered.catch(() => {}); // `delivered` reports the error.
   };
   return {
     push: (line) => {
@@ -174,24 +182,32 @@ function createLog(deliver: (chunk: Buffer) => Promise<unknown>): GuestLog {
   };
 }
 
-interface Hearing {
+interface Reception {
   qemu: QemuProcess;
   watch: SessionWatch;
   control: ControlChannel;
   log: GuestLog;
-  /** What the output ends with; undefined: the command still runs. */
+  /** Returns the end mark of the output; undefined: the command still runs. */
   markNow: () => Buffer | undefined;
   timeline: Timeline;
   onCrash: (loss: KernelLoss) => void;
 }
 
-/** Hears the console and the command's output to their ends. */
-async function hear({ qemu, watch, control, log, markNow, timeline, onCrash }: Hearing): Promise<{
-  isOutputWhole: boolean;
+/** Receives the console and the command's output to their ends. */
+async function receive({
+  qemu,
+  watch,
+  control,
+  log,
+  markNow,
+  timeline,
+  onCrash,
+}: Reception): Promise<{
+  isOutputComplete: boolean;
   consoleTail: string;
 }> {
   let consoleTail = '';
-  const hearConsole = async (): Promise<void> => {
+  const receiveConsole = async (): Promise<void> => {
     for await (const chunk of chunksOf(qemu.channel('console'))) {
       consoleTail += chunk.toString('latin1');
       if (consoleTail.length > 2 * CONSOLE_TAIL) consoleTail = consoleTail.slice(-CONSOLE_TAIL);
@@ -200,24 +216,24 @@ async function hear({ qemu, watch, control, log, markNow, timeline, onCrash }: H
     }
   };
   let unfinished = 2;
-  const confirmWhenWhole = (): void => {
+  const confirmWhenComplete = (): void => {
     if (--unfinished === 0) control.confirmOutput();
   };
-  const hearOutput = (name: 'stdout' | 'stderr'): Promise<boolean> => {
+  const receiveOutput = (name: 'stdout' | 'stderr'): Promise<boolean> => {
     const deliver = (chunk: Buffer): Promise<void> => timeline.during(watch.onOutput(name, chunk));
     const source = chunksOf(qemu.channel(name));
-    return untilEndMark(source, markNow, deliver, confirmWhenWhole);
+    return untilEndMark(source, markNow, deliver, confirmWhenComplete);
   };
   const [stdout, stderr] = await Promise.all([
-    hearOutput('stdout'),
-    hearOutput('stderr'),
-    hearConsole(),
+    receiveOutput('stdout'),
+    receiveOutput('stderr'),
+    receiveConsole(),
     control.closed.then(log.delivered),
   ]);
-  return { isOutputWhole: stdout && stderr, consoleTail };
+  return { isOutputComplete: stdout && stderr, consoleTail };
 }
 
-/** The chunks of a socket until its other end has gone, whichever way it went. */
+/** Yields the chunks of a socket until its other end is closed, with or without an error. */
 async function* chunksOf(channel: Duplex): AsyncGenerator<Buffer> {
   try {
     for await (const chunk of channel) yield chunk;
@@ -229,9 +245,9 @@ async function* chunksOf(channel: Duplex): AsyncGenerator<Buffer> {
   }
 }
 
-/** Half-closes at the end: QEMU then tells the guest, after all that came before. */
+/** Copies the input and half-closes the channel at its end. QEMU passes EOF on to the guest after the data. */
 function feedInput(channel: Duplex, stdin: Readable | undefined): void {
-  // A command that ends without reading all of its input is no error.
+  // It is not an error if a command ends without reading all of its input.
   channel.on('error', () => {});
   channel.resume();
   if (stdin === undefined) channel.end();
@@ -241,7 +257,7 @@ function feedInput(channel: Duplex, stdin: Readable | undefined): void {
   }
 }
 
-/** Watches the limits. `expire` is called with the first that runs out. */
+/** Watches the limits. `expire` is called with the first limit that is reached. */
 function startLimits(
   { limits, deadline }: Pick<SessionWatch, 'limits' | 'deadline'>,
   expire: (limit: keyof TimeLimits) => void,

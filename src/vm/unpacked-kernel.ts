@@ -29,20 +29,20 @@ import { statIfReachable } from '../sys/stat.ts';
 import { removeLitter, temporaryNameFor } from '../sys/temporary.ts';
 
 /**
- * A kernel that QEMU can enter directly, or why there is none, in half a sentence.
+ * A kernel that QEMU can start directly, or the reason why there is none, as part of a sentence.
  *
- * A bzImage unpacks itself in the guest, which takes an emulated CPU seconds. QEMU can start the
- * vmlinux in it just as well, where that has an entry for it (CONFIG_PVH).
+ * A bzImage unpacks itself in the guest, which takes an emulated CPU seconds. QEMU can also start the vmlinux in the
+ * bzImage, if that has a PVH entry (CONFIG_PVH).
  */
 export type UnpackedKernel = { path: string } | { reason: string };
 
-/** How many unpacked kernels are kept; each takes some 60 MB. */
+/** How many unpacked kernels are kept; each takes about 60 MB. */
 const KEPT = 4;
 
-/** How long QEMU may take to open a kernel that was found for it, in milliseconds. */
+/** How long QEMU may take to open a kernel in the cache, in milliseconds. Until then, the kernel is not removed. */
 const START_GRACE = 60_000;
 
-/** Programs that unpack from stdin to stdout; gzip is done here. */
+/** Programs that unpack from stdin to stdout. For gzip, no program is needed. */
 const UNPACKERS: Readonly<Partial<Record<KernelCompression, [string, ...string[]]>>> = {
   bzip2: ['bzip2', '-dc'],
   lzma: ['xz', '--format=lzma', '-dc'],
@@ -52,7 +52,7 @@ const UNPACKERS: Readonly<Partial<Record<KernelCompression, [string, ...string[]
   zstd: ['zstd', '-dc'],
 };
 
-/** Where the unpacked kernel of an image is, or would be. */
+/** The path of an image's unpacked kernel in the cache, whether or not it exists; undefined: there is no image. */
 export function unpackedKernelPath(image: string, cache: string): string | undefined {
   const stats = statIfReachable(image);
   if (stats === undefined) return undefined;
@@ -63,7 +63,7 @@ export function unpackedKernelPath(image: string, cache: string): string | undef
 }
 
 /**
- * Unpacks a kernel image once; later calls find it.
+ * Unpacks a kernel image into the cache, unless it is there already.
  * @param image path of a bzImage
  * @param cache rapido's cache directory
  */
@@ -76,24 +76,24 @@ export async function unpackKernel(image: string, cache: string): Promise<Unpack
     const failure = await makeUnpacked(image, path);
     if (failure !== undefined) return { reason: failure };
   }
-  // One that cannot be entered directly is kept empty: it need not be unpacked again to see that.
+  // A kernel without a PVH entry is kept as an empty file, so that it is not unpacked again to find that out.
   return statIfReachable(path)?.size === 0 ? { reason: NO_ENTRY } : { path };
 }
 
 const NO_ENTRY = 'the kernel has no PVH entry (CONFIG_PVH)';
 
-/** @returns why it could not be made */
+/** @returns why it failed; undefined: it succeeded */
 async function makeUnpacked(image: string, path: string): Promise<string | undefined> {
   const directory = join(path, '..');
   makePrivateDirectory(directory);
   removeLitter(directory);
   const payload = payloadOf(image);
-  if (payload === undefined) return `${image} does not say where its kernel is`;
+  if (payload === undefined) return `${image} has no kernel payload in its header`;
   const temporary = temporaryNameFor(path);
   try {
     const failure = await unpack(image, payload, temporary);
     if (failure !== undefined) return failure;
-    // What was written meanwhile, by a build, is another kernel.
+    // A build may have replaced the image meanwhile.
     if (unpackedKernelPath(image, join(directory, '..')) !== path) return `${image} has changed`;
     if (!hasPvhEntry(temporary)) emptyFile(temporary);
     renameSync(temporary, path);
@@ -109,14 +109,14 @@ function payloadOf(image: string): KernelPayload | undefined {
 }
 
 /**
- * Xen's note 18, XEN_ELFNOTE_PHYS32_ENTRY, by which QEMU knows a kernel that it can enter directly
+ * Xen's note 18, XEN_ELFNOTE_PHYS32_ENTRY, marks a kernel that QEMU can start directly
  * (https://xenbits.xen.org/docs/unstable/misc/pvh.html).
  */
 function hasPvhEntry(path: string): boolean {
   return reading(path, (read) => findElfNote(read, 'Xen', 18)) !== undefined;
 }
 
-/** Gives `use` what reads bytes of a file: fewer at its end. */
+/** Calls `use` with a function that reads bytes of a file; at the end of the file, it returns fewer bytes. */
 function reading<Result>(
   path: string,
   use: (read: (offset: number, length: number) => Buffer) => Result,
@@ -132,7 +132,7 @@ function reading<Result>(
   }
 }
 
-/** @returns why it failed */
+/** @returns why it failed; undefined: it succeeded */
 async function unpack(
   image: string,
   { offset, length, compression, unpackedSize }: KernelPayload,
@@ -146,12 +146,12 @@ async function unpack(
       await pipeline(packed, createGunzip(), createWriteStream(target, NEW));
     } else if (unpacker !== undefined) await unpackWith(unpacker, packed, target);
   } catch (error) {
-    return `it could not be unpacked: ${error instanceof Error ? error.message : error}`;
+    return `the kernel could not be unpacked: ${error instanceof Error ? error.message : error}`;
   }
   const size = statIfReachable(target)?.size;
   return size === unpackedSize
     ? undefined
-    : `it unpacked to ${size} bytes, not the ${unpackedSize} that it names`;
+    : `the kernel unpacked to ${size} bytes, not to ${unpackedSize} as its header says`;
 }
 
 const NEW = { flags: 'wx', mode: 0o600 } as const;
@@ -169,7 +169,7 @@ async function unpackWith(
       detached: false,
     });
     const exited = once(tool, 'exit');
-    // One that ends early, or never starts, closes its input: its status tells.
+    // A program that exits early or does not start closes its input; the status below shows the failure.
     if (tool.stdin !== null) await pipeline(packed, tool.stdin).catch(() => {});
     const [status] = await exited;
     if (status !== 0) throw new Error(`${argv[0]} failed with status ${status}`);

@@ -1,9 +1,10 @@
 /**
- * Hands over the bytes of a stream up to a mark, as they come, and reads on to its end: who still
- * writes there must not be held up.
- * @param markNow the mark, or undefined as long as nobody can have written it. Its first byte comes in
- *   it once, or again as its last
- * @returns whether the mark came
+ * Delivers the bytes of a stream up to a mark, as they arrive. Then reads the stream to its end and drops the rest,
+ * so that a process which still writes to it does not block.
+ * @param markNow returns the mark, or undefined as long as the mark cannot have been written. The first byte of the
+ *   mark must not occur in it again, except as its last byte
+ * @param onMark called when the mark has arrived
+ * @returns whether the mark arrived
  */
 export async function untilEndMark(
   chunks: AsyncIterable<Buffer>,
@@ -32,7 +33,7 @@ export async function untilEndMark(
   return hasEnded;
 }
 
-/** How many bytes at the end of `data` may be the beginning of the mark. */
+/** @returns how many bytes at the end of `data` may be the beginning of the mark */
 function markBeginningAtEnd(data: Buffer, mark: Buffer): number {
   const start = data.lastIndexOf(mark.subarray(0, 1));
   if (start === -1) return 0;

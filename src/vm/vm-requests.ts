@@ -7,25 +7,25 @@ import type { StopOutcome } from './live-vm.ts';
 import type { Terminal } from './plan.ts';
 
 /**
- * What another process may ask of the rapido that watches a VM, over a Unix socket in the registry:
- * one JSON object on the first line. Answers are JSON objects, a line each, but for a console, which
- * is bytes both ways once it has been granted.
+ * A request of another process to the rapido that watches a VM, over a Unix socket in the registry: one JSON object
+ * on the first line. Answers are JSON objects, one per line. After `granted`, the connection carries the bytes of the
+ * console in both directions.
  */
 export type VmRequest =
   /**
-   * `words` in base64: they may be any bytes. Each line that follows is the name of a signal for it,
-   * `size ROWS COLUMNS` of its terminal, or, once it has ended, `end WORD`: its output is to end with the mark
-   * that is made of that word.
+   * `words` are in base64, because they may be any bytes. Each line that follows is the name of a signal for the
+   * command, `size ROWS COLUMNS` of its terminal, or, after it has ended, `end WORD`, which requests the end mark made
+   * of that word in its output.
    */
   | { request: 'exec'; words: string[]; sockets: CommandSockets; terminal?: Terminal | undefined }
   | { request: 'console' }
-  /** Of the terminal that shows the console. */
+  /** The size of the terminal that shows the console. */
   | { request: 'size'; rows: number; columns: number }
   | { request: 'stop' };
 
 export type VmAnswer =
   | { answer: 'started' }
-  /** Whether the command has the terminal that was asked for, or pipes. */
+  /** Whether the command has the requested terminal, or pipes. */
   | { answer: 'terminal'; made: boolean }
   /** undefined: the VM ended before the command did. */
   | { answer: 'ended'; status: number | undefined }
@@ -34,31 +34,31 @@ export type VmAnswer =
   | { answer: 'stopped'; how: StopOutcome }
   | { answer: 'refused'; reason: string; hint?: string | undefined };
 
-/** One connection of somebody who asks, whose first line has been read. */
-export interface Asker {
+/** A connection of a client whose first line has been read. */
+export interface Client {
   socket: Socket;
-  /** What came behind the first line. */
+  /** The bytes after the first line. */
   rest: Buffer;
   answer: (answer: VmAnswer) => void;
 }
 
-/** Deals with one request; a UserError that it throws is the answer. */
-export type RequestHandler = (request: VmRequest, asker: Asker) => Promise<void> | void;
+/** Handles one request. A UserError that it throws is sent as the answer. */
+export type RequestHandler = (request: VmRequest, client: Client) => Promise<void> | void;
 
 export interface RequestServer {
-  /** Whoever is still connected gets an answer, and the end. */
+  /** Sends the pending answers and closes all connections. */
   close: () => Promise<void>;
 }
 
-/** How long the last answers may take, in milliseconds: who asked may have stopped listening. */
-const LAST_WORDS = 1000;
+/** How long the last answers may take on closing, in milliseconds: a client may have stopped reading. */
+const CLOSE_GRACE = 1000;
 
-/** Longest first line, in bytes: a command may have 100 kB of arguments and more. */
+/** The longest first line, in bytes: a command may have more than 100 kB of arguments. */
 const LONGEST_REQUEST = 16 * 1024 * 1024;
 
 /**
- * Serves requests at a socket until it is closed. Only this user can connect to it; the directory may be
- * one that others write to, too, if it is sticky.
+ * Serves requests on a socket until it is closed. Only this user can connect to it. The directory may be writable by
+ * other users if it has the sticky bit.
  */
 export async function serveRequests(path: string, handle: RequestHandler): Promise<RequestServer> {
   const sockets = new Set<Socket>();
@@ -67,8 +67,8 @@ export async function serveRequests(path: string, handle: RequestHandler): Promi
     sockets.add(socket);
     socket.on('close', () => sockets.delete(socket));
     socket.on('error', () => socket.destroy());
-    const deal = async (line: string, rest: Buffer): Promise<void> => {
-      const answer: Asker['answer'] = (answer) => {
+    const handleLine = async (line: string, rest: Buffer): Promise<void> => {
+      const answer: Client['answer'] = (answer) => {
         if (socket.writable) socket.write(`${JSON.stringify(answer)}\n`);
       };
       try {
@@ -81,16 +81,16 @@ export async function serveRequests(path: string, handle: RequestHandler): Promi
       }
     };
     readFirstLine(socket, (line, rest) => {
-      const dealing = deal(line, rest);
-      pending.add(dealing);
-      dealing.finally(() => pending.delete(dealing));
+      const handling = handleLine(line, rest);
+      pending.add(handling);
+      handling.finally(() => pending.delete(handling));
     });
   });
   await new Promise<void>((resolve, reject) => {
     server.once('error', (error) => {
       reject(
         errorCode(error) === 'EADDRINUSE'
-          ? new UserError(`${path} is there already, and is not of a VM that runs`, {
+          ? new UserError(`${path} already exists, and does not belong to a running VM`, {
               hint: `rm ${path}`,
             })
           : error,
@@ -101,13 +101,13 @@ export async function serveRequests(path: string, handle: RequestHandler): Promi
   return {
     close: async () => {
       server.close();
-      await within(LAST_WORDS, Promise.all(pending), undefined, { ref: false });
+      await within(CLOSE_GRACE, Promise.all(pending), undefined, { ref: false });
       for (const socket of sockets) socket.destroySoon();
     },
   };
 }
 
-/** Calls `onLine` once; nothing more is read after that. */
+/** Calls `onLine` once, and then stops reading. */
 function readFirstLine(socket: Socket, onLine: (line: string, rest: Buffer) => void): void {
   const parts: Buffer[] = [];
   let length = 0;

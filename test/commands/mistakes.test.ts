@@ -42,8 +42,8 @@ it('boot of a file that is no image', async () => {
   expect(await rapido(['boot', './notes'], { notes: 'not an image' })).toEqual({
     status: 1,
     stderr:
-      'rapido: error: ~/notes: not an image that this version of rapido cut\n' +
-      '  hint: make one: `rapido cut NAME`; `rapido list` shows the names\n',
+      'rapido: error: ~/notes: not an image of this version of rapido\n' +
+      '  hint: cut one with `rapido cut NAME`; `rapido list` shows the names\n',
   });
 });
 
@@ -64,7 +64,7 @@ it('a kernel tree that does not exist, which doctor finds, too', async () => {
   const doctor = await rapido(['doctor'], files);
   expect(doctor.status).toBe(1);
   // No script of ours builds a kernel.
-  expect(doctor.stderr).toBe('rapido cannot cut and boot here yet\n');
+  expect(doctor.stderr).toBe('rapido cannot cut or boot on this host yet\n');
 });
 
 it('modules that nobody has listed, which doctor finds, too', async () => {
@@ -74,7 +74,7 @@ it('modules that nobody has listed, which doctor finds, too', async () => {
   rmSync(join(tree, 'mods/lib/modules', hostKernel()?.release ?? '', 'modules.dep'));
   const { status, stdout } = await home.rapido(['doctor'], { env: { KERNEL_SRC: tree } });
   expect(status).toBe(1);
-  expect(stdout).toMatch(/lacking .*modules\.dep is missing: depmod was not run\n +depmod -b /);
+  expect(stdout).toMatch(/error .*modules\.dep is missing: depmod was not run\n +depmod -b /);
 });
 
 it('a user without a directory of their own, as a container has for a uid that it does not know', async () => {
@@ -91,7 +91,7 @@ it('a user without a directory of their own, as a container has for a uid that i
   ]) {
     const { stderr } = await home.rapido(args, nobody);
     expect(stderr).toBe(
-      'rapido: error: /.cache/rapido cannot be written by this user\n' +
+      'rapido: error: /.cache/rapido is not writable\n' +
         '  hint: set HOME, or XDG_CACHE_HOME and XDG_STATE_HOME, to a directory of your own\n',
     );
   }

@@ -73,7 +73,7 @@ test.each(WITHOUT_CUTS.map((args) => [args.join(' '), args] as const))(
     const { stderr } = await rapido(args);
     expect(existsSync(mark())).toBe(false);
     expect(stderr).toContain(
-      'warning: rapido.conf:2: unknown key OWN_KEY. It may be a key of a cut: this command loads none',
+      'warning: rapido.conf:2: unknown key OWN_KEY. It may be a key of a cut; this command does not load cuts',
     );
   },
 );
@@ -111,7 +111,7 @@ describe.runIf(isRoot)('files of another user', () => {
     expect(existsSync(mark())).toBe(false);
     expect(shown(refused.stderr)).toBe(
       `rapido: error: CUT_DIR: HOME/project/cuts is not trusted: HOME/${name} belongs to user nobody (65534)\n` +
-        "  hint: if you trust everybody who can write there: export 'RAPIDO_TRUST=HOME/project/cuts'\n",
+        "  hint: if you trust everyone who can write there: export 'RAPIDO_TRUST=HOME/project/cuts'\n",
     );
     const allowed = await rapido(['list'], {
       RAPIDO_TRUST: join(home.directory, 'project/cuts'),
@@ -146,7 +146,7 @@ describe.runIf(isRoot)('an image of another user', () => {
       expect(shown(stderr)).toBe(
         'rapido: error: HOME/images/simple-example.img is not trusted: ' +
           'HOME/images/simple-example.img belongs to user nobody (65534)\n' +
-          "  hint: rapido boot 'HOME/images/simple-example.img' boots it nevertheless\n",
+          "  hint: to boot it anyway: rapido boot 'HOME/images/simple-example.img'\n",
       );
     },
   );
@@ -182,13 +182,13 @@ describe.runIf(isRoot)('a directory of running VMs that others share', () => {
     enter(identify(ours), NOBODY);
     expect(await sharing(['stop', '--all'])).toMatchObject({
       status: 0,
-      stderr: 'no VM is running\n',
+      stderr: 'no VMs are running\n',
     });
     expect(await sharing(['ps', '--json'])).toMatchObject({ stdout: '[]\n' });
     enter(identify(theirs), 0);
     expect(await sharing(['stop', '--all'])).toMatchObject({
       status: 0,
-      stderr: 'no VM is running\n',
+      stderr: 'no VMs are running\n',
     });
     expect([ours?.exitCode, theirs?.exitCode]).toEqual([null, null]);
     expect([ours?.signalCode, theirs?.signalCode]).toEqual([null, null]);
@@ -204,7 +204,7 @@ test('a directory of cuts that others may write is refused', async () => {
   chmodSync(join(home.directory, 'project/cuts'), 0o777);
   const { status, stderr } = await rapido(['list']);
   expect(status).toBe(2);
-  expect(stderr).toContain('project/cuts can be written by everybody');
+  expect(stderr).toContain('project/cuts is writable by everyone');
 });
 
 test('a conf from a pipe of the caller is read', async () => {

@@ -32,7 +32,7 @@ test('each key has its value and where that came from', () => {
     {
       "group": "Network on the host",
       "key": "BR_DEV",
-      "meaning": "The bridge that \`rapido setup-network\` makes.",
+      "meaning": "The bridge that \`rapido setup-network\` creates.",
       "origin": "default",
       "value": "rapido-br",
     }
@@ -67,7 +67,7 @@ test('as JSON, values are typed and origins are data', () => {
   const twice = readConf('VM_CPUS=1\nVM_CPUS=2\n');
   expect(confToJson(twice).warnings).toMatchInlineSnapshot(`
     [
-      "rapido.conf:2: VM_CPUS is set a second time: this line counts, line 1 does not",
+      "rapido.conf:2: VM_CPUS is set twice: this line overrides line 1",
     ]
   `);
 });

@@ -99,27 +99,27 @@ describe('a file that cannot be read is an error that says how it was named', ()
     env.RAPIDO_CONF = 'no/such.conf';
     expect(errorOf(() => load('missing.conf'))).toMatchInlineSnapshot(`
       "conf file missing.conf, named by --conf, does not exist
-      Name a file that can be read, or leave --conf out."
+      Name a readable file, or omit --conf."
     `);
     expect(errorOf(() => load())).toMatchInlineSnapshot(`
       "conf file no/such.conf, named by the environment variable RAPIDO_CONF, does not exist
-      Name a file that can be read, or unset RAPIDO_CONF."
+      Name a readable file, or unset RAPIDO_CONF."
     `);
     expect(errorOf(() => load(''))).toMatchInlineSnapshot(`
-      "--conf names no file
-      Write --conf FILE, or leave it out."
+      "--conf: the file name is empty
+      Write --conf FILE, or omit --conf."
     `);
   });
 
   test('a directory', () => {
     expect(errorOf(() => load('..'))).toMatchInlineSnapshot(`
       "conf file ROOT, named by --conf, is a directory
-      Name a file that can be read, or leave --conf out."
+      Name a readable file, or omit --conf."
     `);
     mkdirSync(join(root, 'here/rapido.conf'));
     expect(errorOf(() => load())).toMatchInlineSnapshot(`
       "conf file rapido.conf is a directory
-      Mend it, or name another file with --conf."
+      Fix it, or name another file with --conf."
     `);
   });
 
@@ -128,14 +128,14 @@ describe('a file that cannot be read is an error that says how it was named', ()
     chmodSync(join(root, 'here/rapido.conf'), 0);
     chmodSync(root, 0o755);
     const error = await withoutRoot(() => errorOf(() => load()));
-    expect(error).toContain('may not be read (permission denied)');
+    expect(error).toContain('cannot be read (permission denied)');
   });
 
   test('not text', () => {
     write('here/rapido.conf', 'KERNEL_SRC=\0');
     expect(errorOf(() => load())).toMatchInlineSnapshot(`
       "conf file rapido.conf is not a text file
-      Mend it, or name another file with --conf."
+      Fix it, or name another file with --conf."
     `);
   });
 });

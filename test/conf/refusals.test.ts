@@ -51,14 +51,14 @@ describe('shell code is refused, never run', () => {
 
   test('positional and special parameters', () => {
     expect(refusal('TAP_USER=$1\nBR_DEV="br$$"')).toMatchInlineSnapshot(`
-      "rapido.conf:1: TAP_USER: \`$1\`: this means something in a shell only. Write \\$ for a dollar sign
-      rapido.conf:2: BR_DEV: \`$$\`: this means something in a shell only. Write \\$ for a dollar sign"
+      "rapido.conf:1: TAP_USER: \`$1\`: shell parameters are not supported. Write \\$ for a dollar sign
+      rapido.conf:2: BR_DEV: \`$$\`: shell parameters are not supported. Write \\$ for a dollar sign"
     `);
   });
 
   test("$'…' quoting", () => {
     expect(refusal("TAP_USER=$'a\\tb'")).toMatchInlineSnapshot(
-      `"rapido.conf:1: TAP_USER: \`$'\`: shell quoting of this kind is not read. Use "…" or '…'"`,
+      `"rapido.conf:1: TAP_USER: \`$'\`: this kind of shell quoting is not supported. Use "…" or '…'"`,
     );
   });
 
@@ -66,10 +66,10 @@ describe('shell code is refused, never run', () => {
     expect(
       refusal('export KERNEL_SRC=/a\ndeclare -x VM_CPUS=many\nexport TAP_USER'),
     ).toMatchInlineSnapshot(`
-      "rapido.conf:1: \`export KERNEL_SRC=/a\`: drop the word export: a key needs none, and a cut passes on the keys it declares
-      rapido.conf:2: \`declare -x VM_CPUS=many\`: drop the word declare: a key needs none, and a cut passes on the keys it declares
+      "rapido.conf:1: \`export KERNEL_SRC=/a\`: remove the word export: the guest gets the keys that its cut declares
+      rapido.conf:2: \`declare -x VM_CPUS=many\`: remove the word declare: the guest gets the keys that its cut declares
       rapido.conf:2: VM_CPUS: "many": expected a whole number, 1 or more, for example VM_CPUS="4"
-      rapido.conf:3: \`export TAP_USER\`: drop the word export: a key needs none, and a cut passes on the keys it declares"
+      rapido.conf:3: \`export TAP_USER\`: remove the word export: the guest gets the keys that its cut declares"
     `);
   });
 
@@ -77,106 +77,106 @@ describe('shell code is refused, never run', () => {
     expect(
       refusal('if [ -d /a ]; then\n  KERNEL_SRC=/a\nelse\n  KERNEL_SRC=/b\nfi'),
     ).toMatchInlineSnapshot(
-      `"rapido.conf:1: \`if [ -d /a ]; then\`: this is shell code, and rapido.conf is not a script. Write plain KEY="value" lines; for a choice keep several files and name one with --conf or RAPIDO_CONF"`,
+      `"rapido.conf:1: \`if [ -d /a ]; then\`: this is shell code, and rapido.conf is not a script. Write plain KEY="value" lines; to choose between settings, keep several files and name one with --conf or RAPIDO_CONF"`,
     );
     expect(refusal('for i in a b; do\n  echo "$i"\ndone')).toMatchInlineSnapshot(`
-      "rapido.conf:1: \`for i in a b; do\`: this is shell code, and rapido.conf is not a script. Write plain KEY="value" lines; for a choice keep several files and name one with --conf or RAPIDO_CONF
-      rapido.conf:2: \`echo "$i"\`: neither KEY="value" nor a [section], and commands are not run. Write one KEY="value" on a line"
+      "rapido.conf:1: \`for i in a b; do\`: this is shell code, and rapido.conf is not a script. Write plain KEY="value" lines; to choose between settings, keep several files and name one with --conf or RAPIDO_CONF
+      rapido.conf:2: \`echo "$i"\`: neither KEY="value" nor a [section], and commands are not run. Write one KEY="value" per line"
     `);
     expect(refusal('while true; do\ndone')).toMatchInlineSnapshot(
-      `"rapido.conf:1: \`while true; do\`: this is shell code, and rapido.conf is not a script. Write plain KEY="value" lines; for a choice keep several files and name one with --conf or RAPIDO_CONF"`,
+      `"rapido.conf:1: \`while true; do\`: this is shell code, and rapido.conf is not a script. Write plain KEY="value" lines; to choose between settings, keep several files and name one with --conf or RAPIDO_CONF"`,
     );
     expect(refusal('case "$HOST" in\nlaptop)\nBR_DEV=a\n;;\nesac')).toMatchInlineSnapshot(
-      `"rapido.conf:1: \`case "$HOST" in\`: this is shell code, and rapido.conf is not a script. Write plain KEY="value" lines; for a choice keep several files and name one with --conf or RAPIDO_CONF"`,
+      `"rapido.conf:1: \`case "$HOST" in\`: this is shell code, and rapido.conf is not a script. Write plain KEY="value" lines; to choose between settings, keep several files and name one with --conf or RAPIDO_CONF"`,
     );
     expect(refusal('function f {\n}')).toMatchInlineSnapshot(
-      `"rapido.conf:1: \`function f {\`: this is shell code, and rapido.conf is not a script. Write plain KEY="value" lines; for a choice keep several files and name one with --conf or RAPIDO_CONF"`,
+      `"rapido.conf:1: \`function f {\`: this is shell code, and rapido.conf is not a script. Write plain KEY="value" lines; to choose between settings, keep several files and name one with --conf or RAPIDO_CONF"`,
     );
     expect(refusal('f() {\n}')).toMatchInlineSnapshot(
-      `"rapido.conf:1: \`f() {\`: this is shell code, and rapido.conf is not a script. Write plain KEY="value" lines; for a choice keep several files and name one with --conf or RAPIDO_CONF"`,
+      `"rapido.conf:1: \`f() {\`: this is shell code, and rapido.conf is not a script. Write plain KEY="value" lines; to choose between settings, keep several files and name one with --conf or RAPIDO_CONF"`,
     );
     expect(refusal('fi')).toMatchInlineSnapshot(
-      `"rapido.conf:1: \`fi\`: neither KEY="value" nor a [section], and commands are not run. Write one KEY="value" on a line"`,
+      `"rapido.conf:1: \`fi\`: neither KEY="value" nor a [section], and commands are not run. Write one KEY="value" per line"`,
     );
   });
 
   test('tests', () => {
     expect(refusal('[ -d /a ] && KERNEL_SRC=/a')).toMatchInlineSnapshot(
-      `"rapido.conf:1: \`[ -d /a ] && KERNEL_SRC=/a\`: neither a section nor a KEY="value" line, and tests are shell code. Write one KEY="value" on a line; sections are [vm1], [vm2] and so on"`,
+      `"rapido.conf:1: \`[ -d /a ] && KERNEL_SRC=/a\`: neither a section nor a KEY="value" line, and tests are shell code. Write one KEY="value" per line; sections are [vm1], [vm2] and so on"`,
     );
     expect(refusal('[[ -n $HOME ]]\n[ -n "$HOME" ]\n((a))')).toMatchInlineSnapshot(`
-      "rapido.conf:1: \`[[ -n $HOME ]]\`: neither a section nor a KEY="value" line, and tests are shell code. Write one KEY="value" on a line; sections are [vm1], [vm2] and so on
-      rapido.conf:2: \`[ -n "$HOME" ]\`: neither a section nor a KEY="value" line, and tests are shell code. Write one KEY="value" on a line; sections are [vm1], [vm2] and so on
-      rapido.conf:3: \`((a))\`: neither a section nor a KEY="value" line, and tests are shell code. Write one KEY="value" on a line; sections are [vm1], [vm2] and so on"
+      "rapido.conf:1: \`[[ -n $HOME ]]\`: neither a section nor a KEY="value" line, and tests are shell code. Write one KEY="value" per line; sections are [vm1], [vm2] and so on
+      rapido.conf:2: \`[ -n "$HOME" ]\`: neither a section nor a KEY="value" line, and tests are shell code. Write one KEY="value" per line; sections are [vm1], [vm2] and so on
+      rapido.conf:3: \`((a))\`: neither a section nor a KEY="value" line, and tests are shell code. Write one KEY="value" per line; sections are [vm1], [vm2] and so on"
     `);
   });
 
   test('source and .', () => {
     expect(refusal('source other.conf\n. /etc/other.conf')).toMatchInlineSnapshot(`
-      "rapido.conf:1: \`source other.conf\`: no other file is read in. Copy its lines to here, or name that file with --conf or RAPIDO_CONF
-      rapido.conf:2: \`. /etc/other.conf\`: no other file is read in. Copy its lines to here, or name that file with --conf or RAPIDO_CONF"
+      "rapido.conf:1: \`source other.conf\`: other files cannot be included. Copy the lines of that file, or name it with --conf or RAPIDO_CONF
+      rapido.conf:2: \`. /etc/other.conf\`: other files cannot be included. Copy the lines of that file, or name it with --conf or RAPIDO_CONF"
     `);
   });
 
   test('+= and arrays', () => {
     expect(refusal('QEMU_EXTRA_ARGS+=" -s"')).toMatchInlineSnapshot(
-      `"rapido.conf:1: \`QEMU_EXTRA_ARGS+=" -s"\`: nothing is appended. Write the whole value: QEMU_EXTRA_ARGS="\${QEMU_EXTRA_ARGS} more""`,
+      `"rapido.conf:1: \`QEMU_EXTRA_ARGS+=" -s"\`: += is not supported. Write the whole value: QEMU_EXTRA_ARGS="\${QEMU_EXTRA_ARGS} more""`,
     );
     expect(refusal('DYN_DEBUG_MODULES=(rbd libceph)\nBR_DEV[0]=x')).toMatchInlineSnapshot(`
-      "rapido.conf:1: \`DYN_DEBUG_MODULES=(rbd libceph)\`: there are no arrays. Write the items in one value, separated by blanks: DYN_DEBUG_MODULES="one two"
-      rapido.conf:2: \`BR_DEV[0]=x\`: there are no arrays. Write the items in one value, separated by blanks: BR_DEV="one two""
+      "rapido.conf:1: \`DYN_DEBUG_MODULES=(rbd libceph)\`: arrays are not supported. Write the items in one value, separated by blanks: DYN_DEBUG_MODULES="one two"
+      rapido.conf:2: \`BR_DEV[0]=x\`: arrays are not supported. Write the items in one value, separated by blanks: BR_DEV="one two""
     `);
     expect(
       refusal('DYN_DEBUG_MODULES=(\n  rbd\n  libceph\n)\nVM_CPUS=many'),
     ).toMatchInlineSnapshot(`
-      "rapido.conf:1: \`DYN_DEBUG_MODULES=(\`: there are no arrays. Write the items in one value, separated by blanks: DYN_DEBUG_MODULES="one two"
+      "rapido.conf:1: \`DYN_DEBUG_MODULES=(\`: arrays are not supported. Write the items in one value, separated by blanks: DYN_DEBUG_MODULES="one two"
       rapido.conf:5: VM_CPUS: "many": expected a whole number, 1 or more, for example VM_CPUS="4""
     `);
   });
 
   test('a second command on the line', () => {
     expect(refusal('KERNEL_SRC="/a"; export KERNEL_SRC')).toMatchInlineSnapshot(
-      `"rapido.conf:1: KERNEL_SRC: \`; export KERNEL_SRC\`: in a shell another command would follow here. Write one KEY="value" on a line; where it is part of the value, put the whole value in quotes; a comment starts with #"`,
+      `"rapido.conf:1: KERNEL_SRC: \`; export KERNEL_SRC\`: in a shell, another command would follow here. Write one KEY="value" per line; if it is part of the value, put the whole value in quotes; a comment starts with #"`,
     );
     expect(refusal('KERNEL_SRC="/a" && echo yes')).toMatchInlineSnapshot(
-      `"rapido.conf:1: KERNEL_SRC: \`&& echo yes\`: in a shell another command would follow here. Write one KEY="value" on a line; where it is part of the value, put the whole value in quotes; a comment starts with #"`,
+      `"rapido.conf:1: KERNEL_SRC: \`&& echo yes\`: in a shell, another command would follow here. Write one KEY="value" per line; if it is part of the value, put the whole value in quotes; a comment starts with #"`,
     );
     expect(refusal('KERNEL_SRC="/a" | cat')).toMatchInlineSnapshot(
-      `"rapido.conf:1: KERNEL_SRC: \`| cat\`: in a shell another command would follow here. Write one KEY="value" on a line; where it is part of the value, put the whole value in quotes; a comment starts with #"`,
+      `"rapido.conf:1: KERNEL_SRC: \`| cat\`: in a shell, another command would follow here. Write one KEY="value" per line; if it is part of the value, put the whole value in quotes; a comment starts with #"`,
     );
     expect(refusal('KERNEL_SRC=/a; export KERNEL_SRC')).toMatchInlineSnapshot(
-      `"rapido.conf:1: KERNEL_SRC: \`; export KERNEL_SRC\`: in a shell another command would follow here. Write one KEY="value" on a line; where it is part of the value, put the whole value in quotes; a comment starts with #"`,
+      `"rapido.conf:1: KERNEL_SRC: \`; export KERNEL_SRC\`: in a shell, another command would follow here. Write one KEY="value" per line; if it is part of the value, put the whole value in quotes; a comment starts with #"`,
     );
     expect(refusal('BLKTESTS_AUTORUN_CMD = ./check && shutdown')).toMatchInlineSnapshot(
-      `"rapido.conf:1: BLKTESTS_AUTORUN_CMD: \`&& shutdown\`: in a shell another command would follow here. Write one KEY="value" on a line; where it is part of the value, put the whole value in quotes; a comment starts with #"`,
+      `"rapido.conf:1: BLKTESTS_AUTORUN_CMD: \`&& shutdown\`: in a shell, another command would follow here. Write one KEY="value" per line; if it is part of the value, put the whole value in quotes; a comment starts with #"`,
     );
     expect(refusal('VM_CPUS = 4 ; four')).toMatchInlineSnapshot(
-      `"rapido.conf:1: VM_CPUS: \`; four\`: in a shell another command would follow here. Write one KEY="value" on a line; where it is part of the value, put the whole value in quotes; a comment starts with #"`,
+      `"rapido.conf:1: VM_CPUS: \`; four\`: in a shell, another command would follow here. Write one KEY="value" per line; if it is part of the value, put the whole value in quotes; a comment starts with #"`,
     );
     expect(refusal('KERNEL_SRC="/a" /b')).toMatchInlineSnapshot(
-      `"rapido.conf:1: KERNEL_SRC: \`/b\`: this stands after the closing quote. Put the whole value inside the quotes; a comment starts with #"`,
+      `"rapido.conf:1: KERNEL_SRC: \`/b\`: this follows the closing quote. Put the whole value inside the quotes; a comment starts with #"`,
     );
   });
 
   test('the value of a secret is not shown', () => {
     expect(refusal('CIFS_PW=hunter;2\nexport CIFS_PW=hunter2')).toMatchInlineSnapshot(`
-      "rapido.conf:1: CIFS_PW: (not shown): in a shell another command would follow here. Write one KEY="value" on a line; where it is part of the value, put the whole value in quotes; a comment starts with #
-      rapido.conf:2: the line of CIFS_PW: drop the word export: a key needs none, and a cut passes on the keys it declares"
+      "rapido.conf:1: CIFS_PW: (not shown): in a shell, another command would follow here. Write one KEY="value" per line; if it is part of the value, put the whole value in quotes; a comment starts with #
+      rapido.conf:2: the line of CIFS_PW: remove the word export: the guest gets the keys that its cut declares"
     `);
     expect(
       refusal('CIFS_PW: hunter2\necho "hunter2" > CIFS_PW\nCIFS_PW=hunter2\nVM_CPUS=${CIFS_PW}'),
     ).toMatchInlineSnapshot(`
-      "rapido.conf:1: the line of CIFS_PW: neither KEY="value" nor a [section], and commands are not run. Write one KEY="value" on a line
-      rapido.conf:2: the line of CIFS_PW: neither KEY="value" nor a [section], and commands are not run. Write one KEY="value" on a line
+      "rapido.conf:1: the line of CIFS_PW: neither KEY="value" nor a [section], and commands are not run. Write one KEY="value" per line
+      rapido.conf:2: the line of CIFS_PW: neither KEY="value" nor a [section], and commands are not run. Write one KEY="value" per line
       rapido.conf:4: VM_CPUS: "********": expected a whole number, 1 or more, for example VM_CPUS="4""
     `);
   });
 
   test('commands', () => {
     expect(refusal('echo hello\nset -e\nrm -rf /')).toMatchInlineSnapshot(`
-      "rapido.conf:1: \`echo hello\`: neither KEY="value" nor a [section], and commands are not run. Write one KEY="value" on a line
-      rapido.conf:2: \`set -e\`: neither KEY="value" nor a [section], and commands are not run. Write one KEY="value" on a line
-      rapido.conf:3: \`rm -rf /\`: neither KEY="value" nor a [section], and commands are not run. Write one KEY="value" on a line"
+      "rapido.conf:1: \`echo hello\`: neither KEY="value" nor a [section], and commands are not run. Write one KEY="value" per line
+      rapido.conf:2: \`set -e\`: neither KEY="value" nor a [section], and commands are not run. Write one KEY="value" per line
+      rapido.conf:3: \`rm -rf /\`: neither KEY="value" nor a [section], and commands are not run. Write one KEY="value" per line"
     `);
   });
 });
@@ -186,14 +186,14 @@ describe('what is not KEY=value is refused', () => {
     expect(
       refusal('KERNEL_SRC="/home/me\nBR_DEV="rapido-br"\nVM_CPUS=many'),
     ).toMatchInlineSnapshot(`
-      "rapido.conf:1: KERNEL_SRC: \`"/home/me\`: this quote is never closed. Close it, or put a value that holds a quote into quotes of the other kind
+      "rapido.conf:1: KERNEL_SRC: \`"/home/me\`: this quote is not closed. Close it, or put a value that contains a quote in quotes of the other kind
       rapido.conf:3: VM_CPUS: "many": expected a whole number, 1 or more, for example VM_CPUS="4""
     `);
     expect(refusal("TAP_USER='me")).toMatchInlineSnapshot(
-      `"rapido.conf:1: TAP_USER: \`'me\`: this quote is never closed. Close it, or put a value that holds a quote into quotes of the other kind"`,
+      `"rapido.conf:1: TAP_USER: \`'me\`: this quote is not closed. Close it, or put a value that contains a quote in quotes of the other kind"`,
     );
     expect(refusal("TAP_USER = it's me")).toMatchInlineSnapshot(
-      `"rapido.conf:1: TAP_USER: \`'s me\`: this quote is never closed. Close it, or put a value that holds a quote into quotes of the other kind"`,
+      `"rapido.conf:1: TAP_USER: \`'s me\`: this quote is not closed. Close it, or put a value that contains a quote in quotes of the other kind"`,
     );
   });
 
@@ -209,9 +209,9 @@ describe('what is not KEY=value is refused', () => {
   test('a key without a value, a value without a key, keys of other letters', () => {
     expect(refusal('KERNEL_SRC\n= /a\nkernel-src = /a\n"TAP_USER"="me"')).toMatchInlineSnapshot(`
       "rapido.conf:1: \`KERNEL_SRC\`: it has no value. Write KERNEL_SRC="value"
-      rapido.conf:2: \`= /a\`: there is no key before the =. Write one KEY="value" on a line
-      rapido.conf:3: \`kernel-src = /a\`: kernel-src cannot be a key: a key is capital letters, digits and _
-      rapido.conf:4: \`"TAP_USER"="me"\`: "TAP_USER" cannot be a key: a key is capital letters, digits and _"
+      rapido.conf:2: \`= /a\`: there is no key before the =. Write one KEY="value" per line
+      rapido.conf:3: \`kernel-src = /a\`: kernel-src cannot be a key: a key consists of capital letters, digits and _
+      rapido.conf:4: \`"TAP_USER"="me"\`: "TAP_USER" cannot be a key: a key consists of capital letters, digits and _"
     `);
   });
 
@@ -239,7 +239,7 @@ describe('what is not KEY=value is refused', () => {
     expect(
       refusal('KERNEL_SRC=(a)\nKERNEL_INSTALL_MOD_PATH=${KERNEL_SRC}/mods'),
     ).toMatchInlineSnapshot(
-      `"rapido.conf:1: \`KERNEL_SRC=(a)\`: there are no arrays. Write the items in one value, separated by blanks: KERNEL_SRC="one two""`,
+      `"rapido.conf:1: \`KERNEL_SRC=(a)\`: arrays are not supported. Write the items in one value, separated by blanks: KERNEL_SRC="one two""`,
     );
   });
 
@@ -249,12 +249,12 @@ describe('what is not KEY=value is refused', () => {
     ).toMatchInlineSnapshot(`
       "rapido.conf:1: unknown section [vm0]. Did you mean [vm1]?
       rapido.conf:2: unknown section [VM1]. Did you mean [vm1]?
-      rapido.conf:3: \`[vm 2]\`: neither a section nor a KEY="value" line, and tests are shell code. Write one KEY="value" on a line; sections are [vm1], [vm2] and so on
+      rapido.conf:3: \`[vm 2]\`: neither a section nor a KEY="value" line, and tests are shell code. Write one KEY="value" per line; sections are [vm1], [vm2] and so on
       rapido.conf:4: unknown section [vm01]. Did you mean [vm1]?
-      rapido.conf:5: unknown section [network]. Sections are [vm1], [vm2] and so on; all other keys stand above the first of them
+      rapido.conf:5: unknown section [network]. Sections are [vm1], [vm2] and so on; all other keys must be above the first section
       rapido.conf:6: unknown section [vm1.x]. Did you mean [vm1]?
-      rapido.conf:7: \`[]\`: neither a section nor a KEY="value" line, and tests are shell code. Write one KEY="value" on a line; sections are [vm1], [vm2] and so on
-      rapido.conf:8: \`[vm1\`: neither a section nor a KEY="value" line, and tests are shell code. Write one KEY="value" on a line; sections are [vm1], [vm2] and so on"
+      rapido.conf:7: \`[]\`: neither a section nor a KEY="value" line, and tests are shell code. Write one KEY="value" per line; sections are [vm1], [vm2] and so on
+      rapido.conf:8: \`[vm1\`: neither a section nor a KEY="value" line, and tests are shell code. Write one KEY="value" per line; sections are [vm1], [vm2] and so on"
     `);
   });
 });
@@ -265,9 +265,9 @@ test('everything that is wrong is said at once, in the order of the lines', () =
     [
       "environment: VM_ACCEL: "fast": expected auto, kvm or tcg, for example VM_ACCEL="auto"",
       "rapido.conf:1: VM_CPUS: "many": expected a whole number, 1 or more, for example VM_CPUS="4"",
-      "rapido.conf:2: \`export A=1\`: drop the word export: a key needs none, and a cut passes on the keys it declares",
+      "rapido.conf:2: \`export A=1\`: remove the word export: the guest gets the keys that its cut declares",
       "rapido.conf:3: KERNEL_SRC: \`$(pwd)\`: this is shell code, and rapido.conf is not a script. Write the value itself, or set the key in the environment for one call",
-      "rapido.conf:5: MAC: "01:00:00:00:00:00": expected a unicast MAC address: six bytes in hexadecimal, the first one even; that of a second tap with @TAP after it, for example MAC="b8:ac:24:45:c5:01"",
+      "rapido.conf:5: MAC: "01:00:00:00:00:00": expected a unicast MAC address: six bytes in hexadecimal, the first one even; for a second tap, add @TAP, for example MAC="b8:ac:24:45:c5:01"",
     ]
   `);
   try {

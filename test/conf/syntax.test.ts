@@ -167,8 +167,8 @@ test('a key set twice: the last line counts, and a warning names both', () => {
   expect(conf.vm(1).TAP).toEqual(['b']);
   expect(conf.warnings).toMatchInlineSnapshot(`
     [
-      "rapido.conf:3: BR_DEV is set a second time: this line counts, line 1 does not",
-      "rapido.conf:6: TAP of [vm1] is set a second time: this line counts, line 5 does not",
+      "rapido.conf:3: BR_DEV is set twice: this line overrides line 1",
+      "rapido.conf:6: TAP of [vm1] is set twice: this line overrides line 5",
     ]
   `);
 });

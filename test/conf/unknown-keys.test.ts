@@ -12,18 +12,18 @@ test('an unknown key is refused with its line and the nearest known key', () => 
   ).toMatchInlineSnapshot(`
     "rapido.conf:2: unknown key KERNEL_SCR. Did you mean KERNEL_SRC?
     rapido.conf:3: unknown key KERNEL_SOURCE. Did you mean KERNEL_SRC?
-    rapido.conf:4: unknown key kernel_src. Did you mean KERNEL_SRC? Keys are written in capitals
-    rapido.conf:5: unknown key MEMORY. MEMORY is a key of a section: write it under a line [vm1]
-    rapido.conf:6: unknown key COLOUR. See \`rapido conf\` for every key; one of your own needs a cut that defines it
-    rapido.conf:7: unknown key QEMU_ARGS. See \`rapido conf\` for every key; one of your own needs a cut that defines it"
+    rapido.conf:4: unknown key kernel_src. Did you mean KERNEL_SRC? Keys are in upper case
+    rapido.conf:5: unknown key MEMORY. MEMORY is a key of a VM section: write it below a line [vm1]
+    rapido.conf:6: unknown key COLOUR. \`rapido conf\` lists all keys; a key of your own must be defined by a cut
+    rapido.conf:7: unknown key QEMU_ARGS. \`rapido conf\` lists all keys; a key of your own must be defined by a cut"
   `);
 });
 
 test('names that every object has are no keys', () => {
   expect(unknown('constructor=a\n__proto__=b\ntoString=c')).toMatchInlineSnapshot(`
-    "rapido.conf:1: unknown key constructor. See \`rapido conf\` for every key; one of your own needs a cut that defines it
-    rapido.conf:2: unknown key __proto__. See \`rapido conf\` for every key; one of your own needs a cut that defines it
-    rapido.conf:3: unknown key toString. See \`rapido conf\` for every key; one of your own needs a cut that defines it"
+    "rapido.conf:1: unknown key constructor. \`rapido conf\` lists all keys; a key of your own must be defined by a cut
+    rapido.conf:2: unknown key __proto__. \`rapido conf\` lists all keys; a key of your own must be defined by a cut
+    rapido.conf:3: unknown key toString. \`rapido conf\` lists all keys; a key of your own must be defined by a cut"
   `);
 });
 
@@ -31,11 +31,11 @@ test('keys of early versions of the original tool say what they are called now',
   expect(
     unknown('MAC_ADDR1=a\nIP_ADDR2=b\nIP_ADDR1_DHCP=1\nHOSTNAME1=a\nTAP_DEV0=t'),
   ).toMatchInlineSnapshot(`
-    "rapido.conf:1: unknown key MAC_ADDR1. What is a VM's own stands in its section now: [vm1] and below it MAC="…"
-    rapido.conf:2: unknown key IP_ADDR2. What is a VM's own stands in its section now: [vm2] and below it ADDRESS="…"
-    rapido.conf:3: unknown key IP_ADDR1_DHCP. What is a VM's own stands in its section now: [vm1] and below it ADDRESS="dhcp"
-    rapido.conf:4: unknown key HOSTNAME1. What is a VM's own stands in its section now: [vm1] and below it HOSTNAME="…"
-    rapido.conf:5: unknown key TAP_DEV0. What is a VM's own stands in its section now: [vm1] and below it TAP="…""
+    "rapido.conf:1: unknown key MAC_ADDR1. Keys of a VM are now in its section: write [vm1], and below it MAC="…"
+    rapido.conf:2: unknown key IP_ADDR2. Keys of a VM are now in its section: write [vm2], and below it ADDRESS="…"
+    rapido.conf:3: unknown key IP_ADDR1_DHCP. Keys of a VM are now in its section: write [vm1], and below it ADDRESS="dhcp"
+    rapido.conf:4: unknown key HOSTNAME1. Keys of a VM are now in its section: write [vm1], and below it HOSTNAME="…"
+    rapido.conf:5: unknown key TAP_DEV0. Keys of a VM are now in its section: write [vm1], and below it TAP="…""
   `);
 });
 

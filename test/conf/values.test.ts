@@ -151,7 +151,7 @@ describe('a value is typed', () => {
     expect(read('~/.ssh/id.pub')).toBe('/home/me/.ssh/id.pub');
     expect(read('authorized_keys')).toBe('/project/authorized_keys');
     expect(refusal('SSH_AUTHORIZED_KEY="~/.ssh/id_ed25519"')).toContain(
-      '"/home/me/.ssh/id_ed25519": expected a public key of ssh',
+      '"/home/me/.ssh/id_ed25519": expected an ssh public key',
     );
     expect(readConf('SSH_IDENTITY=/keys/id').get('SSH_AUTHORIZED_KEY')).toBe('/keys/id.pub');
     expect(readConf('').get('SSH_AUTHORIZED_KEY')).toBeUndefined();
@@ -224,10 +224,10 @@ test('a value of another type: file, line, key, value, what was expected and an 
     rapido.conf:1: VM_ACCEL: "fast": expected auto, kvm or tcg, for example VM_ACCEL="auto"
     rapido.conf:1: BR_DEV: "a-very-long-bridge-name": expected a network interface name of at most 15 letters, digits, ".", "_" or "-", for example BR_DEV="rapido-br"
     rapido.conf:1: BR_IF: "eth0/1": expected a network interface name of at most 15 letters, digits, ".", "_" or "-", for example BR_IF="eth1"
-    rapido.conf:1: BR_ADDR: "192.168.155.1": expected IP addresses each with its prefix length, for example BR_ADDR="192.168.155.1/24, fd00:155::1/64"
+    rapido.conf:1: BR_ADDR: "192.168.155.1": expected IP addresses with prefix lengths, for example BR_ADDR="192.168.155.1/24, fd00:155::1/64"
     rapido.conf:1: QEMU_EXTRA_ARGS: "-append 'a b": expected arguments separated by blanks, with every quote closed, for example QEMU_EXTRA_ARGS="-nographic -gdb tcp:127.0.0.1:1234"
     rapido.conf:1: CEPH_RBD_IMAGE_MB: "4G": expected a whole number (MiB), 1 or more, for example CEPH_RBD_IMAGE_MB="4096"
-    rapido.conf:1: SAMBA_SRC: "~you/samba": only ~/ is expanded, not the home directory of another user. Write it out"
+    rapido.conf:1: SAMBA_SRC: "~you/samba": only ~/ is expanded, not the home directory of another user. Write an absolute path"
   `);
 });
 
@@ -274,10 +274,10 @@ describe('keys that cuts add', () => {
     };
     expect(findKeyProblems(wrong)).toMatchInlineSnapshot(`
       [
-        "KERNEL_SRC: rapido itself has a key of this name",
-        "myTests: a key is capital letters, digits and _",
-        "MY_COUNT: its default "some" is not of the form: a whole number, 0 or more",
-        "MY_LEVEL: its example "c" is not of the form: a or b",
+        "KERNEL_SRC: rapido already has a key with this name",
+        "myTests: a key consists of capital letters, digits and _",
+        "MY_COUNT: its default "some" is not valid, expected a whole number, 0 or more",
+        "MY_LEVEL: its example "c" is not valid, expected a or b",
         "MY_ENUM: an enum needs values",
       ]
     `);

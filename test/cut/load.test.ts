@@ -204,14 +204,14 @@ describe('loading', () => {
     expect(
       await refused(() => load('mine.ts', "export const cut = { summary: 'x' };\n")),
     ).toMatchInlineSnapshot(`
-      "rapido: error: ROOT/own/mine.ts: it exports no cut
+      "rapido: error: ROOT/own/mine.ts: exports no cut
         hint: export one: export default defineCut({ summary: …, binaries: […] })"
     `);
   });
 
   test('refused: an empty file', async () => {
     expect(await refused(() => load('mine.ts', ''))).toMatchInlineSnapshot(`
-      "rapido: error: ROOT/own/mine.ts: it exports no cut
+      "rapido: error: ROOT/own/mine.ts: exports no cut
         hint: export one: export default defineCut({ summary: …, binaries: […] })"
     `);
   });

@@ -116,11 +116,11 @@ describe('refused, naming the file and the field', () => {
           a: no such field
           b: no such field
       {"modules":["xfs"]}
-          modules: no such field; there is one called dracut.modules
+          modules: no such field; there is a field dracut.modules
       {"memory":"2G"}
-          memory: no such field; there is one called resources.memory
+          memory: no such field; there is a field resources.memory
       {"test":{"binaries":["ls"]}}
-          test.binaries: no such field; there is one called binaries
+          test.binaries: no such field; there is a field binaries
       {"test":{"comand":["ls"]}}
           test.comand: no such field; did you mean command?
       {"binaries":"ls"}
@@ -153,9 +153,9 @@ describe('refused, naming the file and the field', () => {
       {"directory":""}
           directory: must not be empty
       {"test":{"carry":["../check.time"]}}
-          test.carry[0]: must be the name of a file, no path
+          test.carry[0]: must be a file name without a path
       {"test":{"carry":[".."]}}
-          test.carry[0]: must be the name of a file, no path
+          test.carry[0]: must be a file name without a path
       {"test":{"resumes":"yes"}}
           test.resumes: must be true or false, not a string
       {"zram":["1G"]}
@@ -202,7 +202,7 @@ describe('refused, naming the file and the field', () => {
     expect(
       await complaintOf(() => validateCut(nothing, '/cuts/my-test.ts')),
     ).toMatchInlineSnapshot(`
-      "rapido: error: /cuts/my-test.ts: it exports no cut
+      "rapido: error: /cuts/my-test.ts: exports no cut
         hint: export one: export default defineCut({ summary: …, binaries: […] })"
     `);
   });

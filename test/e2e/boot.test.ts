@@ -81,7 +81,9 @@ describe('rapido boot without a terminal', () => {
   it('does not call it a success when a script powers the VM off behind its back', async () => {
     const result = await boot('-x', 'shutdown');
     expect(result.status).toBe(1);
-    expect(result.stderr).toContain('powered the VM off itself; whether it succeeded is not known');
+    expect(result.stderr).toContain(
+      'powered off the VM itself; rapido cannot tell whether it succeeded',
+    );
   });
 
   it('ends with 1 and says so in one line when the kernel panics', async () => {
@@ -131,7 +133,7 @@ describe('rapido boot without a terminal', () => {
     expect(result.status).toBe(1);
     expect(result.stderr).toContain("'no-such-device' is not a valid device model name");
     expect(result.stderr).toContain('QEMU did not start the VM');
-    expect(result.stderr).toContain('hint: look at QEMU_EXTRA_ARGS');
+    expect(result.stderr).toContain('hint: check QEMU_EXTRA_ARGS');
   });
 
   it('lets other processes ask QEMU over a socket while the VM runs', async () => {

@@ -112,7 +112,7 @@ describe('rapido boot on a terminal', () => {
     const terminal = await bootToPrompt();
     terminal.type('mount --bind /dev/null /proc/sysrq-trigger; poweroff\r');
     expect(await terminal.ended).toBe(0);
-    expect(terminal.shown()).not.toContain('this is a new one');
+    expect(terminal.shown()).not.toContain('this is a new shell');
   });
 
   it('ends the VM on Ctrl-a x', async () => {
@@ -144,7 +144,7 @@ describe('rapido boot on a terminal', () => {
       // The shell becomes what is killed; in one of its builtins an oops would find it, too.
       type('exec insmod /oops.ko\r');
       await waitFor(
-        /^rapido: the kernel oopsed and killed the shell \(signal \d+\): this is a new one/m,
+        /^rapido: the kernel oopsed and killed the shell \(signal \d+\); this is a new shell/m,
       );
       await waitFor(PROMPT);
       type('stty size; echo $-\r');
@@ -159,7 +159,7 @@ describe('rapido boot on a terminal', () => {
       type('exit\r');
       expect(await terminal.ended).toBe(1);
       expect(terminal.shown()).toMatch(
-        /^rapido: the kernel crashed: .*NULL pointer dereference.*; what came after that cannot be trusted$/m,
+        /^rapido: the kernel crashed: .*NULL pointer dereference.*; what followed cannot be trusted$/m,
       );
     },
   );

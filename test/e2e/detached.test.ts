@@ -139,7 +139,7 @@ describe('a VM in the background', () => {
   it('has pipes at a terminal, and says why, where the guest has no pseudoterminals', async () => {
     await exec(['umount', '-l', '/dev/pts']);
     const terminal = openTerminal(home, ['exec', '1', '--', 'bash']);
-    await terminal.waitFor(/^rapido: the VM cannot make a pseudoterminal/m);
+    await terminal.waitFor(/^rapido: the VM cannot create a pseudoterminal/m);
     terminal.type('echo $((6 * 7)) >&2; read -r\r');
     await terminal.waitFor(/^42$/m);
     terminal.type('nothing\rexit 4\r');
@@ -186,7 +186,7 @@ describe('a VM in the background', () => {
     terminal.type('echo $((6*7)); stty size\r');
     await terminal.waitFor(/^42\n37 111$/m);
     terminal.type('\x01d');
-    await terminal.waitFor(/VM 1 goes on/);
+    await terminal.waitFor(/VM 1 keeps running/);
     expect(await terminal.ended).toBe(0);
     expect((await home.rapido(['ps'])).stdout).toContain('ready');
   });
@@ -200,8 +200,8 @@ describe('a VM in the background', () => {
     expect(complaints.map(({ status, stderr }) => `${status} ${stderr.split('\n')[0]}`)).toEqual([
       '125 rapido: error: VM 7 is not running',
       '125 rapido: error: there is no command after `--`',
-      '2 rapido: error: "no such" is neither number nor name of a VM',
-      '2 rapido: error: which VM?',
+      '2 rapido: error: "no such" is neither the number nor the name of a VM',
+      '2 rapido: error: no VM is given',
     ]);
   });
 
@@ -214,7 +214,7 @@ describe('a VM in the background', () => {
     const { stdout, stderr } = await home.rapido(['ps']);
     expect({ stdout, stderr }).toEqual({
       stdout: '',
-      stderr: 'no VM is running\nnetwork: not set up\n',
+      stderr: 'no VMs are running\nnetwork: not set up\n',
     });
     expect(readdirSync(join(home.directory, 'run/rapido'))).toEqual(['lock']);
   });
@@ -229,7 +229,7 @@ describe('a VM in the background that goes wrong', () => {
     expect(booted).toMatchObject({ status: 1, stdout: '' });
     expect(booted.stderr).toContain('  | to be seen\n');
     expect(booted.stderr).toContain('autorun script echo_to_be_seen_exit_3 failed with status 3');
-    expect((await home.rapido(['ps'])).stderr).toContain('no VM is running');
+    expect((await home.rapido(['ps'])).stderr).toContain('no VMs are running');
   });
 
   it('is ended when nobody waits for it any more, or its rapido is killed', async () => {
@@ -244,7 +244,7 @@ describe('a VM in the background that goes wrong', () => {
     const { owner, qemu } = entryOf(home, 1);
     process.kill(owner.pid, 'SIGKILL');
     await vi.waitFor(() => expect(qemu !== undefined && isAlive(qemu)).toBe(false));
-    expect((await home.rapido(['ps'])).stderr).toContain('no VM is running');
+    expect((await home.rapido(['ps'])).stderr).toContain('no VMs are running');
   });
 
   it.skipIf(process.arch !== 'x64')(

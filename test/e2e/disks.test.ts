@@ -107,7 +107,7 @@ describe('disks given to a VM', () => {
         whenReady: async ({ rapido, qemu }) => {
           const second = await run(['simple-example', '--disk', raw, '--', 'true']);
           expect(second.status).toBe(125);
-          expect(second.stderr).toContain(`${raw}: the running VM 1 (rapido1) has it`);
+          expect(second.stderr).toContain(`${raw}: in use by the running VM 1 (rapido1)`);
           left = scratchFiles();
           process.kill(rapido, 'SIGKILL');
           while (existsSync(`/proc/${qemu}`)) await sleep(20);

@@ -75,41 +75,41 @@ describe('a run in which the guest misbehaves', () => {
       args: ['simple-example', '--', 'bash', '-c', 'kill -KILL $$'],
       verdict: 'fail',
       status: 137,
-      reason: 'status 137, which stands for "killed by SIGKILL"',
+      reason: 'status 137, which means "killed by SIGKILL"',
     },
     {
       name: 'a command that crashes has 128 and the signal: 139',
       args: ['simple-example', '--', 'bash', '-c', 'kill -SEGV $$'],
       verdict: 'fail',
       status: 139,
-      reason: 'status 139, which stands for "killed by SIGSEGV"',
+      reason: 'status 139, which means "killed by SIGSEGV"',
     },
     {
       name: 'a command that kills its whole process group hits nobody but itself: 143',
       args: ['simple-example', '--', 'bash', '-c', 'kill 0; sleep 600'],
       verdict: 'fail',
       status: 143,
-      reason: 'status 143, which stands for "killed by SIGTERM"',
+      reason: 'status 143, which means "killed by SIGTERM"',
     },
     {
       name: 'a command that kills all processes but PID 1 loses its output, and so its success',
       args: ['simple-example', '-x', 'echo lost; kill -KILL -1; exit 0'],
       verdict: 'error',
-      reason: "the command's output was not received whole",
+      reason: 'the output of the command was not received completely',
     },
     {
       name: 'a program that turns out not to be in the guest is 127',
       args: ['simple-example', '--', '/run/no-such-program'],
       verdict: 'fail',
       status: 127,
-      reason: 'status 127, which stands for "not found"',
+      reason: 'status 127, which means "not found"',
     },
     {
       name: 'a file that cannot be executed is 126',
       args: ['simple-example', '--', '/rapido/boot.sh'],
       verdict: 'fail',
       status: 126,
-      reason: 'status 126, which stands for "cannot be executed"',
+      reason: 'status 126, which means "cannot be executed"',
     },
     {
       name: 'an init that is destroyed while the command runs is a crash, though that succeeds',
@@ -129,13 +129,13 @@ describe('a run in which the guest misbehaves', () => {
       args: ['simple-example', '--', 'tail', '/dev/zero'],
       verdict: 'fail',
       status: 137,
-      reason: 'status 137, which stands for "killed by SIGKILL"',
+      reason: 'status 137, which means "killed by SIGKILL"',
     },
     {
       name: 'a process that is killed for want of memory is a splat, though the command succeeds',
       args: ['simple-example', '-x', 'tail /dev/zero & wait $!; exit 0'],
       verdict: 'splat',
-      reason: /^the kernel complained: .*(OOM|memory)/i,
+      reason: /^the kernel reported a problem: .*(OOM|memory)/i,
     },
     {
       name: 'an OOM kill by sysrq is a splat, though the command succeeds',
@@ -145,25 +145,25 @@ describe('a run in which the guest misbehaves', () => {
           echo f > /proc/sysrq-trigger; wait $!; exit 0`,
       ],
       verdict: 'splat',
-      reason: /^the kernel complained: .*(OOM|memory)/i,
+      reason: /^the kernel reported a problem: .*(OOM|memory)/i,
     },
     {
       name: 'a power-off by the command is a crash: nobody heard it end',
       args: ['simple-example', '-x', 'echo o > /proc/sysrq-trigger; sleep 600'],
       verdict: 'crash',
-      reason: 'powered off before the command was heard to end',
+      reason: 'powered off before the command was seen to end',
     },
     {
       name: 'so is `shutdown`',
       args: ['simple-example', '--', 'shutdown'],
       verdict: 'crash',
-      reason: 'powered off before the command was heard to end',
+      reason: 'powered off before the command was seen to end',
     },
     {
       name: 'so is `reboot`',
       args: ['simple-example', '--', 'reboot'],
       verdict: 'crash',
-      reason: 'powered off before the command was heard to end',
+      reason: 'powered off before the command was seen to end',
     },
     {
       name: 'a power-off by an autorun script is a crash',
@@ -172,7 +172,7 @@ describe('a run in which the guest misbehaves', () => {
         ...['--', 'true'],
       ],
       verdict: 'crash',
-      reason: 'the VM powered off in autorun script off.sh: 0 of 1 autorun scripts',
+      reason: 'the VM powered off during autorun script off.sh: 0 of 1 autorun scripts',
     },
     {
       name: 'a power-off by somebody else after the command, before the session says so, is a crash',
@@ -192,7 +192,7 @@ describe('a run in which the guest misbehaves', () => {
         'echo 512 > /proc/sys/kernel/tainted; umount --lazy /proc',
       ],
       verdict: 'splat',
-      reason: 'the kernel complained: kernel tainted: W, a warning',
+      reason: 'the kernel reported a problem: kernel tainted: W, a warning',
     },
     {
       name: 'a taint that cannot be read is an error, though the command succeeds',
@@ -204,13 +204,15 @@ describe('a run in which the guest misbehaves', () => {
       name: 'a log that the console did not show and nobody can read is an error',
       args: ['simple-example', '-x', 'dmesg -n 1; rm "$(type -P dmesg)"'],
       verdict: 'error',
-      reason: 'the console did not show all of its log, and the guest could not give the rest',
+      reason:
+        'the console did not show the whole kernel log, and the guest could not supply the rest',
     },
     {
       name: 'so is one that has lost its beginning',
       args: ['simple-example', '-x', 'dmesg -n 1; dmesg --clear'],
       verdict: 'error',
-      reason: 'the console did not show all of its log, and the guest could not give the rest',
+      reason:
+        'the console did not show the whole kernel log, and the guest could not supply the rest',
     },
     {
       name: 'forged success does not hide the status of the command',
@@ -223,7 +225,7 @@ describe('a run in which the guest misbehaves', () => {
       name: 'forged success and a power-off is a crash',
       args: ['simple-example', '-x', `${FORGERY} echo o > /proc/sysrq-trigger; sleep 600`],
       verdict: 'crash',
-      reason: 'powered off before the command was heard to end',
+      reason: 'powered off before the command was seen to end',
     },
     {
       name: 'forged success in an autorun script and a power-off is a crash',
@@ -237,7 +239,7 @@ describe('a run in which the guest misbehaves', () => {
         ...['--', 'true'],
       ],
       verdict: 'crash',
-      reason: 'powered off in autorun script forge.sh',
+      reason: 'powered off during autorun script forge.sh',
     },
     {
       name: "a cut's directory that is not in the image is an error",
@@ -258,7 +260,7 @@ describe('a run in which the guest misbehaves', () => {
       const fault = {
         verdict: 'error',
         reason:
-          'the session contradicts itself, as if somebody forged its words: command-end after',
+          'the messages of the session contradict each other and may be forged: command-end after',
       } as const;
       const programs = ['perl', 'grep', 'dd'].flatMap((name) => ['-i', name]);
       const ran = await run(['simple-example', ...programs, '-x', INFORMED_FORGERY]);

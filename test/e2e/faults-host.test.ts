@@ -6,7 +6,7 @@ import { afterAll, describe, expect, it } from 'vitest';
 import { architectureOf } from '../../src/host/architecture.ts';
 import { identifyProcess } from '../../src/sys/process-identity.ts';
 import { CHANNEL_MODULES, hostKernel, makeKernelTree } from '../support/kernel-tree.ts';
-import { tellQemu } from '../support/monitor.ts';
+import { sendQmpCommand } from '../support/monitor.ts';
 import {
   byName,
   createRunner,
@@ -29,37 +29,37 @@ describe('a run whose host fails', () => {
       name: 'QEMU that is killed is a crash',
       act: ({ qemu }) => void process.kill(qemu, 'SIGKILL'),
       verdict: 'crash',
-      reason: 'the VM was lost in the command: QEMU was killed by SIGKILL',
+      reason: 'the VM was lost during the command: QEMU was killed by SIGKILL',
     },
     {
       name: 'QEMU that is asked to end by a signal is a crash',
       act: ({ qemu }) => void process.kill(qemu, 'SIGTERM'),
       verdict: 'crash',
-      reason: 'the VM was lost in the command: QEMU was asked to end by a signal',
+      reason: 'the VM was lost during the command: QEMU was terminated by a signal',
     },
     {
       name: 'QEMU that is told to quit is a crash',
-      act: ({ monitor }) => tellQemu(monitor, 'quit'),
+      act: ({ monitor }) => sendQmpCommand(monitor, 'quit'),
       verdict: 'crash',
-      reason: 'QEMU was told to quit in the command',
+      reason: 'QEMU was terminated during the command',
     },
     {
       name: 'a reset from outside is a crash',
-      act: ({ monitor }) => tellQemu(monitor, 'system_reset'),
+      act: ({ monitor }) => sendQmpCommand(monitor, 'system_reset'),
       verdict: 'crash',
-      reason: /^(the VM reset|the VM was lost) in the command/,
+      reason: /^(the VM reset|the VM was lost) during the command/,
     },
     {
       name: 'Ctrl-C is an interruption',
       act: ({ rapido }) => void process.kill(rapido, 'SIGINT'),
       verdict: 'interrupted',
-      reason: 'interrupted by SIGINT in the command',
+      reason: 'interrupted by SIGINT during the command',
     },
     {
       name: 'so is a SIGTERM',
       act: ({ rapido }) => void process.kill(rapido, 'SIGTERM'),
       verdict: 'interrupted',
-      reason: 'interrupted by SIGTERM in the command',
+      reason: 'interrupted by SIGTERM during the command',
     },
   ];
 
@@ -109,7 +109,7 @@ describe('a run whose host fails', () => {
         name: 'one that ends with 0 without a word is a crash',
         script: 'exit 0',
         verdict: 'crash',
-        reason: 'QEMU ended without saying why',
+        reason: 'QEMU exited without an error message',
       },
       {
         name: 'one that forges the words of a guest and ends with 0 is a crash',
@@ -119,7 +119,7 @@ describe('a run whose host fails', () => {
           done; done
           exit 0`,
         verdict: 'crash',
-        reason: 'QEMU ended without saying why',
+        reason: 'QEMU exited without an error message',
       },
       {
         name: 'one that refuses to start is an error',

@@ -77,13 +77,14 @@ describe('a run in which the kernel fails', () => {
       name: 'a panic in an autorun script is a crash',
       args: [addCut(home, 'panic-in-autorun', {}, { 'panic.sh': PANIC }), ...['--', 'true']],
       verdict: 'crash',
-      reason: 'the kernel crashed in autorun script panic.sh: kernel panic: sysrq triggered crash',
+      reason:
+        'the kernel crashed during autorun script panic.sh: kernel panic: sysrq triggered crash',
     },
     {
       name: 'a panic in the command is a crash',
       args: ['simple-example', '-x', PANIC],
       verdict: 'crash',
-      reason: 'the kernel crashed in the command: kernel panic: sysrq triggered crash',
+      reason: 'the kernel crashed during the command: kernel panic: sysrq triggered crash',
     },
     {
       name: 'a panic between the end of the command and power-off is a crash',
@@ -96,13 +97,13 @@ describe('a run in which the kernel fails', () => {
       parameters: 'panic=0',
       args: ['simple-example', '-x', PANIC],
       verdict: 'crash',
-      reason: 'the kernel crashed in the command: kernel panic: sysrq triggered crash',
+      reason: 'the kernel crashed during the command: kernel panic: sysrq triggered crash',
     },
     {
       name: 'a reset is a crash',
       args: ['simple-example', '-x', 'echo b > /proc/sysrq-trigger; sleep 600'],
       verdict: 'crash',
-      reason: 'the VM reset in the command',
+      reason: 'the VM reset during the command',
     },
   ];
 
@@ -121,7 +122,7 @@ describe('a run in which the kernel fails', () => {
           defect: 'reads through a null pointer',
           text: `${INSERT}; exit 0`,
           verdict: 'crash',
-          reason: /^the kernel crashed in the command: .*NULL pointer dereference/,
+          reason: /^the kernel crashed during the command: .*NULL pointer dereference/,
         },
         {
           name: 'an oops that the kernel survives under --keep-going is a splat, though the command succeeds',
@@ -129,7 +130,7 @@ describe('a run in which the kernel fails', () => {
           options: ['--keep-going'],
           text: `${INSERT}; exit 0`,
           verdict: 'splat',
-          reason: /^the kernel complained: .*NULL pointer dereference/,
+          reason: /^the kernel reported a problem: .*NULL pointer dereference/,
         },
         {
           name: 'an oops after which the command fails under --keep-going has its status',
@@ -145,21 +146,21 @@ describe('a run in which the kernel fails', () => {
           defect: 'cannot be traced',
           text: INSERT,
           verdict: 'splat',
-          reason: 'the kernel complained: WARNING in ftrace_',
+          reason: 'the kernel reported a problem: WARNING in ftrace_',
         },
         {
           name: 'a warning that the console did not show is a splat',
           defect: 'cannot be traced',
           text: `dmesg -n 1; ${INSERT}`,
           verdict: 'splat',
-          reason: 'the kernel complained: WARNING in ftrace_',
+          reason: 'the kernel reported a problem: WARNING in ftrace_',
         },
         {
           name: 'a warning after the end of the command is a splat',
           defect: 'cannot be traced',
           text: `${AFTER_THE_END} ${INSERT}; echo o > /proc/sysrq-trigger) & exit 0`,
           verdict: 'splat',
-          reason: 'the kernel complained: WARNING in ftrace_',
+          reason: 'the kernel reported a problem: WARNING in ftrace_',
         },
         {
           name: 'a warning in the middle of a flooded console is a splat',
@@ -167,7 +168,7 @@ describe('a run in which the kernel fails', () => {
           text: `yes flood | head -c 1M > /dev/console & ${INSERT}; wait`,
           options: ['-i', 'yes'],
           verdict: 'splat',
-          reason: 'the kernel complained: WARNING in ftrace_',
+          reason: 'the kernel reported a problem: WARNING in ftrace_',
         },
         {
           name: 'a soft lockup is a splat, though the command succeeds',
@@ -177,7 +178,7 @@ describe('a run in which the kernel fails', () => {
           taskset -c 1 ${INSERT} &
           until dmesg | grep -q 'soft lockup'; do sleep 0.5; done`,
           verdict: 'splat',
-          reason: /^the kernel complained: .*soft lockup/,
+          reason: /^the kernel reported a problem: .*soft lockup/,
         },
       ];
 
@@ -187,7 +188,10 @@ describe('a run in which the kernel fails', () => {
     });
 
     it('a warning under panic_on_warn is a crash', async () => {
-      const fault = { verdict: 'crash', reason: /^the kernel crashed in the command: / } as const;
+      const fault = {
+        verdict: 'crash',
+        reason: /^the kernel crashed during the command: /,
+      } as const;
       const ran = await run(
         ['simple-example', ...include('cannot be traced'), '-x', INSERT],
         withParameters('panic_on_warn=1'),
@@ -216,7 +220,7 @@ describe('a run in which the kernel fails', () => {
   it('a taint by a warning that nobody saw is a splat', async () => {
     const fault = {
       verdict: 'splat',
-      reason: 'the kernel complained: kernel tainted: W, a warning',
+      reason: 'the kernel reported a problem: kernel tainted: W, a warning',
     } as const;
     const ran = await run(['simple-example', '-x', 'echo 512 > /proc/sys/kernel/tainted']);
     expect(judgedAs(ran, fault)).toEqual(expectedOf(fault));
@@ -228,7 +232,7 @@ describe('a run in which the kernel fails', () => {
     async () => {
       const fault = {
         verdict: 'splat',
-        reason: 'the kernel complained: BUG: sleeping function called from invalid context',
+        reason: 'the kernel reported a problem: BUG: sleeping function called from invalid context',
       } as const;
       const complaint = 'BUG: sleeping function called from invalid context at fs/foo.c:3';
       const ran = await run(
@@ -244,7 +248,7 @@ describe('a run in which the kernel fails', () => {
   it('a hung task is a splat, though the command succeeds', async () => {
     const fault = {
       verdict: 'splat',
-      reason: /^the kernel complained: .*(hung|blocked)/,
+      reason: /^the kernel reported a problem: .*(hung|blocked)/,
     } as const;
     const text = `set -e; modprobe zram
       echo 64M > /sys/block/zram0/disksize

@@ -2,7 +2,7 @@ import { setTimeout as sleep } from 'node:timers/promises';
 import { afterAll, describe, expect, it } from 'vitest';
 import { breakModule } from '../support/broken-module.ts';
 import { addCut } from '../support/cuts.ts';
-import { tellQemu } from '../support/monitor.ts';
+import { sendQmpCommand } from '../support/monitor.ts';
 import {
   byName,
   createRunner,
@@ -31,7 +31,7 @@ describe('a run that hangs', () => {
       ],
       options: { env: { QEMU_EXTRA_KERNEL_PARAMS: 'rdinit=/sleeper' } },
       verdict: 'timeout',
-      reason: "nothing was heard of the guest's init for 15 s",
+      reason: "the guest's init did not start within 15 s",
     },
     {
       name: 'in an autorun script ends by --timeout',
@@ -40,25 +40,25 @@ describe('a run that hangs', () => {
         ...['--timeout', LIMIT, '--', 'true'],
       ],
       verdict: 'timeout',
-      reason: 'it took longer than 40 s in autorun script hang.sh',
+      reason: 'it took longer than 40 s during autorun script hang.sh',
     },
     {
       name: 'in the command ends by --timeout',
       args: ['simple-example', '--timeout', LIMIT, '--', 'sleep', '6000'],
       verdict: 'timeout',
-      reason: 'it took longer than 40 s in the command',
+      reason: 'it took longer than 40 s during the command',
     },
     {
       name: 'in the command ends by --timeout, whatever it does to the clock',
       args: ['simple-example', '--timeout', LIMIT, '-x', 'date -s 1990-01-01; sleep 6000'],
       verdict: 'timeout',
-      reason: 'it took longer than 40 s in the command',
+      reason: 'it took longer than 40 s during the command',
     },
     {
       name: 'in the command without a word ends by --silence',
       args: ['simple-example', '--silence', '20s', '-x', 'echo the last word; sleep 6000'],
       verdict: 'timeout',
-      reason: 'there was no output for 20 s in the command',
+      reason: 'there was no output for 20 s during the command',
     },
     {
       name: 'at power-off ends by --timeout, though the command has succeeded',
@@ -72,9 +72,9 @@ describe('a run that hangs', () => {
     {
       name: 'because its CPUs were stopped ends by --timeout',
       args: ['simple-example', '--timeout', LIMIT, '-x', 'echo READY; sleep 6000'],
-      options: { whenReady: ({ monitor }) => tellQemu(monitor, 'stop') },
+      options: { whenReady: ({ monitor }) => sendQmpCommand(monitor, 'stop') },
       verdict: 'timeout',
-      reason: 'it took longer than 40 s in the command',
+      reason: 'it took longer than 40 s during the command',
     },
     {
       name: 'because QEMU was stopped ends by --timeout, and QEMU with it',
@@ -85,7 +85,7 @@ describe('a run that hangs', () => {
         },
       },
       verdict: 'timeout',
-      reason: 'it took longer than 40 s in the command',
+      reason: 'it took longer than 40 s during the command',
     },
   ];
 
@@ -139,7 +139,7 @@ describe('a run that hangs', () => {
       { env: { QEMU_EXTRA_KERNEL_PARAMS: 'rdinit=/late' } },
     );
     expect(ran).toMatchObject({ status: 124, stdout: '', result: { verdict: 'timeout' } });
-    expect(ran.result?.reason).toContain("nothing was heard of the guest's init for 8 s");
+    expect(ran.result?.reason).toContain("the guest's init did not start within 8 s");
   });
 
   it('but not one whose rapido was stopped for longer than --silence', async () => {

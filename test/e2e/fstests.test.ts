@@ -148,7 +148,7 @@ describe('rapido run fstests-xfs', () => {
     );
     expect({ status, verdict: result?.verdict }).toEqual({ status: 120, verdict: 'crash' });
     expect(result?.boots).toBeUndefined();
-    expect(result?.notes).toEqual(['check did not come to its summary']);
+    expect(result?.notes).toEqual(['check ended without a summary']);
     expect(byName(result?.tests)).toEqual({
       'xfs/011': { status: 'fail', message: expect.stringMatching(/^crashed: .*sysrq/) },
     });
@@ -185,7 +185,7 @@ describe('rapido run fstests-xfs', () => {
     expect(stderr).toMatch(/^CRASH in generic\/032: .*sysrq.*\nrapido: boot 2, without 3 tests/m);
     expect(result).toMatchObject({
       verdict: 'crash',
-      reason: 'the kernel crashed in generic/032, xfs/034; then 1 test passed',
+      reason: 'the kernel crashed during generic/032, xfs/034; then 1 test passed',
     });
     expect(status).toBe(120);
     const told = result?.tests.map(({ name, status: how, message }) => [name, how, message]);

@@ -133,7 +133,7 @@ describe('the image', () => {
     );
     expect(result.status).toBe(125);
     expect(result.stderr).toMatch(
-      /^ERROR simple-example: module zram refused: unknown symbols: it is of another build; then the command ended with status 1/m,
+      /^ERROR simple-example: module zram refused: unknown symbols: the module belongs to another build; then the command ended with status 1/m,
     );
   });
 

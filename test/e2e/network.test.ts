@@ -169,9 +169,9 @@ describe.runIf(canMakeNetworks)('VMs on the bridge', () => {
     const { status, stderr } = await boot('pinger');
     expect(status).toBe(1);
     expect(stderr).toMatchInlineSnapshot(`
-      "rapido: error: VM 1 cannot have its network
-        - there is no tap device rapido-tap1
-        hint: \`sudo rapido setup-network\` makes the bridge and a tap for each section [vmN] of rapido.conf, two where there is none; --net user (VM_NET=user, NET=user in the VM's section) needs neither
+      "rapido: error: the network of VM 1 cannot be used
+        - there is not a tap device rapido-tap1
+        hint: \`sudo rapido setup-network\` creates the bridge and a tap for each section [vmN] of rapido.conf, or two taps if it has no such section; --net user (VM_NET=user, NET=user in the VM's section) needs neither
       "
     `);
     await home.rapido(['cut', 'simple-example'], { env });
@@ -182,7 +182,7 @@ describe.runIf(canMakeNetworks)('VMs on the bridge', () => {
       prefix: alone.prefix,
       env: { ...env, BR_DHCP_SRV_RANGE: '192.168.155.10,192.168.155.20,1h' },
     });
-    expect(dhcp.stderr).toContain('has no client for that\n  hint: rapido cut pinger');
+    expect(dhcp.stderr).toContain('has no DHCP client\n  hint: rapido cut pinger');
     expect(readdirSync(registry).filter((name) => name.endsWith('.json'))).toEqual([]);
   });
 });

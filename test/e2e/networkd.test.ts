@@ -26,7 +26,7 @@ describe.runIf(canMakeNetworks && hasNetworkd)('a VM with network files', () => 
     const env = { RAPIDO_CONF: home.write('rapido.conf', 'VM_NET_CONF=net-conf\nTAP_USER=root\n') };
     const { prefix } = makeNetworkNamespace();
     const setUp = await home.rapido(['setup-network'], { prefix, env });
-    expect(setUp.stderr).toContain('made rapido-tap1 for root\nmade second-tap for root\n');
+    expect(setUp.stderr).toContain('created rapido-tap1 for root\nmade second-tap for root\n');
     const text = `
       cat /proc/1/comm
       systemctl is-active systemd-networkd
@@ -56,7 +56,7 @@ describe.runIf(canMakeNetworks && hasNetworkd)('a VM with network files', () => 
     home.write('net-conf/vm1/lan.network', '[Match]\nMACAddress=b8:ac:24:45:c5:02\n');
     const booted = await home.rapido(['boot', 'pinger'], { prefix, env });
     expect(booted.status).toBe(1);
-    expect(booted.stderr).toContain('of VM 1 (VM_NET_CONF) are not those that this image');
+    expect(booted.stderr).toContain('of VM 1 (VM_NET_CONF) differ from those that this image');
     expect(booted.stderr).toContain('hint: rapido cut pinger');
   });
 });

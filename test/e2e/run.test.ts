@@ -259,8 +259,10 @@ describe('rapido run', () => {
       });
       expect(ran).toMatchObject({ status: 125, stdout: '0\n' });
       const notes = ran.result?.notes.join('\n');
-      expect(notes).toMatch(/the input was not passed on: the kernel has no virtio console/);
-      expect(notes).toMatch(/what was left in \/rapido\/results is lost/);
+      expect(notes).toMatch(
+        /standard input was not passed to the command: the kernel has no virtio console/,
+      );
+      expect(notes).toMatch(/the files in \/rapido\/results are lost/);
     });
   });
 

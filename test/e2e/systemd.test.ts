@@ -59,7 +59,7 @@ describe('simple-systemd', () => {
       status: 120,
       verdict: 'crash',
     });
-    expect(ran.result?.reason).toBe('the VM powered off before the command was heard to end');
+    expect(ran.result?.reason).toBe('the VM powered off before the command was seen to end');
   });
 
   it('fails where a unit has failed; any cut may have systemd as its init', async () => {

@@ -60,7 +60,7 @@ describe.runIf(canMakeNetworks && hasServer)('ssh between two VMs', () => {
     });
     expect(ran, ran.stderr).toMatchObject({ status: 0 });
     const console = ran.file('console.log').toString();
-    expect(console).toContain('whatever answers as rapido-server is believed');
+    expect(console).toContain('the host key of rapido-server is accepted unchecked');
     const made = /ssh-ed25519 AAAA\S+/.exec(ran.file('console-vm1-dropbear.log').toString())?.[0];
     expect(made).toBeDefined();
     expect(publicKey('host')).not.toContain(made);
@@ -81,7 +81,9 @@ describe.runIf(canMakeNetworks && hasServer)('ssh between two VMs', () => {
     expect(pair.onHost(`${command} -o BatchMode=yes -F none uname -n`)).toBe('rapido1\n');
     expect((await rapido(['ps'])).stdout).toMatch(/^1 +dropbear .* 127\.0\.0\.1:2222->22 +ready$/m);
     const second = await rapido(['boot', '--detach', ...forward]);
-    expect(second.stderr).toContain('--forward: port 2222 of 127.0.0.1 leads to VM 1 (dropbear)');
+    expect(second.stderr).toContain(
+      '--forward: port 2222 of 127.0.0.1 is forwarded to VM 1 (dropbear)',
+    );
   });
 
   it('a private key is in no image but that of its cut, and a file that is not there is refused', async () => {

@@ -64,7 +64,7 @@ describe('rapido run --with', () => {
       verdict: 'splat',
       status: 121,
       reason:
-        'quiet (VM 1): the kernel complained: BUG: sleeping function called from invalid context',
+        'quiet (VM 1): the kernel reported a problem: BUG: sleeping function called from invalid context',
     });
   });
 
@@ -81,12 +81,10 @@ describe('rapido run --with', () => {
     expect(unknown).toMatchObject({ status: 125 });
     const twice = ['--with', 'first:3', '--with', 'failing:3'];
     expect((await run(['client', ...twice, '--', 'true'])).stderr).toContain(
-      '--with: VM 3 is given to first and to failing',
+      '--with: VM 3 is assigned to both first and failing',
     );
     const strange = await run(['client', '--with', 'first:x', '--', 'true']);
-    expect(strange.stderr).toContain(
-      '--with: "first:x" is neither a cut nor a cut with the number',
-    );
+    expect(strange.stderr).toContain('--with: "first:x" is neither CUT nor CUT:NUMBER');
     expect(registry()).toEqual(['lock']);
   });
 

@@ -11,6 +11,6 @@ test.each([
 
 test.each(['s390x', 'toString', ''])('%j is refused', async (node) => {
   expect(await complaintOf(() => architectureOf(node))).toBe(
-    `rapido: error: rapido does not know the architecture ${node}\n  hint: it runs on x86_64 and aarch64`,
+    `rapido: error: rapido does not support the architecture ${node}\n  hint: rapido runs on x86_64 and aarch64`,
   );
 });

@@ -94,6 +94,6 @@ describe.runIf(canLoop)('a block device', () => {
   });
 
   test('the file behind one is refused: the host has it', () => {
-    expect(probe(file)).toBe(`this host has it as ${loop}: losetup --detach ${loop}`);
+    expect(probe(file)).toBe(`this host uses it as ${loop}: losetup --detach ${loop}`);
   });
 });

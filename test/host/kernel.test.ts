@@ -127,7 +127,7 @@ describe('KERNEL_SRC', () => {
     expect(found({ KERNEL_SRC: 'linux' })).toMatchObject({ release: '6.10.0-rc1+' });
     writeFileSync(image, makeBzImage({ payload, version: '6.9.0 (me@here) #1 SMP' }));
     expect(await refused({ KERNEL_SRC: 'linux' })).toMatchInlineSnapshot(`
-      "rapido: error: KERNEL_SRC: ROOT/linux/arch/x86/boot/bzImage is Linux 6.9.0, and not 6.10.0-rc1+
+      "rapido: error: KERNEL_SRC: ROOT/linux/arch/x86/boot/bzImage is Linux 6.9.0, not 6.10.0-rc1+
         hint: make -C ROOT/linux -j$(nproc)"
     `);
   });
@@ -171,7 +171,7 @@ describe('KERNEL_SRC', () => {
   test('refused: no such directory', async () => {
     expect(await refused({ KERNEL_SRC: 'linux' })).toMatchInlineSnapshot(`
       "rapido: error: KERNEL_SRC: ROOT/linux is not a directory
-        hint: set KERNEL_SRC to a kernel tree or its O= build directory, or leave it out to boot an installed kernel"
+        hint: set KERNEL_SRC to a kernel tree or its O= build directory, or unset it to boot an installed kernel"
     `);
   });
 
@@ -237,7 +237,7 @@ describe('KERNEL_SRC', () => {
     });
     expect(await refused({ KERNEL_SRC: 'linux' })).toMatchInlineSnapshot(`
       "rapido: error: KERNEL_SRC: ROOT/linux is configured for arm64, but this host is x86_64
-        hint: the image is made of this host's programs: configure the kernel for x86_64"
+        hint: the image contains programs of this host: configure the kernel for x86_64"
     `);
   });
 
@@ -245,7 +245,7 @@ describe('KERNEL_SRC', () => {
     makeTree({ '.config': '# CONFIG_64BIT is not set\nCONFIG_X86_32=y\n' });
     expect(await refused({ KERNEL_SRC: 'linux' })).toMatchInlineSnapshot(`
       "rapido: error: KERNEL_SRC: ROOT/linux is configured for another architecture, but this host is x86_64
-        hint: the image is made of this host's programs: configure the kernel for x86_64"
+        hint: the image contains programs of this host: configure the kernel for x86_64"
     `);
   });
 });
@@ -297,7 +297,7 @@ describe('KERNEL_RELEASE', () => {
     expect(await refused({ ...choice, KERNEL_RELEASE: '6.1.0' })).toMatchInlineSnapshot(`
       "rapido: error: KERNEL_RELEASE: the kernel 6.1.0 cannot be booted
         - no ROOT/mods/lib/modules/6.1.0, no ROOT/mods/usr/lib/modules/6.1.0
-        hint: these can: 6.2.0"
+        hint: kernels that can be booted: 6.2.0"
     `);
   });
 
@@ -309,7 +309,7 @@ describe('KERNEL_RELEASE', () => {
       "rapido: error: KERNEL_RELEASE: the kernel 6.11-amd64 cannot be booted
         - ROOT/boot/vmlinuz-6.11-amd64 does not exist
         - no ROOT/lib/modules/6.11-amd64, no ROOT/usr/lib/modules/6.11-amd64
-        hint: these can: 6.10-amd64, 6.10-rc1-amd64, 6.9.1-amd64"
+        hint: kernels that can be booted: 6.10-amd64, 6.10-rc1-amd64, 6.9.1-amd64"
     `);
   });
 

@@ -72,14 +72,14 @@ test('changes are not those of trees that were made before', async () => {
   write('a', '22');
   await tick();
   await cut();
-  expect(await cut(true)).toEqual({ trees: 'asked to', changes: [] });
+  expect(await cut(true)).toEqual({ trees: 'rebuild requested', changes: [] });
   expect(await cut()).toEqual({ trees: 'reused', changes: [] });
   write('b', '22');
   await tick();
   expect(await cut()).toEqual({
     trees: 'reused',
     changes: ['b'],
-    changesLayer: 'the trees were made anew',
+    changesLayer: 'the trees layer was rebuilt',
   });
 });
 

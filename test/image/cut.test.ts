@@ -153,7 +153,7 @@ describe.skipIf(hostKernel() === undefined)('rapido cut', () => {
     expect(made(await home.cut())).toEqual(['changes: made: files changed']);
 
     home.write('tree/new.txt', 'new');
-    expect(made(await home.cut())).toEqual(['trees: made: files in it changed']);
+    expect(made(await home.cut())).toEqual(['trees: made: its files changed']);
 
     expect(dracutCalls(home)).toBe(1);
     expect((await home.cut()).sort()).toEqual(reused);
@@ -323,7 +323,7 @@ describe.skipIf(hostKernel() === undefined)('rapido cut', () => {
       'FSTESTS_SRC is not set in rapido.conf',
       'no program no-such-program',
       'no program mkfs.nosuchfs',
-      'has no driver zrm: not configured, or its modules not installed; did you mean zram?',
+      'has no driver zrm: it is not configured, or its modules are not installed; did you mean zram?',
       'has no driver nope',
       '/no/such/tree is not a directory',
       '--include: /no/such/file does not exist',
@@ -352,7 +352,7 @@ describe.skipIf(hostKernel() === undefined)('rapido cut', () => {
     for (const problem of [
       'trees: "${FSTESTS_SRC}": FSTESTS_SRC is not set in rapido.conf',
       'trees: "${FSTEST_SRC}": there is no conf key FSTEST_SRC',
-      '/etc cannot become /: name a directory below it',
+      '/etc cannot be copied to /: name a directory below it',
       'directory: "${LTP_SRC}/x": there is no conf key LTP_SRC',
     ]) {
       expect(refused.stderr).toContain(problem);
@@ -425,7 +425,7 @@ describe.skipIf(hostKernel() === undefined)('rapido cut', () => {
     await home.cut();
     home.write('tree/sub dir/b.txt', 'changed');
     expect(await home.cut()).toContain(
-      'userspace: made: what the extra arguments of dracut name changed',
+      'userspace: made: files in the extra arguments of dracut changed',
     );
   });
 
@@ -459,7 +459,7 @@ describe.skipIf(hostKernel() === undefined)('rapido cut', () => {
     const refused = await home.rapido(['cut', 'small', '-f', 'dos.sh', '-f', 'odd.sh']);
     expect(refused.status).toBe(1);
     expect(refused.stderr).toContain('dos.sh: its first line ends in a carriage return');
-    expect(refused.stderr).toContain('odd.sh: its first line wants /usr/bin/nosuch');
+    expect(refused.stderr).toContain('odd.sh: its first line names /usr/bin/nosuch');
   });
 
   it('warns of modules that were built again and not installed, and of an image that is old', async () => {
@@ -468,7 +468,7 @@ describe.skipIf(hostKernel() === undefined)('rapido cut', () => {
     const zram = 'drivers/block/zram/zram.ko';
     home.write(`linux/${zram}`, 'built a moment ago');
     const result = await home.rapido(['cut', 'small']);
-    expect(result.stderr).toContain('warning: zram: built again since the last install');
+    expect(result.stderr).toContain('warning: zram: rebuilt since the last modules_install');
     expect(modules).toBeDefined();
     rmSync(join(home.directory, 'linux', zram));
     await home.cut();
@@ -508,7 +508,7 @@ describe.skipIf(hostKernel() === undefined)('rapido cut', () => {
     expect(await warnings()).toEqual([
       `warning: ~/script.sh ${since}`,
       `warning: ${tool} ${since}`,
-      `warning: what is in ~/tree ${since}`,
+      `warning: files in ~/tree ${since}`,
     ]);
     await home.cut('-i', tool, '-f', script);
     expect(await warnings()).toEqual([]);
@@ -536,8 +536,8 @@ describe.skipIf(hostKernel() === undefined)('rapido cut', () => {
     home.write('linux/Module.symvers', list(needs.filter((name) => name !== symbol)));
     const unknown = await home.rapido(['run', 'small', '--bisect', '--', 'true']);
     expect(unknown.status).toBe(125);
-    expect(unknown.stderr).toContain('they are of another build');
-    expect(unknown.stderr).toContain(`- zram: the kernel exports no ${symbol}\n`);
+    expect(unknown.stderr).toContain('they belong to another build');
+    expect(unknown.stderr).toContain(`- zram: the kernel does not export ${symbol}\n`);
     expect(unknown.stderr).toContain('make modules && make modules_install');
 
     home.write('linux/Module.symvers', list(needs));
@@ -713,7 +713,7 @@ describe.skipIf(hostKernel() === undefined)('rapido cut', () => {
       const { status, stderr } = await home.rapido(['cut', 'small']);
       expect(status).toBe(1);
       expect(stderr).toContain('rapido: error: no space left on the device\n');
-      expect(stderr).toContain(`free some where ${small}/rapido`);
+      expect(stderr).toContain(`free space on the file systems of ${small}/rapido`);
       expect(stderr).not.toContain('failed');
     });
   });

@@ -57,7 +57,7 @@ describe('obtainLayer', () => {
     expect(other.madeBecause).toBe('not made before');
     closeSync(other.fd);
     const asked = await obtainLayer(directory, recipe('four'), true);
-    expect(asked.madeBecause).toBe('asked to');
+    expect(asked.madeBecause).toBe('rebuild requested');
     closeSync(asked.fd);
   });
 

@@ -21,7 +21,9 @@ describe('the image of a cut with a network, and VM_NET_CONF', () => {
       '  - VM_NET_CONF: ~/net-conf does not exist\n',
     );
     home.write('net-conf/vm1/lan.network', '[Match]\nMACAddress=1\n');
-    expect((await cut()).stderr).toContain('/vm1/lan.network:2: MACAddress=1 is no MAC address');
+    expect((await cut()).stderr).toContain(
+      '/vm1/lan.network:2: MACAddress=1 is not a valid MAC address',
+    );
   });
 
   it.runIf(hasNetworkd)('has systemd, networkd, and drivers for what its files make', async () => {

@@ -2,8 +2,8 @@ import { existsSync } from 'node:fs';
 import { describe, expect, test } from 'vitest';
 import { findProgramFiles, PROGRAM_FILES } from '../../src/image/program-files.ts';
 
-const taken = PROGRAM_FILES.filter(({ left }) => left !== true);
-const left = PROGRAM_FILES.filter((entry) => entry.left === true);
+const taken = PROGRAM_FILES.filter(({ omitted }) => omitted !== true);
+const omitted = PROGRAM_FILES.filter((entry) => entry.omitted === true);
 
 test.each(PROGRAM_FILES.map((entry) => [entry.files[0] ?? '', entry] as const))(
   'the entry of %s is whole: programs by name, absolute files, a reason',
@@ -25,11 +25,11 @@ describe('nothing secret is taken, and nothing that is the host alone', () => {
   });
 
   test('by what is listed to be left', () => {
-    const files = left.flatMap((entry) => entry.files);
+    const files = omitted.flatMap((entry) => entry.files);
     expect(taken.flatMap((entry) => entry.files).filter((file) => files.includes(file))).toEqual(
       [],
     );
-    const found = findProgramFiles(left.flatMap(({ programs }) => programs));
+    const found = findProgramFiles(omitted.flatMap(({ programs }) => programs));
     const directories = files
       .filter((file) => file.endsWith('/*'))
       .map((file) => file.slice(0, -1));

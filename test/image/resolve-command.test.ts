@@ -100,7 +100,7 @@ describe("the cut's own test command", () => {
 
   test('is missed where there are options for it', () => {
     expect(resolve(args('-g', 'quick')).problems).toEqual([
-      expect.stringContaining('no command that takes options'),
+      expect.stringContaining('no test command that accepts options'),
     ]);
   });
 });
@@ -171,14 +171,14 @@ describe('a program that is nowhere', () => {
 
   test('is refused, with what to do about it', () => {
     expect(resolve(args('no-such-program')).problems).toEqual([
-      'no-such-program: there is no such program, on this host or in the image',
+      'no-such-program: no such program on this host or in the image',
     ]);
   });
 
   test('is a file that may not be executed', () => {
     writeFiles(here, { notes: '' });
     expect(resolve(args('./notes')).problems).toEqual(['./notes: HERE/notes is not executable']);
-    expect(resolve(args('/etc')).problems).toEqual(['/etc: it is a directory']);
+    expect(resolve(args('/etc')).problems).toEqual(['/etc: is a directory']);
   });
 
   test.each<[string, string, Around]>([
@@ -229,8 +229,8 @@ describe('words that name tests', () => {
 
   test('are refused before a boot where there is no such test', () => {
     expect(resolve(args('generic/001', 'generic/999', '-d'), fstests()).problems).toEqual([
-      'generic/999: mine has no test of that name',
-      '-d: options of mine go before the names of tests',
+      'generic/999: mine has no test with this name',
+      '-d: options of mine must precede the names of tests',
     ]);
   });
 
@@ -246,20 +246,22 @@ describe('words that name tests', () => {
       problems: [],
     });
     expect(resolve(args('abs01', '-i', '5'), ltp).problems).toEqual([
-      "-i: a test with arguments of yours goes behind -c: -c 'abs01 -i 5'",
+      "-i: to run a test with your own arguments, use -c: -c 'abs01 -i 5'",
     ]);
   });
 
   test('are a program where the cut has no tests of its own', () => {
     const { test: _, ...without } = fstests();
     expect(resolve(args('generic/001'), without).problems).toEqual([
-      expect.stringContaining('generic/001: there is no such program'),
+      expect.stringContaining('generic/001: no such program'),
     ]);
   });
 
   test('-s is refused: the configuration has no sections', () => {
     expect(resolve(args('-s', '4k', '-g', 'quick'), fstests()).problems).toEqual([
-      expect.stringMatching(/^-s 4k: there are no sections in the configuration/),
+      expect.stringMatching(
+        /^-s 4k: the xfstests configuration that rapido generates has no sections/,
+      ),
     ]);
     const own = { ...fstests(), test: { command: ['./check'], output: 'fstests' as const } };
     expect(resolve(args('-s', '4k'), own).problems).toEqual([]);

@@ -44,7 +44,7 @@ it('a dracut that leaves out the journal is no success', async () => {
     env: { PATH: `${home.directory}/bin:${home.env.PATH}` },
   });
   expect(result.status).toBe(1);
-  expect(result.stderr).toContain('dracut left out what it was asked to install');
+  expect(result.stderr).toContain('dracut did not install all requested files');
   expect(result.stderr).toMatch(
     /^ {2}- \/(usr\/)?lib\/systemd\/system\/systemd-journald\.service$/m,
   );

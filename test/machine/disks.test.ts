@@ -40,7 +40,7 @@ describe.skipIf(hostKernel() === undefined)('disks of a VM', () => {
     expect(status).toBe(1);
     expect(stderr.replace(/kernel \S+/, 'kernel RELEASE')).toMatchInlineSnapshot(`
       "rapido: error: the kernel RELEASE has no driver for disk N (CONFIG_BLK_DEV_NVME)
-        hint: it has one for bus=virtio
+        hint: it has a driver for bus=virtio
       "
     `);
   });
@@ -68,7 +68,7 @@ describe.skipIf(hostKernel() === undefined)('disks of a VM', () => {
     const { status, stderr } = await boot('--disk', 'b.img', '--disk', '/dev/null');
     expect(status).toBe(2);
     expect(inHome(stderr)).toMatchInlineSnapshot(`
-      "rapido: error: the VM cannot have these disks
+      "rapido: error: these disks cannot be used
         - --disk: HOME/b.img: there is no such file
         - --disk: /dev/null: it is neither a file nor a block device
       "

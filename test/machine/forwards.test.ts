@@ -46,8 +46,8 @@ describe.skipIf(hostKernel() === undefined)('ports of this host that lead to a V
   test.each([
     [['2222'], '"2222" is not HOST:GUEST'],
     [['0:22'], '"0:22" is not HOST:GUEST'],
-    [['2222:22', '2222:23'], 'port 2222 of this host is there twice'],
-    [['2222:22', '--net', 'tap'], 'with --net tap, no ports are forwarded'],
+    [['2222:22', '2222:23'], 'port 2222 of this host is given twice'],
+    [['2222:22', '--net', 'tap'], 'ports cannot be forwarded with --net tap'],
   ])('--forward %j is refused before any work', async ([first = '', ...more], complaint) => {
     const rest = more.length === 1 ? ['--forward', ...more] : more;
     const { status, stderr } = await boot('--forward', first, ...rest);
@@ -65,7 +65,7 @@ describe.skipIf(hostKernel() === undefined)('ports of this host that lead to a V
       "rapido: error: ports of this host cannot be forwarded to VM 1
         - --forward: port TCP of 127.0.0.1 is in use
         - --forward: port UDP/udp of 127.0.0.1 is in use
-        hint: \`ss -lntup\` shows what listens; --forward HOST:GUEST takes other ports
+        hint: \`ss -lntup\` shows what listens; choose other ports with --forward HOST:GUEST
       "
     `);
   });

@@ -107,14 +107,14 @@ describe('a VM with network files', () => {
       { tap: 'rapido-tap1', mac: 'b8:ac:24:45:c5:01', addresses: ['192.168.155.50/24'] },
       { tap: 'wan1', mac: 'b8:ac:24:45:c5:02', addresses: [] },
     ]);
-    expect(() => read(files)).toThrow('20-wan.network: VM 1 has no tap for the card of this file');
+    expect(() => read(files)).toThrow('20-wan.network: VM 1 has no tap for this file');
   });
 
   test('cannot share a MAC or an address with another', () => {
     const { conf } = given({ 'vm1/a.network': LAN, 'vm2/b.network': LAN });
     expect(problemsOf(() => withNetConf(conf, readNetConf(conf)))).toEqual([
-      'ADDRESS of [vm2]: 192.168.155.50 is that of [vm1] already. Give each VM its own',
-      'MAC of [vm2]: b8:ac:24:45:c5:01 is that of [vm1] already. Give each VM its own',
+      'ADDRESS of [vm2]: 192.168.155.50 is already used by [vm1]. Give each VM its own',
+      'MAC of [vm2]: b8:ac:24:45:c5:01 is already used by [vm1]. Give each VM its own',
     ]);
   });
 
@@ -134,7 +134,7 @@ describe('refused, all at once, with the name of the file', () => {
   test('a directory that is not there, or has nothing for any VM', () => {
     const conf = readConf('VM_NET_CONF = /does/not/exist\n');
     expect(problemsOf(() => readNetConf(conf))).toEqual(['/does/not/exist does not exist']);
-    expect(refusalOf({ README: '' })).toBe('NET: there is no directory vm1, vm2 … in it');
+    expect(refusalOf({ README: '' })).toBe('NET: contains no directory vm1, vm2 …');
   });
 
   test('files that say what cannot be', () => {
@@ -147,11 +147,11 @@ describe('refused, all at once, with the name of the file', () => {
       vm4: 'a file',
     });
     expect(text).toMatchInlineSnapshot(`
-      "NET/vm1/a name.network: a name of letters, digits, ".", "_" and "-" is needed
-      NET/vm1/lan.network:2: MACAddress=nonsense is no MAC address that a card can have
-      NET/vm1/hostname: "not a name" is no host name
-      NET/vm2: there is no *.network file in it
-      NET/vm3/much-too-long-for-a-tap.network: without [Match], it must be called after the tap of its card, rapido-tap1.network
+      "NET/vm1/a name.network: the name may contain only letters, digits, ".", "_" and "-"
+      NET/vm1/lan.network:2: MACAddress=nonsense is not a valid MAC address for a card
+      NET/vm1/hostname: "not a name" is not a host name
+      NET/vm2: contains no *.network file
+      NET/vm3/much-too-long-for-a-tap.network: without [Match], it must have the name of its tap, such as rapido-tap1.network
       NET/vm4 is not a directory"
     `);
   });

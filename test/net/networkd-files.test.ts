@@ -71,9 +71,12 @@ Address=FD00:155:0::50/64
   });
 
   test.each([
-    ['[Match]\nMACAddress=01:00:5e:00:00:01', '2: MACAddress=01:00:5e:00:00:01 is no MAC address'],
-    ['[Match]\nMACAddress=b8:ac', '2: MACAddress=b8:ac is no MAC address'],
-    ['\n[Network]\nAddress=192.168.155/24', '3: Address=192.168.155/24 is no IP address'],
+    [
+      '[Match]\nMACAddress=01:00:5e:00:00:01',
+      '2: MACAddress=01:00:5e:00:00:01 is not a valid MAC address',
+    ],
+    ['[Match]\nMACAddress=b8:ac', '2: MACAddress=b8:ac is not a valid MAC address'],
+    ['\n[Network]\nAddress=192.168.155/24', '3: Address=192.168.155/24 is not an IP address'],
   ])('%j is refused', (text, message) => {
     expect(() => parseNetworkFile(text)).toThrow(message);
   });

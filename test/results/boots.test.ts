@@ -26,8 +26,8 @@ function aRecord(changes: Partial<SessionRecord> = {}): SessionRecord {
     consoleTail: '',
     interruptedBy: undefined,
     timedOut: undefined,
-    isOutputWhole: true,
-    strangeLines: 0,
+    isOutputComplete: true,
+    foreignLines: 0,
     times: { init: 1000, autorunEnd: 3000, commandStart: 3000, commandEnd: 9000, end: 9500 },
     ...changes,
   };
@@ -53,7 +53,7 @@ function aBoot(changes: Partial<EndedBoot> = {}): EndedBoot {
 const panic = (during: string, title = 'kernel panic: Fatal exception'): RunSplat =>
   aSplat({ kind: 'panic', severity: 'fatal', title, during });
 
-/** A boot in which the kernel crashed in a test, after others. */
+/** A boot in which the kernel crashed during a test, after others. */
 function aCrash(test: string, before: EndedBoot['tests'] = []): EndedBoot {
   const events = BEGUN;
   const times = { init: 1000, autorunEnd: 3000, commandStart: 3000, commandEnd: undefined };
@@ -64,7 +64,7 @@ function aCrash(test: string, before: EndedBoot['tests'] = []): EndedBoot {
       { name: test, status: 'fail', message: 'crashed: kernel panic: Fatal exception' },
     ],
     unfinished: [test],
-    testProblems: ['check did not come to its summary'],
+    testProblems: ['check ended without a summary'],
     splats: [panic(test)],
   });
 }
@@ -88,8 +88,8 @@ describe('a run of one boot', () => {
     const { verdict, reason, notes, blames } = sumUpBoots([aCrash('xfs/001')]);
     expect({ verdict, reason, notes, blames }).toEqual({
       verdict: 'crash',
-      reason: 'the kernel crashed in the command: kernel panic: Fatal exception',
-      notes: ['check did not come to its summary'],
+      reason: 'the kernel crashed during the command: kernel panic: Fatal exception',
+      notes: ['check ended without a summary'],
       blames: 'guest',
     });
   });
@@ -110,7 +110,7 @@ describe('a run that went on after crashes', () => {
     expect(sum).toMatchObject({
       verdict: 'crash',
       status: 120,
-      reason: 'the kernel crashed in xfs/002, xfs/004; then xfs/006 failed',
+      reason: 'the kernel crashed during xfs/002, xfs/004; then xfs/006 failed',
       blames: 'guest',
       commandStatus: 1,
     });
@@ -140,7 +140,7 @@ describe('a run that went on after crashes', () => {
     const passed = sumUpBoots([aCrash('xfs/002'), aBoot({ tests: tests({ 'xfs/005': 'pass' }) })]);
     expect(passed).toMatchObject({
       verdict: 'crash',
-      reason: 'the kernel crashed in xfs/002; then 1 test passed',
+      reason: 'the kernel crashed during xfs/002; then 1 test passed',
     });
   });
 
@@ -148,14 +148,14 @@ describe('a run that went on after crashes', () => {
     const record = aRecord({ interruptedBy: 'SIGINT', events: BEGUN, shutdown: 'host-qmp-quit' });
     expect(sumUpBoots([aCrash('xfs/002'), aBoot({ record })])).toMatchObject({
       verdict: 'interrupted',
-      reason: 'interrupted by SIGINT in the command; the kernel crashed in xfs/002',
+      reason: 'interrupted by SIGINT during the command; the kernel crashed during xfs/002',
     });
   });
 
   test('names five tests in its reason, and counts the others', () => {
     const crashes = Array.from({ length: 7 }, (_, index) => aCrash(`xfs/00${index}`));
     expect(sumUpBoots(crashes).reason).toBe(
-      'the kernel crashed in xfs/000, xfs/001, xfs/002, xfs/003, xfs/004 and 2 more',
+      'the kernel crashed during xfs/000, xfs/001, xfs/002, xfs/003, xfs/004 and 2 more',
     );
   });
 });
@@ -223,7 +223,7 @@ describe('the next boot', () => {
   test('does not come where no test had begun', () => {
     const boot = { ...aCrash('xfs/001'), tests: [], unfinished: [] };
     expect(nextOf([boot])).toEqual({
-      because: 'the crash was in none of the tests that were still to run',
+      because: 'the crash was not in one of the remaining tests',
     });
   });
 
@@ -234,7 +234,7 @@ describe('the next boot', () => {
   test('does not come after the twentieth crash', () => {
     const crashes = Array.from({ length: 20 }, (_, index) => aCrash(`xfs/0${index}`));
     expect(nextOf(crashes.slice(0, 19))).toHaveProperty('done');
-    expect(nextOf(crashes)).toEqual({ because: 'these are 20 crashes' });
+    expect(nextOf(crashes)).toEqual({ because: 'there were 20 crashes' });
   });
 
   test('does not come where it is not known which tests are done', () => {

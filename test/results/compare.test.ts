@@ -184,7 +184,7 @@ test('B is worse when A passed and B did not, or when A came to its end and B di
       "timeout": "",
     }
   `);
-  expect(worseThanPassed({ verdict: 'crash' })).toEqual(['the verdict was pass and is crash']);
+  expect(worseThanPassed({ verdict: 'crash' })).toEqual(['the verdict changed from pass to crash']);
 });
 
 const someTests = fc.array(

@@ -33,7 +33,7 @@ async function decodeAll(
 ): Promise<RunSplat[]> {
   const decoder = findDecoder(tree, OWN);
   if (decoder === undefined) return splats;
-  if ('strange' in decoder) throw new Error(decoder.strange);
+  if ('unusable' in decoder) throw new Error(decoder.unusable);
   return decodeSplats(splats, decoder, modules);
 }
 
@@ -144,7 +144,9 @@ describe("a script in another user's tree", () => {
   test('is not run', () => {
     const decoder = findDecoder(makeTree(), nobodyElse);
     expect(decoder).toEqual({
-      strange: expect.stringMatching(/scripts\/decode_stacktrace.sh is not trusted: .* belongs to/),
+      unusable: expect.stringMatching(
+        /scripts\/decode_stacktrace.sh is not trusted: .* belongs to/,
+      ),
     });
   });
 

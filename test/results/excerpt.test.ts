@@ -3,7 +3,7 @@ import { join } from 'node:path';
 import { expect, test } from 'vitest';
 import { createSplatScanner } from '../../src/formats/klog/scanner.ts';
 import type { Splat } from '../../src/formats/klog/splat.ts';
-import { describeBlockedTask, excerptOf, tellingLines } from '../../src/results/excerpt.ts';
+import { describeBlockedTask, excerptOf, informativeLines } from '../../src/results/excerpt.ts';
 import { CHECKOUT } from '../support/workspace.ts';
 
 /** The excerpt of the first fatal report or error in a log of the corpus, without time stamps. */
@@ -122,7 +122,7 @@ test('what every emulated boot says is left out', () => {
     '[    3.000000] Initramfs unpacking failed: write error',
     'a program: tsc: not it',
   ];
-  expect(tellingLines([...boot, '', ...telling])).toEqual(telling);
+  expect(informativeLines([...boot, '', ...telling])).toEqual(telling);
   expect(excerptOf({ text: [telling[0], ...boot].join('\n') })).toEqual([telling[0]]);
 });
 

@@ -216,7 +216,7 @@ describe('red in a CI if and only if the verdict is not pass', () => {
 test('an output is cut to its last 64 KiB', () => {
   const xml = junitOf({}, { stdout: `start${'x'.repeat(70_000)}end`, stderr: '' });
   expect(xml).not.toContain('start');
-  expect(xml).toContain('<system-out>[the first 4472 characters are left out]\nxxx');
+  expect(xml).toContain('<system-out>[the first 4472 characters are omitted]\nxxx');
   expect(xml).toContain('xxxend</system-out>');
 });
 

@@ -28,7 +28,7 @@ test('a log that is there already is left alone, and that is told', () => {
   log.close();
   expect(readFileSync(path, 'utf8')).toBe('of another run');
   expect(unwritten).toEqual([
-    expect.stringMatching(/^console\.log: .*it exists already \(open\)$/),
+    expect.stringMatching(/^console\.log: .*it already exists \(open\)$/),
   ]);
 });
 

@@ -55,9 +55,9 @@ test('what is no result is told why', () => {
     {
       "deep": "not a result of a run: tests.0.name: Invalid input: expected string, received number",
       "empty": "empty",
-      "half": "not JSON, or cut short",
+      "half": "not valid JSON",
       "list": "not a result of a run: Invalid input: expected object, received array",
-      "newer": "made by a newer rapido (version 2 of the format)",
+      "newer": "written by a newer rapido (format version 2)",
       "verdict": "not a result of a run: verdict: Invalid option: expected one of "pass"|"fail"|"crash"|"splat"|"timeout"|"interrupted"|"error"",
     }
   `);

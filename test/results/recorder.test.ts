@@ -25,7 +25,7 @@ function record(changes: Partial<RecorderOptions> = {}): Recorded {
     expected: [],
     survivesOops: false,
     format: undefined,
-    mustTellTests: false,
+    requiresTests: false,
     ...options,
   });
   return { recorder, logs, read: (name) => readFileSync(files[name], 'latin1') };
@@ -178,8 +178,8 @@ test('a kernel that cannot power off, and ends with init once all is said, passe
       consoleTail,
       interruptedBy: undefined,
       timedOut: undefined,
-      isOutputWhole: true,
-      strangeLines: 0,
+      isOutputComplete: true,
+      foreignLines: 0,
       times: { init: 1, autorunEnd: undefined, commandStart: 2, commandEnd: 3, end: 4 },
     },
     limits: { total: undefined, boot: undefined, silence: undefined },
@@ -192,7 +192,7 @@ test('a kernel that cannot power off, and ends with init once all is said, passe
 });
 
 test('a test that xfstests has only named was running when the kernel crashed', () => {
-  const { recorder } = record({ format: 'fstests', mustTellTests: true });
+  const { recorder } = record({ format: 'fstests', requiresTests: true });
   recorder.onEvent({ event: 'command-start' });
   recorder.onOutput('stdout', Buffer.from('generic/001        2s\ngeneric/0'));
   recorder.onOutput('stdout', Buffer.from('02        '));
@@ -206,10 +206,10 @@ test('a test that xfstests has only named was running when the kernel crashed', 
 });
 
 test.each([
-  ['a limit', 'the time is over (silence)'],
+  ['a limit', 'the time limit was reached (silence)'],
   ['Ctrl-C', 'got SIGINT'],
 ])('a test that was running at %s is interrupted, and has not failed', (_, why) => {
-  const { recorder } = record({ format: 'fstests', mustTellTests: true });
+  const { recorder } = record({ format: 'fstests', requiresTests: true });
   recorder.onEvent({ event: 'command-start' });
   recorder.onOutput('stdout', Buffer.from('generic/001        2s\ngeneric/002        '));
   recorder.onEnding(why);
@@ -220,7 +220,7 @@ test.each([
 });
 
 test('a test that was running when QEMU was killed is interrupted', () => {
-  const { recorder } = record({ format: 'fstests', mustTellTests: true });
+  const { recorder } = record({ format: 'fstests', requiresTests: true });
   recorder.onOutput('stdout', Buffer.from('generic/002        '));
   expect(recorder.finish('the VM was lost: QEMU was killed by SIGKILL').tests).toEqual([
     {
@@ -232,7 +232,7 @@ test('a test that was running when QEMU was killed is interrupted', () => {
 });
 
 test('a test that was running when a kernel crashed has failed, also where the VM had to be ended', () => {
-  const { recorder } = record({ format: 'fstests', mustTellTests: true });
+  const { recorder } = record({ format: 'fstests', requiresTests: true });
   recorder.onOutput('stdout', Buffer.from('generic/002        '));
   recorder.onConsole(Buffer.from('[    3.100000] Kernel panic - not syncing: Fatal exception\r\n'));
   recorder.onEnding('the kernel crashed and did not end the VM');
@@ -240,7 +240,7 @@ test('a test that was running when a kernel crashed has failed, also where the V
 });
 
 test('a test without a result has failed where its command ended by itself', () => {
-  const { recorder } = record({ format: 'fstests', mustTellTests: true });
+  const { recorder } = record({ format: 'fstests', requiresTests: true });
   recorder.onOutput('stdout', Buffer.from('generic/002        '));
   expect(recorder.finish().tests).toMatchObject([{ name: 'generic/002', status: 'fail' }]);
 });

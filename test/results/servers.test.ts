@@ -65,22 +65,22 @@ describe('what goes wrong with a server', () => {
     [
       'a taint that it cannot read',
       server({}, { events: [{ event: 'power-off', taint: undefined, left: 0 }] }),
-      'error: nfsd-xfs (VM 1): whether its kernel complained is not known: the guest could not read /proc/sys/kernel/tainted',
+      'error: nfsd-xfs (VM 1): cannot tell whether its kernel reported a problem: the guest could not read /proc/sys/kernel/tainted',
     ],
     [
       'a power-off without a word',
       server({}, { events: [{ event: 'init', uptime: 1 }, { event: 'prompt' }] }),
-      'error: nfsd-xfs (VM 1): whether its kernel complained is not known: the guest did not come to the end of its session',
+      'error: nfsd-xfs (VM 1): cannot tell whether its kernel reported a problem: the session in the guest did not reach its end',
     ],
     [
       'no power-off when it was told to',
       server({}, { shutdown: 'host-qmp-quit' }),
-      'timeout: nfsd-xfs (VM 1): it did not power off in time when the test had ended',
+      'timeout: nfsd-xfs (VM 1): it did not power off in time after the end of the test',
     ],
     [
       'a reset when it was told to power off',
       server({}, { shutdown: 'guest-reset' }),
-      'crash: nfsd-xfs (VM 1): it reset: a triple fault, or a reboot around rapido',
+      'crash: nfsd-xfs (VM 1): it reset: a triple fault, or a reboot that bypassed rapido',
     ],
     [
       'a QEMU that is killed when it was told to power off',
@@ -98,7 +98,7 @@ describe('what goes wrong with a server', () => {
           memory: { bytes: 512 * 1024 ** 2, toUnpack: 1024 ** 3 },
         },
       ),
-      'error: nfsd-xfs (VM 1): the VM has too little memory for its image ("Initramfs unpacking failed: write error"): it has 512 MiB, and unpacking takes about 1.0 GiB: --memory',
+      'error: nfsd-xfs (VM 1): the VM has too little memory for its image ("Initramfs unpacking failed: write error"): it has 512 MiB, but unpacking takes about 1.0 GiB; increase it with --memory',
     ],
     ['a panic', panicked, 'crash: nfsd-xfs (VM 1): the kernel panicked: Oops'],
     [
@@ -117,7 +117,7 @@ describe('what goes wrong with a server', () => {
     [
       'an end of its own',
       server({ wasStopped: false }),
-      'crash: nfsd-xfs (VM 1): it powered off before the test had ended',
+      'crash: nfsd-xfs (VM 1): it powered off before the end of the test',
     ],
     [
       'a QEMU that is killed',
@@ -169,7 +169,7 @@ describe('a run with a server', () => {
       'is an error of its server, for which the client was ended',
       ENDED,
       server({ wasStopped: false }, { shutdown: 'guest-reset', wasHostFull: true }),
-      'error: nfsd-xfs (VM 1): the host has no room for its disks: its writes failed',
+      'error: nfsd-xfs (VM 1): the host has no space left for its disks; its writes failed',
     ],
     [
       'crashes with its client first, where both kernels do',
@@ -181,7 +181,7 @@ describe('a run with a server', () => {
       'does not pass with a complaint of its server',
       PASS,
       server({ splats: [splat(), splat({ title: 'other' })] }),
-      'splat: nfsd-xfs (VM 1): the kernel complained: WARNING in nfsd4_open and 1 more',
+      'splat: nfsd-xfs (VM 1): the kernel reported a problem: WARNING in nfsd4_open and 1 more',
     ],
     [
       'passes with one that is excused, or only a note',

@@ -315,7 +315,7 @@ test('of many failed tests the first are named', () => {
     plain,
   );
   expect(lines.filter((line) => line === '    broken')).toHaveLength(30);
-  expect(lines.at(-1)).toBe('  … and 10 more: --json has all');
+  expect(lines.at(-1)).toBe('  … and 10 more; --json lists all');
 });
 
 test('what a guest printed cannot drive the terminal', () => {
@@ -363,7 +363,7 @@ test('two runs: whether B is worse, and what changed', () => {
   const comparison = compareRuns(a, { ...FAILED, id: 'B-RUN', cut: 'fstests-ext4' });
   expect(formatComparison(comparison, plain).join('\n')).toMatchInlineSnapshot(`
     "B is worse than A
-      - the verdict was pass and is fail
+      - the verdict changed from pass to fail
       - a test newly fails
       - a new splat: kasan: slab-use-after-free in foo_release
       A  A-RUN  6.18.0-rc6  pass: the command succeeded

@@ -129,8 +129,8 @@ describe('the list', () => {
     mkdirSync(directory.file('result.json'));
     expect(listRuns(parent)).toMatchObject([
       { state: 'unreadable', reason: expect.stringContaining('it is a directory') },
-      { state: 'unreadable', reason: 'made by a newer rapido (version 7 of the format)' },
-      { state: 'unreadable', reason: 'not JSON, or cut short' },
+      { state: 'unreadable', reason: 'written by a newer rapido (format version 7)' },
+      { state: 'unreadable', reason: 'not valid JSON' },
       { state: 'running' },
       { state: 'lost' },
       { state: 'finished', result: { verdict: 'pass' } },
@@ -150,11 +150,11 @@ describe('the list', () => {
   });
 
   test.each([
-    ['pipe', (path: string) => void spawnSync('mkfifo', [path]), 'it is no file'],
+    ['pipe', (path: string) => void spawnSync('mkfifo', [path]), 'it is not a regular file'],
     ['file without end', (path: string) => truncateSync(path, 2 ** 40), 'it is too large'],
   ])('does not wait for a %s in place of a result', (_, make, reason) => {
     const run = finishedRun(0);
-    if (reason === 'it is no file') rmSync(run.file('result.json'));
+    if (reason === 'it is not a regular file') rmSync(run.file('result.json'));
     make(run.file('result.json'));
     expect(listRuns(parent)).toMatchObject([{ state: 'unreadable', reason }]);
   });
@@ -319,7 +319,7 @@ describe('a run is found by', () => {
     `);
     expect(await complain('blktests')).toMatchInlineSnapshot(`
       "rapido: error: there is no run blktests in RUNS
-        hint: latest:blktests is the last one of that cut; \`rapido results --cut blktests\` lists all"
+        hint: latest:blktests is the last run of that cut; \`rapido results --cut blktests\` lists all"
     `);
     expect(await complain('latest:blktest')).toMatchInlineSnapshot(`
       "rapido: error: there are no runs of blktest in RUNS
@@ -338,22 +338,22 @@ describe('a run is found by', () => {
         hint: newest: RECENT, OLD; \`rapido results\` lists all"
     `);
     expect(await complain('20261123')).toMatchInlineSnapshot(`
-      "rapido: error: 20261123 may be any of 2 runs
-        hint: say more of the name: RECENT, OLD"
+      "rapido: error: 20261123 is ambiguous: it matches 2 runs
+        hint: use a longer name: RECENT, OLD"
     `);
     expect(await complain('latest~2')).toMatchInlineSnapshot(`
       "rapido: error: latest~2: only 2 of the runs in RUNS have ended
         hint: \`rapido results\` lists them"
     `);
     expect(await complain('./no/such')).toMatchInlineSnapshot(
-      `"rapido: error: ./no/such: there is no such file or directory"`,
+      `"rapido: error: ./no/such: no such file or directory"`,
     );
     expect(await complain(`${parent}/`)).toMatchInlineSnapshot(
       `"rapido: error: RUNS/: not the directory of a run: it has no result.json"`,
     );
     expect(await complain('package.json')).toMatchInlineSnapshot(`
       "rapido: error: there is no run package.json in RUNS
-        hint: to name a file or directory: ./package.json"
+        hint: to specify a file or directory, use ./package.json"
     `);
   });
 
@@ -362,7 +362,7 @@ describe('a run is found by', () => {
     const complain = (name: string) => complaintOf(() => readRun(empty, name), { RUNS: empty });
     expect(await complain('2026')).toMatchInlineSnapshot(`
       "rapido: error: there is no run 2026 in RUNS
-        hint: RUNS holds no runs yet: rapido run NAME"
+        hint: RUNS contains no runs yet; start one with \`rapido run NAME\`"
     `);
     expect(await complain('latest')).toMatchInlineSnapshot(`
       "rapido: error: no run in RUNS has ended yet
@@ -383,8 +383,8 @@ test('a run without a result says where to look instead', async () => {
   expect((await Promise.all(complaints)).join('\n')).toMatchInlineSnapshot(`
     "rapido: error: RUNNING is still running
       hint: tail -f 'RUNS/RUNNING/console.log'
-    rapido: error: LOST has no result: the rapido that ran it was killed
-      hint: what there is of it: RUNS/LOST
+    rapido: error: LOST has no result: its rapido process was killed
+      hint: see its files in RUNS/LOST
     rapido: error: RUNS/BROKEN/result.json: empty"
   `);
 });

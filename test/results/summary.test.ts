@@ -45,10 +45,10 @@ test('every phase that there was, with its time', () => {
 
 test.each([
   ['fail', 'the command ended with status 3'],
-  ['crash', 'the kernel panicked in the command: Fatal exception'],
-  ['splat', 'the kernel complained: WARNING in foo'],
-  ['timeout', 'it took longer than 600 s in the command'],
-  ['interrupted', 'interrupted by SIGINT in the command'],
+  ['crash', 'the kernel panicked during the command: Fatal exception'],
+  ['splat', 'the kernel reported a problem: WARNING in foo'],
+  ['timeout', 'it took longer than 600 s during the command'],
+  ['interrupted', 'interrupted by SIGINT during the command'],
   ['error', 'QEMU did not start the VM'],
 ] as const)('%s: the word, the reason, and where the results are', (verdict, reason) => {
   const lines = summary({ verdict, reason }).split('\n');
@@ -109,13 +109,13 @@ test('that a clock is unstable is told of a machine that has one of its own', ()
 test('a test that was running at a limit is named', () => {
   const lines = summary({
     verdict: 'timeout',
-    reason: 'there was no output for 5 s in the command',
+    reason: 'there was no output for 5 s during the command',
     tests: tests({
       'a/1': 'pass',
-      'a/2 it was running: the time is over (silence)': 'interrupted',
+      'a/2 it was running: the time limit was reached (silence)': 'interrupted',
     }),
   }).split('\n');
-  expect(lines[1]).toBe('  interrupted: a/2: it was running: the time is over (silence)');
+  expect(lines[1]).toBe('  interrupted: a/2: it was running: the time limit was reached (silence)');
 });
 
 test('of many failed tests the first ten', () => {
@@ -135,7 +135,7 @@ describe('complaints of the kernel', () => {
     expect(
       summary({
         verdict: 'splat',
-        reason: 'the kernel complained: WARNING in foo and 1 more',
+        reason: 'the kernel reported a problem: WARNING in foo and 1 more',
         splats: [
           aSplat({ severity: 'note', title: 'segfault in a.out', text: 'a.out[9]: segfault' }),
           aSplat({
@@ -155,7 +155,7 @@ describe('complaints of the kernel', () => {
         ],
       }),
     ).toMatchInlineSnapshot(`
-      "SPLAT fstests-xfs: the kernel complained: WARNING in foo and 1 more (cut 0.35 s, boot 0.90 s, all 2.50 s)
+      "SPLAT fstests-xfs: the kernel reported a problem: WARNING in foo and 1 more (cut 0.35 s, boot 0.90 s, all 2.50 s)
         kernel error: WARNING in foo, 3 times, during generic/002
         kernel error: slab-use-after-free in foo_release
         kernel note: segfault in a.out

@@ -3,7 +3,7 @@ import { collectTests, type TestOptions } from '../../src/results/test-collectio
 
 function collect(lines: readonly string[], changes: Partial<TestOptions> = {}) {
   const ended: string[] = [];
-  const tests = collectTests({ format: 'ktap', mustTellTests: true, ...changes }, (name) => {
+  const tests = collectTests({ format: 'ktap', requiresTests: true, ...changes }, (name) => {
     ended.push(name);
   });
   for (const line of lines) tests.push(line);
@@ -35,13 +35,13 @@ test('a test that never reports is a problem', () => {
 });
 
 test('output without KTAP is a problem where the cut promises some', () => {
-  expect(collect(['hello']).testProblems).toEqual(['it holds no results in the form ktap']);
-  expect(collect([]).testProblems).toEqual(['it holds no results in the form ktap']);
+  expect(collect(['hello']).testProblems).toEqual(['it contains no results in the format ktap']);
+  expect(collect([]).testProblems).toEqual(['it contains no results in the format ktap']);
 });
 
 test('and none where a command of the user’s own takes its place', () => {
-  expect(collect(['hello'], { mustTellTests: false }).testProblems).toEqual([]);
-  expect(collect(KTAP, { mustTellTests: false }).results).toHaveLength(2);
+  expect(collect(['hello'], { requiresTests: false }).testProblems).toEqual([]);
+  expect(collect(KTAP, { requiresTests: false }).results).toHaveLength(2);
 });
 
 test('output that nobody calls KTAP is not read', () => {
@@ -81,7 +81,7 @@ describe('tests that an earlier boot has told', () => {
 });
 
 test('tests of KTAP that had begun are known by name', () => {
-  const tests = collectTests({ format: 'ktap', mustTellTests: true }, () => {});
+  const tests = collectTests({ format: 'ktap', requiresTests: true }, () => {});
   for (const line of ['TAP version 13', '1..2', '# selftests: size: get_size']) tests.push(line);
   expect(tests.finish().unfinished).toEqual(['size/get_size']);
 });

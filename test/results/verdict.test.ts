@@ -38,8 +38,8 @@ function makeRecord(changes: Partial<SessionRecord> = {}): SessionRecord {
     consoleTail: '[    0.000000] Linux version 6.18.0\r\n',
     interruptedBy: undefined,
     timedOut: undefined,
-    isOutputWhole: true,
-    strangeLines: 0,
+    isOutputComplete: true,
+    foreignLines: 0,
     times: {
       init: 900,
       autorunEnd: 1000,
@@ -153,55 +153,55 @@ test('how a VM ends in the command, of which nothing more was heard', () => {
   const events = [INIT, START, END, COMMAND];
   const cases = Object.entries(ENDINGS).map(([name, record]) => [
     name,
-    makeFacts({ events, isOutputWhole: false, ...record }),
+    makeFacts({ events, isOutputComplete: false, ...record }),
   ]);
   expect(table(Object.fromEntries(cases))).toMatchInlineSnapshot(`
     "it powers off in order
-      crash 120: the VM powered off before the command was heard to end
+      crash 120: the VM powered off before the command was seen to end
     the kernel panics
-      crash 120: the kernel panicked in the command: Fatal exception
+      crash 120: the kernel panicked during the command: Fatal exception
     the kernel panics and has pvpanic
-      crash 120: the kernel panicked in the command: Fatal exception
+      crash 120: the kernel panicked during the command: Fatal exception
     the kernel cannot power off, and ends with init
-      crash 120: the kernel panicked in the command: Attempted to kill init! exitcode=0x00000000
+      crash 120: the kernel panicked during the command: Attempted to kill init! exitcode=0x00000000
     it resets without a word
-      crash 120: the VM reset in the command: a triple fault, or a reboot around rapido
+      crash 120: the VM reset during the command: a triple fault, or a reboot that bypassed rapido
     somebody quits QEMU
-      crash 120: QEMU was told to quit in the command
+      crash 120: QEMU was terminated during the command
     somebody ends QEMU by a signal
-      crash 120: the VM was lost in the command: QEMU was asked to end by a signal
+      crash 120: the VM was lost during the command: QEMU was terminated by a signal
     somebody kills QEMU
-      crash 120: the VM was lost in the command: QEMU was killed by SIGKILL
+      crash 120: the VM was lost during the command: QEMU was killed by SIGKILL
     QEMU crashes
-      crash 120: the VM was lost in the command: QEMU was killed by SIGSEGV
+      crash 120: the VM was lost during the command: QEMU was killed by SIGSEGV
     QEMU fails
-      crash 120: the VM was lost in the command: QEMU failed with status 1
+      crash 120: the VM was lost during the command: QEMU failed with status 1
     QEMU fails after it has powered off
-      crash 120: the VM powered off before the command was heard to end
+      crash 120: the VM powered off before the command was seen to end
     QEMU fails after a kernel without a power-off of its own has ended with init
-      crash 120: the kernel panicked in the command: Attempted to kill init! exitcode=0x00000000
+      crash 120: the kernel panicked during the command: Attempted to kill init! exitcode=0x00000000
     QEMU fails after it was told to quit
-      error 125: QEMU failed with status 1 after it was told to quit: it did not say why
+      error 125: QEMU failed with status 1 after a quit command: it printed no error message
     QEMU ends without saying why
-      crash 120: the VM was lost in the command: QEMU ended without saying why
+      crash 120: the VM was lost during the command: QEMU exited without an error message
     QEMU names a reason that rapido does not know
-      crash 120: the VM was lost in the command: QEMU ended: snapshot-load
+      crash 120: the VM was lost during the command: QEMU ended: snapshot-load
     rapido is interrupted
-      interrupted 130: interrupted by SIGINT in the command
+      interrupted 130: interrupted by SIGINT during the command
     rapido is interrupted, and QEMU has to be killed
-      interrupted 130: interrupted by SIGTERM in the command
+      interrupted 130: interrupted by SIGTERM during the command
     it takes too long
-      timeout 124: it took longer than 600 s in the command
+      timeout 124: it took longer than 600 s during the command
     it takes too long, and QEMU has to be killed
-      timeout 124: it took longer than 600 s in the command
+      timeout 124: it took longer than 600 s during the command
     it takes too long, and panics when it is asked why
-      timeout 124: it took longer than 600 s in the command
+      timeout 124: it took longer than 600 s during the command
     it takes too long, and powers off while it is asked why
-      timeout 124: it took longer than 600 s in the command
+      timeout 124: it took longer than 600 s during the command
     it is silent
-      timeout 124: there was no output for 1.5 s in the command
+      timeout 124: there was no output for 1.5 s during the command
     it is silent, and rapido is interrupted while it asks why
-      interrupted 130: interrupted by SIGINT in the command"
+      interrupted 130: interrupted by SIGINT during the command"
   `);
 });
 
@@ -217,11 +217,11 @@ test('how a VM ends once its session is over', () => {
     the kernel cannot power off, and ends with init
       pass 0: the command succeeded
     it resets without a word
-      crash 120: the VM reset after the end of the command: a triple fault, or a reboot around rapido
+      crash 120: the VM reset after the end of the command: a triple fault, or a reboot that bypassed rapido
     somebody quits QEMU
-      crash 120: QEMU was told to quit after the end of the command
+      crash 120: QEMU was terminated after the end of the command
     somebody ends QEMU by a signal
-      crash 120: the VM was lost after the end of the command: QEMU was asked to end by a signal
+      crash 120: the VM was lost after the end of the command: QEMU was terminated by a signal
     somebody kills QEMU
       crash 120: the VM was lost after the end of the command: QEMU was killed by SIGKILL
     QEMU crashes
@@ -231,11 +231,11 @@ test('how a VM ends once its session is over', () => {
     QEMU fails after it has powered off
       error 125: QEMU failed with status 1 after the VM had powered off: qemu-system-x86_64: flushing disk: No space left
     QEMU fails after a kernel without a power-off of its own has ended with init
-      error 125: QEMU failed with status 1 after the VM had powered off: it did not say why
+      error 125: QEMU failed with status 1 after the VM had powered off: it printed no error message
     QEMU fails after it was told to quit
-      error 125: QEMU failed with status 1 after it was told to quit: it did not say why
+      error 125: QEMU failed with status 1 after a quit command: it printed no error message
     QEMU ends without saying why
-      crash 120: the VM was lost after the end of the command: QEMU ended without saying why
+      crash 120: the VM was lost after the end of the command: QEMU exited without an error message
     QEMU names a reason that rapido does not know
       crash 120: the VM was lost after the end of the command: QEMU ended: snapshot-load
     rapido is interrupted
@@ -264,51 +264,51 @@ test('how a VM ends after the kernel crashed on its console', () => {
   ]);
   expect(table(Object.fromEntries(cases))).toMatchInlineSnapshot(`
     "it powers off in order
-      crash 120: the VM powered off before the command was heard to end
+      crash 120: the VM powered off before the command was seen to end
     the kernel panics
-      crash 120: the kernel crashed in the command: NULL dereference in foo
+      crash 120: the kernel crashed during the command: NULL dereference in foo
     the kernel panics and has pvpanic
-      crash 120: the kernel crashed in the command: NULL dereference in foo
+      crash 120: the kernel crashed during the command: NULL dereference in foo
     the kernel cannot power off, and ends with init
-      crash 120: the kernel crashed in the command: NULL dereference in foo
+      crash 120: the kernel crashed during the command: NULL dereference in foo
     it resets without a word
-      crash 120: the kernel crashed in the command: NULL dereference in foo
+      crash 120: the kernel crashed during the command: NULL dereference in foo
     somebody quits QEMU
-      crash 120: the kernel crashed in the command: NULL dereference in foo
+      crash 120: the kernel crashed during the command: NULL dereference in foo
     somebody ends QEMU by a signal
-      crash 120: the kernel crashed in the command: NULL dereference in foo
+      crash 120: the kernel crashed during the command: NULL dereference in foo
     somebody kills QEMU
-      crash 120: the kernel crashed in the command: NULL dereference in foo
+      crash 120: the kernel crashed during the command: NULL dereference in foo
     QEMU crashes
-      crash 120: the kernel crashed in the command: NULL dereference in foo
+      crash 120: the kernel crashed during the command: NULL dereference in foo
     QEMU fails
-      crash 120: the kernel crashed in the command: NULL dereference in foo
+      crash 120: the kernel crashed during the command: NULL dereference in foo
     QEMU fails after it has powered off
-      crash 120: the VM powered off before the command was heard to end
+      crash 120: the VM powered off before the command was seen to end
     QEMU fails after a kernel without a power-off of its own has ended with init
-      crash 120: the kernel crashed in the command: NULL dereference in foo
+      crash 120: the kernel crashed during the command: NULL dereference in foo
     QEMU fails after it was told to quit
-      crash 120: the kernel crashed in the command: NULL dereference in foo
+      crash 120: the kernel crashed during the command: NULL dereference in foo
     QEMU ends without saying why
-      crash 120: the kernel crashed in the command: NULL dereference in foo
+      crash 120: the kernel crashed during the command: NULL dereference in foo
     QEMU names a reason that rapido does not know
-      crash 120: the kernel crashed in the command: NULL dereference in foo
+      crash 120: the kernel crashed during the command: NULL dereference in foo
     rapido is interrupted
-      interrupted 130: interrupted by SIGINT in the command
+      interrupted 130: interrupted by SIGINT during the command
     rapido is interrupted, and QEMU has to be killed
-      interrupted 130: interrupted by SIGTERM in the command
+      interrupted 130: interrupted by SIGTERM during the command
     it takes too long
-      crash 120: the kernel crashed in the command: NULL dereference in foo
+      crash 120: the kernel crashed during the command: NULL dereference in foo
     it takes too long, and QEMU has to be killed
-      crash 120: the kernel crashed in the command: NULL dereference in foo
+      crash 120: the kernel crashed during the command: NULL dereference in foo
     it takes too long, and panics when it is asked why
-      crash 120: the kernel crashed in the command: NULL dereference in foo
+      crash 120: the kernel crashed during the command: NULL dereference in foo
     it takes too long, and powers off while it is asked why
-      timeout 124: it took longer than 600 s in the command
+      timeout 124: it took longer than 600 s during the command
     it is silent
-      crash 120: the kernel crashed in the command: NULL dereference in foo
+      crash 120: the kernel crashed during the command: NULL dereference in foo
     it is silent, and rapido is interrupted while it asks why
-      interrupted 130: interrupted by SIGINT in the command"
+      interrupted 130: interrupted by SIGINT during the command"
   `);
 });
 
@@ -354,7 +354,7 @@ test('a VM that does not come to its command', () => {
       'it powers off without a word of init': makeFacts({ events: [] }),
       'an autorun script fails': makeFacts({
         events: [INIT, START, FAILED, POWER_OFF],
-        isOutputWhole: false,
+        isOutputComplete: false,
       }),
       'an autorun script powers it off': makeFacts({ events: [INIT, START] }),
       'an autorun script hangs': makeFacts({
@@ -372,33 +372,33 @@ test('a VM that does not come to its command', () => {
     }),
   ).toMatchInlineSnapshot(`
     "QEMU does not start
-      error 125: QEMU did not start the VM: qemu-system-x86_64: -nosuch: invalid option (look at QEMU_EXTRA_ARGS and at what follows \`--\`)
+      error 125: QEMU did not start the VM: qemu-system-x86_64: -nosuch: invalid option (check QEMU_EXTRA_ARGS and the arguments after \`--\`)
     QEMU does not start, for a reason that rapido does not know
       error 125: QEMU did not start the VM: qemu-system-x86_64: the moon is full
     QEMU does not start, and is silent
-      error 125: QEMU did not start the VM: it did not say why
+      error 125: QEMU did not start the VM: it printed no error message
     nothing is heard of init
-      timeout 124: nothing was heard of the guest's init for 60 s
+      timeout 124: the guest's init did not start within 60 s
     the kernel panics before init
       crash 120: the kernel panicked before init: VFS: Unable to mount root fs
     the kernel panics in init
-      crash 120: the kernel panicked in init: Fatal exception
+      crash 120: the kernel panicked during init: Fatal exception
     the kernel panics in an autorun script
-      crash 120: the kernel panicked in autorun script mkfs.sh: Fatal exception
+      crash 120: the kernel panicked during autorun script mkfs.sh: Fatal exception
     the kernel panics between autorun script and command
       crash 120: the kernel panicked after autorun script mkfs.sh: Fatal exception
     the kernel panics with no message
-      crash 120: the kernel panicked in init: no message
+      crash 120: the kernel panicked during init: no message
     it powers off without a word of init
-      crash 120: the VM powered off before init: 0 of 1 autorun scripts were heard to end
+      crash 120: the VM powered off before init: 0 of 1 autorun scripts were seen to end
     an autorun script fails
       fail 1: autorun script mkfs.sh failed with status 3
     an autorun script powers it off
-      crash 120: the VM powered off in autorun script mkfs.sh: 0 of 1 autorun scripts were heard to end
+      crash 120: the VM powered off during autorun script mkfs.sh: 0 of 1 autorun scripts were seen to end
     an autorun script hangs
-      timeout 124: there was no output for 1.5 s in autorun script mkfs.sh
+      timeout 124: there was no output for 1.5 s during autorun script mkfs.sh
     the second of two autorun scripts powers it off
-      crash 120: the VM powered off in autorun script fsck.sh: 1 of 2 autorun scripts were heard to end
+      crash 120: the VM powered off during autorun script fsck.sh: 1 of 2 autorun scripts were seen to end
     the directory of the cut is not there
       error 125: the directory that the cut names is not in the image"
   `);
@@ -425,16 +425,16 @@ test('the command, in a VM that powers off in order', () => {
       'it leaves a process behind that powers the VM off': makeFacts({
         events: [INIT, START, END, COMMAND, DONE],
       }),
-      'its output is not whole': makeFacts({ isOutputWhole: false }),
+      'its output is not whole': makeFacts({ isOutputComplete: false }),
       'it fails, and its output is not whole': makeFacts({
         events: events(doneWith(2)),
-        isOutputWhole: false,
+        isOutputComplete: false,
       }),
       'a file of the run cannot be written': makeFacts(
         {},
         { unwritten: ['stdout.log: no space left on the device (write)', 'console.log: it, too'] },
       ),
-      'lines on the control channel that are not the session’s': makeFacts({ strangeLines: 3 }),
+      'lines on the control channel that are not the session’s': makeFacts({ foreignLines: 3 }),
     }),
   ).toMatchInlineSnapshot(`
     "it succeeds
@@ -446,25 +446,25 @@ test('the command, in a VM that powers off in order', () => {
     it exits with 125
       fail 125: the command ended with status 125
     it cannot be executed
-      fail 126: the command ended with status 126, which stands for "cannot be executed"
+      fail 126: the command ended with status 126, which means "cannot be executed"
     there is no such program
-      fail 127: the command ended with status 127, which stands for "not found"
+      fail 127: the command ended with status 127, which means "not found"
     it ends with 128
       fail 128: the command ended with status 128
     it is killed by SIGKILL
-      fail 137: the command ended with status 137, which stands for "killed by SIGKILL"
+      fail 137: the command ended with status 137, which means "killed by SIGKILL"
     it is killed by the last of the signals
-      fail 192: the command ended with status 192, which stands for "killed by signal 64"
+      fail 192: the command ended with status 192, which means "killed by signal 64"
     it ends with 255
       fail 255: the command ended with status 255
     it powers the VM off
-      crash 120: the VM powered off before the command was heard to end
+      crash 120: the VM powered off before the command was seen to end
     it powers the VM off in order, and never ends
-      error 125: the session contradicts itself, as if somebody forged its words: power-off after command-start
+      error 125: the messages of the session contradict each other and may be forged: power-off after command-start
     it leaves a process behind that powers the VM off
       crash 120: the VM powered off by itself after the end of the command
     its output is not whole
-      error 125: the command's output was not received whole
+      error 125: the output of the command was not received completely
     it fails, and its output is not whole
       fail 2: the command ended with status 2
     a file of the run cannot be written
@@ -494,7 +494,7 @@ test('what the kernel said while the command succeeded', () => {
         { splats: [WARNING] },
       ),
       'a warning, and the output is not whole': makeFacts(
-        { isOutputWhole: false },
+        { isOutputComplete: false },
         { splats: [WARNING] },
       ),
     }),
@@ -502,17 +502,17 @@ test('what the kernel said while the command succeeded', () => {
     "nothing
       pass 0: the command succeeded
     a warning
-      splat 121: the kernel complained: WARNING in foo
+      splat 121: the kernel reported a problem: WARNING in foo
     a warning and a KASAN report
-      splat 121: the kernel complained: WARNING in foo and 1 more
+      splat 121: the kernel reported a problem: WARNING in foo and 1 more
     an excused warning
       pass 0: the command succeeded; 1 expected kernel report
     an excused warning and another
-      splat 121: the kernel complained: slab-use-after-free in foo_release
+      splat 121: the kernel reported a problem: slab-use-after-free in foo_release
     a note
       pass 0: the command succeeded
     an oops that it survived
-      splat 121: the kernel complained: NULL dereference in foo
+      splat 121: the kernel reported a problem: NULL dereference in foo
     an oops that a test only made it say
       pass 0: the command succeeded; 1 expected kernel report
     an oops that was expected, and ended it
@@ -520,7 +520,7 @@ test('what the kernel said while the command succeeded', () => {
     a warning, and the command failed
       fail 4: the command ended with status 4
     a warning, and the output is not whole
-      splat 121: the kernel complained: WARNING in foo"
+      splat 121: the kernel reported a problem: WARNING in foo"
   `);
 });
 
@@ -570,7 +570,7 @@ test('what the output says of single tests', () => {
 
 test('a run without a command', () => {
   const alone = (changes: Partial<Omit<RunFacts, 'record'>>, events: GuestEvent[]): RunFacts =>
-    makeFacts({ events, isOutputWhole: false }, { hasCommand: false, ...changes });
+    makeFacts({ events, isOutputComplete: false }, { hasCommand: false, ...changes });
   expect(
     table({
       'no autorun script either': alone({ autorun: 0 }, [INIT, POWER_OFF]),
@@ -588,13 +588,13 @@ test('a run without a command', () => {
     }),
   ).toMatchInlineSnapshot(`
     "no autorun script either
-      pass 0: the VM came up and powered off; there was nothing to run
+      pass 0: the VM booted and powered off; there was nothing to run
     one autorun script
       pass 0: the autorun script succeeded
     three
       pass 0: all 3 autorun scripts succeeded
     three, of which two were heard
-      crash 120: the VM powered off after the end of the command: 2 of 3 autorun scripts were heard to end
+      crash 120: the VM powered off after the end of the command: 2 of 3 autorun scripts were seen to end
     the second of three fails
       fail 1: autorun script fsck.sh failed with status 8
     powered off before the end
@@ -631,11 +631,11 @@ test('a host without room for the disks is an error, whatever the guest made of 
   };
   expect(table(cases)).toMatchInlineSnapshot(`
     "it passes
-      error 125: the host has no room for the disks of the VM: writes of the guest failed
+      error 125: the host has no space left for the disks of the VM; writes of the guest failed
     it fails
-      error 125: the host has no room for the disks of the VM: writes of the guest failed
+      error 125: the host has no space left for the disks of the VM; writes of the guest failed
     it panics
-      error 125: the host has no room for the disks of the VM: writes of the guest failed
+      error 125: the host has no space left for the disks of the VM; writes of the guest failed
     it is interrupted
       interrupted 130: interrupted by SIGINT after the end of the command"
   `);
@@ -669,21 +669,21 @@ test('what is not known of the kernel, and words that contradict each other', ()
     }),
   ).toMatchInlineSnapshot(`
     "the taint cannot be read
-      error 125: whether the kernel complained is not known: the guest could not read /proc/sys/kernel/tainted
+      error 125: cannot tell whether the kernel reported a problem: the guest could not read /proc/sys/kernel/tainted
     the taint cannot be read, after a command that failed
       fail 3: the command ended with status 3
     the log cannot be read
-      error 125: whether the kernel complained is not known: the console did not show all of its log, and the guest could not give the rest
+      error 125: cannot tell whether the kernel reported a problem: the console did not show the whole kernel log, and the guest could not supply the rest
     neither can, and the console has shown a warning
-      splat 121: the kernel complained: WARNING in foo
+      splat 121: the kernel reported a problem: WARNING in foo
     two ends of the command
-      error 125: the session contradicts itself, as if somebody forged its words: command-end after command-end
+      error 125: the messages of the session contradict each other and may be forged: command-end after command-end
     two ends of the session
-      error 125: the session contradicts itself, as if somebody forged its words: power-off after power-off
+      error 125: the messages of the session contradict each other and may be forged: power-off after power-off
     a command that begins twice
-      error 125: the session contradicts itself, as if somebody forged its words: command-start after command-start
+      error 125: the messages of the session contradict each other and may be forged: command-start after command-start
     an end without a beginning
-      error 125: the session contradicts itself, as if somebody forged its words: command-end after autorun-end"
+      error 125: the messages of the session contradict each other and may be forged: command-end after autorun-end"
   `);
 });
 
@@ -732,8 +732,8 @@ describe('over any run', () => {
     interruptedBy: mostly<SessionRecord['interruptedBy']>(undefined, 'SIGINT', 'SIGTERM', 'SIGHUP'),
     timedOut: mostly<SessionRecord['timedOut']>(undefined, 'total', 'boot', 'silence'),
     wasHostFull: mostly<boolean | undefined>(undefined, true),
-    isOutputWhole: mostly(true, false),
-    strangeLines: fc.nat(3),
+    isOutputComplete: mostly(true, false),
+    foreignLines: fc.nat(3),
     times: fc.constant(makeRecord().times),
   });
   const splat: fc.Arbitrary<RunSplat> = fc
@@ -782,7 +782,7 @@ describe('over any run', () => {
       'all autorun scripts end': ended.length === all.autorun,
       'with 0': ended.every((e) => e.status === 0),
       'the command ends with 0': !all.hasCommand || commandEnd?.status === 0,
-      'its output is whole': !all.hasCommand || seen.isOutputWhole,
+      'its output is whole': !all.hasCommand || seen.isOutputComplete,
       'no test fails': all.tests.every((t) => t.status !== 'fail'),
       'every test ends': all.tests.every((t) => t.status !== 'interrupted'),
       'no test is missing': all.testProblems.length === 0,
@@ -846,7 +846,7 @@ describe('a module of the image that the kernel refused', () => {
       verdict: 'error',
       status: 125,
       reason:
-        'module xfs refused: unknown symbols: it is of another build; then autorun script mkfs.sh failed with status 3',
+        'module xfs refused: unknown symbols: the module belongs to another build; then autorun script mkfs.sh failed with status 3',
       bisect: 125,
     });
     const waits = { timedOut: 'boot', shutdown: 'host-qmp-quit', events: [] } as const;

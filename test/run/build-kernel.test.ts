@@ -103,7 +103,7 @@ test('modules that cannot be installed', async () => {
 test('a build without a tree is a mistake', async () => {
   expect(await complaintOf(() => buildKernel(['make'], job(readConf(''))))).toMatchInlineSnapshot(`
     "rapido: error: --build: KERNEL_SRC is not set
-      hint: KERNEL_SRC="/path/to/linux" in rapido.conf"
+      hint: set KERNEL_SRC="/path/to/linux" in rapido.conf"
   `);
 });
 

@@ -42,6 +42,6 @@ test.each([
 ])('%j is none', async (text) => {
   expect(await complaintOf(() => parseDuration('--silence', text))).toBe(
     `rapido: error: --silence: "${text}" is not a duration\n` +
-      '  hint: a number above 0 with s, m, h or d, 24d at most: --silence 90s, --silence 10m',
+      '  hint: a positive number and s, m, h or d, at most 24d: --silence 90s, --silence 10m',
   );
 });

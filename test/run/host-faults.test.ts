@@ -143,19 +143,19 @@ describe('the system refuses something', () => {
       name: 'a host that has no room for a disk of the VM',
       guest: async (vm) => {
         await vm.init();
-        await vm.tell('command-start');
+        await vm.sendEvent('command-start');
         const data = { operation: 'write', action: 'report', reason: 'No space left on device' };
         await vm.emit('BLOCK_IO_ERROR', data);
-        await vm.tell('command-end', { status: '1' });
+        await vm.sendEvent('command-end', { status: '1' });
         await vm.endOutput('stdout');
         await vm.endOutput('stderr');
         await vm.received();
-        await vm.tell('power-off', { taint: '0', left: '0' });
+        await vm.sendEvent('power-off', { taint: '0', left: '0' });
         await vm.shutDown('guest-shutdown');
       },
       verdict: 'error',
       bisecting: 128,
-      says: 'the host has no room for the disks of the VM',
+      says: 'the host has no space left for the disks of the VM',
     },
   ]);
 
@@ -314,7 +314,7 @@ describe('another commit may be without it', () => {
       args: ['--', './reproducer'],
       verdict: 'error',
       bisecting: 125,
-      says: /\.\/reproducer: there is no such program/,
+      says: /\.\/reproducer: no such program on this host or in the image/,
     },
   ]);
 });
@@ -322,7 +322,7 @@ describe('another commit may be without it', () => {
 describe('rapido itself fails', () => {
   const hangs = async (vm: FakeMachine): Promise<void> => {
     await vm.init();
-    await vm.tell('command-start');
+    await vm.sendEvent('command-start');
     await vm.write('stdout', 'READY\n');
   };
   /** Fails as a bug would, once the command runs: a debugger's way into a process that runs. */

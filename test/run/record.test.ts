@@ -60,12 +60,12 @@ it('a pass names its directory if the guest left files in it', async () => {
   const leavesFile = async (vm: FakeMachine): Promise<void> => {
     vm.leaveFile('trace');
     await vm.init();
-    await vm.tell('command-start');
-    await vm.tell('command-end', { status: '0' });
+    await vm.sendEvent('command-start');
+    await vm.sendEvent('command-end', { status: '0' });
     await vm.endOutput('stdout');
     await vm.endOutput('stderr');
     await vm.received();
-    await vm.tell('power-off', { taint: '0', left: '0' });
+    await vm.sendEvent('power-off', { taint: '0', left: '0' });
     await vm.shutDown('guest-shutdown');
   };
   const silent = await run(['small', '--', 'true']);

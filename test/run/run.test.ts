@@ -50,39 +50,39 @@ describe('mistakes', () => {
     expect(told.join('')).toMatchInlineSnapshot(`
       "no target: 125
       rapido: error: missing required argument 'name'
-        hint: the command goes after \`--\`; \`rapido run --help\` shows examples
+        hint: the command follows \`--\`; \`rapido run --help\` shows examples
       a target that does not exist: 125
       rapido: error: there is no cut called simple-exmaple
         hint: did you mean simple-example? \`rapido list\` shows all
       an option that does not exist: 125
       rapido: error: unknown option '--no-such'
-        hint: the command goes after \`--\`; \`rapido run --help\` shows examples
+        hint: the command follows \`--\`; \`rapido run --help\` shows examples
       a command without \`--\`: 125
       rapido: error: too many arguments for 'run'. Expected 1 argument but got 2.
-        hint: the command goes after \`--\`; \`rapido run --help\` shows examples
+        hint: the command follows \`--\`; \`rapido run --help\` shows examples
       two commands: 125
-      rapido: error: there can be one command only: -x, -f, or what follows \`--\`
-        hint: take one of them away
+      rapido: error: more than one command is given: use one of -x, -f and \`--\`
+        hint: remove one of them
       nothing after \`--\`: 125
       rapido: error: there is no command after \`--\`
         hint: rapido run NAME -- ls -l /dev
       a limit that is none: 125
       rapido: error: --timeout: "soon" is not a duration
-        hint: a number above 0 with s, m, h or d, 24d at most: --timeout 90s, --timeout 10m
+        hint: a positive number and s, m, h or d, at most 24d: --timeout 90s, --timeout 10m
       a junit file in no directory: 125
       rapido: error: --junit: there is no directory ~/out
       to go on after a crash without a suite: 125
-      rapido: error: --resume-after-crash: simple-example cannot leave out tests that are done
-        hint: cuts of test suites can; for your own: \`test.resumes\` in docs/writing-cuts.md
+      rapido: error: --resume-after-crash: simple-example cannot skip tests that are done
+        hint: the cuts of test suites can; for a cut of your own, see \`test.resumes\` in docs/writing-cuts.md
       to go on with tests that repeat: 125
-      rapido: error: --resume-after-crash: check is to run tests more than once (-i, -I, -L)
-        hint: by their names it cannot be told which of those are done
+      rapido: error: --resume-after-crash: cannot be combined with options of check that repeat tests (-i, -I, -L)
+        hint: remove -i, -I and -L: the names of repeated tests do not show which ones are done
       a program that is nowhere: 125
-      rapido: error: no-such-program: there is no such program, on this host or in the image
-        hint: -x hands a line to a shell in the VM
+      rapido: error: no-such-program: no such program on this host or in the image
+        hint: use -x to pass a line to a shell in the VM
       a conf that does not exist: 125
       rapido: error: conf file nowhere, named by --conf, does not exist
-        hint: Name a file that can be read, or leave --conf out.
+        hint: Name a readable file, or omit --conf.
       "
     `);
   });

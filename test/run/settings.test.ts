@@ -97,11 +97,11 @@ describe('mistakes', () => {
     }
     expect(lines.join('\n')).toMatchInlineSnapshot(`
       "two commands:
-      rapido: error: there can be one command only: -x, -f, or what follows \`--\`
-        hint: take one of them away
+      rapido: error: more than one command is given: use one of -x, -f and \`--\`
+        hint: remove one of them
       two commands of another kind:
-      rapido: error: there can be one command only: -x, -f, or what follows \`--\`
-        hint: a script with arguments: -- ./script a b
+      rapido: error: more than one command is given: use one of -x, -f and \`--\`
+        hint: to pass arguments to a script: -- ./script a b
       nothing after --:
       rapido: error: there is no command after \`--\`
         hint: rapido run NAME -- ls -l /dev
@@ -110,13 +110,13 @@ describe('mistakes', () => {
         hint: rapido run NAME -- ls -l /dev
       a limit that is no duration:
       rapido: error: --timeout: "soon" is not a duration
-        hint: a number above 0 with s, m, h or d, 24d at most: --timeout 90s, --timeout 10m
+        hint: a positive number and s, m, h or d, at most 24d: --timeout 90s, --timeout 10m
       a limit of nothing:
       rapido: error: --boot-timeout: "0" is not a duration
-        hint: a number above 0 with s, m, h or d, 24d at most: --boot-timeout 90s, --boot-timeout 10m
+        hint: a positive number and s, m, h or d, at most 24d: --boot-timeout 90s, --boot-timeout 10m
       a limit with a strange unit:
       rapido: error: --silence: "5min" is not a duration
-        hint: a number above 0 with s, m, h or d, 24d at most: --silence 90s, --silence 10m
+        hint: a positive number and s, m, h or d, at most 24d: --silence 90s, --silence 10m
       no CPU:
       rapido: error: --cpus: "0" is not a number from 1 to 255
       CPUs that are no number:
@@ -124,23 +124,23 @@ describe('mistakes', () => {
       more CPUs than a PC has:
       rapido: error: --cpus: "256" is not a number from 1 to 255
       memory that is no size:
-      rapido: error: --memory: "lots" is not an amount of memory that a VM can have
-        hint: a number with a unit, 16M at least: --memory 2G
+      rapido: error: --memory: "lots" is not a valid amount of memory
+        hint: give a number with a unit, at least 16M: --memory 2G
       memory in which nothing boots:
-      rapido: error: --memory: "8M" is not an amount of memory that a VM can have
-        hint: a number with a unit, 16M at least: --memory 2G
+      rapido: error: --memory: "8M" is not a valid amount of memory
+        hint: give a number with a unit, at least 16M: --memory 2G
       a build of nothing:
-      rapido: error: --build: " " is no command, or a quote in it is not closed
+      rapido: error: --build: " " is not a command, or has an unclosed quote
         hint: --build "make -j8"
       a build with a quote that is not closed:
-      rapido: error: --build: "make "-j8" is no command, or a quote in it is not closed
+      rapido: error: --build: "make "-j8" is not a command, or has an unclosed quote
         hint: --build "make -j8"
       a build for a shell:
-      rapido: error: --build: "&&" is for a shell, and none is used
-        hint: give one command, or a script; the modules are installed without being asked for
+      rapido: error: --build: "&&" requires a shell, but the command runs without one
+        hint: use a single command or a script; rapido installs the modules itself
       a build into a pipe:
-      rapido: error: --build: "|" is for a shell, and none is used
-        hint: give one command, or a script; the modules are installed without being asked for
+      rapido: error: --build: "|" requires a shell, but the command runs without one
+        hint: use a single command or a script; rapido installs the modules itself
       expected splats that are not there:
       rapido: error: --expected: HERE/nowhere cannot be read (ENOENT)
       expected splats in a directory:
@@ -149,7 +149,7 @@ describe('mistakes', () => {
       rapido: error: HERE/broken: not a list of expected splats
         - HERE/broken:1: no reason is given: WARNING in foo
         - HERE/broken:2: Invalid regular expression: /(unclosed/: Unterminated group
-        hint: write one a line: PATTERN # REASON, such as \`warning: WARNING in foo # fixed in 6.13\`; PATTERN @ TEST # REASON for one test"
+        hint: write one entry per line: PATTERN # REASON, such as \`warning: WARNING in foo # fixed in 6.13\`, or PATTERN @ TEST # REASON"
     `);
   });
 
@@ -162,7 +162,7 @@ describe('mistakes', () => {
   test.each(['make ; make', 'make || true', 'make | tee log', 'make & make'])(
     'a build that only a shell understands: %s',
     (build) => {
-      expect(() => read({ build })).toThrow(/is for a shell/);
+      expect(() => read({ build })).toThrow(/requires a shell/);
     },
   );
 });

@@ -417,7 +417,7 @@ describe('scripts/setup --dry-run', () => {
       "would install qemu-system-x86: runs the virtual machines
       would install dracut-core: builds the initramfs
       would install kmod: finds and loads kernel modules
-      would install util-linux: ends QEMU together with rapido
+      would install util-linux: ends QEMU when rapido ends
       would install mount: mounts file systems in the guest
       would install procps: shows the guest's processes
       would install cpio: packs and lists initramfs archives
@@ -425,7 +425,7 @@ describe('scripts/setup --dry-run', () => {
       would install zstd: unpacks .ko.zst modules
       would install bash: runs dracut and the guest's shell
       would install iproute2: sets up bridges, taps and the guest's network
-      would install linux-image-amd64: a kernel to boot where you have not built one
+      would install linux-image-amd64: a kernel to boot if you have not built one
       would run: apt-get update && apt-get install -y --no-install-recommends qemu-system-x86 dracut-core kmod util-linux mount procps cpio xz-utils zstd bash iproute2 linux-image-amd64
       would run: npm install --no-save --include=dev --loglevel=error (node_modules is missing)
       would run: npm run --silent build (dist is missing)
@@ -527,7 +527,7 @@ describe('scripts/setup installs', () => {
         "status": 0,
         "stderr": "",
         "stdout": "installing dracut-core: builds the initramfs
-      installing util-linux: ends QEMU together with rapido",
+      installing util-linux: ends QEMU when rapido ends",
       }
     `);
     expect(await setup(machine)).toEqual({ ...SILENT, log: outcome.log });
@@ -551,8 +551,8 @@ describe('scripts/setup installs', () => {
     expect(existsSync(join(machine, 'bin/cpio'))).toBe(true);
     expect(stderr.split('\n').filter((line) => line.startsWith('setup:'))).toMatchInlineSnapshot(`
       [
-        "setup: dracut-core could not be installed: see what apt says above",
-        "setup: zstd could not be installed: see what apt says above",
+        "setup: dracut-core could not be installed; see the output of apt above",
+        "setup: zstd could not be installed; see the output of apt above",
       ]
     `);
     expect(status).toBe(1);
@@ -591,10 +591,10 @@ describe('scripts/setup installs', () => {
     program(machine, 'sudo', 'exit 1');
     const { status, stderr, log } = await setup(machine);
     expect(stderr).toMatchInlineSnapshot(`
-      "setup: these are missing, and only root can install them:
+      "setup: packages are missing, and only root can install them:
         ps: shows the guest's processes
         cpio: packs and lists initramfs archives
-      setup: run this, and then setup again:
+      setup: run this command, then scripts/setup again:
         sudo sh -c 'apt-get update && apt-get install -y --no-install-recommends procps cpio'"
     `);
     expect({ status, log }).toEqual({ status: 1, log: [] });
@@ -614,7 +614,7 @@ describe('scripts/setup installs', () => {
     const machine = describeMachine({ osRelease, lacks: ['cpio', 'ip'] });
     const { status, stderr } = await setup(machine);
     expect(stderr).toMatchInlineSnapshot(`
-      "setup: no idea how to install programs on Plan 9 from Bell Labs; rapido needs:
+      "setup: cannot install packages on Plan 9 from Bell Labs; install what rapido needs:
         cpio: packs and lists initramfs archives
         ip: sets up bridges, taps and the guest's network"
     `);
@@ -636,7 +636,7 @@ describe('scripts/setup makes the checkout ready', () => {
         "stderr": "",
         "stdout": "running npm install --no-save --include=dev --loglevel=error: node_modules is missing
       running npm run --silent build: dist is missing
-      linked MACHINE/usr/local/bin/rapido: makes \`rapido\` a command",
+      linked MACHINE/usr/local/bin/rapido to MACHINE/a checkout/bin/rapido.js",
       }
     `);
     expect(readlinkSync(join(machine, 'usr/local/bin/rapido'))).toBe(
@@ -695,7 +695,7 @@ describe('scripts/setup and the `rapido` command', () => {
     write(machine, link, 'something else');
     const { status, stderr } = await setup(machine);
     expect(stderr).toMatchInlineSnapshot(
-      `"setup: MACHINE/usr/local/bin/rapido is another program and was left alone; this one is MACHINE/a checkout/bin/rapido.js"`,
+      `"setup: MACHINE/usr/local/bin/rapido is another program and was not replaced; run MACHINE/a checkout/bin/rapido.js instead"`,
     );
     expect(readFileSync(join(machine, link), 'utf8')).toBe('something else');
     expect(status).toBe(0);
@@ -714,8 +714,8 @@ describe('scripts/setup and the `rapido` command', () => {
     rmSync(join(machine, 'usr/local/bin'), { recursive: true });
     const { stdout } = await setup(machine);
     expect(stdout).toMatchInlineSnapshot(`
-      "linked MACHINE/home/.local/bin/rapido: makes \`rapido\` a command
-      setup: to call it \`rapido\`, put this into your shell profile:
+      "linked MACHINE/home/.local/bin/rapido to MACHINE/a checkout/bin/rapido.js
+      setup: to run it as \`rapido\`, add this line to your shell profile:
         export PATH="MACHINE/home/.local/bin:$PATH""
     `);
     const path = `${join(machine, 'bin')}:${join(machine, 'home/.local/bin')}`;
@@ -736,7 +736,7 @@ describe('scripts/setup advises', () => {
     chmodSync(join(machine, 'boot/vmlinuz-6.1.0'), 0);
     const { status, stdout } = await setup(machine, [], { unprivileged: true });
     expect(stdout).toMatchInlineSnapshot(
-      `"setup: you may not read the kernel MACHINE/boot/vmlinuz-6.1.0: sudo chmod +r MACHINE/boot/vmlinuz-6.1.0"`,
+      `"setup: you are not allowed to read the kernel MACHINE/boot/vmlinuz-6.1.0; run: sudo chmod +r MACHINE/boot/vmlinuz-6.1.0"`,
     );
     expect(status).toBe(0);
   });
@@ -749,7 +749,7 @@ describe('scripts/setup advises', () => {
     program(machine, 'stat', 'echo kvm');
     const { status, stdout } = await setup(machine, [], { unprivileged: true });
     expect(stdout).toMatchInlineSnapshot(
-      `"setup: you may not use MACHINE/dev/kvm, so VMs will be slow: sudo usermod -aG kvm me, and log in again"`,
+      `"setup: you are not allowed to use MACHINE/dev/kvm, so VMs are slow; run: sudo usermod -aG kvm me, then log in again"`,
     );
     expect(status).toBe(0);
     write(machine, 'proc/cpuinfo', 'flags\t\t: fpu sse2\n');

@@ -66,20 +66,20 @@ describe.runIf(canMakeNetworks)('the network of the host', () => {
     const first = await setUp();
     expect(first).toMatchObject({ status: 0, stdout: '' });
     expect(first.stderr).toMatchInlineSnapshot(`
-      "made rapido-br with 192.168.155.1/24
-      made rapido-tap1 for nobody
-      made rapido-tap2 for nobody
+      "created rapido-br with 192.168.155.1/24
+      created rapido-tap1 for nobody
+      created rapido-tap2 for nobody
       "
     `);
     const listed = await rapido(['ps']);
     expect(listed.stderr).toMatchInlineSnapshot(`
-      "no VM is running
+      "no VMs are running
       network: rapido-br 192.168.155.1/24; rapido-tap1 (free, for nobody), rapido-tap2 (free, for nobody)
       "
     `);
     const wanted = await rapido(['ps'], '[vm1]\n[vm3]\n');
     expect(wanted.stderr).toMatchInlineSnapshot(`
-      "no VM is running
+      "no VMs are running
       network: rapido-br 192.168.155.1/24; rapido-tap1 (free, for nobody), rapido-tap2 (free, for nobody); no rapido-tap3: sudo rapido setup-network
       "
     `);
@@ -96,17 +96,17 @@ describe.runIf(canMakeNetworks)('the network of the host', () => {
     const after = snapshot();
     expect(await setUp()).toMatchObject({
       status: 0,
-      stderr: 'the network is set up already: rapido-br, rapido-tap1, rapido-tap2\n',
+      stderr: 'the network is already set up: rapido-br, rapido-tap1, rapido-tap2\n',
     });
     expect(snapshot()).toBe(after);
     expect(await tearDown()).toMatchObject({
       status: 0,
-      stderr: 'took rapido-tap1 away\ntook rapido-tap2 away\ntook rapido-br away\n',
+      stderr: 'removed rapido-tap1\nremoved rapido-tap2\nremoved rapido-br\n',
     });
     expect(snapshot()).toBe(before);
     expect(await tearDown()).toMatchObject({
       status: 0,
-      stderr: "there is no network of nobody's\n",
+      stderr: 'nobody has no network\n',
     });
   });
 
@@ -142,7 +142,7 @@ describe.runIf(canMakeNetworks)('the network of the host', () => {
         ip link set dev second alias 'rapido network of uid 65534' master rapido-br up
         ip tuntap add dev rapido-tap2 mode tap user 65534
         ip link set dev rapido-tap2 alias 'rapido network of uid 65534' master rapido-br up
-        # what phys has is noted in /run/rapido
+        # addresses and routes of phys are recorded in /run/rapido
         ip link set dev phys master rapido-br
         ip address delete 10.9.0.5/24 dev phys
         ip link set dev phys up
@@ -158,11 +158,11 @@ describe.runIf(canMakeNetworks)('the network of the host', () => {
     const [bridge, tap] = [indexOf('rapido-br'), indexOf('rapido-tap1')];
     const changed = await setUp('BR_ADDR = "10.1.0.1/24 fd00:1::1/64"\n[vm1]\n[vm3]\n');
     expect(changed.stderr).toMatchInlineSnapshot(`
-      "rapido-br: took 192.168.155.1/24 away
+      "rapido-br: removed 192.168.155.1/24
       rapido-br: added 10.1.0.1/24
       rapido-br: added fd00:1::1/64
-      made rapido-tap3 for nobody
-      took rapido-tap2 away
+      created rapido-tap3 for nobody
+      removed rapido-tap2
       "
     `);
     expect([indexOf('rapido-br'), indexOf('rapido-tap1')]).toEqual([bridge, tap]);
@@ -170,10 +170,10 @@ describe.runIf(canMakeNetworks)('the network of the host', () => {
     // Another bridge takes the taps over, and the old one goes.
     const renamed = await setUp('BR_DEV = br7\n[vm1]\n[vm3]\n');
     expect(renamed.stderr).toMatchInlineSnapshot(`
-      "made br7 with 192.168.155.1/24
-      rapido-tap1: put on br7
-      rapido-tap3: put on br7
-      took rapido-br away
+      "created br7 with 192.168.155.1/24
+      rapido-tap1: attached to br7
+      rapido-tap3: attached to br7
+      removed rapido-br
       "
     `);
     expect(names()).toEqual(['lo', 'rapido-tap1', 'rapido-tap3', 'br7']);
@@ -208,10 +208,10 @@ describe.runIf(canMakeNetworks)('the network of the host', () => {
       );
       expect(space.run('ip', 'address', 'show', 'dev', 'phys', 'scope', 'global')).toBe('');
       expect(space.run('ip', '-6', 'route', 'show', 'fd99::/64')).toBe('');
-      expect((await setUp(conf)).stderr).toContain('the network is set up already');
-      expect((await setUp('')).stderr).toBe('gave phys back what it had\n');
+      expect((await setUp(conf)).stderr).toContain('the network is already set up');
+      expect((await setUp('')).stderr).toBe('restored the addresses and routes of phys\n');
       expect((await setUp(conf)).stderr).toBe('attached phys to rapido-br\n');
-      expect((await tearDown()).stderr).toContain('gave phys back what it had\n');
+      expect((await tearDown()).stderr).toContain('restored the addresses and routes of phys\n');
       expect(snapshot()).toBe(before);
     });
 
@@ -241,7 +241,7 @@ describe.runIf(canMakeNetworks)('the network of the host', () => {
       expect(status).toBe(1);
       expect(stderr).toContain('setting up the network: ip failed: it exited with status 1');
       expect(stderr).toContain('no luck');
-      expect(stderr).toContain('all was taken back');
+      expect(stderr).toContain('all changes were undone');
       expect(snapshot()).toBe(before);
     });
   });
@@ -283,7 +283,7 @@ describe.runIf(canMakeNetworks)('the network of the host', () => {
     });
     expect({ status, stderr }).toEqual({
       status: 130,
-      stderr: 'interrupted by SIGINT: all was taken back\n',
+      stderr: 'interrupted by SIGINT; all changes were undone\n',
     });
     expect(snapshot()).toBe(before);
   });
@@ -295,9 +295,9 @@ describe.runIf(canMakeNetworks)('the network of the host', () => {
     const { status, stderr } = await setUp();
     expect(status).toBe(1);
     expect(stderr).toMatchInlineSnapshot(`
-      "rapido: error: the network cannot be set up; nothing was done
-        - rapido-br (BR_DEV) is there, and rapido did not make it: \`ip link delete rapido-br\`, if nobody needs it, or another BR_DEV
-        - rapido-tap2 (TAP) is there, and rapido did not make it: \`ip link delete rapido-tap2\`, if nobody needs it, or another TAP
+      "rapido: error: the network cannot be set up; nothing was changed
+        - rapido-br (BR_DEV) exists, and rapido did not create it: set another BR_DEV, or, if it is not needed, run \`ip link delete rapido-br\`
+        - rapido-tap2 (TAP) exists, and rapido did not create it: set another TAP, or, if it is not needed, run \`ip link delete rapido-tap2\`
       "
     `);
     await tearDown();
@@ -306,7 +306,7 @@ describe.runIf(canMakeNetworks)('the network of the host', () => {
     space.run('ip', 'tuntap', 'add', 'dev', 'own', 'mode', 'tap', 'user', 'nobody');
     const own = await setUp('BR_DEV = br7\n[vm1]\nTAP = own\n');
     expect(own.stderr).toBe(
-      'own is a tap device that rapido did not make: it stays as it is\nmade br7 with 192.168.155.1/24\n',
+      'own is a tap device that rapido did not create: it is not changed\ncreated br7 with 192.168.155.1/24\n',
     );
     await tearDown();
     space.run('ip', 'tuntap', 'delete', 'dev', 'own', 'mode', 'tap');
@@ -322,7 +322,9 @@ describe.runIf(canMakeNetworks)('the network of the host', () => {
     const second = await setUp('BR_DEV = br7\nBR_ADDR = 10.7.0.1/24\n[vm1]\nTAP = t7\n', other);
     expect(second.status).toBe(0);
     const gone = await rapido(['teardown-network'], '', other);
-    expect(gone.stderr).toContain('rapido-br is part of the network of user 65534: it stays\n');
+    expect(gone.stderr).toContain(
+      'rapido-br is part of the network of user 65534: it is not removed\n',
+    );
     expect(names()).toEqual(['lo', 'rapido-br', 'rapido-tap1', 'rapido-tap2']);
     await tearDown();
   });
@@ -337,10 +339,10 @@ describe.runIf(canMakeNetworks)('the network of the host', () => {
     ]) {
       expect(refused.status).toBe(1);
       expect(refused.stderr).toContain('rapido-tap2');
-      expect(refused.stderr).toContain('nothing was done');
+      expect(refused.stderr).toContain('nothing was changed');
     }
     // What does not concern it can be changed.
-    expect((await setUp('[vm1]\n[vm2]\n[vm3]\n')).stderr).toBe('made rapido-tap3 for nobody\n');
+    expect((await setUp('[vm1]\n[vm2]\n[vm3]\n')).stderr).toBe('created rapido-tap3 for nobody\n');
     vm.kill();
     await once(vm, 'exit');
     expect((await tearDown()).status).toBe(0);
@@ -368,7 +370,7 @@ describe.runIf(canMakeNetworks)('the network of the host', () => {
       expect((await setUp(conf)).stderr).toContain('started the DHCP server on rapido-br\n');
       expect(servers()).toHaveLength(1);
       expect(servers()[0]).toContain('--dhcp-range=set:rapido-network,192.168.155.10,');
-      expect((await setUp(conf)).stderr).toContain('the network is set up already');
+      expect((await setUp(conf)).stderr).toContain('the network is already set up');
       const changed = await setUp(conf.replace('.20', '.30'));
       expect(changed.stderr).toBe(
         'stopped the DHCP server on rapido-br\nstarted the DHCP server on rapido-br\n',
@@ -409,25 +411,29 @@ describe.runIf(canMakeNetworks)('the network of the host', () => {
     [
       'a user who does not exist',
       'TAP_USER = nobody-at-all',
-      'TAP_USER: there is no user nobody-at-all',
+      'TAP_USER: user nobody-at-all does not exist',
     ],
     ['an interface that does not exist', 'BR_IF = eth7', 'there is no interface eth7 (BR_IF)'],
     ['the loopback', 'BR_IF = lo', 'lo (BR_IF) cannot be on a bridge'],
-    ['a tap that is the bridge', 'BR_DEV = a\n[vm1]\nTAP = a', 'a is BR_DEV, and cannot be a tap'],
+    [
+      'a tap that is the bridge',
+      'BR_DEV = a\n[vm1]\nTAP = a',
+      'a is BR_DEV and cannot also be a tap',
+    ],
     [
       'a range outside of the network',
       'BR_DHCP_SRV_RANGE = 10.0.0.1,10.0.0.9,1h',
-      'BR_DHCP_SRV_RANGE: 10.0.0.1 to 10.0.0.9 are in no network of BR_ADDR',
+      'BR_DHCP_SRV_RANGE: 10.0.0.1 to 10.0.0.9 is not a range in a network of BR_ADDR',
     ],
     [
       'an address that the host has',
       'BR_ADDR = 192.168.155.11/24',
-      'VM 1: 192.168.155.11 is that of the host already',
+      'VM 1: 192.168.155.11 is already the address of the host',
     ],
     [
       'a network that is too small',
       'BR_ADDR = 192.168.155.1/30',
-      'the network of BR_ADDR, 192.168.155.1/30, is too small to have an address for VM 1',
+      'the network of BR_ADDR, 192.168.155.1/30, is too small for an address of VM 1',
     ],
   ])('refused, with nothing done: %s', async (_what, conf, complaint) => {
     const before = snapshot();
@@ -440,8 +446,8 @@ describe.runIf(canMakeNetworks)('the network of the host', () => {
   test('root alone has to say who may boot VMs', async () => {
     const { status, stderr } = await home.rapido(['setup-network'], { prefix: space.prefix });
     expect(status).toBe(2);
-    expect(stderr).toContain('who may use the taps?');
-    expect(stderr).toContain('hint: sudo rapido setup-network from the account');
+    expect(stderr).toContain('cannot determine the owner of the taps');
+    expect(stderr).toContain('hint: run `sudo rapido setup-network` as the user who boots the VMs');
   });
 
   test('root alone takes away the only network that is there, and none of several', async () => {
@@ -450,17 +456,17 @@ describe.runIf(canMakeNetworks)('the network of the host', () => {
         prefix: space.prefix,
         env: { RAPIDO_CONF: '/dev/null' },
       });
-    const nothing = { status: 0, stderr: "there is no network of root's\n" };
+    const nothing = { status: 0, stderr: 'root has no network\n' };
     expect(await tearDownAsRoot()).toMatchObject(nothing);
     await setUp();
     const { stderr } = await tearDownAsRoot();
-    expect(stderr).toBe('took rapido-tap1 away\ntook rapido-tap2 away\ntook rapido-br away\n');
+    expect(stderr).toBe('removed rapido-tap1\nremoved rapido-tap2\nremoved rapido-br\n');
     await setUp();
     const other = { BR_DEV: 'other-br', BR_ADDR: '10.9.9.1/24', TAP_USER: 'root' };
     const conf = Object.entries(other).map(([key, value]) => `${key} = ${value}\n`);
     expect(await setUp(`${conf.join('')}[vm1]\nTAP = other-tap\n`)).toMatchObject({ status: 0 });
     const refused = await tearDownAsRoot();
     expect(refused.status).toBe(2);
-    expect(refused.stderr).toMatch(/whose network\? Those of the users (65534 and 0|0 and 65534)/);
+    expect(refused.stderr).toMatch(/several users have a network: (65534, 0|0, 65534)/);
   });
 });

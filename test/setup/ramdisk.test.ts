@@ -38,10 +38,10 @@ test.skipIf(!isReadable)(
     {
       "lines": [
         "mkdir --parents -- 'HOME/.cache/rapido/images'",
-        "# N is what /sys/class/zram-control/hot_add says; 4294967296 goes into /sys/block/zramN/disksize",
+        "# N is the number read from /sys/class/zram-control/hot_add; then write 4294967296 to /sys/block/zramN/disksize",
         "mkfs.ext4 -q -L rapido-ramdisk -O \\^has_journal -m 0 -E nodiscard,root_owner=ID:ID /dev/zramN",
         "mount --no-canonicalize -t ext4 -o discard,noatime,nosuid,nodev /dev/zramN 'HOME/.cache/rapido/images'",
-        "# where there is no zram:",
+        "# without zram:",
         "mount --no-canonicalize -t tmpfs -o size=4294967296,mode=0700,uid=ID,gid=ID,noatime,nosuid,nodev rapido-ramdisk 'HOME/.cache/rapido/images'",
         "chmod 0700 -- 'HOME/.cache/rapido/images'",
         "",
@@ -55,7 +55,7 @@ test.skipIf(!isReadable)(
 test('a size that makes no sense is refused', async () => {
   const { status, stderr } = await home.rapido(['setup-ramdisk', '--size', '4', '--dry-run']);
   expect(status).toBe(2);
-  expect(stderr).toContain('--size: "4" is not a size that a ramdisk can have');
+  expect(stderr).toContain('--size: "4" is not a valid size');
 });
 
 test.skipIf(!isReadable)(`without root it says what to type${why}`, async () => {
@@ -103,9 +103,9 @@ describe.runIf(canMount)('as root', () => {
         'nobody directory 700\nwritten\next4 /dev/zramN\nunmounted\n',
       );
       expect(inHome(stderr)).toMatchInlineSnapshot(`
-        "a ramdisk of up to 64M is at HOME/user/images; what is on it is gone with it
-        HOME/user/images is a ramdisk already
-        the ramdisk at HOME/user/images is gone
+        "mounted a ramdisk of up to 64M at HOME/user/images; \`rapido teardown-ramdisk\` and a reboot delete its contents
+        HOME/user/images is already a ramdisk
+        removed the ramdisk at HOME/user/images
         there is no ramdisk at HOME/user/images
         "
       `);
@@ -174,7 +174,7 @@ describe.runIf(canMount)('as root', () => {
          findmnt --mountpoint gone/images || echo unmounted`,
         { IMAGE_DIR: images, PATH, ...asUser },
       );
-      expect(inHome(stderr)).toBe('the ramdisk at HOME/user/images is gone\n');
+      expect(inHome(stderr)).toBe('removed the ramdisk at HOME/user/images\n');
       expect(stdout).toBe('precious\nunmounted\n');
     });
 
@@ -185,7 +185,9 @@ describe.runIf(canMount)('as root', () => {
         { IMAGE_DIR: images, ...asUser },
       );
       expect(stdout).toBe('refused with 1\n');
-      expect(inHome(stderr)).toContain('HOME/user/images (IMAGE_DIR) is no ramdisk of user 65534');
+      expect(inHome(stderr)).toContain(
+        'HOME/user/images (IMAGE_DIR) is not a ramdisk of user 65534',
+      );
     });
   });
 
@@ -198,7 +200,7 @@ describe.runIf(canMount)('as root', () => {
       { IMAGE_DIR: join(home.directory, 'images') },
     );
     expect(stdout).toBe('refused with 1\nrefused with 1\ntheirs\n');
-    expect(inHome(stderr)).toContain('HOME/images (IMAGE_DIR) is a mount point already: theirs');
+    expect(inHome(stderr)).toContain('HOME/images (IMAGE_DIR) is already a mount point: theirs');
   });
 
   test('it stays while a VM runs from it', async () => {
@@ -235,7 +237,7 @@ describe.runIf(canMount)('as root', () => {
     expect(stderr).toContain('VM 1 (rapido1) runs simple-example from it');
   });
 
-  test('where there is no mkfs.ext4, it is a tmpfs', async () => {
+  test('without mkfs.ext4, it is a tmpfs', async () => {
     // Only what is in PATH and in the system directories is found: those are hidden by a mount.
     const mkfs = execFileSync('which', ['mkfs.ext4'], { encoding: 'utf8' }).trim();
     const { stdout, stderr } = await inNamespace(
@@ -246,6 +248,6 @@ describe.runIf(canMount)('as root', () => {
       { IMAGE_DIR: join(home.directory, 'images') },
     );
     expect(stdout.replace(/ +/g, ' ')).toBe('tmpfs rapido-ramdisk\nunmounted\n');
-    expect(stderr).toContain('there is no mkfs.ext4: the ramdisk is a tmpfs');
+    expect(stderr).toContain('mkfs.ext4 is missing; using a tmpfs');
   });
 });

@@ -40,7 +40,7 @@ test('without runs: a word on stderr, nothing on stdout, no failure', async () =
   expect(await show([])).toEqual({
     status: 0,
     stdout: '',
-    stderr: `no runs yet in ${results}; \`rapido run\` makes them\n`,
+    stderr: `no runs yet in ${results}; start one with \`rapido run\`\n`,
   });
   expect(await show([], { results, json: true })).toEqual({
     status: 0,
@@ -71,7 +71,7 @@ test('the list, newest first; a broken result is told of on stderr', async () =>
     'crash',
     'pass',
   ]);
-  expect(stderr).toBe(`warning: ${broken.file('result.json')}: not JSON, or cut short\n`);
+  expect(stderr).toBe(`warning: ${broken.file('result.json')}: not valid JSON\n`);
   const json = JSON.parse((await show([], { results, json: true })).stdout);
   expect(json.map(({ id }: RunResult) => id)).toEqual([recent.id, old.id]);
 });
@@ -80,13 +80,13 @@ test('one run: exit status 0 whatever its verdict; a splat by its line in the lo
   const run = finishedRun(1, {
     verdict: 'splat',
     status: 121,
-    reason: 'the kernel complained once',
+    reason: 'the kernel reported a problem',
     splats: [aSplat()],
   });
   writeFileSync(run.file('console.log'), `one\r\ntwo\r\n${aSplat().text}\r\n`);
   const { status, stdout } = await show(['latest']);
   expect(status).toBe(0);
-  expect(stdout).toMatch(/^splat: the kernel complained once\n/);
+  expect(stdout).toMatch(/^splat: the kernel reported a problem\n/);
   expect(stdout).toContain(`text: ${run.file('console.log')}:3\n`);
   expect(stdout.split('\n').slice(-4)).toEqual([
     'files',
@@ -141,12 +141,12 @@ test('mistakes', async () => {
   const complain = (names: string[], options: ResultsOptions = { results }) =>
     complaintOf(() => show(names, options), { RUNS: results });
   expect(await complain(['a', 'b', 'c'])).toMatchInlineSnapshot(`
-    "rapido: error: 3 runs were named; two can be compared
+    "rapido: error: 3 runs were given; at most two can be compared
       hint: rapido results latest~1 latest"
   `);
   expect(await complain(['a'])).toMatchInlineSnapshot(`
     "rapido: error: there is no run a in RUNS
-      hint: RUNS holds no runs yet: rapido run NAME"
+      hint: RUNS contains no runs yet; start one with \`rapido run NAME\`"
   `);
   expect(await complain([], { results: join(results, 'no') })).toMatchInlineSnapshot(
     `"rapido: error: --results: RUNS/no is not a directory"`,

@@ -17,14 +17,13 @@ const MACHINE_CODE = {
 
 export type Defect = keyof typeof MACHINE_CODE;
 
-/** A module that depends on no other, and that every distribution has. */
+/** A module without dependencies that every distribution has. */
 const VICTIM = 'dummy';
 
 /**
- * Makes a real fault of the kernel without a compiler: takes a module of the kernel that VM tests
- * boot, and puts other machine code into its init function. `cannot be traced` succeeds, but
- * ftrace finds no call of its own where it looks for one, of which it warns
- * (ftrace_bug in kernel/trace/ftrace.c).
+ * Makes a module with a real fault, without a compiler: takes a module of the kernel that VM tests boot and
+ * replaces the machine code of its init function. `cannot be traced` succeeds, but ftrace does not find its
+ * call where it expects it, and warns (ftrace_bug in kernel/trace/ftrace.c).
  */
 export function breakModule(defect: Defect): Buffer {
   const module = withoutSignature(readModule(VICTIM));
@@ -34,7 +33,7 @@ export function breakModule(defect: Defect): Buffer {
   module.set(code, init.offset + hook.end);
   keepFromRelocation(module, init, hook.end, hook.end + code.length);
   if (defect === 'cannot be traced') {
-    // Five bytes that do nothing, as a nop of four and one of one.
+    // Five bytes without effect: a nop of four bytes and one of one byte.
     module.set([0x0f, 0x1f, 0x40, 0x00, 0x90], init.offset + hook.start);
     keepFromRelocation(module, init, hook.start, hook.end);
   }
@@ -53,9 +52,9 @@ function readModule(name: string): Buffer {
 const SIGNED = '~Module signature appended~\n';
 
 /**
- * A signature that does not fit is refused; none is not, but under lockdown. Before the mark come
- * the signature and `struct module_signature`, 12 bytes, whose last four are the length of the former
- * (include/linux/module_signature.h).
+ * The kernel rejects a wrong signature, but accepts a module without one, except under lockdown. The mark is
+ * preceded by the signature and `struct module_signature`, 12 bytes, whose last four are the length of the
+ * signature (include/linux/module_signature.h).
  */
 function withoutSignature(module: Buffer): Buffer {
   const end = module.length - SIGNED.length;
@@ -64,11 +63,11 @@ function withoutSignature(module: Buffer): Buffer {
 }
 
 interface InitFunction {
-  /** Its section, by number. */
+  /** Number of its section. */
   section: number;
-  /** Where it begins in its section. */
+  /** Offset in its section. */
   address: number;
-  /** Where it begins in the file. */
+  /** Offset in the file. */
   offset: number;
 }
 
@@ -113,19 +112,19 @@ function findInit(elf: Buffer): InitFunction {
   throw new Error('the module has no init function');
 }
 
-/** Where ftrace's call or nop stands: first, or behind an endbr64. */
+/** The position of ftrace's call or nop: at the beginning, or after an endbr64. */
 function findHook(code: Buffer): { start: number; end: number } {
   const start = code.readUInt32BE(0) === 0xf30f1efa ? 4 : 0;
   return { start, end: start + 5 };
 }
 
-/** Turns relocations of these bytes of the function into R_X86_64_NONE, 0. */
+/** Changes relocations of these bytes of the function to R_X86_64_NONE, 0. */
 function keepFromRelocation(elf: Buffer, init: InitFunction, from: number, to: number): void {
   for (const { type, offset, size, info } of readSections(elf)) {
     if (type !== SHT.rela || info !== init.section) continue;
     for (let at = offset; at < offset + size; at += 24) {
       const where = Number(elf.readBigUInt64LE(at)) - init.address;
-      // A relocation is of four bytes, rarely of eight.
+      // A relocation has four bytes, rarely eight.
       if (where + 4 > from && where < to) elf.writeBigUInt64LE(0n, at + 8);
     }
   }

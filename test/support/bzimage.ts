@@ -1,17 +1,17 @@
 const SETUP_SECTORS = 2;
 
 export interface MadeUpBzImage {
-  /** What stands for the packed kernel. */
+  /** Used as the compressed kernel. */
   payload: Buffer;
-  /** Size that the build notes behind it; undefined: the payload ends with its own (gzip). */
+  /** The size that the build appends; undefined if the payload ends with it (gzip). */
   sizeBehind?: number;
   /** Boot protocol. */
   protocol?: number;
-  /** What it says of its version. */
+  /** Text of its version. */
   version?: string;
 }
 
-/** A kernel image with a setup header (Documentation/arch/x86/boot.rst) and a payload, no code. */
+/** A kernel image with a setup header (Documentation/arch/x86/boot.rst) and a payload, but without code. */
 export function makeBzImage({
   payload,
   sizeBehind,

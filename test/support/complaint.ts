@@ -2,8 +2,8 @@ import { UserError } from '../../src/errors.ts';
 import { formatError } from '../../src/ui/report-error.ts';
 
 /**
- * What the user reads when an action fails by their mistake, with each directory of `places` shown
- * under its name. Whatever is no mistake of the user's is thrown.
+ * Runs an action that must throw a UserError, and returns the error as the user sees it, with each directory
+ * of `places` replaced by its name. Other errors are thrown.
  */
 export async function complaintOf(
   action: () => unknown,
@@ -18,5 +18,5 @@ export async function complaintOf(
       formatError(error, 'test').join('\n'),
     );
   }
-  throw new Error('nothing was refused');
+  throw new Error('the action did not fail');
 }

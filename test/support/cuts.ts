@@ -2,8 +2,8 @@ import type { Cut } from '../../src/cut/cut.ts';
 import type { Workspace } from './workspace.ts';
 
 /**
- * Adds a cut of the user's own to a workspace.
- * @param scripts its autorun scripts, from file name to text
+ * Adds a cut of the user to a workspace.
+ * @param scripts its autorun scripts: text by file name
  * @returns its name
  */
 export function addCut(

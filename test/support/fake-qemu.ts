@@ -3,47 +3,47 @@ import { join } from 'node:path';
 import { vi } from 'vitest';
 import { makeTemporaryDirectory } from './temporary-directory.ts';
 
-/** A QEMU that boots nothing: what a guest would do is done by a function in a process of its own. */
+/** A QEMU without a guest: a function in a separate process behaves as the guest. */
 export interface FakeQemu {
-  /** What it noted: every QMP command that it got, and what its guest notes. */
+  /** Its notes: every QMP command that it received, and the notes of its guest. */
   notes: () => string[];
 }
 
-/** The machine as its guest's function has it. */
+/** The machine as seen by the function of its guest. */
 export interface FakeMachine {
-  /** The session's first word; waits for the key. */
+  /** Sends the first event of the session; waits for the key. */
   init: () => Promise<void>;
-  /** The key that came for the first word, as one who reads the session's memory has it. */
+  /** The key that was received after the first event, as if read from the memory of the session. */
   key: () => string;
-  /** A later word, with the key. */
-  tell: (event: string, fields?: Record<string, string>) => Promise<void>;
+  /** Sends a later event, with the key. */
+  sendEvent: (event: string, fields?: Record<string, string>) => Promise<void>;
   write: (channel: 'control' | 'console' | 'stdout' | 'stderr', text: string) => Promise<void>;
-  /** The mark at the end of one stream of output; waits for its word, which comes after command-end. */
+  /** Writes the end mark of a stream of output; waits for the word in it, which is sent after command-end. */
   endOutput: (name: 'stdout' | 'stderr') => Promise<void>;
-  /** Waits for the word that all output has arrived. */
+  /** Waits for the message that all output was received. */
   received: () => Promise<void>;
-  /** Makes an empty file in /rapido/results. */
+  /** Creates an empty file in /rapido/results. */
   leaveFile: (name: string) => void;
-  /** All that comes on a channel, until rapido closes it. */
+  /** Everything that is received on a channel until rapido closes it. */
   readAll: (channel: 'stdin') => Promise<string>;
   /** Calls back with each key that rapido types on the console. */
   onKey: (listener: (key: string) => void) => void;
-  /** What it does instead of agreeing to a QMP command. */
+  /** Sets the reaction to a QMP command, instead of success. */
   onCommand: (name: string, how: 'refuse' | 'ignore' | (() => void)) => void;
-  /** An event on the monitor. */
+  /** Sends an event on the monitor. */
   emit: (event: string, data: Record<string, unknown>) => Promise<void>;
-  /** Ends the machine as QEMU does: an event with the reason, then exit status 0. */
+  /** Ends the machine as QEMU does: sends an event with the reason, then exits with 0. */
   shutDown: (reason: string) => Promise<void>;
-  /** Ends the process without a word on the monitor. */
+  /** Ends the process without an event on the monitor. */
   exit: (status: number, complaint?: string) => void;
   sleep: (ms: number) => Promise<void>;
   note: (text: string) => void;
 }
 
 /**
- * Puts a qemu-system-x86_64 first in PATH until `vi.unstubAllEnvs()`. When `guest` returns, the
- * machine goes on as one that hangs.
- * @param guest is handed over as its source text: it can use nothing but its argument
+ * Puts a qemu-system-x86_64 first into PATH until `vi.unstubAllEnvs()`. After `guest` has returned, the
+ * machine behaves as if it hangs.
+ * @param guest passed as source text: it can use only its argument
  */
 export function installFakeQemu(guest: (machine: FakeMachine) => Promise<void>): FakeQemu {
   const directory = makeTemporaryDirectory();
@@ -61,17 +61,17 @@ export function installFakeQemu(guest: (machine: FakeMachine) => Promise<void>):
 export async function passes(vm: FakeMachine): Promise<void> {
   await vm.write('console', 'Linux version 6.18\r\n');
   await vm.init();
-  await vm.tell('command-start');
+  await vm.sendEvent('command-start');
   await vm.write('stdout', 'said\n');
-  await vm.tell('command-end', { status: '0' });
+  await vm.sendEvent('command-end', { status: '0' });
   await vm.endOutput('stdout');
   await vm.endOutput('stderr');
   await vm.received();
-  await vm.tell('power-off', { taint: '0', left: '0' });
+  await vm.sendEvent('power-off', { taint: '0', left: '0' });
   await vm.shutDown('guest-shutdown');
 }
 
-/** QMP on file descriptor 3, the channels on 4 to 8, as src/vm/qemu-arguments.ts has them. */
+/** QMP is on file descriptor 3, the channels on 4 to 8, as in src/vm/qemu-arguments.ts. */
 const MACHINE = String.raw`
 const { appendFileSync, writeFileSync } = require('node:fs');
 const { Socket } = require('node:net');
@@ -113,33 +113,33 @@ function run(notes, guest) {
 
   let key = '';
   let word;
-  const heard = [];
+  const received = [];
   const waiting = [];
   onLine('control', (line) => {
     const next = waiting.shift();
-    if (next === undefined) heard.push(line);
+    if (next === undefined) received.push(line);
     else next(line);
   });
-  const hear = () =>
-    heard.length > 0 ? heard.shift() : new Promise((next) => waiting.push(next));
-  const tell = (event, fields) =>
+  const receive = () =>
+    received.length > 0 ? received.shift() : new Promise((next) => waiting.push(next));
+  const sendEvent = (event, fields) =>
     write('control', '\n' + JSON.stringify({ key, event, ...fields }) + '\n');
 
   say({ QMP: { version: {}, capabilities: [] } });
   guest({
     init: async () => {
-      await tell('init', { uptime: '1.0' });
-      key = await hear();
+      await sendEvent('init', { uptime: '1.0' });
+      key = await receive();
     },
     key: () => key,
-    tell,
+    sendEvent,
     write,
     endOutput: async (name) => {
-      word ??= hear();
+      word ??= receive();
       await write(name, '\0rapido-end:' + (await word) + '\0');
     },
     received: async () => {
-      const line = await hear();
+      const line = await receive();
       note('control ' + line);
     },
     leaveFile: (name) => {

@@ -7,7 +7,7 @@ import { architectureOf } from '../../src/host/architecture.ts';
 import { findKernel, hostKernelSearch, type Kernel } from '../../src/host/kernel.ts';
 import { readModuleFile } from './module-file.ts';
 
-/** The kernel of this host that VM tests boot, or undefined where there is none. */
+/** The kernel of this host that VM tests boot, or undefined if there is none. */
 export function hostKernel(): Kernel | undefined {
   const nothing = {
     KERNEL_SRC: undefined,
@@ -23,17 +23,17 @@ export function hostKernel(): Kernel | undefined {
 }
 
 export interface KernelTreeOptions {
-  /** Modules that it has, with all they depend on. */
+  /** Modules in the tree; their dependencies are added. */
   drivers: readonly string[];
-  /** Stands in for the kernel image. */
+  /** Path of a file to use as the kernel image. */
   image?: string;
-  /** A program that packs a file, and the suffix it gives it: `['xz', '--keep']`, `.xz`. */
+  /** A program that compresses a file, and its suffix: `['xz', '--keep']`, `.xz`. */
   pack?: { argv: readonly [string, ...string[]]; suffix: string };
 }
 
 /**
- * Lays out a built kernel tree as `make` and `make modules_install` leave it, out of the installed
- * kernel: image, .config, release, and modules with their index in mods/.
+ * Makes a build directory as `make` and `make modules_install` leave it, from the installed kernel: image,
+ * .config, release, and modules with their index in mods/.
  */
 export function makeKernelTree(
   directory: string,
@@ -55,7 +55,7 @@ export function makeKernelTree(
   const modules = join(directory, 'mods/lib/modules', kernel.release);
   const plan = planModules(readModuleTree(kernel.modules), drivers);
   if (plan.missing.length > 0) throw new Error(`the host kernel lacks ${plan.missing[0]?.name}`);
-  // All of them may be built in.
+  // The directory is needed even if all modules are built in.
   mkdirSync(modules, { recursive: true });
   for (const { path } of plan.modules) {
     mkdirSync(dirname(join(modules, path)), { recursive: true });
@@ -77,7 +77,7 @@ export function makeKernelTree(
   return { ...kernel, image, modules };
 }
 
-/** Not every distribution's depmod can read what another one packs: the index is edited instead. */
+/** Edits the index, because the depmod of a distribution may not support every compression. */
 function packModules(
   modules: string,
   paths: readonly string[],
@@ -91,5 +91,5 @@ function packModules(
   writeFileSync(index, readFileSync(index, 'utf8').replace(/\.ko\b/g, `.ko${suffix}`));
 }
 
-/** What the guest's init needs to reach rapido over virtio-serial. */
+/** The modules that the guest's init needs for virtio-serial. */
 export const CHANNEL_MODULES = ['virtio_pci', 'virtio_console'];

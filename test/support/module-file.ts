@@ -1,18 +1,18 @@
 import { execFileSync } from 'node:child_process';
 import { existsSync, readFileSync } from 'node:fs';
 
-/** Programs that unpack modules, by what the name of a packed file ends in. */
+/** Programs that decompress modules, by suffix. */
 const UNPACKERS = { '': undefined, '.xz': 'xz', '.zst': 'zstd', '.gz': 'gzip' } as const;
 
-/** What follows `.ko` in the name of an installed module: distributions pack them, or not. */
+/** The suffix after `.ko` of an installed module. Distributions may compress modules. */
 export function packedSuffix(path: string): keyof typeof UNPACKERS | undefined {
   const suffixes = Object.keys(UNPACKERS) as (keyof typeof UNPACKERS)[];
   return suffixes.find((suffix) => existsSync(`${path}${suffix}`));
 }
 
 /**
- * The module itself, as it was built.
- * @param path where it would be if it were not packed: `…/xfs.ko`
+ * Reads a module, decompressed.
+ * @param path without the suffix of a compression: `…/xfs.ko`
  */
 export function readModuleFile(path: string): Buffer {
   const suffix = packedSuffix(path);

@@ -2,10 +2,10 @@ import { createConnection } from 'node:net';
 import { readLines } from '../../src/sys/lines.ts';
 
 /**
- * Gives QEMU one command over its socket, as a bystander would (docs/interop/qmp-spec.rst), and waits
- * until it is done.
+ * Sends QEMU a command over its socket, as another program would (docs/interop/qmp-spec.rst), and waits until
+ * it is done.
  */
-export async function tellQemu(socket: string, command: string): Promise<void> {
+export async function sendQmpCommand(socket: string, command: string): Promise<void> {
   const connection = createConnection(socket);
   let isDone = false;
   const closed = readLines(connection, (line) => {

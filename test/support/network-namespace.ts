@@ -3,7 +3,7 @@ import { accessSync, constants } from 'node:fs';
 import { onTestFinished } from 'vitest';
 import { readTextIfReachable } from '../../src/sys/stat.ts';
 
-/** Whether namespaces with bridges and taps can be made here: it takes root, iproute2 and tun. */
+/** Whether namespaces with bridges and taps can be made here, which requires root, iproute2 and tun. */
 export const canMakeNetworks =
   process.getuid?.() === 0 &&
   spawnSync('ip', ['netns', 'list']).status === 0 &&
@@ -19,19 +19,19 @@ function opens(path: string): boolean {
   }
 }
 
-/** A network namespace for a test: what it sets up there is neither seen nor touched elsewhere. */
+/** A network namespace for a test, so that its network does not affect others. */
 export interface NetworkNamespace {
-  /** What goes before a command to run it there. */
+  /** Prefix of a command that runs it in the namespace. */
   prefix: string[];
-  /** Runs a command there, and gives its stdout. */
+  /** Runs a command in the namespace. @returns its standard output */
   run: (...argv: string[]) => string;
-  /** The command lines of what runs there. */
+  /** The command lines of the processes in the namespace. */
   processes: () => string[];
 }
 
 let count = 0;
 
-/** Makes one with lo up; it is gone with the test, and so is whatever is in it. */
+/** Makes a namespace with lo up. At the end of the test, it is removed and its processes are killed. */
 export function makeNetworkNamespace(
   cleanUp: (undo: () => void) => void = onTestFinished,
 ): NetworkNamespace {
@@ -47,7 +47,7 @@ export function makeNetworkNamespace(
   const prefix = ['ip', 'netns', 'exec', name];
   const run = (...argv: string[]): string =>
     execFileSync('ip', ['netns', 'exec', name, ...argv], { encoding: 'utf8' });
-  // IPv6 addresses need no second of waiting.
+  // Without duplicate address detection, IPv6 addresses are usable at once.
   run('bash', '-c', 'echo 0 > /proc/sys/net/ipv6/conf/default/accept_dad');
   run('ip', 'link', 'set', 'dev', 'lo', 'up');
   const processes = (): string[] =>
@@ -58,7 +58,7 @@ export function makeNetworkNamespace(
   return { prefix, run, processes };
 }
 
-/** What a failed test has left running there. */
+/** A failed test may leave processes. */
 function killIfThere(pid: number): void {
   try {
     process.kill(pid, 'SIGKILL');

@@ -5,37 +5,37 @@ import { openTerminal, type Terminal } from './terminal.ts';
 import { createWorkspace, type Finished, type RunOptions, type Workspace } from './workspace.ts';
 
 /**
- * A bridge with taps for two VMs, in a network namespace of its own: for tests of a server and its
- * client. Only where `canMakeNetworks`.
+ * A bridge with taps for two VMs, in its own network namespace, for tests of a server and its client. Requires
+ * `canMakeNetworks`.
  */
 export interface NetworkPair {
   home: Workspace;
-  /** Runs rapido where the bridge is. */
+  /** Runs rapido in the namespace. */
   rapido: Workspace['rapido'];
-  /** Runs a shell script there. @returns its stdout */
+  /** Runs a shell script in the namespace. @returns its standard output */
   onHost: (script: string) => string;
-  /** `rapido run` there: `run(['--with', SERVER, CLIENT, '-x', SCRIPT])`. */
+  /** Runs `rapido run` in the namespace: `run(['--with', SERVER, CLIENT, '-x', SCRIPT])`. */
   run: Runner;
-  /** rapido on a terminal, where the bridge is. */
+  /** Runs rapido on a terminal in the namespace. */
   terminal: (args: readonly string[], env?: Readonly<Record<string, string>>) => Terminal;
   /**
-   * Cuts a server, and boots it as VM 1, which every other VM knows as `rapido-server`. Its autorun
-   * scripts have succeeded. It is stopped when the test is over.
+   * Cuts a server and boots it as VM 1, which other VMs reach as `rapido-server`. Waits until its autorun
+   * scripts have succeeded. The server is stopped at the end of the test.
    * @param args of `rapido cut`
    */
   serve: (args: readonly string[], options?: RunOptions) => Promise<Server>;
 }
 
-/** A VM that serves, while a test looks at it. */
+/** A running server VM. */
 export interface Server {
-  /** Runs a script in it. @returns its stdout. The test fails where it ends with a status but 0. */
+  /** Runs a script in it. The test fails if its exit status is not 0. @returns its standard output */
   exec: (script: string) => Promise<string>;
-  /** Powers it off before the test is over. */
+  /** Powers it off before the end of the test. */
   stop: () => Promise<Finished>;
 }
 
 /**
- * For the body of a `describe`: the network is there for all tests of it.
+ * Call it in the body of a `describe`: the network exists for all its tests.
  * @param conf lines of rapido.conf, before its sections
  */
 export function createNetworkPair(conf = ''): NetworkPair {
@@ -48,7 +48,7 @@ export function createNetworkPair(conf = ''): NetworkPair {
   });
   const rapido: NetworkPair['rapido'] = (args, options) => home.rapido(args, inNamespace(options));
   beforeAll(async () => {
-    // An afterAll that is called in here would never run.
+    // An afterAll registered here would never run.
     let undo = (): void => {};
     space = makeNetworkNamespace((remove) => {
       undo = remove;

@@ -1,7 +1,7 @@
-/** uid of nobody on every Linux. */
+/** The uid of nobody on every Linux. */
 const NOBODY = 65534;
 
-/** Does `work` without root's power to read and write everything, if this process has it. */
+/** Runs `work` without the privileges of root, if this process has them. */
 export async function withoutRoot<T>(work: () => T | Promise<T>): Promise<T> {
   if (process.getuid?.() !== 0) return work();
   process.seteuid?.(NOBODY);

@@ -2,9 +2,9 @@
 const COM1 = 0x3f8;
 
 /**
- * The smallest guest that runs under KVM: an ELF file with a PVH entry (Xen's note 18, as in
+ * A minimal guest that runs under KVM: an ELF file with a PVH entry (Xen's note 18, see
  * https://xenbits.xen.org/docs/unstable/misc/pvh.html), entered in 32-bit mode without paging.
- * It writes `text` to the serial port and then resets the machine by the keyboard controller.
+ * It writes `text` to the serial port and then resets the machine with the keyboard controller.
  */
 export function makePvhGuest(text: string): Buffer {
   const message = Buffer.from(text, 'latin1');
@@ -46,7 +46,7 @@ function u32(value: number): Buffer {
   return buffer;
 }
 
-/** Elf32_Ehdr: executable, i386, two program headers right behind it. */
+/** Elf32_Ehdr: executable, i386, directly followed by two program headers. */
 function elfHeader(entry: number): Buffer {
   const header = Buffer.alloc(52);
   header.set([0x7f, 0x45, 0x4c, 0x46, 1, 1, 1]);

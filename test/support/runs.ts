@@ -7,11 +7,11 @@ import { RUN_EXIT } from '../../src/results/verdict.ts';
 import type { VmEntry } from '../../src/vm/registry.ts';
 import type { Finished, RunOptions, Workspace } from './workspace.ts';
 
-/** One `rapido run` that has ended. */
+/** A `rapido run` that has ended. */
 interface Ran extends Finished {
-  /** What result.json says; undefined: there is none. */
+  /** The content of result.json; undefined if there is none. */
   result: RunResult | undefined;
-  /** The directory that `--results` named; it holds this run alone. */
+  /** The directory that was passed with `--results`; it contains only this run. */
   results: string;
   /** A file of the run, as bytes. */
   file: (name: string) => Buffer;
@@ -23,7 +23,7 @@ export interface RunnerOptions extends RunOptions {
   whenReady?: (vm: RunningVm) => void | Promise<void>;
 }
 
-/** What a bystander on the host knows of a run. */
+/** A running run, as seen by other programs on the host. */
 export interface RunningVm {
   rapido: number;
   qemu: number;
@@ -33,14 +33,14 @@ export interface RunningVm {
 
 export type Runner = (args: readonly string[], options?: RunnerOptions) => Promise<Ran>;
 
-/** Makes a `rapido run` whose results are kept in a directory of their own. */
+/** @returns a function that runs `rapido run` with a new results directory */
 export function createRunner(home: Workspace): Runner {
   return async (args, { whenReady, ...options } = {}) => {
     const started = performance.now();
     const results = mkdtempSync(join(home.directory, 'results-'));
     let rapido = 0;
     let isOver = false;
-    // A test that has taken too long leaves no VM behind.
+    // Ends the VM of a test that timed out.
     onTestFinished(() => {
       if (!isOver && rapido !== 0) process.kill(rapido, 'SIGKILL');
     });
@@ -67,7 +67,7 @@ export function createRunner(home: Workspace): Runner {
   };
 }
 
-/** Waits for the command to print something. @returns whether it did before its run ended */
+/** Waits until the command prints a text. @returns false if the run ends before */
 async function hasPrinted(
   results: string,
   text: string,
@@ -105,31 +105,31 @@ function findVm(home: Workspace, results: string): { qemu: number; monitor: stri
   return { qemu: entry.qemu.pid, monitor: entry.monitorSocket };
 }
 
-/** A fault, and what `rapido run` must make of it. */
+/** A fault, and the expected result of `rapido run`. */
 export interface Fault {
-  /** Reads as a sentence: what happens, and how it is judged. */
+  /** A sentence: what happens, and the result. */
   name: string;
   args: readonly string[];
   verdict: Exclude<Verdict, 'pass'>;
-  /** Exit status, where the verdict alone does not tell: the command's own. */
+  /** Exit status, if the verdict does not determine it: that of the command. */
   status?: number;
-  /** In the reason. */
+  /** Part of the reason. */
   reason: string | RegExp;
 }
 
-/** What a run must look like for a fault: for `toMatchObject`. */
+/** The expected result of a run with a fault, for `toMatchObject`. */
 export function expectedOf({ verdict, status, reason }: Omit<Fault, 'name' | 'args'>) {
   return { verdict, status: status ?? RUN_EXIT[verdict], reason };
 }
 
-/** The same of a run: the reason is what was expected where it fits. */
+/** The result of a run in the same form: the reason is the expected one if it matches. */
 export function judgedAs({ status, result, stderr }: Ran, { reason }: Pick<Fault, 'reason'>) {
   const said = result?.reason ?? stderr;
   const fits = typeof reason === 'string' ? said.includes(reason) : reason.test(said);
   return { verdict: result?.verdict, status, reason: fits ? reason : said };
 }
 
-/** For `it.each(…)('%s', (_, fault) => …)`: vitest cuts a longer `$name` short. */
+/** For `it.each(…)('%s', (_, fault) => …)`, because vitest shortens a long `$name`. */
 export function byName<T extends { name: string }>(faults: readonly T[]): [name: string, T][] {
   return faults.map((fault) => [fault.name, fault]);
 }

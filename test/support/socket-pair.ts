@@ -4,7 +4,7 @@ import { join } from 'node:path';
 import { onTestFinished } from 'vitest';
 import { makeTemporaryDirectory } from './temporary-directory.ts';
 
-/** Two ends of a connected Unix socket, like what QEMU and rapido have of a channel. */
+/** The two ends of a connected Unix socket, like a channel between QEMU and rapido. */
 export async function makeSocketPair(): Promise<[Socket, Socket]> {
   const server = createServer().listen(join(makeTemporaryDirectory(), 'socket'));
   await once(server, 'listening');

@@ -3,23 +3,23 @@ import { onTestFinished } from 'vitest';
 import { quoteForShell } from '../../src/image/overlay.ts';
 import { RAPIDO, type Workspace } from './workspace.ts';
 
-/** A terminal of a test's own, made by script(1), with a program in it. */
+/** A terminal for a test, made by script(1), with a program in it. */
 export interface Terminal {
-  /** Everything that it showed so far, as text. */
+  /** Everything that it has shown so far, as text. */
   shown: () => string;
-  /** The same as it came, with carriage returns and control sequences. */
+  /** The same unchanged, with carriage returns and control sequences. */
   shownRaw: () => string;
   type: (text: string) => void;
-  /** Gives it another size, of which the program hears by SIGWINCH. */
+  /** Changes its size; the program receives SIGWINCH. */
   resize: (rows: number, columns: number) => void;
-  /** Waits until what was shown since the last wait matches, and gives the match. */
+  /** Waits until the output since the last wait matches. @returns the match */
   waitFor: (pattern: RegExp, timeoutMs?: number) => Promise<RegExpExecArray>;
   /** Exit status of the program. */
   ended: Promise<number | null>;
   pid: number | undefined;
 }
 
-/** Ctrl-a, which QEMU's multiplexed console takes for itself. */
+/** Ctrl-a, the escape character of QEMU's multiplexed console. */
 export const CTRL_A = '\x01';
 export const CTRL_C = '\x03';
 export const CTRL_Z = '\x1a';
@@ -28,14 +28,14 @@ const ROWS = 37;
 const COLUMNS = 111;
 export const SIZE = `${ROWS} ${COLUMNS}`;
 
-/** What was looked at once is not looked at again, but for so much of its end. */
+/** The characters at the end of the output without a match that are searched again. */
 const LONGEST_MATCH = 8192;
 
 /**
- * Starts rapido on a terminal, between two looks at the terminal's mode.
- * The line `mode before: …` and the line `mode after: …` must end up the same.
- * @param prefix goes before the command: `ip netns exec …`
- * @param next what the terminal's user runs after it, for bash
+ * Starts rapido on a terminal, and prints the mode of the terminal before and after it. The modes in the lines
+ * `mode before: …` and `mode after: …` must be equal.
+ * @param prefix of the command: `ip netns exec …`
+ * @param next a script for bash that runs after it
  */
 export function openTerminal(
   home: Workspace,
@@ -78,7 +78,7 @@ export function openTerminal(
   });
   const ended = new Promise<number | null>((resolve) => child.once('close', resolve));
   onTestFinished(async () => {
-    child.kill('SIGTERM'); // script(1) ends its program with itself.
+    child.kill('SIGTERM'); // script(1) also ends its program.
     await ended;
   });
   return {
@@ -125,7 +125,7 @@ function stripControl(text: string): string {
   return text.replace(/\x1b\[[0-?]*[ -/]*[@-~]|\x1b\][^\x07]*\x07|\x1b[()=>].?|\r/g, '');
 }
 
-/** What is complete, and a control sequence at the end that is not. */
+/** Splits off an incomplete control sequence at the end. */
 function splitUnfinishedSequence(text: string): [string, string] {
   const unfinished = /\x1b(\[[0-?]*[ -/]*|\][^\x07]*)?$/.exec(text);
   return unfinished === null
@@ -133,7 +133,7 @@ function splitUnfinishedSequence(text: string): [string, string] {
     : [text.slice(0, unfinished.index), text.slice(unfinished.index)];
 }
 
-/** Whether the terminal's mode was the same before and after, by what `openTerminal` shows. */
+/** The modes of the terminal before and after rapido, from the lines of `openTerminal`. */
 export function modesOf(terminal: Terminal): { before: string; after: string } {
   const mode = (when: string): string =>
     new RegExp(`^mode ${when}: (\\S+)$`, 'm').exec(terminal.shown())?.[1] ?? `no mode ${when}`;

@@ -2,7 +2,7 @@ import { join } from 'node:path';
 import { buildSync } from 'esbuild';
 import { CHECKOUT, type Finished, run } from './workspace.ts';
 
-/** Compiles TypeScript for a Node process of its own, which Node 20 cannot run as it is. */
+/** Compiles TypeScript for a separate Node process, because Node 20 cannot run TypeScript. */
 export function compileScript(directory: string, name: string, source: string): string {
   const script = join(directory, `${name}.mjs`);
   buildSync({
@@ -17,7 +17,7 @@ export function compileScript(directory: string, name: string, source: string): 
   return script;
 }
 
-/** Runs a compiled script to its end. @throws when it fails */
+/** Runs a compiled script and waits for its end. @throws if it fails */
 export async function runScript(
   script: string,
   args: readonly string[] = [],
@@ -28,7 +28,7 @@ export async function runScript(
   return finished;
 }
 
-/** Prefix of a command line that makes root an ordinary user; nothing where one is that already. */
+/** Prefix of a command line that runs it as an ordinary user; empty if this process is not root. */
 export const ORDINARY_USER: readonly string[] =
   process.getuid?.() === 0
     ? ['setpriv', '--reuid=65534', '--regid=65534', '--clear-groups', '--']

@@ -8,13 +8,13 @@ import { onTestFinished } from 'vitest';
 export const CHECKOUT = fileURLToPath(new URL('../..', import.meta.url)).replace(/\/$/, '');
 export const RAPIDO = join(CHECKOUT, 'bin/rapido.js');
 
-/** A home directory of its own for a test, gone with it. Its path has a space in it, as paths do. */
+/** A home directory for a test, which is removed after it. Its path contains a space, as paths may. */
 export interface Workspace {
   directory: string;
   env: Record<string, string>;
   images: string;
   layers: string;
-  /** Makes a file, with its directories, and gives its absolute path. */
+  /** Makes a file and its directories. @returns its absolute path */
   write: (name: string, content: string | Buffer, mode?: number) => string;
   /** Runs rapido in the workspace. */
   rapido: (args: readonly string[], options?: RunOptions) => Promise<Finished>;
@@ -23,11 +23,11 @@ export interface Workspace {
 export interface RunOptions {
   env?: Record<string, string>;
   cwd?: string;
-  /** Text for its stdin; without it, stdin is /dev/null. */
+  /** Text for its standard input. Default: /dev/null. */
   input?: string;
-  /** Goes before the command, for example `setpriv …`. */
+  /** Prefix of the command, for example `setpriv …`. */
   prefix?: readonly string[];
-  /** Gets the process while it runs. */
+  /** Called with the PID when the process has started. */
   onStart?: (pid: number) => void;
 }
 
@@ -70,7 +70,7 @@ export function createWorkspace(cleanUp = onTestFinished): Workspace {
   };
 }
 
-/** Runs a command to its end. */
+/** Runs a command and waits for its end. */
 export async function run(argv: readonly string[], options: RunOptions): Promise<Finished> {
   const [file = '', ...args] = [...(options.prefix ?? []), ...argv];
   const child = spawn(file, args, {

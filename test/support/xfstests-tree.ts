@@ -1,20 +1,20 @@
 import { chmodSync, mkdirSync, writeFileSync } from 'node:fs';
 import { dirname, join } from 'node:path';
 
-/** A test of a made-up tree: a shell script that prints what its `.out` file holds, or does not. */
+/** A test of a made-up tree: a shell script whose output may match its `.out` file or not. */
 export interface MadeTest {
   /** `generic/001` */
   name: string;
   groups?: readonly string[];
-  /** bash; `notrun REASON` and `$seqres` are there. */
+  /** A bash script, which may use `notrun REASON` and `$seqres`. */
   script: string;
-  /** What it should print; by default, nothing but the head. */
+  /** Its expected output after the head. Default: none. */
   expected?: string;
 }
 
 /**
- * Lays out a tree as a built xfstests has it, with a `check` of our own that knows the options, the
- * configuration, the lines and the files of the real one, as far as tests of rapido need them.
+ * Makes a tree like a built xfstests, with a `check` that supports the options, configuration, output and files
+ * of the real one as far as the tests of rapido need them.
  */
 export function makeXfstestsTree(directory: string, tests: readonly MadeTest[]): string {
   const write = (name: string, text: string, mode = 0o644): void => {
@@ -47,7 +47,7 @@ export function makeXfstestsTree(directory: string, tests: readonly MadeTest[]):
 const TEST_HEAD = `notrun() { echo "$*" > "$seqres.notrun"; exit 0; }
 `;
 
-/** Prints as the real one does: name, time of the last run, result, all on one line, in steps. */
+/** Prints like the real one: name, time of the last run and result on one line, in steps. */
 const CHECK = `#!/bin/bash
 options=() excluded=() groups=() names=() tried=() notrun=() failed=()
 while (($# > 0)); do

@@ -112,15 +112,15 @@ describe('what others may have put in place of the lock', () => {
 
   test('a pipe is not waited for', async () => {
     spawnSync('mkfifo', [lock]);
-    expect(await refused()).toContain('LOCK: is not a file of this user');
+    expect(await refused()).toContain('LOCK is not a regular file that belongs to this user');
   });
 
   test.runIf(process.getuid?.() === 0)('a file of another user', async () => {
     writeFileSync(lock, '', { mode: 0o666 });
     chownSync(lock, 65534, 65534);
     expect(await refused()).toMatchInlineSnapshot(`
-      "rapido: error: LOCK: is not a file of this user
-        hint: see whose it is (ls -l), and remove it"
+      "rapido: error: LOCK is not a regular file that belongs to this user
+        hint: check its owner with \`ls -l\` and remove it"
     `);
   });
 });
@@ -136,8 +136,8 @@ test('a lock that every user can take is not waited for without end', async () =
     LOCK: shared,
   });
   expect(refused).toMatchInlineSnapshot(`
-    "rapido: error: LOCK: another process keeps it locked
-      hint: \`lslocks\` shows which; it may be another rapido"
+    "rapido: error: LOCK is locked by another process
+      hint: \`lslocks\` shows the process; it may be another rapido"
   `);
   holder.stdin.end();
   expect(await withSharedLock(shared, 20, () => 'done')).toBe('done');

@@ -43,17 +43,21 @@ const refused = (name: string): Promise<string> =>
 
 test('a link to one is not followed', async () => {
   symlinkSync(path, join(directory, 'link'));
-  expect(await refused('link')).toBe('rapido: error: DIRECTORY/link: is not a socket of this user');
+  expect(await refused('link')).toBe(
+    'rapido: error: DIRECTORY/link is not a socket that belongs to this user',
+  );
 });
 
 test('a file is none', async () => {
   writeFileSync(join(directory, 'file'), '');
-  expect(await refused('file')).toBe('rapido: error: DIRECTORY/file: is not a socket of this user');
+  expect(await refused('file')).toBe(
+    'rapido: error: DIRECTORY/file is not a socket that belongs to this user',
+  );
 });
 
 test.runIf(process.getuid?.() === 0)("another user's is refused", async () => {
   chownSync(path, 65534, 65534);
-  expect(await refused('socket')).toContain('socket: is not a socket of this user');
+  expect(await refused('socket')).toContain('socket is not a socket that belongs to this user');
 });
 
 test('one that is gone is what the system says of it', () => {

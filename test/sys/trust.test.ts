@@ -3,8 +3,8 @@ import { chmodSync, lchownSync, mkdirSync, renameSync, symlinkSync, writeFileSyn
 import { join } from 'node:path';
 import { beforeEach, describe, expect, test } from 'vitest';
 import {
-  findStranger,
-  hintForStranger,
+  findUntrusted,
+  hintForUntrusted,
   readTrusted,
   type Trust,
   type TrustOptions,
@@ -28,7 +28,7 @@ const mine = (): Trust => ({ uids: new Set([own, 0]), home: undefined, vouchedFo
 
 /** What is said of a path in the temporary directory. */
 function faultOf(path: string, trust: Trust = mine(), options?: TrustOptions): string | undefined {
-  const stranger = findStranger(at(path), trust, options);
+  const stranger = findUntrusted(at(path), trust, options);
   return stranger && `${stranger.path} ${stranger.why}`.replace(root, 'ROOT');
 }
 
@@ -40,9 +40,9 @@ test("the caller's own files are trusted, and what is not there is nobody's", ()
 
 describe('who may write decides', () => {
   test.each<[string, string, number, string | undefined]>([
-    ['a file for everybody', 'home/project/rapido.conf', 0o666, 'everybody'],
+    ['a file for everybody', 'home/project/rapido.conf', 0o666, 'everyone'],
     ['a file for a group of several', 'home/project/rapido.conf', 0o664, 'group'],
-    ['a directory for everybody', 'home', 0o777, 'everybody'],
+    ['a directory for everybody', 'home', 0o777, 'everyone'],
     ['a sticky directory for everybody', 'home', 0o1777, undefined],
     ['a directory that all may read', 'home', 0o755, undefined],
   ])('%s', (_, name, mode, expected) => {
@@ -52,12 +52,12 @@ describe('who may write decides', () => {
     chmodSync(at(name), mode);
     const fault = faultOf('home/project/rapido.conf');
     if (expected === undefined) expect(fault).toBeUndefined();
-    else expect(fault).toMatch(`ROOT/${name} can be written by ${expected}`);
+    else expect(fault).toMatch(`ROOT/${name} is writable by ${expected}`);
   });
 
   test('a directory of cuts that is sticky is still written by others', () => {
     chmodSync(at('home/project'), 0o1777);
-    expect(faultOf('home/project')).toBe('ROOT/home/project can be written by everybody');
+    expect(faultOf('home/project')).toBe('ROOT/home/project is writable by everyone');
     expect(faultOf('home/project', mine(), { mayBeShared: true })).toBeUndefined();
     expect(faultOf('home/project/rapido.conf')).toBeUndefined();
   });
@@ -116,10 +116,10 @@ test.runIf(isRoot)('in a user namespace, that is seen', () => {
 test('what is above the home directory does not matter, the home directory itself does', () => {
   chmodSync(root, 0o777);
   const trust = { ...mine(), home: at('home') };
-  expect(faultOf('home/project/rapido.conf')).toBe('ROOT can be written by everybody');
+  expect(faultOf('home/project/rapido.conf')).toBe('ROOT is writable by everyone');
   expect(faultOf('home/project/rapido.conf', trust)).toBeUndefined();
   chmodSync(at('home'), 0o777);
-  expect(faultOf('home/project/rapido.conf', trust)).toBe('ROOT/home can be written by everybody');
+  expect(faultOf('home/project/rapido.conf', trust)).toBe('ROOT/home is writable by everyone');
 });
 
 test.each(['../home/./project/rapido.conf', 'a', 'b'])('a link to %s is followed', (target) => {
@@ -130,7 +130,7 @@ test.each(['../home/./project/rapido.conf', 'a', 'b'])('a link to %s is followed
   chmodSync(at('home/project/rapido.conf'), 0o666);
   // Links in a circle, as `a`, lead nowhere.
   const expected = target.startsWith('..')
-    ? 'ROOT/home/project/rapido.conf can be written by everybody'
+    ? 'ROOT/home/project/rapido.conf is writable by everyone'
     : undefined;
   expect(faultOf('other/link')).toBe(expected);
 });
@@ -138,7 +138,7 @@ test.each(['../home/./project/rapido.conf', 'a', 'b'])('a link to %s is followed
 test('a link to `..` is looked at as the directory that it is', () => {
   symlinkSync('..', at('home/project/up'));
   chmodSync(at('home'), 0o1777);
-  expect(faultOf('home/project/up')).toBe('ROOT/home can be written by everybody');
+  expect(faultOf('home/project/up')).toBe('ROOT/home is writable by everyone');
 });
 
 describe.runIf(isRoot)('files of others, as root', () => {
@@ -170,7 +170,7 @@ describe.runIf(isRoot)('files of others, as root', () => {
     symlinkSync(at('root/secret'), at('home/link'));
     lchownSync(at('home/link'), NOBODY, NOBODY);
     expect(faultOf('home/link', trustUnderSudo())).toBe(
-      `${join('ROOT/root', name)} is where a link of user nobody (65534) leads, who may not read it`,
+      `${join('ROOT/root', name)} is the target of a link of user nobody (65534), who may not read it`,
     );
     chmodSync(at('root/secret'), 0o644);
     chmodSync(at('root'), 0o755);
@@ -187,7 +187,7 @@ describe('reading', () => {
   test('gives the text, or why it is not trusted', () => {
     expect(read(at('home/project/rapido.conf'))).toBe('TAP_USER=me\n');
     chmodSync(at('home/project/rapido.conf'), 0o666);
-    expect(read(at('home/project/rapido.conf'))).toBe('can be written by everybody');
+    expect(read(at('home/project/rapido.conf'))).toBe('is writable by everyone');
   });
 
   test('a directory, and what is not there, are what the system says of them', () => {
@@ -224,7 +224,7 @@ test('RAPIDO_TRUST holds absolute directories; the others are left out', () => {
   symlinkSync(at('home'), at('link'));
   const { vouchedFor } = trustOf({ RAPIDO_TRUST: `${at('link')}:relative:/nowhere/at/all::/` });
   expect(vouchedFor).toEqual([at('home'), '/']);
-  expect(hintForStranger('/srv/my cuts')).toBe(
-    "if you trust everybody who can write there: export 'RAPIDO_TRUST=/srv/my cuts'",
+  expect(hintForUntrusted('/srv/my cuts')).toBe(
+    "if you trust everyone who can write there: export 'RAPIDO_TRUST=/srv/my cuts'",
   );
 });

@@ -47,7 +47,9 @@ describe('anything else is a bug of ours', () => {
   test('shown with its stack and what to report', () => {
     const error = new TypeError('x is undefined');
     const [first, version, , ...rest] = formatError(error, '1.2.3');
-    expect(first).toBe('rapido: this is a bug in rapido; please report it with all of this:');
+    expect(first).toBe(
+      'rapido: this is a bug in rapido; please report it with all of the following:',
+    );
     expect(version).toContain(`rapido 1.2.3, Node ${process.version} on ${process.platform}`);
     expect(rest.join('\n')).toBe(error.stack);
     expect(error.stack).toContain('report-error.test.ts');

@@ -98,13 +98,13 @@ test('what the user is told of each ending, and the exit status', () => {
           autorun script a.sh failed with status 3
     an autorun script powers it off
       powered-off, status 1
-          autorun script a.sh powered the VM off itself; whether it succeeded is not known
+          autorun script a.sh powered off the VM itself; rapido cannot tell whether it succeeded
     it powers off before its session ends
       powered-off, status 1
-          the VM powered off before its session came to an end
+          the VM powered off before its session ended
     it powers off without a word of init
       powered-off, status 1
-          nothing was heard of the guest's init
+          the guest's init sent no message
     the kernel panics
       panicked, status 1
           the kernel panicked: Fatal exception
@@ -122,13 +122,13 @@ test('what the user is told of each ending, and the exit status', () => {
           the autorun script succeeded
     it resets without a panic
       reset, status 1
-          the VM reset without shutting down: a triple fault, or a reboot around rapido
+          the VM reset without shutting down: a triple fault, or a reboot that bypassed rapido
     somebody quits QEMU
       quit, status 1
-          QEMU was told to quit before the VM powered off
+          QEMU quit before the VM powered off
     somebody closes its window
       quit, status 1
-          QEMU was told to quit before the VM powered off
+          QEMU quit before the VM powered off
     rapido is interrupted
       interrupted, status 130
           interrupted by SIGINT; the VM was ended
@@ -137,7 +137,7 @@ test('what the user is told of each ending, and the exit status', () => {
           interrupted by SIGINT; the VM was ended
     somebody ends QEMU
       lost, status 1
-          the VM was lost: QEMU was asked to end by a signal
+          the VM was lost: QEMU was terminated by a signal
     somebody kills QEMU
       lost, status 1
           the VM was lost: QEMU was killed by SIGKILL
@@ -147,23 +147,23 @@ test('what the user is told of each ending, and the exit status', () => {
     QEMU does not start
       not-started, status 1
           QEMU did not start the VM
-          hint: look at QEMU_EXTRA_ARGS and at what follows \`--\`
+          hint: check QEMU_EXTRA_ARGS and the arguments after \`--\`
     QEMU does not start, for a reason that rapido does not know
       not-started, status 1
           QEMU did not start the VM
-          hint: look at QEMU_EXTRA_ARGS and at what follows \`--\`
+          hint: check QEMU_EXTRA_ARGS and the arguments after \`--\`
     QEMU fails after the VM has powered off
       failed, status 1
           QEMU failed with status 1 after the VM had powered off: qemu-system-x86_64: cannot flush a.img
     it powers off, and the taint cannot be read
       powered-off, status 1
-          whether the kernel crashed is not known: the guest could not read /proc/sys/kernel/tainted
+          rapido cannot tell whether the kernel crashed: the guest could not read /proc/sys/kernel/tainted
     QEMU fails after the guest has said something
       lost, status 1
           the VM was lost: QEMU failed with status 1
     QEMU ends without saying why
       lost, status 1
-          the VM was lost: QEMU ended without saying why
+          the VM was lost: QEMU exited without an error message
     QEMU names a reason that rapido does not know
       lost, status 1
           the VM was lost: QEMU ended: snapshot-load"
@@ -203,7 +203,7 @@ describe('somebody watches', () => {
     const oops = 'NULL pointer dereference in foo';
     expect(describeOutcome(makeRecord({ events }), true, oops)).toMatchInlineSnapshot(`
       "powered-off, status 1
-            the kernel crashed: NULL pointer dereference in foo; what came after that cannot be trusted"
+            the kernel crashed: NULL pointer dereference in foo; what followed cannot be trusted"
     `);
     const quit = makeRecord({ events: events.slice(0, -1), shutdown: 'host-qmp-quit' });
     expect(describeOutcome(quit, true, oops)).toContain('status 1');
@@ -223,7 +223,7 @@ test('a panic long before an orderly power-off is no panic, whatever a program p
   const record = makeRecord({ consoleTail: `${PANIC}everything is fine\r\n` });
   expect(judgeBoot(record, { interactive: false, autorun: 1, oops: undefined })).toMatchObject({
     status: 0,
-    consoleTells: false,
+    isConsoleHelpful: false,
   });
 });
 
@@ -246,13 +246,13 @@ test('Ctrl-a x is an orderly end at the prompt, and none before it', () => {
   const before = makeRecord({ ...quit, events: [{ event: 'init', uptime: 1 }] });
   expect(judgeBoot(before, { interactive: true, autorun: 1, oops: undefined })).toMatchObject({
     status: 1,
-    lines: ['the VM was ended by hand before it stood at its prompt'],
+    lines: ['the VM was killed by hand before it reached its prompt'],
   });
   const after = makeRecord({ ...quit, events: [{ event: 'prompt' }] });
   expect(judgeBoot(after, { interactive: true, autorun: 1, oops: undefined })).toEqual({
     status: 0,
     lines: [],
-    consoleTells: false,
+    isConsoleHelpful: false,
   });
 });
 
@@ -260,6 +260,6 @@ test('a script of which nothing was heard has not succeeded', () => {
   const record = makeRecord({ events: [INIT, START, END, POWER_OFF] });
   expect(judgeBoot(record, { interactive: false, autorun: 2, oops: undefined })).toMatchObject({
     status: 1,
-    lines: ['1 of 2 autorun scripts were heard to end'],
+    lines: ['1 of 2 autorun scripts reported their end'],
   });
 });

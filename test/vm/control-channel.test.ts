@@ -85,7 +85,7 @@ test('what carries the key is heard, in order', async () => {
     { event: 'command-end', status: 3 },
     { event: 'power-off', taint: 512, left: 1 },
   ]);
-  expect(control.strangeLines()).toBe(0);
+  expect(control.foreignLines()).toBe(0);
 });
 
 test.each([
@@ -97,7 +97,7 @@ test.each([
   tell(forged as Record<string, string>);
   await leave();
   expect(events).toEqual([INIT]);
-  expect(control.strangeLines()).toBe(1);
+  expect(control.foreignLines()).toBe(1);
 });
 
 test('a second init without the key is not heard, and gets no key', async () => {
@@ -109,7 +109,7 @@ test('a second init without the key is not heard, and gets no key', async () => 
   await leave();
   expect(answers).toEqual([]);
   expect(events).toEqual([INIT, { event: 'command-start' }]);
-  expect(control.strangeLines()).toBe(1);
+  expect(control.foreignLines()).toBe(1);
 });
 
 test('before the first word nothing else is heard', async () => {
@@ -118,7 +118,7 @@ test('before the first word nothing else is heard', async () => {
   tell({ key: '', event: 'power-off', taint: '0', left: '0' });
   await leave();
   expect(events).toEqual([]);
-  expect(control.strangeLines()).toBe(2);
+  expect(control.foreignLines()).toBe(2);
 });
 
 test('garbage is counted, and hides nothing', async () => {
@@ -129,7 +129,7 @@ test('garbage is counted, and hides nothing', async () => {
   tell({ key, event: 'command-end', status: '0' });
   await leave();
   expect(events).toEqual([INIT, { event: 'command-end', status: 0 }]);
-  expect(control.strangeLines()).toBe(7);
+  expect(control.foreignLines()).toBe(7);
 });
 
 test('empty lines, and carriage returns of a serial port, are nothing strange', async () => {
@@ -137,7 +137,7 @@ test('empty lines, and carriage returns of a serial port, are nothing strange', 
   write(`\n\r\n  \n${JSON.stringify({ key, event: 'command-start' })}\r\n\n`);
   await leave();
   expect(events).toEqual([INIT, { event: 'command-start' }]);
-  expect(control.strangeLines()).toBe(0);
+  expect(control.foreignLines()).toBe(0);
 });
 
 test('what a stranger left unfinished does not spoil the line of the session', async () => {
@@ -146,7 +146,7 @@ test('what a stranger left unfinished does not spoil the line of the session', a
   tell({ key, event: 'command-start' });
   await leave();
   expect(events).toEqual([INIT, { event: 'command-start' }]);
-  expect(control.strangeLines()).toBe(1);
+  expect(control.foreignLines()).toBe(1);
 });
 
 test('a line that comes in pieces is one', async () => {
@@ -164,7 +164,7 @@ test('half a line at the end of the VM is no message', async () => {
   write(`{"key":"${key}","event":"command-end","status":"0"`);
   await leave();
   expect(events).toEqual([INIT]);
-  expect(control.strangeLines()).toBe(1);
+  expect(control.foreignLines()).toBe(1);
 });
 
 test('the mark at the end of the output is of a word of its own, between two zero bytes', async () => {
@@ -186,7 +186,7 @@ test('lines of the log with the key are handed over as they are, and are no mess
   await leave();
   expect(log).toEqual([text, '']);
   expect(events).toEqual([INIT]);
-  expect(control.strangeLines()).toBe(1);
+  expect(control.foreignLines()).toBe(1);
 });
 
 test('the session is told that its output has come, in a line', async () => {

@@ -23,7 +23,7 @@ test.each([
   ['a magic and no more', Buffer.from('QFI\xfb', 'latin1'), 'qcow2'],
   ['nothing', Buffer.alloc(0), 'raw'],
 ])('%s', (_, bytes, format) => {
-  expect(recogniseFormat(bytes)).toEqual({ format, leadsElsewhere: undefined });
+  expect(recogniseFormat(bytes)).toEqual({ format, otherFiles: undefined });
 });
 
 test.each([
@@ -33,5 +33,5 @@ test.each([
   ['a descriptor of VMware', head([0, '# Disk DescriptorFile\nversion=1'])],
   ['qed', head([0, 'QED\0'])],
 ])('%s may lead to other files, and says so', (_, bytes) => {
-  expect(recogniseFormat(bytes).leadsElsewhere).toMatch(/file/);
+  expect(recogniseFormat(bytes).otherFiles).toMatch(/file/);
 });

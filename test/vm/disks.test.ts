@@ -24,7 +24,7 @@ const GIB = 1024 ** 3;
 
 const read = (...texts: string[]): DiskRequest[] => texts.map((text) => parseDisk(text, PLACE));
 
-const RAW: RecognisedFormat = { format: 'raw', leadsElsewhere: undefined };
+const RAW: RecognisedFormat = { format: 'raw', otherFiles: undefined };
 
 /** Plans disks whose files are all there, by default raw and each its own. */
 function plan(requests: readonly DiskRequest[], facts: Record<string, Partial<DiskFacts>> = {}) {
@@ -134,20 +134,20 @@ describe('DISKS of the conf', () => {
     expect(await complaintOf(() => parseDisks(text, PLACE))).toMatchInlineSnapshot(`
       "rapido: error: 7 mistakes in the disks of a VM
         - --disk: a,seral=X: there is no option seral; did you mean serial?
-        - --disk: b,format=qcow3,cache=nono: format=qcow3: it can be raw, qcow2, qcow, qed, vmdk, vdi, vhdx, vpc, parallels; did you mean format=qcow2?
-        - --disk: b,format=qcow3,cache=nono: cache=nono: it can be none, writeback, writethrough, directsync, unsafe; did you mean cache=none?
-        - --disk: size:10GB: "10GB" is no size: a number with a unit, 512M, 10G, 1T
+        - --disk: b,format=qcow3,cache=nono: format=qcow3: possible values are raw, qcow2, qcow, qed, vmdk, vdi, vhdx, vpc, parallels; did you mean format=qcow2?
+        - --disk: b,format=qcow3,cache=nono: cache=nono: possible values are none, writeback, writethrough, directsync, unsafe; did you mean cache=none?
+        - --disk: size:10GB: "10GB" is not a size: use a number with a unit, such as 512M, 10G or 1T
         - --disk: size:512: 512 is less than 1M; did you mean 512G?
         - --disk: c,serial=a b,bus=scsi: serial=a b: a serial has 1 to 20 letters, digits, "_", "-" or "."
-        - --disk: c,serial=a b,bus=scsi: bus=scsi: it can be virtio, nvme
-        hint: FILE, /dev/NAME or size:10G, then options with commas and no blanks: disk.qcow2,serial=TEST_DEV,readonly; in DISKS, a comma and a blank between disks"
+        - --disk: c,serial=a b,bus=scsi: bus=scsi: possible values are virtio, nvme
+        hint: FILE, /dev/NAME or size:10G, then options separated by commas without spaces: disk.qcow2,serial=TEST_DEV,readonly; in DISKS, separate disks with a comma and a space"
     `);
   });
 
   test('a blank that was forgotten', async () => {
     const text = 'a.img,serial=A,size:1G';
     expect(await complaintOf(() => parseDisks(text, PLACE))).toContain(
-      'a comma and a blank go before',
+      'separate size:1G from the disk before it with a comma and a space',
     );
   });
 
@@ -162,10 +162,10 @@ describe('DISKS of the conf', () => {
   });
 
   test.each([
-    ['size:1G,readonly', 'is empty'],
-    ['size:1G,format=qcow2', 'is raw'],
+    ['size:1G,readonly', 'would be empty'],
+    ['size:1G,format=qcow2', 'is always raw'],
     ['size:1048577', 'multiple of 512'],
-    ['', 'neither a path nor a size'],
+    ['', 'a path or a size is missing'],
   ])('"%s" is refused', async (text, why) => {
     expect(await complaintOf(() => parseDisk(text, PLACE))).toContain(why);
   });
@@ -219,17 +219,17 @@ test('a disk of the command line takes the place of that of the conf with its se
 describe('which format a disk has', () => {
   const formatOf = (text: string, recognised: RecognisedFormat) =>
     plan(read(text), { '/disks/d': { recognised } })[0]?.format;
-  const backed: RecognisedFormat = { format: 'qcow2', leadsElsewhere: 'it names a backing file' };
+  const backed: RecognisedFormat = { format: 'qcow2', otherFiles: 'it names a backing file' };
 
   test('the one that was recognised, unless the user says another', () => {
-    expect(formatOf('d', { format: 'vhdx', leadsElsewhere: undefined })).toBe('vhdx');
-    expect(formatOf('d,format=raw', { format: 'vhdx', leadsElsewhere: undefined })).toBe('raw');
+    expect(formatOf('d', { format: 'vhdx', otherFiles: undefined })).toBe('vhdx');
+    expect(formatOf('d,format=raw', { format: 'vhdx', otherFiles: undefined })).toBe('raw');
   });
 
   test('an image that leads to other files must be asked for: a guest can write such a header', async () => {
     expect(await complaintOf(() => formatOf('d', backed))).toMatchInlineSnapshot(`
-      "rapido: error: the VM cannot have these disks
-        - --disk: /disks/d: it looks like qcow2, and it names a backing file, which a guest could have written there: add format=qcow2 if it is one, else format=raw"
+      "rapido: error: these disks cannot be used
+        - --disk: /disks/d: it looks like qcow2, and it names a backing file; a guest could have written this header: add format=qcow2 if it is one, else format=raw"
     `);
     expect(formatOf('d,format=qcow2', backed)).toBe('qcow2');
     expect(formatOf('d,format=raw', backed)).toBe('raw');
@@ -267,8 +267,8 @@ describe('a disk that another VM has', () => {
     const refused = () => refuseDisksInUse(plan(read('a', 'b')), running('b,readonly'));
     expect(await complaintOf(refused)).toMatchInlineSnapshot(`
       "rapido: error: a disk is in use
-        - /disks/b: the running VM 2 (server) has it
-        hint: end that VM first; disks can be shared where each VM has them with readonly"
+        - /disks/b: in use by the running VM 2 (server)
+        hint: stop that VM first; VMs can share a disk if each of them has it with readonly"
     `);
   });
 

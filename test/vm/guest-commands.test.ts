@@ -122,7 +122,7 @@ describe('a command in a VM that runs', () => {
     const { told, commands } = setUp({ refuses: 'device_add exec-1-stderr-port' });
     commands.onEvent(INIT);
     expect(await complaintOf(() => commands.run([Buffer.from('ls')], SOCKETS))).toContain(
-      'QEMU could not give the VM another port',
+      'QEMU could not add a port to the VM',
     );
     expect(told.slice(-3)).toEqual([
       'chardev-remove exec-1-stderr',
@@ -134,7 +134,7 @@ describe('a command in a VM that runs', () => {
   test('is refused before init has been heard', async () => {
     const { commands } = setUp();
     expect(await complaintOf(() => commands.run([Buffer.from('ls')], SOCKETS))).toContain(
-      'the VM has not come up yet',
+      'the VM has not booted yet',
     );
   });
 });

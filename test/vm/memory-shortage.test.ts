@@ -54,8 +54,12 @@ describe('a VM with too little memory for its image', () => {
   test.each([
     ['says that unpacking failed', { consoleTail: NOT_UNPACKED }, 'unpacking failed: write error'],
     ['kills for memory', { consoleTail: OUT_OF_MEMORY }, 'invoked oom-killer'],
-    ['has no init then', { consoleTail: NO_INIT }, 'it has 832 MiB, and unpacking takes about 1.1'],
-    ['resets without a word', {}, 'it has 832 MiB, and unpacking takes about 1.1 GiB: --memory'],
+    ['has no init then', { consoleTail: NO_INIT }, 'it has 832 MiB, but unpacking takes about 1.1'],
+    [
+      'resets without a word',
+      {},
+      'it has 832 MiB, but unpacking takes about 1.1 GiB; increase it with --memory',
+    ],
     [
       'is refused by QEMU',
       {
@@ -81,8 +85,8 @@ describe('a VM with too little memory for its image', () => {
       record: {
         ...makeRecord({ consoleTail: NOT_UNPACKED }),
         timedOut: undefined,
-        isOutputWhole: false,
-        strangeLines: 0,
+        isOutputComplete: false,
+        foreignLines: 0,
         times: TIMES,
       },
       limits: LIMITS,
@@ -98,7 +102,7 @@ describe('a VM with too little memory for its image', () => {
       verdict: 'error',
       status: 125,
       reason:
-        'the VM has too little memory for its image ("Initramfs unpacking failed: write error"): it has 832 MiB, and unpacking takes about 1.1 GiB: --memory',
+        'the VM has too little memory for its image ("Initramfs unpacking failed: write error"): it has 832 MiB, but unpacking takes about 1.1 GiB; increase it with --memory',
     });
     expect(bisectStatus(judgement, blameFor(facts))).toBe(128);
   });
@@ -108,7 +112,7 @@ describe('a VM with too little memory for its image', () => {
     expect(judgeEnding(record)).toEqual({
       kind: 'no-memory',
       message:
-        'the VM ran out of memory before init ("Initramfs unpacking failed: write error"); give it more: --memory',
+        'the VM ran out of memory before init ("Initramfs unpacking failed: write error"); increase it with --memory',
     });
   });
 });

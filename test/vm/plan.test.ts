@@ -144,7 +144,7 @@ test('a command line that the kernel could not take is refused, with what to sho
   const complaint = await complaintOf(() =>
     planVm(makeSpec({ extraParameters: 'x'.repeat(2048) })),
   );
-  expect(complaint).toContain('2047 are possible');
+  expect(complaint).toContain('the limit is 2047');
   expect(complaint).toContain('QEMU_EXTRA_KERNEL_PARAMS');
 });
 

@@ -172,7 +172,7 @@ test('a directory whose path is too long for a socket is refused, with what to d
   const directory = join('/tmp', 'd'.repeat(100));
   expect(await complaintOf(() => vmFiles(directory, 1), { DIRECTORY: directory })).toBe(
     [
-      'rapido: error: DIRECTORY/vm1.qmp: too long for the path of a socket',
+      'rapido: error: DIRECTORY/vm1.qmp: the path is too long for a Unix socket',
       '  hint: set QEMU_PID_DIR to a directory with a shorter path: 107 bytes at most',
     ].join('\n'),
   );
@@ -263,8 +263,8 @@ describe.runIf(process.getuid?.() === 0)('a directory that other users share', (
     expect((await claim()).number).toBe(3);
     expect(readdirSync(directory).filter((name) => name.endsWith('.json'))).toHaveLength(3);
     expect(await complaintOf(() => claim(1), { DIRECTORY: directory })).toMatchInlineSnapshot(`
-      "rapido: error: VM 1 is taken: files of it in DIRECTORY are another user's, or another version's
-        hint: take another number, or set QEMU_PID_DIR to a directory of your own"
+      "rapido: error: VM 1 is taken: its files in DIRECTORY belong to another user or another version of rapido
+        hint: use another number, or set QEMU_PID_DIR to a directory of your own"
     `);
   });
 
@@ -306,8 +306,8 @@ describe('a directory in which others can replace files takes no VM', () => {
     mkdirSync(directory);
     chmodSync(directory, 0o777);
     expect(await complaintOf(claim, { DIRECTORY: directory })).toMatchInlineSnapshot(`
-      "rapido: error: DIRECTORY: VMs cannot be registered there: DIRECTORY can be written by everybody
-        hint: chmod +t DIRECTORY: files in it are then their owners' (QEMU_PID_DIR names another directory)"
+      "rapido: error: DIRECTORY: VMs cannot be registered there: DIRECTORY is writable by everyone
+        hint: chmod +t DIRECTORY, so that users cannot replace each other's files, or set QEMU_PID_DIR to another directory"
     `);
     chmodSync(directory, 0o1777);
     expect((await claim()).number).toBe(1);
@@ -319,7 +319,7 @@ describe('a directory in which others can replace files takes no VM', () => {
     lchownSync(directory, 65534, 65534);
     expect(await complaintOf(claim, { DIRECTORY: directory })).toMatchInlineSnapshot(`
       "rapido: error: DIRECTORY: VMs cannot be registered there: DIRECTORY belongs to user nobody (65534)
-        hint: set QEMU_PID_DIR to a directory of your own; if you trust everybody who can write there: export 'RAPIDO_TRUST=DIRECTORY'"
+        hint: set QEMU_PID_DIR to a directory of your own; if you trust everyone who can write there: export 'RAPIDO_TRUST=DIRECTORY'"
     `);
   });
 });

@@ -80,16 +80,16 @@ describe('a session that goes well', () => {
     const qemu = installFakeQemu(async (vm) => {
       await vm.write('console', 'Linux version 6.18\r\n');
       await vm.init();
-      await vm.tell('autorun-start', { script: '00-a.sh' });
-      await vm.tell('autorun-end', { script: '00-a.sh', status: '0' });
-      await vm.tell('command-start');
+      await vm.sendEvent('autorun-start', { script: '00-a.sh' });
+      await vm.sendEvent('autorun-end', { script: '00-a.sh', status: '0' });
+      await vm.sendEvent('command-start');
       await vm.write('stdout', 'to stdout\n\0binary');
       await vm.write('stderr', 'to stderr');
-      await vm.tell('command-end', { status: '0' });
+      await vm.sendEvent('command-end', { status: '0' });
       await vm.endOutput('stdout');
       await vm.endOutput('stderr');
       await vm.received();
-      await vm.tell('power-off', { taint: '0', left: '0' });
+      await vm.sendEvent('power-off', { taint: '0', left: '0' });
       await vm.shutDown('guest-shutdown');
     });
     const { record, stdout, stderr, console, endings, events } = await watch();
@@ -109,8 +109,8 @@ describe('a session that goes well', () => {
       consoleTail: 'Linux version 6.18\r\n',
       interruptedBy: undefined,
       timedOut: undefined,
-      isOutputWhole: true,
-      strangeLines: 0,
+      isOutputComplete: true,
+      foreignLines: 0,
     });
     expect(events.map(({ event }) => event)).toEqual([
       ...['init', 'autorun-start', 'autorun-end', 'command-start', 'command-end', 'power-off'],
@@ -183,7 +183,7 @@ describe('output that is not whole', () => {
     const qemu = installFakeQemu(async (vm) => {
       await vm.init();
       await vm.write('stdout', 'all of it');
-      await vm.tell('command-end', { status: '0' });
+      await vm.sendEvent('command-end', { status: '0' });
       await vm.endOutput('stdout');
       await vm.write('stderr', 'a part');
       vm.received();
@@ -191,7 +191,7 @@ describe('output that is not whole', () => {
       await vm.shutDown('guest-shutdown');
     });
     const { record, stdout, stderr } = await watch();
-    expect(record.isOutputWhole).toBe(false);
+    expect(record.isOutputComplete).toBe(false);
     expect({ stdout, stderr }).toEqual({ stdout: 'all of it', stderr: 'a part' });
     expect(qemu.notes()).toEqual([]);
   });
@@ -199,24 +199,24 @@ describe('output that is not whole', () => {
   test('a mark with another key is output like any other', async () => {
     installFakeQemu(async (vm) => {
       await vm.init();
-      await vm.tell('command-end', { status: '0' });
+      await vm.sendEvent('command-end', { status: '0' });
       await vm.endOutput('stderr');
       await vm.write('stdout', `\0rapido-end:${'0'.repeat(32)}\0`);
       await vm.shutDown('guest-shutdown');
     });
     const { record, stdout } = await watch();
-    expect(record.isOutputWhole).toBe(false);
+    expect(record.isOutputComplete).toBe(false);
     expect(stdout).toBe(`\0rapido-end:${'0'.repeat(32)}\0`);
   });
 
   test('a mark that is written before the command has ended is output, whatever its writer knows', async () => {
     installFakeQemu(async (vm) => {
       await vm.init();
-      await vm.tell('command-start');
+      await vm.sendEvent('command-start');
       for (const name of ['stdout', 'stderr'] as const) {
         await vm.write(name, `\0rapido-end:${vm.key()}\0and more`);
       }
-      await vm.tell('command-end', { status: '0' });
+      await vm.sendEvent('command-end', { status: '0' });
       await vm.endOutput('stdout');
       await vm.endOutput('stderr');
       await vm.received();
@@ -226,17 +226,17 @@ describe('output that is not whole', () => {
     for (const text of [stdout, stderr]) {
       expect(text).toMatch(/^\0rapido-end:[0-9a-f]{32}\0and more$/);
     }
-    expect(record.isOutputWhole).toBe(true);
+    expect(record.isOutputComplete).toBe(true);
   });
 
   test('a forged end of the command gets a mark, and no second one', async () => {
     installFakeQemu(async (vm) => {
       await vm.init();
-      await vm.tell('command-start');
-      await vm.tell('command-end', { status: '0' });
+      await vm.sendEvent('command-start');
+      await vm.sendEvent('command-end', { status: '0' });
       await vm.endOutput('stdout');
       await vm.write('stdout', 'dropped');
-      await vm.tell('command-end', { status: '1' });
+      await vm.sendEvent('command-end', { status: '1' });
       await vm.endOutput('stderr');
       await vm.received();
       await vm.shutDown('guest-shutdown');
@@ -265,7 +265,7 @@ test('lines of the log that come over the control channel go the way of the cons
       'control',
       `\n${key}>[    0.000000] Linux version 6.18\n${key}>[    9.1] BUG: x\n`,
     );
-    await vm.tell('power-off', { taint: '128', left: 'unknown' });
+    await vm.sendEvent('power-off', { taint: '128', left: 'unknown' });
     await vm.shutDown('guest-shutdown');
   });
   const { console, events } = await watch();
@@ -286,7 +286,7 @@ test('strange lines on the control channel are counted', async () => {
     await vm.shutDown('guest-shutdown');
   });
   const { record } = await watch();
-  expect(record.strangeLines).toBe(1);
+  expect(record.foreignLines).toBe(1);
   expect(record.events.map(({ event }) => event)).toEqual(['init']);
 });
 
@@ -346,10 +346,10 @@ describe('limits', () => {
         vm.write('console', `sysrq: ${key}\r\n`);
       });
       await vm.init();
-      await vm.tell('command-start');
+      await vm.sendEvent('command-start');
     });
     const { record, console, endings } = await watch({ deadline: startDeadline(500) });
-    expect(endings).toEqual(['the time is over (total)']);
+    expect(endings).toEqual(['the time limit was reached (total)']);
     expect(record).toMatchObject({
       timedOut: 'total',
       shutdown: 'host-qmp-quit',
@@ -389,7 +389,7 @@ describe('limits', () => {
       }
     });
     const { record, endings } = await watch({ limits: { ...NO_LIMITS, boot: 500 } });
-    expect(endings).toEqual(['the time is over (boot)']);
+    expect(endings).toEqual(['the time limit was reached (boot)']);
     expect(record).toMatchObject({ timedOut: 'boot', events: [] });
     expect(record.times.init).toBeUndefined();
   });
@@ -413,7 +413,7 @@ describe('limits', () => {
           toString: () => `async (vm) => {
             for (let count = 0; count < 8; count++) {
               await vm.sleep(200);
-              if ('${channel}' === 'control') await (count === 0 ? vm.init() : vm.tell('command-start'));
+              if ('${channel}' === 'control') await (count === 0 ? vm.init() : vm.sendEvent('command-start'));
               else await vm.write('${channel}', '.');
             }
             await vm.shutDown('guest-shutdown');
@@ -435,7 +435,7 @@ describe('limits', () => {
       }
     });
     const { record, endings, stdout } = await watch({ limits: { ...NO_LIMITS, silence: 700 } });
-    expect(endings).toEqual(['the time is over (silence)']);
+    expect(endings).toEqual(['the time limit was reached (silence)']);
     expect(record.timedOut).toBe('silence');
     expect(stdout).toBe('.....');
     expect(record.times.end).toBeGreaterThan(1000);
@@ -453,7 +453,7 @@ describe('limits', () => {
       limits: { boot: 500, silence: 600 },
     });
     expect(record.timedOut).toBe('total');
-    expect(endings).toEqual(['the time is over (total)']);
+    expect(endings).toEqual(['the time limit was reached (total)']);
   });
 });
 
@@ -474,7 +474,7 @@ describe('a pause of rapido is no timeout of the guest', () => {
   ] as const)('%s: what came meanwhile is read before the limit runs out', async (limit, time) => {
     installFakeQemu(async (vm) => {
       await vm.init();
-      await vm.tell('command-start');
+      await vm.sendEvent('command-start');
       for (let count = 0; count < 10; count++) {
         await vm.sleep(100);
         await vm.write('stdout', '.');

@@ -83,7 +83,7 @@ describe('the vmlinux in a bzImage', () => {
   });
 
   it.each<[string, Buffer, RegExp]>([
-    ['no bzImage', Buffer.alloc(9999), /does not say where its kernel is/],
+    ['no bzImage', Buffer.alloc(9999), /has no kernel payload in its header/],
     [
       'damaged',
       makeBzImage({ payload: Buffer.concat([gzipSync(vmlinux).subarray(0, 40), Buffer.alloc(9)]) }),
@@ -92,7 +92,7 @@ describe('the vmlinux in a bzImage', () => {
     [
       'of another size than it says',
       makeBzImage({ payload: execFileSync('xz', ['-c'], { input: vmlinux }), sizeBehind: 7 }),
-      /unpacked to \d+ bytes, not the 7/,
+      /unpacked to \d+ bytes, not to 7/,
     ],
   ])('is none, and nothing is left, where the image is %s', async (_, image, reason) => {
     const { unpack, kept } = setUp(image);

@@ -3,16 +3,16 @@
  * Documentation/arch/x86/boot.rst.
  */
 export interface KernelPayload {
-  /** Where the compressed data is in the file, in bytes. */
+  /** Offset of the compressed data in the file, in bytes. */
   offset: number;
-  /** How long it is, without what the kernel's build adds at its end. */
+  /** Its length in bytes, without what the kernel's build appends. */
   length: number;
   compression: KernelCompression;
-  /** Bytes of the kernel once unpacked. */
+  /** Size of the uncompressed kernel, in bytes. */
   unpackedSize: number;
 }
 
-/** How a kernel may be packed: CONFIG_KERNEL_GZIP and its like, in lower case. */
+/** The compression of a kernel: CONFIG_KERNEL_GZIP and so on, in lower case. */
 export type KernelCompression =
   | 'gzip'
   | 'bzip2'
@@ -23,13 +23,13 @@ export type KernelCompression =
   | 'zstd'
   | 'uncompressed';
 
-/** How much of a file is looked at first: the setup header ends before. */
+/** The bytes of a file that are read first. The setup header ends before. */
 const HEAD_BYTES = 0x268;
 
 /** `HdrS`, at 0x202. */
 const MAGIC = 0x53726448;
 
-/** First protocol that tells where the payload is, of Linux 2.6.26. */
+/** The first protocol with the offset of the payload, of Linux 2.6.26. */
 const PAYLOAD_PROTOCOL = 0x0208;
 
 const SECTOR = 512;
@@ -47,8 +47,8 @@ const COMPRESSIONS: readonly [magic: string, KernelCompression][] = [
 
 /**
  * Finds the payload of a kernel image.
- * @param read gives bytes of the file, fewer at its end
- * @returns undefined for what is no bzImage, or one that says nothing of its payload
+ * @param read returns bytes of the file, fewer at its end
+ * @returns undefined if it is not a bzImage, or does not describe its payload
  */
 export function readPayload(
   read: (offset: number, length: number) => Buffer,
@@ -56,7 +56,7 @@ export function readPayload(
   const head = read(0, HEAD_BYTES);
   if (head.length < HEAD_BYTES || head.readUInt32LE(0x202) !== MAGIC) return undefined;
   if (head.readUInt16LE(0x206) < PAYLOAD_PROTOCOL) return undefined;
-  // Boot sector and setup code come first; a kernel with 0 there has four sectors of the latter.
+  // The boot sector and the setup code precede it; 0 means four sectors of setup code.
   const start = (1 + (head.readUInt8(0x1f1) || 4)) * SECTOR;
   const offset = start + head.readUInt32LE(0x248);
   const length = head.readUInt32LE(0x24c);
@@ -67,22 +67,22 @@ export function readPayload(
   if (compression === 'uncompressed') {
     return { offset, length, compression, unpackedSize: length };
   }
-  // gzip's own trailer ends with the size; the build adds the same to all others (`size_append` in
-  // scripts/Makefile.lib), where a tool would take it for garbage.
+  // The trailer of gzip ends with the size. For other formats, the build appends it (`size_append` in
+  // scripts/Makefile.lib), and tools would reject it as garbage.
   const size = read(offset + length - 4, 4);
   if (size.length < 4) return undefined;
   const own = compression === 'gzip' ? length : length - 4;
   return { offset, length: own, compression, unpackedSize: size.readUInt32LE(0) };
 }
 
-/** Longer than any release (`__NEW_UTS_LEN`), with who built the kernel and when behind it. */
+/** Longer than any release (`__NEW_UTS_LEN`), which is followed by the builder and the date. */
 const VERSION_BYTES = 256;
 
 /**
- * The release of the kernel in an image, as `uname -r` would print it: `kernel_version` points to a text that begins
+ * The release of the kernel in an image, as `uname -r` prints it: `kernel_version` points to a text that begins
  * with it.
- * @param read gives bytes of the file, fewer at its end
- * @returns undefined for what is no bzImage, or one that does not say
+ * @param read returns bytes of the file, fewer at its end
+ * @returns undefined if it is not a bzImage, or contains no release
  */
 export function readImageRelease(
   read: (offset: number, length: number) => Buffer,

@@ -1,5 +1,5 @@
 /**
- * The cpio "newc" format: what an initramfs is made of.
+ * The cpio "newc" format, which an initramfs has.
  *
  * A member is a header of ASCII hexadecimal numbers, a name, and data; name and data are each
  * padded with NULs to 4 bytes. A member named `TRAILER!!!` ends an archive. An initramfs is any
@@ -11,10 +11,10 @@
 import { isUtf8 } from 'node:buffer';
 import { constants } from 'node:fs';
 
-/** `070701`, and `070702`, which differs only in carrying a sum of the data in its last field. */
+/** `070701`, and `070702`, whose last field is a sum of the data. */
 export const CPIO_MAGIC = { newc: '070701', crc: '070702' } as const;
 
-/** The numbers that follow the magic, in their order in the archive. */
+/** The numbers that follow the magic, in the order of the archive. */
 export const CPIO_FIELDS = [
   'ino',
   'mode',
@@ -32,7 +32,7 @@ export const CPIO_FIELDS = [
   'checksum',
 ] as const;
 
-/** The header of one member: unsigned 32-bit numbers all. */
+/** The header of one member; all fields are unsigned 32-bit numbers. */
 export type CpioHeader = Record<(typeof CPIO_FIELDS)[number], number>;
 
 /** Bytes of the magic. */
@@ -42,13 +42,13 @@ export const FIELD_BYTES = 8;
 /** Bytes of a header. */
 export const HEADER_BYTES = MAGIC_BYTES + CPIO_FIELDS.length * FIELD_BYTES;
 
-/** The largest number that fits a field: of bytes in a file, or of seconds since 1970. */
+/** The largest number that fits into a field, such as the size of a file or the seconds since 1970. */
 export const FIELD_MAX = 0xffff_ffff;
 
 /** The name of the member that ends an archive. */
 export const TRAILER_NAME = 'TRAILER!!!';
 
-/** Archives are padded to this many bytes, as other tools do; the kernel needs no more than 4. */
+/** Archives are padded to a multiple of this many bytes, as by other tools; the kernel needs only 4. */
 export const ARCHIVE_ALIGNMENT = 512;
 
 /** Bytes of the longest path or link target, its NUL included (Linux's limits.h). */
@@ -56,26 +56,26 @@ export const PATH_MAX = 4096;
 /** Bytes of the longest component of a path (Linux's limits.h). */
 export const NAME_MAX = 255;
 
-/** Bytes of a page of memory: the smallest that Linux has anywhere. */
+/** Bytes of a page of memory: the smallest on any architecture. */
 const PAGE = 4096;
 
 /**
- * Bytes that an inode takes in the root file system: whole pages. One that has no content counts as a page, too:
- * tmpfs has as many inodes as pages.
- * @param size of its content
+ * The bytes that an inode takes in the root file system: whole pages. An inode without content counts as a page
+ * too, because tmpfs limits inodes to the number of pages.
+ * @param size of its content, in bytes
  */
 export function unpackedSize(size: number): number {
   return Math.max(1, Math.ceil(size / PAGE)) * PAGE;
 }
 
-/** How many NULs follow `length` bytes to make them a multiple of `alignment`. */
+/** The number of NULs that pad `length` bytes to a multiple of `alignment`. */
 export function paddingAfter(length: number, alignment = 4): number {
   return (alignment - (length % alignment)) % alignment;
 }
 
 export type FileType = 'file' | 'directory' | 'symlink' | 'block' | 'char' | 'fifo' | 'socket';
 
-/** The kind of file that a mode (as lstat gives it) stands for, or undefined if none. */
+/** The type of file of a mode (as returned by lstat), or undefined if it has none. */
 export function fileTypeOf(mode: number): FileType | undefined {
   return FILE_TYPES.get(mode & constants.S_IFMT);
 }
@@ -91,8 +91,8 @@ const FILE_TYPES: ReadonlyMap<number, FileType> = new Map([
 ]);
 
 /**
- * A path for a message: as it is where it is printable, quoted with escapes where it is not, its
- * middle left out where it is very long.
+ * Formats a path for a message: unchanged if it is printable, else quoted with escapes. The middle of a very
+ * long path is omitted.
  */
 export function formatPath(path: string | Uint8Array): string {
   const shown = typeof path === 'string' ? quoteText(path) : quoteBytes(path);

@@ -14,7 +14,7 @@ import {
   TRAILER_NAME,
 } from './format.ts';
 
-/** Bytes in memory, or an open file that can be read at any offset (its position stays put). */
+/** Bytes in memory, or an open file that can be read at any offset (its position does not change). */
 export type CpioSource = Uint8Array | number;
 
 export interface CpioReadOptions {
@@ -22,47 +22,46 @@ export interface CpioReadOptions {
   inputName?: string;
 }
 
-/** One member of an archive, as it was found. */
+/** One member of an archive. */
 export interface CpioMember {
-  /** As in the archive, up to its first NUL; any bytes but NUL. */
+  /** As in the archive, up to the first NUL; any bytes except NUL. */
   path: Buffer;
-  /** Type and permission bits, as lstat gives them. */
+  /** Type and permission bits, as returned by lstat. */
   mode: number;
   uid: number;
   gid: number;
   /** Seconds since 1970. */
   mtime: number;
-  /** More than 1 for a non-directory: members with its `archive`, `dev` and `ino` are hard links. */
+  /** If it is more than 1 and not a directory, members with equal `archive`, `dev` and `ino` are hard links. */
   nlink: number;
   ino: number;
   /** The file system it came from. */
   dev: { major: number; minor: number };
-  /** What a block or character device stands for. */
+  /** The device numbers of a block or character device. */
   rdev: { major: number; minor: number };
-  /** Bytes of data. One member of a group of hard links carries it, the others have 0. */
+  /** Bytes of data. One member of a group of hard links has the data, the others have 0 bytes. */
   size: number;
-  /** Where a symlink points, up to the first NUL; undefined for all else. */
+  /** The target of a symlink, up to the first NUL; undefined for other types. */
   target: Buffer | undefined;
-  /** The 32-bit sum of a regular file's bytes, in archives of the `070702` kind. */
+  /** The 32-bit sum of a regular file's bytes, in `070702` archives. */
   checksum: number | undefined;
-  /** Which of the concatenated archives it is in, from 0: a trailer ends each. */
+  /** The index of its archive in the source, from 0: a trailer ends each archive. */
   archive: number;
-  /** Offset in the source of its header. */
+  /** Offset of its header in the source. */
   headerOffset: number;
-  /** Offset in the source of its data. */
+  /** Offset of its data in the source. */
   dataOffset: number;
 }
 
 /**
- * Lists the members of an initramfs: one or more newc archives one after another, with any number
- * of NULs between. Trailers are not listed. Memory does not grow with the source: data is skipped,
- * not read.
+ * Lists the members of an initramfs: one or more newc archives in sequence, with any number of NULs between
+ * them. Trailers are not listed. Data is skipped, so memory does not grow with the source.
  *
- * Stricter than the kernel in one thing: the last archive must end with its trailer, for nothing
- * else shows that a file was cut off between two members.
+ * Unlike the kernel, it requires that the last archive ends with a trailer, because nothing else shows that a
+ * file was truncated between two members.
  *
- * @throws UserError that says where and what for anything else than that: another format,
- *   compressed data, a truncated file, a name longer than PATH_MAX
+ * @throws UserError with the offset and the cause: another format, compressed data, a truncated file, a name
+ *   longer than PATH_MAX
  */
 export function* readCpio(
   source: CpioSource,
@@ -83,13 +82,14 @@ export function* readCpio(
     else archive += 1;
     offset = skipZeros(input, end + paddingAfter(end));
   }
-  if (unfinished) throw failure(input, input.size, 'the archive has no end, it was cut off');
+  if (unfinished)
+    throw failure(input, input.size, 'the archive has no trailer, so it is truncated');
   if (archive === 0) throw failure(input, 0, 'there is no cpio archive');
 }
 
 /**
- * The data of one member, all in memory.
- * @throws UserError if it is truncated, or does not have its checksum
+ * Reads all data of one member into memory.
+ * @throws UserError if it is truncated, or its checksum is wrong
  */
 export function readCpioData(
   source: CpioSource,
@@ -104,7 +104,7 @@ export function readCpioData(
     throw truncated(input, member.dataOffset, name);
   }
   if (isSummed(member) && sumBytes(data) !== member.checksum) {
-    throw failure(input, member.dataOffset, `the data of ${name} does not have its checksum`);
+    throw failure(input, member.dataOffset, `wrong checksum for the data of ${name}`);
   }
   return data;
 }
@@ -113,7 +113,8 @@ const TRAILER = Buffer.from(TRAILER_NAME);
 
 function readMember(input: Input, offset: number, archive: number): CpioMember {
   const isCrc = readMagic(input, offset) === CPIO_MAGIC.crc;
-  if (offset % 4 !== 0) throw failure(input, offset, 'a header must be at a multiple of 4');
+  if (offset % 4 !== 0)
+    throw failure(input, offset, 'the offset of a header must be a multiple of 4');
   const header = readHeader(input, offset);
   const path = readName(input, offset, header.nameSize);
   const nameEnd = offset + HEADER_BYTES + header.nameSize;
@@ -147,14 +148,14 @@ function readMagic(input: Input, offset: number): string {
   if (CPIO_MAGIC.newc.startsWith(magic)) throw truncated(input, offset, 'a header');
   const other = OTHER_FORMATS.find(([start]) => magic.startsWith(start))?.[1];
   const found = other ?? formatPath(Buffer.from(magic, 'latin1'));
-  throw failure(input, offset, `this is not a newc header, it is ${found}`);
+  throw failure(input, offset, `expected a newc header, found ${found}`);
 }
 
-/** What else is found where a header should be, by its first bytes. */
+/** Other formats that may be found instead of a header, by their first bytes. */
 const OTHER_FORMATS: readonly (readonly [start: string, name: string])[] = [
-  ['070707', 'an odc archive: make it with cpio -H newc'],
-  ['\xc7\x71', 'an old binary cpio archive: make it with cpio -H newc'],
-  ['\x71\xc7', 'an old binary cpio archive: make it with cpio -H newc'],
+  ['070707', 'an odc archive: create it with cpio -H newc'],
+  ['\xc7\x71', 'an old binary cpio archive: create it with cpio -H newc'],
+  ['\x71\xc7', 'an old binary cpio archive: create it with cpio -H newc'],
   ['\x1f\x8b', 'gzip data'],
   ['BZh', 'bzip2 data'],
   ['\xfd7zXZ\0', 'xz data'],
@@ -186,12 +187,12 @@ function readHeader(input: Input, offset: number): CpioHeader {
   return header as CpioHeader;
 }
 
-/** The value of each hexadecimal digit by its character code; -1 for what is none. */
+/** The value of each hexadecimal digit by its character code; -1 for other characters. */
 const HEX_VALUES = Int8Array.from({ length: 256 }, (_, code) =>
   '0123456789abcdef'.indexOf(String.fromCharCode(code).toLowerCase()),
 );
 
-/** The name may end with several NULs: some writers align the data that way. */
+/** The name may end with several NULs, with which some writers align the data. */
 function readName(input: Input, offset: number, nameSize: number): Buffer {
   if (nameSize > PATH_MAX) {
     throw failure(input, offset, `the name is too long: ${nameSize} bytes, at most ${PATH_MAX}`);
@@ -203,7 +204,7 @@ function readName(input: Input, offset: number, nameSize: number): Buffer {
   return Buffer.from(bytes.subarray(0, end));
 }
 
-/** Some writers count a NUL after the target. */
+/** Some writers include a final NUL in the target. */
 function readTarget(input: Input, dataOffset: number, size: number, path: Buffer): Buffer {
   const link = `the target of the symlink ${formatPath(path)}`;
   if (size > PATH_MAX) {
@@ -214,7 +215,7 @@ function readTarget(input: Input, dataOffset: number, size: number, path: Buffer
   return Buffer.from(end === -1 ? bytes : bytes.subarray(0, end));
 }
 
-/** Only regular files have sums, as GNU cpio writes and the kernel checks them, and only with data. */
+/** Only regular files with data have sums: GNU cpio writes, and the kernel checks, no others. */
 function isSummed(member: CpioMember): boolean {
   return member.checksum !== undefined && member.size > 0 && fileTypeOf(member.mode) === 'file';
 }
@@ -229,18 +230,18 @@ function sumBytes(bytes: Uint8Array): number {
 interface Input {
   name: string;
   size: number;
-  /** Fills `target` with what is at `offset`. @returns how many bytes there were */
+  /** Reads bytes at `offset` into `target`. @returns the number of bytes, fewer than requested at the end */
   fetch(target: Buffer, offset: number): number;
-  /** Where blocks are fetched to; made when the first one is. */
+  /** The buffer for blocks, allocated on first use. */
   buffer: Buffer | undefined;
-  /** What is at hand, and the offset it is from. */
+  /** The current block and its offset. */
   block: { bytes: Buffer; offset: number };
 }
 
-/** A block is fetched for each member with much data: not too much then. Holds any header. */
+/** Large enough for any header, but small, because a block is read for each member with much data. */
 const BLOCK_BYTES = 64 * 1024;
 
-/** The most that readSync takes at once (it counts in signed 32 bits). */
+/** The most bytes that one readSync() reads: its length is a signed 32-bit number. */
 const READ_MAX = 1024 * 1024 * 1024;
 
 function openInput(source: CpioSource, options: CpioReadOptions): Input {
@@ -266,7 +267,11 @@ function readAt(fd: number, target: Buffer, offset: number): number {
   return done;
 }
 
-/** `length` bytes (up to PATH_MAX) at `offset`, valid until the next call; `what` they are part of. */
+/**
+ * @param length up to PATH_MAX
+ * @param what the bytes are part of, for messages
+ * @returns the bytes, valid until the next call
+ */
 function viewAt(input: Input, offset: number, length: number, what: string): Buffer {
   if (offset + length > input.size) throw truncated(input, offset, what);
   const rest = restOfBlock(input, offset, length);
@@ -274,7 +279,7 @@ function viewAt(input: Input, offset: number, length: number, what: string): Buf
   return rest.subarray(0, length);
 }
 
-/** All bytes at hand from `offset` on: `length` or more, unless the input has shrunk. */
+/** The bytes of a block from `offset` on: at least `length`, unless the input has shrunk. */
 function restOfBlock(input: Input, offset: number, length: number): Buffer {
   const { block } = input;
   const start = offset - block.offset;

@@ -19,25 +19,24 @@ import {
   unpackedSize,
 } from './format.ts';
 
-/** What every member of an archive has. */
+/** The metadata of every member of an archive. */
 interface CpioMetadata {
   /**
-   * Where it goes, relative to the root of the initramfs. A name that is not UTF-8 is a Buffer.
-   * Parents come before their children: the kernel drops, without a word, what has no directory.
+   * Path relative to the root of the initramfs. A name that is not UTF-8 is a Buffer. Directories must
+   * precede their content, because the kernel silently drops entries without a directory.
    */
   path: string | Buffer;
-  /** Type and permission bits, setuid and its like included, as lstat gives them. */
+  /** Type and permission bits, including setuid and so on, as returned by lstat. */
   mode: number;
-  /** 0, root, unless given. */
+  /** Default: 0, root. */
   uid?: number | undefined;
-  /** 0, root, unless given. */
+  /** Default: 0, root. */
   gid?: number | undefined;
-  /** Seconds since 1970, 0 unless given; brought into the range of the format, 0 to 2^32-1. */
+  /** Seconds since 1970, default 0; clamped to the range of the format, 0 to 2^32-1. */
   mtime?: number | undefined;
   /**
-   * Further paths of the same inode. They are written together with `path`, so the entry comes
-   * after the directories of them all. Not for directories and symlinks, which the kernel does
-   * not link.
+   * Further paths of the same inode. They are written together with `path`, so all their directories must
+   * precede the entry. Not for directories and symlinks, which the kernel does not link.
    */
   hardLinks?: readonly (string | Buffer)[] | undefined;
 }
@@ -50,7 +49,7 @@ interface CpioData {
 /** A regular file that is copied from the host while the archive is written. */
 interface CpioHostFile {
   file: string | Buffer;
-  /** Bytes, as lstat gave them. A file that has another size by now is refused. */
+  /** Bytes, as returned by lstat. A file whose size has changed since is rejected. */
   size: number;
 }
 
@@ -63,33 +62,33 @@ interface CpioDevice {
   rdev: { major: number; minor: number };
 }
 
-/** A directory, fifo or socket: nothing beyond its metadata. */
+/** A directory, fifo or socket: only metadata. */
 type CpioPlain = object;
 
-/** One file to archive. Its `mode` says which kind of content it must have. */
+/** One file to archive. Its `mode` determines which content it must have. */
 export type CpioEntry = CpioMetadata &
   (CpioData | CpioHostFile | CpioSymlink | CpioDevice | CpioPlain);
 
 export interface CpioWritten {
-  /** Size of the archive, trailer and padding included: a multiple of 512. */
+  /** Size of the archive with trailer and padding: a multiple of 512. */
   bytes: number;
-  /** Members written: one for each path, hard links included and the trailer not. */
+  /** Number of members: one for each path, including hard links, without the trailer. */
   entries: number;
-  /** Bytes that all of it takes in the root file system, by `unpackedSize`. */
+  /** Bytes that the content takes in the root file system, by `unpackedSize`. */
   unpacked: number;
 }
 
 /**
  * Writes one newc archive at the current position of `fd`, which stays open.
  *
- * The same entries give the same bytes: inodes are numbered from 1 in the order of the entries.
- * Hard links share an inode number and the last one carries the data, which is what GNU cpio
- * expects and the kernel accepts. On any error the output holds a part of an archive: discard it.
+ * Equal entries give equal bytes: inodes are numbered from 1 in the order of the entries. Hard links share
+ * an inode number and the last one has the data, as GNU cpio expects and the kernel accepts. After an error,
+ * the output is an incomplete archive and must be discarded.
  *
  * @param options.outputName the name of the output in messages
- * @throws UserError for entries that the kernel would drop or that do not fit the format, for host
- *   files that cannot be read or that change size (several at once, in `problems`), and when the
- *   output cannot be written (disk full)
+ * @throws UserError for entries that the kernel would drop or that do not fit into the format, for host
+ *   files that cannot be read or whose size changes (several at once, in `problems`), and if the output
+ *   cannot be written, such as on a full disk
  * @throws TypeError for an entry that contradicts itself, such as a directory with data
  */
 export function writeCpio(
@@ -111,7 +110,7 @@ export function writeCpio(
     } catch (error) {
       if (!(error instanceof EntryProblem)) throw error;
       problems.push(error);
-      // There will be no archive, but whoever mends one entry wants to know of the others.
+      // The archive has failed. Continue only to report other bad entries too.
       sink.discard = true;
       if (problems.length === MAX_PROBLEMS) break;
     }
@@ -126,7 +125,7 @@ export function writeCpio(
 /** How many bad entries are reported at once. */
 const MAX_PROBLEMS = 20;
 
-/** Why one entry cannot be archived: something for the user to mend. */
+/** Why one entry cannot be archived; the user can correct it. */
 class EntryProblem extends Error {
   readonly hint: string | undefined;
 
@@ -194,7 +193,7 @@ function encodeHeader(target: Uint8Array, offset: number, header: CpioHeader): v
 
 const HEX_DIGITS = Buffer.from('0123456789ABCDEF');
 
-/** What follows a member's name, checked against the entry's type. */
+/** The data after a member's name, checked against the type of the entry. */
 type Body = { type: FileType; size: number } & (
   | { bytes: Uint8Array }
   | { file: string | Buffer }
@@ -221,7 +220,7 @@ function bodyOf(entry: CpioEntry): Body {
 function checkShape(entry: CpioEntry): FileType {
   const type = fileTypeOf(entry.mode);
   if (type === undefined || !Number.isInteger(entry.mode) || entry.mode > 0o177777) {
-    throw contradiction(entry, `the mode ${entry.mode} is not one that lstat gives`);
+    throw contradiction(entry, `invalid mode ${entry.mode}`);
   }
   if ((type === 'directory' || type === 'symlink') && entry.hardLinks?.length) {
     throw contradiction(entry, `a ${type} cannot have hard links`);
@@ -253,18 +252,18 @@ function contradiction(entry: CpioEntry, what: string): TypeError {
 
 function checkSize(size: number, path: string | Buffer): number {
   if (!Number.isSafeInteger(size) || size < 0) {
-    throw new TypeError(`cpio entry ${formatPath(path)}: ${size} is no size`);
+    throw new TypeError(`cpio entry ${formatPath(path)}: invalid size ${size}`);
   }
   if (size > FIELD_MAX) {
     throw new EntryProblem(
-      `${formatPath(path)}: ${size} bytes, and a file in an initramfs can have ${FIELD_MAX}`,
-      { hint: 'leave it out, or give it to the VM as a disk or in a shared directory' },
+      `${formatPath(path)}: ${size} bytes, but a file in an initramfs can have at most ${FIELD_MAX}`,
+      { hint: 'omit it, or provide it to the VM on a disk or in a shared directory' },
     );
   }
   return size;
 }
 
-/** The header of all members of an entry, but for the size of the last one and the names. */
+/** The header of all members of an entry, except the names and the size of the last one. */
 function headerOf(entry: CpioEntry, body: Body, ino: number): CpioHeader {
   const rdev = 'rdev' in body ? body.rdev : undefined;
   return {
@@ -273,7 +272,7 @@ function headerOf(entry: CpioEntry, body: Body, ino: number): CpioHeader {
     mode: entry.mode,
     uid: checkNumber(entry, 'uid', entry.uid ?? 0),
     gid: checkNumber(entry, 'gid', entry.gid ?? 0),
-    // A directory has 2 by custom: its name in its parent and its own ".".
+    // A directory has 2 by convention: its name in its parent and its own ".".
     nlink: body.type === 'directory' ? 2 : 1 + (entry.hardLinks?.length ?? 0),
     mtime: clampTime(entry),
     rdevMajor: checkNumber(entry, 'major device number', rdev?.major ?? 0),
@@ -299,7 +298,7 @@ const EMPTY_HEADER: CpioHeader = {
 
 function checkNumber(entry: CpioEntry, what: string, value: number): number {
   if (Number.isInteger(value) && value >= 0 && value <= FIELD_MAX) return value;
-  throw contradiction(entry, `the ${what} ${value} is no unsigned 32-bit number`);
+  throw contradiction(entry, `the ${what} ${value} is not an unsigned 32-bit number`);
 }
 
 function clampTime(entry: CpioEntry): number {
@@ -308,7 +307,7 @@ function clampTime(entry: CpioEntry): number {
   return Math.min(Math.max(seconds, 0), FIELD_MAX);
 }
 
-/** The bytes of a member's name. @throws EntryProblem for what the kernel would not unpack there */
+/** The bytes of a member's name. @throws EntryProblem for names that the kernel would not unpack */
 function encodePath(path: string | Buffer): Buffer {
   const bytes = typeof path === 'string' ? Buffer.from(path) : path;
   const problem = findTextProblem(path, bytes) ?? findPathProblem(bytes);
@@ -323,28 +322,28 @@ function encodeTarget(target: string | Buffer, path: string | Buffer): Buffer {
   throw new EntryProblem(`${formatPath(path)}: the target of the symlink ${problem}`);
 }
 
-/** What is wrong with a path or a target (`bytes` is its encoding), or undefined if nothing is. */
+/** @returns why a path or target is invalid (`bytes` is its encoding), or undefined */
 function findTextProblem(text: string | Buffer, bytes: Buffer): string | undefined {
   if (bytes.length === 0) return 'is empty';
   if (bytes.length >= PATH_MAX) return `is longer than ${PATH_MAX - 1} bytes`;
-  if (bytes.includes(0)) return 'has a NUL byte';
+  if (bytes.includes(0)) return 'contains a NUL byte';
   if (typeof text === 'string' && /\p{Surrogate}/u.test(text)) {
-    return 'has half a surrogate pair, which UTF-8 cannot express: pass it as bytes';
+    return 'contains an unpaired surrogate, which UTF-8 cannot encode: pass it as bytes';
   }
   return undefined;
 }
 
 /** Why a path cannot be the name of a member, or undefined if it can. */
 function findPathProblem(path: Buffer): string | undefined {
-  if (path[0] === SLASH) return 'is absolute, it must be relative to the root of the image';
-  if (path.equals(TRAILER)) return 'is the mark that ends a cpio archive';
+  if (path[0] === SLASH) return 'is absolute, but must be relative to the root of the image';
+  if (path.equals(TRAILER)) return 'is reserved for the trailer of a cpio archive';
   for (let start = 0; start <= path.length; ) {
     const slash = path.indexOf(SLASH, start);
     const end = slash === -1 ? path.length : slash;
     const length = end - start;
     if (length === 0) return 'has an empty component';
     if (length > NAME_MAX) return `has a component longer than ${NAME_MAX} bytes`;
-    if (length === 2 && path[start] === DOT && path[start + 1] === DOT) return 'has a ".."';
+    if (length === 2 && path[start] === DOT && path[start + 1] === DOT) return 'contains ".."';
     start = end + 1;
   }
   return undefined;
@@ -360,14 +359,14 @@ function writeBody(sink: Sink, body: Body): void {
   putZeros(sink, paddingAfter(body.size));
 }
 
-/** Appends exactly `size` bytes, all there is of a host file. */
+/** Appends a host file, which must have exactly `size` bytes. */
 function copyHostFile(sink: Sink, file: string | Buffer, size: number): void {
   const fd = openHostFile(file);
   try {
     let left = size;
     for (;;) {
-      // One byte more than is due: a short count then proves the end of the file without a
-      // further read, and most files cost one.
+      // Requests one more byte than expected: a short count then shows the end of the file, so most files
+      // need only one read.
       reserve(sink, Math.min(left + 1, sink.buffer.length));
       const asked = Math.min(left + 1, sink.buffer.length - sink.used);
       const got = readHostFile(fd, sink, asked, file);
@@ -384,7 +383,7 @@ function copyHostFile(sink: Sink, file: string | Buffer, size: number): void {
 
 function openHostFile(file: string | Buffer): number {
   try {
-    // O_NONBLOCK: should a fifo stand there by now, fail on it rather than wait for a writer.
+    // O_NONBLOCK: if the file is now a fifo, fails instead of waiting for a writer.
     return openSync(file, constants.O_RDONLY | constants.O_NONBLOCK);
   } catch (error) {
     throw describeReadError(error, file);
@@ -399,12 +398,15 @@ function readHostFile(fd: number, sink: Sink, length: number, file: string | Buf
   }
 }
 
-const CHANGED_HINT = 'something changes these files while they are read: try again when it is done';
+const CHANGED_HINT = 'another process changes these files: try again when it has finished';
 
 function resized(file: string | Buffer, how: 'grew' | 'shrank', size: number): EntryProblem {
-  return new EntryProblem(`${formatPath(file)}: it ${how}, it had ${size} bytes a moment ago`, {
-    hint: CHANGED_HINT,
-  });
+  return new EntryProblem(
+    `${formatPath(file)}: it ${how} while it was added; before, it had ${size} bytes`,
+    {
+      hint: CHANGED_HINT,
+    },
+  );
 }
 
 function describeReadError(cause: unknown, file: string | Buffer): unknown {
@@ -418,11 +420,11 @@ function describeReadError(cause: unknown, file: string | Buffer): unknown {
 }
 
 const READ_ERRORS: Record<string, { what: string; hint?: string }> = {
-  ENOENT: { what: 'it is gone', hint: CHANGED_HINT },
-  ENOTDIR: { what: 'it is gone', hint: CHANGED_HINT },
-  EISDIR: { what: 'it is a directory by now', hint: CHANGED_HINT },
-  EACCES: { what: 'you may not read it', hint: 'make it readable for you, or leave it out' },
-  EPERM: { what: 'you may not read it', hint: 'make it readable for you, or leave it out' },
+  ENOENT: { what: 'it no longer exists', hint: CHANGED_HINT },
+  ENOTDIR: { what: 'it no longer exists', hint: CHANGED_HINT },
+  EISDIR: { what: 'it is now a directory', hint: CHANGED_HINT },
+  EACCES: { what: 'you are not allowed to read it', hint: 'make it readable, or omit it' },
+  EPERM: { what: 'you are not allowed to read it', hint: 'make it readable, or omit it' },
 };
 
 /** The archive on its way to `fd`. */
@@ -434,11 +436,11 @@ interface Sink {
   used: number;
   /** Bytes written. */
   flushed: number;
-  /** Write no more: the archive has failed. */
+  /** The archive has failed: do not write any more. */
   discard: boolean;
 }
 
-/** Large enough that system calls cost little, small enough to stay in a CPU's cache. */
+/** Large enough for few system calls, small enough for the cache of a CPU. */
 const BUFFER_BYTES = 1024 * 1024;
 
 function openSink(fd: number, outputName: string): Sink {
@@ -487,8 +489,8 @@ function describeWriteError(error: unknown, outputName: string): unknown {
 }
 
 const WRITE_ERRORS: Record<string, { what: string; hint: string }> = {
-  ENOSPC: { what: 'no space left on its file system', hint: 'make room there' },
-  EDQUOT: { what: 'your disk quota is used up', hint: 'make room there' },
-  EFBIG: { what: 'larger than a file may be there', hint: 'see: ulimit -f' },
+  ENOSPC: { what: 'no space left on its file system', hint: 'free some space there' },
+  EDQUOT: { what: 'your disk quota is exceeded', hint: 'free some space there' },
+  EFBIG: { what: 'larger than the limit for files there', hint: 'check the limit: ulimit -f' },
   EIO: { what: 'its disk reports an I/O error', hint: 'see the kernel log: dmesg' },
 };

@@ -12,7 +12,7 @@ import {
 } from './headers.ts';
 
 /**
- * What of an ELF file matters to the dynamic linker. Formats and constants: System V gABI chapters
+ * The parts of an ELF file that the dynamic linker uses. Formats and constants: System V gABI chapters
  * 4 and 5, elf(5).
  */
 export interface ElfFile {
@@ -22,19 +22,19 @@ export interface ElfFile {
   machine: number;
   /** e_type: 1 relocatable, 2 executable, 3 shared object or position-independent executable, 4 core. */
   type: number;
-  /** The dynamic linker that the kernel starts for it. */
+  /** Path of the dynamic linker, which the kernel starts. */
   interpreter: string | undefined;
-  /** Names of the libraries it is linked with, in order. */
+  /** Names of the libraries that it is linked with, in order. */
   needed: string[];
-  /** Directories as they stand in the file, with `$ORIGIN` and the like. */
+  /** Directories as in the file, with tokens such as `$ORIGIN`. */
   rpath: string[];
   runpath: string[];
   soname: string | undefined;
-  /** DF_1_NODEFLIB: neither the cache nor the default directories are searched for its libraries. */
+  /** DF_1_NODEFLIB: the linker does not search the cache and the default directories. */
   noDefaultLibraries: boolean;
 }
 
-/** The longest path or name that is looked for. */
+/** The longest path or name that is read. */
 const STRING_MAX = 4096;
 /** More dynamic entries than any real file has. */
 const DYNAMIC_MAX = 16384;
@@ -56,8 +56,8 @@ const DT = {
 const DF_1_NODEFLIB = 0x800;
 
 /**
- * Reads the headers and the dynamic section, in a few bounded reads.
- * @returns undefined for what is not an ELF file, or one that is cut off before what its headers name
+ * Parses the headers and the dynamic section, in a few bounded reads.
+ * @returns undefined if it is not an ELF file, or is truncated
  */
 export function parseElf(source: Buffer | ReadBytes): ElfFile | undefined {
   return readElf(source, parseElfParts);
@@ -121,7 +121,7 @@ function stringsOf(
 ): (offset: number) => string {
   const address = dynamic.find(({ tag }) => tag === DT.stringTable)?.value;
   if (address === undefined) return () => '';
-  // The dynamic section speaks of the program in memory; its segments tell where that is in the file.
+  // The dynamic section contains virtual addresses, which the segments map to offsets in the file.
   const segment = segments.find(
     ({ type, address: start, fileSize }) =>
       type === PT_LOAD && start <= address && address < start + fileSize,
@@ -144,18 +144,18 @@ function readString(read: ReadBytes, offset: number): string {
 export interface Shebang {
   /** The program that the kernel starts. */
   interpreter: string;
-  /** What follows on the line, which the kernel passes as one argument. */
+  /** The rest of the line, which the kernel passes as one argument. */
   argument: string | undefined;
-  /** The program that runs the script in the end: what env(1) is told to run, else the interpreter. */
+  /** The program that finally runs the script: the one that env(1) runs, else the interpreter. */
   program: string;
 }
 
-/** The kernel looks at no more of the first line (BINPRM_BUF_SIZE, include/uapi/linux/binfmts.h). */
+/** The kernel reads only this much of the first line (BINPRM_BUF_SIZE, include/uapi/linux/binfmts.h). */
 export const SHEBANG_MAX = 256;
 
 /**
- * @param head the first SHEBANG_MAX bytes of a file, or all there are
- * @returns undefined for what is not a script
+ * @param head the first SHEBANG_MAX bytes of a file, or fewer if it is shorter
+ * @returns undefined if the file is not a script
  */
 export function parseShebang(head: Buffer): Shebang | undefined {
   if (head[0] !== 0x23 || head[1] !== 0x21) return undefined;
@@ -167,7 +167,7 @@ export function parseShebang(head: Buffer): Shebang | undefined {
   return { interpreter, argument: argument || undefined, program: program ?? interpreter };
 }
 
-/** What `env ARGUMENT` runs: the first word past its options and its assignments. */
+/** The program that `env ARGUMENT` runs: the first word after options and assignments. */
 function programOfEnv(argument: string): string | undefined {
   const split = /^(?:-[a-zA-Z]*S|--split-string[= ])(.*)$/.exec(argument);
   const words = (split?.[1] ?? argument).split(/[ \t]+/).filter((word) => word !== '');

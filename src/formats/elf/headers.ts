@@ -1,20 +1,20 @@
 /**
- * The headers of an ELF file and how it is read: a few bounded reads, each of which may find nothing.
- * Formats and constants: System V gABI chapters 4 and 5, elf(5).
+ * The headers of an ELF file. Files are read in a few bounded reads, each of which may return less than
+ * requested. Formats and constants: System V gABI chapters 4 and 5, elf(5).
  */
 
-/** Gives the bytes at an offset; fewer than `length` at the end of the file, none beyond it. */
+/** Returns the bytes at an offset: fewer than `length` at the end of the file, none beyond it. */
 export type ReadBytes = (offset: number, length: number) => Buffer;
 
 /** More program headers than any real file has. */
 const SEGMENTS_MAX = 16384;
 
-/** Thrown by what `readElf` calls, and caught there: the headers lead out of the file, or make no sense. */
+/** The headers are invalid, or point beyond the end of the file. `readElf` catches it. */
 export class MalformedElf extends Error {}
 
 /**
- * Reads a part of an ELF file.
- * @returns undefined for what is not an ELF file, or one that is cut off before what its headers name
+ * Parses a part of an ELF file.
+ * @returns undefined if it is not an ELF file, or is truncated
  */
 export function readElf<Part>(
   source: Buffer | ReadBytes,
@@ -43,7 +43,7 @@ export interface ElfHeader {
   endian: 'little' | 'big';
   machine: number;
   type: number;
-  /** Where the program headers are, how many, and the size of one. */
+  /** Offset, number and size of the program headers. */
   segments: { offset: number; count: number; size: number };
 }
 
@@ -98,7 +98,7 @@ export function readExactly(read: ReadBytes, offset: number, length: number): Bu
   return bytes;
 }
 
-/** Numbers in a file may be anything up to 2^64. */
+/** @throws MalformedElf for offsets that are not safe integers: a file may contain any up to 2^64 */
 export function readSome(read: ReadBytes, offset: number, length: number): Buffer {
   if (!Number.isSafeInteger(offset + length)) throw new MalformedElf();
   return read(offset, length);
@@ -111,7 +111,7 @@ interface Fields {
   address: (at: number) => number;
 }
 
-/** @param bytes at least as long as what is read of it */
+/** @param bytes at least as long as the fields that are read from it */
 export function fieldsOf(bytes: Buffer, endian: 'little' | 'big', wide: boolean): Fields {
   const little = endian === 'little';
   const half = (at: number): number => (little ? bytes.readUInt16LE(at) : bytes.readUInt16BE(at));

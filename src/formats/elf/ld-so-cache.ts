@@ -1,24 +1,25 @@
-/** Magic and version of the format that glibc has written since 2.2. */
+/** Magic and version of the format that glibc writes since 2.2. */
 const MAGIC = 'glibc-ld.so.cache1.1';
-/** Until glibc 2.32 the new format stood behind a table in the old one, for old programs. */
+/** Until glibc 2.32, a table in the old format preceded the new one, for old programs. */
 const OLD_MAGIC = 'ld.so-1.7.0';
 
 const HEADER_SIZE = 48;
 const ENTRY_SIZE = 24;
 const OLD_HEADER_SIZE = 16;
 const OLD_ENTRY_SIZE = 12;
-/** Where an entry has the bits that say for which CPUs a library is. */
+/** Offset in an entry of the bits that show for which CPUs the library is. */
 const HWCAP = 16;
 
 /**
- * Reads `/etc/ld.so.cache`: paths by library name, those for any CPU first, each part in the order
- * of the file. Which architecture a path is for is not told reliably: look at the file.
+ * Parses `/etc/ld.so.cache`. The cache does not reliably show the architecture of a library; the library
+ * itself must be read.
  *
- * After the magic: number of entries, size of the strings, flags; entries from byte 48, each with
- * the offsets of name and path at 4 and 8, counted from the magic. Numbers are in the byte order of
- * the machine. Format: glibc, sysdeps/generic/dl-cache.h.
+ * After the magic follow the number of entries, the size of the strings, and flags. The entries begin at
+ * byte 48, each with the offsets of name and path at 4 and 8, relative to the magic. Numbers are in the
+ * byte order of the machine. Format: glibc, sysdeps/generic/dl-cache.h.
  *
- * @returns undefined for another format
+ * @returns paths by library name, those for any CPU first, otherwise in the order of the file; undefined for
+ *   another format
  */
 export function parseLdSoCache(file: Buffer): Map<string, string[]> | undefined {
   const start = file.indexOf(MAGIC, 0, 'latin1');
@@ -53,7 +54,7 @@ function isBehindOldTable(file: Buffer, start: number): boolean {
   });
 }
 
-/** Flags since glibc 2.33: 2 little, 3 big; 0 before, when only a plausible count can tell. */
+/** Flags since glibc 2.33: 2 little, 3 big. Before, they are 0, and a plausible count decides. */
 function isLittleEndian(cache: Buffer): boolean {
   const flag = (cache[28] ?? 0) & 3;
   if (flag >= 2) return flag === 2;

@@ -12,43 +12,43 @@ import { type ElfFile, parseElf, parseShebang, SHEBANG_MAX, type Shebang } from 
 import { isElf } from './headers.ts';
 import { parseLdSoCache } from './ld-so-cache.ts';
 
-/** What files need to run that is not among them. */
+/** What a set of files needs to run, apart from the files themselves. */
 export interface LibraryNeeds {
-  /** Host paths of shared libraries, sorted, as the dynamic linker finds them: may be symbolic links. */
+  /** Host paths of shared libraries, sorted, as the dynamic linker finds them; may be symbolic links. */
   libraries: string[];
   /** Host paths of dynamic linkers, sorted. */
   interpreters: string[];
-  /** What was not found. */
+  /** Libraries and dynamic linkers that were not found. */
   unresolved: UnresolvedLibrary[];
-  /** The programs that run the scripts among the files, one entry for each. */
+  /** The programs that run the scripts among the files, one entry for each program. */
   scripts: ScriptProgram[];
-  /** What those files are that ask for something, by path. */
+  /** The kinds of ELF files and scripts, by path. */
   kinds: Map<string, FileKind>;
 }
 
-/** `elf`, or the first line of an executable script; empty: it asks for nothing. */
+/** `elf`, or the first line of an executable script; empty if the file needs nothing. */
 export type FileKind = string;
 
 export interface UnresolvedLibrary {
-  /** As the file names it: "libaio.so.1", or the path of a dynamic linker. */
+  /** The name in the file: "libaio.so.1", or the path of a dynamic linker. */
   name: string;
-  /** The file that names it: one of those given, or a library that one needs. */
+  /** The file that names it: a given file, or a library that one needs. */
   neededBy: string;
 }
 
-/** A program that executable scripts name in their first line. */
+/** A program that the first line of executable scripts names. */
 export interface ScriptProgram extends Shebang {
   /** One of the scripts. */
   usedBy: string;
 }
 
-/** Where libraries are looked for; tests give other places. */
+/** Where libraries are searched. Tests use other directories. */
 export interface LibrarySearch {
-  /** Path of ldconfig(8)'s cache. */
+  /** Path of the cache of ldconfig(8). */
   cache: string;
-  /** Directories searched last, of any architecture. */
+  /** Directories that are searched last, for any architecture. */
   directories: readonly string[];
-  /** What programs of this machine are. */
+  /** Format of this machine's programs. */
   native: Pick<ElfFile, 'class' | 'endian' | 'machine'>;
 }
 
@@ -63,7 +63,7 @@ const ARCHITECTURES: Readonly<Record<number, { multiarch: string; platform: stri
   243: { multiarch: 'riscv64-linux-gnu', platform: 'riscv64' },
 };
 
-/** 32-bit machines whose programs a 64-bit kernel runs too: x86 on x86-64, ARM on AArch64. */
+/** 32-bit machines whose programs a 64-bit kernel also runs: x86 on x86-64, ARM on AArch64. */
 const COMPATIBLE: Readonly<Record<number, number>> = { 62: 3, 183: 40 };
 
 function hostLibrarySearch(): LibrarySearch {
@@ -84,11 +84,11 @@ function hostLibrarySearch(): LibrarySearch {
 interface LoadedObject {
   path: string;
   elf: ElfFile;
-  /** What `$ORIGIN` stands for in it. */
+  /** The value of `$ORIGIN`. */
   origin: () => string;
 }
 
-/** Everything that is looked up more than once, for one call of `findLibraries`. */
+/** Caches for one call of `findLibraries`. */
 interface Resolver {
   search: LibrarySearch;
   /** Paths by library name. */
@@ -98,13 +98,13 @@ interface Resolver {
 }
 
 /**
- * Finds the libraries that ELF files are linked with, and theirs, as ld.so(8) would, without running
- * anything. Other files, statically linked ones and those of another architecture need none; those
- * of a compatible one (x86 on x86-64) are served where the host has their libraries.
- * Environment variables are not looked at: the guest has others.
+ * Finds the libraries that ELF files are linked with, directly and indirectly, as ld.so(8) does, without running
+ * a program. Other files, statically linked programs and programs of another architecture need none. For
+ * programs of a compatible architecture (x86 on x86-64), libraries that the host lacks are not reported.
+ * Environment variables are ignored, because the guest has others.
  *
- * @param files host paths. Of one that is no ELF file only the first bytes are read; one that
- *   cannot be read is left to whoever copies it.
+ * @param files host paths. Of a file that is not ELF, only the first bytes are read. Files that cannot be read
+ *   are skipped: the error is reported when they are copied.
  */
 export function findLibraries(
   files: Iterable<string | Buffer>,
@@ -144,7 +144,7 @@ export function findLibraries(
   };
 }
 
-/** What a file asks for, as `LibraryNeeds` tells it of each. */
+/** The kind of one file, as in `LibraryNeeds`. */
 export function kindOf(path: string): FileKind {
   return describeContent(inspectFile(path));
 }
@@ -159,17 +159,17 @@ function describeContent(content: FileContent | undefined): FileKind {
 interface NeedSets {
   libraries: Set<string>;
   interpreters: Set<string>;
-  /** By name and who needs it. */
+  /** By name and the file that needs it. */
   unresolved: Map<string, UnresolvedLibrary>;
 }
 
-/** Breadth first, as ld.so loads: what is loaded already serves whoever needs it later by that name. */
+/** Searches breadth-first, as ld.so does: a loaded library also satisfies later needs for its name. */
 function resolveProgram(resolver: Resolver, program: LoadedObject, needs: NeedSets): void {
   const { elf } = program;
   if (!canRunHere(resolver.search.native, elf)) return;
   const loaded = new Set<string>();
   const report = (name: string, neededBy: string): void => {
-    // What a compatible program lacks is lacking on this host too: it was never meant to run here.
+    // A compatible program without its libraries does not run on the host either, so it is not a mistake.
     if (!isSameArchitecture(resolver.search.native, elf)) return;
     needs.unresolved.set(`${name}\0${neededBy}`, { name, neededBy });
   };
@@ -199,7 +199,7 @@ function resolveProgram(resolver: Resolver, program: LoadedObject, needs: NeedSe
   }
 }
 
-/** Whether a kernel of this machine starts the file, or programs of this machine load it. */
+/** Whether a kernel of this machine runs the file, or programs of this machine load it. */
 function canRunHere(native: LibrarySearch['native'], elf: ElfFile): boolean {
   const isLinked = elf.type === 2 || elf.type === 3;
   const isMachine = elf.machine === native.machine || elf.machine === COMPATIBLE[native.machine];
@@ -210,12 +210,12 @@ function isSameArchitecture(a: LibrarySearch['native'], b: LibrarySearch['native
   return a.class === b.class && a.endian === b.endian && a.machine === b.machine;
 }
 
-/** DT_RPATH, which holds for the libraries of an object's libraries too, counts only without DT_RUNPATH. */
+/** DT_RPATH, which also applies to indirect libraries, is ignored if there is a DT_RUNPATH. */
 function rpathOf(object: LoadedObject): string[] {
   return object.elf.runpath.length > 0 ? [] : expandDirectories(object, object.elf.rpath);
 }
 
-/** @param rpath of the object and of what loaded it, expanded */
+/** @param rpath of the object and of the objects that load it, expanded */
 function findLibrary(
   resolver: Resolver,
   name: string,
@@ -239,7 +239,7 @@ function findLibrary(
   return { path, elf: library, origin: () => dirname(path) };
 }
 
-/** Paths at which a library may be, in ld.so's order. */
+/** The paths at which ld.so searches for a library, in its order. */
 function candidates(
   resolver: Resolver,
   name: string,
@@ -257,15 +257,15 @@ function candidates(
 }
 
 /**
- * Replaces `$ORIGIN`, `$LIB` and `$PLATFORM`. Directories relative to where a program happens to be
- * started are left out.
+ * Replaces `$ORIGIN`, `$LIB` and `$PLATFORM`. Omits relative directories, which depend on where a program is
+ * started.
  */
 function expandDirectories(
   { elf, origin }: LoadedObject,
   directories: readonly string[],
 ): string[] {
   const architecture = ARCHITECTURES[elf.machine];
-  // Which one $LIB means was decided when glibc was built.
+  // The value of $LIB was chosen when glibc was built.
   const lib = [`lib/${architecture?.multiarch}`, elf.class === 64 ? 'lib64' : 'lib32', 'lib'];
   return directories
     .flatMap((directory) =>
@@ -283,12 +283,12 @@ function replaceToken(text: string, token: string, value: () => string): string 
   return text.replace(new RegExp(`\\$(?:${token}\\b|\\{${token}\\})`, 'g'), value);
 }
 
-/** The kernel tells a program its own path with symbolic links resolved; of libraries ld.so does not. */
+/** $ORIGIN of a program is without symbolic links, because the kernel resolves them; of a library it is not. */
 function loadProgram(path: string, elf: ElfFile): LoadedObject {
   return { path, elf, origin: () => dirname(realpathIfPossible(path)) };
 }
 
-/** "/opt/x/bin/../lib" means what it leads to, which symbolic links make another thing than "/opt/x/lib". */
+/** With symbolic links, "/opt/x/bin/../lib" may be another directory than "/opt/x/lib", so it is resolved. */
 function withoutParentSteps(directory: string): string {
   return directory.includes('/..') ? realpathIfPossible(directory) : directory;
 }
@@ -310,25 +310,25 @@ function readCache(path: string): Map<string, string[]> {
   try {
     return parseLdSoCache(readFileSync(path)) ?? new Map();
   } catch {
-    return new Map(); // musl has none; the default directories are searched anyway.
+    return new Map(); // musl has no cache. The default directories are searched anyway.
   }
 }
 
-/** What a file is, as far as starting it goes. */
+/** What a file contains that its start needs. */
 export type FileContent = { elf: ElfFile } | { shebang: Shebang; executable: boolean };
 
-/** Enough for the magic numbers, and for most first lines. */
+/** Long enough for magic numbers and for most first lines. */
 const HEAD_SIZE = 64;
-/** Holds the headers and the interpreter of nearly every ELF file. */
+/** Contains the headers and the interpreter of nearly every ELF file. */
 const PAGE_SIZE = 4096;
 
 const head = Buffer.alloc(HEAD_SIZE);
 
-/** @returns undefined for data of any kind, and for what cannot be read */
+/** @returns undefined for data, and for files that cannot be read */
 function inspectFile(path: string | Buffer): FileContent | undefined {
   let fd: number | undefined;
   try {
-    // Not to wait for a writer, should it be a FIFO.
+    // O_NONBLOCK: does not wait for a writer if it is a FIFO.
     fd = openSync(path, constants.O_RDONLY | constants.O_NONBLOCK | constants.O_NOCTTY);
     return inspectOpenFile(fd);
   } catch {
@@ -352,13 +352,13 @@ function inspectOpenFile(fd: number): FileContent | undefined {
   return line === undefined ? undefined : { shebang: line, executable };
 }
 
-/** The interpreter of a script; undefined for anything else. */
+/** @returns the interpreter of a script; undefined for other files */
 export function readShebang(path: string | Buffer): Shebang | undefined {
   const content = inspectFile(path);
   return content !== undefined && 'shebang' in content ? content.shebang : undefined;
 }
 
-/** Undefined for what is not an ELF file, or cannot be read. */
+/** @returns undefined if it is not an ELF file or cannot be read */
 function readElf(path: string | Buffer): ElfFile | undefined {
   const content = inspectFile(path);
   return content !== undefined && 'elf' in content ? content.elf : undefined;

@@ -14,8 +14,8 @@ const NOTES_MAX = 1024 * 1024;
 
 /**
  * Finds a note of a program, elf(5).
- * @param owner without the NUL at its end: `Xen`
- * @returns its descriptor; undefined: there is no such note, or it is no ELF file
+ * @param owner without the final NUL, such as `Xen`
+ * @returns its descriptor, or undefined if there is no such note or it is not an ELF file
  */
 export function findElfNote(
   source: Buffer | ReadBytes,
@@ -29,7 +29,7 @@ export function findElfNote(
       if (segment.type !== PT_NOTE || segment.fileSize > NOTES_MAX) continue;
       const notes = readExactly(read, segment.offset, segment.fileSize);
       const fields = fieldsOf(notes, header.endian, wide);
-      // Three words (sizes of name and descriptor, type), then both, each padded to four bytes.
+      // Three words (size of the name, size of the descriptor, type), then name and descriptor, each padded to 4 bytes.
       for (let at = 0; at + 12 <= notes.length; ) {
         const [nameSize, size] = [fields.word(at), fields.word(at + 4)];
         const descriptor = at + 12 + padded(nameSize);

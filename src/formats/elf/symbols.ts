@@ -7,18 +7,18 @@ import { fieldsOf, MalformedElf, type ReadBytes, readElf, readExactly } from './
 export interface ElfSection {
   name: string;
   type: number;
-  /** Where its bytes are in the file. */
+  /** Offset of its content in the file. */
   offset: number;
   size: number;
-  /** Number of another section: of a symbol table, that of its strings. */
+  /** Number of an associated section: for a symbol table, its strings. */
   link: number;
 }
 
-/** Names of symbols; a file has thousands of others. */
+/** Selected names of symbols. */
 export interface SymbolNames {
-  /** Those that the file itself does not have, and cannot do without. */
+  /** Undefined symbols that are not weak. */
   undefined: string[];
-  /** Those that it has whose names begin as asked for. */
+  /** Defined symbols whose names begin with the given prefix. */
   defined: string[];
 }
 
@@ -26,7 +26,7 @@ export interface RelocatableFile {
   sections: ElfSection[];
   /** The bytes of a section. */
   contentOf: (section: ElfSection) => Buffer;
-  /** @param prefix of the defined ones */
+  /** @param prefix of the defined symbols to return */
   readSymbols: (prefix: string) => SymbolNames;
 }
 
@@ -35,10 +35,10 @@ const SHT_SYMTAB = 2;
 const SHT_NOBITS = 8;
 const STB_WEAK = 2;
 
-/** More sections than any real file has without the extended numbering, which is not read. */
+/** The most sections without extended numbering, which is not supported. */
 const SECTIONS_MAX = 0xff00;
 
-/** @returns undefined for what is no 64-bit ELF file, or is cut off */
+/** @returns undefined if it is not a 64-bit ELF file, or is truncated */
 export function parseRelocatable(source: Buffer | ReadBytes): RelocatableFile | undefined {
   return readElf(source, (read) => (read(4, 1)[0] === ELFCLASS64 ? parseParts(read) : undefined));
 }
@@ -79,7 +79,7 @@ function parseParts(read: ReadBytes): RelocatableFile {
 /** Bytes of an Elf64_Sym. */
 const SYMBOL_BYTES = 24;
 
-/** A name is only read where it counts: this is most of the work for a test suite's hundred modules. */
+/** Reads only the names that are needed: this is most of the work for the hundred modules of a test suite. */
 function selectSymbols(
   table: Buffer,
   strings: Buffer,
@@ -91,7 +91,7 @@ function selectSymbols(
   const nameAt = (at: number): number =>
     endian === 'little' ? table.readUInt32LE(at) : table.readUInt32BE(at);
   for (let at = 0; at + SYMBOL_BYTES <= table.length; at += SYMBOL_BYTES) {
-    // The number of the section in which it is defined: 0, SHN_UNDEF, is the same in either order.
+    // The number of the symbol's section: SHN_UNDEF, 0, is the same in either byte order.
     if (table[at + 6] === 0 && table[at + 7] === 0) {
       const isWeak = (table[at + 4] ?? 0) >> 4 === STB_WEAK;
       if (!isWeak) names.undefined.push(stringAt(strings, nameAt(at)));

@@ -5,24 +5,24 @@ import { blamedFunction, SLEEPING } from './title.ts';
 export interface BlockedTask {
   name: string;
   pid: number;
-  /** The function of the kernel that it waits in; undefined: its stack does not tell. */
+  /** The kernel function in which it waits; undefined if its stack does not show it. */
   function: string | undefined;
 }
 
-/** Reads what sysrq-w prints, `Show Blocked State` (Documentation/admin-guide/sysrq.rst). */
+/** Parses the output of sysrq-w, `Show Blocked State` (Documentation/admin-guide/sysrq.rst). */
 export interface BlockedTaskReader {
   /** Takes a console line without its end. */
   push: (line: string) => void;
-  /** @returns undefined where the kernel has not answered; empty: nothing is blocked */
+  /** @returns undefined if the kernel has not answered; empty if no task is blocked */
   finish: () => BlockedTask[] | undefined;
 }
 
-/** A system that hangs has a handful of them, or as many as its load has processes. */
+/** A hanging system has a few blocked tasks, or at most as many as its load has processes. */
 const MOST_TASKS = 1000;
-/** Of a stack, the first frames tell. */
+/** The function is among the first frames of a stack. */
 const MOST_FRAMES = 64;
 
-/** What sched_show_task() prints, since Linux 5.10 and before. */
+/** What sched_show_task() prints: since Linux 5.10, and before. */
 const TASK =
   /^task:(.{0,15}?) *state:\S.*?\bpid:\s*(\d+)|^(\S.{0,14}?) +D\s.*?(\d+)\s+\d+ 0x[0-9a-f]+\s*$/;
 

@@ -3,47 +3,50 @@ import { CUT_HERE, WARN } from './rules/general.ts';
 import type { Rule } from './rules/rule.ts';
 import type { Severity, Splat, SplatHead } from './splat.ts';
 
-/** What one splat may hold; the longest real ones (OOM with many tasks) stay well below. */
+/** Limits for one splat. The longest real ones (OOM with many tasks) are much shorter. */
 export const MAX_SPLAT_LINES = 1500;
 export const MAX_SPLAT_CHARACTERS = 192 * 1024;
 
-/** `open` takes what comes; `ended` only what is plainly a report's; `closed` only a panic. */
+/**
+ * `open`: takes all lines. `ended`: takes only lines that clearly belong to a report. `closed`: takes only a
+ * panic.
+ */
 export type CaptureState = 'open' | 'ended' | 'closed';
 
-/** A splat while its lines come in. */
+/** A splat whose lines are being collected. */
 export interface Capture {
   rule: Rule;
   head: RegExpExecArray;
-  /** Undefined where it is not to be told of: see `Rule.severity`. */
+  /** Undefined if the splat is not reported: see `Rule.severity`. */
   severity: Severity | undefined;
   caller: string;
   state: CaptureState;
-  /** Whether the listener knows of it: not before a line has told the kind. */
+  /** Whether the listener has been called: not before a line shows the kind. */
   isAnnounced: boolean;
-  /** Whether registers, modules or a stack trace have come: then the kind is settled. */
+  /** Whether registers, modules or a stack trace have been seen: then the kind does not change any more. */
   isDetailed: boolean;
   /** Whether its stack trace has begun. */
   isTraced: boolean;
   hasPanicked: boolean;
-  /** Lines in a row that do not look like a report's. */
-  strangers: number;
+  /** Number of consecutive lines that do not look like part of a report. */
+  unrelatedLines: number;
   time: number | undefined;
   /** Time stamp of its last line. */
   lastTime: number | undefined;
-  /** Seconds of silence after which it is over. */
-  patience: number;
-  /** Lines as they were on the console. */
+  /** Seconds without a line after which the splat ends. */
+  maxSilence: number;
+  /** The lines as printed on the console. */
   shown: string[];
-  /** What the lines say, those of other callers left out: what titles are made from. */
+  /** The texts of the lines, without those of other callers. Titles are made from them. */
   texts: string[];
   characters: number;
   dropped: number;
 }
 
-/** Seconds without a line after which a splat is over, and a panic no consequence of it any more. */
-const PATIENCE = 1;
-/** The kernel waits for the backtraces of other CPUs for 10 s (lib/nmi_backtrace.c). */
-const PATIENCE_FOR_CPUS = 11;
+/** Seconds without a line after which a splat ends and a panic no longer counts as its consequence. */
+const MAX_SILENCE = 1;
+/** The kernel waits up to 10 s for the backtraces of other CPUs (lib/nmi_backtrace.c). */
+const MAX_SILENCE_FOR_CPUS = 11;
 
 export function beginCapture(
   rule: Rule,
@@ -61,10 +64,10 @@ export function beginCapture(
     isDetailed: false,
     isTraced: false,
     hasPanicked: false,
-    strangers: 0,
+    unrelatedLines: 0,
     time: line.time,
     lastTime: line.time,
-    patience: PATIENCE,
+    maxSilence: MAX_SILENCE,
     shown: [],
     texts: [],
     characters: 0,
@@ -75,11 +78,11 @@ export function beginCapture(
 const DETAIL = /^(?:CPU: \d+ |Modules linked in:|Hardware name:|Kdump: |Call [Tt]race:)/;
 const TRACE = /^\s*(?:Call [Tt]race|[Bb]acktrace)\b.*:/;
 
-/** Adds a line, within the limits; what another caller said is kept, but makes no title. */
+/** Adds a line, within the limits. Lines of other callers are kept, but not used for the title. */
 export function addLine(capture: Capture, line: KernelLine): void {
-  // CPUs that were stuck may lag behind: their stamps do not turn the clock back.
+  // The time stamps of CPUs that were stuck may lag behind.
   capture.lastTime = Math.max(line.time ?? 0, capture.lastTime ?? 0);
-  capture.patience = line.text.startsWith('Sending NMI') ? PATIENCE_FOR_CPUS : PATIENCE;
+  capture.maxSilence = line.text.startsWith('Sending NMI') ? MAX_SILENCE_FOR_CPUS : MAX_SILENCE;
   if (DETAIL.test(line.text)) capture.isDetailed = true;
   if (TRACE.test(line.text)) capture.isTraced = true;
   const shown = withoutPrevious(capture, line.shown);
@@ -97,20 +100,23 @@ export function addLine(capture: Capture, line: KernelLine): void {
   }
 }
 
-/** A line that goes on with the one before it is shown with that, which may have been taken already. */
+/** A line may include the one that it continues, which may have been added already. */
 function withoutPrevious({ shown }: Capture, next: string): string {
   const previous = `${shown.at(-1)}\n`;
   return next.startsWith(previous) ? next.slice(previous.length) : next;
 }
 
-/** What a stalled CPU does is told by that CPU, not by the one that noticed. */
+/** Kinds whose title comes from another CPU: the stalled one, not the one that detected the stall. */
 const FROM_ANY_CPU: ReadonlySet<string> = new Set(['rcu-stall', 'soft-lockup', 'hard-lockup']);
 
-/** Whether its time has passed, or, at a line that is no report's, the clock has gone back for good. */
+/**
+ * Whether a splat has ended: too much time has passed, or the clock has gone back at a line that is not part of
+ * a report, as after a reboot.
+ */
 export function isOver(capture: Capture, time: number | undefined, isReportLine: boolean): boolean {
   if (time === undefined || capture.lastTime === undefined) return false;
   const silence = time - capture.lastTime;
-  return silence > capture.patience || (silence < -PATIENCE && !isReportLine);
+  return silence > capture.maxSilence || (silence < -MAX_SILENCE && !isReportLine);
 }
 
 export function headOf(capture: Capture & { severity: Severity }): SplatHead {
@@ -124,15 +130,15 @@ export function splatOf(capture: Capture & { severity: Severity }): Splat {
   return { ...headOf(capture), text: [...shown, ...note].join('\n'), time };
 }
 
-/** Whether the kind is still to be told by a later line. */
+/** Whether a later line will show the kind. */
 export function isUndecided(capture: Capture): boolean {
   return capture.rule === CUT_HERE;
 }
 
 /**
- * Whether the next line may be what a WARN() has to say, and tell more than its first line. That is the
- * order of Linux 4.x, and later of architectures whose WARN() is a function (arm).
+ * Whether the next line may be the message of a WARN(), which says more than its first line. Linux 4.x prints
+ * them in this order, and so do later versions on architectures whose WARN() is a function (arm).
  */
-export function awaitsWords({ rule, head, texts }: Capture): boolean {
+export function awaitsMessage({ rule, head, texts }: Capture): boolean {
   return rule === WARN && texts.at(-1) === head.input;
 }

@@ -1,25 +1,25 @@
 import { UsageError } from '../../errors.ts';
 import { keyOf, type SplatHead } from './splat.ts';
 
-/** A splat that somebody knows of, and why it fails no run. */
+/** A known splat that does not fail a run, and the reason. */
 export interface ExpectedSplat {
   /** Matched anywhere in `KIND: TITLE`. */
   pattern: RegExp;
-  /** Matched against the name of a test: only during such a test is the splat expected. */
+  /** Matched against the name of the test: the splat is expected only during such a test. */
   test: RegExp | undefined;
   reason: string;
-  /** `FILE:LINE` that says so. */
+  /** `FILE:LINE` of the entry. */
   where: string;
 }
 
 /**
- * Reads a file of expected splats: one a line, `PATTERN # REASON` or `PATTERN @ TEST # REASON`, where
+ * Parses a list of expected splats. Each line is `PATTERN # REASON` or `PATTERN @ TEST # REASON`, where
  * PATTERN and TEST are JavaScript regular expressions without slashes. TEST must match whole parts of a
- * test's name: `ext4/018` matches `ext4/018`, `4k/ext4/018` and `ext4/018 #2`, and not `ext4/0181`. A `#`
- * or `@` separates only with white space on both sides; of several `@`, the last does. Blank lines and
- * lines that begin with `#` are comments.
+ * test's name: `ext4/018` matches `ext4/018`, `4k/ext4/018` and `ext4/018 #2`, but not `ext4/0181`. A `#`
+ * or `@` separates only with white space on both sides; of several `@`, the last one separates. Blank lines
+ * and lines that begin with `#` are comments.
  * @param file its name, for messages
- * @throws UsageError naming file and line of everything that is wrong in it
+ * @throws UsageError that names file and line of every error
  */
 export function parseExpectedSplats(text: string, file: string): ExpectedSplat[] {
   const problems: string[] = [];
@@ -35,11 +35,11 @@ export function parseExpectedSplats(text: string, file: string): ExpectedSplat[]
   if (problems.length === 0) return expected;
   throw new UsageError(`${file}: not a list of expected splats`, {
     problems,
-    hint: 'write one a line: PATTERN # REASON, such as `warning: WARNING in foo # fixed in 6.13`; PATTERN @ TEST # REASON for one test',
+    hint: 'write one entry per line: PATTERN # REASON, such as `warning: WARNING in foo # fixed in 6.13`, or PATTERN @ TEST # REASON',
   });
 }
 
-/** @returns what is wrong with the line, in words, if something is */
+/** @returns the entry, or a message if the line is invalid */
 function parseEntry(line: string, where: string): ExpectedSplat | string {
   const [, head = line, reason = ''] = /^(.*?)\s+#(?:\s+(.*))?$/.exec(line) ?? [];
   if (reason === '') return `no reason is given: ${line}`;
@@ -59,17 +59,16 @@ function parseEntry(line: string, where: string): ExpectedSplat | string {
   }
 }
 
-/** The parts of a name are joined by `/`; a test that runs again has ` #2` or `#2` behind its name. */
+/** The parts of a name are joined by `/`. A test that runs again has ` #2` or `#2` after its name. */
 function wholeParts(source: string): RegExp {
-  // By itself first: a bracket that is not closed must not find its end in ours.
+  // Compiled alone first: our own parentheses must not complete an unbalanced expression.
   const { source: checked } = new RegExp(source);
   return new RegExp(`(?:^|/)(?:${checked})(?:$|/| ?#\\d+(?:$|/))`);
 }
 
 /**
- * @param test the name of the test during which it came; undefined: it came during none
- * @returns what excuses a splat, or undefined when nothing does; of several lines that match it, the
- * first counts
+ * @param test the name of the test during which the splat occurred; undefined if no test was running
+ * @returns the first entry that matches the splat, or undefined
  */
 export function findExcuse(
   head: Pick<SplatHead, 'kind' | 'title'>,

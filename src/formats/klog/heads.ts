@@ -2,15 +2,15 @@ import { type KernelLine, parseKernelLines } from './line.ts';
 import { RULES } from './rules/index.ts';
 import type { Rule } from './rules/rule.ts';
 
-/** A line with which a report begins. */
+/** The first line of a report. */
 export interface Head {
   rule: Rule;
   match: RegExpExecArray;
-  /** As it is to be understood: its text is what the rule matched. */
+  /** Its text is the reading of the line that the rule matched. */
   line: KernelLine;
 }
 
-/** One search for all clues: nearly all lines end here. */
+/** All clues in one expression, which rules out nearly all lines. */
 const CLUES = new RegExp(
   [...new Set(RULES.flatMap(({ clue }) => clue))]
     .filter((clue, _, all) => !all.some((other) => other !== clue && clue.includes(other)))
@@ -18,14 +18,14 @@ const CLUES = new RegExp(
     .join('|'),
 );
 
-/** Whether a report may begin in a console line. `dmesg --color` may print a colour within a clue. */
-export function mayTell(raw: string): boolean {
+/** Whether a report may begin in a console line. `dmesg --color` may print an escape sequence within a clue. */
+export function mayBeginReport(raw: string): boolean {
   return CLUES.test(raw) || (raw.includes('\u001b') && /\.\d{6}\]/.test(raw));
 }
 
 /**
- * Words so particular that a report begins with them wherever they stand in a line of the kernel's: in
- * Linux 4.x a line that has no end yet goes on with whatever is printed next.
+ * Texts so specific that they begin a report anywhere in a line of the kernel: in Linux 4.x, the next message
+ * is appended to a line that has not ended.
  */
 const GLUED = new RegExp(
   [
@@ -45,19 +45,19 @@ const GLUED = new RegExp(
   ].join('|'),
 );
 
-/** The kernel's own command line may hold anything. */
+/** Lines that quote the kernel command line, which may contain anything. */
 const QUOTES = /^(?:Kernel command line|Command line|Unknown kernel command line parameters)\b/;
 
 type Found = Pick<Head, 'rule' | 'match'>;
 
-/** The report that a text of the kernel's begins, if it does. */
+/** Finds the rule for a report that begins in a text of the kernel. */
 function findReport(text: string): Found | undefined {
   if (!CLUES.test(text)) return undefined;
   const found = findRule(text);
   return found === undefined || isMinor(found.rule) ? (findGlued(text) ?? found) : found;
 }
 
-/** Whether a report by this rule takes no pass away. */
+/** Whether a report by this rule does not prevent a pass. */
 export function isMinor({ severity }: Rule): boolean {
   return severity === 'note' || severity === 'silent';
 }
@@ -83,25 +83,25 @@ function findHead(line: KernelLine): Head | undefined {
   return undefined;
 }
 
-/** What the kernel said in one console line. */
-export interface Heard {
-  /** The reports that begin in it; several only where lines without an end were glued together. */
+/** The lines of the kernel in one console line. */
+export interface ParsedLine {
+  /** The reports that begin in it; several only if unterminated lines were joined. */
   heads: Head[];
-  /** Its last line, if no report begins there. */
+  /** The last line of the kernel in it, if no report begins there. */
   other: KernelLine | undefined;
 }
 
 export interface KernelReader {
-  /** Whether what came last may be the beginning of a report whose first line has not ended. */
+  /** Whether the previous line may be an incomplete first line of a report. */
   isWaiting: () => boolean;
-  read: (raw: string) => Heard;
+  read: (raw: string) => ParsedLine;
 }
 
-/** Reads console lines, also where one line of the kernel's is several of them. */
+/** Parses console lines. A line of the kernel may be spread over several of them. */
 export function createKernelReader(): KernelReader {
-  /** What has a clue and begins no report, as far as it has come. */
+  /** Lines that contain a clue but, so far, do not begin a report. */
   let waiting: KernelLine[] = [];
-  /** The name of a task may hold line feeds: what follows one gets the same time stamp and caller. */
+  /** The name of a task may contain line feeds. What follows one gets the same time stamp and caller. */
   const joinToWaiting = (line: KernelLine): KernelLine[] =>
     waiting
       .filter(({ time, caller }) => time === line.time && caller === line.caller)
@@ -118,7 +118,7 @@ export function createKernelReader(): KernelReader {
         waiting = [];
         return { heads, other };
       }
-      const longer = readOnwards(lines).flatMap((line) => [line, ...joinToWaiting(line)]);
+      const longer = withRest(lines).flatMap((line) => [line, ...joinToWaiting(line)]);
       const head = longer.map(findHead).find((each) => each !== undefined);
       waiting = head === undefined ? longer.filter(hasClue).slice(-MOST_WAITING) : [];
       return head === undefined ? { heads, other } : { heads: [head], other: undefined };
@@ -126,19 +126,19 @@ export function createKernelReader(): KernelReader {
   };
 }
 
-/** More than this many time stamps between line feeds in the name of a task there cannot be. */
+/** The name of a task cannot contain more time stamps between line feeds. */
 const MOST_WAITING = 4;
 
 function hasClue({ readings }: KernelLine): boolean {
-  // A clue may end with the blank in front of the name that was cut.
+  // A clue may end with a blank, and the line may have been cut before it.
   return readings.some((text) => CLUES.test(`${text} `));
 }
 
-/** The same lines, each with all that stands behind its time stamp: that may hold what looks like one. */
-function readOnwards(lines: readonly KernelLine[]): KernelLine[] {
+/** The same lines, each up to the end of the console line: a text may contain what looks like a time stamp. */
+function withRest(lines: readonly KernelLine[]): KernelLine[] {
   return lines.map((line, index) => ({
     ...line,
-    readings: line.onwards,
+    readings: line.readingsOfRest,
     shown: lines
       .slice(index)
       .map(({ shown }) => shown)
@@ -146,7 +146,7 @@ function readOnwards(lines: readonly KernelLine[]): KernelLine[] {
   }));
 }
 
-/** No longer than what the kernel prints at once. */
+/** The longest message that the kernel prints at once. */
 const LONGEST_MESSAGE = 1024;
 
 function joinLines(begun: KernelLine, next: KernelLine): KernelLine {

@@ -1,6 +1,6 @@
 import {
   addLine,
-  awaitsWords,
+  awaitsMessage,
   beginCapture,
   type Capture,
   headOf,
@@ -8,57 +8,57 @@ import {
   isUndecided,
   splatOf,
 } from './capture.ts';
-import { createKernelReader, type Head, isMinor, mayTell } from './heads.ts';
+import { createKernelReader, type Head, isMinor, mayBeginReport } from './heads.ts';
 import type { KernelLine } from './line.ts';
 import { CUT_HERE, WARN } from './rules/general.ts';
-import { HEADLESS, SHOWN_TASK } from './rules/notes.ts';
+import { BARE_TRACE, SHOWN_TASK } from './rules/notes.ts';
 import { PANIC_CAUSES } from './rules/panics.ts';
 import { END, type Rule } from './rules/rule.ts';
 import type { Severity, Splat, SplatHead } from './splat.ts';
 
-/** Hears of splats as the lines come. Calls come from within `push` and `end`. */
+/** Called for splats as the lines arrive, from within `push` and `end`. */
 export interface SplatListener<Context> {
   /**
-   * The first line that tells the kind has come; the title may still get better. What this returns,
-   * what was going on at that time say, comes back with the splat.
+   * The kind of a splat is known; its title may still improve.
+   * @returns a context, such as what was running at that time, which is passed to `onEnd`
    */
   onBegin(head: SplatHead): Context;
   /**
-   * The kernel cannot go on. Comes once for each fatal splat: right after `onBegin`, or later for
-   * one that began as less, such as a warning under panic_on_warn. The console may be dead after it.
+   * The kernel cannot continue. Called once for each fatal splat: right after `onBegin`, or later if the splat
+   * began with a lower severity, such as a warning with panic_on_warn. The console may be dead afterwards.
    */
   onFatal(head: SplatHead): void;
   /**
-   * All of it has been seen, and it has waited a second of the kernel's time for a panic that it may
-   * be the cause of: title and severity of this call count. It comes with a later line or with `end`.
+   * The splat is complete, and within one second of kernel time no panic followed that it may have caused.
+   * Title and severity are final. Called at a later line or at `end`.
    */
   onEnd(splat: Splat, context: Context): void;
 }
 
 export interface ScannerOptions {
-  /** Whether a fault in kernel code ends the run even if no panic follows. Default: true. */
+  /** Whether a fault in kernel code ends the run even without a panic. Default: true. */
   oopsIsFatal?: boolean;
-  /** Head lines (behind the time stamp) of what is not to be told of at all. */
+  /** Head lines (without the time stamp) of splats that are not reported. */
   ignore?: readonly RegExp[];
 }
 
 export interface SplatScanner {
-  /** Takes a console line without its end; anything may be in it. */
+  /** Takes a console line without the line feed; it may contain anything. */
   push(line: string): void;
-  /** The console is closed: ends whatever is open. */
+  /** The console is closed: ends all open splats. */
   end(): void;
 }
 
-/** What may be open or wait for a panic at one time; the oldest is ended for more. */
+/** The most splats that may be open or wait for a panic at a time. For another one, the oldest is ended. */
 const MAX_CAPTURES = 16;
-/** Head lines remembered to tell a replay by dmesg from the real thing. */
+/** The number of head lines that are kept to recognise output of dmesg. */
 const MAX_SEEN = 4096;
-/** Lines in a row that are no report's, after which one without an end mark is over. */
-const MAX_STRANGERS = 40;
+/** After so many consecutive lines that do not look like part of a report, a report without an end mark ends. */
+const MAX_UNRELATED_LINES = 40;
 
 const BAR = /^={5,}$/;
 
-/** A line that is plainly a part of a report, whatever the report is about. */
+/** A line that clearly belongs to a report of any kind. */
 const REPORT_LINE = new RegExp(
   [
     String.raw`\s|$|---|Call [Tt]race|Backtrace|stack backtrace|Code: |Modules linked in|Hardware name`,
@@ -76,13 +76,13 @@ const REPORT_LINE = new RegExp(
     .replace(/$/, ')'),
 );
 
-/** Watches a console for splats. All state is bounded, however long and wild the console is. */
+/** Finds splats on a console. All state is bounded, whatever the console prints. */
 export function createSplatScanner<Context>(
   listener: SplatListener<Context>,
   options: ScannerOptions = {},
 ): SplatScanner {
   const { oopsIsFatal = true, ignore = [] } = options;
-  /** What is open or waits for a panic, the oldest first. */
+  /** The splats that are open or wait for a panic, oldest first. */
   let captures: Capture[] = [];
   const contexts = new Map<Capture, Context>();
   let lastBar: KernelLine | undefined;
@@ -96,15 +96,15 @@ export function createSplatScanner<Context>(
   };
 
   function announce(capture: Capture): void {
-    if (!isTold(capture) || capture.isAnnounced) return;
+    if (!isReported(capture) || capture.isAnnounced) return;
     capture.isAnnounced = true;
     contexts.set(capture, listener.onBegin(headOf(capture)));
     if (capture.severity === 'fatal') listener.onFatal(headOf(capture));
   }
 
-  /** Tells at once of what has turned out to be worse than it began. */
+  /** Reports at once that a splat has become fatal. */
   function raise(capture: Capture, severity: Severity | undefined): void {
-    if (!isTold(capture) || severity !== 'fatal' || capture.severity === 'fatal') return;
+    if (!isReported(capture) || severity !== 'fatal' || capture.severity === 'fatal') return;
     capture.severity = 'fatal';
     if (capture.isAnnounced) listener.onFatal(headOf(capture));
   }
@@ -114,37 +114,37 @@ export function createSplatScanner<Context>(
     announce(capture);
     const context = contexts.get(capture) as Context;
     contexts.delete(capture);
-    if (isTold(capture)) listener.onEnd(splatOf(capture), context);
+    if (isReported(capture)) listener.onEnd(splatOf(capture), context);
   }
 
-  /** Nothing more belongs to it; it waits for the panic that may follow, if one may. */
+  /** Ends the text of a splat. It still waits for a panic, if it may cause one. */
   function close(capture: Capture): void {
     capture.state = 'closed';
-    if (!isTold(capture) || capture.severity === 'note') finish(capture);
+    if (!isReported(capture) || capture.severity === 'note') finish(capture);
   }
 
   const openFor = (caller: string): Capture | undefined =>
     captures.findLast((capture) => capture.caller === caller && capture.state !== 'closed');
 
   function begin(rule: Rule, head: RegExpExecArray, line: KernelLine, isReplayed: boolean): void {
-    // A remark of one line may come in the middle of a report, from somewhere else.
-    const isRemark = rule.until === 'line' && rule.severity === 'note';
-    const previous = isRemark ? undefined : openFor(line.caller);
+    // A note of one line may occur in the middle of an unrelated report.
+    const isShortNote = rule.until === 'line' && rule.severity === 'note';
+    const previous = isShortNote ? undefined : openFor(line.caller);
     if (previous !== undefined) close(previous);
     if (captures.length >= MAX_CAPTURES && captures[0] !== undefined) finish(captures[0]);
     const isHidden = isReplayed || ignore.some((pattern) => pattern.test(line.text));
     const capture = beginCapture(rule, head, line, isHidden ? undefined : severityOf(rule));
-    if (lastBar?.caller === line.caller && !isRemark) {
+    if (lastBar?.caller === line.caller && !isShortNote) {
       capture.time = lastBar.time;
       addLine(capture, lastBar);
     }
     captures.push(capture);
     take(capture, line);
     if (rule !== CUT_HERE) announce(capture);
-    if (isRemark) finish(capture);
+    if (isShortNote) finish(capture);
   }
 
-  /** dmesg in the guest shows again what the console has shown: the same line at the same time. */
+  /** Whether dmesg in the guest prints a line that the console has shown: same text, same time stamp. */
   function isReplay({ time, text }: KernelLine): boolean {
     if (time === undefined) return false;
     const key = `${time} ${text.slice(0, 200)}`;
@@ -163,7 +163,7 @@ export function createSplatScanner<Context>(
     }
   }
 
-  /** The line that tells what was cut here, or that goes on with a splat that is already known. */
+  /** Adds a head line to an open splat: it shows the kind after `cut here`, or continues a known splat. */
   function join(capture: Capture, rule: Rule, head: RegExpExecArray, line: KernelLine): void {
     if (decides(rule, capture)) {
       if (ignore.some((pattern) => pattern.test(line.text))) capture.severity = undefined;
@@ -176,7 +176,7 @@ export function createSplatScanner<Context>(
     announce(capture);
   }
 
-  /** Makes a panic the end of the splat that caused it. */
+  /** Adds a panic to the splat that caused it. */
   function panic(cause: Capture, line: KernelLine): void {
     cause.state = 'open';
     cause.hasPanicked = true;
@@ -211,7 +211,10 @@ export function createSplatScanner<Context>(
     }
   }
 
-  /** A stack trace right after a splat is about it: backtraces of all CPUs, the locks' dump_stack. */
+  /**
+   * Adds a stack trace to the splat that it follows: backtraces of all CPUs, dump_stack() of a lock.
+   * @returns false if there is no splat
+   */
   function takeTrace(line: KernelLine): boolean {
     const capture =
       captures.findLast(({ state }) => state !== 'closed') ??
@@ -222,29 +225,29 @@ export function createSplatScanner<Context>(
     return true;
   }
 
-  /** A line that begins nothing: it belongs to the open splat of its caller, or of another CPU. */
-  function takeOther(line: KernelLine, looksSo: boolean): void {
+  /** Takes a line that does not begin a splat: it belongs to the open splat of its caller, or of another CPU. */
+  function takeOther(line: KernelLine, isReportLine: boolean): void {
     const own = openFor(line.caller);
     const capture =
-      own ?? (looksSo ? captures.findLast(({ state }) => state === 'open') : undefined);
+      own ?? (isReportLine ? captures.findLast(({ state }) => state === 'open') : undefined);
     if (BAR.test(line.text)) lastBar = line;
     if (capture === undefined) return;
-    if (belongs(capture, line, looksSo)) take(capture, line);
+    if (belongs(capture, line, isReportLine)) take(capture, line);
     else close(capture);
   }
 
   function pushLine(line: KernelLine, head: Head | undefined): void {
     const bar = lastBar;
-    const looksSo = REPORT_LINE.test(line.text);
-    for (const capture of captures) if (isOver(capture, line.time, looksSo)) finish(capture);
-    if (head === undefined) takeOther(line, looksSo);
+    const isReportLine = REPORT_LINE.test(line.text);
+    for (const capture of captures) if (isOver(capture, line.time, isReportLine)) finish(capture);
+    if (head === undefined) takeOther(line, isReportLine);
     else takeHead(head);
     if (lastBar === bar && bar?.caller === line.caller) lastBar = undefined;
   }
 
   function push(raw: string): void {
     const isIdle = captures.length === 0 && lastBar === undefined && !reader.isWaiting();
-    if (isIdle && !mayTell(raw) && !raw.includes('=====')) return;
+    if (isIdle && !mayBeginReport(raw) && !raw.includes('=====')) return;
     const { heads, other } = reader.read(raw);
     for (const head of heads) pushLine(head.line, head);
     if (other !== undefined) pushLine(other, undefined);
@@ -258,13 +261,13 @@ export function createSplatScanner<Context>(
   };
 }
 
-function isTold(capture: Capture): capture is Capture & { severity: Severity } {
+function isReported(capture: Capture): capture is Capture & { severity: Severity } {
   return capture.severity !== undefined;
 }
 
-/** The youngest splat that can have made the kernel stop with these words. */
+/** The latest splat that can have caused a panic with this message. */
 function causeOfPanic(captures: readonly Capture[], { text }: KernelLine): Capture | undefined {
-  const [, kinds] = PANIC_CAUSES.find(([lastWords]) => lastWords.test(text)) ?? [];
+  const [, kinds] = PANIC_CAUSES.find(([message]) => message.test(text)) ?? [];
   if (kinds === undefined) return undefined;
   return captures.findLast(
     ({ rule, severity, isAnnounced }) =>
@@ -272,22 +275,22 @@ function causeOfPanic(captures: readonly Capture[], { text }: KernelLine): Captu
   );
 }
 
-/** Whether it says what a report is about that has begun without a word of that, or with less. */
+/** Whether a head line determines the kind of an open report that has not shown it, or only a less specific one. */
 function decides(rule: Rule, open: Capture): boolean {
   if (rule === CUT_HERE || isTrace(rule) || isMinor(rule)) return false;
-  return isUndecided(open) || (awaitsWords(open) && rule !== WARN && rule.until === END);
+  return isUndecided(open) || (awaitsMessage(open) && rule !== WARN && rule.until === END);
 }
 
 function isTrace(rule: Rule): boolean {
-  return rule === HEADLESS || rule === SHOWN_TASK;
+  return rule === BARE_TRACE || rule === SHOWN_TASK;
 }
 
-/** Whether a head line goes on with what is open rather than beginning something else. */
+/** Whether a head line continues the open splat, rather than begins another one. */
 function isPartOf(open: Capture, rule: Rule): boolean {
   if (isTrace(rule)) return true;
   if (open.state !== 'open') return false;
   if (decides(rule, open)) return true;
-  // Two of them one after the other are two reports, of two CPUs.
+  // Two of them in a row are two reports, of two CPUs.
   const isOfWarn = (each: Rule): boolean => each === WARN || each === CUT_HERE;
   if (isOfWarn(open.rule) && (isOfWarn(rule) || isUndecided(open))) return false;
   if (open.rule.kind === 'oom' && rule.kind === 'oom') return rule.joins === true;
@@ -303,13 +306,13 @@ function isEnd(until: RegExp, line: KernelLine, capture: Capture): boolean {
     : false;
 }
 
-function belongs(capture: Capture, line: KernelLine, looksSo: boolean): boolean {
+function belongs(capture: Capture, line: KernelLine, isReportLine: boolean): boolean {
   if (BAR.test(line.text)) return capture.rule.until instanceof RegExp && capture.state === 'open';
-  capture.strangers = looksSo ? 0 : capture.strangers + 1;
-  if (looksSo) return true;
+  capture.unrelatedLines = isReportLine ? 0 : capture.unrelatedLines + 1;
+  if (isReportLine) return true;
   if (capture.state !== 'open') return false;
   if (capture.rule.until instanceof RegExp || capture.hasPanicked) {
-    return capture.strangers <= MAX_STRANGERS;
+    return capture.unrelatedLines <= MAX_UNRELATED_LINES;
   }
-  return !capture.isTraced && capture.strangers <= MAX_STRANGERS;
+  return !capture.isTraced && capture.unrelatedLines <= MAX_UNRELATED_LINES;
 }

@@ -1,9 +1,9 @@
 /**
- * Functions that report, check, allocate, lock, copy or sleep for others: whoever called them is
- * the one to name. Whole names, as regular expressions.
+ * Functions that report, check, allocate, lock, copy or sleep for others. A title names their caller instead.
+ * Whole names, as regular expressions.
  */
 const MACHINERY = names([
-  // Entry code and the way from a fault to its report.
+  // Entry code, and the functions between a fault and its report.
   String.raw`asm_\w+|sysvec_\w+|exc_\w+|error_entry|page_fault|async_page_fault|general_protection`,
   String.raw`entry_\w+|do_syscall_\w+|ret_from_fork\w*|__do_fast_syscall_32|invalid_op|double_fault`,
   String.raw`handle_bug|handle_invalid_op|report_bug|fixup_bug|do_(?:trap|error_trap|invalid_op)\w*`,
@@ -47,7 +47,7 @@ const MACHINERY = names([
   String.raw`v?s[cn]*printf|string_?\w*|pointer|format_decode`,
 ]);
 
-/** Ways to sleep: a task that hangs in one of these is waiting in whoever called it. */
+/** Functions that sleep: for a hung task, the title names their caller. */
 export const SLEEPING = names([
   String.raw`_*schedule\w*|io_schedule\w*|preempt_schedule\w*|context_switch|__switch_to\w*`,
   String.raw`_*wait_(?:on|for)_\w+|_*wait_event\w*|do_wait_for_common|_*folio_(?:lock|wait)\w*|bit_wait\w*`,
@@ -55,8 +55,8 @@ export const SLEEPING = names([
   String.raw`_*percpu_(?:down|rwsem)\w*|_*synchronize_\w+|__sched_text_start|call_rwsem_\w+|ldsem_\w+|_*cancel_work\w*|usb_start_wait_urb|__rt_mutex\w*|__rwsem\w*|_*flush_\w*work\w*|kthread_stop|down_\w+|rpc_wait_bit_killable`,
 ]);
 
-/** Interrupts, timers and idling: what a stalled CPU is looked at from. */
-export const WATCHING = names([
+/** Interrupts, timers, idling and stall detection: on the stack of a stalled CPU, but not the cause. */
+export const STALL_DETECTION = names([
   String.raw`\w*(?:timer|hrtimer|tick_|watchdog|softlockup|nmi_|_nmi|idle|apic|clockevent)\w*`,
   String.raw`rcu_\w+|__rcu\w*|_sched_show_task|io_serial_\w+|serial8250_\w+|\w*console_\w+|on_each_cpu\w*|update_process_times|sched_show_task|sched_tick|print_cpu_stall|check_cpu_stall`,
   String.raw`print_other_cpu_stall|irq_\w+|_*handle_irq\w*|_*do_softirq\w*|handle_softirqs|native_\w*halt|default_idle\w*`,
@@ -64,7 +64,7 @@ export const WATCHING = names([
   String.raw`secondary_startup\w*|start_kernel|arch_call_rest_init|rest_init|x86_64_start\w*|kthread|worker_thread|notify_die|default_do_nmi`,
 ]);
 
-/** RCU's own, where the use of RCU is in question. */
+/** Functions of RCU, to be skipped in reports about the use of RCU. */
 export const RCU = names([String.raw`_*s?rcu_\w+|___?rcu\w*|note_context_switch`]);
 
 function names(alternatives: readonly string[]): RegExp {
@@ -74,25 +74,25 @@ function names(alternatives: readonly string[]): RegExp {
 const SYMBOL = String.raw`([A-Za-z_.$][\w.$]*)\+0x[0-9a-f]+\/0x[0-9a-f]+`;
 
 /**
- * A frame of a stack trace, with what architectures and old kernels put before it: `<IRQ>`,
- * addresses in brackets, and `? ` for an address that merely lay on the stack. 32-bit ARM writes
+ * A frame of a stack trace, with the prefixes of some architectures and old kernels: `<IRQ>`, addresses in
+ * brackets, and `? ` for an address that was found on the stack but may not be a caller. 32-bit ARM prints
  * `foo from bar+0x10/0x20`.
  */
 const FRAME = new RegExp(
   String.raw`^[\s(]*(?:<\/?[A-Z#]+>\s+)?(?:\[<?[0-9a-f]{8,16}>?\][\s(]*)*(\? )?\s*(?:${SYMBOL}|\(?([A-Za-z_][\w.]*)(?:\+0x[0-9a-f/x]+)?(?: \[\w+\])?\)? from )`,
 );
 
-/** The line that names the instruction, on x86, arm, arm64, riscv, ppc and s390; never a user's. */
+/** The line with the program counter in kernel code, on x86, arm, arm64, riscv, ppc and s390. */
 const PROGRAM_COUNTER = new RegExp(
   String.raw`^(?:RIP:? *(?:[0-9a-f]{4}:)?|EIP: (?:[0-9a-f]{4}:)?|EIP is at |PC is at |pc : |epc *: |NIP |Krnl PSW : [0-9a-f ]+\()(?:\s*\[<?[0-9a-f]+>?\])*\s*${SYMBOL}`,
 );
 
-/** Where the search for the function begins: at the faulting instruction, or in the stack trace. */
+/** Where the search for the function begins: at the program counter, or in the stack trace. */
 export type Where = 'pc' | 'frames';
 
 /**
- * The function to blame: the one that the program counter or the stack trace of a report names,
- * leaving out machinery and whatever `skip` matches.
+ * Finds the function for the title of a report: the first one at the program counter or in the stack trace
+ * that is neither in MACHINERY nor matched by `skip`.
  * @param lines of one report, without time stamps
  */
 export function blamedFunction(
@@ -116,7 +116,7 @@ function counterOf(line: string): string[] {
 }
 
 const TRACE_BEGIN = /^\s*(?:Call [Tt]race|[Bb]acktrace)\b.*:/;
-/** A second stack in the same report: whoever allocated or freed the object is not to blame. */
+/** A second stack in the same report, of another event such as the allocation of the object. */
 const OTHER_STACK = /^(?:Allocated by|Freed by|Last potentially|Uninit was|Local variable)/;
 
 interface TraceFunction {
@@ -124,7 +124,7 @@ interface TraceFunction {
   isSure: boolean;
 }
 
-/** A report up to its stack trace, and from there on; all of it is both where none is announced. */
+/** Splits a report at its stack trace. Without a line that announces one, both parts are the whole report. */
 function splitAtTrace(lines: readonly string[]): Record<'before' | 'trace', readonly string[]> {
   const begin = lines.findIndex((line) => TRACE_BEGIN.test(line));
   if (begin < 0) return { before: lines, trace: lines };
@@ -133,7 +133,7 @@ function splitAtTrace(lines: readonly string[]): Record<'before' | 'trace', read
 
 /**
  * The functions of a report's own stack trace. A program counter within it is where an interrupt or an
- * exception came: what follows is what was interrupted.
+ * exception occurred; the interrupted functions follow.
  */
 function traceFunctions(trace: readonly string[]): TraceFunction[] {
   const end = trace.findIndex((line) => OTHER_STACK.test(line));
@@ -146,8 +146,8 @@ function traceFunctions(trace: readonly string[]): TraceFunction[] {
 }
 
 /**
- * The name that stands in the source: without compilers' suffixes (`.isra.0`, `.cold`), ppc64's
- * leading dot, and the wrappers that system calls get per architecture.
+ * The name of a function in the source: without suffixes of the compiler (`.isra.0`, `.cold`), the leading
+ * dot on ppc64, and the prefixes of each architecture's system call wrappers.
  */
 function bareName(symbol: string): string {
   return symbol
@@ -160,12 +160,12 @@ const TOP =
   'arch|block|certs|crypto|drivers|fs|include|init|io_uring|ipc|kernel|lib|mm|net|rust|samples|security|sound|tools|usr|virt';
 const IN_TREE = new RegExp(`^.*?(?:^|/)(?=(?:${TOP})/)`);
 
-/** A path of the kernel tree, however the tree was called when it was built, without line numbers. */
+/** A path relative to the kernel tree, wherever the tree was when it was built, without line numbers. */
 export function treePath(path: string): string {
   return path.replace(/:\d+.*$/, '').replace(IN_TREE, '');
 }
 
-/** Free text made the same in every run: offsets, addresses and numbers become `N`, tasks go. */
+/** Makes text equal in all runs: addresses and numbers become `N`, and offsets are removed. */
 export function stableText(text: string): string {
   return text
     .replace(/\b([A-Za-z_][\w.]*)\+0x[0-9a-f]+(?:\/0x[0-9a-f]+)?/g, (_, name: string) =>

@@ -1,21 +1,21 @@
 /**
- * One value of a key. The values of a key stand in ascending order of priority; of equals, the later
- * entry stands first, as in depmod's files (libkmod turns them round again).
+ * One value of a key. The values of a key are written in ascending order of priority; of equal ones, the later
+ * entry comes first, as in depmod's files (libkmod reverses them again).
  */
 export interface IndexEntry {
   /** 7-bit ASCII without NUL. */
   key: string;
-  /** The same. */
+  /** 7-bit ASCII without NUL. */
   value: string;
   priority: number;
 }
 
-/** Header: these two words and the root's offset. "BOOTFAST", the second format, version 2.1. */
+/** The header consists of these two words and the root's offset. "BOOTFAST", the second format, version 2.1. */
 const MAGIC = 0xb007f457;
 const VERSION = 0x00020001;
 const HEADER_SIZE = 12;
 
-/** Bits of a node's offset that tell which of its fields are there. */
+/** Bits of a node's offset that show which of its fields are present. */
 const HAS_PREFIX = 0x80000000;
 const HAS_VALUES = 0x40000000;
 const HAS_CHILDREN = 0x20000000;
@@ -26,7 +26,7 @@ interface Key {
   values: { value: string; priority: number }[];
 }
 
-/** A file under construction: bytes are only ever added at the end. */
+/** A file under construction: bytes are only appended. */
 interface Output {
   chunks: Buffer[];
   size: number;
@@ -34,12 +34,13 @@ interface Output {
 
 /**
  * Writes an index in the format that libkmod reads (`modules.*.bin`): a radix tree in which a node
- * that has but one child and no value is merged into that child, all numbers big-endian.
+ * with only one child and no value is merged into that child. All numbers are big-endian.
  *
- * A node is, in this order and each part only if its offset says so: the characters that it adds
- * after the one that led to it, NUL-terminated; first and last character with a child, and an
- * offset for each from first to last, 0 for none; the number of values, and each with its priority
- * and NUL-terminated. The root adds no characters. Children stand before their parent.
+ * A node consists of these parts, each present only if the flags in its offset say so: the characters
+ * that it adds after the one that leads to it, NUL-terminated; the first and the last character with a
+ * child, and an offset for each character from first to last, 0 for none; the number of values, and
+ * each value with its priority, NUL-terminated. The root adds no characters. Children precede their
+ * parent.
  *
  * Format: kmod, libkmod/libkmod-index.c ("Disk format").
  */
@@ -66,8 +67,8 @@ function groupByKey(entries: readonly IndexEntry[]): Key[] {
 }
 
 /**
- * Writes the node for sorted keys that agree up to `end`, after all nodes below it.
- * @param start where the part begins that this node adds
+ * Writes the node for sorted keys whose first `end` characters are equal, after all nodes below it.
+ * @param start where the part that this node adds begins
  * @returns the node's offset, with its flags
  */
 function writeNode(output: Output, keys: readonly Key[], start: number, end: number): number {
@@ -99,7 +100,7 @@ function append(output: Output, chunk: Buffer): void {
   output.size += chunk.length;
 }
 
-/** @param keys sorted, and the same up to `at` */
+/** @param keys sorted, and equal up to `at` */
 function groupByCharacter(keys: readonly Key[], at: number): Map<number, Key[]> {
   const groups = new Map<number, Key[]>();
   for (const key of keys) {
@@ -112,7 +113,7 @@ function groupByCharacter(keys: readonly Key[], at: number): Map<number, Key[]> 
   return groups;
 }
 
-/** How many characters sorted keys have in common: the first and the last differ most. */
+/** The length of the common prefix of sorted keys, which is that of the first and the last one. */
 function commonLength(keys: readonly Key[]): number {
   const first = keys[0]?.key ?? '';
   const last = keys.at(-1)?.key ?? '';
@@ -145,13 +146,13 @@ function encodeValues(values: Key['values']): Buffer {
   return Buffer.concat([count, ...encoded]);
 }
 
-/** A key with one of its values, as a search yields them. */
+/** A key with one of its values. */
 export interface IndexMatch {
   key: string;
   value: string;
 }
 
-/** Node as it stands in the file. */
+/** A node as in the file. */
 interface Node {
   prefix: string;
   /** Offsets of nodes below, by character code from `first`. */
@@ -160,10 +161,10 @@ interface Node {
   values: readonly string[];
 }
 
-/** Characters with which a wildcard begins, or which quote one. */
+/** Characters that begin a wildcard, or quote one. */
 const WILDCARDS = ['*', '?', '[', '\\'].map((char) => char.charCodeAt(0));
 
-/** Whether it is a file in the format that `encodeKmodIndex` writes; minor versions are compatible. */
+/** Whether a file has the format that `encodeKmodIndex` writes. Minor versions are compatible. */
 export function isKmodIndex(file: Buffer): boolean {
   if (file.length < HEADER_SIZE || file.readUInt32BE(0) !== MAGIC) return false;
   const root = file.readUInt32BE(8) & OFFSET_MASK;
@@ -171,9 +172,9 @@ export function isKmodIndex(file: Buffer): boolean {
 }
 
 /**
- * Yields every key that equals `name`, or that has a wildcard and agrees with `name` up to there:
- * whether such a pattern matches is for the caller to see. Nothing else of the file is read.
- * @param file as `isKmodIndex` accepts it; nodes that lie outside of it count as absent
+ * Yields every key that equals `name`, or that contains a wildcard and equals `name` up to it. The caller
+ * must check whether such a pattern matches. Nothing else of the file is read.
+ * @param file as accepted by `isKmodIndex`; nodes outside of it count as absent
  */
 export function* searchKmodIndex(file: Buffer, name: string): Generator<IndexMatch> {
   let node = readNode(file, file.readUInt32BE(8));
@@ -182,7 +183,8 @@ export function* searchKmodIndex(file: Buffer, name: string): Generator<IndexMat
     const before = key;
     key += node.prefix;
     if (hasWildcard(node.prefix)) {
-      if (agrees(node.prefix, name, before.length)) yield* matchesBelow(file, node, before);
+      if (matchesUpToWildcard(node.prefix, name, before.length))
+        yield* matchesBelow(file, node, before);
       return;
     }
     if (!name.startsWith(node.prefix, before.length)) return;
@@ -206,8 +208,8 @@ function hasWildcard(text: string): boolean {
   return /[*?[\\]/.test(text);
 }
 
-/** Whether what stands before the first wildcard of `prefix` is in `name` at `at`. */
-function agrees(prefix: string, name: string, at: number): boolean {
+/** Whether `name` contains at `at` the part of `prefix` before its first wildcard. */
+function matchesUpToWildcard(prefix: string, name: string, at: number): boolean {
   return name.startsWith(prefix.slice(0, prefix.search(/[*?[\\]/)), at);
 }
 

@@ -1,18 +1,19 @@
 import type { ModuleFile } from './module-file.ts';
 
-/** A module of an image, by its name. */
+/** A module of an image, with its name. */
 export interface NamedModule extends ModuleFile {
   name: string;
 }
 
-/** How many symbols of a module are named in a message. */
-const NAMED = 3;
+/** The number of a module's symbols that a message lists. */
+const LISTED_SYMBOLS = 3;
 
 /**
- * Why the kernel would refuse some of these modules, a line for each: what modprobe then says, or a test that
- * misses a driver, would be taken for a fault of the commit under test.
+ * Finds the modules that the kernel would reject. At run time, the failure of modprobe or of a test without its
+ * driver would look like a bug of the commit under test.
  * @param release of the kernel
- * @param exported names that the kernel and all of its modules export; undefined: not known
+ * @param exported names that the kernel and all of its modules export; undefined if not known
+ * @returns a line for each module
  */
 export function findMisfits(
   modules: readonly NamedModule[],
@@ -28,7 +29,7 @@ export function findMisfits(
   return findUnknownSymbols(modules, exported);
 }
 
-/** A module out of the tree exports what no list has. */
+/** The exports of out-of-tree modules are in no list, so those of the given modules count too. */
 function findUnknownSymbols(
   modules: readonly NamedModule[],
   exported: ReadonlySet<string>,
@@ -38,15 +39,17 @@ function findUnknownSymbols(
   return symbols.flatMap(({ name, needs }) => {
     const unknown = needs.filter((symbol) => !exported.has(symbol) && !ours.has(symbol));
     if (unknown.length === 0) return [];
-    const more = unknown.length > NAMED ? ` and ${unknown.length - NAMED} more` : '';
-    return [`${name}: the kernel exports no ${unknown.slice(0, NAMED).join(', ')}${more}`];
+    const more =
+      unknown.length > LISTED_SYMBOLS ? ` and ${unknown.length - LISTED_SYMBOLS} more` : '';
+    const listed = unknown.slice(0, LISTED_SYMBOLS).join(', ');
+    return [`${name}: the kernel does not export ${listed}${more}`];
   });
 }
 
 /**
- * With CONFIG_MODVERSIONS each symbol has a version, and the release does not count (same_magic() in
- * kernel/module/version.c); what follows it always does. The kernel's own is not looked up: what most of its modules have
- * stands for it.
+ * With CONFIG_MODVERSIONS, each symbol has a version and the kernel ignores the release in the version magic
+ * (same_magic() in kernel/module/version.c), but never what follows it. Instead of the kernel's own version magic,
+ * the one of most of its modules is used.
  */
 function findWrongVermagic(
   vermagic: string | undefined,
@@ -74,18 +77,21 @@ function mostCommon(values: readonly string[]): string | undefined {
   return [...counts].toSorted(([, a], [, b]) => b - a)[0]?.[0];
 }
 
-/** Texts of lists of exported symbols; undefined: there is no such file. */
+/** The texts of the lists of exported symbols; undefined if there is no such file. */
 export interface SymbolLists {
-  /** Module.symvers: of the kernel and of its modules. */
+  /** Module.symvers: the symbols of the kernel and of its modules. */
   all: string | undefined;
-  /** vmlinux.symvers (Linux 5.17): of the kernel alone, made with it, where the other is made with the modules. */
+  /**
+   * vmlinux.symvers (since Linux 5.17): the symbols of the kernel alone. It is written when the kernel is built,
+   * Module.symvers when the modules are built.
+   */
   kernel: string | undefined;
 }
 
 /**
- * What a kernel and its modules export: lines of `CRC NAME MODULE TYPE NAMESPACE`, by tabs
- * (Documentation/kbuild/modules.rst).
- * @returns undefined where it is not known
+ * The symbols that a kernel and its modules export. The lists consist of lines `CRC NAME MODULE TYPE NAMESPACE`,
+ * separated by tabs (Documentation/kbuild/modules.rst).
+ * @returns undefined if they are not known
  */
 export function exportedSymbols({ all, kernel }: SymbolLists): Set<string> | undefined {
   if (!all) return undefined;

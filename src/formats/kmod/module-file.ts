@@ -1,28 +1,28 @@
 import type { ReadBytes } from '../elf/headers.ts';
 import { parseRelocatable } from '../elf/symbols.ts';
 
-/** What a module file says of the kernel that it is for. */
+/** What a module file contains about the kernel that it was built for. */
 export interface ModuleFile {
   /** `6.1.0-56-amd64 SMP preempt mod_unload modversions` (VERMAGIC_STRING of include/linux/vermagic.h). */
   vermagic: string | undefined;
-  /** Reads the names of symbols, which takes a while. */
+  /** Reads the names of symbols; this is slow. */
   readSymbols: () => ModuleSymbols;
 }
 
 export interface ModuleSymbols {
-  /** What the kernel or other modules must export for it to be loaded. */
+  /** Symbols that the kernel or other modules must export so that it can be loaded. */
   needs: string[];
-  /** What it exports to others. */
+  /** Symbols that it exports. */
   exports: string[];
 }
 
-/** What EXPORT_SYMBOL() makes for each symbol, to this day: include/linux/export-internal.h. */
+/** The prefix of the symbol that EXPORT_SYMBOL() defines for each symbol: include/linux/export-internal.h. */
 const KSYMTAB = '__ksymtab_';
 
 /** Undefined symbols that the kernel's loader does not look up (arch/…/include/asm/module.h). */
 const IGNORED = new Set(['', '_GLOBAL_OFFSET_TABLE_', '.TOC.', '__this_module']);
 
-/** @returns undefined for what is no module of a 64-bit kernel */
+/** @returns undefined if it is not a module of a 64-bit kernel */
 export function parseModuleFile(source: Buffer | ReadBytes): ModuleFile | undefined {
   const elf = parseRelocatable(source);
   if (elf === undefined) return undefined;

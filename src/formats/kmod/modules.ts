@@ -30,30 +30,30 @@ import {
 } from './resolve.ts';
 import { formatIndexFiles } from './subset.ts';
 
-/** The modules of one kernel on this host. */
+/** The modules of a kernel on this host. */
 export interface ModuleTree {
   /** As `uname -r` prints it. */
   release: string;
-  /** Absolute path of `…/lib/modules/RELEASE`, or of a build tree that has no modules. */
+  /** Absolute path of `…/lib/modules/RELEASE`, or of a build directory without modules. */
   directory: string;
   index: ModuleIndex;
 }
 
-/** What the modules layer holds: plain data, made on every cut. */
+/** The content of the modules layer: plain data, computed on every cut. */
 export interface ModulesPlan {
   release: string;
   directory: string;
   modules: ChosenModule[];
-  /** Wanted names that are built into the kernel. */
+  /** Requested names that are built into the kernel. */
   builtin: string[];
-  /** Wanted names that the kernel does not have; the caller says so. */
+  /** Requested names that the kernel does not have; the caller reports them. */
   missing: MissingModule[];
   /**
-   * Absolute paths of the host files that the layer is made of: it is stale when one has changed.
-   * An index file that does not exist is among them: it may come.
+   * Absolute paths of the host files that the layer depends on: if one has changed, the layer is stale.
+   * Index files that do not exist are included, because they may be created later.
    */
   dependsOn: string[];
-  /** Where the symbols are listed that the kernel exports, if there is such a list: `symbolListsOf`. */
+  /** Where the lists of the kernel's exported symbols are, if they exist: see `symbolListsOf`. */
   symbolLists: SymbolListPaths;
 }
 
@@ -73,7 +73,7 @@ export type LayerFile = {
 
 const FILE_MODE = constants.S_IFREG | 0o644;
 
-/** The files of a module directory that are read where they exist. */
+/** The files of a module directory that are read if they exist. */
 const INDEX_FILES = [
   'modules.dep',
   'modules.alias',
@@ -86,9 +86,9 @@ const INDEX_FILES = [
 ];
 
 /**
- * Reads what a resolution needs of a directory made by `make modules_install`.
+ * Reads the index files of a directory that `make modules_install` made.
  * @param directory `…/lib/modules/RELEASE`
- * @throws UserError when it is missing, or depmod was not run on it
+ * @throws UserError if it is missing, or depmod was not run on it
  */
 export function readModuleTree(directory: string): ModuleTree {
   const absolute = resolve(directory);
@@ -110,8 +110,8 @@ export function readModuleTree(directory: string): ModuleTree {
 }
 
 /**
- * The same for a kernel without loadable modules: knows what is built in.
- * @param buildTree directory with the modules.builtin that `make` left
+ * Does the same for a kernel without loadable modules, of which only built-in ones are known.
+ * @param buildTree build directory, with the modules.builtin that `make` wrote
  */
 export function readBuiltinTree(buildTree: string, release: string): ModuleTree {
   const directory = resolve(buildTree);
@@ -131,7 +131,7 @@ function indexDirectory(directory: string, dep: string): ModuleIndex {
   });
 }
 
-/** Latin-1, so that every byte survives and the text takes one byte a character. */
+/** Latin-1 preserves every byte and takes one byte per character. */
 function readIndexFile(directory: string, name: string): string | undefined {
   return readIfPresent(join(directory, name))?.toString('latin1');
 }
@@ -149,20 +149,18 @@ function readIfPresent(path: string): Buffer | undefined {
 function depmodCommand(directory: string): string {
   const [, base, release] = /^(.*?)(?:\/usr)?\/lib\/modules\/([^/]+)$/.exec(directory) ?? [];
   if (base === undefined || release === undefined) {
-    return 'make modules_install in the kernel tree runs depmod, if it is installed (package kmod)';
+    return 'install depmod (package kmod), then run in the kernel tree: make modules_install';
   }
   return base === '' ? `sudo depmod ${release}` : `depmod -b ${base} ${release}`;
 }
 
-/**
- * @param buildTree of the kernel; that of a distribution's is where the package of its headers is
- */
+/** @param buildTree build directory; for a distribution's kernel, that of its headers package is the default */
 function symbolListsOf(directory: string, buildTree: string | undefined): SymbolListPaths {
   const tree = buildTree ?? join(directory, 'build');
   return { all: join(tree, 'Module.symvers'), kernel: join(tree, 'vmlinux.symvers') };
 }
 
-/** Chooses the modules of the layer. Cheap, and nothing of it is an error: see `missing`. */
+/** Chooses the modules of the layer. Fast. Missing modules are no error: see `missing`. */
 export function planModules(
   tree: ModuleTree,
   wanted: readonly string[],
@@ -183,7 +181,7 @@ export function planModules(
   };
 }
 
-/** Red Hat's weak-updates/ and the like are symbolic links: what they lead to can change too. */
+/** Modules may be symbolic links, as in Red Hat's weak-updates/: their targets may change too. */
 function withLinkTarget(path: string): string[] {
   const isLink = lstatSync(path, { throwIfNoEntry: false })?.isSymbolicLink() === true;
   return isLink && statSync(path, { throwIfNoEntry: false }) !== undefined
@@ -192,14 +190,14 @@ function withLinkTarget(path: string): string[] {
 }
 
 /**
- * Makes the content of the layer: each module uncompressed, whatever the guest's modprobe supports,
- * and an index of just these.
- * @throws UserError when a module cannot be read or decompressed, or the kernel would refuse it
+ * Builds the content of the layer: the modules, uncompressed, because the guest's modprobe may not support
+ * their compression, and an index of these modules.
+ * @throws UserError if a module cannot be read or decompressed, or the kernel would reject it
  */
 export async function buildModulesLayer(tree: ModuleTree, plan: ModulesPlan): Promise<LayerFile[]> {
   const root = `lib/modules/${plan.release}`;
   const modules = await readModules(plan);
-  refuseMisfits(plan, modules);
+  rejectMisfits(plan, modules);
   const indexFiles = formatIndexFiles(tree.index, plan.modules, {
     alias: readIndexFile(plan.directory, 'modules.alias') ?? '',
     softdep: readIndexFile(plan.directory, 'modules.softdep') ?? '',
@@ -214,7 +212,7 @@ export async function buildModulesLayer(tree: ModuleTree, plan: ModulesPlan): Pr
       ...modules[at]!,
     })),
     ...indexFiles.map(({ name, data }) => ({ path: `${root}/${name}`, mode: FILE_MODE, data })),
-    // For modinfo(8) in the guest; modprobe has what it needs of it in modules.builtin.alias.bin.
+    // For modinfo(8) in the guest; modprobe uses modules.builtin.alias.bin.
     ...(modinfo === undefined
       ? []
       : [{ path: `${root}/modules.builtin.modinfo`, mode: FILE_MODE, data: modinfo }]),
@@ -223,7 +221,7 @@ export async function buildModulesLayer(tree: ModuleTree, plan: ModulesPlan): Pr
 
 type Content = { data: Buffer } | { file: string; size: number };
 
-/** Content of each module of the plan, in its order. */
+/** The contents of the plan's modules, in the same order. */
 async function readModules(plan: ModulesPlan): Promise<Content[]> {
   const files = plan.modules.map(({ source }) => resolve(plan.directory, source));
   const sizes = files.map((file) => statSync(file, { throwIfNoEntry: false })?.size);
@@ -242,8 +240,8 @@ async function readModules(plan: ModulesPlan): Promise<Content[]> {
   });
 }
 
-/** What the kernel would refuse can only look like a fault of what is tested. */
-function refuseMisfits(plan: ModulesPlan, contents: readonly Content[]): void {
+/** @throws UserError for modules that the kernel would reject: see `findMisfits` */
+function rejectMisfits(plan: ModulesPlan, contents: readonly Content[]): void {
   const { all, kernel } = plan.symbolLists;
   const read = (path: string): string | undefined => readIfPresent(path)?.toString('latin1');
   const opened: number[] = [];
@@ -256,10 +254,10 @@ function refuseMisfits(plan: ModulesPlan, contents: readonly Content[]): void {
     const misfits = findMisfits(modules, plan.release, exported);
     if (misfits.length === 0) return;
     throw new UserError(
-      `the kernel ${plan.release} would refuse modules of ${plan.directory}: they are of another build`,
+      `the kernel ${plan.release} would reject modules of ${plan.directory}: they belong to another build`,
       {
         problems: misfits,
-        hint: 'install those of this build: make modules && make modules_install',
+        hint: 'install the modules of this build: make modules && make modules_install',
         dependsOn: 'kernel',
       },
     );
@@ -268,7 +266,7 @@ function refuseMisfits(plan: ModulesPlan, contents: readonly Content[]): void {
   }
 }
 
-/** Of a file, only what is looked at is read. */
+/** Reads only the requested parts of a file. */
 function sourceOf(content: Content, opened: number[]): Buffer | ReadBytes {
   if ('data' in content) return content.data;
   const fd = openSync(content.file, 'r');
@@ -285,7 +283,7 @@ function compressionOf(file: string): Compression | undefined {
   return /\.ko\.(gz|xz|zst)$/.exec(file)?.[1] as Compression | undefined;
 }
 
-/** Content by path. */
+/** @returns the contents by path */
 async function decompress(files: readonly string[]): Promise<Map<string, Buffer>> {
   const ofKind = (kind: Compression): string[] =>
     files.filter((file) => compressionOf(file) === kind);
@@ -304,10 +302,10 @@ type NodeDecompressor = (
   callback: (error: Error | null, data: Buffer) => void,
 ) => void;
 
-/** Node has zstd since 22.15. */
+/** Node supports zstd since 22.15. */
 const zstdOfNode = (zlib as { zstdDecompress?: NodeDecompressor }).zstdDecompress;
 
-/** Node's thread pool sees to it that only a few are at work at a time. */
+/** Decompresses in Node, whose thread pool limits how many run at a time. */
 async function decompressHere(
   files: readonly string[],
   decompressBuffer: (packed: Buffer) => Promise<Buffer>,
@@ -327,15 +325,15 @@ async function decompressHere(
   return new Map(await Promise.all(contents));
 }
 
-/** A program that replaces the files it is given by decompressed ones. */
+/** A program that replaces files by decompressed ones. */
 interface Decompressor {
   argv: readonly [string, ...string[]];
   installHint: string;
 }
 
 const XZ: Decompressor = {
-  // `--force` makes it follow symbolic links. A group that the user may not give to a file is worth a warning to
-  // it, and would be a failure: it has written all that was packed.
+  // `--force` makes xz follow symbolic links. Without `--no-warn`, its exit status would report a failure if it
+  // cannot set the group of the file.
   argv: ['xz', '--decompress', '--force', '--no-warn', '--'],
   installHint: 'install xz: package xz-utils (Debian, Ubuntu) or xz (Fedora, openSUSE)',
 };
@@ -345,12 +343,12 @@ const ZSTD: Decompressor = {
   installHint: 'install zstd: package zstd',
 };
 
-/** As many processes at a time: each takes about a core. */
+/** The number of processes at a time; each needs about one core. */
 const PARALLEL = 4;
 
 /**
- * Has a program decompress links to the files in a temporary directory. A process for each of
- * `PARALLEL` shares of the files, not for each file: a test suite has a hundred modules.
+ * Runs a program on links to the files in a temporary directory. It starts a process for each of `PARALLEL`
+ * groups of files, not for each file, because a test suite may have a hundred modules.
  */
 async function decompressWith(
   { argv, installHint }: Decompressor,
@@ -359,16 +357,16 @@ async function decompressWith(
   if (files.length === 0) return new Map();
   const directory = mkdtempSync(join(tmpdir(), 'rapido-modules-'));
   try {
-    // Modules may have the same name in different directories; a number keeps them apart.
+    // Modules in different directories may have the same name; the number makes links unique.
     const links = files.map((file, at) => join(directory, `${at}-${basename(file)}`));
     for (const [at, link] of links.entries()) symlinkSync(files[at]!, link);
-    const shares = Array.from({ length: PARALLEL }, (_, share) =>
-      links.filter((_link, at) => at % PARALLEL === share),
+    const groups = Array.from({ length: PARALLEL }, (_, group) =>
+      links.filter((_link, at) => at % PARALLEL === group),
     );
     const run = { purpose: 'decompressing kernel modules', installHint };
-    // All of them must have ended before their directory is removed.
+    // All must have ended before their directory is removed.
     const ends = await Promise.allSettled(
-      shares.filter((share) => share.length > 0).map((share) => runTool([...argv, ...share], run)),
+      groups.filter((group) => group.length > 0).map((group) => runTool([...argv, ...group], run)),
     );
     for (const end of ends) if (end.status === 'rejected') throw end.reason;
     const contents = links.map((link) => readFileSync(link.replace(/\.[^.]+$/, '')));

@@ -1,40 +1,40 @@
 import { findNearest } from '../../sys/nearest.ts';
 import { isKmodIndex, searchKmodIndex } from './binary-index.ts';
 
-/** A loadable module, as a line of modules.dep tells of it. */
+/** A loadable module, from a line of modules.dep. */
 export interface KernelModule {
   /** Canonical: underscores, no extension. */
   name: string;
   /** With its extension, relative to the module directory; absolute if it is outside of it. */
   path: string;
-  /** Paths of every module it needs, directly or not. */
+  /** Paths of all modules that it depends on, directly or indirectly. */
   dependencies: readonly string[];
 }
 
-/** What depmod(8) wrote about a kernel's modules. Aliases are read when something asks for them. */
+/** The index that depmod(8) wrote for a kernel's modules. Aliases are read on demand. */
 export interface ModuleIndex {
   /** modules.dep, unparsed. */
   dep: string;
-  /** Where the line of each module starts in it, by canonical name: in depmod's order of priority. */
+  /** The offset in `dep` of each module's line, by canonical name, in depmod's order of priority. */
   modules: ReadonlyMap<string, number>;
-  /** By canonical name: what a module may ask for at run time, names and aliases alike. */
+  /** By canonical name: the names and aliases that a module may request at run time. */
   softdeps: ReadonlyMap<string, readonly string[]>;
-  /** Canonical names of what is built into the kernel. */
+  /** Canonical names of built-in modules. */
   builtins: ReadonlySet<string>;
-  /** Aliases that may match a normalised name: a few out of tens of thousands. */
+  /** Aliases that may match a normalised name: a few of tens of thousands. */
   aliasCandidates: (name: string) => Iterable<Alias>;
   builtinAliases: () => readonly Alias[];
 }
 
-/** Contents of the files of a module directory; empty where there is no such file. */
+/** Contents of the files of a module directory; empty if a file does not exist. */
 export interface ModuleIndexTexts {
   dep: string;
   softdep: string;
   weakdep: string;
   builtin: string;
-  /** modules.alias.bin. These three are called at most once, and only for a name of no module. */
+  /** modules.alias.bin. These three are called at most once, and only for a name that is not a module's. */
   readAliasBinary: () => Buffer | undefined;
-  /** Called only if there is no modules.alias.bin, or it is of another format. */
+  /** Called only if modules.alias.bin does not exist or has another format. */
   readAlias: () => string;
   /** modules.builtin.modinfo */
   readBuiltinModinfo: () => string;
@@ -43,7 +43,7 @@ export interface ModuleIndexTexts {
 export interface Alias {
   /** Normalised fnmatch(3) pattern. */
   pattern: string;
-  /** Canonical name of the module that answers to it. */
+  /** Canonical name of the module that has this alias. */
   module: string;
 }
 
@@ -67,7 +67,7 @@ function once<T>(make: () => T): () => T {
 }
 
 /**
- * Finds the names only: the lines of the few modules that are wanted are parsed later.
+ * Finds only the names. The lines of requested modules are parsed later.
  * @param text lines of `PATH: DEPENDENCY …`, modules.dep(5)
  */
 function tabulateModules(text: string): Map<string, number> {
@@ -97,11 +97,11 @@ function findModule(index: ModuleIndex, name: string): KernelModule | undefined 
 }
 
 /**
- * Reads `softdep NAME pre: A B post: C` and `weakdep NAME D` into one list per module.
+ * Parses `softdep NAME pre: A B post: C` and `weakdep NAME D` into one list per module.
  *
- * Words before the first `pre:` or `post:` mean nothing to modprobe, but a driver names there what
- * the kernel will ask for at run time (cifs: its ciphers), so the image must have those too. The
- * same goes for weak dependencies.
+ * modprobe ignores words before the first `pre:` or `post:`, but drivers list there what the kernel
+ * requests at run time (cifs: its ciphers), so the image needs these modules too. The same applies to
+ * weak dependencies.
  */
 export function parseSoftdeps(text: string): Map<string, string[]> {
   const softdeps = new Map<string, string[]>();
@@ -115,7 +115,7 @@ export function parseSoftdeps(text: string): Map<string, string[]> {
   return softdeps;
 }
 
-/** @param text a path like `kernel/fs/ext4/ext4.ko` a line */
+/** @param text lines such as `kernel/fs/ext4/ext4.ko` */
 function parseModulesBuiltin(text: string): Set<string> {
   return new Set(
     text
@@ -125,7 +125,7 @@ function parseModulesBuiltin(text: string): Set<string> {
   );
 }
 
-/** @param text lines of `alias PATTERN MODULE`; the pattern may hold spaces */
+/** @param text lines of `alias PATTERN MODULE`; the pattern may contain spaces */
 export function parseModulesAlias(text: string): Alias[] {
   return text
     .split('\n')
@@ -142,7 +142,7 @@ function parseAliasLine(line: string): Alias | undefined {
 
 const ALIAS_KEYWORD = 'alias ';
 
-/** @param text NUL-terminated records of `MODULE.KEY=VALUE`: modules.builtin.modinfo, Linux 5.2 and later */
+/** @param text NUL-terminated records `MODULE.KEY=VALUE`: modules.builtin.modinfo, Linux 5.2 and later */
 function parseBuiltinAliases(text: string): Alias[] {
   const aliases: Alias[] = [];
   for (const record of text.split('\0')) {
@@ -155,7 +155,7 @@ function parseBuiltinAliases(text: string): Alias[] {
   return aliases;
 }
 
-/** Candidates from modules.alias.bin, which has them at hand, else all of modules.alias. */
+/** Finds candidates in modules.alias.bin, which is fast to search; else returns all of modules.alias. */
 function aliasFinder(texts: ModuleIndexTexts): ModuleIndex['aliasCandidates'] {
   const binary = once(texts.readAliasBinary);
   const parsed = once(() => parseModulesAlias(texts.readAlias()));
@@ -174,7 +174,7 @@ function endOfLine(text: string, start: number): number {
   return end === -1 ? text.length : end;
 }
 
-/** Names of the modules with an alias that matches, each once. */
+/** The names of all modules with a matching alias, each once. */
 function matchingModules(aliases: Iterable<Alias>, name: string): string[] {
   const found = new Set<string>();
   for (const { pattern, module } of aliases) {
@@ -183,7 +183,7 @@ function matchingModules(aliases: Iterable<Alias>, name: string): string[] {
   return [...found];
 }
 
-/** `-` and `_` are the same in module names. */
+/** `-` and `_` are equivalent in module names. */
 export function canonicalName(name: string): string {
   return name.includes('-') ? name.replaceAll('-', '_') : name;
 }
@@ -196,8 +196,8 @@ export function moduleNameOfPath(path: string): string {
 }
 
 /**
- * An alias as kmod stores and looks it up: `-` becomes `_` except in a bracket expression.
- * Undefined for one with an unmatched bracket, which kmod refuses.
+ * Normalises an alias as kmod does: `-` becomes `_` except in a bracket expression.
+ * @returns undefined for an unmatched bracket, which kmod rejects
  */
 export function normalizeAlias(alias: string): string | undefined {
   if (!alias.includes('[') && !alias.includes(']')) return canonicalName(alias);
@@ -207,11 +207,11 @@ export function normalizeAlias(alias: string): string | undefined {
   return parts.map((part, at) => (outside(part, at) ? canonicalName(part) : part)).join('');
 }
 
-/** fnmatch(3) without flags: `*`, `?`, `[a-z]`, `[!a-z]`, `[^a-z]`, `\` quotes; `/` is as any other. */
+/** fnmatch(3) without flags: `*`, `?`, `[a-z]`, `[!a-z]`, `[^a-z]`; `\` quotes; `/` is not special. */
 export function matchesPattern(pattern: string, text: string): boolean {
   let p = 0;
   let t = 0;
-  // Where to take up again when what followed the last star does not match.
+  // Where to continue if the text does not match what follows the last star.
   let afterStar = -1;
   let starText = 0;
   while (t < text.length) {
@@ -235,7 +235,7 @@ export function matchesPattern(pattern: string, text: string): boolean {
   return p === pattern.length;
 }
 
-/** The position after the element at `p`, if that matches `char`. */
+/** @returns the position after the element at `p` if it matches `char`, else undefined */
 function matchOne(pattern: string, p: number, char: string): number | undefined {
   const element = pattern[p];
   if (element === '?') return p + 1;
@@ -249,7 +249,7 @@ function matchOne(pattern: string, p: number, char: string): number | undefined 
   return element === char ? p + 1 : undefined;
 }
 
-/** Undefined if no `]` closes it: then the `[` stands for itself. */
+/** @returns undefined if no `]` closes the bracket: then `[` is an ordinary character */
 function matchBracket(
   pattern: string,
   p: number,
@@ -257,7 +257,7 @@ function matchBracket(
 ): { matches: boolean; end: number } | undefined {
   const negated = pattern[p + 1] === '!' || pattern[p + 1] === '^';
   const start = p + (negated ? 2 : 1);
-  // A `]` that comes first is a member.
+  // A `]` in the first position is a member.
   const close = pattern.indexOf(']', start + 1);
   if (close === -1) return undefined;
   let matches = false;
@@ -271,13 +271,13 @@ function matchBracket(
   return { matches: matches !== negated, end: close + 1 };
 }
 
-/** What a name stands for: modules to load, something built in, or neither. */
+/** What a name refers to: modules to load, a built-in module, or nothing. */
 export type Lookup = { modules: readonly string[] } | { builtin: string } | undefined;
 
 /**
- * Looks a name up as `modprobe NAME` does, in the order of libkmod: module, alias, built-in module,
- * alias of a built-in one. Configuration in modprobe.d(5) is not asked: the guest has none.
- * @param wanted a module's name with `-` or `_`, an alias, or a path that ends in the name
+ * Looks up a name as `modprobe NAME` does, in the order of libkmod: module, alias, built-in module,
+ * alias of a built-in module. The configuration in modprobe.d(5) is ignored, because the guest has none.
+ * @param wanted the name of a module with `-` or `_`, an alias, or a path that ends with the name
  */
 export function lookUpModule(index: ModuleIndex, wanted: string): Lookup {
   const name = nameInWanted(wanted);
@@ -293,8 +293,8 @@ export function lookUpModule(index: ModuleIndex, wanted: string): Lookup {
 }
 
 /**
- * Whether the kernel has a driver, as a module or built in. Does not read modules.alias for what
- * is known by its name.
+ * Whether the kernel has a driver, as a module or built in. Reads the aliases only if there is no module with
+ * this name.
  */
 export function findDriver(index: ModuleIndex, wanted: string): 'module' | 'builtin' | undefined {
   const name = nameInWanted(wanted);
@@ -305,50 +305,50 @@ export function findDriver(index: ModuleIndex, wanted: string): 'module' | 'buil
   return 'modules' in found ? 'module' : 'builtin';
 }
 
-/** Those of the names that the kernel has a driver for, in the order given. */
+/** The names for which the kernel has a driver, in the given order. */
 export function selectAvailable(index: ModuleIndex, names: readonly string[]): string[] {
   return names.filter((name) => findDriver(index, name) !== undefined);
 }
 
 const MODULE_FILE = /\.ko(?:\.(?:gz|xz|zst))?$/;
 
-/** Aliases may hold dots and slashes; only what looks like a file of a module is cut down to its name. */
+/** Aliases may contain dots and slashes; only the path of a module file is reduced to its name. */
 function nameInWanted(wanted: string): string {
   if (MODULE_FILE.test(wanted)) return moduleNameOfPath(wanted);
   if (wanted.includes('/') && !wanted.includes(':')) return moduleNameOfPath(wanted);
   return canonicalName(wanted);
 }
 
-/** A module that goes into the image. */
+/** A module for the image. */
 export interface ChosenModule {
   name: string;
-  /** As modules.dep has it: relative to the module directory, or absolute. */
+  /** The path as in modules.dep: relative to the module directory, or absolute. */
   source: string;
   /** The same without the compression suffix. */
   path: string;
-  /** `path` of each module it needs, directly or not, in the order of modules.dep. */
+  /** The `path` of each module that it depends on, directly or indirectly, in the order of modules.dep. */
   dependencies: readonly string[];
 }
 
 export interface MissingModule {
   name: string;
-  /** The nearest known name, if there is one that could be meant. */
+  /** The most similar known name, if any. */
   suggestion: string | undefined;
 }
 
 export interface ModuleChoice {
   /** In the order of modules.dep. */
   modules: ChosenModule[];
-  /** Wanted names that need no module, as they were given. */
+  /** Requested names that need no module, as given. */
   builtin: string[];
-  /** Wanted names that the kernel does not know. */
+  /** Requested names that the kernel does not have. */
   missing: MissingModule[];
 }
 
 /**
- * Everything a guest needs so that `modprobe NAME` works for each wanted name: the modules, what
- * they depend on, and what they may ask for at run time. A soft dependency that does not exist is
- * no mistake.
+ * Chooses all modules that a guest needs so that `modprobe NAME` works for each requested name: the modules,
+ * their dependencies, and the modules that they may request at run time. A soft dependency that does not
+ * exist is ignored.
  */
 export function chooseModules(index: ModuleIndex, wanted: readonly string[]): ModuleChoice {
   const chosen = new Set<string>();
@@ -361,7 +361,7 @@ export function chooseModules(index: ModuleIndex, wanted: readonly string[]): Mo
     else if ('builtin' in found) builtin.push(name);
     else for (const module of found.modules) chosen.add(module);
   }
-  // A Set hands out what is added to it while it is walked.
+  // The iteration includes elements that are added during it.
   for (const name of chosen) {
     for (const path of findModule(index, name)?.dependencies ?? []) {
       chosen.add(moduleNameOfPath(path));

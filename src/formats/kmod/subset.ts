@@ -6,7 +6,7 @@ import {
   parseModulesAlias,
 } from './resolve.ts';
 
-/** Contents of the host's index files, of which the image gets the lines it needs. */
+/** The contents of the host's index files. The image gets the lines about its modules. */
 export interface HostIndexTexts {
   alias: string;
   softdep: string;
@@ -21,11 +21,11 @@ export interface IndexFile {
 }
 
 /**
- * The index of a module directory that holds only `modules`: what depmod(8) would write there, made
- * without it. Built-in modules stay known, so that modprobe of one succeeds.
+ * The index files of a module directory that contains only `modules`, as depmod(8) would write them. Built-in
+ * modules are included, so that modprobe of one succeeds.
  *
- * modules.symbols.bin is empty: only the kernel's symbol_request() asks it, for media drivers, but
- * libkmod maps its indexes into memory only when all of them are there.
+ * modules.symbols.bin is empty. Only the kernel's symbol_request() needs it, for media drivers, but libkmod
+ * maps its indexes into memory only if all of them exist.
  */
 export function formatIndexFiles(
   index: ModuleIndex,
@@ -71,7 +71,7 @@ function textFile(name: string, lines: readonly string[]): IndexFile {
   return { name, data: Buffer.from(lines.map((line) => `${line}\n`).join(''), 'latin1') };
 }
 
-/** The tree has room for 7-bit characters only: other entries stay out, as nothing can ask for them. */
+/** The format supports only 7-bit characters. Other entries are omitted, because no name can match them. */
 function binaryFile(name: string, entries: readonly IndexEntry[]): IndexFile {
   const isPlain = (text: string): boolean => /^[\x01-\x7f]*$/.test(text);
   return {
@@ -80,7 +80,7 @@ function binaryFile(name: string, entries: readonly IndexEntry[]): IndexFile {
   };
 }
 
-/** The lines of which the word at `at` (-1: the last) names one of the modules. */
+/** The lines in which the word at `at` (-1: the last) is the name of one of the modules. */
 function linesOf(text: string, at: number, names: ReadonlyMap<string, number>): string[] {
   return text.split('\n').filter((line) => {
     if (line === '' || line.startsWith('#')) return false;

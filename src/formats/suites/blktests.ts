@@ -1,18 +1,19 @@
 import type { SuiteListener, SuiteOutcome, SuiteParser, TestMark, TestStatus } from './suite.ts';
 
-/** `check`: `run blktests block/001 at 2026-11-23 02:15:57`, without the device. */
+/** `check` logs `run blktests block/001 at 2026-11-23 02:15:57`, without the device. */
 export const BLKTESTS_MARK: TestMark = {
   clue: 'run blktests ',
   line: /^run blktests (\S+) at /,
 };
 
-/** How much of what `check` says below a test is kept. */
+/** Limits for the output of `check` about one test. */
 const MOST_LINES = 100;
 const MOST_CHARACTERS = 16 * 1024;
 
-/** A test whose result may have come, and what stands below it. */
+/** The current test and the lines below it. */
 interface OpenTest {
   path: string[];
+  /** Undefined until the result is printed. */
   status: TestStatus | undefined;
   lines: string[];
   characters: number;
@@ -32,9 +33,9 @@ const STATUSES: Readonly<Record<string, TestStatus>> = {
 };
 
 /**
- * Reads what `check` of blktests prints where no terminal is (https://github.com/linux-blktests/blktests,
+ * Parses the output of blktests' `check` without a terminal (https://github.com/linux-blktests/blktests,
  * `check`, `_output_status` to `_output_test_run`): a line with the name of the test that begins, the
- * same with its result, and indented lines: measured values, reasons, a diff. A test that runs on
+ * same line with the result, and indented lines: measured values, reasons, a diff. A test that runs on
  * several devices or under several conditions has a result for each:
  *
  *     block/005 => zram0 (switch schedulers while doing IO)        [passed]
@@ -59,7 +60,7 @@ function takeLine(parser: Parser, line: string): void {
   }
   parser.outcome.found = true;
   const path = header.path;
-  // The line of the beginning, and the one with the result.
+  // The name is printed when the test begins, and again with the result.
   const isSame = parser.open?.status === undefined && isEqual(parser.open?.path, path);
   if (!isSame) {
     closeTest(parser);
@@ -67,14 +68,15 @@ function takeLine(parser: Parser, line: string): void {
     if (header.status === undefined) parser.listener.onStart(path);
   }
   if (header.status !== undefined) {
-    // What stood between the two is how the last run went.
+    // The lines between the two describe the previous run of the test.
     Object.assign(parser.open!, { status: header.status, lines: [], characters: 0 });
   }
 }
 
 /**
- * Group and number (`***`: a whole group that is not run), ` => ` and devices, and in parentheses each the
- * conditions (`tr=loop`, `zoned`), if there are several of them, and a description, which may hold more.
+ * Group and number (`***`: a whole group that is not run); ` => ` and the devices; the conditions in
+ * parentheses (`tr=loop`, `zoned`), if the test runs under several; and the description in parentheses,
+ * which may itself contain parentheses.
  */
 const HEADER =
   /^([\w-]+\/(?:\d{3,}|\*{3}))(?: => (\S[^()]*?))?(?: \(([^()]+)\)(?= \())?(?: \(.*\))? *(?:\[(passed|failed|not run)\])?$/;
@@ -82,7 +84,7 @@ const HEADER =
 function parseHeader(line: string): { path: string[]; status: TestStatus | undefined } | undefined {
   const [, name, devices, conditions, status] = HEADER.exec(line) ?? [];
   if (name === undefined) return undefined;
-  // `check` fills the name up with blanks to 60 characters, whatever follows.
+  // `check` pads the name with blanks to 60 characters.
   if (status === undefined && line.length < 60) return undefined;
   const path = [...name.split('/'), devices, conditions].filter((part) => part !== undefined);
   return { path, status: status === undefined ? undefined : STATUSES[status] };
@@ -94,7 +96,7 @@ function addDetail({ open }: Parser, line: string): void {
   if (seconds !== undefined && open.duration === undefined) {
     open.duration = Math.round(Number(seconds) * 1000);
   }
-  // Values that were measured are `name  before  ...  now`; what they were before may be missing.
+  // Measured values are printed as `name  before  ...  now`; `before` may be missing.
   if (/^ {4}\S.* \.\.\.( |$)/.test(line)) return;
   if (open.lines.length >= MOST_LINES || open.characters + line.length > MOST_CHARACTERS) return;
   open.lines.push(line.replace(/^ {4}/, ''));
@@ -104,7 +106,7 @@ function addDetail({ open }: Parser, line: string): void {
 function closeTest(parser: Parser): void {
   const { open, listener } = parser;
   parser.open = undefined;
-  // Of a test without a result whoever listens knows that it began.
+  // The listener already knows that a test without a result has begun.
   if (open?.status === undefined) return;
   const { path, status, lines, duration } = open;
   const text = lines.join('\n').trimEnd();
@@ -117,7 +119,7 @@ function closeTest(parser: Parser): void {
   });
 }
 
-/** Reasons for not running stand one below the other; a diff is named by its file. */
+/** The first reason for not running the test, or a fixed text for a diff, which names only its file. */
 function summarize(lines: readonly string[]): string {
   const [first = ''] = lines;
   const isDiff = first.startsWith('--- ');

@@ -7,28 +7,28 @@ import type {
   TestStatus,
 } from './suite.ts';
 
-/** `check`: `run fstests generic/001 at 2026-11-23 02:15:57` */
+/** `check` logs `run fstests generic/001 at 2026-11-23 02:15:57`. */
 export const FSTESTS_MARK: TestMark = {
   clue: 'run fstests ',
   line: /^run fstests (\S+) at /,
 };
 
-/** How much of what `check` says of one test is kept. */
+/** Limits for the output of `check` about one test. */
 const MOST_LINES = 100;
 const MOST_CHARACTERS = 16 * 1024;
-/** A tree that is not what we take it for cannot fill our memory. */
+/** Bounds the memory if the output is not that of `check`. */
 const MOST_PROBLEMS = 100;
 
-/** A test whose name is on the terminal and whose result may not be. */
+/** The current test: its name has been printed, its result perhaps not. */
 interface OpenTest {
   name: string;
   path: string[];
-  /** What stands behind the name; undefined while that line has not ended. */
+  /** The line without the name; undefined until the line has ended. */
   head: string | undefined;
   lines: string[];
 }
 
-/** What `check` sums up: once for each section of its configuration and each iteration. */
+/** The summary of `check`: one for each section of its configuration and each iteration. */
 interface Summary {
   ran: string[] | undefined;
   notRun: string[] | undefined;
@@ -41,21 +41,21 @@ interface Parser {
   outcome: SuiteOutcome;
   section: string | undefined;
   open: OpenTest | undefined;
-  /** First result of each test since the last summary; undefined: its line tells none. */
+  /** The first result of each test since the last summary; undefined if its line contains none. */
   seen: Map<string, { status: TestStatus | undefined; expunged: boolean; path: string[] }>;
-  /** How often each path has come: with -i and -L tests run again. */
+  /** How often each path has occurred: with -i and -L, tests run several times. */
   counts: Map<string, number>;
   summary: Summary;
   summaries: number;
-  /** With sections, all summaries are printed again at the end. */
+  /** In the repetition at the end: with sections, `check` prints all summaries again. */
   isRepeating: boolean;
 }
 
 /**
- * Reads what `check` of xfstests prints on stdout (https://git.kernel.org/pub/scm/fs/xfs/xfstests-dev.git,
- * `check`, `run_section` and `_wrapup`): a line for each test that begins with its name and the time it
- * took before, and ends with its result; lines about a failure below it; and a summary, which is checked
- * against the lines.
+ * Parses the standard output of xfstests' `check` (https://git.kernel.org/pub/scm/fs/xfs/xfstests-dev.git,
+ * `check`, `run_section` and `_wrapup`): for each test, a line with its name, the time that it took in an
+ * earlier run, and its result; below it, lines about a failure; and a summary, which is compared with the
+ * results of the lines.
  */
 export function createFstestsParser(listener: SuiteListener): SuiteParser {
   const parser: Parser = {
@@ -81,7 +81,7 @@ const HEADER = /^([\w-]+\/\d{3,}(?:-[A-Za-z0-9-]+)?)(?:\s+(.*))?$/;
 
 function takePartial(parser: Parser, text: string): void {
   if (parser.isRepeating) return;
-  // The blank tells that the name has come whole.
+  // The blank shows that the name is complete.
   const [, name] = /^(\S+)\s/.exec(text) ?? [];
   if (name === undefined || !HEADER.test(name) || isAside(text)) return;
   if (parser.open?.name === name && parser.open.head === undefined) return;
@@ -102,7 +102,7 @@ function takeLine(parser: Parser, line: string): void {
   }
 }
 
-/** Lines that begin with the name of a test and are not the test's. */
+/** Whether a line begins with the name of a test but is not the line of its result. */
 function isAside(line: string): boolean {
   return / - unknown test, ignored$| aggregate results across \d+ runs: /.test(line);
 }
@@ -124,7 +124,7 @@ function takeHeader(parser: Parser, name: string, head: string): void {
   report(parser, open, result);
 }
 
-/** `check` was interrupted in a test, and sums up on that test's line: it has no result. */
+/** If `check` is interrupted during a test, it prints its summary on that test's line: no result follows. */
 function abandonTest(parser: Parser, name: string): void {
   const open = parser.open?.name === name ? parser.open : openTest(parser, name);
   parser.open = undefined;
@@ -134,7 +134,7 @@ function abandonTest(parser: Parser, name: string): void {
 function openTest(parser: Parser, name: string): OpenTest {
   closeTest(parser);
   parser.outcome.found = true;
-  const path = numberAgain(parser, [
+  const path = numberRepetition(parser, [
     ...(parser.section === undefined ? [] : [parser.section]),
     ...name.split('/'),
   ]);
@@ -143,7 +143,7 @@ function openTest(parser: Parser, name: string): OpenTest {
   return parser.open;
 }
 
-function numberAgain(parser: Parser, path: readonly string[]): string[] {
+function numberRepetition(parser: Parser, path: readonly string[]): string[] {
   const key = path.join('/');
   const count = (parser.counts.get(key) ?? 0) + 1;
   parser.counts.set(key, count);
@@ -154,10 +154,13 @@ type Result = Pick<SuiteTest, 'status' | 'message' | 'duration' | 'output'> & {
   expunged?: boolean;
 };
 
-/** How long it took before, and what -T adds: `12s ... `, ` [03:44:03]`. */
+/** The time of an earlier run, and the time stamp that -T adds: `12s ... `, ` [03:44:03]`. */
 const PRELUDE = /^(?:\d+s \.\.\.)?\s*(?:\[\d\d:\d\d:\d\d\]\s*)*/;
 
-/** What stands behind a name, where that alone tells the result. */
+/**
+ * Parses the line without the name.
+ * @returns undefined if the line contains no result
+ */
 function readHead(head: string): Result | undefined {
   const text = head.replace(PRELUDE, '');
   const [, seconds] = /^(\d+)s$/.exec(text) ?? [];
@@ -169,7 +172,7 @@ function readHead(head: string): Result | undefined {
   return undefined;
 }
 
-/** The next test has begun, or there is none: what came since is all there is to know of this one. */
+/** Ends the current test: its result is in its line and in the lines below it. */
 function closeTest(parser: Parser): void {
   const { open } = parser;
   if (open === undefined) return;
@@ -179,12 +182,12 @@ function closeTest(parser: Parser): void {
   report(parser, open, readLines(open.name, lines));
 }
 
-/** @returns undefined where nothing was said: `check -n` lists names alone */
+/** @returns undefined if nothing was printed about the test: `check -n` only lists names */
 function readLines(name: string, lines: readonly string[]): Result | undefined {
   const [first, second] = lines;
   if (first === undefined) return undefined;
   const last = lines.at(-1)!.replace(PRELUDE, '').trim();
-  // With -d the output of the test stands between its name and its result.
+  // With -d, the output of the test is between its name and its result.
   const [, seconds] = /^(\d+)s$/.exec(last) ?? [];
   if (seconds !== undefined) return { status: 'pass', duration: Number(seconds) * 1000 };
   if (first === '[not run]') {
@@ -237,35 +240,35 @@ function takeSummary(parser: Parser, line: string): boolean {
   return true;
 }
 
-/** Compares what `check` counted with what its lines said. */
+/** Compares the summary with the results of the lines. */
 function endSummary(parser: Parser, failed: number, tried: number): void {
   const { summary, seen } = parser;
   parser.outcome.found = true;
   parser.summaries++;
   decideByCount(parser);
   if (summary.isInterrupted) complain(parser, 'check was interrupted');
-  const having = (wanted: TestStatus): string[] =>
+  const withStatus = (wanted: TestStatus): string[] =>
     [...seen].flatMap(([name, { status, expunged }]) =>
       status === wanted && !expunged ? [name] : [],
     );
-  compare(parser, 'failed', summary.failed, having('fail'));
-  if (summary.notRun !== undefined) compare(parser, 'not run', summary.notRun, having('skip'));
+  compare(parser, 'failed', summary.failed, withStatus('fail'));
+  if (summary.notRun !== undefined) compare(parser, 'not run', summary.notRun, withStatus('skip'));
   if (failed !== summary.failed.length) {
-    complain(parser, `check counts ${failed} failures and names ${summary.failed.length}`);
+    complain(parser, `check counts ${failed} failures but lists ${summary.failed.length}`);
   }
-  const unheard = (summary.ran ?? []).filter((name) => !seen.has(name));
-  for (const name of unheard) complain(parser, `no result of ${name}`);
+  const unreported = (summary.ran ?? []).filter((name) => !seen.has(name));
+  for (const name of unreported) complain(parser, `no result for ${name}`);
   const results = [...seen.values()].filter(({ expunged }) => !expunged).length;
-  // What is only listed (-n) is counted nowhere.
+  // Tests that are only listed (-n) are not counted.
   if (tried !== 0 && tried !== results) {
-    complain(parser, `check ran ${tried} tests, ${results} were seen`);
+    complain(parser, `check ran ${tried} tests, but printed results for ${results}`);
   }
-  if (seen.size === 0) complain(parser, 'check ran no test');
+  if (seen.size === 0) complain(parser, 'check ran no tests');
   parser.seen = new Map();
   parser.summary = emptySummary();
 }
 
-/** Tests whose lines tell nothing: the summary does. */
+/** Takes the results of tests whose lines contain none from the summary. */
 function decideByCount({ seen, summary, listener }: Parser): void {
   for (const [name, test] of seen) {
     if (test.status !== undefined) continue;
@@ -284,19 +287,19 @@ function compare(
   seen: readonly string[],
 ): void {
   for (const name of counted.filter((other) => !seen.includes(other))) {
-    complain(parser, `check counts ${name} as ${what}, its line does not say so`);
+    complain(parser, `check lists ${name} as ${what}, but its line does not`);
   }
   for (const name of seen.filter((other) => !counted.includes(other))) {
-    complain(parser, `${name}: ${what} by its line, and check does not count it`);
+    complain(parser, `${name} is ${what} in its line, but check does not list it as ${what}`);
   }
 }
 
 function finish(parser: Parser): SuiteOutcome {
   const { open, outcome } = parser;
-  // A test of which nothing was said is still running, as far as anybody knows.
+  // A test whose line has not ended may still be running.
   if (open?.head !== undefined) closeTest(parser);
   if (outcome.found && (parser.summaries === 0 || parser.seen.size > 0)) {
-    complain(parser, 'check did not come to its summary');
+    complain(parser, 'check ended without a summary');
   }
   return outcome;
 }
@@ -309,10 +312,13 @@ function emptySummary(): Summary {
   return { ran: undefined, notRun: undefined, failed: [], isInterrupted: false };
 }
 
-/** The file in which `check` notes how long tests took. */
+/** The file in which `check` records the duration of each test. */
 export const CHECK_TIME = 'check.time';
 
-/** Seconds that tests took, by name, as check.time of xfstests has them: `generic/001 4` a line. */
+/**
+ * Parses check.time of xfstests: lines such as `generic/001 4`.
+ * @returns seconds by name of the test
+ */
 export function parseCheckTime(text: string): Map<string, number> {
   return new Map(
     text.split('\n').flatMap((line) => {
@@ -322,7 +328,7 @@ export function parseCheckTime(text: string): Map<string, number> {
   );
 }
 
-/** The text of check.time with what tests took since. */
+/** Returns the text of check.time, updated with the durations of `tests`, which are in milliseconds. */
 export function updateCheckTime(
   text: string,
   tests: readonly { name: string; status: string; duration?: number | undefined }[],
@@ -334,19 +340,23 @@ export function updateCheckTime(
   return [...times].map(([name, seconds]) => `${name} ${seconds}\n`).join('');
 }
 
-/** The file in which `check` notes what it ran and what failed, when it ends. */
+/** The file in which `check`, when it ends, records what it ran and what failed. */
 export const CHECK_LOG = 'check.log';
 
 /**
- * What `check` would have noted, had it come to its end: lines for check.log.
- * @param tests `interrupted` for one that was running then
+ * Returns the lines that `check` would have appended to check.log if it had not been interrupted.
+ * @param tests `interrupted` is the test that was running
  */
 export function summarizeLikeCheck(
   tests: readonly { name: string; status: TestStatus | 'interrupted' }[],
 ): string[] {
-  const having = (wanted: string): string[] =>
+  const withStatus = (wanted: string): string[] =>
     tests.filter(({ status }) => status === wanted).map(({ name }) => name);
-  const [skipped, failed, interrupted] = [having('skip'), having('fail'), having('interrupted')];
+  const [skipped, failed, interrupted] = [
+    withStatus('skip'),
+    withStatus('fail'),
+    withStatus('interrupted'),
+  ];
   const line = (what: string, names: readonly string[]): string[] =>
     names.length === 0 ? [] : [`${what}: ${names.join(' ')}`];
   const hasPassed = failed.length === 0 && interrupted.length === 0;
@@ -360,14 +370,14 @@ export function summarizeLikeCheck(
   ];
 }
 
-/** Options of `check` with which tests run more than once: by their names alone they are not done. */
+/** Options with which `check` runs tests several times, so that a test with a result may still run again. */
 const REPEATING = ['-i', '-I', '-L'];
 
 export function repeatsTests(words: readonly string[]): boolean {
   return words.some((word) => REPEATING.includes(word));
 }
 
-/** @returns the option of `check` that chooses sections of its configuration, as it was given */
+/** @returns the first option of `check` that selects sections of its configuration, as it was given */
 export function usesSections(words: readonly string[]): string | undefined {
   const index = words.findIndex((word) => word === '-s' || word === '-S');
   return index === -1 ? undefined : words.slice(index, index + 2).join(' ');

@@ -1,4 +1,4 @@
-/** Programs that run tests, and their options to list them or to explain themselves instead. */
+/** Test runners, and their options that list tests or print help. */
 const LISTING: readonly [program: RegExp, options: readonly string[]][] = [
   // xfstests
   [/^(?:.*\/)?(?:fstests-)?check$/, ['-n', '-h', '--help', '-?']],
@@ -6,7 +6,7 @@ const LISTING: readonly [program: RegExp, options: readonly string[]][] = [
   [/^(?:.*\/)?run_kselftest\.sh$/, ['-l', '--list', '-d', '--dry-run', '-h', '--help']],
 ];
 
-/** Whether a command tells of tests that it does not run: what it prints holds no results. */
+/** Whether a command only lists tests or prints help: its output contains no results. */
 export function listsTests([program = '', ...words]: readonly string[]): boolean {
   return LISTING.some(
     ([name, options]) => name.test(program) && words.some((word) => options.includes(word)),

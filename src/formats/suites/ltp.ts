@@ -9,27 +9,27 @@ import type {
   TestStatus,
 } from './suite.ts';
 
-/** autorun/ltp.sh: `run-ltp: getpid01` */
+/** autorun/ltp.sh logs `run-ltp: getpid01`. */
 export const LTP_MARK: TestMark = { clue: 'run-ltp: ', line: /^run-ltp: (\S+)$/ };
 
 /**
  * Bits of the exit status of a test: `include/tst_res_flags.h` of https://github.com/linux-test-project/ltp.
- * A conf is a test that cannot be run here.
+ * TCONF means that the test cannot run here.
  */
 const EXIT_BITS = { TFAIL: 1, TBROK: 2, TWARN: 4, TCONF: 32 } as const;
 
 type Problem = keyof typeof EXIT_BITS;
 
-/** From bad to harmless: which of several names the result. */
+/** From worst to harmless: the worst one decides the result. */
 const GRAVITY: readonly Problem[] = ['TBROK', 'TFAIL', 'TWARN', 'TCONF'];
 
 interface OpenTest {
   tag: string | undefined;
-  /** In the part that the test printed. */
+  /** Within the output of the test. */
   isOutput: boolean;
   recent: RecentLines;
   /** First message of each kind. */
-  said: Map<string, string>;
+  messages: Map<string, string>;
   /** From the part <<<execution_status>>>. */
   status: Map<string, string>;
 }
@@ -42,8 +42,8 @@ interface Parser {
 }
 
 /**
- * Reads the form in which ltp-pan told of tests, which `runltp` and the runner of the cut `ltp` print:
- * `<<<test_start>>>`, `tag=…`, `<<<test_output>>>`, what the test prints, `<<<execution_status>>>` with
+ * Parses the format of ltp-pan, which `runltp` and the runner of the cut `ltp` print:
+ * `<<<test_start>>>`, `tag=…`, `<<<test_output>>>`, the output of the test, `<<<execution_status>>>` with
  * `duration=`, `termination_type=` and `termination_id=`, and `<<<test_end>>>`.
  */
 export function createLtpParser(listener: SuiteListener): SuiteParser {
@@ -66,7 +66,7 @@ function takeLine(parser: Parser, line: string): void {
   } else if (open === undefined) return;
   else if (mark === 'test_output') open.isOutput = true;
   else if (mark === 'execution_status') {
-    // A test need not end its last line.
+    // The last line of the output may lack a line feed.
     if (before !== '') addOutput(open, before);
     open.isOutput = false;
   } else if (mark === 'test_end') endTest(parser, open);
@@ -79,7 +79,7 @@ function startTest(): OpenTest {
     tag: undefined,
     isOutput: false,
     recent: createRecentLines(),
-    said: new Map(),
+    messages: new Map(),
     status: new Map(),
   };
 }
@@ -98,20 +98,20 @@ function takeFields({ listener, counts }: Parser, open: OpenTest, line: string):
   }
 }
 
-/** `getpid01.c:35: TFAIL: …` of today's tests, `abs01  1  TFAIL  :  …` of the old ones. */
+/** `getpid01.c:35: TFAIL: …` in current tests, `abs01  1  TFAIL  :  …` in old ones. */
 const MESSAGE = /^\S+(?::\d+:|\s+\d+)\s+(TPASS|TFAIL|TBROK|TCONF|TWARN)\b[^:]*:\s*(.*)$/;
 
 function addOutput(open: OpenTest, raw: string): void {
   const line = stripVTControlCharacters(raw);
   const [, kind, text = ''] = MESSAGE.exec(line) ?? [];
-  if (kind !== undefined && !open.said.has(kind)) open.said.set(kind, text);
+  if (kind !== undefined && !open.messages.has(kind)) open.messages.set(kind, text);
   open.recent.add(line);
 }
 
 function endTest(parser: Parser, open: OpenTest): void {
   parser.open = undefined;
   if (open.tag === undefined) {
-    parser.outcome.problems.push('a test without a tag');
+    parser.outcome.problems.push('a test has no tag');
     return;
   }
   const { status, message } = judge(open);
@@ -127,8 +127,8 @@ function endTest(parser: Parser, open: OpenTest): void {
   parser.listener.onTest(test);
 }
 
-/** A test that says TFAIL and exits with 0 has failed; so has one that says nothing and exits with 1. */
-function judge({ status, said }: OpenTest): { status: TestStatus; message?: string } {
+/** A test fails if it prints TFAIL, even if it exits with 0, and if it exits with 1 without a message. */
+function judge({ status, messages }: OpenTest): { status: TestStatus; message?: string } {
   const type = status.get('termination_type') ?? '';
   const id = Number(status.get('termination_id'));
   if (type !== 'exited' || !Number.isInteger(id)) {
@@ -136,17 +136,17 @@ function judge({ status, said }: OpenTest): { status: TestStatus; message?: stri
   }
   const isKnown = id < 64;
   const worst = GRAVITY.find(
-    (kind) => (kind !== 'TCONF' && said.has(kind)) || (isKnown && (id & EXIT_BITS[kind]) !== 0),
+    (kind) => (kind !== 'TCONF' && messages.has(kind)) || (isKnown && (id & EXIT_BITS[kind]) !== 0),
   );
   if (worst === undefined) {
     return id === 0 ? { status: 'pass' } : { status: 'fail', message: `exit status ${id}` };
   }
-  const text = said.get(worst);
+  const text = messages.get(worst);
   const message = text === undefined ? `${worst} (exit status ${id})` : `${worst}: ${text}`;
   return { status: worst === 'TCONF' ? 'skip' : 'fail', message };
 }
 
 function describeTermination(type: string, id = ''): string {
   if (type === 'signaled') return `killed by signal ${id}`;
-  return type === '' ? 'how it ended is not known' : `${type} ${id}`.trim();
+  return type === '' ? 'unknown termination' : `${type} ${id}`.trim();
 }

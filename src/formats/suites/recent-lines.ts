@@ -3,7 +3,7 @@ const MOST_CHARACTERS = 16 * 1024;
 
 export interface RecentLines {
   add: (line: string) => void;
-  /** The lines, joined, and forgets them. A first line `…` stands for those that were too many. */
+  /** Returns the lines, joined, and clears the buffer. A first line `…` stands for dropped lines. */
   take: () => string;
 }
 

@@ -1,50 +1,53 @@
-/** What a test suite prints, read as it comes. Each suite's own format is in a file or folder here. */
+/** Parses the output of a test suite as it arrives. Each suite's format is in a file or folder here. */
 export interface SuiteParser {
   /** Takes the next line of the command's stdout, without its line feed. Never throws. */
   push: (line: string) => void;
-  /** What there is so far of the line that comes next; for suites that print a name before its test. */
+  /**
+   * Takes the beginning of a line that has not ended yet. Used for suites that print the name of a test
+   * before they run it.
+   */
   partial?: (text: string) => void;
-  /** The output is over. */
+  /** Called at the end of the output. */
   end: () => SuiteOutcome;
 }
 
 export interface SuiteListener {
-  /** A test has begun; not every suite says so. */
+  /** A test has begun; not every suite reports this. */
   onStart: (path: readonly string[]) => void;
-  /** A test is over. */
+  /** A test has ended. */
   onTest: (test: SuiteTest) => void;
 }
 
-/** `xfail`: it failed as it was expected to. `xpass`: it should have failed and did not. */
+/** `xfail`: it failed, as expected. `xpass`: it was expected to fail and did not. */
 export type TestStatus = 'pass' | 'fail' | 'skip' | 'xfail' | 'xpass';
 
 /** The result of one test. */
 export interface SuiteTest {
-  /** The names of what it is nested in, outermost first, and its own: never empty. */
+  /** The names of the tests that it is nested in, outermost first, and its own name: never empty. */
   path: readonly string[];
   status: TestStatus;
   /** Why it failed or was skipped, in one line. */
   message?: string | undefined;
-  /** What it printed; shortened. */
+  /** Its output, shortened. */
   output?: string | undefined;
   /** Milliseconds. */
   duration?: number | undefined;
 }
 
 export interface SuiteOutcome {
-  /** Whether there was any output of the suite at all. */
+  /** Whether the output contains anything that the suite printed. */
   found: boolean;
-  /** Why the results cannot be taken for whole, each in one line. */
+  /** Why the results are not complete or not reliable, one line each. */
   problems: string[];
-  /** Why nothing was tested, where the output as a whole says so. */
+  /** The reason, if the suite reports that it was skipped as a whole. */
   skipped?: string | undefined;
-  /** Tests that had begun when the output ended, of a suite that does not say when one begins. */
+  /** Tests without a result at the end of the output, for a suite that does not report when a test begins. */
   unfinished?: readonly (readonly string[])[] | undefined;
 }
 
-/** The line that a suite writes to the kernel's log (/dev/kmsg) where a test begins. */
+/** The line that a suite writes to the kernel log (/dev/kmsg) when a test begins. */
 export interface TestMark {
-  /** What is in every such line. */
+  /** Literal text that every such line contains. */
   clue: string;
   /** The line without its time stamp; group 1 is the name of the test. */
   line: RegExp;

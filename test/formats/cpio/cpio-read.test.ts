@@ -95,7 +95,7 @@ describe('a member', () => {
     archive.write('b', member!.dataOffset);
     expect(
       explainFailure(() => readCpioData(archive, member!, { inputName: 'in.cpio' })),
-    ).toMatchInlineSnapshot(`"in.cpio: at offset 116: the data of ab does not have its checksum"`);
+    ).toMatchInlineSnapshot(`"in.cpio: at offset 116: wrong checksum for the data of ab"`);
   });
 
   it('larger than 2 GiB is skipped, not read', () => {
@@ -170,27 +170,27 @@ describe('what is no initramfs is refused', () => {
   it.each<[string, Buffer, string]>([
     ['nothing', Buffer.alloc(0), '0: there is no cpio archive'],
     ['only NULs', Buffer.alloc(1024), '0: there is no cpio archive'],
-    ['text', Buffer.from('#!/bin/sh\n'), '0: this is not a newc header, it is #!/bin'],
-    ['a single byte', Buffer.from('x'), '0: this is not a newc header, it is x'],
+    ['text', Buffer.from('#!/bin/sh\n'), '0: expected a newc header, found #!/bin'],
+    ['a single byte', Buffer.from('x'), '0: expected a newc header, found x'],
     [
       'an odc archive',
       Buffer.from(`070707${'0'.repeat(200)}`),
-      '0: this is not a newc header, it is an odc archive: make it with cpio -H newc',
+      '0: expected a newc header, found an odc archive: create it with cpio -H newc',
     ],
     [
       'gzip',
       Buffer.from([0x1f, 0x8b, 8, 0, 0, 0, 0, 0]),
-      '0: this is not a newc header, it is gzip data',
+      '0: expected a newc header, found gzip data',
     ],
     [
       'zstd after an archive',
       Buffer.concat([TRAILER, Buffer.from([0x28, 0xb5, 0x2f, 0xfd])]),
-      '124: this is not a newc header, it is zstd data',
+      '124: expected a newc header, found zstd data',
     ],
     [
       'a misaligned archive',
       Buffer.concat([TRAILER, Buffer.alloc(5), TRAILER]),
-      '129: a header must be at a multiple of 4',
+      '129: the offset of a header must be a multiple of 4',
     ],
     [
       'a number that is none',

@@ -208,8 +208,8 @@ describe('host files', () => {
     truncateSync(inTempDir('huge'), 2 ** 32);
     const entry = hostFile('huge', statSync(inTempDir('huge')).size);
     expect(failToPack([entry])).toMatchInlineSnapshot(`
-      "out.cpio: cannot add TMP/huge: 4294967296 bytes, and a file in an initramfs can have 4294967295
-      hint: leave it out, or give it to the VM as a disk or in a shared directory"
+      "out.cpio: cannot add TMP/huge: 4294967296 bytes, but a file in an initramfs can have at most 4294967295
+      hint: omit it, or provide it to the VM on a disk or in a shared directory"
     `);
   });
 
@@ -235,30 +235,30 @@ describe('host files', () => {
     }
     expect(failToPack(changing())).toMatchInlineSnapshot(`
       "out.cpio: cannot add 7 files
-      - TMP/shrunk: it shrank, it had 9 bytes a moment ago
-      - TMP/emptied: it shrank, it had 9 bytes a moment ago
-      - TMP/grown: it grew, it had 9 bytes a moment ago
-      - TMP/from-nothing: it grew, it had 0 bytes a moment ago
-      - TMP/gone: it is gone
-      - TMP/kept/below: it is gone
-      - TMP/sub: it is a directory by now
-      hint: something changes these files while they are read: try again when it is done"
+      - TMP/shrunk: it shrank while it was added; before, it had 9 bytes
+      - TMP/emptied: it shrank while it was added; before, it had 9 bytes
+      - TMP/grown: it grew while it was added; before, it had 9 bytes
+      - TMP/from-nothing: it grew while it was added; before, it had 0 bytes
+      - TMP/gone: it no longer exists
+      - TMP/kept/below: it no longer exists
+      - TMP/sub: it is now a directory
+      hint: another process changes these files: try again when it has finished"
     `);
   });
 
   it('that grow by more than a buffer are refused', () => {
     writeFileSync(inTempDir('log'), Buffer.alloc(bufferBytes * 2 + 1));
     expect(failToPack([hostFile('log', bufferBytes * 2)])).toMatchInlineSnapshot(`
-      "out.cpio: cannot add TMP/log: it grew, it had 2097152 bytes a moment ago
-      hint: something changes these files while they are read: try again when it is done"
+      "out.cpio: cannot add TMP/log: it grew while it was added; before, it had 2097152 bytes
+      hint: another process changes these files: try again when it has finished"
     `);
   });
 
   it('that claim to be empty but are not, as in /proc, are refused', () => {
     const entry = { path: 'version', mode: FILE | 0o444, file: '/proc/version', size: 0 };
     expect(failToPack([entry])).toMatchInlineSnapshot(`
-      "out.cpio: cannot add /proc/version: it grew, it had 0 bytes a moment ago
-      hint: something changes these files while they are read: try again when it is done"
+      "out.cpio: cannot add /proc/version: it grew while it was added; before, it had 0 bytes
+      hint: another process changes these files: try again when it has finished"
     `);
   });
 
@@ -271,8 +271,8 @@ describe('host files', () => {
     );
     closeSync(fd);
     expect(explained.replaceAll(inTempDir(), 'TMP')).toMatchInlineSnapshot(`
-      "out.cpio: cannot add TMP/secret: you may not read it
-      hint: make it readable for you, or leave it out"
+      "out.cpio: cannot add TMP/secret: you are not allowed to read it
+      hint: make it readable, or omit it"
     `);
   });
 
@@ -292,23 +292,27 @@ describe('entries that the kernel would drop or misread are refused', () => {
     [
       'an absolute path',
       '/etc/passwd',
-      '/etc/passwd: the path is absolute, it must be relative to the root of the image',
+      '/etc/passwd: the path is absolute, but must be relative to the root of the image',
     ],
-    ['a path out of the root', 'a/../../etc', 'a/../../etc: the path has a ".."'],
-    ['a path that ends in ..', 'a/..', 'a/..: the path has a ".."'],
+    ['a path out of the root', 'a/../../etc', 'a/../../etc: the path contains ".."'],
+    ['a path that ends in ..', 'a/..', 'a/..: the path contains ".."'],
     ['a trailing slash', 'a/', 'a/: the path has an empty component'],
     ['a doubled slash', 'a//b', 'a//b: the path has an empty component'],
-    ['a NUL', 'a\0b', '"a\\u0000b": the path has a NUL byte'],
-    ['a NUL in bytes', Buffer.from('a\0\xff', 'latin1'), '"a\\x00\\xff": the path has a NUL byte'],
+    ['a NUL', 'a\0b', '"a\\u0000b": the path contains a NUL byte'],
+    [
+      'a NUL in bytes',
+      Buffer.from('a\0\xff', 'latin1'),
+      '"a\\x00\\xff": the path contains a NUL byte',
+    ],
     [
       'half a surrogate pair',
       'a\ud800',
-      '"a\\ud800": the path has half a surrogate pair, which UTF-8 cannot express: pass it as bytes',
+      '"a\\ud800": the path contains an unpaired surrogate, which UTF-8 cannot encode: pass it as bytes',
     ],
     [
       'the name of the trailer',
       'TRAILER!!!',
-      'TRAILER!!!: the path is the mark that ends a cpio archive',
+      'TRAILER!!!: the path is reserved for the trailer of a cpio archive',
     ],
     [
       '4096 bytes',
@@ -328,7 +332,7 @@ describe('entries that the kernel would drop or misread are refused', () => {
 
   it.each([
     ['empty', '', 'is empty'],
-    ['a NUL', 'a\0b', 'has a NUL byte'],
+    ['a NUL', 'a\0b', 'contains a NUL byte'],
     ['4096 bytes', 't'.repeat(4096), 'is longer than 4095 bytes'],
   ])('a symlink target: %s', (_, target, explained) => {
     expect(failToPack([{ path: 'link', mode: 0o120777, target }])).toBe(
@@ -385,7 +389,7 @@ describe('an output that cannot be written', () => {
     closeSync(fd);
     expect(explained).toMatchInlineSnapshot(`
       "images/xfs.cpio: no space left on its file system
-      hint: make room there"
+      hint: free some space there"
     `);
   });
 

@@ -1,7 +1,7 @@
 import { describe, expect, test } from 'vitest';
-import { hear, stamped, verdicts } from './scan.ts';
+import { scanConsole, stamped, verdicts } from './scan.ts';
 
-const find = (...texts: string[]): string[] => verdicts(hear(stamped(texts)).splats);
+const find = (...texts: string[]): string[] => verdicts(scanConsole(stamped(texts)).splats);
 
 /** What file systems and others say in one line, in the words of kernels 5.10 to 6.12. */
 test.each([
@@ -276,6 +276,6 @@ describe('false friends', () => {
     '2026-11-23 10:00:00 [12.345678] BUG: foo',
     'the test greps for "Kernel panic - not syncing"',
   ])('a user program that prints %s', (line) => {
-    expect(hear([line]).splats).toEqual([]);
+    expect(scanConsole([line]).splats).toEqual([]);
   });
 });

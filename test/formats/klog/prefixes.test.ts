@@ -4,7 +4,7 @@ import { describe, expect, test } from 'vitest';
 import { createKernelReader, type Head } from '../../../src/formats/klog/heads.ts';
 import { parseKernelLines } from '../../../src/formats/klog/line.ts';
 import { createSplatScanner } from '../../../src/formats/klog/scanner.ts';
-import { hear, stamped, verdicts } from './scan.ts';
+import { scanConsole, stamped, verdicts } from './scan.ts';
 
 const CORPUS = join(import.meta.dirname, 'corpus');
 const logs = readdirSync(CORPUS, { recursive: true, encoding: 'utf8' })
@@ -144,7 +144,7 @@ describe('no prefix hides a report', () => {
       const prefix = prefixes[(index + logs.indexOf(name)) % prefixes.length];
       return /\[ *\d+\.\d{6}\]/.test(line) ? prefix + line : line;
     });
-    expect(hear(cut).splats).toEqual(hear(lines).splats);
+    expect(scanConsole(cut).splats).toEqual(scanConsole(lines).splats);
   });
 });
 
@@ -165,7 +165,7 @@ describe('the name of a task hides no report', () => {
     '\u009b1',
     'Command line:',
   ])('%j', (name) => {
-    expect(verdicts(hear(stamped([hung(name)])).splats)).toEqual([
+    expect(verdicts(scanConsole(stamped([hung(name)])).splats)).toEqual([
       'error hung-task: INFO: task hung',
     ]);
   });
@@ -177,7 +177,11 @@ describe('the name of a task hides no report', () => {
       const [stampedFirst = ''] = stamped([first], 10, 'T41');
       const stamp = stampedFirst.slice(0, stampedFirst.length - first.length);
       const lines = [stampedFirst, ...rest.map((text) => `${stamp}${text}`)];
-      const { splats } = hear([...lines, 'a line of a program', ...stamped([' ended'], 20, 'T41')]);
+      const { splats } = scanConsole([
+        ...lines,
+        'a line of a program',
+        ...stamped([' ended'], 20, 'T41'),
+      ]);
       expect(verdicts(splats)).toEqual(['error hung-task: INFO: task hung']);
       expect(
         splats[0]?.text.split('\n').slice(0, lines.length).join('\n').replaceAll(' ', ''),
@@ -190,7 +194,7 @@ describe('lines that Linux 4.x has left without an end', () => {
   test('both reports of one console line count', () => {
     const line =
       '[   12.000000] general protection fault: 0000 [#1] [   12.000100] INFO: task a:1 blocked for more than 120 seconds.';
-    expect(verdicts(hear([line]).splats)).toEqual([
+    expect(verdicts(scanConsole([line]).splats)).toEqual([
       'fatal gpf: general protection fault',
       'error hung-task: INFO: task hung',
     ]);
@@ -206,7 +210,9 @@ describe('lines that Linux 4.x has left without an end', () => {
     ['Kernel panic - not syncing: Fatal exception', 'fatal panic: kernel panic: Fatal exception'],
     ['------------[ cut here ]------------', 'error warning: report cut short'],
   ])('%s behind another text', (report, verdict) => {
-    expect(verdicts(hear(stamped([`foo: probing ... ${report}`])).splats)).toEqual([verdict]);
+    expect(verdicts(scanConsole(stamped([`foo: probing ... ${report}`])).splats)).toEqual([
+      verdict,
+    ]);
   });
 });
 
@@ -221,12 +227,12 @@ describe('what is no new report', () => {
       `<4>${report}`,
       `${stamp}${text}\r`,
     ];
-    expect(hear([report, ...replays]).splats).toHaveLength(1);
+    expect(scanConsole([report, ...replays]).splats).toHaveLength(1);
   });
 
   test('what dmesg --color shows alone counts', () => {
     const line = `${ESC}[32m[   12.000000] ${ESC}[0m${ESC}[33mINFO: ${ESC}[0mtask a:1 blocked for more than 120 seconds.`;
-    expect(hear([line]).splats).toHaveLength(1);
+    expect(scanConsole([line]).splats).toHaveLength(1);
   });
 
   test.each([
@@ -234,7 +240,7 @@ describe('what is no new report', () => {
     'lkdtm: WARNING: CPU and others',
     'the test greps for INFO: task and blocked',
   ])('%s', (text) => {
-    expect(hear(stamped([text])).splats).toEqual([]);
+    expect(scanConsole(stamped([text])).splats).toEqual([]);
   });
 });
 

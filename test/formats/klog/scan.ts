@@ -1,26 +1,26 @@
 import { createSplatScanner, type ScannerOptions } from '../../../src/formats/klog/scanner.ts';
 import type { Splat, SplatHead } from '../../../src/formats/klog/splat.ts';
 
-export interface Heard {
+export interface Reported {
   begun: SplatHead[];
   fatal: SplatHead[];
   splats: Splat[];
 }
 
-/** All that a listener hears of these console lines. */
-export function hear(lines: readonly string[], options: ScannerOptions = {}): Heard {
-  const heard: Heard = { begun: [], fatal: [], splats: [] };
+/** Everything that a listener receives for these console lines. */
+export function scanConsole(lines: readonly string[], options: ScannerOptions = {}): Reported {
+  const reported: Reported = { begun: [], fatal: [], splats: [] };
   const scanner = createSplatScanner(
     {
-      onBegin: (head) => heard.begun.push(head),
-      onFatal: (head) => heard.fatal.push(head),
-      onEnd: (splat) => heard.splats.push(splat),
+      onBegin: (head) => reported.begun.push(head),
+      onFatal: (head) => reported.fatal.push(head),
+      onEnd: (splat) => reported.splats.push(splat),
     },
     options,
   );
   for (const line of lines) scanner.push(line);
   scanner.end();
-  return heard;
+  return reported;
 }
 
 /** Kernel lines: each text behind a time stamp, a millisecond after the one before. */

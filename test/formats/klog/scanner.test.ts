@@ -3,7 +3,7 @@ import { describe, expect, test } from 'vitest';
 import { MAX_SPLAT_CHARACTERS, MAX_SPLAT_LINES } from '../../../src/formats/klog/capture.ts';
 import { createSplatScanner } from '../../../src/formats/klog/scanner.ts';
 import { isSameSplat, keyOf } from '../../../src/formats/klog/splat.ts';
-import { hear, stamped, verdicts } from './scan.ts';
+import { scanConsole, stamped, verdicts } from './scan.ts';
 
 const warning = (name: string): string[] => [
   '------------[ cut here ]------------',
@@ -31,35 +31,35 @@ const oops = (name: string): string[] => [
 
 describe('what a listener hears, and when', () => {
   test('the first line that tells the kind is told at once, and the better title at the end', () => {
-    const heard: string[] = [];
+    const reported: string[] = [];
     const scanner = createSplatScanner({
-      onBegin: ({ title }) => heard.push(`begin ${title}`),
-      onFatal: ({ title }) => heard.push(`fatal ${title}`),
-      onEnd: ({ title }) => heard.push(`end ${title}`),
+      onBegin: ({ title }) => reported.push(`begin ${title}`),
+      onFatal: ({ title }) => reported.push(`fatal ${title}`),
+      onEnd: ({ title }) => reported.push(`end ${title}`),
     });
     const [first = '', ...rest] = stamped(oops('do_null'));
     scanner.push(first);
-    expect(heard).toEqual([
+    expect(reported).toEqual([
       'begin BUG: kernel NULL pointer dereference',
       'fatal BUG: kernel NULL pointer dereference',
     ]);
     for (const line of rest) scanner.push(line);
     scanner.end();
-    expect(heard.slice(2)).toEqual(['end BUG: kernel NULL pointer dereference in do_null']);
+    expect(reported.slice(2)).toEqual(['end BUG: kernel NULL pointer dereference in do_null']);
   });
 
   test('a warning under panic_on_warn becomes fatal when the panic comes, and stays one splat', () => {
-    const heard = hear(
+    const reported = scanConsole(
       stamped([
         ...warning('foo'),
         'Kernel panic - not syncing: kernel: panic_on_warn set ...',
         'Rebooting in 1 seconds..',
       ]),
     );
-    expect(verdicts(heard.begun)).toEqual(['error warning: WARNING in foo']);
-    expect(verdicts(heard.fatal)).toEqual(['fatal warning: WARNING in foo']);
-    expect(verdicts(heard.splats)).toEqual(['fatal warning: WARNING in foo']);
-    expect(heard.splats[0]?.text).toMatch(/Rebooting in 1 seconds\.\.$/);
+    expect(verdicts(reported.begun)).toEqual(['error warning: WARNING in foo']);
+    expect(verdicts(reported.fatal)).toEqual(['fatal warning: WARNING in foo']);
+    expect(verdicts(reported.splats)).toEqual(['fatal warning: WARNING in foo']);
+    expect(reported.splats[0]?.text).toMatch(/Rebooting in 1 seconds\.\.$/);
   });
 
   test('an oops that a panic follows is one fatal splat of the first kind', () => {
@@ -68,10 +68,10 @@ describe('what a listener hears, and when', () => {
       'RIP: 0010:do_null+0x1f/0x40',
       'Kernel panic - not syncing: Fatal exception',
     ]);
-    expect(verdicts(hear(lines).splats)).toEqual([
+    expect(verdicts(scanConsole(lines).splats)).toEqual([
       'fatal oops: BUG: kernel NULL pointer dereference in do_null',
     ]);
-    expect(hear(lines).fatal).toHaveLength(1);
+    expect(scanConsole(lines).fatal).toHaveLength(1);
   });
 
   test('a panic that has nothing to do with the warning before it is a splat of its own', () => {
@@ -79,7 +79,7 @@ describe('what a listener hears, and when', () => {
       ...warning('foo'),
       'Kernel panic - not syncing: VFS: Unable to mount root fs on unknown-block(0,0)',
     ]);
-    expect(verdicts(hear(lines).splats)).toEqual([
+    expect(verdicts(scanConsole(lines).splats)).toEqual([
       'error warning: WARNING in foo',
       'fatal panic: kernel panic: VFS: Unable to mount root fs on unknown-block(N,N)',
     ]);
@@ -90,7 +90,7 @@ describe('what a listener hears, and when', () => {
       ...stamped(warning('foo')),
       ...stamped(['Kernel panic - not syncing: panic_on_warn set'], 20),
     ];
-    expect(hear(lines).splats).toHaveLength(2);
+    expect(scanConsole(lines).splats).toHaveLength(2);
   });
 
   test('what a kernel says after its panic is no new splat', () => {
@@ -99,22 +99,22 @@ describe('what a listener hears, and when', () => {
       'Kernel panic - not syncing: Fatal exception',
       ...warning('native_smp_send_reschedule'),
     ]);
-    expect(hear(lines).splats).toHaveLength(1);
+    expect(scanConsole(lines).splats).toHaveLength(1);
   });
 
   test('an oops is an error where the kernel is let go on after one, until it panics', () => {
     const lines = stamped(oops('do_null'));
-    expect(verdicts(hear(lines, { oopsIsFatal: false }).splats)).toEqual([
+    expect(verdicts(scanConsole(lines, { oopsIsFatal: false }).splats)).toEqual([
       'error oops: BUG: kernel NULL pointer dereference in do_null',
     ]);
-    expect(hear(lines, { oopsIsFatal: false }).fatal).toEqual([]);
+    expect(scanConsole(lines, { oopsIsFatal: false }).fatal).toEqual([]);
     const panicked = stamped([...oops('do_null'), 'Kernel panic - not syncing: Fatal exception']);
-    expect(hear(panicked, { oopsIsFatal: false }).fatal).toHaveLength(1);
+    expect(scanConsole(panicked, { oopsIsFatal: false }).fatal).toHaveLength(1);
   });
 
   test('a warning may be ignored, with all its lines', () => {
-    expect(hear(stamped(warning('foo')), { ignore: [/ foo\+/] }).begun).toEqual([]);
-    expect(hear(stamped(warning('bar')), { ignore: [/ foo\+/] }).begun).toHaveLength(1);
+    expect(scanConsole(stamped(warning('foo')), { ignore: [/ foo\+/] }).begun).toEqual([]);
+    expect(scanConsole(stamped(warning('bar')), { ignore: [/ foo\+/] }).begun).toHaveLength(1);
   });
 });
 
@@ -122,7 +122,7 @@ describe('what a report is about', () => {
   const CUT = '------------[ cut here ]------------';
 
   test('an init that is not executed, and all the kernel tries then, is one report', () => {
-    const { splats, fatal } = hear(
+    const { splats, fatal } = scanConsole(
       stamped([
         'Failed to execute /init (error -8)',
         'Run /sbin/init as init process',
@@ -152,7 +152,7 @@ describe('what a report is about', () => {
       [CUT, words, line],
       [CUT, line, words],
     ]) {
-      expect(verdicts(hear(stamped([...begin, ...rest])).splats)).toEqual([
+      expect(verdicts(scanConsole(stamped([...begin, ...rest])).splats)).toEqual([
         'error refcount: refcount_t: underflow; use-after-free in foo_put',
       ]);
     }
@@ -165,12 +165,12 @@ describe('what a report is about', () => {
       'note taint: bar: loading out-of-tree module taints kernel',
       'error warning: WARNING in foo',
     ];
-    expect(verdicts(hear(stamped([cut, remark, first, ...rest])).splats)).toEqual(both);
-    expect(verdicts(hear(stamped([cut, first, remark, ...rest])).splats)).toEqual(both);
+    expect(verdicts(scanConsole(stamped([cut, remark, first, ...rest])).splats)).toEqual(both);
+    expect(verdicts(scanConsole(stamped([cut, first, remark, ...rest])).splats)).toEqual(both);
   });
 
   test('a stack trace alone does not make a remark of what was cut here', () => {
-    expect(verdicts(hear(stamped([CUT, 'Call Trace:', ' foo+0x1/0x2'])).splats)).toEqual([
+    expect(verdicts(scanConsole(stamped([CUT, 'Call Trace:', ' foo+0x1/0x2'])).splats)).toEqual([
       'error warning: report cut short: Call Trace:',
     ]);
   });
@@ -182,7 +182,7 @@ describe('what a report is about', () => {
       [CUT, a, CUT, b],
       [a, b],
     ]) {
-      const { splats } = hear(stamped([...lines, ...warning('foo').slice(2)]));
+      const { splats } = scanConsole(stamped([...lines, ...warning('foo').slice(2)]));
       const titles = splats.map(({ title }) => title);
       expect(titles).toEqual(expect.arrayContaining(['WARNING in foo', 'WARNING in bar']));
     }
@@ -191,8 +191,9 @@ describe('what a report is about', () => {
   test('a warning right behind a hung task is a report of its own', () => {
     expect(
       verdicts(
-        hear(stamped(['INFO: task a:1 blocked for more than 120 seconds.', ...warning('foo')]))
-          .splats,
+        scanConsole(
+          stamped(['INFO: task a:1 blocked for more than 120 seconds.', ...warning('foo')]),
+        ).splats,
       ),
     ).toEqual(['error hung-task: INFO: task hung', 'error warning: WARNING in foo']);
   });
@@ -202,7 +203,7 @@ describe('what belongs to a splat', () => {
   test('all of it, as it was on the console, without colours and carriage returns', () => {
     const lines = stamped(warning('foo'));
     const painted = lines.map((line) => `\u001b[1m${line}\u001b[0m\r`);
-    const [splat] = hear(['hello', ...painted, ...stamped(['foo: loaded'], 10.5)]).splats;
+    const [splat] = scanConsole(['hello', ...painted, ...stamped(['foo: loaded'], 10.5)]).splats;
     expect(splat?.text).toBe(lines.join('\n'));
     expect(splat?.time).toBe(10);
   });
@@ -212,7 +213,7 @@ describe('what belongs to a splat', () => {
     const mixed = lines.flatMap((line, index) =>
       index === 1 ? [`ok 3 - x${line}`] : [line, '1..4'],
     );
-    const [splat] = hear(mixed).splats;
+    const [splat] = scanConsole(mixed).splats;
     expect(splat?.title).toBe('WARNING in foo');
     expect(splat?.text.split('\n')).toHaveLength(lines.length);
   });
@@ -220,7 +221,7 @@ describe('what belongs to a splat', () => {
   test('dmesg in the guest shows it again: it counts once', () => {
     const lines = stamped(oops('do_null'));
     const boot = stamped(['Linux version 6.1.0'], 0);
-    expect(hear([...lines, ...boot, ...lines, ...boot]).splats).toHaveLength(1);
+    expect(scanConsole([...lines, ...boot, ...lines, ...boot]).splats).toHaveLength(1);
   });
 
   test('a CPU that was stuck has old time stamps, and still belongs to the stall', () => {
@@ -243,24 +244,26 @@ describe('what belongs to a splat', () => {
         28,
       ),
     ];
-    expect(verdicts(hear(lines).splats)).toEqual(['error rcu-stall: rcu stall in foo_spin']);
+    expect(verdicts(scanConsole(lines).splats)).toEqual(['error rcu-stall: rcu stall in foo_spin']);
   });
 
   test('a panic counts even where time stamps are off', () => {
-    expect(verdicts(hear(['Kernel panic - not syncing: Out of ideas']).splats)).toEqual([
+    expect(verdicts(scanConsole(['Kernel panic - not syncing: Out of ideas']).splats)).toEqual([
       'fatal panic: kernel panic: Out of ideas',
     ]);
   });
 
   test('`cut here` and silence is a splat too', () => {
     expect(
-      verdicts(hear(stamped(['------------[ cut here ]------------', 'foo: id 12 is bad'])).splats),
+      verdicts(
+        scanConsole(stamped(['------------[ cut here ]------------', 'foo: id 12 is bad'])).splats,
+      ),
     ).toEqual(['error warning: report cut short: foo: id N is bad']);
   });
 });
 
 test('a splat seen twice gives two with the same key', () => {
-  const [first, second] = hear([
+  const [first, second] = scanConsole([
     ...stamped(warning('foo'), 10),
     ...stamped(warning('foo'), 50),
   ]).splats;
@@ -290,7 +293,7 @@ test('two CPUs that complain at once give the same two splats, however their lin
   const b = stamped(oops('bar'), 10, 'C1');
   fc.assert(
     fc.property(fc.array(fc.boolean(), { minLength: 1, maxLength: 20 }), (choices) => {
-      const { splats } = hear(interleave(a, b, choices));
+      const { splats } = scanConsole(interleave(a, b, choices));
       expect(verdicts(splats).sort()).toEqual([
         'error warning: WARNING in foo',
         'fatal oops: BUG: kernel NULL pointer dereference in bar',
@@ -320,7 +323,7 @@ test('whatever is on the console, nothing is thrown and no splat is too long', (
     .map((parts) => parts.join(''));
   fc.assert(
     fc.property(fc.array(line, { maxLength: 60 }), fc.nat(100), (lines, start) => {
-      const { begun, splats } = hear([...stamped(lines, start), ...lines]);
+      const { begun, splats } = scanConsole([...stamped(lines, start), ...lines]);
       expect(begun).toHaveLength(splats.length);
     }),
     { numRuns: 300 },
@@ -330,11 +333,11 @@ test('whatever is on the console, nothing is thrown and no splat is too long', (
 test('a flood within a splat is cut short, and says so', () => {
   const flood = Array.from({ length: 5000 }, () => ` ${'x'.repeat(60_000)}`);
   const [head = ''] = oops('foo');
-  const [splat] = hear([
+  const [splat] = scanConsole([
     ...stamped([head]),
     ...flood.map((text) => `[   10.000001] ${text}`),
   ]).splats;
-  const short = hear(
+  const short = scanConsole(
     stamped([head, ...Array.from({ length: 5000 }, () => ' frame+0x1/0x2')], 10).map((line) =>
       line.replace(/\[.*?\]/, '[   10.000000]'),
     ),

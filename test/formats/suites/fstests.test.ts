@@ -182,7 +182,7 @@ describe('a test in flight', () => {
     parser.push('generic/002  7s ... ');
     expect(parser.end()).toEqual({
       found: true,
-      problems: ['check did not come to its summary'],
+      problems: ['check ended without a summary'],
     });
     expect(said.slice(-1)).toEqual(['start generic/002']);
   });
@@ -194,23 +194,24 @@ describe("check's own summary", () => {
       ...['generic/001        1s', 'Ran: generic/001', 'Failures: generic/001'],
       'Failed 1 of 1 tests',
     );
-    expect(end().problems).toEqual([
-      'check counts generic/001 as failed, its line does not say so',
-    ]);
+    expect(end().problems).toEqual(['check lists generic/001 as failed, but its line does not']);
   });
 
   test('that knows more or fewer tests than there were lines is a problem', () => {
     const { end } = check(
       ...['generic/001        1s', 'Ran: generic/001 generic/002', 'Passed all 2 tests'],
     );
-    expect(end().problems).toEqual(['no result of generic/002', 'check ran 2 tests, 1 were seen']);
+    expect(end().problems).toEqual([
+      'no result for generic/002',
+      'check ran 2 tests, but printed results for 1',
+    ]);
   });
 
   test('of nothing is a problem: a wrong name is no pass', () => {
     const { end } = read(
       ['generic/9999 - unknown test, ignored', ...HEADINGS, 'Passed all 0 tests', ''].join('\n'),
     );
-    expect(end().problems).toEqual(['there is no test generic/9999', 'check ran no test']);
+    expect(end().problems).toEqual(['there is no test generic/9999', 'check ran no tests']);
   });
 
   test('on the line of a test that was interrupted leaves it without a result', () => {

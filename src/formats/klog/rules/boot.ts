@@ -1,9 +1,8 @@
 import { plain, type Rule } from './rule.ts';
 
 /**
- * The kernel could not run the init that it was told to, and now runs another one or none: whoever waits
- * for the right one waits in vain (init/main.c: kernel_init, kernel_init_freeable). What else it tries
- * comes in the next lines.
+ * The kernel could not run the configured init, so the run cannot start (init/main.c: kernel_init,
+ * kernel_init_freeable). The kernel then tries others, which the next lines show.
  */
 const INIT_FAILURES: readonly Rule[] = [
   {

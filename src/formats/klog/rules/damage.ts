@@ -22,7 +22,7 @@ export const DAMAGE: readonly Rule[] = [
     kind: 'slab',
     severity: 'error',
     clue: 'BUG ',
-    // The state of taint may itself hold brackets and colons.
+    // The taint state may itself contain brackets and colons.
     head: /^BUG (\S+(?: \S+)*?) \((?:Not tainted|Tainted[^)]*)\): (?!kasan: bad access detected)(.*)/,
     title: plain('slab $1: $2'),
   },

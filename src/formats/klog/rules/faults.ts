@@ -104,7 +104,7 @@ export const FAULTS: readonly Rule[] = [
     joins: true,
   },
   {
-    // die(): `WHAT: 0000 [#1] PREEMPT SMP`; riscv has no code, s390 has `ilc:2` before the counter.
+    // die() prints `WHAT: 0000 [#1] PREEMPT SMP`; riscv has no code, s390 has `ilc:2` before the counter.
     kind: 'oops',
     severity: 'oops',
     clue: '[#',
@@ -121,8 +121,8 @@ export const FAULTS: readonly Rule[] = [
     clue: 'rust_kernel: panicked',
     head: /^rust_kernel: panicked at/,
     title: (head, lines) => {
-      const said = lines[lines.indexOf(head.input) + 1];
-      const what = said === undefined ? 'Rust panic' : `Rust panic: ${stableText(said)}`;
+      const message = lines[lines.indexOf(head.input) + 1];
+      const what = message === undefined ? 'Rust panic' : `Rust panic: ${stableText(message)}`;
       return what + suffix(blamedFunction(lines, 'frames', /rust|panic/));
     },
     until: END,

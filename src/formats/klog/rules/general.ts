@@ -1,11 +1,14 @@
 import { blamedFunction, stableText, treePath } from '../title.ts';
 import { END, inFunction, plain, type Rule, type TitleOf } from './rule.ts';
 
-/** Both forms of WARN()'s head line, that of 6.18 the second, and the one of old kernels. */
+/**
+ * The head line of WARN(): `WARNING: CPU: 1 PID: 2 at FILE:LINE FUNCTION`, since Linux 6.18
+ * `WARNING: FILE:LINE at FUNCTION`, and in old kernels `WARNING: at FILE:LINE FUNCTION`.
+ */
 const WARNED =
   /^WARNING: (?:CPU: \d+ PID: \d+ )?(?:at )?(\S+?):\d+ (?:at )?([\w.$]+\+0x[0-9a-f]+\/0x[0-9a-f]+)?/;
 
-/** WARN() names its function in the head line, which may be a helper's: then the stack trace tells. */
+/** The head line of WARN() names a function. If that is a helper, its caller is taken from the stack trace. */
 const warning: TitleOf = (head, lines) => {
   const [, file = '', symbol = ''] = WARNED.exec(head[0]) ?? [];
   const name = blamedFunction([` ${symbol}`], 'frames') ?? blamedFunction(lines);
@@ -13,7 +16,7 @@ const warning: TitleOf = (head, lines) => {
   return file === '' ? 'WARNING' : `WARNING at ${treePath(file)}`;
 };
 
-/** Only WARN()'s own forms: drivers print "WARNING: …" for anything they please. */
+/** Matches only the forms of WARN(), because drivers print "WARNING: …" for other purposes. */
 export const WARN: Rule = {
   kind: 'warning',
   severity: 'error',
@@ -50,15 +53,15 @@ export const GENERAL: readonly Rule[] = [
   },
 ];
 
-/** `------------[ cut here ]------------` stands above WARN() and BUG(): what it is comes later. */
+/** `------------[ cut here ]------------` precedes WARN() and BUG(). The kind follows in a later line. */
 export const CUT_HERE: Rule = {
   kind: 'warning',
   severity: 'error',
   clue: '[ cut here ]',
   head: /^-+\[ cut here \]-+/,
   title: (_, lines) => {
-    const said = lines.find((line) => !/\[ cut here \]/.test(line));
-    return said === undefined ? 'report cut short' : `report cut short: ${stableText(said)}`;
+    const message = lines.find((line) => !/\[ cut here \]/.test(line));
+    return message === undefined ? 'report cut short' : `report cut short: ${stableText(message)}`;
   },
   until: END,
 };

@@ -6,13 +6,13 @@ import { CUT_HERE, GENERAL } from './general.ts';
 import { LOCKING } from './locking.ts';
 import { MEMORY_SHORTAGE } from './memory-shortage.ts';
 import { MODULES } from './modules.ts';
-import { HEADLESS, NOTES, SHOWN_TASK } from './notes.ts';
+import { BARE_TRACE, NOTES, SHOWN_TASK } from './notes.ts';
 import { PANICS } from './panics.ts';
 import type { Rule } from './rule.ts';
 import { SANITIZERS } from './sanitizers.ts';
 import { STALLS } from './stalls.ts';
 
-/** Every rule, the particular before the general: the first one that matches counts. */
+/** All rules, specific ones before general ones: the first match counts. */
 export const RULES: readonly Rule[] = [
   ...PANICS,
   ...FAULTS,
@@ -27,6 +27,6 @@ export const RULES: readonly Rule[] = [
   ...GENERAL,
   ...NOTES,
   SHOWN_TASK,
-  HEADLESS,
+  BARE_TRACE,
   CUT_HERE,
 ];

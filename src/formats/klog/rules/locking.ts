@@ -1,7 +1,7 @@
 import { blamedFunction, RCU, SLEEPING } from '../title.ts';
 import { END, inFunction, plain, type Rule, suffix, type TitleOf } from './rule.ts';
 
-/** `(&dev->mutex){+.+.}-{3:3}`: the name of a lock's class, without what counts its instances. */
+/** `(&dev->mutex){+.+.}-{3:3}`: the name of a lock class, without instance numbers. */
 const LOCK = /\(((?:[^(){}]|\([^()]*\))+)\)\{[^}]*\}/;
 
 function lockNames(lines: readonly string[]): string[] {
@@ -18,8 +18,8 @@ function lockNames(lines: readonly string[]): string[] {
 }
 
 /**
- * Two locks in alphabetic order: which of them a circle is entered by changes from run to run.
- * Falls back to the function where the report was cut short.
+ * Names two locks in alphabetic order, because the order in which a cycle is found differs between runs.
+ * If the report is cut short, names the function instead.
  */
 function locks(title: string): TitleOf {
   return (_, lines) => {

@@ -1,8 +1,8 @@
 import { plain, type Rule } from './rule.ts';
 
 /**
- * The kernel does not load a module because that was built for another one (kernel/module/main.c, version.c). By
- * itself that says nothing of the kernel: a test may try it on purpose.
+ * The kernel rejects a module that was built for another kernel (kernel/module/main.c, version.c). This is
+ * only a note, because a test may do it on purpose.
  */
 export const MODULES: readonly Rule[] = [
   {
@@ -39,7 +39,7 @@ export const MODULES: readonly Rule[] = [
   },
 ];
 
-/** The module that a splat of these rules is about. */
+/** The module that a splat of these rules names. */
 export function refusedModule({
   kind,
   title,

@@ -145,8 +145,8 @@ export const NOTES: readonly Rule[] = [
   },
 ];
 
-/** A stack trace that belongs to nothing: `dump_stack()`. Only where no splat is open. */
-export const HEADLESS: Rule = {
+/** A stack trace without a report, from `dump_stack()`. Applies only if no splat is open. */
+export const BARE_TRACE: Rule = {
   kind: 'trace',
   severity: 'note',
   clue: 'Call ',
@@ -154,7 +154,7 @@ export const HEADLESS: Rule = {
   title: inFunction('stack trace', 'frames'),
 };
 
-/** A task as sched_show_task() shows it: within a splat, or because somebody wanted to see it. */
+/** A task as printed by sched_show_task(): within a splat, or on request by sysrq. */
 export const SHOWN_TASK: Rule = {
   kind: 'trace',
   severity: 'silent',

@@ -38,8 +38,8 @@ export const PANICS: readonly Rule[] = [
   },
 ];
 
-/** What the last words of a kernel tell of the splat that made it stop. */
-export const PANIC_CAUSES: readonly [lastWords: RegExp, kinds: readonly SplatKind[] | 'any'][] = [
+/** The kinds of splat that may have caused a panic with a certain message. */
+export const PANIC_CAUSES: readonly [message: RegExp, kinds: readonly SplatKind[] | 'any'][] = [
   [/No working init found|Requested init |Unable to mount root fs/, ['boot']],
   [/hung_task/, ['hung-task']],
   [/softlockup/, ['soft-lockup']],

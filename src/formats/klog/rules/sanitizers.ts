@@ -1,15 +1,15 @@
 import { blamedFunction, treePath } from '../title.ts';
 import { END, plain, type Rule, suffix, type TitleOf } from './rule.ts';
 
-/** Sanitizers name the function in the head line; that may be a memcpy, whose caller is to blame. */
+/** Sanitizers name the function in the head line. If it is a helper such as memcpy, its caller is used. */
 function sanitizer(name: string): TitleOf {
   return ([, what = '', where = ''], lines) => {
     const access = lines
       .map((line) => /^(Read|Write) (?:of size|at addr)/.exec(line)?.[1])
       .find(Boolean);
     const title = `${name}: ${what.trim()}${access === undefined ? '' : ` ${access}`}`;
-    const told = blamedFunction([` ${where}`], 'frames');
-    return title + suffix(told ?? blamedFunction(lines, 'frames'));
+    const named = blamedFunction([` ${where}`], 'frames');
+    return title + suffix(named ?? blamedFunction(lines, 'frames'));
   };
 }
 
@@ -39,7 +39,7 @@ export const SANITIZERS: readonly Rule[] = [
     until: /^={20,}$/,
   },
   {
-    // Both functions of a race are in the head line, in alphabetic order.
+    // The head line contains both functions of the race, in alphabetic order.
     kind: 'kcsan',
     severity: 'error',
     clue: 'BUG: KCSAN',

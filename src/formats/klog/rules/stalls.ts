@@ -1,10 +1,10 @@
-import { SLEEPING, WATCHING } from '../title.ts';
+import { SLEEPING, STALL_DETECTION } from '../title.ts';
 import { inFunction, plain, type Rule, suffix, type TitleOf } from './rule.ts';
 
-/** Before what the stalled CPU does, RCU may show the stack of its own kthread, which merely waits. */
+/** RCU may print the stack of its own waiting kthread before that of the stalled CPU. */
 const rcuStall: TitleOf = (head, lines) => {
   const stalled = lines.findIndex((line) => /^(?:NMI backtrace|Task dump) for CPU/i.test(line));
-  return inFunction('rcu stall', 'pc', WATCHING)(head, lines.slice(Math.max(stalled, 0)));
+  return inFunction('rcu stall', 'pc', STALL_DETECTION)(head, lines.slice(Math.max(stalled, 0)));
 };
 
 export const STALLS: readonly Rule[] = [
@@ -28,14 +28,14 @@ export const STALLS: readonly Rule[] = [
     severity: 'error',
     clue: 'BUG: soft lockup',
     head: /^(?:NMI )?(?:watchdog: )?BUG: soft lockup/,
-    title: inFunction('soft lockup', 'pc', WATCHING),
+    title: inFunction('soft lockup', 'pc', STALL_DETECTION),
   },
   {
     kind: 'hard-lockup',
     severity: 'error',
     clue: 'ard LOCKUP',
     head: /^(?:NMI )?(?:watchdog: )?(?:Watchdog detected hard LOCKUP|Watchdog CPU:\d+ Hard LOCKUP|CPU \d+ (?:self-)?detected hard LOCKUP)/i,
-    title: inFunction('hard lockup', 'pc', WATCHING),
+    title: inFunction('hard lockup', 'pc', STALL_DETECTION),
   },
   {
     kind: 'hard-lockup',

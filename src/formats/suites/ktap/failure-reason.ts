@@ -1,27 +1,27 @@
-/** A reason is one line: longer ones are cut. */
+/** Longer reasons are cut, because a reason is shown in one line. */
 const LONGEST_REASON = 240;
 
-/** kunit: `# test: EXPECTATION FAILED at lib/foo-test.c:12`; what was expected stands below. */
+/** kunit: `# test: EXPECTATION FAILED at lib/foo-test.c:12`; the expectation follows in the next lines. */
 const KUNIT = /^# .*: (?:EXPECTATION|ASSERTION) FAILED at (\S+)$/;
 
 /** kselftest_harness.h: `# foo.c:12:test:Expected a (1) == b (2)`. */
 const HARNESS = /^# ?(\S+\.\w+:\d+):[^:]*:(.*)$/;
 
-/** What the harness says of every test, and of every failure. */
-const FORMULA =
+/** Lines that kselftest_harness.h prints for every test and for every failure. */
+const BOILERPLATE =
   /^# +(?:RUN|OK|FAIL|SKIP) +\S|^# Starting \d+ tests? from|^# \S+: Test (?:failed|terminated by assertion)/;
 
 const FAILURE =
   /\b(?:fail\w*|errors?|errno|expected|unexpected|mismatch\w*|differ\w*|assert\w*|abort\w*|bad|broken|wrong|invalid|illegal|missing|cannot|can't|could ?n[o']t|did ?n[o']t|unable|no such|not found|denied|refused|timed? ?out|killed|segmentation|segfault|core dumped|terminated)\b/i;
 
 /**
- * Why a test failed, in one line, from what it printed before its result: what kunit or the harness of
- * kselftest expected and did not find; else the last line that speaks of a failure, or the last at all.
- * @returns undefined where it printed nothing
+ * Finds in the output of a test why it failed: the failed expectation of kunit or kselftest_harness.h,
+ * else the last line that mentions a failure, else the last line.
+ * @returns one line, or undefined if the test printed nothing
  */
 export function failureReason(output: string): string | undefined {
   const lines = output.split('\n').map((line) => line.trim());
-  const reason = kunitReason(lines) ?? harnessReason(lines) ?? lastWords(lines);
+  const reason = kunitReason(lines) ?? harnessReason(lines) ?? lastMeaningfulLine(lines);
   return reason === undefined || reason.length <= LONGEST_REASON
     ? reason
     : `${reason.slice(0, LONGEST_REASON)}…`;
@@ -32,19 +32,19 @@ function kunitReason(lines: readonly string[]): string | undefined {
   if (at < 0) return undefined;
   const below = lines.slice(at + 1);
   const end = below.findIndex((line) => line === '' || line.startsWith('#'));
-  const said = below.slice(0, end < 0 ? below.length : end).join(' ');
+  const text = below.slice(0, end < 0 ? below.length : end).join(' ');
   const where = KUNIT.exec(lines[at]!)![1]!;
-  return said === '' ? `expectation failed at ${where}` : `${where}: ${said}`;
+  return text === '' ? `expectation failed at ${where}` : `${where}: ${text}`;
 }
 
 function harnessReason(lines: readonly string[]): string | undefined {
-  const [, where, said] = lines.map((line) => HARNESS.exec(line)).find((found) => found) ?? [];
-  return where === undefined ? undefined : `${where}: ${said!.trim()}`;
+  const [, where, text] = lines.map((line) => HARNESS.exec(line)).find((found) => found) ?? [];
+  return where === undefined ? undefined : `${where}: ${text!.trim()}`;
 }
 
-function lastWords(lines: readonly string[]): string | undefined {
-  const telling = lines
-    .filter((line) => /[\p{L}\p{N}]/u.test(line) && !FORMULA.test(line))
+function lastMeaningfulLine(lines: readonly string[]): string | undefined {
+  const meaningful = lines
+    .filter((line) => /[\p{L}\p{N}]/u.test(line) && !BOILERPLATE.test(line))
     .map((line) => line.replace(/^(?:# ?)+/, ''));
-  return telling.findLast((line) => FAILURE.test(line)) ?? telling.at(-1);
+  return meaningful.findLast((line) => FAILURE.test(line)) ?? meaningful.at(-1);
 }

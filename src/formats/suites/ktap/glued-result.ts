@@ -1,10 +1,10 @@
 const GLUED = /^(.*?)((?:not )?ok \d+ (selftests: [^:]+: (?:(?!ok \d+ selftests: ).)+?))( # .*)?$/;
 
 /**
- * A result of kselftest's runner behind output of a program that did not end its last line:
- * `# Successok 2 selftests: net: tls`.
- * @param isAwaited whether the runner has announced the test of this name, and not told its result
- * @returns the output and the result; undefined where the line is none of that
+ * Splits a line in which a result of kselftest's runner follows the last, unterminated line of a
+ * program's output: `# Successok 2 selftests: net: tls`.
+ * @param isAwaited whether the runner has announced a test of this name and not yet printed its result
+ * @returns the output and the result, or undefined if the line is no such line
  */
 export function splitGluedResult(
   text: string,
@@ -12,7 +12,7 @@ export function splitGluedResult(
 ): [output: string, result: string] | undefined {
   if (!text.includes(' selftests: ')) return undefined;
   const [, output = '', result = '', name = '', comment = ''] = GLUED.exec(text) ?? [];
-  // A program that prints such a line as its own has nothing but the runner's `# ` before it.
+  // If only the runner's `# ` precedes it, the program itself printed the line.
   if (/^(?:# )*$/.test(output) || !isAwaited(name)) return undefined;
   return [output, result + comment];
 }

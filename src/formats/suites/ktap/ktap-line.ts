@@ -1,8 +1,8 @@
 import { stripVTControlCharacters } from 'node:util';
 
 /**
- * One line of KTAP 1 or TAP 13/14, by itself. Where it stands tells what it belongs to: kselftest's
- * runner puts `# ` before what a test prints, everyone else indents by spaces.
+ * One line of KTAP 1 or TAP 13/14, without context. Its margin shows what it belongs to: kselftest's
+ * runner prefixes the output of a test with `# `, all others indent with spaces.
  *
  * Sources: Documentation/dev-tools/ktap.rst, tools/testing/selftests/kselftest/runner.sh,
  * kselftest.h, kselftest_harness.h and lib/kunit/test.c of Linux; testanything.org for TAP.
@@ -15,31 +15,31 @@ export type KtapLine =
   | { kind: 'bail-out'; margin: Margin; reason: string }
   /** `# text`; the margin is that of the `#`. */
   | { kind: 'diagnostic'; margin: Margin; text: string }
-  /** What KTAP calls an unknown line: of another program, or of the kernel. */
+  /** What KTAP calls an unknown line: output of another program or of the kernel. */
   | { kind: 'other'; text: string };
 
 export interface ResultLine {
   kind: 'result';
   margin: Margin;
   status: KtapStatus;
-  /** TAP may leave it out, KTAP may not. */
+  /** Optional in TAP, required in KTAP. */
   number: number | undefined;
-  /** Empty where there is none. */
+  /** Empty if there is none. */
   name: string;
-  /** The name is the reason of a directive, for want of another: `ok 3 # SKIP reason`. */
+  /** The line has no name, so the reason of its directive is used: `ok 3 # SKIP reason`. */
   isUnnamed: boolean;
   message: string | undefined;
 }
 
 export type KtapStatus = 'pass' | 'fail' | 'skip' | 'xfail' | 'xpass';
 
-/** How far a line is indented: by so many `# `, then by so many spaces. */
+/** The indentation of a line: a number of `# `, then a number of spaces. */
 export interface Margin {
   hashes: number;
   spaces: number;
 }
 
-/** A name or message that is longer than this many characters is cut. */
+/** Longer names and messages are cut. */
 const LONGEST_TEXT = 1000;
 
 /** `<6>[   76.784878][    T1] `: level, time and caller (CONFIG_PRINTK_CALLER) of the kernel log. */
@@ -50,16 +50,16 @@ const PLAN = /^1\.\.(\d{1,9})(?:\s*#\s*(.*))?$/;
 const RESULT = /^(not )?ok(?:\s+(\d{1,9})(?=[\s#]|$))?(?:\s*(#.*)|\s+(.*))?$/;
 const BAIL_OUT = /^Bail out!\s*(.*)$/;
 
-/** Takes off what a terminal and the kernel log add to a line: CR, colours, time stamps. */
+/** Removes what a terminal and the kernel log add to a line: CR, colours, time stamps. */
 export function stripLine(line: string): string {
   const plain = line.includes('\x1b') ? stripVTControlCharacters(line) : line;
   let end = plain.length;
-  // Not by a pattern: what a guest prints must not decide how long that takes.
+  // Not /\r+$/, which takes quadratic time on lines that a guest may choose.
   while (plain[end - 1] === '\r') end--;
   return plain.slice(0, end).replace(KERNEL_LOG_PREFIX, '');
 }
 
-/** Says what a line is, as it comes from `stripLine`. Never throws. */
+/** Parses a line that `stripLine` returned. Never throws. */
 export function parseKtapLine(line: string): KtapLine {
   const [whole, marks, blanks] = /^((?:# )*)([ \t]*)/.exec(line)!;
   const hashes = marks!.length / 2;
@@ -100,28 +100,29 @@ function parseResult(result: RegExpExecArray, margin: Margin): ResultLine | unde
   const isOk = not === undefined;
   const { name, directive, reason } = splitDirective(rest.replace(/^-(?:\s+|$)/, ''), isOk);
   const status = judge(isOk, directive);
-  const told = directive === 'TIMEOUT' || directive === 'ERROR' ? `${directive} ${reason}` : reason;
+  const message =
+    directive === 'TIMEOUT' || directive === 'ERROR' ? `${directive} ${reason}` : reason;
   return {
     kind: 'result',
     margin,
     status,
     number: number === undefined ? undefined : Number(number),
-    // kselftest.h prints `ok 3 # SKIP name of the test`: the reason is all the name there is.
+    // kselftest.h prints `ok 3 # SKIP name of the test`: the reason is the name.
     name: cut(name === '' ? reason : name),
     isUnnamed: name === '',
-    message: told.trim() === '' ? undefined : cut(told),
+    message: message.trim() === '' ? undefined : cut(message),
   };
 }
 
 const DIRECTIVE = /(?:^|\s)#\s*(SKIP|TODO|XFAIL|XPASS|TIMEOUT|ERROR)(?!\w*=)\w*:?(?:\s+|$)(.*)$/i;
 
-/** `name # DIRECTIVE reason` or `name # reason`; a `#` inside a name is one only if it stands free. */
+/** Splits `name # DIRECTIVE reason` or `name # reason`. A `#` within a word does not separate. */
 function splitDirective(
   text: string,
   isOk: boolean,
 ): { name: string; directive: string; reason: string } {
   const known = DIRECTIVE.exec(text);
-  // `ok 5 open # error as expected` is prose, `not ok 5 # error …` is kselftest.h's.
+  // In `ok 5 open # error as expected`, `error` is prose; in `not ok 5 # error …` of kselftest.h, a directive.
   const isProse = known !== null && isOk && /^(?:timeout|error)$/.test(known[1]!);
   if (known !== null && !isProse) {
     const name = unescapeHashes(text.slice(0, known.index));
@@ -136,15 +137,15 @@ function splitDirective(
   };
 }
 
-/** TAP 14 writes `\#` for a `#` that begins no directive. */
+/** TAP 14 writes `\#` for a `#` that does not begin a directive. */
 function unescapeHashes(name: string): string {
   return name.replaceAll('\\#', '#').trim();
 }
 
 /**
- * kselftest prints `ok # XFAIL` for a failure that was expected, TAP `not ok # TODO`; `ok # TODO` is
- * a test that was expected to fail and passed. A test that timed out or had an error has failed,
- * whatever else its line says.
+ * For an expected failure, kselftest prints `ok # XFAIL`, and TAP `not ok # TODO`. `ok # TODO` is a test
+ * that was expected to fail and passed. A test with the directive TIMEOUT or ERROR has failed even if its
+ * line begins with `ok`.
  */
 function judge(isOk: boolean, directive: string): KtapStatus {
   switch (directive) {

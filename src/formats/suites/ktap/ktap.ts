@@ -14,84 +14,84 @@ import { addNumber, formatNumbers, missingNumbers, type NumberRanges } from './n
 export type { KtapStatus } from './ktap-line.ts';
 
 export interface KtapTest {
-  /** The names of the tests that it is nested in, outermost first, and its own: never empty. */
+  /** The names of the tests that it is nested in, outermost first, and its own name: never empty. */
   path: string[];
-  /** As printed; where none was, the one that is due. */
+  /** As printed; if the line has none, the next number. */
   number: number;
   status: KtapStatus;
   /**
-   * The reason of a directive or what follows a `#`: `exit=1`, `TIMEOUT 45 seconds`. Of a failure without
-   * one, what it printed about it.
+   * The reason of a directive or the text after a `#`: `exit=1`, `TIMEOUT 45 seconds`. For a failure
+   * without either, the reason that was found in its output.
    */
   message?: string;
-  /** What was printed since the last result: the last 100 lines, 16 KiB at most. */
+  /** The output since the previous result: the last 100 lines, at most 16 KiB. */
   output?: string;
 }
 
 export interface KtapOutcome {
-  /** Whether there was any KTAP or TAP at all. */
+  /** Whether the output contains KTAP or TAP. */
   found: boolean;
-  /** Why the results cannot be taken for whole, each in one line; the first hundred. */
+  /** Why the results are not complete or not reliable, one line each; the first hundred. */
   problems: string[];
-  /** Paths of the tests that should have had a result; `#3` where the name is not known. */
+  /** Paths of the tests without the result that they should have; `#3` if the name is not known. */
   missing: string[][];
-  /** Those of them that had begun when the output ended. */
+  /** Those missing tests that had begun when the output ended. */
   unfinished: string[][];
-  /** The reason of `1..0 # SKIP reason`, where the output as a whole says so. */
+  /** The reason of a `1..0 # SKIP reason` for the output as a whole. */
   skipped?: string;
 }
 
 export interface KtapParser {
   /** Takes the next line, without its line feed. Never throws. */
   push: (line: string) => void;
-  /** The output is over. */
+  /** Called at the end of the output. */
   end: () => KtapOutcome;
 }
 
-/** What goes from a block to the one it is nested in, and from the outermost to the caller. */
+/** What a block passes to the block that it is nested in, and the outermost block to the caller. */
 type Item = { path: string[] } & (
   | { kind: 'test'; test: Omit<KtapTest, 'path'> }
   | { kind: 'problem'; text: string }
   | { kind: 'missing' }
 );
 
-/** Results of one level: of a program, a kunit suite, a test with subtests. */
+/** The results of one level: of a program, a kunit suite, or a test with subtests. */
 interface Block {
   parent: Block | undefined;
   margin: Margin;
-  /** The name of the test it is the subtests of; undefined until a header or its result tells. */
+  /** The name of the test that these subtests belong to; undefined until a header or its result is read. */
   name: string[] | undefined;
-  /** Begun by kunit's `# Subtest:`, which stands in the block itself. */
+  /** Begun by kunit's `# Subtest:`, which is inside the block. */
   kunit: boolean;
   version: 'TAP' | 'KTAP' | undefined;
   plan: number | undefined;
   planSkip: string | undefined;
-  /** The plan came once more after the results: what follows are others. */
-  isOver: boolean;
+  /** The plan was printed again after the results: further results belong to a new block. */
+  isComplete: boolean;
   numbers: NumberRanges;
   last: number;
   results: number;
-  /** Its program only counts, and prints no results: the totals and the plan agree, none failed. */
+  /** The program prints only totals, which agree with the plan and contain no failure. */
   isCounted: boolean;
-  /** Results that no suite of kunit came with. */
+  /** Results that are not those of a kunit suite. */
   ownResults: number;
   counts: Record<KtapStatus, number>;
   /** The same for the tests that have no subtests, at any depth. */
   leaves: Record<KtapStatus, number>;
   hasFailed: boolean;
-  /** What waits for the name. */
+  /** Items that wait until the name of the block is known. */
   waiting: Item[];
-  /** Blocks that are over, whose parent's result has not come. */
+  /** Blocks that have ended, but whose parent's result has not been printed yet. */
   orphans: Block[];
-  /** Tests that were announced and have no result yet. */
+  /** Tests that were announced but have no result yet. */
   announced: string[][];
-  /** What a program of kselftest_harness.h is at, in case that it does not live to tell. */
+  /** The test that a program of kselftest_harness.h is running, in case the program dies. */
   running: string | undefined;
-  /** The subtests that come next are of this test; `comment` is TAP 14's `# Subtest:`. */
+  /** The test that the next subtests belong to; `comment`: announced by TAP 14's `# Subtest:`. */
   next: { name: string[]; comment: boolean } | undefined;
 }
 
-/** How deep subtests may be nested, and how much may wait for a name: garbage cannot fill the memory. */
+/** Limits that bound the memory if the input is garbage. */
 const DEEPEST = 32;
 const MOST_WAITING = 10_000;
 const MOST_WAITING_WITH_OUTPUT = 200;
@@ -102,18 +102,18 @@ const MOST_NUMBERS = 10;
 interface Parser {
   onTest: (test: KtapTest) => void;
   outcome: KtapOutcome;
-  /** What was printed since the last result. */
+  /** The output since the last result. */
   recent: RecentLines;
-  /** The blocks that are open, each nested in the one before: never empty. */
+  /** The open blocks, each nested in the one before: never empty. */
   stack: Block[];
-  /** How far TAP's YAML is indented, while in it. */
+  /** The indentation of the current YAML block of TAP, if within one. */
   yaml: number | undefined;
 }
 
 /**
- * Parses the results of kselftest, kunit and whatever else prints KTAP 1 or TAP 13/14, as they come.
- * `onTest` is called once for each test that has no subtests, as soon as its whole path is known,
- * and for one that failed although its subtests did not.
+ * Parses the results of kselftest, kunit and other programs that print KTAP 1 or TAP 13/14, as they arrive.
+ * `onTest` is called once for each test without subtests, as soon as its full path is known, and for each
+ * test that failed although none of its subtests did.
  */
 export function createKtapParser(onTest: (test: KtapTest) => void): KtapParser {
   const parser: Parser = {
@@ -148,7 +148,7 @@ function pushText(parser: Parser, text: string): void {
 function endOutput(parser: Parser): KtapOutcome {
   const root = parser.stack[0]!;
   closeTo(parser, root.margin);
-  // `1..5` alone may be anything.
+  // `1..5` alone does not show that the output is KTAP.
   if (!parser.outcome.found) return { found: false, problems: [], missing: [], unfinished: [] };
   const before = parser.outcome.missing.length;
   finish(parser, root, false);
@@ -190,7 +190,7 @@ function nameBlock(parser: Parser, block: Block, name: string[]): void {
   for (const item of block.waiting.splice(0)) deliver(parser, block, item);
 }
 
-/** Closes blocks until the innermost is the one at the margin or one that it would be nested in. */
+/** Closes blocks until the innermost one is at the margin or encloses it. */
 function closeTo(parser: Parser, margin: Margin): Block {
   for (;;) {
     const block = parser.stack.at(-1)!;
@@ -202,7 +202,10 @@ function closeTo(parser: Parser, margin: Margin): Block {
   }
 }
 
-/** The block at a margin, begun if need be; undefined where nothing can be nested any deeper. */
+/**
+ * The block at a margin, which is created if there is none.
+ * @returns undefined if the nesting is too deep
+ */
 function openBlock(parser: Parser, margin: Margin): Block | undefined {
   const outer = closeTo(parser, margin);
   if (isAt(outer, margin)) return outer;
@@ -212,7 +215,7 @@ function openBlock(parser: Parser, margin: Margin): Block | undefined {
   return block;
 }
 
-/** A second version line or plan: other results begin where the block's were. */
+/** Replaces a block by a new one at the same margin, after a second version line or plan. */
 function restart(parser: Parser, block: Block): Block {
   parser.stack.pop();
   if (block.parent === undefined) {
@@ -226,8 +229,8 @@ function restart(parser: Parser, block: Block): Block {
 }
 
 /**
- * Whether a line at a margin can be of TAP: a block is open there, or a header has announced one.
- * Anything else that looks like a plan or a result is another program's.
+ * Whether a line at a margin can be TAP: a block is open there, or a header has announced one. Other lines
+ * that look like a plan or a result are output of another program.
  */
 function isExpected(parser: Parser, margin: Margin): boolean {
   if (parser.stack.some((block) => isAt(block, margin))) return true;
@@ -242,12 +245,12 @@ function takeResult(parser: Parser, line: ResultLine): boolean {
   if (!isExpected(parser, line.margin) || !isPlausible(parser, line)) return false;
   let block = openBlock(parser, line.margin);
   if (block === undefined) return false;
-  if (block.isOver) {
+  if (block.isComplete) {
     const { plan } = block;
     block = restart(parser, block);
     block.plan = plan;
   }
-  // kselftest_harness.h of Linux 6.1 names a test that it skips only when that begins.
+  // kselftest_harness.h of Linux 6.1 prints the name of a skipped test only when the test begins.
   const name = line.isUnnamed ? (block.running ?? line.name) : line.name;
   addResult(parser, block, { ...line, name });
   return true;
@@ -256,7 +259,7 @@ function takeResult(parser: Parser, line: ResultLine): boolean {
 function isPlausible(parser: Parser, line: ResultLine): boolean {
   const block = parser.stack.find((open) => isAt(open, line.margin));
   if (line.number === undefined) return block?.version === 'TAP' || block?.plan !== undefined;
-  // TAP without a version and a plan before it may do: but `ok 5 files` of another program is none.
+  // Without a version or a plan, only result number 1 counts as TAP: a program may print `ok 5 files`.
   const isBare = block !== undefined && block.parent === undefined && !isTap(block);
   const hasSubtests = parser.stack.length > 1 || (block?.orphans.length ?? 0) > 0;
   return !isBare || hasSubtests || line.number === 1;
@@ -278,7 +281,7 @@ function addResult(parser: Parser, open: Block, line: ResultLine): void {
   block.hasFailed ||= line.status === 'fail' || children.some((child) => child.hasFailed);
   const output = parser.recent.take();
   if (hasTests && !failedAlone) return;
-  // A suite of kunit without any test is not in its totals.
+  // kunit does not count a suite without tests in its totals.
   if (!hasTests && !isSuite) block.leaves[line.status]++;
   const message =
     line.message ??
@@ -294,8 +297,8 @@ function addResult(parser: Parser, open: Block, line: ResultLine): void {
 }
 
 /**
- * kunit numbers its suites from 1, under a plan where they are built in. Those of modules have none before
- * Linux 6.6: they count on through all modules before 6.0, and begin anew with each module since.
+ * kunit numbers its suites from 1. Built-in suites have a plan. Suites in modules have none before Linux
+ * 6.6; their numbers continue from module to module before 6.0, and start at 1 for each module since.
  */
 function blockOfSuite(parser: Parser, block: Block, number: number): Block {
   if (block.parent !== undefined || block.results === 0) return block;
@@ -310,7 +313,7 @@ function blockOfSuite(parser: Parser, block: Block, number: number): Block {
   return fresh;
 }
 
-/** The blocks of subtests that a result sums up; whatever waited for its name goes on. */
+/** Finds the blocks of subtests that a result belongs to, names them, and delivers what they held back. */
 function adoptChildren(parser: Parser, block: Block, line: ResultLine): Block[] {
   const name = nameOf(line.name, line.number ?? block.last + 1);
   const isMine = (other: string[]): boolean => other.join('\n') === name.join('\n');
@@ -321,7 +324,7 @@ function adoptChildren(parser: Parser, block: Block, line: ResultLine): Block[] 
   block.running = undefined;
   for (const child of mine) {
     if (child.name === undefined) nameBlock(parser, child, name);
-    // A test that was skipped half-way has said so: its plan is void.
+    // The plan of a test that was skipped half-way does not count.
     finish(parser, child, line.status === 'skip');
   }
   return mine;
@@ -329,9 +332,9 @@ function adoptChildren(parser: Parser, block: Block, line: ResultLine): Block[] 
 
 function noteNumber(parser: Parser, block: Block, number: number): void {
   const isNew = addNumber(block.numbers, number);
-  if (!isNew) complain(parser, block, `test number ${number} came twice`);
+  if (!isNew) complain(parser, block, `test number ${number} occurs twice`);
   else if (number < block.last) {
-    complain(parser, block, `test number ${number} came after ${block.last}`);
+    complain(parser, block, `test number ${number} follows ${block.last}`);
   }
   block.last = number;
 }
@@ -341,8 +344,8 @@ function takePlan(parser: Parser, line: KtapLine & { kind: 'plan' }): boolean {
   let block = openBlock(parser, line.margin);
   if (block === undefined) return false;
   if (block.plan === line.count && block.results > 0) {
-    // A program that forks with lines in its buffer prints them again: no results follow then.
-    block.isOver = true;
+    // A program that forks with lines in its buffer prints them again; then no results follow.
+    block.isComplete = true;
     return true;
   }
   if (block.plan !== undefined) block = restart(parser, block);
@@ -392,7 +395,7 @@ function takeDiagnostic(parser: Parser, line: KtapLine & { kind: 'diagnostic' })
   );
 }
 
-/** kunit prints `# Subtest: name` at the top of the subtests, TAP 14 above them. */
+/** kunit prints `# Subtest: name` inside the block of the subtests, TAP 14 above it. */
 function takeSubtest(parser: Parser, margin: Margin, name: string[]): boolean {
   let block = parser.stack.find((open) => isAt(open, margin));
   if (block?.kunit && block.name?.[0] === name[0]) return true;
@@ -411,7 +414,7 @@ function takeSubtest(parser: Parser, margin: Margin, name: string[]): boolean {
   return true;
 }
 
-/** Whether TAP 14 has announced the subtests that a margin stands in. */
+/** Whether a comment of TAP 14 has announced subtests at a margin. */
 function isBelowComment(parser: Parser, margin: Margin): boolean {
   const outer = parser.stack.findLast((block) => isInside(margin, block.margin));
   return outer?.next?.comment === true && outer.margin.hashes === margin.hashes;
@@ -427,32 +430,32 @@ function announce(block: Block, name: string[], comment: boolean): void {
 }
 
 /**
- * `# Totals: pass:1 fail:0 xfail:0 xpass:0 skip:0 error:0` of kselftest counts the results of its
- * own level, `# Totals: pass:16 fail:0 skip:0 total:16` of kunit those of the suite above it.
+ * kselftest's `# Totals: pass:1 fail:0 xfail:0 xpass:0 skip:0 error:0` counts the results of its own level,
+ * kunit's `# Totals: pass:16 fail:0 skip:0 total:16` those of the suite above it.
  */
 function checkTotals(parser: Parser, block: Block, text: string): boolean {
-  const said = new Map(
+  const totals = new Map(
     [...text.matchAll(/(\w+):(\d+)/g)].map(([, key, value]) => [key!, Number(value)]),
   );
-  if (isCounted(block, said)) {
+  if (isCounted(block, totals)) {
     block.isCounted = true;
     return true;
   }
   const suite = parser.stack[parser.stack.indexOf(block) + 1] ?? block.orphans.at(-1);
   const { pass, fail, skip, xfail, xpass } =
-    (said.has('total') ? suite?.leaves : undefined) ?? block.counts;
-  // Older kunit prints a parameter that was skipped as `ok`.
-  const seen = said.has('total')
+    (totals.has('total') ? suite?.leaves : undefined) ?? block.counts;
+  // Older versions of kunit print `ok` for a skipped parameter.
+  const seen = totals.has('total')
     ? { fail, total: pass + fail + skip + xfail + xpass }
     : { pass, fail, skip, xfail, xpass };
-  const error = said.get('error') ?? 0;
+  const error = totals.get('error') ?? 0;
   for (const [key, count] of Object.entries(seen)) {
-    const claimed = said.has(key) ? said.get(key)! + (key === 'fail' ? error : 0) : count;
+    const claimed = totals.has(key) ? totals.get(key)! + (key === 'fail' ? error : 0) : count;
     if (claimed !== count) {
       complain(
         parser,
-        suite?.kunit && said.has('total') ? suite : block,
-        `its totals say ${key}:${claimed}, its lines ${key}:${count}`,
+        suite?.kunit && totals.has('total') ? suite : block,
+        `the totals line has ${key}:${claimed}, but the results are ${key}:${count}`,
       );
     }
   }
@@ -460,12 +463,12 @@ function checkTotals(parser: Parser, block: Block, text: string): boolean {
 }
 
 /**
- * kcmp_test and others of kselftest count what passed (`ksft_inc_pass_cnt`) and print no result of it.
- * Theirs is that of the program.
+ * kcmp_test and other programs of kselftest count passed tests (`ksft_inc_pass_cnt`) without printing
+ * results. Their only result is that of the program.
  */
-function isCounted(block: Block, said: ReadonlyMap<string, number>): boolean {
-  const sum = [...said.values()].reduce((total, count) => total + count, 0);
-  const failed = (said.get('fail') ?? 0) + (said.get('error') ?? 0);
+function isCounted(block: Block, totals: ReadonlyMap<string, number>): boolean {
+  const sum = [...totals.values()].reduce((total, count) => total + count, 0);
+  const failed = (totals.get('fail') ?? 0) + (totals.get('error') ?? 0);
   return (
     block.parent !== undefined &&
     block.results === 0 &&
@@ -475,16 +478,16 @@ function isCounted(block: Block, said: ReadonlyMap<string, number>): boolean {
   );
 }
 
-/** A block is over: says what its plan had and it had not. */
+/** Ends a block: reports the tests that its plan or its headers announced and that have no result. */
 function finish(parser: Parser, block: Block, isExcused: boolean): void {
   const begun =
     block.running === undefined ? block.announced : [...block.announced, [block.running]];
   const orphans = block.orphans.flatMap((child) => (child.name === undefined ? [] : [child.name]));
-  const isUnheardOf = begun.length > 0 && block.orphans.length === 0;
+  const hasUnfinished = begun.length > 0 && block.orphans.length === 0;
   for (const child of block.orphans.splice(0)) finishOrphan(parser, child);
   if (isExcused || block.isCounted) return;
   if (block.kunit && block.results === 0 && !block.plan)
-    complain(parser, block, 'no test is in it');
+    complain(parser, block, 'it contains no tests');
   const missing = missingNumbers(block.numbers, block.plan ?? block.last);
   const numbers = firstNumbers(missing);
   const isWhole = block.plan !== undefined && missing.length === 0;
@@ -492,22 +495,22 @@ function finish(parser: Parser, block: Block, isExcused: boolean): void {
   names.push(...numbers.slice(names.length).map((number) => [`#${number}`]));
   for (const path of names) deliver(parser, block, { kind: 'missing', path });
   if (block.plan === undefined) {
-    if (isUnheardOf) complain(parser, block, 'a test did not end');
-    if (missing.length > 0) complain(parser, block, `no result of test ${formatNumbers(missing)}`);
-    // Suites of kunit that come in modules may do without; then there is no version either.
+    if (hasUnfinished) complain(parser, block, 'a test did not end');
+    if (missing.length > 0) complain(parser, block, `no result for test ${formatNumbers(missing)}`);
+    // kunit suites in modules may have no plan; then they have no version either.
     const isPlanned = block.version !== undefined || block.ownResults > 0;
     if (block.parent === undefined && isPlanned) {
-      complain(parser, block, 'no plan (1..N): there is no telling whether these are all tests');
+      complain(parser, block, 'no plan (1..N), so some tests may be missing');
     }
   } else if (missing.length > 0 || block.results !== block.plan) {
-    const which = missing.length === 0 ? '' : `: no result of test ${formatNumbers(missing)}`;
-    complain(parser, block, `planned ${block.plan}, saw ${block.results}${which}`);
+    const which = missing.length === 0 ? '' : `: no result for test ${formatNumbers(missing)}`;
+    complain(parser, block, `planned ${block.plan} tests, got ${block.results} results${which}`);
   }
 }
 
 function finishOrphan(parser: Parser, block: Block): void {
   if (block.name === undefined) nameBlock(parser, block, [placeholder(block.parent!)]);
-  complain(parser, block, 'subtests without the result of the test itself');
+  complain(parser, block, 'it has subtests, but no result of its own');
   finish(parser, block, false);
 }
 
@@ -528,7 +531,7 @@ function takeLine(parser: Parser, line: KtapLine): boolean {
   }
 }
 
-/** TAP's YAML stands below its result, which is gone already; it is not the next test's. */
+/** TAP prints YAML below a result, which has been delivered already. It must not count as output of the next test. */
 function isYaml(parser: Parser, line: string): boolean {
   const [, spaces, mark] = /^( *)(---|\.\.\.)?/.exec(line)!;
   if (parser.yaml === undefined) {
@@ -550,7 +553,7 @@ function createBlock(parent: Block | undefined, margin: Margin, name: string[] |
     version: undefined,
     plan: undefined,
     planSkip: undefined,
-    isOver: false,
+    isComplete: false,
     numbers: [],
     last: 0,
     results: 0,
@@ -571,7 +574,7 @@ function isAt(block: Block, margin: Margin): boolean {
   return block.margin.hashes === margin.hashes && block.margin.spaces === margin.spaces;
 }
 
-/** One level is two spaces at least. */
+/** A level is indented by at least two spaces. */
 function isInside(inner: Margin, outer: Margin): boolean {
   if (inner.hashes === outer.hashes) return inner.spaces >= outer.spaces + 2;
   return inner.hashes > outer.hashes && outer.spaces === 0;
@@ -596,7 +599,7 @@ function addCounts(sum: Record<KtapStatus, number>, more: Record<KtapStatus, num
   for (const status of Object.keys(sum) as KtapStatus[]) sum[status] += more[status];
 }
 
-/** The first numbers of some ranges, as many as are worth a line each. */
+/** The first numbers of some ranges: as many as are reported separately. */
 function firstNumbers(ranges: NumberRanges): number[] {
   const numbers: number[] = [];
   for (const [first, last] of ranges) {
@@ -615,14 +618,14 @@ function hasName(path: readonly string[]): boolean {
   return !/^#\d+$/.test(path.at(-1) ?? '');
 }
 
-/** Without those that another one is nested in. */
+/** Only the paths in which no other one is nested. */
 function innermost(paths: readonly string[][]): string[][] {
   const isAround = (path: readonly string[], other: readonly string[]): boolean =>
     other.length > path.length && path.every((part, index) => part === other[index]);
   return paths.filter((path) => !paths.some((other) => isAround(path, other)));
 }
 
-/** What a program printed is shown as it printed it. */
+/** Removes the prefix that kselftest's runner added to a program's output. */
 function withoutMargin(line: string, hashes: number): string {
   let rest = line;
   for (let i = 0; i < hashes && rest.startsWith('# '); i++) rest = rest.slice(2);

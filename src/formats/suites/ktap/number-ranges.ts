@@ -1,10 +1,13 @@
-/** A set of whole numbers as sorted ranges: test numbers come in order, so it is nearly always one. */
+/** A set of integers as sorted ranges. Test numbers usually arrive in order, so there is usually one range. */
 export type NumberRanges = [first: number, last: number][];
 
-/** Numbers all over the place come from garbage only: beyond this many ranges they are forgotten. */
+/** Only garbage has so many gaps: numbers that would need more ranges are not stored. */
 const MOST_RANGES = 1000;
 
-/** Adds a number, in place; false if it was in already. */
+/**
+ * Adds a number, in place.
+ * @returns false if the set already contains it
+ */
 export function addNumber(ranges: NumberRanges, number: number): boolean {
   let at = ranges.length;
   while (at > 0 && ranges[at - 1]![0] > number) at--;
@@ -22,7 +25,7 @@ export function addNumber(ranges: NumberRanges, number: number): boolean {
   return true;
 }
 
-/** What is missing from 1 to `count`. */
+/** The numbers from 1 to `count` that are missing. */
 export function missingNumbers(ranges: NumberRanges, count: number): NumberRanges {
   const missing: NumberRanges = [];
   let next = 1;
@@ -35,7 +38,7 @@ export function missingNumbers(ranges: NumberRanges, count: number): NumberRange
   return missing;
 }
 
-/** `3`, `3 and 5-9`, `1, 3 and 5`: no more than ten of them are spelled out. */
+/** Formats ranges as `3`, `3 and 5-9`, `1, 3 and 5`. At most ten ranges are listed. */
 export function formatNumbers(ranges: NumberRanges): string {
   const shown = ranges
     .slice(0, 10)

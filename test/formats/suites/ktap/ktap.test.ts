@@ -104,7 +104,7 @@ describe('what kselftest prints', () => {
       pass 1 openat2/rename_attack_test/rename attack with RESOLVE_BENEATH (400000 runs, got 0 escapes)
       pass 2 openat2/rename_attack_test/rename attack with RESOLVE_IN_ROOT (400000 runs, got 0 escapes)
       PROBLEM openat2/resolve_test: Bail out! resolve_test.c:54 mount failed - errno:22
-      PROBLEM openat2/resolve_test: planned 88, saw 0: no result of test 1-88
+      PROBLEM openat2/resolve_test: planned 88 tests, got 0 results: no result for test 1-88
       MISSING openat2/resolve_test/#1
       MISSING openat2/resolve_test/#2
       MISSING openat2/resolve_test/#3
@@ -125,7 +125,7 @@ describe('what kselftest prints', () => {
   test('a program that crashes: the test that it was at has no result', () => {
     expect(summarize(readSample('kselftest-crash'))).toMatchInlineSnapshot(`
       "fail 1 arm64/libc-gcs: exit=139
-      PROBLEM arm64/libc-gcs: planned 118, saw 0: no result of test 1-118
+      PROBLEM arm64/libc-gcs: planned 118 tests, got 0 results: no result for test 1-118
       MISSING arm64/libc-gcs/global.can_call_function
       MISSING arm64/libc-gcs/#2
       MISSING arm64/libc-gcs/#3
@@ -151,8 +151,8 @@ describe('what kselftest prints', () => {
       pass 1 cgroup/test_freezer/test_cgfreezer_simple
       fail 2 cgroup/test_freezer/test_cgfreezer_ptrace: Cgroup /sys/fs/cgroup/cg_test_ptrace isn't frozen
       fail 4 cgroup/test_kmem: TIMEOUT 45 seconds
-      PROBLEM no result of test 1
-      PROBLEM no plan (1..N): there is no telling whether these are all tests
+      PROBLEM no result for test 1
+      PROBLEM no plan (1..N), so some tests may be missing
       MISSING #1"
     `);
   });
@@ -223,8 +223,8 @@ describe('what kunit prints', () => {
 
   test('a suite in which the kernel died', () => {
     expect(summarize(readSample('kunit-module'))).toMatchInlineSnapshot(`
-      "PROBLEM kunit_fault: subtests without the result of the test itself
-      PROBLEM kunit_fault: planned 1, saw 0: no result of test 1
+      "PROBLEM kunit_fault: it has subtests, but no result of its own
+      PROBLEM kunit_fault: planned 1 tests, got 0 results: no result for test 1
       MISSING kunit_fault/#1
       MISSING kunit_fault"
     `);
@@ -251,25 +251,25 @@ describe('what kunit prints', () => {
 
   test('a suite whose number was left out is missing', () => {
     expect(parse([suite('a', 1), suite('c', 3)].join('\n')).problems).toEqual([
-      'no result of test 2',
+      'no result for test 2',
     ]);
     expect(parse([suite('a', 1), suite('c', 3), suite('d', 1)].join('\n')).problems).toEqual([
-      'no result of test 2',
+      'no result for test 2',
     ]);
     expect(
       parse(['KTAP version 1', '1..3', suite('a', 1), suite('c', 3)].join('\n')).problems,
-    ).toEqual(['planned 3, saw 2: no result of test 2']);
+    ).toEqual(['planned 3 tests, got 2 results: no result for test 2']);
   });
 
   test('a version line without a plan', () => {
     expect(parse(`KTAP version 1\n${suite('a', 1)}`).problems).toEqual([
-      'no plan (1..N): there is no telling whether these are all tests',
+      'no plan (1..N), so some tests may be missing',
     ]);
   });
 
   test('a log that lost its beginning', () => {
     expect(summarize(readSample('log-without-beginning'))).toBe(
-      'pass 1 list_sort/list_sort_test\nPROBLEM no result of test 1\nMISSING #1',
+      'pass 1 list_sort/list_sort_test\nPROBLEM no result for test 1\nMISSING #1',
     );
   });
 
@@ -305,11 +305,11 @@ describe('what kunit prints', () => {
 
   test('a test that announces subtests and has none is one test, and no plain pass', () => {
     expect(summarize(readSample('subtest-without-tests'))).toBe(
-      'pass 1 suite/case\nPROBLEM suite/case: no test is in it',
+      'pass 1 suite/case\nPROBLEM suite/case: it contains no tests',
     );
     expect(
       summarize('KTAP version 1\n1..1\n    KTAP version 1\n    # Subtest: s\n    1..0\nok 1 s'),
-    ).toBe('pass 1 s\nPROBLEM s: no test is in it');
+    ).toBe('pass 1 s\nPROBLEM s: it contains no tests');
     expect(
       summarize(
         'KTAP version 1\n1..1\n    KTAP version 1\n    # Subtest: s\n    1..0\nok 1 s # SKIP no tests run',
@@ -460,7 +460,7 @@ describe('plain TAP', () => {
   test('two outputs, one after the other', () => {
     expect(summarize('1..1\nok 1 a\n1..1\nok 1 b')).toBe('pass 1 a\npass 1 b');
     expect(summarize('TAP version 13\n1..1\nok 1 a\nTAP version 13\n1..2\nok 1 b')).toBe(
-      'pass 1 a\npass 1 b\nPROBLEM planned 2, saw 1: no result of test 2\nMISSING #2',
+      'pass 1 a\npass 1 b\nPROBLEM planned 2 tests, got 1 results: no result for test 2\nMISSING #2',
     );
   });
 });
@@ -510,45 +510,52 @@ test.each(['\r', ' ', '# ', '[ 1.5] ', '\x1b[', ' # SKIP', '- ', '\\#'])(
 
 describe('what is wrong is said', () => {
   test.each([
-    [
-      'no plan',
-      'TAP version 13\nok 1 a',
-      ['no plan (1..N): there is no telling whether these are all tests'],
-    ],
+    ['no plan', 'TAP version 13\nok 1 a', ['no plan (1..N), so some tests may be missing']],
     [
       'nothing after the version',
       'TAP version 13',
-      ['no plan (1..N): there is no telling whether these are all tests'],
+      ['no plan (1..N), so some tests may be missing'],
     ],
-    ['too few', '1..5\nok 1 a\nok 3 c', ['planned 5, saw 2: no result of test 2 and 4-5']],
-    ['too many', '1..1\nok 1 a\nok 2 b', ['planned 1, saw 2']],
-    ['out of order', '1..2\nok 2 b\nok 1 a', ['test number 1 came after 2']],
-    ['twice', '1..1\nok 1 a\nok 1 a', ['test number 1 came twice', 'planned 1, saw 2']],
+    [
+      'too few',
+      '1..5\nok 1 a\nok 3 c',
+      ['planned 5 tests, got 2 results: no result for test 2 and 4-5'],
+    ],
+    ['too many', '1..1\nok 1 a\nok 2 b', ['planned 1 tests, got 2 results']],
+    ['out of order', '1..2\nok 2 b\nok 1 a', ['test number 1 follows 2']],
+    [
+      'twice',
+      '1..1\nok 1 a\nok 1 a',
+      ['test number 1 occurs twice', 'planned 1 tests, got 2 results'],
+    ],
     [
       'a number left out',
       'TAP version 13\nok 1 a\nok 3 c\n',
-      ['no result of test 2', 'no plan (1..N): there is no telling whether these are all tests'],
+      ['no result for test 2', 'no plan (1..N), so some tests may be missing'],
     ],
     ['a bail-out', '1..1\nok 1 a\nBail out! no memory', ['Bail out! no memory']],
     [
       'totals that differ',
       '1..2\nok 1 a\nnot ok 2 b\n# Totals: pass:2 fail:0 xfail:0 xpass:0 skip:0 error:0',
-      ['its totals say pass:2, its lines pass:1', 'its totals say fail:0, its lines fail:1'],
+      [
+        'the totals line has pass:2, but the results are pass:1',
+        'the totals line has fail:0, but the results are fail:1',
+      ],
     ],
     [
       'totals of kunit that differ',
       'KTAP version 1\n1..1\n    KTAP version 1\n    # Subtest: s\n    1..1\n    ok 1 a\n# Totals: pass:2 fail:1 skip:0 total:3\nok 1 s',
       [
-        's: its totals say fail:1, its lines fail:0',
-        's: its totals say total:3, its lines total:1',
+        's: the totals line has fail:1, but the results are fail:0',
+        's: the totals line has total:3, but the results are total:1',
       ],
     ],
     [
       'the result of a test with subtests is missing',
       'KTAP version 1\n1..1\n  KTAP version 1\n  1..1\n  ok 1 a',
       [
-        '#1: subtests without the result of the test itself',
-        'planned 1, saw 0: no result of test 1',
+        '#1: it has subtests, but no result of its own',
+        'planned 1 tests, got 0 results: no result for test 1',
       ],
     ],
   ])('%s', (_, text, problems) => {
@@ -560,9 +567,9 @@ describe('what is wrong is said', () => {
       `TAP version 13\n1..1\n# selftests: kcmp: kcmp_test\n# TAP version 13\n# 1..3\n# # Totals: ${totals} xfail:0 xpass:0 skip:0 error:0\nok 1 selftests: kcmp: kcmp_test`;
     expect(summarize(program('pass:3 fail:0'))).toBe('pass 1 kcmp/kcmp_test');
     expect(summarize(program('pass:2 fail:1'))).toContain(
-      'its totals say fail:1, its lines fail:0',
+      'the totals line has fail:1, but the results are fail:0',
     );
-    expect(summarize(program('pass:2 fail:0'))).toContain('no result of test 1-3');
+    expect(summarize(program('pass:2 fail:0'))).toContain('no result for test 1-3');
   });
 
   test('errors are in the totals of kselftest what failures are in its lines', () => {
@@ -583,9 +590,9 @@ describe('what is wrong is said', () => {
     expect(summarize(text)).toMatchInlineSnapshot(`
       "pass 1 timers/nanosleep
       pass 1 timers/posix_timers/a
-      PROBLEM timers/posix_timers: subtests without the result of the test itself
-      PROBLEM timers/posix_timers: planned 2, saw 1: no result of test 2
-      PROBLEM planned 3, saw 1: no result of test 2-3
+      PROBLEM timers/posix_timers: it has subtests, but no result of its own
+      PROBLEM timers/posix_timers: planned 2 tests, got 1 results: no result for test 2
+      PROBLEM planned 3 tests, got 1 results: no result for test 2-3
       MISSING timers/posix_timers/#2
       MISSING timers/posix_timers
       MISSING #3"
@@ -599,7 +606,7 @@ describe('what is wrong is said', () => {
 
   test('numbers as large as they get cost nothing', () => {
     expect(parse('1..999999999\nok 1 a\nok 999999990 b').problems).toEqual([
-      'planned 999999999, saw 2: no result of test 2-999999989 and 999999991-999999999',
+      'planned 999999999 tests, got 2 results: no result for test 2-999999989 and 999999991-999999999',
     ]);
   });
 
