@@ -199,7 +199,7 @@ describe.skipIf(hostKernel() === undefined)('rapido cut', () => {
       );
       expect(await made('-i', plain)).toEqual(['userspace: made: ~/bin/dracut changed']);
       expect(await made('-i', plain, '-i', 'ls')).toEqual(['userspace: made: not made before']);
-      expect(await made('-i', plain, '--rebuild')).toEqual(['userspace: made: asked to']);
+      expect(await made('-i', plain, '--rebuild')).toEqual(['userspace: made: rebuild requested']);
     } finally {
       rmSync(plain, { force: true });
     }
