@@ -280,6 +280,7 @@ async function storeLoss(result: RunResult, loss: string, store: () => void): Pr
   Object.assign(result, errorOf(`${loss}; it was ${result.verdict}: ${result.reason}`));
   await catchUserError(store);
 }
+
 function interruptedBy(signal: EndingSignal, { vm }: RunResult): Judgement {
   const when = vm === undefined ? 'before the VM was started' : 'between two boots';
   return {

@@ -4,7 +4,7 @@ import { dirname } from 'node:path';
 import { explainSystemError, UserError } from '../errors.ts';
 import { toolEnvironment } from './environment.ts';
 import { makePrivateDirectory } from './private-directory.ts';
-import { explainSpawnError, spawnProcess } from './spawn.ts';
+import { explainSpawnError, spawnProcess, UTIL_LINUX_HINT } from './spawn.ts';
 
 /**
  * Runs `work` while this process alone holds `path`, waiting for its turn. The file is made where there
@@ -69,7 +69,7 @@ async function withLockOn<T>(
     try {
       [status] = await once(holder, 'exit');
     } catch (cause) {
-      throw explainSpawnError('flock', cause, 'install util-linux, or run `rapido doctor`');
+      throw explainSpawnError('flock', cause, UTIL_LINUX_HINT);
     }
     if (status === STILL_LOCKED) {
       throw new UserError(`${path}: another process keeps it locked`, {

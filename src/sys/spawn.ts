@@ -19,6 +19,9 @@ export function spawnProcess(
   throw Object.assign(error, { code: 'EMFILE', syscall: 'spawn', path: file });
 }
 
+/** What to do where a program of util-linux (setpriv, flock) is not there. */
+export const UTIL_LINUX_HINT = 'install util-linux, or run `rapido doctor`';
+
 /**
  * What to tell of a program that could not be started.
  * @param hint for one that is not there; where the system is short of something, installing does not help
