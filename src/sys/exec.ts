@@ -5,7 +5,7 @@ import { type DependsOn, errorCode, UserError } from '../errors.ts';
 import { startTimer } from './awake-clock.ts';
 import { formatCommandLine } from './command-line.ts';
 import { type Environment, toolEnvironment } from './environment.ts';
-import { explainSpawnError, spawnProcess } from './spawn.ts';
+import { explainSpawnError, spawnProcess, UTIL_LINUX_HINT } from './spawn.ts';
 import { withUmask } from './umask.ts';
 
 export interface ToolRun {
@@ -95,10 +95,9 @@ export async function runTool(argv: readonly [string, ...string[]], run: ToolRun
   const output = run.onLine === undefined ? (result.all ?? '') : tail.join('\n');
   if (!result.failed) return (run.returns === 'stdout' ? result.stdout : output) ?? '';
   if (result.exitCode === undefined && result.signal === undefined) {
-    const hint = 'install util-linux, or run `rapido doctor`';
-    const { message, hint: shown } = explainSpawnError('setpriv', result.cause, hint);
+    const { message, hint } = explainSpawnError('setpriv', result.cause, UTIL_LINUX_HINT);
     throw new UserError(`${run.purpose}: ${message}`, {
-      ...(shown !== undefined && { hint: shown }),
+      ...(hint !== undefined && { hint }),
     });
   }
   // Exit statuses of setpriv and of shells for a program that is not executable or does not exist.

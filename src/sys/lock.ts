@@ -4,7 +4,7 @@ import { dirname } from 'node:path';
 import { explainSystemError, UserError } from '../errors.ts';
 import { toolEnvironment } from './environment.ts';
 import { makePrivateDirectory } from './private-directory.ts';
-import { explainSpawnError, spawnProcess } from './spawn.ts';
+import { explainSpawnError, spawnProcess, UTIL_LINUX_HINT } from './spawn.ts';
 
 /**
  * Waits for an exclusive lock on `path` and runs `work` under it. The file is created if it does not exist.
@@ -70,7 +70,7 @@ async function withLockOn<T>(
     try {
       [status] = await once(holder, 'exit');
     } catch (cause) {
-      throw explainSpawnError('flock', cause, 'install util-linux, or run `rapido doctor`');
+      throw explainSpawnError('flock', cause, UTIL_LINUX_HINT);
     }
     if (status === STILL_LOCKED) {
       throw new UserError(`${path} is locked by another process`, {

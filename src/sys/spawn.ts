@@ -19,6 +19,9 @@ export function spawnProcess(
   throw Object.assign(error, { code: 'EMFILE', syscall: 'spawn', path: file });
 }
 
+/** What to do where a program of util-linux (setpriv, flock) is not there. */
+export const UTIL_LINUX_HINT = 'install util-linux, or run `rapido doctor`';
+
 /**
  * Converts the error of a program that could not be started.
  * @param hint used if the program does not exist; it does not help if the system lacks memory or processes

@@ -21,7 +21,7 @@ it('runs a guest under KVM with VM_ACCEL=kvm', async (context) => {
     `KERNEL_SRC="${tree}"\nVM_ACCEL=kvm\nVM_CPU=qemu64\nQEMU_EXTRA_ARGS="-nographic"\n`,
   );
   expect(await home.rapido(['cut', 'simple-example'])).toMatchObject({ status: 0 });
-  const result = await home.rapido(['boot', '--memory', '128M']);
+  const result = await home.rapido(['boot', '--memory', '512M']);
   expect(result.stdout).toContain('hello from a KVM guest');
   expect(result.stderr).toContain('with KVM');
   expect(result.stderr).toContain('the VM reset without shutting down');
