@@ -3,6 +3,15 @@ import { defineConfig } from 'vitest/config';
 
 const alias = { rapido: fileURLToPath(new URL('./src/index.ts', import.meta.url)) };
 
+/** Each of these tests boots a real kernel. Two at a time fit two emulated CPUs on two cores. */
+const BOOTS = {
+  testTimeout: 180_000,
+  hookTimeout: 180_000,
+  maxWorkers: 2,
+  sequence: { groupOrder: 1 },
+};
+
+/** `npm test` runs the projects unit and quick; `npm run test:all` runs all of them. */
 export default defineConfig({
   test: {
     projects: [
@@ -20,14 +29,15 @@ export default defineConfig({
       },
       {
         resolve: { alias },
+        test: { name: 'quick', include: ['test/e2e/quick/**/*.test.ts'], ...BOOTS },
+      },
+      {
+        resolve: { alias },
         test: {
-          // Each of these boots a real kernel. Two at a time fit two emulated CPUs on two cores.
-          name: 'vm',
+          name: 'e2e',
           include: ['test/e2e/**/*.test.ts'],
-          testTimeout: 180_000,
-          hookTimeout: 180_000,
-          maxWorkers: 2,
-          sequence: { groupOrder: 1 },
+          exclude: ['test/e2e/quick/**'],
+          ...BOOTS,
         },
       },
     ],

@@ -14,26 +14,6 @@ describe('rapido boot without a terminal', () => {
   const boot = (...args: string[]): Promise<Finished> =>
     home.rapido(['cut', 'simple-example', '--boot', ...args]);
 
-  it('runs the autorun scripts, then -x and -f in their order, and ends with 0', async () => {
-    const script = home.write('my script.sh', '#!/bin/bash\necho "two: $0"\n', 0o755);
-    const plain = home.write('no-shebang', 'echo "three: $BASH_VERSION"\n');
-    const result = await boot(
-      ...['-x', 'echo one: $(uname -n) $(nproc) $(cat /sys/class/dmi/id/product_name)'],
-      ...['-f', script, '-f', plain],
-      // What boot takes, cut takes with --boot.
-      ...['--cpus', '1', '--memory', '400M', '--', '-smbios', 'type=1,product=mine'],
-    );
-    expect(result).toMatchObject({ status: 0 });
-    const said = result.stdout.replaceAll('\r', '').split('\n');
-    const order = said.filter((line) => /^(Linux|one|two|three)/.test(line));
-    expect(order).toEqual([
-      expect.stringMatching(/^Linux \S+ was up in [\d.]+ s/),
-      'one: rapido1 1 mine',
-      'two: /rapido/autorun/02-my_script.sh',
-      expect.stringMatching(/^three: 5/),
-    ]);
-  });
-
   it('finds a program from below /tmp, where the guest would have a tmpfs', async () => {
     const directory = mkdtempSync('/tmp/rapido-program-');
     onTestFinished(() => rmSync(directory, { recursive: true, force: true }));

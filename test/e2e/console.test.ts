@@ -29,36 +29,6 @@ describe('rapido boot on a terminal', () => {
     return terminal;
   };
 
-  it('stands at a prompt where everything a shell user expects works', async () => {
-    const terminal = await bootToPrompt();
-    const { type, waitFor } = terminal;
-
-    type('stty size; echo $TERM; echo $-; echo $$-$PPID\r');
-    await waitFor(new RegExp(`^${SIZE}\\nxterm\\n\\w*m\\w*\\n\\d+-1$`, 'm'));
-
-    await waitFor(PROMPT);
-    type('sleep 1000\r');
-    await waitFor(/sleep 1000\n/);
-    await sleep(500); // The echo comes before the program runs.
-    type(CTRL_C);
-    await waitFor(PROMPT);
-    await sleep(500); // Nobody types faster; readline drops what comes while it tidies up.
-    type('echo status $?\r');
-    await waitFor(/^status 130$/m);
-
-    type('ls /rapido/aut\t\r');
-    await waitFor(/^00-simple-example\.sh$/m);
-
-    const long = 'x'.repeat(1000);
-    type(`echo ${long} | wc -c\r`);
-    await waitFor(/^1001$/m);
-
-    type('exit\r');
-    expect(await terminal.ended).toBe(0);
-    const { before, after } = modesOf(terminal);
-    expect(after).toBe(before);
-  });
-
   it('shows 5 MB of output to the last byte', async () => {
     const terminal = await bootToPrompt();
     const { type, waitFor } = terminal;

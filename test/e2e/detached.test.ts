@@ -1,5 +1,5 @@
 import { createHash } from 'node:crypto';
-import { readdirSync, readFileSync } from 'node:fs';
+import { readFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { setTimeout as sleep } from 'node:timers/promises';
 import { afterAll, beforeAll, describe, expect, it, vi } from 'vitest';
@@ -31,24 +31,6 @@ describe('a VM in the background', () => {
     expect(booted.stderr).toMatch(/^booting simple-example as rapido1 on Linux/m);
   });
   afterAll(() => home.rapido(['stop', '--all']));
-
-  it('is listed, with what others need to know of it', async () => {
-    const { stdout } = await home.rapido(['ps']);
-    expect(stdout).toMatch(
-      /^vm +cut +kernel +pid +up +address +state\n1 +simple-example .* ready\n$/,
-    );
-    const [vm] = JSON.parse((await home.rapido(['ps', '--json'])).stdout);
-    expect(vm).toMatchObject({ number: 1, hostname: 'rapido1', pid: entryOf(home, 1).qemu?.pid });
-  });
-
-  it('runs a command: its output apart, its status, its input to the end', async () => {
-    const ran = await exec(['sh', '-c', 'echo out; echo err >&2; exit 7']);
-    expect(ran).toMatchObject({ status: 7, stdout: 'out\n', stderr: 'err\n' });
-    const counted = await exec(['sh', '-c', 'read -r line; echo "$line"; wc -c'], {
-      input: `first\n${'x'.repeat(100_000)}`,
-    });
-    expect(counted).toMatchObject({ status: 0, stdout: 'first\n100000\n' });
-  });
 
   it('is at a terminal a shell on a terminal: its size, job control, Ctrl-C', async () => {
     const terminal = openTerminal(home, ['exec', '1']);
@@ -203,20 +185,6 @@ describe('a VM in the background', () => {
       '2 rapido: error: "no such" is neither the number nor the name of a VM',
       '2 rapido: error: no VM is given',
     ]);
-  });
-
-  it('powers off when it is told to, and leaves nothing', async () => {
-    const { owner, qemu } = entryOf(home, 1);
-    const stopped = await home.rapido(['stop', '1']);
-    expect(stopped).toMatchObject({ status: 0, stdout: 'VM 1 (simple-example) has powered off\n' });
-    expect(isAlive(owner)).toBe(false);
-    expect(qemu === undefined || isAlive(qemu)).toBe(false);
-    const { stdout, stderr } = await home.rapido(['ps']);
-    expect({ stdout, stderr }).toEqual({
-      stdout: '',
-      stderr: 'no VMs are running\nnetwork: not set up\n',
-    });
-    expect(readdirSync(join(home.directory, 'run/rapido'))).toEqual(['lock']);
   });
 });
 

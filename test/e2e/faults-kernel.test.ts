@@ -81,12 +81,6 @@ describe('a run in which the kernel fails', () => {
         'the kernel crashed during autorun script panic.sh: kernel panic: sysrq triggered crash',
     },
     {
-      name: 'a panic in the command is a crash',
-      args: ['simple-example', '-x', PANIC],
-      verdict: 'crash',
-      reason: 'the kernel crashed during the command: kernel panic: sysrq triggered crash',
-    },
-    {
       name: 'a panic between the end of the command and power-off is a crash',
       args: ['simple-example', '-x', `${AFTER_THE_END} ${PANIC}) & exit 0`],
       verdict: 'crash',
@@ -215,15 +209,6 @@ describe('a run in which the kernel fails', () => {
       status: 121,
       splats: [{ kind: 'hung-task', severity: 'error', count: 301 }],
     });
-  });
-
-  it('a taint by a warning that nobody saw is a splat', async () => {
-    const fault = {
-      verdict: 'splat',
-      reason: 'the kernel reported a problem: kernel tainted: W, a warning',
-    } as const;
-    const ran = await run(['simple-example', '-x', 'echo 512 > /proc/sys/kernel/tainted']);
-    expect(judgedAs(ran, fault)).toEqual(expectedOf(fault));
   });
 
   /** Its UARTs are what a PC's console is. */

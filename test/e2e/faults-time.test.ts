@@ -55,12 +55,6 @@ describe('a run that hangs', () => {
       reason: 'it took longer than 40 s during the command',
     },
     {
-      name: 'in the command without a word ends by --silence',
-      args: ['simple-example', '--silence', '20s', '-x', 'echo the last word; sleep 6000'],
-      verdict: 'timeout',
-      reason: 'there was no output for 20 s during the command',
-    },
-    {
       name: 'at power-off ends by --timeout, though the command has succeeded',
       args: [
         ...['simple-example', '--timeout', LIMIT, '-x'],

@@ -1,7 +1,6 @@
 import { spawnSync } from 'node:child_process';
 import { chownSync, lchownSync, mkdirSync, readdirSync } from 'node:fs';
 import { join } from 'node:path';
-import { setTimeout as sleep } from 'node:timers/promises';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
 import { addCut } from '../support/cuts.ts';
 import {
@@ -115,48 +114,6 @@ describe.runIf(canMakeNetworks)('VMs on the bridge', () => {
       expect(pinged.join('\n')).toContain('1 received');
     },
   );
-
-  it("QEMU's own network needs no bridge; a port of the host leads into the VM, and only from the host", async () => {
-    const alone = makeNetworkNamespace();
-    alone.run('ip', 'address', 'add', '10.0.0.1/32', 'dev', 'lo');
-    const env = conf('[vm1]\nFORWARD = 2223:23\n');
-    const connect = (address: string): string =>
-      alone.run(
-        'bash',
-        '-c',
-        `{ exec 3<>/dev/tcp/${address}/2222; } 2> /dev/null && cat <&3 || echo refused`,
-      );
-    let heard: string[] = [];
-    const ran = await run(
-      [
-        ...[
-          'simple-example',
-          '--forward',
-          '2222:22',
-          '-q',
-          '--timeout',
-          '2m',
-          '-i',
-          'busybox',
-          '-x',
-        ],
-        `grep -c rapido1 /etc/hosts; echo READY; echo hello | busybox nc -l -p 22`,
-      ],
-      {
-        prefix: alone.prefix,
-        env,
-        whenReady: async () => {
-          // The program in the guest may not listen yet: what QEMU took from us it then closes.
-          for (let tries = 0; tries < 50 && !heard.includes('hello\n'); tries++) {
-            heard = [connect('10.0.0.1'), connect('127.0.0.1')];
-            await sleep(100);
-          }
-        },
-      },
-    );
-    expect(ran).toMatchObject({ status: 0, stderr: '', stdout: '1\nREADY\n' });
-    expect(heard).toEqual(['refused\n', 'hello\n']);
-  });
 
   it('without bridge or taps nothing is started, and both remedies are told', async () => {
     const alone = makeNetworkNamespace();

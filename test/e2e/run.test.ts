@@ -5,7 +5,6 @@ import {
   lstatSync,
   mkdtempSync,
   openSync,
-  readdirSync,
   readFileSync,
   rmSync,
   writeFileSync,
@@ -25,22 +24,6 @@ describe('rapido run', () => {
   /** Prefix that runs rapido with a file, or a command of bash, as its stdin and stdout. */
   const inBash = (command: string): string[] => ['bash', '-c', command, 'bash'];
   const sha256 = (data: string | Buffer): string => createHash('sha256').update(data).digest('hex');
-
-  it('passes with what the command says, and nothing else on stdout', async () => {
-    const ran = await run(['simple-example', '--', 'echo', 'hello']);
-    expect(ran).toMatchObject({
-      status: 0,
-      stdout: 'hello\n',
-      result: { verdict: 'pass', status: 0, commandStatus: 0, cut: 'simple-example', splats: [] },
-    });
-    expect(ran.stderr).toContain('PASS simple-example: the command succeeded');
-  });
-
-  it.each([0, 1, 42, 255])('ends with the status of the command: %i', async (status) => {
-    const ran = await run(['simple-example', '-x', `exit ${status}`]);
-    expect(ran.status).toBe(status);
-    expect(ran.result).toMatchObject({ status, commandStatus: status });
-  });
 
   it('gives the command its arguments byte for byte', async () => {
     const words = [
@@ -264,43 +247,6 @@ describe('rapido run', () => {
       );
       expect(notes).toMatch(/the files in \/rapido\/results are lost/);
     });
-  });
-
-  it('writes down what happened: result.json, junit.xml, the console, and a link to the latest', async () => {
-    const junit = join(home.directory, 'copy.xml');
-    const ran = await run([
-      ...['simple-example', '--cpus', '1', '--memory', '300M', '--junit', junit],
-      ...['--', 'echo', 'a <word>'],
-    ]);
-    expect(ran.result).toMatchObject({
-      version: 1,
-      verdict: 'pass',
-      command: { arguments: ['echo', 'a <word>'] },
-      commandStatus: 0,
-      autorun: [{ script: '00-simple-example.sh', status: 0 }],
-      vm: { cpus: 1, memory: 300 * 1024 * 1024 },
-      tests: [],
-    });
-    expect(ran.file('junit.xml').toString()).toMatch(/<testsuites?[^>]* failures="0"/);
-    expect(readFileSync(junit, 'utf8')).toBe(ran.file('junit.xml').toString());
-    expect(ran.file('console.log').toString('latin1')).toMatch(/Linux \S+ was up in/);
-    const latest = readFileSync(join(ran.results, 'latest/result.json'), 'utf8');
-    expect(JSON.parse(latest)).toEqual(ran.result);
-    expect(readdirSync(ran.results)).toHaveLength(2);
-  });
-
-  it('prints the result as JSON, and nothing else: --json', async () => {
-    const ran = await run(['simple-example', '--json', '-x', 'echo unseen; exit 3']);
-    expect(ran.status).toBe(3);
-    expect(JSON.parse(ran.stdout)).toEqual(ran.result);
-    expect(ran.file('stdout.log').toString()).toBe('unseen\n');
-  });
-
-  it('is found by `rapido results` afterwards', async () => {
-    const ran = await home.rapido(['run', 'simple-example', '--', 'true']);
-    expect(ran.status).toBe(0);
-    const shown = await home.rapido(['results', 'latest', '--json']);
-    expect(JSON.parse(shown.stdout)).toMatchObject({ verdict: 'pass', cut: 'simple-example' });
   });
 
   it('goes on when its reader has gone: the status stays that of the command', async () => {

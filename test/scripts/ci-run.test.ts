@@ -12,13 +12,13 @@ interface TestReport {
   steps?: readonly string[];
   /** What vitest leaves. */
   tests?: object;
-  /** Exit status of `npm test`. */
+  /** Exit status of `npm run test:all`. */
   status?: number;
   /** Exit status of `scripts/test-on --first trixie`. */
   trixie?: number;
 }
 
-/** Runs .ci/run where `npm test` leaves this report: its exit status and last line. */
+/** Runs .ci/run where `npm run test:all` leaves this report: its exit status and last line. */
 async function runCi({
   steps,
   tests,
@@ -34,7 +34,7 @@ async function runCi({
   const npm = join(checkout, 'bin/npm');
   writeFileSync(
     npm,
-    `#!/bin/sh\n[ "$*" = test ] && [ "$CI" = true ] || exit 3\ncp steps vitest.json "$RAPIDO_TEST_REPORT"\nexit ${status}\n`,
+    `#!/bin/sh\n[ "$*" = 'run test:all' ] && [ "$CI" = true ] || exit 3\ncp steps vitest.json "$RAPIDO_TEST_REPORT"\nexit ${status}\n`,
   );
   const testOn = join(checkout, 'scripts/test-on');
   writeFileSync(testOn, `#!/bin/sh\n[ "$*" = '--first trixie' ] || exit 3\nexit ${trixie}\n`);
