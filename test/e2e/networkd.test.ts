@@ -26,7 +26,7 @@ describe.runIf(canMakeNetworks && hasNetworkd)('a VM with network files', () => 
     const env = { RAPIDO_CONF: home.write('rapido.conf', 'VM_NET_CONF=net-conf\nTAP_USER=root\n') };
     const { prefix } = makeNetworkNamespace();
     const setUp = await home.rapido(['setup-network'], { prefix, env });
-    expect(setUp.stderr).toContain('created rapido-tap1 for root\nmade second-tap for root\n');
+    expect(setUp.stderr).toContain('created rapido-tap1 for root\ncreated second-tap for root\n');
     const text = `
       cat /proc/1/comm
       systemctl is-active systemd-networkd
