@@ -7,6 +7,7 @@ import { CHANNEL_MODULES, makeKernelTree } from '../support/kernel-tree.ts';
 import {
   createWorkspace,
   type Finished,
+  ONE_CPU,
   RAPIDO,
   type RunOptions,
   run,
@@ -76,7 +77,7 @@ async function createRepository(home: Workspace, path: string): Promise<Reposito
 }
 
 describe('git bisect run rapido run --bisect', () => {
-  const home = createWorkspace(afterAll);
+  const home = createWorkspace(afterAll, ONE_CPU);
 
   it('finds the commit that broke a script, past one whose script says that it cannot tell', {
     timeout: BISECTION_TIMEOUT,

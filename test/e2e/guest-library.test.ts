@@ -3,7 +3,7 @@ import { join } from 'node:path';
 import { afterAll, describe, expect, it } from 'vitest';
 import { addCut } from '../support/cuts.ts';
 import { createRunner } from '../support/runs.ts';
-import { createWorkspace } from '../support/workspace.ts';
+import { createWorkspace, ONE_CPU } from '../support/workspace.ts';
 
 /** Listens at a port: `listener PORT`, in the background where more follows. Port 0: fails. */
 const LISTENER = `
@@ -83,7 +83,7 @@ find_address address rapido2 && echo "at $address"
 `;
 
 describe('the library of autorun scripts', () => {
-  const home = createWorkspace(afterAll);
+  const home = createWorkspace(afterAll, ONE_CPU);
   const run = createRunner(home);
 
   it('loads, mounts, makes devices and filesystems, waits, starts daemons, and says what it cannot', async () => {

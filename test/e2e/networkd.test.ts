@@ -3,13 +3,13 @@ import { afterAll, describe, expect, it } from 'vitest';
 import { addCut } from '../support/cuts.ts';
 import { canMakeNetworks, makeNetworkNamespace } from '../support/network-namespace.ts';
 import { createRunner } from '../support/runs.ts';
-import { createWorkspace } from '../support/workspace.ts';
+import { createWorkspace, ONE_CPU } from '../support/workspace.ts';
 
 /** Of a package that scripts/setup --dev brings, which has systemd-networkd, too. */
 const hasNetworkd = spawnSync('networkctl', ['--version']).status === 0;
 
 describe.runIf(canMakeNetworks && hasNetworkd)('a VM with network files', () => {
-  const home = createWorkspace(afterAll);
+  const home = createWorkspace(afterAll, ONE_CPU);
   const run = createRunner(home);
 
   it('is set up by systemd-networkd, with the MAC and the addresses of the files', async () => {

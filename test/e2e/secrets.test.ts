@@ -4,7 +4,7 @@ import { afterAll, describe, expect, it } from 'vitest';
 import { findProgram, programSearchPath } from '../../src/host/programs.ts';
 import { readTextIfReachable } from '../../src/sys/stat.ts';
 import { createRunner } from '../support/runs.ts';
-import { createWorkspace, type Workspace } from '../support/workspace.ts';
+import { createWorkspace, ONE_CPU, type Workspace } from '../support/workspace.ts';
 
 const isThere = (name: string): boolean =>
   findProgram(name, programSearchPath(process.env.PATH)) !== undefined;
@@ -46,7 +46,7 @@ const CUT = {
 };
 
 describe.runIf(isThere('smbd') && isThere('mount.cifs'))('a password and a token', () => {
-  const home = createWorkspace(afterAll);
+  const home = createWorkspace(afterAll, ONE_CPU);
   const run = createRunner(home);
   const conf = home.write(
     'rapido.conf',

@@ -1,6 +1,6 @@
 import { afterAll, describe, expect, test } from 'vitest';
 import { createRunner } from '../support/runs.ts';
-import { createWorkspace } from '../support/workspace.ts';
+import { createWorkspace, ONE_CPU } from '../support/workspace.ts';
 
 /**
  * A `check` of our own that prints as the one of blktests does. A test is a file tests/GROUP/NUMBER with
@@ -47,7 +47,7 @@ exit $failed
 `;
 
 describe('rapido run blktests-zram, with a tree of our own in the layout of blktests', () => {
-  const home = createWorkspace(afterAll);
+  const home = createWorkspace(afterAll, ONE_CPU);
   const run = createRunner(home);
   const path = home.write('blk tests/check', CHECK, 0o755);
   const tree = path.replace(/\/check$/, '');

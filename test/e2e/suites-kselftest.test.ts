@@ -3,7 +3,7 @@ import { existsSync, readdirSync, readFileSync, rmSync, writeFileSync } from 'no
 import { join } from 'node:path';
 import { afterAll, beforeAll, describe, expect, onTestFinished, test } from 'vitest';
 import { createRunner } from '../support/runs.ts';
-import { createWorkspace } from '../support/workspace.ts';
+import { createWorkspace, ONE_CPU } from '../support/workspace.ts';
 
 /** Debian's package linux-source-… , which `scripts/setup --dev` installs. */
 function findKernelSource(): string | undefined {
@@ -18,7 +18,7 @@ const COLLECTIONS = ['size', 'kcmp', 'sync'];
 
 /** Real collections, built from the kernel's source. Skipped where there is no linux-source package. */
 describe.skipIf(source === undefined)('rapido run kselftest', () => {
-  const home = createWorkspace(afterAll);
+  const home = createWorkspace(afterAll, ONE_CPU);
   const run = createRunner(home);
   // make cannot do with the blank in the path of a workspace.
   let directory = '';
@@ -105,7 +105,7 @@ test('refuses a kselftest that is not there, and says how to make one', async ()
 });
 
 describe('a log of kunit that dmesg prints', () => {
-  const home = createWorkspace(afterAll);
+  const home = createWorkspace(afterAll, ONE_CPU);
   const run = createRunner(home);
 
   test('is there whole, though it is longer than the log of most kernels', async () => {

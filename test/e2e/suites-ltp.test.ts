@@ -1,10 +1,10 @@
 import { dirname } from 'node:path';
 import { afterAll, describe, expect, test } from 'vitest';
 import { createRunner } from '../support/runs.ts';
-import { createWorkspace } from '../support/workspace.ts';
+import { createWorkspace, ONE_CPU } from '../support/workspace.ts';
 
 describe('rapido run ltp, with a tree of our own in the layout of the Linux Test Project', () => {
-  const home = createWorkspace(afterAll);
+  const home = createWorkspace(afterAll, ONE_CPU);
   const run = createRunner(home);
   const runtest = home.write(
     'l t p/runtest/ours',

@@ -1,6 +1,6 @@
 import { afterAll, describe, expect, test } from 'vitest';
 import { createRunner } from '../support/runs.ts';
-import { createWorkspace } from '../support/workspace.ts';
+import { createWorkspace, ONE_CPU } from '../support/workspace.ts';
 
 /** Writes to the device, and reads the same from the zram device that it must be. */
 const ROUND_TRIP = (device: string) => `
@@ -10,7 +10,7 @@ const ROUND_TRIP = (device: string) => `
   blockdev --getsize64 ${device}`;
 
 describe('a storage target that the kernel serves to itself', () => {
-  const home = createWorkspace(afterAll);
+  const home = createWorkspace(afterAll, ONE_CPU);
   const run = createRunner(home);
 
   test.each([

@@ -5,13 +5,13 @@ import { afterAll, describe, expect, it } from 'vitest';
 import { addCut } from '../support/cuts.ts';
 import { createRunner } from '../support/runs.ts';
 import { CTRL_C, openTerminal } from '../support/terminal.ts';
-import { CHECKOUT, createWorkspace } from '../support/workspace.ts';
+import { CHECKOUT, createWorkspace, ONE_CPU } from '../support/workspace.ts';
 
 const PROMPT = /rapido1:~# $/;
 
 /** A guest whose PID 1 is systemd, and the session a service of it. */
 describe('simple-systemd', () => {
-  const home = createWorkspace(afterAll);
+  const home = createWorkspace(afterAll, ONE_CPU);
   const run = createRunner(home);
 
   it('boots to a prompt with job control, and powers off in order', async () => {

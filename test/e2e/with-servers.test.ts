@@ -3,11 +3,11 @@ import { join } from 'node:path';
 import { afterAll, describe, expect, it } from 'vitest';
 import { addCut } from '../support/cuts.ts';
 import { createRunner, judgedAs } from '../support/runs.ts';
-import { createWorkspace } from '../support/workspace.ts';
+import { createWorkspace, ONE_CPU } from '../support/workspace.ts';
 
 /** A run with servers: what goes on between them is for the tests of networks. */
 describe('rapido run --with', () => {
-  const home = createWorkspace(afterAll);
+  const home = createWorkspace(afterAll, ONE_CPU);
   const run = createRunner(home);
   /** Programs of every cut here. */
   const binaries = ['sleep', 'cat', 'true'];

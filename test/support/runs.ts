@@ -21,6 +21,8 @@ interface Ran extends Finished {
 export interface RunnerOptions extends RunOptions {
   /** Called while the command runs, once it has printed READY. */
   whenReady?: (vm: RunningVm) => void | Promise<void>;
+  /** That of the context of a test that runs at the same time as others. */
+  onTestFinished?: typeof onTestFinished;
 }
 
 /** A running run, as seen by other programs on the host. */
@@ -35,13 +37,13 @@ export type Runner = (args: readonly string[], options?: RunnerOptions) => Promi
 
 /** @returns a function that runs `rapido run` with a new results directory */
 export function createRunner(home: Workspace): Runner {
-  return async (args, { whenReady, ...options } = {}) => {
+  return async (args, { whenReady, onTestFinished: cleanUp = onTestFinished, ...options } = {}) => {
     const started = performance.now();
     const results = mkdtempSync(join(home.directory, 'results-'));
     let rapido = 0;
     let isOver = false;
     // Ends the VM of a test that timed out.
-    onTestFinished(() => {
+    cleanUp(() => {
       if (!isOver && rapido !== 0) process.kill(rapido, 'SIGKILL');
     });
     const running = home.rapido(['run', '--results', results, ...args], {
