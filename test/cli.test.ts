@@ -123,7 +123,7 @@ describe('a mistake in usage is explained on stderr, with status 2', () => {
           rapido: error: rapido cut: \`--\` needs a VM, but no VM is booted
             hint: add -b, or pass it to \`rapido boot\`
       a wrong option of a VM: rapido cut simple-example -b --memory much
-          rapido: error: --memory: "much" is not a valid amount of memory
+          rapido: error: --memory: "much" is not a valid size
             hint: give a number with a unit, at least 16M: --memory 2G
       an unknown cut: rapido cut simple-exampel
           rapido: error: there is no cut called simple-exampel

@@ -245,7 +245,7 @@ function explainVmKey(name: string, section: string): string {
     nearest === undefined
       ? `Its keys are ${Object.keys(VM_KEYS).join(', ')}`
       : `Did you mean ${nearest}?`;
-  return `unknown key ${name} in [${section}]. ${remedy}`;
+  return `unknown conf key ${name} in [${section}]. ${remedy}`;
 }
 
 function settingsOf(entries: readonly ConfEntry[] | undefined): VmSettings {
@@ -309,16 +309,16 @@ function explainUnknownKey(
   otherwise = NO_SUCH_KEY,
 ): string {
   const former = explainFormerKey(name);
-  if (former !== undefined) return `unknown key ${name}. ${former}`;
+  if (former !== undefined) return `unknown conf key ${name}. ${former}`;
   if (keyOf(VM_KEYS, name) !== undefined) {
-    return `unknown key ${name}. ${name} is a key of a VM section: write it below a line [vm1]`;
+    return `unknown conf key ${name}. It is a key of a VM section: write it below a line [vm1]`;
   }
   const nearest = findNearest(name, names);
   const remedy =
     nearest === undefined
       ? otherwise
       : `Did you mean ${nearest}?${name.toUpperCase() === nearest ? ' Keys are in upper case' : ''}`;
-  return `unknown key ${name}. ${remedy}`;
+  return `unknown conf key ${name}. ${remedy}`;
 }
 
 const FORMER_KEYS: Readonly<Record<string, string>> = {

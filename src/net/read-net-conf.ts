@@ -147,7 +147,7 @@ function explain(path: string, error: unknown): string {
   const reasons: Record<string, string> = {
     ENOENT: 'does not exist',
     ENOTDIR: 'is not a directory',
-    EACCES: 'is not readable by this user',
+    EACCES: 'cannot be read by this user',
   };
   return `${path} ${reasons[code] ?? `cannot be read (${code})`}`;
 }

@@ -66,7 +66,7 @@ function refuseResuming({ cut, settings: { command } }: Job): void {
 function refuseJunitTarget(junit: string | undefined): void {
   if (junit === undefined) return;
   if (!isDirectory(dirname(junit))) {
-    throw new UsageError(`--junit: there is no directory ${dirname(junit)}`);
+    throw new UsageError(`--junit: ${dirname(junit)} is not a directory`);
   }
   if (!isWritable(dirname(junit))) {
     throw new UsageError(`--junit: ${dirname(junit)} is not writable`);

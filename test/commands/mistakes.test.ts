@@ -53,7 +53,7 @@ it('a conf key misspelt', async () => {
   expect(stderr).toBe('');
   const conf = await rapido(['conf'], { 'rapido.conf': 'KERNEL_SCR="/linux"\n' });
   expect(conf.status).toBe(2);
-  expect(conf.stderr).toContain('rapido.conf:1: unknown key KERNEL_SCR. Did you mean KERNEL_SRC?');
+  expect(conf.stderr).toContain('rapido.conf:1: unknown conf key KERNEL_SCR. Did you mean KERNEL_SRC?');
 });
 
 it('a kernel tree that does not exist, which doctor finds, too', async () => {

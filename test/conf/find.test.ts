@@ -128,7 +128,7 @@ describe('a file that cannot be read is an error that says how it was named', ()
     chmodSync(join(root, 'here/rapido.conf'), 0);
     chmodSync(root, 0o755);
     const error = await withoutRoot(() => errorOf(() => load()));
-    expect(error).toContain('cannot be read (permission denied)');
+    expect(error).toContain('cannot be read by this user');
   });
 
   test('not text', () => {

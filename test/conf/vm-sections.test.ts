@@ -101,9 +101,9 @@ describe('refused in a section:', () => {
 
   test('unknown keys, and keys that belong to all VMs', () => {
     expect(refusal('[vm1]\nADRESS=dhcp\nKERNEL_SRC=/a\nCOLOUR=red')).toMatchInlineSnapshot(`
-      "rapido.conf:2: unknown key ADRESS in [vm1]. Did you mean ADDRESS?
+      "rapido.conf:2: unknown conf key ADRESS in [vm1]. Did you mean ADDRESS?
       rapido.conf:3: KERNEL_SRC is not a key of [vm1]: it applies to all VMs. Move it above the first section
-      rapido.conf:4: unknown key COLOUR in [vm1]. Its keys are NET, ADDRESS, GATEWAY, DNS, MAC, HOSTNAME, TAP, FORWARD, CPUS, MEMORY, DISKS"
+      rapido.conf:4: unknown conf key COLOUR in [vm1]. Its keys are NET, ADDRESS, GATEWAY, DNS, MAC, HOSTNAME, TAP, FORWARD, CPUS, MEMORY, DISKS"
     `);
   });
 

@@ -148,7 +148,7 @@ describe('git bisect run rapido run --bisect', () => {
     });
 
     it.each([
-      ['a mistake in the conf', { conf: 'KERNEL_SRCC=/linux\n' }, 'unknown key KERNEL_SRCC'],
+      ['a mistake in the conf', { conf: 'KERNEL_SRCC=/linux\n' }, 'unknown conf key KERNEL_SRCC'],
       ['a wrong value on the command line', { args: ['--timeout', 'soon'] }, 'is not a duration'],
       ['an option that there is not', { args: ['--timeuot', '9'] }, "unknown option '--timeuot'"],
       ['a cut that there is not', { cut: 'simple-exmaple' }, 'there is no cut called'],

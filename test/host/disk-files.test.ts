@@ -34,7 +34,7 @@ test('a file: how it begins, and one identity under all its names', () => {
 });
 
 test('what is no disk is told in words', () => {
-  expect(probe(join(directory, 'nothing'))).toBe('there is no such file');
+  expect(probe(join(directory, 'nothing'))).toBe('it does not exist');
   expect(probe(directory)).toBe('it is a directory, not a disk');
   expect(probe('/dev/null')).toBe('it is neither a file nor a block device');
   execFileSync('mkfifo', [join(directory, 'fifo')]);

@@ -374,11 +374,11 @@ test('refused: kernel images that this user may not read, as Ubuntu installs the
   const { stdout } = await runScript(script, args, ORDINARY_USER);
   expect(stdout.replaceAll(root, 'ROOT')).toMatchInlineSnapshot(`
     "rapido: error: there is no kernel to boot
-      - ROOT/boot/vmlinuz-6.5.0-running is not readable by this user
-      - ROOT/boot/vmlinuz-6.8.0-31-generic is not readable by this user
+      - ROOT/boot/vmlinuz-6.5.0-running cannot be read by this user
+      - ROOT/boot/vmlinuz-6.8.0-31-generic cannot be read by this user
       hint: sudo chmod +r ROOT/boot/vmlinuz-6.5.0-running ROOT/boot/vmlinuz-6.8.0-31-generic
     rapido: error: KERNEL_RELEASE: the kernel 6.8.0-31-generic cannot be booted
-      - ROOT/boot/vmlinuz-6.8.0-31-generic is not readable (sudo chmod +r it)
+      - ROOT/boot/vmlinuz-6.8.0-31-generic cannot be read by this user (sudo chmod +r it)
       hint: install its package, or set KERNEL_SRC to a kernel tree
     "
   `);

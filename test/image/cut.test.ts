@@ -321,8 +321,8 @@ describe.skipIf(hostKernel() === undefined)('rapido cut', () => {
     ).toContain('broken cannot be cut: 8 things are missing');
     for (const missing of [
       'FSTESTS_SRC is not set in rapido.conf',
-      'no program no-such-program',
-      'no program mkfs.nosuchfs',
+      'this host has no program no-such-program',
+      'this host has no program mkfs.nosuchfs',
       'has no driver zrm: it is not configured, or its modules are not installed; did you mean zram?',
       'has no driver nope',
       '/no/such/tree is not a directory',
@@ -351,9 +351,9 @@ describe.skipIf(hostKernel() === undefined)('rapido cut', () => {
     expect(refused.status).toBe(1);
     for (const problem of [
       'trees: "${FSTESTS_SRC}": FSTESTS_SRC is not set in rapido.conf',
-      'trees: "${FSTEST_SRC}": there is no conf key FSTEST_SRC',
+      'trees: "${FSTEST_SRC}": unknown conf key FSTEST_SRC',
       '/etc cannot be copied to /: name a directory below it',
-      'directory: "${LTP_SRC}/x": there is no conf key LTP_SRC',
+      'directory: "${LTP_SRC}/x": unknown conf key LTP_SRC',
     ]) {
       expect(refused.stderr).toContain(problem);
     }
@@ -555,7 +555,7 @@ describe.skipIf(hostKernel() === undefined)('rapido cut', () => {
     const home = createSmall();
     for (const [output, complaint] of [
       ['tree', 'is a directory'],
-      ['no/such/x.img', 'there is no directory'],
+      ['no/such/x.img', 'is not a directory'],
     ] as const) {
       const result = await home.rapido(['cut', 'small', '-o', output]);
       expect(result.status).toBe(2);

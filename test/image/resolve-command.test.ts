@@ -171,7 +171,7 @@ describe('a program that is nowhere', () => {
 
   test('is refused, with what to do about it', () => {
     expect(resolve(args('no-such-program')).problems).toEqual([
-      'no-such-program: no such program on this host or in the image',
+      'neither this host nor the image has a program no-such-program',
     ]);
   });
 
@@ -253,7 +253,7 @@ describe('words that name tests', () => {
   test('are a program where the cut has no tests of its own', () => {
     const { test: _, ...without } = fstests();
     expect(resolve(args('generic/001'), without).problems).toEqual([
-      expect.stringContaining('generic/001: no such program'),
+      expect.stringContaining('neither this host nor the image has a program generic/001'),
     ]);
   });
 

@@ -60,7 +60,7 @@ describe.skipIf(hostKernel() === undefined)('disks of a VM', () => {
       ...['run', 'tiny', '--build', `touch '${mark}'`, '--disk', 'b.img', '--', 'true'],
     ]);
     expect(status).toBe(125);
-    expect(stderr).toContain('b.img: there is no such file');
+    expect(stderr).toContain('b.img: it does not exist');
     expect(existsSync(mark)).toBe(false);
   });
 
@@ -69,7 +69,7 @@ describe.skipIf(hostKernel() === undefined)('disks of a VM', () => {
     expect(status).toBe(2);
     expect(inHome(stderr)).toMatchInlineSnapshot(`
       "rapido: error: these disks cannot be used
-        - --disk: HOME/b.img: there is no such file
+        - --disk: HOME/b.img: it does not exist
         - --disk: /dev/null: it is neither a file nor a block device
       "
     `);

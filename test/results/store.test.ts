@@ -346,7 +346,7 @@ describe('a run is found by', () => {
         hint: \`rapido results\` lists them"
     `);
     expect(await complain('./no/such')).toMatchInlineSnapshot(
-      `"rapido: error: ./no/such: no such file or directory"`,
+      `"rapido: error: ./no/such does not exist"`,
     );
     expect(await complain(`${parent}/`)).toMatchInlineSnapshot(
       `"rapido: error: RUNS/: not the directory of a run: it has no result.json"`,

@@ -183,7 +183,7 @@ describe('the host lacks something', () => {
       args: ['-i', 'no-such-program', '--', 'true'],
       verdict: undefined,
       bisecting: 128,
-      says: '--install: no program no-such-program',
+      says: '--install: this host has no program no-such-program',
     },
     {
       name: 'a program for --build',
@@ -307,14 +307,14 @@ describe('another commit may be without it', () => {
       args: ['-i', './tools/reproducer', '--', 'true'],
       verdict: 'error',
       bisecting: 125,
-      says: /--install: no program .*\/tools\/reproducer/,
+      says: /--install: this host has no program .*\/tools\/reproducer/,
     },
     {
       name: 'a command of the checkout',
       args: ['--', './reproducer'],
       verdict: 'error',
       bisecting: 125,
-      says: /\.\/reproducer: no such program on this host or in the image/,
+      says: /neither this host nor the image has a program \.\/reproducer/,
     },
   ]);
 });

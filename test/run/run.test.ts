@@ -70,7 +70,7 @@ describe('mistakes', () => {
       rapido: error: --timeout: "soon" is not a duration
         hint: a positive number and s, m, h or d, at most 24d: --timeout 90s, --timeout 10m
       a junit file in no directory: 125
-      rapido: error: --junit: there is no directory ~/out
+      rapido: error: --junit: ~/out is not a directory
       to go on after a crash without a suite: 125
       rapido: error: --resume-after-crash: simple-example cannot skip tests that are done
         hint: the cuts of test suites can; for a cut of your own, see \`test.resumes\` in docs/writing-cuts.md
@@ -78,7 +78,7 @@ describe('mistakes', () => {
       rapido: error: --resume-after-crash: cannot be combined with options of check that repeat tests (-i, -I, -L)
         hint: remove -i, -I and -L: the names of repeated tests do not show which ones are done
       a program that is nowhere: 125
-      rapido: error: no-such-program: no such program on this host or in the image
+      rapido: error: neither this host nor the image has a program no-such-program
         hint: use -x to pass a line to a shell in the VM
       a conf that does not exist: 125
       rapido: error: conf file nowhere, named by --conf, does not exist

@@ -307,7 +307,7 @@ describe('what the user is told', () => {
     expect(() => readModuleTree('/nowhere/lib/modules/6.9.0-test')).toThrowError(
       expect.objectContaining({
         message:
-          '/nowhere/lib/modules/6.9.0-test: no such directory, so no modules for kernel 6.9.0-test',
+          '/nowhere/lib/modules/6.9.0-test is not a directory, so there are no modules for the kernel 6.9.0-test',
         hint: 'in the kernel tree: make && INSTALL_MOD_PATH=./mods make modules_install',
       }),
     );
