@@ -4,7 +4,7 @@ import { problemsOf, readConf } from './read-conf.ts';
 
 const unknown = (text: string) => problemsOf(() => refuseUnknownKeys(readConf(text))).join('\n');
 
-test('an unknown key is refused with its line and the nearest known key', () => {
+test('rejects an unknown key with its line and the nearest known key', () => {
   expect(
     unknown(
       'BR_DEV=a\nKERNEL_SCR=/a\nKERNEL_SOURCE=/a\nkernel_src=/a\nMEMORY=2G\nCOLOUR=red\nQEMU_ARGS=x',
@@ -19,7 +19,7 @@ test('an unknown key is refused with its line and the nearest known key', () => 
   `);
 });
 
-test('names that every object has are no keys', () => {
+test('names that every object has are not keys', () => {
   expect(unknown('constructor=a\n__proto__=b\ntoString=c')).toMatchInlineSnapshot(`
     "rapido.conf:1: unknown conf key constructor. \`rapido conf\` lists all keys; a key of your own must be defined by a cut
     rapido.conf:2: unknown conf key __proto__. \`rapido conf\` lists all keys; a key of your own must be defined by a cut
@@ -27,7 +27,7 @@ test('names that every object has are no keys', () => {
   `);
 });
 
-test('keys of early versions of the original tool say what they are called now', () => {
+test('says what replaces keys of early versions of the original tool', () => {
   expect(
     unknown('MAC_ADDR1=a\nIP_ADDR2=b\nIP_ADDR1_DHCP=1\nHOSTNAME1=a\nTAP_DEV0=t'),
   ).toMatchInlineSnapshot(`
@@ -39,7 +39,7 @@ test('keys of early versions of the original tool say what they are called now',
   `);
 });
 
-test('a key of a cut is unknown until the cut is loaded, then it is typed', () => {
+test('a key of a cut is unknown until the cut is loaded, and then has a type', () => {
   const conf = readConf('MY_TESTS = tests\nMY_TSETS = x\nCEPH_SRC = ${MY_TESTS}/ceph\n');
   const extraKeys = { MY_TESTS: { type: 'path', meaning: 'Where my tests are.' } } as const;
   expect(conf.unknown).toEqual([
@@ -56,6 +56,6 @@ test('a key of a cut is unknown until the cut is loaded, then it is typed', () =
   expect(withKeys(conf, extraKeys).get('CEPH_SRC')).toBe('/project/tests/ceph');
 });
 
-test('a file of known keys passes', () => {
+test('accepts a file of known keys', () => {
   expect(() => refuseUnknownKeys(readConf('KERNEL_SRC=/a\n[vm1]\nTAP=t'))).not.toThrow();
 });

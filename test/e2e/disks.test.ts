@@ -16,7 +16,7 @@ import { createWorkspace } from '../support/workspace.ts';
 
 const MIB = 1024 * 1024;
 
-describe('disks given to a VM', () => {
+describe('disks of a VM', () => {
   const home = createWorkspace(afterAll);
   const run = createRunner(home);
   const scratch = join(home.directory, '.cache/rapido/scratch');
@@ -28,7 +28,7 @@ describe('disks given to a VM', () => {
     return path;
   };
 
-  it('a script finds each by its serial; what it writes is on the host, scratch is gone', async () => {
+  it('a script finds each by its serial; its data is on the host, scratch disks are removed', async () => {
     const raw = makeRaw('test disk, raw.img');
     const qcow2 = home.write('test.qcow2', makeQcow2(16 * MIB));
     const conf = home.write(
@@ -76,7 +76,7 @@ describe('disks given to a VM', () => {
     ]);
   });
 
-  it('a read-only disk cannot be written, on either bus, and the file stays as it is', async () => {
+  it('a read-only disk cannot be written on either bus, and its file is unchanged', async () => {
     const before = Buffer.alloc(MIB, 'rapido\n');
     const [one, two] = [home.write('one.img', before), home.write('two.img', before)];
     const text = `
@@ -98,7 +98,7 @@ describe('disks given to a VM', () => {
     expect(readFileSync(two).equals(before)).toBe(true);
   });
 
-  it('when rapido is killed, its VM ends, and the next removes the scratch disk; no second VM gets a disk of the first', async () => {
+  it('if rapido is killed, its VM ends, and the next rapido removes the scratch disk; no other VM gets a disk in use', async () => {
     const raw = makeRaw('shared.img');
     let left: string[] = [];
     await run(

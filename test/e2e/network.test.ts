@@ -39,7 +39,7 @@ describe.runIf(canMakeNetworks)('VMs on the bridge', () => {
   const rapido = (args: string[], env: Record<string, string>): Promise<Finished> =>
     home.rapido(args, { prefix: space.prefix, env });
 
-  it('two of them reach each other by name, over IPv4 and IPv6; no third gets their taps', async () => {
+  it('two VMs reach each other by name over IPv4 and IPv6; a third does not get their taps', async () => {
     const env = {
       ...conf('BR_ADDR = "192.168.155.1/24, fd00:155::1/64"\n[vm1]\nHOSTNAME = server\n[vm2]\n'),
       TAP_USER: 'root',
@@ -116,7 +116,7 @@ describe.runIf(canMakeNetworks)('VMs on the bridge', () => {
     },
   );
 
-  it("QEMU's own network needs no bridge; a port of the host leads into the VM, and only from the host", async () => {
+  it("QEMU's own network needs no bridge; a forwarded port leads into the VM, only from the host", async () => {
     const alone = makeNetworkNamespace();
     alone.run('ip', 'address', 'add', '10.0.0.1/32', 'dev', 'lo');
     const env = conf('[vm1]\nFORWARD = 2223:23\n');
@@ -158,7 +158,7 @@ describe.runIf(canMakeNetworks)('VMs on the bridge', () => {
     expect(heard).toEqual(['refused\n', 'hello\n']);
   });
 
-  it('without bridge or taps nothing is started, and both remedies are told', async () => {
+  it('without bridge or taps, nothing is started, and both remedies are printed', async () => {
     const alone = makeNetworkNamespace();
     const registry = join(home.directory, 'nothing-registered');
     mkdirSync(registry);

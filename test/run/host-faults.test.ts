@@ -85,7 +85,7 @@ it('without a fault, it passes: 0', async () => {
   });
 });
 
-describe('the system refuses something', () => {
+describe('the system rejects a request', () => {
   checkFaults([
     {
       name: 'a stdout that is full when the result is printed',
@@ -261,7 +261,7 @@ describe('QEMU does not start', () => {
   ]);
 });
 
-describe('another commit may be without it', () => {
+describe('another commit may have it', () => {
   checkFaults([
     {
       name: 'a build that fails',
@@ -359,7 +359,7 @@ describe('rapido itself fails', () => {
     },
   );
 
-  it('by what the system refuses where nobody expects it: a line, no stack', async () => {
+  it('an unexpected error of the system: one line, no stack', async () => {
     installFakeQemu(hangs);
     const ran = await run(['small', '--bisect', '--', 'true'], {
       env: failure(`throw Object.assign(new Error('EMFILE'), {

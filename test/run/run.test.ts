@@ -40,7 +40,7 @@ const MISTAKES: Readonly<Record<string, readonly string[]>> = {
 };
 
 describe('mistakes', () => {
-  it('each is told, with the status that no command’s own end is taken for: 125', async () => {
+  it('exit with 125, which is the status of no command', async () => {
     const told: string[] = [];
     for (const [name, args] of Object.entries(MISTAKES)) {
       const { status, stdout, stderr, left } = await rapidoRun(args);
@@ -112,7 +112,7 @@ describe('a kernel that does not build', () => {
     'rapido.conf': 'KERNEL_SRC="${HOME}/linux"\n',
   };
 
-  it('is told with the last lines of the build; the run is kept with all of them', async () => {
+  it('shows the last lines of the build; the run keeps all of them', async () => {
     const home = createWorkspace();
     for (const [name, content] of Object.entries(files)) home.write(name, content);
     home.write('build', '#!/bin/sh\necho "fs/foo.c:1: error: expected ;" >&2\nexit 2\n', 0o755);
@@ -130,13 +130,13 @@ describe('a kernel that does not build', () => {
     });
   });
 
-  it('cannot be tested, says a bisection: another commit may build', async () => {
+  it('is skipped by a bisection: another commit may build', async () => {
     const args = ['--bisect', '--build', 'false', 'simple-example', '--', 'true'];
     expect((await rapidoRun(args, files)).status).toBe(125);
   });
 });
 
-it('--dry-run tells what would be cut, the servers first, and does nothing', async () => {
+it('--dry-run shows what would be cut, the servers first, and does nothing', async () => {
   const { status, stdout, stderr, left } = await rapidoRun([
     ...['--with', 'simple-example:3', '--with', 'simple-systemd', 'simple-example'],
     ...['--dry-run', '--', 'true'],
