@@ -132,7 +132,7 @@ describe('a usage error is reported on stderr, with status 2', () => {
           rapido: error: --cut-dir: /nowhere is not a directory
       a conf file that does not exist: rapido --conf /nowhere/rapido.conf list
           rapido: error: conf file /nowhere/rapido.conf, named by --conf, does not exist
-            hint: Name a readable file, or omit --conf.
+            hint: name a readable file, or omit --conf
       an unknown conf key: rapido conf KERNEL_SRK
           rapido: error: unknown conf key: KERNEL_SRK
             - KERNEL_SRK: did you mean KERNEL_SRC?

@@ -1,5 +1,6 @@
 import { dirname } from 'node:path';
 import { UsageError } from '../errors.ts';
+import { ownFile } from '../host/directories.ts';
 import { findNearest } from '../sys/nearest.ts';
 import type { ConfSource } from './find.ts';
 import { type ConfKey, type ConfKeyTable, type ConfValue, isListKey } from './key.ts';
@@ -261,7 +262,7 @@ function refuse(problems: readonly LineProblem[], file: string | undefined): voi
     problems: problems
       .toSorted((a, b) => a.line - b.line)
       .map(({ line, message }) => `${line > 0 ? `${file}:${line}` : 'environment'}: ${message}`),
-    hint: 'rapido.conf.example documents every key and the syntax.',
+    hint: `${ownFile('rapido.conf.example')} documents every key and the syntax`,
   });
 }
 

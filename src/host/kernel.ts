@@ -270,7 +270,9 @@ function lacksOf(release: string, moduleRoots: readonly string[], search: Kernel
   return [
     ...(isReadable(image)
       ? []
-      : [`${image} ${isFile(image) ? 'cannot be read by this user (sudo chmod +r it)' : 'does not exist'}`]),
+      : [
+          `${image} ${isFile(image) ? 'cannot be read by this user (sudo chmod +r it)' : 'does not exist'}`,
+        ]),
     ...(modules.some(isDirectory) ? [] : [`no ${modules.join(', no ')}`]),
   ];
 }

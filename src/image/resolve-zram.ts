@@ -24,7 +24,9 @@ export function resolveZram(
     if (text === undefined) continue;
     const bytes = parseSize(text);
     if (bytes === undefined) {
-      problems.push({ message: `zram: ${name}: "${text}" is not a size: use a number with a unit, such as 512M or 2G` });
+      problems.push({
+        message: `zram: ${name}: "${text}" is not a size: use a number with a unit, such as 512M or 2G`,
+      });
     } else if (bytes > 0) devices[name] = bytes;
   }
   return devices;

@@ -99,27 +99,27 @@ describe('an unreadable file is an error that names the option or variable', () 
     env.RAPIDO_CONF = 'no/such.conf';
     expect(errorOf(() => load('missing.conf'))).toMatchInlineSnapshot(`
       "conf file missing.conf, named by --conf, does not exist
-      Name a readable file, or omit --conf."
+      name a readable file, or omit --conf"
     `);
     expect(errorOf(() => load())).toMatchInlineSnapshot(`
       "conf file no/such.conf, named by the environment variable RAPIDO_CONF, does not exist
-      Name a readable file, or unset RAPIDO_CONF."
+      name a readable file, or unset RAPIDO_CONF"
     `);
     expect(errorOf(() => load(''))).toMatchInlineSnapshot(`
       "--conf: the file name is empty
-      Write --conf FILE, or omit --conf."
+      write --conf FILE, or omit --conf"
     `);
   });
 
   test('a directory', () => {
     expect(errorOf(() => load('..'))).toMatchInlineSnapshot(`
       "conf file ROOT, named by --conf, is a directory
-      Name a readable file, or omit --conf."
+      name a readable file, or omit --conf"
     `);
     mkdirSync(join(root, 'here/rapido.conf'));
     expect(errorOf(() => load())).toMatchInlineSnapshot(`
       "conf file rapido.conf is a directory
-      Fix it, or name another file with --conf."
+      fix it, or name another file with --conf"
     `);
   });
 
@@ -135,7 +135,7 @@ describe('an unreadable file is an error that names the option or variable', () 
     write('here/rapido.conf', 'KERNEL_SRC=\0');
     expect(errorOf(() => load())).toMatchInlineSnapshot(`
       "conf file rapido.conf is not a text file
-      Fix it, or name another file with --conf."
+      fix it, or name another file with --conf"
     `);
   });
 });

@@ -186,7 +186,7 @@ describe('loading', () => {
       "rapido: error: ROOT/own/mine.ts: not a valid cut
         - summary: must not be empty
         - drivers: must be a list, not a string
-        hint: docs/writing-cuts.md lists the fields"
+        hint: RAPIDO/docs/writing-cuts.md lists the fields"
     `);
   });
 

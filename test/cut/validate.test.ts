@@ -3,6 +3,7 @@ import { type Cut, defineCut } from '../../src/cut/cut.ts';
 import { validateCut } from '../../src/cut/validate.ts';
 import { UsageError } from '../../src/errors.ts';
 import { complaintOf } from '../support/complaint.ts';
+import { CHECKOUT } from '../support/workspace.ts';
 
 const FULL: Cut = {
   summary: 'Everything that a cut may have',
@@ -189,12 +190,14 @@ describe('rejects, with the file and the field', () => {
 
   test('all problems at once, and says where the fields are documented', async () => {
     const wrong = { summary: '', binaries: [1], resources: { cpu: 2 } };
-    expect(await complaintOf(() => validateCut(wrong, '/cuts/my-test.ts'))).toMatchInlineSnapshot(`
+    expect(
+      await complaintOf(() => validateCut(wrong, '/cuts/my-test.ts'), { RAPIDO: CHECKOUT }),
+    ).toMatchInlineSnapshot(`
       "rapido: error: /cuts/my-test.ts: not a valid cut
         - summary: must not be empty
         - binaries[0]: must be a string, not a number
         - resources.cpu: no such field; did you mean cpus?
-        hint: docs/writing-cuts.md lists the fields"
+        hint: RAPIDO/docs/writing-cuts.md lists the fields"
     `);
   });
 

@@ -1,7 +1,7 @@
 import { readdirSync } from 'node:fs';
 import { join } from 'node:path';
 import { describe, expect, it } from 'vitest';
-import { createWorkspace, type Finished, type RunOptions } from '../support/workspace.ts';
+import { CHECKOUT, createWorkspace, type Finished, type RunOptions } from '../support/workspace.ts';
 
 /** What a user reads after `rapido run`, with the home directory shown as ~. */
 async function rapidoRun(
@@ -15,7 +15,12 @@ async function rapidoRun(
   const left = readdirSync(home.directory, { recursive: true, encoding: 'utf8' }).filter((name) =>
     /\.img$|result\.json$/.test(name),
   );
-  return { status, stdout, stderr: stderr.replaceAll(home.directory, '~'), left };
+  return {
+    status,
+    stdout,
+    stderr: stderr.replaceAll(home.directory, '~').replaceAll(CHECKOUT, 'RAPIDO'),
+    left,
+  };
 }
 
 /** Mistakes, each found before anything is done. */
@@ -73,7 +78,7 @@ describe('mistakes', () => {
       rapido: error: --junit: ~/out is not a directory
       to go on after a crash without a suite: 125
       rapido: error: --resume-after-crash: simple-example cannot skip tests that are done
-        hint: the cuts of test suites can; for a cut of your own, see \`test.resumes\` in docs/writing-cuts.md
+        hint: the cuts of test suites can; for a cut of your own, see \`test.resumes\` in RAPIDO/docs/writing-cuts.md
       to go on with tests that repeat: 125
       rapido: error: --resume-after-crash: cannot be combined with options of check that repeat tests (-i, -I, -L)
         hint: remove -i, -I and -L: the names of repeated tests do not show which ones are done
@@ -82,7 +87,7 @@ describe('mistakes', () => {
         hint: use -x to pass a line to a shell in the VM
       a conf that does not exist: 125
       rapido: error: conf file nowhere, named by --conf, does not exist
-        hint: Name a readable file, or omit --conf.
+        hint: name a readable file, or omit --conf
       "
     `);
   });

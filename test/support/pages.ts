@@ -190,7 +190,8 @@ function createHome(prefix: readonly string[]) {
     TZ: 'Europe/Berlin',
     XDG_RUNTIME_DIR: join(directory, 'run'),
   };
-  const neutral = (text: string): string => text.replaceAll(directory, '/home/me');
+  const neutral = (text: string): string =>
+    text.replaceAll(directory, '/home/me').replaceAll(CHECKOUT, '/home/me/rapido');
   const runScript: Home['run'] = async (script) => {
     const ran = await run(['bash', '-c', `exec 2>&1\n${script}`], { cwd: directory, env, prefix });
     return neutral(ran.stdout);

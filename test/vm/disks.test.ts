@@ -140,14 +140,14 @@ describe('DISKS of the conf', () => {
         - --disk: size:512: 512 is less than 1M; did you mean 512G?
         - --disk: c,serial=a b,bus=scsi: serial=a b: a serial has 1 to 20 letters, digits, "_", "-" or "."
         - --disk: c,serial=a b,bus=scsi: bus=scsi: possible values are virtio, nvme
-        hint: FILE, /dev/NAME or size:10G, then options separated by commas without spaces: disk.qcow2,serial=TEST_DEV,readonly; in DISKS, separate disks with a comma and a space"
+        hint: FILE, /dev/NAME or size:10G, then options separated by commas without blanks: disk.qcow2,serial=TEST_DEV,readonly; in DISKS, separate disks with a comma and a blank"
     `);
   });
 
   test('a forgotten blank', async () => {
     const text = 'a.img,serial=A,size:1G';
     expect(await complaintOf(() => parseDisks(text, PLACE))).toContain(
-      'separate size:1G from the disk before it with a comma and a space',
+      'separate size:1G from the disk before it with a comma and a blank',
     );
   });
 
