@@ -11,7 +11,7 @@ import {
   symlinkSync,
   writeFileSync,
 } from 'node:fs';
-import { tmpdir } from 'node:os';
+import { tmpdir, userInfo } from 'node:os';
 import { dirname, join } from 'node:path';
 import { expect } from 'vitest';
 import { quoteForShell } from '../../src/image/overlay.ts';
@@ -75,6 +75,7 @@ const PREPARATIONS: Readonly<Record<string, Readonly<Record<string, Preparation>
   'docs/ci-and-bisect.md': {
     'A bisection 4': prepareRunsOfBisection,
     'When a bisection goes wrong 1': prepareBisection,
+    'Time limits 1': (home) => home.write('~/.config/rapido/rapido.conf', ''),
     'Comparing with a base run 1': (home) => prepareRunsOfFrob(home, '~/ci'),
   },
   'docs/fstests.md': {
@@ -82,6 +83,13 @@ const PREPARATIONS: Readonly<Record<string, Readonly<Record<string, Preparation>
       makeXfstestsTree(join(home.directory, 'xfstests-dev'), [{ name: 'generic/001', script: '' }]);
       home.write('~/.config/rapido/rapido.conf', 'FSTESTS_SRC = ~/xfstests-dev\n');
     },
+  },
+  'docs/networking.md': {
+    'Without root 2': (home) => {
+      home.write('~/.config/rapido/rapido.conf', 'SSH_IDENTITY = ~/.ssh/id_ed25519\n');
+      return home.run('mkdir -p .ssh && ssh-keygen -q -t ed25519 -N "" -f .ssh/id_ed25519');
+    },
+    'VMs in the background 1': (home) => home.run('rapido stop --all'),
   },
   'docs/results.md': { 'Listing and showing runs 1': prepareRunsOfXfstests },
   'docs/writing-cuts.md': {
@@ -185,15 +193,21 @@ function createHome(prefix: readonly string[]) {
     PATH: `${directory}/bin:/usr/sbin:/usr/bin:/sbin:/bin`,
     HOME: directory,
     LC_ALL: 'C.UTF-8',
-    TAP_USER: 'root',
+    TAP_USER: userInfo().username,
     TERM: 'vt220',
     TZ: 'Europe/Berlin',
     XDG_RUNTIME_DIR: join(directory, 'run'),
   };
   const neutral = (text: string): string =>
-    text.replaceAll(directory, '/home/me').replaceAll(CHECKOUT, '/home/me/rapido');
+    text
+      .replaceAll('\r', '')
+      .replaceAll(directory, '/home/me')
+      .replaceAll(CHECKOUT, '/home/me/rapido')
+      .replaceAll(`for ${userInfo().username}`, 'for me');
   const runScript: Home['run'] = async (script) => {
-    const ran = await run(['bash', '-c', `exec 2>&1\n${script}`], { cwd: directory, env, prefix });
+    const bash = ['bash', '-c', `exec 2>&1\n${script}`];
+    // Ends before the time limit of a VM test, which would leave it running.
+    const ran = await run(['timeout', '170', ...bash], { cwd: directory, env, prefix });
     return neutral(ran.stdout);
   };
 

@@ -84,15 +84,19 @@ export function readSteps(text: string): Step[] {
 
 /** What differs from one run, machine or kernel to the next, and what is shown instead. */
 const VARIABLE: [RegExp, string][] = [
+  [/ {2,}/g, '  '],
+  // Progress: a live line on a terminal.
+  [/(?:dracut: [a-z ]*?|unpacking the kernel)(?:\n| (?=dracut: |unpacking|booting |\/))/g, ''],
   [/\[ *\d+\.\d{6}\]/g, '[TIME]'],
   [/\d+ min(?: \d+ s)?|\d+\.\d+ s/g, 'DURATION'],
   [/\d+(?:\.\d+)? (?:B|KiB|MiB|GiB)\b/g, 'SIZE'],
   [/\b\d+\.\d+\.\d+-[\w.+-]*\w/g, 'RELEASE'],
   [/\b\d{8}-\d{6}-([\w-]+)-[0-9a-f]{4}\b/g, 'RUN-OF-$1'],
   [/\b[A-Z][a-z]{2} \d\d +(?:\d\d:\d\d|\d{4})\b/g, 'DATE'],
+  // PID and time since the start, in `rapido ps`.
+  [/ {2}\d+ {2}[\dhm ]*\d+s {2}/g, '  PID  UP  '],
   // root needs no sudo.
   [/\bsudo (?=apt )/g, ''],
-  [/ {2,}/g, '  '],
 ];
 
 /** Replaces what is expected to vary, and the width of columns. */
