@@ -68,7 +68,7 @@ function offending(isWrong: (file: SourceFile, imported: string) => boolean): st
   );
 }
 
-test('every import was found, and leads to a file of src/', () => {
+test('finds every import in src/', () => {
   const names = new Set(files.map(({ name }) => name));
   expect(files.find(({ name }) => name === 'cli.ts')?.imports).toEqual(
     expect.arrayContaining(['errors.ts', 'commands/boot.ts', '@commander-js/extra-typings']),
@@ -76,14 +76,14 @@ test('every import was found, and leads to a file of src/', () => {
   expect(offending((_, imported) => isOurs(imported) && !names.has(imported))).toEqual([]);
 });
 
-test('every folder and file of src/ has its place in the flow', () => {
+test('every folder and file of src/ has a room', () => {
   const unplaced = files
     .map(({ name }) => layerOf(name))
     .filter((layer) => !LAYERS.includes(layer));
   expect([...new Set(unplaced)]).toEqual([API]);
 });
 
-test('imports go down the flow, never up', () => {
+test('imports go down the table of rooms, never up', () => {
   const isUp = (file: SourceFile, imported: string): boolean =>
     file.name !== API &&
     isOurs(imported) &&
@@ -91,7 +91,7 @@ test('imports go down the flow, never up', () => {
   expect(offending(isUp)).toEqual([]);
 });
 
-test('a command is a definition, whose work is imported when it is called', () => {
+test('a command is a definition that imports its work when it is called', () => {
   const commands = files.filter(({ name }) => layerOf(name) === 'commands');
   expect(commands.length).toBeGreaterThan(10);
   const work = ['show', 'setup', 'run', 'machine'];
@@ -104,13 +104,13 @@ test('a command is a definition, whose work is imported when it is called', () =
   }
 });
 
-test('the API for cuts is made of cut/ and conf/ alone, and nothing of ours imports it', () => {
+test('the API for cuts consists of cut/ and conf/, and nothing in src/ imports it', () => {
   const { imports = [] } = files.find(({ name }) => name === API) ?? {};
   expect(new Set(imports.map(layerOf))).toEqual(new Set(['cut', 'conf']));
   expect(offending((_, imported) => imported === API || imported === 'rapido')).toEqual([]);
 });
 
-test('no import goes in a circle, not even for a type', () => {
+test('no imports form a circle, not even type imports', () => {
   const graph = new Map(files.map(({ name, imports }) => [name, imports.filter(isOurs)]));
   const done = new Set<string>();
   const circles: string[] = [];
@@ -144,14 +144,14 @@ test('only ui/ writes to the terminal', () => {
   expect(writers).toEqual([]);
 });
 
-test('nothing ends the process but the answer to a signal: commands return their exit status', () => {
+test('only the signal handler ends the process: commands return their exit status', () => {
   const enders = files.filter(({ text }) =>
     /\bprocess\.(exit|abort)\(|\bprocess\.exitCode\b/.test(text),
   );
   expect(enders.map(({ name }) => name)).toEqual(['sys/signals.ts']);
 });
 
-test('every directory is made with a mode: the umask of the caller may be 000', () => {
+test('every mkdir names a mode, because the umask of the caller may be 000', () => {
   const calls = files.flatMap(({ name, text }) =>
     [...text.matchAll(/\bmkdir(?:Sync)?\((?!')[^;]*;/g)].map(([call]) => `${name}: ${call}`),
   );

@@ -76,7 +76,7 @@ describe('before the command line is loaded', () => {
     expect(await rapido(args)).toMatchObject({ status, stdout: '' });
   });
 
-  test('a file that this user may not read is named', async () => {
+  test('names a file that this user cannot read', async () => {
     build('return 0;');
     chmodSync(checkout, 0o755);
     chmodSync(join(checkout, 'dist/cli.js'), 0o600);
@@ -93,7 +93,7 @@ describe('before the command line is loaded', () => {
     expect(await rapido(['run', '--bisect'], { prefix })).toEqual(refused);
   });
 
-  test('a Node that is too old is told so', async () => {
+  test('reports a Node that is too old', async () => {
     build('return 0;');
     writeFiles(checkout, {
       'old.cjs': `const versions = { ...process.versions, node: '20.11.1' };
@@ -108,7 +108,7 @@ describe('before the command line is loaded', () => {
     );
   });
 
-  test('which Node is too old says package.json', () => {
+  test('takes the oldest supported Node from package.json', () => {
     const { engines } = JSON.parse(readFileSync(join(CHECKOUT, 'package.json'), 'utf8'));
     const program = readFileSync(join(CHECKOUT, 'bin/rapido.js'), 'utf8');
     const [, oldest] = /OLDEST_NODE = '([\d.]+)'/.exec(program) ?? [];
@@ -116,8 +116,8 @@ describe('before the command line is loaded', () => {
   });
 });
 
-describe('once it is loaded', () => {
-  test('the exit status is that of the command', async () => {
+describe('after the command line is loaded', () => {
+  test('exits with the status of the command', async () => {
     build('console.log(argv.join()); return 42;');
     expect(await rapido(['run', 'a', '--', 'b'])).toEqual({
       status: 42,
@@ -143,12 +143,15 @@ describe('once it is loaded', () => {
       return 0;`,
     'a command that rejects': "throw new Error('late');",
   };
-  test.each(Object.keys(FAILURES))('%s has the status that the command line says', async (name) => {
-    build(FAILURES[name] ?? '', "console.error(argv[0] + ': ' + error.message); return 99;");
-    expect(await rapido(['run'])).toEqual({ status: 99, stdout: '', stderr: 'run: late\n' });
-  });
+  test.each(Object.keys(FAILURES))(
+    '%s exits with the status that the command line determines',
+    async (name) => {
+      build(FAILURES[name] ?? '', "console.error(argv[0] + ': ' + error.message); return 99;");
+      expect(await rapido(['run'])).toEqual({ status: 99, stdout: '', stderr: 'run: late\n' });
+    },
+  );
 
-  test('a command that waits for what will never come has not succeeded', async () => {
+  test('a command whose event loop runs empty has not succeeded', async () => {
     build('await new Promise(() => {}); return 0;');
     expect(await rapido([])).toEqual({
       status: 70,
@@ -157,7 +160,7 @@ describe('once it is loaded', () => {
     });
   });
 
-  test('a worker that runs out of memory', async () => {
+  test('reports a worker that runs out of memory', async () => {
     build(`
       const { Worker } = await import('node:worker_threads');
       const code = 'const all = []; for (;;) all.push(new Array(1e5).fill(1));';
@@ -167,12 +170,12 @@ describe('once it is loaded', () => {
     expect({ status, lines: stderr.split('\n').length }).toEqual({ status: 70, lines: 2 });
   });
 
-  test('an error in telling of an error ends all the same, and not as a bad commit', async () => {
+  test('an error while an error is reported ends the process, and does not mark a commit bad', async () => {
     build("throw new Error('first');", "throw new Error('second');");
     expect(await rapido([])).toEqual({ status: 128, stdout: '', stderr: '' });
   });
 
-  test('a main thread that runs out of memory ends by a signal, which no bisection takes for bad', async () => {
+  test('a main thread that runs out of memory ends by a signal, which stops a bisection', async () => {
     build('const all = []; for (;;) all.push(new Array(1e5).fill(1));');
     const program = join(checkout, 'bin/rapido.js');
     const ran = await run(['node', '--max-old-space-size=20', program, 'run', '--bisect'], {

@@ -59,14 +59,14 @@ describe('--help', () => {
     );
   });
 
-  test('is what no command at all gets, but that is a mistake', async () => {
+  test('is printed for an empty command line, with the status of a mistake', async () => {
     const { status, stdout, stderr } = await rapido();
     expect({ status, stdout }).toEqual({ status: 2, stdout: '' });
     expect(stderr).toContain('Usage: rapido');
   });
 });
 
-describe('a mistake in usage is explained on stderr, with status 2', () => {
+describe('a usage error is reported on stderr, with status 2', () => {
   const MISTAKES: Record<string, string[]> = {
     'an unknown command': ['cutt', 'simple-example'],
     'an unknown option': ['list', '--jsn'],
@@ -89,7 +89,7 @@ describe('a mistake in usage is explained on stderr, with status 2', () => {
     expect({ status, stdout }).toEqual({ status: 2, stdout: '' });
   });
 
-  test('in these words', async () => {
+  test('prints these messages', async () => {
     let table = '';
     for (const [name, argv] of Object.entries(MISTAKES)) {
       const { stderr } = await rapido('--conf', conf, ...argv);
@@ -123,7 +123,7 @@ describe('a mistake in usage is explained on stderr, with status 2', () => {
           rapido: error: rapido cut: \`--\` needs a VM, but no VM is booted
             hint: add -b, or pass it to \`rapido boot\`
       a wrong option of a VM: rapido cut simple-example -b --memory much
-          rapido: error: --memory: "much" is not a valid amount of memory
+          rapido: error: --memory: "much" is not a valid size
             hint: give a number with a unit, at least 16M: --memory 2G
       an unknown cut: rapido cut simple-exampel
           rapido: error: there is no cut called simple-exampel
@@ -132,7 +132,7 @@ describe('a mistake in usage is explained on stderr, with status 2', () => {
           rapido: error: --cut-dir: /nowhere is not a directory
       a conf file that does not exist: rapido --conf /nowhere/rapido.conf list
           rapido: error: conf file /nowhere/rapido.conf, named by --conf, does not exist
-            hint: Name a readable file, or omit --conf.
+            hint: name a readable file, or omit --conf
       an unknown conf key: rapido conf KERNEL_SRK
           rapido: error: unknown conf key: KERNEL_SRK
             - KERNEL_SRK: did you mean KERNEL_SRC?
@@ -142,14 +142,14 @@ describe('a mistake in usage is explained on stderr, with status 2', () => {
   });
 });
 
-test('a conf file with a mistake is refused before anything is done', async () => {
+test('rejects a conf file with a mistake before doing anything', async () => {
   writeFiles(directory, { 'rapido.conf': 'KERNEL_SRK="/linux"\n' });
   const { status, stdout, stderr } = await rapido('--conf', conf, 'cut', 'simple-example');
   expect({ status, stdout }).toEqual({ status: 2, stdout: '' });
   expect(stderr).toContain('KERNEL_SRC');
 });
 
-test('list: every cut, a line each, or as JSON', async () => {
+test('list: prints every cut on a line, or as JSON', async () => {
   writeFiles(directory, { 'own/mine.ts': "export default { summary: 'My own' };\n" });
   const options = ['--conf', conf, '--cut-dir', join(directory, 'own'), 'list'];
   const lines = await rapido(...options);
@@ -167,7 +167,7 @@ test('list: every cut, a line each, or as JSON', async () => {
   });
 });
 
-test('conf: a value, or all as JSON', async () => {
+test('conf: prints a value, or all of them as JSON', async () => {
   writeFiles(directory, { 'rapido.conf': 'KERNEL_SRC="/linux"\n' });
   const line = await rapido('--conf', conf, 'conf', 'KERNEL_SRC');
   expect(line).toMatchObject({ status: 0, stdout: `KERNEL_SRC = /linux  (${conf}:1)\n` });
@@ -177,7 +177,7 @@ test('conf: a value, or all as JSON', async () => {
   });
 });
 
-test('the installed program is the same, with the version of package.json', async () => {
+test('the installed program behaves the same, and has the version of package.json', async () => {
   const { version } = JSON.parse(readFileSync(join(CHECKOUT, 'package.json'), 'utf8'));
   const { status, stdout } = await run([process.execPath, RAPIDO, '--version'], {});
   expect({ status, stdout }).toEqual({ status: 0, stdout: `${version}\n` });

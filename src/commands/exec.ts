@@ -7,7 +7,7 @@ export const exec: Definition = (call) =>
       takesRest: true,
       hint: 'the command follows `--`; `rapido exec --help` shows examples',
       examples: `
-  rapido exec 1                      a shell; exit ends it, Enter ~ . detaches
+  rapido exec 1                      a shell; end it with exit, or with Enter ~ . if it hangs
   rapido exec 1 -- dmesg
   rapido exec server -- sh -c 'cat > /tmp/file' < file
 Exit status: that of the command; 120 the VM ended first; 125 error of rapido.`,

@@ -1,5 +1,6 @@
 import { dirname } from 'node:path';
 import { UsageError } from '../errors.ts';
+import { ownFile } from '../host/directories.ts';
 import { findNearest } from '../sys/nearest.ts';
 import type { ConfSource } from './find.ts';
 import { type ConfKey, type ConfKeyTable, type ConfValue, isListKey } from './key.ts';
@@ -245,7 +246,7 @@ function explainVmKey(name: string, section: string): string {
     nearest === undefined
       ? `Its keys are ${Object.keys(VM_KEYS).join(', ')}`
       : `Did you mean ${nearest}?`;
-  return `unknown key ${name} in [${section}]. ${remedy}`;
+  return `unknown conf key ${name} in [${section}]. ${remedy}`;
 }
 
 function settingsOf(entries: readonly ConfEntry[] | undefined): VmSettings {
@@ -261,7 +262,7 @@ function refuse(problems: readonly LineProblem[], file: string | undefined): voi
     problems: problems
       .toSorted((a, b) => a.line - b.line)
       .map(({ line, message }) => `${line > 0 ? `${file}:${line}` : 'environment'}: ${message}`),
-    hint: 'rapido.conf.example documents every key and the syntax.',
+    hint: `${ownFile('rapido.conf.example')} documents every key and the syntax`,
   });
 }
 
@@ -309,16 +310,16 @@ function explainUnknownKey(
   otherwise = NO_SUCH_KEY,
 ): string {
   const former = explainFormerKey(name);
-  if (former !== undefined) return `unknown key ${name}. ${former}`;
+  if (former !== undefined) return `unknown conf key ${name}. ${former}`;
   if (keyOf(VM_KEYS, name) !== undefined) {
-    return `unknown key ${name}. ${name} is a key of a VM section: write it below a line [vm1]`;
+    return `unknown conf key ${name}. It is a key of a VM section: write it below a line [vm1]`;
   }
   const nearest = findNearest(name, names);
   const remedy =
     nearest === undefined
       ? otherwise
       : `Did you mean ${nearest}?${name.toUpperCase() === nearest ? ' Keys are in upper case' : ''}`;
-  return `unknown key ${name}. ${remedy}`;
+  return `unknown conf key ${name}. ${remedy}`;
 }
 
 const FORMER_KEYS: Readonly<Record<string, string>> = {

@@ -53,7 +53,7 @@ function listCandidates(confFile: string | undefined, surroundings: Surroundings
 function resolveNamed(cwd: string, file: string): string {
   if (file === '') {
     throw new UsageError('--conf: the file name is empty', {
-      hint: 'Write --conf FILE, or omit --conf.',
+      hint: 'write --conf FILE, or omit --conf',
     });
   }
   return resolve(cwd, file);
@@ -71,8 +71,8 @@ function readCandidate(
       : `, named by ${namedBy === '--conf' ? '--conf' : 'the environment variable RAPIDO_CONF'},`;
   const hint =
     namedBy === undefined
-      ? 'Fix it, or name another file with --conf.'
-      : `Name a readable file, or ${namedBy === '--conf' ? 'omit --conf' : 'unset RAPIDO_CONF'}.`;
+      ? 'fix it, or name another file with --conf'
+      : `name a readable file, or ${namedBy === '--conf' ? 'omit --conf' : 'unset RAPIDO_CONF'}`;
   let bytes: Buffer | Untrusted;
   try {
     bytes = readTrusted(path, trustOf(env));
@@ -100,8 +100,8 @@ function readCandidate(
 const REASONS: Readonly<Record<string, string>> = {
   ENOENT: 'does not exist',
   ENOTDIR: 'does not exist',
-  EACCES: 'cannot be read (permission denied)',
-  EPERM: 'cannot be read (permission denied)',
+  EACCES: 'cannot be read by this user',
+  EPERM: 'cannot be read by this user',
   EISDIR: 'is a directory',
 };
 

@@ -1,6 +1,7 @@
 import * as z from 'zod';
 import type { ConfType } from '../conf/key.ts';
 import { UsageError } from '../errors.ts';
+import { ownFile } from '../host/directories.ts';
 import { findNearest } from '../sys/nearest.ts';
 import type { Cut, OutputFormat } from './cut.ts';
 
@@ -164,7 +165,7 @@ export function validateCut(value: unknown, file: string): Cut {
   if (result.success) return value as Cut;
   throw new UsageError(`${file}: not a valid cut`, {
     problems: result.error.issues.flatMap(describeIssue),
-    hint: 'docs/writing-cuts.md lists the fields',
+    hint: `${ownFile('docs/writing-cuts.md')} lists the fields`,
   });
 }
 

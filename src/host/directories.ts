@@ -50,6 +50,11 @@ function homeOfUser(): string {
 }
 
 /** The nearest directory above this file that contains package.json, from src/ or from dist/. */
+/** Absolute path of a file of rapido, for hints: `docs/writing-cuts.md`. */
+export function ownFile(name: string): string {
+  return join(packageRoot(), name);
+}
+
 function packageRoot(): string {
   let directory = dirname(fileURLToPath(import.meta.url));
   while (lstatSync(join(directory, 'package.json'), { throwIfNoEntry: false }) === undefined) {

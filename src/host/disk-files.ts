@@ -25,7 +25,7 @@ export function probeDiskFile(
   { readonly, headBytes }: { readonly: boolean; headBytes: number },
 ): DiskFile | string {
   const stats = statIfReachable(path);
-  if (stats === undefined) return 'there is no such file';
+  if (stats === undefined) return 'it does not exist';
   const isBlockDevice = stats.isBlockDevice();
   if (stats.isDirectory()) return 'it is a directory, not a disk';
   if (!isBlockDevice && !stats.isFile()) return 'it is neither a file nor a block device';

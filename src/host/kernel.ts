@@ -270,7 +270,9 @@ function lacksOf(release: string, moduleRoots: readonly string[], search: Kernel
   return [
     ...(isReadable(image)
       ? []
-      : [`${image} ${isFile(image) ? 'is not readable (sudo chmod +r it)' : 'does not exist'}`]),
+      : [
+          `${image} ${isFile(image) ? 'cannot be read by this user (sudo chmod +r it)' : 'does not exist'}`,
+        ]),
     ...(modules.some(isDirectory) ? [] : [`no ${modules.join(', no ')}`]),
   ];
 }
@@ -287,7 +289,7 @@ function newestInstalledKernel(moduleRoots: readonly string[], search: KernelSea
     .map((name) => join(search.boot, name))
     .filter((path) => !isReadable(path));
   throw new UserError('there is no kernel to boot', {
-    problems: unreadable.map((path) => `${path} is not readable by this user`),
+    problems: unreadable.map((path) => `${path} cannot be read by this user`),
     hint:
       unreadable.length > 0
         ? `sudo chmod +r ${unreadable.join(' ')}`

@@ -39,7 +39,7 @@ export function requireKeys(
       unset: name,
       message:
         known === undefined
-          ? `${field}: "${text}": there is no conf key ${name}`
+          ? `${field}: "${text}": unknown conf key ${name}`
           : `${field}: "${text}": ${name} is not set in rapido.conf`,
     });
   }

@@ -88,7 +88,7 @@ function tryReadImageHeader(path: string): ImageHeader | 'incomplete' | undefine
   try {
     fd = openSync(path, 'r');
   } catch (cause) {
-    throw new UserError(`${path}: cannot be read (${errorCode(cause)})`, { cause });
+    throw new UserError(`${path} cannot be read (${errorCode(cause)})`, { cause });
   }
   try {
     for (const member of readCpio(fd)) {

@@ -23,7 +23,7 @@ export function findMissingProgram(
 }
 
 function explainMissing(name: string, context: CommandContext): Problem {
-  const message = `${name}: no such program on this host or in the image`;
+  const message = `neither this host nor the image has a program ${name}`;
   if (!name.includes('/')) return { message, program: name };
   const onHost = resolve(context.cwd, name);
   const dependsOn = dependsOnCheckout(onHost, context);

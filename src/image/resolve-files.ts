@@ -104,7 +104,7 @@ function hintFor(include: string): string {
 }
 
 function whyUnreadable(path: string): string {
-  return statIfReachable(path) === undefined ? 'does not exist' : 'is not readable by this user';
+  return statIfReachable(path) === undefined ? 'does not exist' : 'cannot be read by this user';
 }
 
 /**

@@ -72,7 +72,10 @@ export function resolvePrograms(
   ])) {
     const expanded = requireKeys(name, 'binaries', conf, problems);
     if (expanded !== undefined && lookForOwn(expanded) === undefined) {
-      problems.push({ message: `no program ${expanded}`, program: basename(expanded) });
+      problems.push({
+        message: `this host has no program ${expanded}`,
+        program: basename(expanded),
+      });
     }
   }
   if (cut.cut.init === 'systemd') requireSystemd('init', problems);
@@ -95,7 +98,11 @@ export function resolvePrograms(
     problems.push(
       isFile(path)
         ? { message: `--install: ${path} is not executable`, dependsOn }
-        : { message: `--install: no program ${path}`, program: basename(name), dependsOn },
+        : {
+            message: `--install: this host has no program ${path}`,
+            program: basename(name),
+            dependsOn,
+          },
     );
   }
   const { optionalBinaries = [], kernelBinaries = {} } = cut.cut;
@@ -168,7 +175,10 @@ export function resolveDracut(conf: Conf, problems: Problem[]): { dracut: string
   }
   const dracut = findProgram('dracut', programSearchPath(process.env.PATH));
   if (dracut === undefined) {
-    problems.push({ message: 'no program dracut, which builds the image', program: 'dracut' });
+    problems.push({
+      message: 'this host has no program dracut, which builds the image',
+      program: 'dracut',
+    });
   }
   return { dracut: dracut ?? '', local: false };
 }

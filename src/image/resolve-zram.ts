@@ -17,14 +17,16 @@ export function resolveZram(
   for (const [name, device] of Object.entries(cut.cut.zram ?? {})) {
     const { size, when = {} } = typeof device === 'string' ? { size: device } : device;
     for (const key of Object.keys(when).filter((each) => conf.entry(each) === undefined)) {
-      problems.push({ message: `zram: ${name}: there is no conf key ${key}` });
+      problems.push({ message: `zram: ${name}: unknown conf key ${key}` });
     }
     const isWanted = Object.entries(when).every(([key, value]) => conf.entry(key)?.text === value);
     const text = isWanted ? requireKeys(size, 'zram', conf, problems) : '0';
     if (text === undefined) continue;
     const bytes = parseSize(text);
     if (bytes === undefined) {
-      problems.push({ message: `zram: ${name}: "${text}" is not a size, such as 512M or 2G` });
+      problems.push({
+        message: `zram: ${name}: "${text}" is not a size: use a number with a unit, such as 512M or 2G`,
+      });
     } else if (bytes > 0) devices[name] = bytes;
   }
   return devices;

@@ -215,7 +215,7 @@ function declaredSettings(
   for (const name of new Set([...needs, ...uses, ...Object.keys(defines)])) {
     const entry = conf.entry(name);
     if (entry === undefined) {
-      problems.push({ message: `${cut.path}: conf: there is no key ${name}`, unset: name });
+      problems.push({ message: `${cut.path}: conf: unknown conf key ${name}`, unset: name });
     } else if (entry.text !== undefined) settings[name] = guestText(entry);
     else if (needs.includes(name)) {
       const message = `${name} is not set in rapido.conf: ${entry.key.meaning}`;

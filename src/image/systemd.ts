@@ -61,13 +61,13 @@ export function mayBootSystemd(init: 'systemd' | undefined, netConf: NetConf): b
 /** @param key the field of the cut, or the conf key, that requires systemd */
 export function requireSystemd(key: string, problems: Problem[]): void {
   if (findInSystemd('systemd') === undefined) {
-    problems.push({ message: `${key}: there is no systemd on this host`, program: 'systemctl' });
+    problems.push({ message: `${key}: this host has no systemd`, program: 'systemctl' });
     return;
   }
   for (const { program } of SERVICES) {
     if ((findInSystemd(program) ?? findProgram(program, SYSTEM_DIRECTORIES)) !== undefined)
       continue;
-    problems.push({ message: `${key}: there is no ${program} on this host`, program });
+    problems.push({ message: `${key}: this host has no program ${program}`, program });
   }
 }
 
@@ -77,7 +77,7 @@ export function findNetworkd(problems: Problem[]): string[] {
     const path = findInSystemd(name);
     if (path !== undefined) return [path];
     problems.push({
-      message: `VM_NET_CONF: there is no ${name} on this host`,
+      message: `VM_NET_CONF: this host has no program ${name}`,
       program: 'systemd-networkd',
     });
     return [];

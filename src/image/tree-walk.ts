@@ -79,7 +79,7 @@ function listDirectory(path: HostPath): string[] {
 }
 
 function unreadable(path: HostPath, cause: unknown): UserError {
-  return new UserError(`${formatPath(path)}: cannot be read (${errorCode(cause)})`, { cause });
+  return new UserError(`${formatPath(path)} cannot be read (${errorCode(cause)})`, { cause });
 }
 
 /** Converts a binary string. */

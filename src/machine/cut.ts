@@ -114,8 +114,7 @@ async function checkBootOptions(options: CutOptions): Promise<void> {
 
 /** The directory of `-o` must exist: a misspelt path must not create directories. */
 function checkOutput(path: string): string {
-  if (!isDirectory(dirname(path)))
-    throw new UsageError(`-o: there is no directory ${dirname(path)}`);
+  if (!isDirectory(dirname(path))) throw new UsageError(`-o: ${dirname(path)} is not a directory`);
   return checkImage(path, '-o');
 }
 

@@ -209,7 +209,7 @@ export function requirePrograms({ env }: Context): void {
     (name) => findProgram(name, searchPath) === undefined,
   );
   if (missing.length === 0) return;
-  throw new UserError(`there is no ${missing.join(' and no ')} on this host`, {
+  throw new UserError(`this host has no program ${missing.join(' and no program ')}`, {
     hint: suggestInstall(missing) ?? 'run `rapido doctor`',
   });
 }
@@ -300,8 +300,8 @@ function parseMemory(text: string | undefined): number | undefined {
   if (text === undefined) return undefined;
   const bytes = parseSize(text);
   if (bytes !== undefined && bytes >= MINIMAL_MEMORY) return bytes;
-  throw new UsageError(`--memory: "${text}" is not a valid amount of memory`, {
-    hint: 'give a number with a unit, at least 16M: --memory 2G',
+  throw new UsageError(`--memory: "${text}" is not a valid size`, {
+    hint: 'use a number with a unit, at least 16M: --memory 2G',
   });
 }
 

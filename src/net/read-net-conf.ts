@@ -5,6 +5,7 @@ import { INTERFACE_NAME } from '../conf/network-values.ts';
 import { VM_KEYS } from '../conf/schema.ts';
 import { parseConfValue } from '../conf/values.ts';
 import { errorCode, UsageError } from '../errors.ts';
+import { ownFile } from '../host/directories.ts';
 import { isDirectory } from '../sys/stat.ts';
 import { readTrusted, type Trust, trustOf } from '../sys/trust.ts';
 import { type NamedNetworkFile, type NetConf, type VmNetConf, withNetConf } from './net-conf.ts';
@@ -41,7 +42,7 @@ export function readNetConf(conf: Conf): NetConf {
   if (problems.length === 0) return netConf;
   throw new UsageError('VM_NET_CONF: the network files of the VMs cannot be used', {
     problems,
-    hint: 'see docs/networking.md, "With systemd-networkd"; without VM_NET_CONF, the sections [vm1] … determine the network',
+    hint: `see "With systemd-networkd" in ${ownFile('docs/networking.md')}; without VM_NET_CONF, the sections [vm1] … determine the network`,
   });
 }
 
@@ -147,7 +148,7 @@ function explain(path: string, error: unknown): string {
   const reasons: Record<string, string> = {
     ENOENT: 'does not exist',
     ENOTDIR: 'is not a directory',
-    EACCES: 'is not readable by this user',
+    EACCES: 'cannot be read by this user',
   };
   return `${path} ${reasons[code] ?? `cannot be read (${code})`}`;
 }

@@ -401,7 +401,7 @@ function readRunAt(path: string): StoredRun {
     }
     return underOwnName(inspectRun(realpathSync(path)));
   }
-  if (!isFile(path)) throw new UsageError(`${path}: no such file or directory`);
+  if (!isFile(path)) throw new UsageError(`${path} does not exist`);
   const file = realpathSync(path);
   const state = readResult(file) ?? { state: 'unreadable', reason: 'it has just been removed' };
   return underOwnName({ ...runDirectory(dirname(file)), ...state });

@@ -2,6 +2,7 @@ import { dirname, resolve } from 'node:path';
 import { createContext, openCut, requireWritable } from '../cli/context.ts';
 import { EXIT, UsageError } from '../errors.ts';
 import { repeatsTests } from '../formats/suites/fstests.ts';
+import { ownFile } from '../host/directories.ts';
 import { describePlan } from '../image/describe-plan.ts';
 import type { CommandRequest } from '../image/resolve-request.ts';
 import { findDisks } from '../machine/disks.ts';
@@ -48,7 +49,7 @@ function refuseResuming({ cut, settings: { command } }: Job): void {
   const { output, resumes } = cut.cut.test ?? {};
   if (resumes !== true || output === undefined) {
     throw new UsageError(`--resume-after-crash: ${cut.name} cannot skip tests that are done`, {
-      hint: 'the cuts of test suites can; for a cut of your own, see `test.resumes` in docs/writing-cuts.md',
+      hint: `the cuts of test suites can; for a cut of your own, see \`test.resumes\` in ${ownFile('docs/writing-cuts.md')}`,
     });
   }
   const words =
@@ -66,7 +67,7 @@ function refuseResuming({ cut, settings: { command } }: Job): void {
 function refuseJunitTarget(junit: string | undefined): void {
   if (junit === undefined) return;
   if (!isDirectory(dirname(junit))) {
-    throw new UsageError(`--junit: there is no directory ${dirname(junit)}`);
+    throw new UsageError(`--junit: ${dirname(junit)} is not a directory`);
   }
   if (!isWritable(dirname(junit))) {
     throw new UsageError(`--junit: ${dirname(junit)} is not writable`);

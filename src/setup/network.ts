@@ -116,7 +116,7 @@ function requirePrograms({ env }: BaseContext, names: readonly string[]): void {
   );
   if (missing.length === 0) return;
   const install = suggestInstall(missing);
-  throw new UserError(`missing on this host: ${missing.join(', ')}`, {
+  throw new UserError(`this host has no program ${missing.join(' and no program ')}`, {
     ...(install !== undefined && { hint: install }),
   });
 }

@@ -117,7 +117,7 @@ function programFinder(context: Context) {
     if (path !== undefined) return { area, what: `${program}: ${path}`, state: 'ok' };
     return {
       area,
-      what: `${program} is missing: it ${purpose}`,
+      what: `this host has no program ${program}, which ${purpose}`,
       state: otherwise,
       fix: suggestInstall([program]) ?? `install ${program}`,
       isSetUp: true,

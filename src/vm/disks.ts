@@ -92,7 +92,7 @@ function refuse(problems: readonly string[]): void {
   const count = problems.length === 1 ? 'a mistake' : `${problems.length} mistakes`;
   throw new UsageError(`${count} in the disks of a VM`, {
     problems,
-    hint: 'FILE, /dev/NAME or size:10G, then options separated by commas without spaces: disk.qcow2,serial=TEST_DEV,readonly; in DISKS, separate disks with a comma and a space',
+    hint: 'FILE, /dev/NAME or size:10G, then options separated by commas without blanks: disk.qcow2,serial=TEST_DEV,readonly; in DISKS, separate disks with a comma and a blank',
   });
 }
 
@@ -206,7 +206,7 @@ function pick<Choice extends string>(
 
 function explainOption(name: string): string {
   if (name.startsWith('size:'))
-    return `separate ${name} from the disk before it with a comma and a space`;
+    return `separate ${name} from the disk before it with a comma and a blank`;
   const nearest = findNearest(name, OPTIONS);
   const remedy =
     nearest === undefined ? `the options are ${OPTIONS.join(', ')}` : `did you mean ${nearest}?`;

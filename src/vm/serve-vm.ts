@@ -27,7 +27,7 @@ export async function serveVm(
       case 'stop':
         return stopVm(vm, client);
       default:
-        throw new UserError('the rapido that watches this VM does not know this request');
+        throw new UserError('the rapido process of this VM does not support this request');
     }
   });
 }
@@ -67,7 +67,7 @@ async function runCommand(
 
 function showConsole(console: ConsoleHub | undefined, client: Client): void {
   if (console === undefined) {
-    throw new UserError('its console is at the terminal in which it was booted', {
+    throw new UserError('its console is the terminal in which it was booted', {
       hint: 'for a shell in it: rapido exec N',
     });
   }

@@ -17,14 +17,14 @@ async function rapido(
   return { status, stderr: stderr.replaceAll(home.directory, '~') };
 }
 
-it('boot before anything was cut', async () => {
+it('boot before any cut', async () => {
   expect(await rapido(['boot'])).toEqual({
     status: 1,
     stderr: 'rapido: error: nothing has been cut yet\n  hint: rapido cut simple-example\n',
   });
 });
 
-it('boot of a target that was never cut', async () => {
+it('boot of a target that was not cut', async () => {
   expect(await rapido(['boot', 'simple-example'])).toEqual({
     status: 1,
     stderr:
@@ -38,7 +38,7 @@ it('boot of a target that does not exist', async () => {
   expect(stderr).toContain('did you mean simple-example?');
 });
 
-it('boot of a file that is no image', async () => {
+it('boot of a file that is not an image', async () => {
   expect(await rapido(['boot', './notes'], { notes: 'not an image' })).toEqual({
     status: 1,
     stderr:
@@ -53,10 +53,12 @@ it('a conf key misspelt', async () => {
   expect(stderr).toBe('');
   const conf = await rapido(['conf'], { 'rapido.conf': 'KERNEL_SCR="/linux"\n' });
   expect(conf.status).toBe(2);
-  expect(conf.stderr).toContain('rapido.conf:1: unknown key KERNEL_SCR. Did you mean KERNEL_SRC?');
+  expect(conf.stderr).toContain(
+    'rapido.conf:1: unknown conf key KERNEL_SCR. Did you mean KERNEL_SRC?',
+  );
 });
 
-it('a kernel tree that does not exist, which doctor finds, too', async () => {
+it('a missing kernel tree, which doctor finds, too', async () => {
   const files = { 'rapido.conf': 'KERNEL_SRC="/no/such/linux"\n' };
   const cut = await rapido(['cut', 'simple-example'], files);
   expect(cut.status).toBe(2);
@@ -67,7 +69,7 @@ it('a kernel tree that does not exist, which doctor finds, too', async () => {
   expect(doctor.stderr).toBe('rapido cannot cut or boot on this host yet\n');
 });
 
-it('modules that nobody has listed, which doctor finds, too', async () => {
+it('modules without modules.dep, which doctor finds, too', async () => {
   const home = createWorkspace();
   const tree = join(home.directory, 'linux');
   makeKernelTree(tree, { drivers: CHANNEL_MODULES });
@@ -77,7 +79,7 @@ it('modules that nobody has listed, which doctor finds, too', async () => {
   expect(stdout).toMatch(/error .*modules\.dep is missing: depmod was not run\n +depmod -b /);
 });
 
-it('a user without a directory of their own, as a container has for a uid that it does not know', async () => {
+it('a user without a home directory, such as an unknown uid in a container', async () => {
   const home = createWorkspace();
   const nobody = {
     env: { HOME: '/', XDG_RUNTIME_DIR: '' },
@@ -100,7 +102,7 @@ it('a user without a directory of their own, as a container has for a uid that i
   });
 });
 
-it('a broken cut of the user, which hides no other in the list', async () => {
+it('a broken cut of the user does not hide the others in the list', async () => {
   const home = createWorkspace();
   home.write('.config/rapido/cuts/broken.js', 'export default { summary: 1 };\n');
   const { status, stdout, stderr } = await home.rapido(['list']);

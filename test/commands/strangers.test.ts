@@ -73,18 +73,18 @@ test.each(WITHOUT_CUTS.map((args) => [args.join(' '), args] as const))(
     const { stderr } = await rapido(args);
     expect(existsSync(mark())).toBe(false);
     expect(stderr).toContain(
-      'warning: rapido.conf:2: unknown key OWN_KEY. It may be a key of a cut; this command does not load cuts',
+      'warning: rapido.conf:2: unknown conf key OWN_KEY. It may be a key of a cut; this command does not load cuts',
     );
   },
 );
 
-test('a cut directory that does not exist is no matter to a command that loads none', async () => {
+test('a missing cut directory does not affect a command that loads no cuts', async () => {
   home.write('project/rapido.conf', 'CUT_DIR=nowhere\n');
   expect((await rapido(['ps'])).status).toBe(0);
   expect((await rapido(['list'])).stderr).toContain('nowhere is not a directory');
 });
 
-describe.runIf(isRoot)('files of another user', () => {
+describe.runIf(isRoot)('files of other users', () => {
   test.each([...WITHOUT_CUTS, ...WITH_CUTS].map((args) => [args.join(' '), args] as const))(
     '%s: refuses their conf by name, and runs nothing',
     async (_, args) => {
@@ -102,7 +102,7 @@ describe.runIf(isRoot)('files of another user', () => {
     ['the directory', 'project/cuts'],
     ['a cut in it', 'project/cuts/mine.ts'],
     ['a file that cuts may import', 'project/cuts/_shared.js'],
-  ])('%s: refused by name with what to type, and run once that was typed', async (_, name) => {
+  ])('%s: is rejected, with a hint that fixes it', async (_, name) => {
     writeMarking('CUT_DIR=cuts\n');
     home.write('project/cuts/_shared.js', '');
     give(name);
@@ -120,7 +120,7 @@ describe.runIf(isRoot)('files of another user', () => {
     expect(existsSync(mark())).toBe(true);
   });
 
-  test("behind sudo, that user's conf is read by a root command, and their cuts are not run", async () => {
+  test("under sudo, a command for root reads that user's conf and does not run their cuts", async () => {
     writeMarking('CUT_DIR=cuts\nOWN_KEY=1\nIMAGE_DIR=/srv/of-the-conf\n');
     for (const name of ['project/rapido.conf', 'project/cuts', 'project/cuts/mine.ts']) give(name);
     chmodSync(home.directory, 0o755);
@@ -152,7 +152,7 @@ describe.runIf(isRoot)('an image of another user', () => {
   );
 });
 
-describe.runIf(isRoot)('a directory of running VMs that others share', () => {
+describe.runIf(isRoot)('a registry directory that several users share', () => {
   const vms = (): string => join(home.directory, 'shared');
   const sharing = (args: readonly string[]) => rapido(args, { QEMU_PID_DIR: vms() });
 
@@ -170,7 +170,7 @@ describe.runIf(isRoot)('a directory of running VMs that others share', () => {
     chmodSync(vms(), 0o1777);
   }
 
-  test('stop kills nothing for an entry of theirs, nor a process of theirs for one of ours', async () => {
+  test("stop kills nothing because of another user's entry, and no process of another user", async () => {
     home.write('project/rapido.conf', '');
     const [ours, theirs] = [[], ['setpriv', `--reuid=${NOBODY}`, '--clear-groups']].map(
       ([file, ...args]) => spawn(file ?? 'sleep', [...args, ...(file ? ['sleep'] : []), '600']),
@@ -199,7 +199,7 @@ describe.runIf(isRoot)('a directory of running VMs that others share', () => {
   });
 });
 
-test('a directory of cuts that others may write is refused', async () => {
+test('rejects a directory of cuts that others can write to', async () => {
   writeMarking('CUT_DIR=cuts\n');
   chmodSync(join(home.directory, 'project/cuts'), 0o777);
   const { status, stderr } = await rapido(['list']);
@@ -207,7 +207,7 @@ test('a directory of cuts that others may write is refused', async () => {
   expect(stderr).toContain('project/cuts is writable by everyone');
 });
 
-test('a conf from a pipe of the caller is read', async () => {
+test('reads a conf from a pipe of the caller', async () => {
   const command = `"$0" "$1" --conf <(echo TAP_USER=piped) conf TAP_USER`;
   const { stdout } = await run(['bash', '-c', command, process.execPath, RAPIDO], {
     cwd: home.directory,
@@ -219,7 +219,7 @@ test('a conf from a pipe of the caller is read', async () => {
 describe('transpiled cuts', () => {
   const cache = (): string => join(home.directory, '.cache/rapido/jiti');
 
-  test.runIf(isRoot)('are kept nowhere by root', async () => {
+  test.runIf(isRoot)('are not cached by root', async () => {
     writeMarking('CUT_DIR=cuts\n');
     mkdirSync(join(home.directory, 'tmp'));
     await rapido(['list'], { TMPDIR: join(home.directory, 'tmp'), JITI_ESM_EVAL_TEMP_FILE: '1' });
@@ -228,7 +228,7 @@ describe('transpiled cuts', () => {
     expect(readdirSync(join(home.directory, 'tmp'))).toEqual([]);
   });
 
-  test.runIf(!isRoot)('are kept for their user alone, whatever the umask', async () => {
+  test.runIf(!isRoot)('are cached for their user only, whatever the umask', async () => {
     writeMarking('CUT_DIR=cuts\n');
     await rapido(['list']);
     expect(statSync(cache()).mode & 0o777).toBe(0o700);

@@ -8,18 +8,18 @@ import { readConf } from './read-conf.ts';
 const example = formatConfExample();
 const uncommented = example.replace(/^#(?=[A-Z_]+=|\[vm|\t)/gm, '');
 
-test('rapido.conf.example is what the table of keys says; `npx vitest run -u test/conf` writes it', async () => {
+test('rapido.conf.example matches the table of keys; `npx vitest run -u test/conf` writes it', async () => {
   const file = fileURLToPath(new URL('../../rapido.conf.example', import.meta.url));
   await expect(example).toMatchFileSnapshot(file);
 });
 
-test('it sets nothing as it is', () => {
+test('it sets nothing unless it is edited', () => {
   const conf = readConf(example);
   expect(conf.entries.filter(({ origin }) => origin.from !== 'default')).toEqual([]);
   expect(conf.vmNumbers).toEqual([]);
 });
 
-test('with every line un-commented it loads, and sets every key to its default', () => {
+test('with every line uncommented, it loads and sets every key to its default', () => {
   const conf = readConf(uncommented);
   refuseUnknownKeys(conf);
   const defaults = readConf('');
@@ -32,7 +32,7 @@ test('with every line un-commented it loads, and sets every key to its default',
   expect(conf.vmNumbers).toEqual([1, 2, 3]);
 });
 
-test('every example line in it is accepted', () => {
+test('accepts every example line in it', () => {
   const lines = [...example.matchAll(/^# Example: (.*)$/gm)].map(([, line]) => line);
   const conf = readConf(lines.join('\n'));
   refuseUnknownKeys(conf);

@@ -8,7 +8,7 @@ const conf = readConf(
   { env: { VM_CPUS: '8' } },
 );
 
-test('each key has its value and where that came from', () => {
+test('shows the value of each key and its source', () => {
   const rows = explainConf(conf);
   const brief = ({ key, value, origin }: (typeof rows)[number]) => `${key} = ${value} (${origin})`;
   expect(
@@ -43,11 +43,11 @@ test('each key has its value and where that came from', () => {
   expect(rows.find(({ key }) => key === 'KERNEL_RELEASE')?.value).toBe('');
 });
 
-test('no secret is in the rows or in the JSON', () => {
+test('shows no secret in the rows or in the JSON', () => {
   expect(JSON.stringify([explainConf(conf), confToJson(conf)])).not.toContain('hunter2');
 });
 
-test('as JSON, values are typed and origins are data', () => {
+test('as JSON, values have types and sources are objects', () => {
   const { file, keys, vms, warnings } = confToJson(conf);
   expect(file).toBe('/project/rapido.conf');
   expect(keys).toMatchObject({
@@ -72,6 +72,6 @@ test('as JSON, values are typed and origins are data', () => {
   `);
 });
 
-test('without a file there is none to name', () => {
+test('without a file, none is named', () => {
   expect(confToJson({ ...conf, source: undefined }).file).toBeNull();
 });

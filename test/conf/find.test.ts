@@ -45,7 +45,7 @@ function errorOf(action: () => unknown): string {
   throw new Error('nothing was refused');
 }
 
-test('the first file that exists is used: --conf, RAPIDO_CONF, here, the checkout, XDG', () => {
+test('uses the first file that exists: --conf, RAPIDO_CONF, the current directory, the checkout, XDG', () => {
   // Each file is removed once it was found; /etc/rapido.conf is last and not touched here.
   write('home/.config/rapido/rapido.conf');
   expect(load().get('TAP_USER')).toBe('home/.config/rapido/rapido.conf');
@@ -63,7 +63,7 @@ test('the first file that exists is used: --conf, RAPIDO_CONF, here, the checkou
   expect(load('../other.conf').get('TAP_USER')).toBe('other.conf');
 });
 
-test('it is called by a short name where it is below the current directory', () => {
+test('shows a short name for a file below the current directory', () => {
   write('here/rapido.conf');
   expect(load().source).toMatchObject({
     name: 'rapido.conf',
@@ -73,7 +73,7 @@ test('it is called by a short name where it is below the current directory', () 
   expect(load('../other.conf').source?.name).toBe(join(root, 'other.conf'));
 });
 
-test('no file at all is fine', () => {
+test('needs no file', () => {
   const conf = load();
   // A machine that these tests run on may have one for all its users.
   if (conf.source?.path === '/etc/rapido.conf') return;
@@ -82,60 +82,60 @@ test('no file at all is fine', () => {
   expect(conf.warnings).toEqual([]);
 });
 
-test('an empty RAPIDO_CONF is as good as none', () => {
+test('ignores an empty RAPIDO_CONF', () => {
   write('here/rapido.conf');
   env.RAPIDO_CONF = '';
   expect(load().get('TAP_USER')).toBe('here/rapido.conf');
 });
 
-test('a symbolic link may stand for the file; relative paths start where the link is', () => {
+test('follows a symbolic link; relative paths are relative to the directory of the link', () => {
   write('dotfile', 'KERNEL_SRC=linux\n');
   symlinkSync('../dotfile', join(root, 'here/rapido.conf'));
   expect(load().get('KERNEL_SRC')).toBe(join(root, 'here/linux'));
 });
 
-describe('a file that cannot be read is an error that says how it was named', () => {
+describe('an unreadable file is an error that names the option or variable', () => {
   test('missing', () => {
     env.RAPIDO_CONF = 'no/such.conf';
     expect(errorOf(() => load('missing.conf'))).toMatchInlineSnapshot(`
       "conf file missing.conf, named by --conf, does not exist
-      Name a readable file, or omit --conf."
+      name a readable file, or omit --conf"
     `);
     expect(errorOf(() => load())).toMatchInlineSnapshot(`
       "conf file no/such.conf, named by the environment variable RAPIDO_CONF, does not exist
-      Name a readable file, or unset RAPIDO_CONF."
+      name a readable file, or unset RAPIDO_CONF"
     `);
     expect(errorOf(() => load(''))).toMatchInlineSnapshot(`
       "--conf: the file name is empty
-      Write --conf FILE, or omit --conf."
+      write --conf FILE, or omit --conf"
     `);
   });
 
   test('a directory', () => {
     expect(errorOf(() => load('..'))).toMatchInlineSnapshot(`
       "conf file ROOT, named by --conf, is a directory
-      Name a readable file, or omit --conf."
+      name a readable file, or omit --conf"
     `);
     mkdirSync(join(root, 'here/rapido.conf'));
     expect(errorOf(() => load())).toMatchInlineSnapshot(`
       "conf file rapido.conf is a directory
-      Fix it, or name another file with --conf."
+      fix it, or name another file with --conf"
     `);
   });
 
-  test('not permitted', async () => {
+  test('no permission', async () => {
     write('here/rapido.conf');
     chmodSync(join(root, 'here/rapido.conf'), 0);
     chmodSync(root, 0o755);
     const error = await withoutRoot(() => errorOf(() => load()));
-    expect(error).toContain('cannot be read (permission denied)');
+    expect(error).toContain('cannot be read by this user');
   });
 
   test('not text', () => {
     write('here/rapido.conf', 'KERNEL_SRC=\0');
     expect(errorOf(() => load())).toMatchInlineSnapshot(`
       "conf file rapido.conf is not a text file
-      Fix it, or name another file with --conf."
+      fix it, or name another file with --conf"
     `);
   });
 });

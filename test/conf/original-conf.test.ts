@@ -107,7 +107,7 @@ VIRTIOFS_MOUNT_OPTS SYS_PARAM_CHECK_SRC LKL_SRC LRBD_SRC TARGETCLI_SRC RTSLIB_SR
   .trim()
   .split(/\s+/);
 
-test('a conf of the original tool that sets every one of its keys works', () => {
+test('reads a conf of the original tool that sets all of its keys', () => {
   const conf = readConf(EVERY_KEY);
   refuseUnknownKeys(conf);
   const fromFile = conf.entries.filter(({ origin }) => origin.from === 'file');
@@ -215,7 +215,7 @@ test('a conf of the original tool that sets every one of its keys works', () => 
   expect(conf.warnings).toEqual([]);
 });
 
-test('its example file, with empty values and settings commented out, means: nothing is set', () => {
+test('its example file, with empty values and commented settings, sets nothing', () => {
   const conf = readConf(`
 # If KERNEL_SRC is not set then rapido will attempt to boot a host kernel
 # available under /boot/; either the \`uname -r\` release, or (if specified) the

@@ -2,7 +2,7 @@ import { describe, expect, test } from 'vitest';
 import { UsageError } from '../../src/errors.ts';
 import { problemsOf, readConf, refusal } from './read-conf.ts';
 
-describe('shell code is refused, never run', () => {
+describe('rejects shell code without running it', () => {
   test('$(command)', () => {
     expect(refusal('BR_DEV=br0\nKERNEL_RELEASE=$(uname -r)')).toMatchInlineSnapshot(
       `"rapido.conf:2: KERNEL_RELEASE: \`$(uname -r)\`: this is shell code, and rapido.conf is not a script. Write the value itself, or set the key in the environment for one call"`,
@@ -62,7 +62,7 @@ describe('shell code is refused, never run', () => {
     );
   });
 
-  test('export, and the rest of its line is read', () => {
+  test('export, and reads the rest of its line', () => {
     expect(
       refusal('export KERNEL_SRC=/a\ndeclare -x VM_CPUS=many\nexport TAP_USER'),
     ).toMatchInlineSnapshot(`
@@ -73,7 +73,7 @@ describe('shell code is refused, never run', () => {
     `);
   });
 
-  test('if, for, while, case, functions: once for a block', () => {
+  test('if, for, while, case, functions: one error for a block', () => {
     expect(
       refusal('if [ -d /a ]; then\n  KERNEL_SRC=/a\nelse\n  KERNEL_SRC=/b\nfi'),
     ).toMatchInlineSnapshot(
@@ -158,7 +158,7 @@ describe('shell code is refused, never run', () => {
     );
   });
 
-  test('the value of a secret is not shown', () => {
+  test('does not show the value of a secret', () => {
     expect(refusal('CIFS_PW=hunter;2\nexport CIFS_PW=hunter2')).toMatchInlineSnapshot(`
       "rapido.conf:1: CIFS_PW: (not shown): in a shell, another command would follow here. Write one KEY="value" per line; if it is part of the value, put the whole value in quotes; a comment starts with #
       rapido.conf:2: the line of CIFS_PW: remove the word export: the guest gets the keys that its cut declares"
@@ -181,8 +181,8 @@ describe('shell code is refused, never run', () => {
   });
 });
 
-describe('what is not KEY=value is refused', () => {
-  test('a quote that is never closed: the lines below are read nevertheless', () => {
+describe('rejects what is not KEY=value', () => {
+  test('an unclosed quote; the lines below are still read', () => {
     expect(
       refusal('KERNEL_SRC="/home/me\nBR_DEV="rapido-br"\nVM_CPUS=many'),
     ).toMatchInlineSnapshot(`
@@ -206,7 +206,7 @@ describe('what is not KEY=value is refused', () => {
     );
   });
 
-  test('a key without a value, a value without a key, keys of other letters', () => {
+  test('a key without a value, a value without a key, an invalid key', () => {
     expect(refusal('KERNEL_SRC\n= /a\nkernel-src = /a\n"TAP_USER"="me"')).toMatchInlineSnapshot(`
       "rapido.conf:1: \`KERNEL_SRC\`: it has no value. Write KERNEL_SRC="value"
       rapido.conf:2: \`= /a\`: there is no key before the =. Write one KEY="value" per line
@@ -215,7 +215,7 @@ describe('what is not KEY=value is refused', () => {
     `);
   });
 
-  test('a name that is not set: with the reason where there is one', () => {
+  test('a name that is not set, with the reason if there is one', () => {
     expect(refusal('CEPH_SRC="${NO_SUCH_NAME}/ceph"')).toMatchInlineSnapshot(
       `"rapido.conf:1: CEPH_SRC: \`\${NO_SUCH_NAME}\`: NO_SUCH_NAME is not set. Set it in a line above or in the environment, or write \\$ for a dollar sign"`,
     );
@@ -230,7 +230,7 @@ describe('what is not KEY=value is refused', () => {
     );
   });
 
-  test('a name whose own line was refused is not reported again', () => {
+  test('does not report a name again if its own line was rejected', () => {
     expect(
       refusal('KERNEL_SRC=$(pwd)\nKERNEL_INSTALL_MOD_PATH=${KERNEL_SRC}/mods'),
     ).toMatchInlineSnapshot(
@@ -259,7 +259,7 @@ describe('what is not KEY=value is refused', () => {
   });
 });
 
-test('everything that is wrong is said at once, in the order of the lines', () => {
+test('reports all errors at once, in the order of the lines', () => {
   const text = 'VM_CPUS=many\nexport A=1\nKERNEL_SRC=$(pwd)\n[vm1]\nMAC=01:00:00:00:00:00\n';
   expect(problemsOf(() => readConf(text, { env: { VM_ACCEL: 'fast' } }))).toMatchInlineSnapshot(`
     [

@@ -11,7 +11,7 @@ function readValue(text: string, env?: Record<string, string>): string | undefin
   );
 }
 
-describe('a value is read', () => {
+describe('reads a value', () => {
   test.each([
     ['="6.1"', '6.1'],
     ["='6.1'", '6.1'],
@@ -47,21 +47,21 @@ describe('a value is read', () => {
     ['=6#1', '6#1'],
     [' = a #1', 'a'],
     [' = a \\#1', 'a #1'],
-  ])('KERNEL_RELEASE%s gives %j: comments begin after a blank', (text, value) => {
+  ])('KERNEL_RELEASE%s gives %j: a comment begins after a blank', (text, value) => {
     expect(readValue(text)).toBe(value);
   });
 
-  test('an empty value, also one before a comment, means not set', () => {
+  test('an empty value, also before a comment, means not set', () => {
     for (const text of ['=', '=""', "=''", ' = # 6.1']) expect(readValue(text)).toBeUndefined();
   });
 
-  test('lines that begin with # or ; are comments, blank lines are nothing', () => {
+  test('ignores blank lines and lines that begin with # or ;', () => {
     const conf = readConf('# a\n  ; b "\n\n\t\n#BR_DEV="x\nBR_DEV=br7\n');
     expect(conf.get('BR_DEV')).toBe('br7');
     expect(conf.warnings).toEqual([]);
   });
 
-  test('a byte order mark, CRLF and a missing last line end do no harm', () => {
+  test('accepts a byte order mark, CRLF and a missing newline at the end', () => {
     const conf = readConf('\uFEFFBR_DEV="br7"\r\nDYN_DEBUG_MODULES="a \\\r\n  b"\r\nTAP_USER=me');
     expect(conf.get('BR_DEV')).toBe('br7');
     expect(conf.get('DYN_DEBUG_MODULES')).toEqual(['a', 'b']);
@@ -80,11 +80,11 @@ describe('a long value', () => {
     ['="one \\\nIT=two"', 'one IT=two'],
     // The original tool joins these too.
     ['="one\n two"', 'one\n two'],
-  ])('goes on over a line end: KERNEL_RELEASE%j gives %j', (text, value) => {
+  ])('continues on the next line: KERNEL_RELEASE%j gives %j', (text, value) => {
     expect(readValue(text)).toBe(value);
   });
 
-  test('counts as one line for the comments and as two for the line numbers', () => {
+  test('is one line for comments and two for line numbers', () => {
     const conf = readConf('DYN_DEBUG_MODULES="a \\\n# \\\n b" # note\nBR_DEV=br7\n');
     expect(conf.get('DYN_DEBUG_MODULES')).toEqual(['a', '#', 'b']);
     expect(conf.entry('BR_DEV')?.origin).toEqual({
@@ -95,7 +95,7 @@ describe('a long value', () => {
   });
 });
 
-describe('${NAME} stands for', () => {
+describe('${NAME} expands to', () => {
   test('a key set above', () => {
     const conf = readConf('TAP_USER=me\nBR_DEV="$TAP_USER-${TAP_USER}"\nBR_IF=${TAP_USER}0');
     expect(conf.get('BR_DEV')).toBe('me-me');
@@ -115,7 +115,7 @@ describe('${NAME} stands for', () => {
     expect(conf.warnings).toEqual([]);
   });
 
-  test('RAPIDO_DIR, HOME and whatever the environment has', () => {
+  test('RAPIDO_DIR, HOME and any environment variable', () => {
     const conf = readConf('CEPH_SRC="${RAPIDO_DIR}/a"\nSAMBA_SRC=$HOME/b\nLKL_SRC="$BUILDS/c"', {
       env: { BUILDS: '/builds', RAPIDO_DIR: '/not/this' },
     });
@@ -124,19 +124,19 @@ describe('${NAME} stands for', () => {
     expect(conf.get('LKL_SRC')).toBe('/builds/c');
   });
 
-  test('the value in force: what the environment overrides moves what is built on it', () => {
+  test('the effective value: an override in the environment also changes values that refer to it', () => {
     const text = 'KERNEL_SRC=/a\nKERNEL_INSTALL_MOD_PATH="${KERNEL_SRC}/mods"';
     const conf = readConf(text, { env: { KERNEL_SRC: '/other' } });
     expect(conf.get('KERNEL_INSTALL_MOD_PATH')).toBe('/other/mods');
     expect(conf.get('KSELFTEST_DIR')).toBe('/other/tools/testing/selftests/kselftest_install');
   });
 
-  test('an absolute path where the key is a path', () => {
+  test('an absolute path if the key is a path', () => {
     const conf = readConf('KERNEL_SRC=~/linux\nQEMU_EXTRA_ARGS="-drive file=${KERNEL_SRC}/a.img"');
     expect(conf.get('QEMU_EXTRA_ARGS')).toEqual(['-drive', 'file=/home/me/linux/a.img']);
   });
 
-  test('nothing in single quotes, after a backslash, or where no name follows', () => {
+  test('nothing in single quotes, after a backslash, or if no name follows', () => {
     expect(readValue("='${HOME} $HOME'")).toBe('${HOME} $HOME');
     expect(readValue('="\\${HOME} \\$HOME"')).toBe('${HOME} $HOME');
     expect(readValue('=\\$HOME')).toBe('$HOME');
@@ -144,7 +144,7 @@ describe('${NAME} stands for', () => {
     expect(readValue('="a $ b$"')).toBe('a $ b$');
   });
 
-  test('an empty key: the value is made, with a warning', () => {
+  test('an empty string for an empty key, with a warning', () => {
     const conf = readConf('KERNEL_SRC=""\nKERNEL_INSTALL_MOD_PATH="${KERNEL_SRC}/mods"');
     expect(conf.get('KERNEL_INSTALL_MOD_PATH')).toBe('/mods');
     expect(conf.warnings).toMatchInlineSnapshot(`
@@ -154,14 +154,14 @@ describe('${NAME} stands for', () => {
     `);
   });
 
-  test('a value with blanks stays one word outside quotes', () => {
+  test('one word outside quotes, even if the value contains blanks', () => {
     expect(readConf('CEPH_SRC=${HOME}/ceph', { env: { HOME: '/home/a b' } }).get('CEPH_SRC')).toBe(
       '/home/a b/ceph',
     );
   });
 });
 
-test('a key set twice: the last line counts, and a warning names both', () => {
+test('if a key is set twice, the last line applies, and a warning names both', () => {
   const conf = readConf('BR_DEV=a\nTAP_USER=me\nBR_DEV=b\n[vm1]\nTAP=a\nTAP=b\n');
   expect(conf.get('BR_DEV')).toBe('b');
   expect(conf.vm(1).TAP).toEqual(['b']);
@@ -173,12 +173,12 @@ test('a key set twice: the last line counts, and a warning names both', () => {
   `);
 });
 
-describe('whatever is written is read back', () => {
+describe('reads back what was written', () => {
   const printable = fc
     .string({ unit: 'grapheme', maxLength: 60 })
     .filter((text) => !/[\0-\x1f]/.test(text));
 
-  test('any printable value, in double quotes', () => {
+  test('any printable value in double quotes', () => {
     fc.assert(
       fc.property(printable, (value) => {
         expect(readValue(`=${quoteConfValue(value)} # note`) ?? '').toBe(value);
@@ -186,7 +186,7 @@ describe('whatever is written is read back', () => {
     );
   });
 
-  test('any printable value of the characters that mean something', () => {
+  test('any printable value made of special characters', () => {
     const tricky = fc.string({
       unit: fc.constantFrom(...'"\'\\$`{}()#; \t=[]~!*ab'.split('')),
       maxLength: 12,
@@ -213,7 +213,7 @@ describe('whatever is written is read back', () => {
     );
   });
 
-  test('and no text at all makes it fail otherwise than by telling the user', () => {
+  test('fails only with a UserError, whatever the text', () => {
     const pieces = fc.constantFrom(
       ...[
         'KERNEL_SRC',

@@ -12,7 +12,7 @@ import {
 } from '../../src/conf/values.ts';
 import { readConf, refusal } from './read-conf.ts';
 
-test('with nothing set, keys have their defaults', () => {
+test('without settings, keys have their defaults', () => {
   const conf = readConf('');
   expect(
     Object.fromEntries(
@@ -80,8 +80,8 @@ test('the types of values follow from the table', () => {
   expectTypeOf(conf.vm(1).CPUS).toEqualTypeOf<number | undefined>();
 });
 
-describe('a value is typed', () => {
-  test('sizes become bytes', () => {
+describe('parses values', () => {
+  test('sizes into bytes', () => {
     expect(readConf('VM_MEMORY=2G\nFSTESTS_ZRAM_SIZE=0').get('VM_MEMORY')).toBe(2 * 1024 ** 3);
     expect(['0', '4096', '64k', '512M', '2g', '1T', '1 G'].map(parseSize)).toEqual([
       0, 4096, 65536, 536870912, 2147483648, 1099511627776, 1073741824,
@@ -98,7 +98,7 @@ describe('a value is typed', () => {
     ]);
   });
 
-  test('lists of words are split at any white space', () => {
+  test('lists of words, split at any white space', () => {
     expect(readConf('DYN_DEBUG_MODULES=" a\t b  \\\n\t c "').get('DYN_DEBUG_MODULES')).toEqual([
       'a',
       'b',
@@ -119,20 +119,17 @@ describe('a value is typed', () => {
     ],
     ['"-nographic\n -s"', ['-nographic', '-s']],
     ['-s', ['-s']],
-  ])(
-    'arguments are split as a shell does, and nothing in them is expanded: %s',
-    (written, args) => {
-      expect(readConf(`QEMU_EXTRA_ARGS=${written}`).get('QEMU_EXTRA_ARGS')).toEqual(args);
-    },
-  );
+  ])('arguments, split as a shell does and not expanded: %s', (written, args) => {
+    expect(readConf(`QEMU_EXTRA_ARGS=${written}`).get('QEMU_EXTRA_ARGS')).toEqual(args);
+  });
 
-  test('an argument list with an open quote is none', () => {
+  test('rejects an argument list with an unclosed quote', () => {
     expect(splitArguments('a "b')).toBeUndefined();
     expect(splitArguments("it's")).toBeUndefined();
     expect(splitArguments("a ' \" ' b")).toEqual(['a', ' " ', 'b']);
   });
 
-  test('paths: ~/ is the home directory, relative ones start at the conf file', () => {
+  test('paths: ~/ is the home directory, relative paths are relative to the conf file', () => {
     const conf = readConf(
       'KERNEL_SRC="~/linux"\nCUT_DIR=cuts/mine\nCEPH_SRC=~\nSAMBA_SRC=/a/../b/',
     );
@@ -142,7 +139,7 @@ describe('a value is typed', () => {
     expect(conf.get('SAMBA_SRC')).toBe('/b');
   });
 
-  test('public keys: the text of one, or a file of them that no private key is in', () => {
+  test('public keys: the text of one, or a file of public keys that contains no private key', () => {
     const read = (text: string) =>
       readConf(`SSH_AUTHORIZED_KEY="${text}"`).get('SSH_AUTHORIZED_KEY');
     for (const key of ['ssh-ed25519 AAAAC3 me@laptop', 'restrict ecdsa-sha2-nistp256 AAAAE2']) {
@@ -157,7 +154,7 @@ describe('a value is typed', () => {
     expect(readConf('').get('SSH_AUTHORIZED_KEY')).toBeUndefined();
   });
 
-  test('an empty list is a list, an empty BR_ADDR is no address, any other empty value the default', () => {
+  test('an empty list is a list, an empty BR_ADDR is no address, any other empty value means the default', () => {
     const conf = readConf('QEMU_EXTRA_ARGS=""\nBR_ADDR=""\nBR_DEV=""\nKERNEL_SRC=""');
     expect(conf.get('QEMU_EXTRA_ARGS')).toEqual([]);
     expect(conf.get('BR_ADDR')).toBeUndefined();
@@ -173,7 +170,7 @@ describe('a value is typed', () => {
 });
 
 describe('the environment', () => {
-  test('counts for more than the file; its paths start at the current directory', () => {
+  test('overrides the file; its paths are relative to the current directory', () => {
     const conf = readConf('KERNEL_SRC=/a\nVM_CPUS=4\nTAP_USER=me', {
       env: { KERNEL_SRC: 'linux', VM_CPUS: '8', TAP_USER: '' },
     });
@@ -183,26 +180,26 @@ describe('the environment', () => {
     expect(conf.get('TAP_USER')).toBe('me');
   });
 
-  test('is taken as it is: nothing in it is expanded or unquoted', () => {
+  test('is used as it is, without expansion and unquoting', () => {
     const env = { BLKTESTS_AUTORUN_CMD: 'echo "$HOME" `date`' };
     expect(readConf('', { env }).get('BLKTESTS_AUTORUN_CMD')).toBe('echo "$HOME" `date`');
   });
 
-  test('is checked too', () => {
+  test('is validated, too', () => {
     expect(refusal('', { env: { VM_CPUS: 'many' } })).toMatchInlineSnapshot(
       `"environment: VM_CPUS: "many": expected a whole number, 1 or more, for example VM_CPUS="4""`,
     );
   });
 });
 
-test('XDG directories are the defaults they are specified to have; relative ones are ignored', () => {
+test('uses the defaults of the XDG specification; ignores relative XDG directories', () => {
   expect(readConf('', { env: { XDG_CACHE_HOME: '/c' } }).get('IMAGE_DIR')).toBe('/c/rapido/images');
   expect(readConf('', { env: { XDG_CACHE_HOME: 'c' } }).get('IMAGE_DIR')).toBe(
     '/home/me/.cache/rapido/images',
   );
 });
 
-test('a value of another type: file, line, key, value, what was expected and an example', () => {
+test('a wrong type: file, line, key, value, expected type and an example', () => {
   const lines = [
     'VM_CPUS = many',
     'VM_CPUS = 0',
@@ -239,7 +236,7 @@ describe('keys that cuts add', () => {
     MY_TOKEN: { type: 'string', secret: true, meaning: 'Not for others.' },
   } as const satisfies ConfKeyTable;
 
-  test('are read, typed and defaulted like all others', () => {
+  test('are read and parsed like all others', () => {
     const conf = readConf('MY_TESTS=${KERNEL_SRC}/tests\nMY_SWITCH=Yes', {
       extraKeys,
       env: { KERNEL_SRC: '/linux' },
@@ -250,7 +247,7 @@ describe('keys that cuts add', () => {
     expect(conf.unknown).toEqual([]);
   });
 
-  test('are checked; a secret is not shown', () => {
+  test('are validated; a secret is not shown', () => {
     expect(refusal('MY_LEVEL=slow\nMY_SWITCH=perhaps', { extraKeys })).toMatchInlineSnapshot(`
       "rapido.conf:1: MY_LEVEL: "slow": expected quick or full, for example MY_LEVEL="quick"
       rapido.conf:2: MY_SWITCH: "perhaps": expected yes or no, for example MY_SWITCH="yes""
@@ -263,7 +260,7 @@ describe('keys that cuts add', () => {
     );
   });
 
-  test('must have names of their own and defaults of their own type', () => {
+  test('must have new names and defaults of their own type', () => {
     const wrong: ConfKeyTable = {
       KERNEL_SRC: { type: 'path', meaning: 'x' },
       myTests: { type: 'path', meaning: 'x' },
@@ -284,7 +281,7 @@ describe('keys that cuts add', () => {
   });
 });
 
-test('every default and example in the table of keys is of the type of its key', () => {
+test('every default and example in the table of keys has the type of its key', () => {
   const renamed = Object.entries({ ...CONF_KEYS, ...VM_KEYS }).map(([name, key]) => [
     `MY_${name}`,
     key,
@@ -292,7 +289,7 @@ test('every default and example in the table of keys is of the type of its key',
   expect(findKeyProblems(Object.fromEntries(renamed))).toEqual([]);
 });
 
-test('every example in a type error would be accepted', () => {
+test('accepts every example in a type error', () => {
   for (const key of Object.values({ ...CONF_KEYS, ...VM_KEYS }) as ConfKey[]) {
     const example = exampleValue(key);
     if (example === undefined || key.type === 'path' || key.type === 'publicKeys') continue;

@@ -1,7 +1,7 @@
 import { describe, expect, test } from 'vitest';
 import { readConf, refusal } from './read-conf.ts';
 
-test('a section [vmN] holds what VM number N has of its own', () => {
+test('a section [vmN] sets keys of VM number N', () => {
   const conf = readConf(`
 KERNEL_SRC = ~/linux
 [vm1]               # the server
@@ -58,14 +58,14 @@ HOSTNAME = ""
   ]);
 });
 
-test('a section may be written in two places, and use keys from above', () => {
+test('a section may be split, and may use keys from above', () => {
   const conf = readConf(
     'TAP_USER=me\n[vm1]\nTAP=${TAP_USER}-1\n[vm2]\nTAP=t2\n[vm1]\nHOSTNAME=${TAP}-host\n',
   );
   expect(conf.vm(1)).toEqual({ TAP: ['me-1'], HOSTNAME: 'me-1-host' });
 });
 
-describe('refused in a section:', () => {
+describe('rejects in a section:', () => {
   test('values of another form', () => {
     expect(
       refusal(
@@ -99,15 +99,15 @@ describe('refused in a section:', () => {
     `);
   });
 
-  test('unknown keys, and keys that belong to all VMs', () => {
+  test('unknown keys, and keys that apply to all VMs', () => {
     expect(refusal('[vm1]\nADRESS=dhcp\nKERNEL_SRC=/a\nCOLOUR=red')).toMatchInlineSnapshot(`
-      "rapido.conf:2: unknown key ADRESS in [vm1]. Did you mean ADDRESS?
+      "rapido.conf:2: unknown conf key ADRESS in [vm1]. Did you mean ADDRESS?
       rapido.conf:3: KERNEL_SRC is not a key of [vm1]: it applies to all VMs. Move it above the first section
-      rapido.conf:4: unknown key COLOUR in [vm1]. Its keys are NET, ADDRESS, GATEWAY, DNS, MAC, HOSTNAME, TAP, FORWARD, CPUS, MEMORY, DISKS"
+      rapido.conf:4: unknown conf key COLOUR in [vm1]. Its keys are NET, ADDRESS, GATEWAY, DNS, MAC, HOSTNAME, TAP, FORWARD, CPUS, MEMORY, DISKS"
     `);
   });
 
-  test('what two VMs may not share', () => {
+  test('values that two VMs cannot share', () => {
     expect(
       refusal(
         '[vm1]\nMAC=b8:ac:24:45:c5:01\nTAP=t1\nADDRESS=10.0.0.1/24\nHOSTNAME=a\n' +

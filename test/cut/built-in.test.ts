@@ -18,7 +18,7 @@ async function readCut(file: string) {
   return validateCut(module.default, path);
 }
 
-test('there are cuts, named as one types them', () => {
+test('there are cuts, with names that are easy to type', () => {
   expect(targets).toContain('simple-example.ts');
   for (const file of targets) expect(file).toMatch(/^[a-z0-9]+(-[a-z0-9]+)*\.ts$/);
 });
@@ -39,7 +39,7 @@ describe.each(targets)('cuts/%s', (file) => {
   });
 
   test.each(['apt', 'dnf', 'zypper'] as const)(
-    'if one of its programs is missing, the package for %s is known',
+    'its programs have a known package for %s',
     async (manager) => {
       const cut = await readCut(file);
       const names = (cut.binaries ?? []).filter((name) => !name.includes('${'));
@@ -50,7 +50,7 @@ describe.each(targets)('cuts/%s', (file) => {
     },
   );
 
-  test('its autorun scripts exist in autorun/, and can be executed', async () => {
+  test('its autorun scripts exist in autorun/ and are executable', async () => {
     const cut = await readCut(file);
     for (const name of cut.autorun ?? []) {
       const script = findCutFile('autorun', name, fileOf(file), directories);
@@ -62,13 +62,13 @@ describe.each(targets)('cuts/%s', (file) => {
 describe('expected/', () => {
   const lists = readdirSync(join(CHECKOUT, 'expected'));
 
-  test('has the lists that cuts name, and no others', async () => {
+  test('contains the lists that cuts name, and no others', async () => {
     const cuts = await Promise.all(targets.map(readCut));
     const named = cuts.flatMap((cut) => cut.test?.expected ?? []);
     expect([...new Set(named)].sort()).toEqual(lists.toSorted());
   });
 
-  test.each(lists)('%s excuses nothing but what a test provokes', (name) => {
+  test.each(lists)('%s excuses only reports that a test provokes', (name) => {
     const path = findCutFile('expected', name, fileOf('fstests-xfs.ts'), directories);
     const entries = parseExpectedSplats(readFileSync(path, 'utf8'), name);
     expect(entries.length).toBeGreaterThan(0);
@@ -80,7 +80,7 @@ describe('expected/', () => {
   });
 });
 
-test('cuts/_template.ts, to be copied, is a valid cut that shows every field', async () => {
+test('cuts/_template.ts is a valid cut that shows every field', async () => {
   const template = await readCut('_template.ts');
   expect(Object.keys(template)).toEqual(
     expect.arrayContaining(['summary', 'binaries', 'drivers', 'trees', 'autorun', 'resources']),

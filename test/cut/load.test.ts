@@ -59,7 +59,7 @@ describe('finding', () => {
     ]);
   });
 
-  test('the nearest cut of a name wins, and knows which ones it hides', () => {
+  test('the nearest cut of a name is used, and knows which ones it hides', () => {
     writeFiles(root, {
       'option/simple-example.ts': CUT,
       'conf/simple-example.js': CUT,
@@ -87,7 +87,7 @@ describe('finding', () => {
     ]);
   });
 
-  test('only files that can be cuts count, and they are sorted by name', () => {
+  test('finds only files that can be cuts, sorted by name', () => {
     const files = ['b.ts', 'a.js', 'c.mjs', 'd.mts', 'e.cjs', 'fs_xfs.ts', 'g.v2.ts'];
     const others = [
       '_template.ts',
@@ -103,7 +103,7 @@ describe('finding', () => {
     expect(own.map(({ name }) => name)).toEqual(['a', 'b', 'c', 'd', 'e', 'fs-xfs', 'g.v2']);
   });
 
-  test('a directory that was named must be there; the XDG one need not', async () => {
+  test('a directory that was named must exist; the XDG one need not', async () => {
     writeFiles(root, { file: '' });
     expect(await refused(() => find(['nowhere']))).toMatchInlineSnapshot(
       `"rapido: error: --cut-dir: ROOT/nowhere is not a directory"`,
@@ -152,7 +152,7 @@ describe('loading', () => {
     expect(await load(file, CUT)).toMatchObject({ name: 'mine', cut: { summary: 'Mine' } });
   });
 
-  test('types are taken away, and code shared with another file is found', async () => {
+  test('strips types, and resolves code shared with another file', async () => {
     writeFiles(root, { 'own/_shared.ts': "export const binaries: string[] = ['ls'];\n" });
     const source = `
       import type { Cut } from 'rapido';
@@ -168,29 +168,29 @@ describe('loading', () => {
     });
   });
 
-  test('a file that was changed is read anew', async () => {
+  test('reads a changed file again', async () => {
     await load('mine.ts', CUT);
     expect((await load('mine.ts', CUT.replace('Mine', 'Ours'))).cut.summary).toBe('Ours');
   });
 
-  test('a built-in cut is the compiled one', async () => {
+  test('uses the compiled form of a built-in cut', async () => {
     const loaded = await loadCut(pickCut('simple-example', find()), directories);
     expect(loaded.origin).toEqual({ kind: 'built-in', directory: join(CHECKOUT, 'dist/cuts') });
     expect(loaded.cut.autorun).toEqual(['simple-example.sh']);
   });
 
-  test('refused: wrong fields', async () => {
+  test('rejects wrong fields', async () => {
     expect(
       await refused(() => load('mine.ts', CUT.replace("'Mine'", "'', drivers: 'xfs'"))),
     ).toMatchInlineSnapshot(`
       "rapido: error: ROOT/own/mine.ts: not a valid cut
         - summary: must not be empty
         - drivers: must be a list, not a string
-        hint: docs/writing-cuts.md lists the fields"
+        hint: RAPIDO/docs/writing-cuts.md lists the fields"
     `);
   });
 
-  test('refused: a syntax error', async () => {
+  test('rejects a syntax error', async () => {
     expect(
       await refused(() => load('mine.ts', 'export default {\n  summary: \n};\n')),
     ).toMatchInlineSnapshot(`
@@ -200,7 +200,7 @@ describe('loading', () => {
     `);
   });
 
-  test('refused: no default export', async () => {
+  test('rejects a missing default export', async () => {
     expect(
       await refused(() => load('mine.ts', "export const cut = { summary: 'x' };\n")),
     ).toMatchInlineSnapshot(`
@@ -209,14 +209,14 @@ describe('loading', () => {
     `);
   });
 
-  test('refused: an empty file', async () => {
+  test('rejects an empty file', async () => {
     expect(await refused(() => load('mine.ts', ''))).toMatchInlineSnapshot(`
       "rapido: error: ROOT/own/mine.ts: exports no cut
         hint: export one: export default defineCut({ summary: …, binaries: […] })"
     `);
   });
 
-  test('refused: it throws while it is imported', async () => {
+  test('rejects a file that throws when it is imported', async () => {
     expect(
       await refused(() => load('mine.ts', "throw new Error('no such device');\n")),
     ).toMatchInlineSnapshot(`
@@ -226,7 +226,7 @@ describe('loading', () => {
     expect(await refused(() => load('mine.ts', "throw 'just text';\n"))).toContain('just text');
   });
 
-  test('refused: it imports what is not there', async () => {
+  test('rejects an import of a missing module', async () => {
     expect(
       await refused(() => load('mine.ts', "import './gone.ts';\nexport default {};\n")),
     ).toMatchInlineSnapshot(`
@@ -249,7 +249,7 @@ describe('autorun scripts', () => {
     writeFiles(root, { 'own/mine.ts': CUT, 'rapido/dist/cuts/mine.ts': CUT });
   });
 
-  test("beside the cut, then in autorun/ there, then in rapido's own", () => {
+  test("beside the cut, then in its autorun/, then in rapido's own", () => {
     const cut = cutIn('user', 'own');
     writeFiles(root, { 'rapido/autorun/a.sh': '' });
     expect(findCutFile('autorun', 'a.sh', cut, directories)).toBe(
@@ -261,7 +261,7 @@ describe('autorun scripts', () => {
     expect(findCutFile('autorun', 'a.sh', cut, directories)).toBe(join(root, 'own/a.sh'));
   });
 
-  test('beside the file itself where the cut is a link to one elsewhere', () => {
+  test('beside the target of a linked cut file', () => {
     writeFiles(root, { 'project/mine.ts': CUT, 'project/a.sh': '' });
     mkdirSync(join(root, 'linked'));
     symlinkSync('../project/mine.ts', join(root, 'linked/mine.ts'));
@@ -270,7 +270,7 @@ describe('autorun scripts', () => {
     );
   });
 
-  test("a built-in cut's are in rapido's autorun/ alone", async () => {
+  test("those of a built-in cut are in rapido's autorun/ only", async () => {
     writeFiles(root, { 'rapido/dist/cuts/a.sh': '' });
     const cut = cutIn('built-in', 'rapido/dist/cuts');
     expect(
@@ -280,7 +280,7 @@ describe('autorun scripts', () => {
     );
   });
 
-  test('refused: all places where it was looked for are named', async () => {
+  test('a missing script is rejected with all directories that were searched', async () => {
     const cut = cutIn('user', 'own');
     expect(
       await refused(() => findCutFile('autorun', 'a.sh', cut, directories)),

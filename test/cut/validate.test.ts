@@ -3,6 +3,7 @@ import { type Cut, defineCut } from '../../src/cut/cut.ts';
 import { validateCut } from '../../src/cut/validate.ts';
 import { UsageError } from '../../src/errors.ts';
 import { complaintOf } from '../support/complaint.ts';
+import { CHECKOUT } from '../support/workspace.ts';
 
 const FULL: Cut = {
   summary: 'Everything that a cut may have',
@@ -33,16 +34,16 @@ const FULL: Cut = {
   },
 };
 
-test('a cut with every field is valid, and comes back as it is', () => {
+test('accepts a cut with every field, and returns it unchanged', () => {
   expect(validateCut(FULL, 'cut.ts')).toBe(FULL);
   expect(defineCut(FULL)).toBe(FULL);
 });
 
-test('a summary alone is enough', () => {
+test('a summary is sufficient', () => {
   expect(validateCut({ summary: 'Nothing' }, 'cut.ts')).toEqual({ summary: 'Nothing' });
 });
 
-describe('refused, naming the file and the field', () => {
+describe('rejects, with the file and the field', () => {
   const problems = (value: unknown): readonly string[] => {
     try {
       validateCut(value, 'cut.ts');
@@ -96,7 +97,7 @@ describe('refused, naming the file and the field', () => {
     { conf: { defines: { MY_KEY: { type: 'path' } } } },
   ];
 
-  test('each wrong field, and what is wrong with it', () => {
+  test('each wrong field, and says what is wrong', () => {
     const show = (_: string, value: unknown) => (value === undefined ? 'undefined' : value);
     const table = WRONG.map((wrong) =>
       [JSON.stringify(wrong, show), ...problems({ summary: 'A cut', ...wrong })].join('\n    '),
@@ -187,14 +188,16 @@ describe('refused, naming the file and the field', () => {
     `);
   });
 
-  test('every problem at once, with where the fields are explained', async () => {
+  test('all problems at once, and says where the fields are documented', async () => {
     const wrong = { summary: '', binaries: [1], resources: { cpu: 2 } };
-    expect(await complaintOf(() => validateCut(wrong, '/cuts/my-test.ts'))).toMatchInlineSnapshot(`
+    expect(
+      await complaintOf(() => validateCut(wrong, '/cuts/my-test.ts'), { RAPIDO: CHECKOUT }),
+    ).toMatchInlineSnapshot(`
       "rapido: error: /cuts/my-test.ts: not a valid cut
         - summary: must not be empty
         - binaries[0]: must be a string, not a number
         - resources.cpu: no such field; did you mean cpus?
-        hint: docs/writing-cuts.md lists the fields"
+        hint: RAPIDO/docs/writing-cuts.md lists the fields"
     `);
   });
 
@@ -208,7 +211,7 @@ describe('refused, naming the file and the field', () => {
   });
 
   test.each(['text', 7, [], () => ({ summary: 'x' })])(
-    'an export that is no object: %s',
+    'an export that is not an object: %s',
     (value) => {
       expect(problems(value)).toHaveLength(1);
       expect(problems(value)[0]).toMatch(/^the export: /);

@@ -79,7 +79,7 @@ async function createRepository(home: Workspace, path: string): Promise<Reposito
 describe('git bisect run rapido run --bisect', () => {
   const home = createWorkspace(afterAll, ONE_CPU);
 
-  it('finds the commit that broke a script, past one whose script says that it cannot tell', {
+  it('finds the commit that broke a script, and skips one whose script cannot tell', {
     timeout: BISECTION_TIMEOUT,
   }, async () => {
     const repository = await createRepository(home, join(home.directory, 'a script'));
@@ -136,7 +136,7 @@ describe('git bisect run rapido run --bisect', () => {
     expect(result.stderr).toMatch(/reproducer\.c:1:\d+: error: expected .;. before/);
   });
 
-  describe('when it makes no sense to go on', () => {
+  describe('if no commit can be tested', () => {
     let repository: Repository;
     let start: string[];
     beforeAll(async () => {
@@ -149,12 +149,12 @@ describe('git bisect run rapido run --bisect', () => {
     });
 
     it.each([
-      ['a mistake in the conf', { conf: 'KERNEL_SRCC=/linux\n' }, 'unknown key KERNEL_SRCC'],
+      ['a mistake in the conf', { conf: 'KERNEL_SRCC=/linux\n' }, 'unknown conf key KERNEL_SRCC'],
       ['a wrong value on the command line', { args: ['--timeout', 'soon'] }, 'is not a duration'],
       ['an option that there is not', { args: ['--timeuot', '9'] }, "unknown option '--timeuot'"],
       ['a cut that there is not', { cut: 'simple-exmaple' }, 'there is no cut called'],
       ['--build without a kernel tree', { args: ['--build', 'make'] }, 'KERNEL_SRC is not set'],
-    ])('stops at once at %s, and calls no commit good or bad', async (_, mistake, words) => {
+    ])('stops at %s, and marks no commit', async (_, mistake, words) => {
       const { conf = '', cut = 'simple-example', args = [] }: Mistake = mistake;
       const path = home.write('mistake.conf', conf);
       const result = await repository.bisectRun([
@@ -166,7 +166,7 @@ describe('git bisect run rapido run --bisect', () => {
       expect(await repository.readVerdicts()).toEqual(start);
     });
 
-    it('stops at Ctrl-C with the VM ended, and calls no commit good or bad', async () => {
+    it('stops at Ctrl-C, ends the VM, and marks no commit', async () => {
       const results = join(home.directory, 'interrupted');
       let git = 0;
       const bisecting = repository.bisectRun(

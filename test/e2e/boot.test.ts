@@ -14,7 +14,7 @@ describe('rapido boot without a terminal', () => {
   const boot = (...args: string[]): Promise<Finished> =>
     home.rapido(['cut', 'simple-example', '--boot', ...args]);
 
-  it('finds a program from below /tmp, where the guest would have a tmpfs', async () => {
+  it('finds a program below /tmp, where the guest would mount a tmpfs', async () => {
     const directory = mkdtempSync('/tmp/rapido-program-');
     onTestFinished(() => rmSync(directory, { recursive: true, force: true }));
     writeFileSync(join(directory, 'my-test'), '#!/bin/bash\necho it runs\n', { mode: 0o755 });
@@ -24,7 +24,7 @@ describe('rapido boot without a terminal', () => {
     expect(result.stderr).toContain('rapido: all 2 autorun scripts succeeded');
   });
 
-  it('fails loudly when an autorun script fails, and runs the next one all the same', async () => {
+  it('reports a failed autorun script, and runs the next one', async () => {
     const result = await boot('-x', 'exit 3', '-x', 'echo went on');
     expect(result.status).toBe(1);
     expect(result.stdout).toContain('autorun script exit_3 failed with status 3');
@@ -32,7 +32,7 @@ describe('rapido boot without a terminal', () => {
     expect(result.stderr).toContain('rapido: autorun script exit_3 failed with status 3');
   });
 
-  it('gives scripts an empty input, and tells of a directory that is not in the image', async () => {
+  it('gives scripts an empty standard input, and reports a directory that is not in the image', async () => {
     home.write(
       '.config/rapido/cuts/adrift.js',
       "export default { summary: 'adrift', binaries: [], directory: '/no/such' };",
@@ -45,7 +45,7 @@ describe('rapido boot without a terminal', () => {
     expect(result.stderr).toContain('the directory that the cut names is not in the image');
   });
 
-  it('goes on where the console that the kernel was given is no device', async () => {
+  it('continues if the console of the kernel parameters is not a device', async () => {
     const conf = home.write(
       'console.conf',
       'QEMU_EXTRA_KERNEL_PARAMS="console=uart8250,io,0x3f8"\n',
@@ -58,7 +58,7 @@ describe('rapido boot without a terminal', () => {
     expect(result.stdout).toContain('still here');
   });
 
-  it('does not call it a success when a script powers the VM off behind its back', async () => {
+  it('does not report success if a script powers off the VM', async () => {
     const result = await boot('-x', 'shutdown');
     expect(result.status).toBe(1);
     expect(result.stderr).toContain(
@@ -66,7 +66,7 @@ describe('rapido boot without a terminal', () => {
     );
   });
 
-  it('ends with 1 and says so in one line when the kernel panics', async () => {
+  it('exits with 1 and prints one line if the kernel panics', async () => {
     const result = await boot('-x', 'echo c > /proc/sysrq-trigger');
     expect(result.status).toBe(1);
     expect(result.stderr).toContain('rapido: the kernel panicked: sysrq triggered crash\n');
@@ -76,13 +76,13 @@ describe('rapido boot without a terminal', () => {
     );
   });
 
-  it('does not take a reset for an orderly end', async () => {
+  it('does not treat a reset as an orderly end', async () => {
     const result = await boot('-x', 'echo b > /proc/sysrq-trigger; sleep 9');
     expect(result.status).toBe(1);
     expect(result.stderr).toContain('the VM reset without shutting down');
   });
 
-  it('gives the VM the CPUs and the memory that were asked for', async () => {
+  it('gives the VM the requested CPUs and memory', async () => {
     await home.rapido([
       ...['cut', 'simple-example', '-i', 'nproc'],
       ...['-x', 'nproc; grep MemTotal /proc/meminfo; hostname'],
@@ -107,7 +107,7 @@ describe('rapido boot without a terminal', () => {
     expect(result.stdout).toMatch(protocol);
   });
 
-  it("prints QEMU's own words and a hint when QEMU refuses to start", async () => {
+  it("prints QEMU's message and a hint if QEMU does not start", async () => {
     await home.rapido(['cut', 'simple-example']);
     const result = await home.rapido(['boot', '--', '-device', 'no-such-device']);
     expect(result.status).toBe(1);
@@ -116,7 +116,7 @@ describe('rapido boot without a terminal', () => {
     expect(result.stderr).toContain('hint: check QEMU_EXTRA_ARGS');
   });
 
-  it('lets other processes ask QEMU over a socket while the VM runs', async () => {
+  it('accepts requests to QEMU from other processes while the VM runs', async () => {
     await home.rapido(['cut', 'simple-example', '-x', 'sleep 5']);
     const booting = home.rapido(['boot']);
     const socket = join(home.directory, 'run/rapido/vm1.qmp');
@@ -129,7 +129,7 @@ describe('rapido boot without a terminal', () => {
     expect(existsSync(socket)).toBe(false);
   });
 
-  it('gives several VMs their own number, host name and console file', async () => {
+  it('gives each VM its own number, host name and console log', async () => {
     await home.rapido(['cut', 'simple-example', '-x', 'uname -n; sleep 4']);
     const results = await Promise.all([home.rapido(['boot']), home.rapido(['boot'])]);
     expect(results.map(({ status }) => status)).toEqual([0, 0]);

@@ -29,7 +29,7 @@ describe('rapido boot on a terminal', () => {
     return terminal;
   };
 
-  it('shows 1 MB of output to the last byte', async () => {
+  it('shows 1 MB of output completely', async () => {
     const terminal = await bootToPrompt();
     const { type, waitFor } = terminal;
     type("seq -f '%099.0f' 10000 > /tmp/1m; wc -c < /tmp/1m; clear; cat /tmp/1m; echo END\r");
@@ -93,7 +93,7 @@ describe('rapido boot on a terminal', () => {
     expect(after).toBe(before);
   });
 
-  it('ends with 1 after a kernel panic, in one line, with the console kept', async () => {
+  it('exits with 1 after a kernel panic, prints one line, and keeps the console', async () => {
     const terminal = await bootToPrompt();
     terminal.type('echo c > /proc/sysrq-trigger\r');
     expect(await terminal.ended).toBe(1);
@@ -107,7 +107,7 @@ describe('rapido boot on a terminal', () => {
   });
 
   it.skipIf(!hasBrokenModules)(
-    'has another shell after an oops has killed the first, says so, and does not end with 0',
+    'starts another shell after an oops killed the first, says so, and does not exit with 0',
     async () => {
       const terminal = await bootToPrompt();
       const { type, waitFor } = terminal;
@@ -134,7 +134,7 @@ describe('rapido boot on a terminal', () => {
     },
   );
 
-  it('keeps from the host what is typed for a VM that has gone', async () => {
+  it('does not pass input for a VM that has ended to the host', async () => {
     const next = 'IFS= read -r -t 2 typed; echo "the host got: <$typed>"';
     const terminal = openTerminal(home, ['boot'], {}, [], next);
     await terminal.waitFor(PROMPT);
@@ -152,7 +152,7 @@ describe('rapido boot on a terminal', () => {
     expect(after).toBe(before);
   });
 
-  it('gives the terminal back when QEMU is killed', async () => {
+  it('restores the terminal if QEMU is killed', async () => {
     const terminal = await bootToPrompt();
     const pidFile = join(home.directory, 'run/rapido/rapido_vm1.pid');
     process.kill(Number(readFileSync(pidFile, 'utf8')), 'SIGKILL');

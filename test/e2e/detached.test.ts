@@ -32,7 +32,7 @@ describe('a VM in the background', () => {
   });
   afterAll(() => home.rapido(['stop', '--all']));
 
-  it('is at a terminal a shell on a terminal: its size, job control, Ctrl-C', async () => {
+  it('gives a shell on a terminal: its size, job control, Ctrl-C', async () => {
     const terminal = openTerminal(home, ['exec', '1']);
     const { type, waitFor } = terminal;
     await waitFor(/^shell in VM 1 \(simple-example\)/m);
@@ -65,14 +65,14 @@ describe('a VM in the background', () => {
     expect(after).toBe(before);
   });
 
-  it('leaves line feeds to the guest, as full-screen programs need it', async () => {
+  it('passes line feeds unchanged, as full-screen programs require', async () => {
     const script = 'stty -onlcr; printf "<one\\ntwo>"';
     const terminal = openTerminal(home, ['exec', '1', '--', 'sh', '-c', script]);
     expect(await terminal.ended).toBe(0);
     expect(terminal.shownRaw()).toContain('<one\ntwo>');
   });
 
-  it('shows 1 MB on a terminal to the last byte', async () => {
+  it('shows 1 MB on a terminal completely', async () => {
     const script = "seq -f '%099.0f' 10000";
     const terminal = openTerminal(home, ['exec', '1', '--', 'sh', '-c', script]);
     expect(await terminal.ended).toBe(0);
@@ -83,7 +83,7 @@ describe('a VM in the background', () => {
     expect(lines.map(Number)).toEqual(Array.from({ length: 10_000 }, (_, index) => index + 1));
   });
 
-  it('leaves a command by Enter ~ . and hangs it up, and gives the terminal back', async () => {
+  it('leaves a command on Enter ~ . with SIGHUP, and restores the terminal', async () => {
     const terminal = openTerminal(home, ['exec', '1', '--', 'sleep', '1001']);
     await vi.waitFor(
       async () => expect((await exec(['ps', 'ax'])).stdout).toContain('sleep 1001'),
@@ -102,7 +102,7 @@ describe('a VM in the background', () => {
     );
   });
 
-  it('gets pipes with -T and where a part of the output goes elsewhere; -t needs somebody to type', async () => {
+  it('uses pipes with -T and if an output is redirected; -t requires a terminal for input', async () => {
     const tty = ['sh', '-c', 'tty; test -t 1 || echo pipe'];
     const piped = openTerminal(home, ['exec', '-T', '1', '--', ...tty]);
     expect(await piped.ended).toBe(0);
@@ -118,7 +118,7 @@ describe('a VM in the background', () => {
     expect(refused.stderr).toContain('-t: standard input is not a terminal');
   });
 
-  it('has pipes at a terminal, and says why, where the guest has no pseudoterminals', async () => {
+  it('uses pipes at a terminal, and says why, if the guest has no pseudoterminals', async () => {
     await exec(['umount', '-l', '/dev/pts']);
     const terminal = openTerminal(home, ['exec', '1', '--', 'bash']);
     await terminal.waitFor(/^rapido: the VM cannot create a pseudoterminal/m);
@@ -129,13 +129,13 @@ describe('a VM in the background', () => {
     await exec(['mount', '-t', 'devpts', 'devpts', '/dev/pts']);
   });
 
-  it('runs a program by its name in the registry, without a shell, word by word', async () => {
+  it('runs a program by its host name, without a shell, word by word', async () => {
     const words = ['a b', '$HOME', "it's", 'two\nlines', '', 'ä'];
     const ran = await home.rapido(['exec', 'rapido1', '--', 'printf', '<%s>', ...words]);
     expect(ran).toMatchObject({ status: 0, stdout: words.map((word) => `<${word}>`).join('') });
   });
 
-  it('gives 3 MB byte for byte', async () => {
+  it('passes 3 MB byte for byte', async () => {
     const script = 'seq 450000 > /tmp/x; md5sum < /tmp/x >&2; cat /tmp/x';
     const { status, stdout, stderr } = await exec(['sh', '-c', script]);
     expect(status).toBe(0);
@@ -143,7 +143,7 @@ describe('a VM in the background', () => {
     expect(stderr).toBe(`${createHash('md5').update(stdout).digest('hex')}  -\n`);
   });
 
-  it('runs several commands at once, and says what a program that is not there is', async () => {
+  it('runs several commands at once, and reports a missing program', async () => {
     const ran = await Promise.all([
       ...['1', '2', '3'].map((name) => exec(['sh', '-c', `sleep 1; echo ${name}`])),
       exec(['no-such-program']),
@@ -153,7 +153,7 @@ describe('a VM in the background', () => {
     expect(ran[3]?.stderr).toContain('no-such-program: command not found');
   });
 
-  it('ends a command whose user presses Ctrl-C, with the status of the signal', async () => {
+  it('ends a command at Ctrl-C, with the status of the signal', async () => {
     const ran = await exec(['sh', '-c', 'echo READY; exec sleep 100'], {
       onStart: (pid: number) => setTimeout(() => process.kill(pid, 'SIGINT'), 4000),
     });
@@ -161,7 +161,7 @@ describe('a VM in the background', () => {
     expect((await exec(['ps', 'ax'])).stdout).not.toContain('sleep 100');
   });
 
-  it('shows its console at a terminal of that size, which is left again', async () => {
+  it('shows its console on a terminal of that size, and detaches', async () => {
     const terminal = openTerminal(home, ['console', '1']);
     await terminal.waitFor(/Ctrl-a d leaves it/);
     await terminal.waitFor(/rapido1:~# /);
@@ -173,7 +173,7 @@ describe('a VM in the background', () => {
     expect((await home.rapido(['ps'])).stdout).toContain('ready');
   });
 
-  it('has no second of its number, and mistakes are told', async () => {
+  it('does not get a number twice, and reports mistakes', async () => {
     const complaints = await Promise.all(
       [['exec', '7', '--', 'true'], ['exec', '1'], ['console', 'no such'], ['stop']].map((args) =>
         home.rapido(args),
@@ -188,10 +188,10 @@ describe('a VM in the background', () => {
   });
 });
 
-describe('a VM in the background that goes wrong', () => {
+describe('a VM in the background that fails', () => {
   const home = createWorkspace(afterAll);
 
-  it('is ended where an autorun script fails, with the end of its console', async () => {
+  it('is ended if an autorun script fails, and prints the end of its console', async () => {
     await home.rapido(['cut', 'simple-example', '-x', 'echo to be seen; exit 3']);
     const booted = await home.rapido(['boot', '--detach']);
     expect(booted).toMatchObject({ status: 1, stdout: '' });
@@ -200,7 +200,7 @@ describe('a VM in the background that goes wrong', () => {
     expect((await home.rapido(['ps'])).stderr).toContain('no VMs are running');
   });
 
-  it('is ended when nobody waits for it any more, or its rapido is killed', async () => {
+  it('is ended if the process that waits for it ends, or its rapido is killed', async () => {
     await home.rapido(['cut', 'simple-example', '-x', 'sleep 1000']);
     const interrupted = await home.rapido(['boot', '--detach'], {
       onStart: (pid) => setTimeout(() => process.kill(pid, 'SIGINT'), 4000),
@@ -215,28 +215,25 @@ describe('a VM in the background that goes wrong', () => {
     expect((await home.rapido(['ps'])).stderr).toContain('no VMs are running');
   });
 
-  it.skipIf(process.arch !== 'x64')(
-    'is there without a console that its kernel lacks',
-    async () => {
-      await home.rapido(['cut', 'simple-example']);
-      const env = { QEMU_EXTRA_KERNEL_PARAMS: '8250.nr_uarts=0' };
-      const booted = await home.rapido(['boot', '--detach'], { env });
-      expect(booted).toMatchObject({ status: 0, stdout: '1\n' });
-      expect(booted.stderr).toContain('rapido: the kernel has no serial console: rapido exec 1 --');
-      const ran = await home.rapido([
-        'exec',
-        '1',
-        '--',
-        'sh',
-        '-c',
-        'echo out; echo err >&2; exit 3',
-      ]);
-      expect(ran).toMatchObject({ status: 3, stdout: 'out\n', stderr: 'err\n' });
-      expect((await home.rapido(['stop', '1'])).stdout).toContain('has powered off');
-    },
-  );
+  it.skipIf(process.arch !== 'x64')('starts without a console that its kernel lacks', async () => {
+    await home.rapido(['cut', 'simple-example']);
+    const env = { QEMU_EXTRA_KERNEL_PARAMS: '8250.nr_uarts=0' };
+    const booted = await home.rapido(['boot', '--detach'], { env });
+    expect(booted).toMatchObject({ status: 0, stdout: '1\n' });
+    expect(booted.stderr).toContain('rapido: the kernel has no serial console: rapido exec 1 --');
+    const ran = await home.rapido([
+      'exec',
+      '1',
+      '--',
+      'sh',
+      '-c',
+      'echo out; echo err >&2; exit 3',
+    ]);
+    expect(ran).toMatchObject({ status: 3, stdout: 'out\n', stderr: 'err\n' });
+    expect((await home.rapido(['stop', '1'])).stdout).toContain('has powered off');
+  });
 
-  it('is told of by ps when the kernel panics later', async () => {
+  it('is reported by ps if the kernel panics later', async () => {
     await home.rapido(['cut', 'simple-example']);
     await home.rapido(['boot', '--detach']);
     const crashed = await home.rapido([
@@ -254,7 +251,7 @@ describe('a VM in the background that goes wrong', () => {
   });
 });
 
-it('a test has its VM for itself; stop interrupts it, and its results are written', async () => {
+it('a run has its VM for itself; stop interrupts it, and the results are written', async () => {
   const home = createWorkspace();
   const results = join(home.directory, 'results');
   const running = home.rapido([

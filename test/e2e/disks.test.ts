@@ -7,7 +7,7 @@ import { createWorkspace } from '../support/workspace.ts';
 
 const MIB = 1024 * 1024;
 
-describe('disks given to a VM', () => {
+describe('disks of a VM', () => {
   const home = createWorkspace(afterAll);
   const run = createRunner(home);
   const scratch = join(home.directory, '.cache/rapido/scratch');
@@ -19,7 +19,7 @@ describe('disks given to a VM', () => {
     return path;
   };
 
-  it('a read-only disk cannot be written, on either bus, and the file stays as it is', async () => {
+  it('a read-only disk cannot be written on either bus, and its file is unchanged', async () => {
     const before = Buffer.alloc(MIB, 'rapido\n');
     const [one, two] = [home.write('one.img', before), home.write('two.img', before)];
     const text = `
@@ -41,7 +41,7 @@ describe('disks given to a VM', () => {
     expect(readFileSync(two).equals(before)).toBe(true);
   });
 
-  it('when rapido is killed, its VM ends, and the next removes the scratch disk; no second VM gets a disk of the first', async () => {
+  it('if rapido is killed, its VM ends, and the next rapido removes the scratch disk; no other VM gets a disk in use', async () => {
     const raw = makeRaw('shared.img');
     let left: string[] = [];
     await run(

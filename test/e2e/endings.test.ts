@@ -5,7 +5,7 @@ import { afterAll, beforeAll, describe, expect, it } from 'vitest';
 import { identifyProcess } from '../../src/sys/process-identity.ts';
 import { createWorkspace, type Finished } from '../support/workspace.ts';
 
-describe('a VM never outlives the rapido that watches it', () => {
+describe('a VM never outlives its rapido', () => {
   const home = createWorkspace(afterAll);
   beforeAll(async () => {
     const cut = await home.rapido(['cut', 'simple-example', '-x', 'echo RUNNING; sleep 300']);
@@ -41,14 +41,14 @@ describe('a VM never outlives the rapido that watches it', () => {
   it.each([
     ['SIGINT', 130],
     ['SIGTERM', 143],
-  ] as const)('not when rapido gets %s', async (signal, status) => {
+  ] as const)('if rapido gets %s', async (signal, status) => {
     const { boot, qemuAlive } = await endBy(signal);
     expect(qemuAlive).toBe(false);
     expect(boot.status).toBe(status);
     expect(boot.stderr).toContain(`interrupted by ${signal}; the VM was ended`);
   });
 
-  it('not when rapido is killed, whose VM number is free again afterwards', async () => {
+  it('if rapido is killed; its VM number is free again afterwards', async () => {
     for (let round = 0; round < 2; round++) {
       const { boot, qemuAlive } = await endBy('SIGKILL');
       expect(qemuAlive).toBe(false);

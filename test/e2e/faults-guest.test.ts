@@ -58,7 +58,7 @@ const DESTROY_INIT = `while read -r range permissions _ _ _ path; do
 done < /proc/1/maps`;
 
 /** What goes wrong in the guest while its kernel works. */
-describe('a run in which the guest misbehaves', () => {
+describe('a run whose guest misbehaves', () => {
   const home = createWorkspace(afterAll);
   const run = createRunner(home);
 
@@ -248,7 +248,7 @@ describe('a run in which the guest misbehaves', () => {
   });
 
   it.skipIf(!existsSync('/usr/bin/perl'))(
-    'a forger who has read the key neither hides output nor passes: the session contradicts him',
+    'a guest that knows the key neither hides output nor passes: the session contradicts it',
     async () => {
       const fault = {
         verdict: 'error',
@@ -263,7 +263,7 @@ describe('a run in which the guest misbehaves', () => {
     },
   );
 
-  it('an autorun script that fails is 1, and the command is not run', async () => {
+  it('a failed autorun script gives status 1, and the command is not run', async () => {
     const fault = {
       verdict: 'fail',
       status: 1,
@@ -276,13 +276,13 @@ describe('a run in which the guest misbehaves', () => {
     expect(ran.result?.commandStatus).toBeUndefined();
   });
 
-  it('a daemon that keeps the output open does not hold up the end: the status of the command', async () => {
+  it('a daemon that keeps the output open does not delay the end: the status is that of the command', async () => {
     const ran = await run(['simple-example', '-x', 'setsid sleep 600 & echo said; exit 5']);
     expect(ran).toMatchObject({ status: 5, stdout: 'said\n' });
     expect(ran.milliseconds).toBeLessThan(120_000);
   });
 
-  it('forged success on a serial line, which anybody can open, is told of and not believed', async () => {
+  it('a forged success on a serial line is reported and not believed', async () => {
     const tree = join(home.directory, 'serial-kernel');
     makeKernelTree(tree, { drivers: ['zram'] });
     const forge = `${FORGERY} echo o > /proc/sysrq-trigger; sleep 600`;

@@ -68,7 +68,7 @@ describe('a run whose host fails', () => {
     expect(judgedAs(ran, fault)).toEqual(expectedOf(fault));
   });
 
-  it('QEMU that fails once the VM has powered off is an error, though the command succeeds', async () => {
+  it('QEMU that fails after the VM has powered off is an error, although the command succeeded', async () => {
     const qemu = `bin/${architectureOf(process.arch).qemu}`;
     const failing = [
       '#!/bin/bash',
@@ -87,7 +87,7 @@ describe('a run whose host fails', () => {
     expect(judgedAs(ran, fault)).toEqual(expectedOf(fault));
   });
 
-  it('a rapido that is killed takes QEMU with it, and leaves a run that is lost', async () => {
+  it('if rapido is killed, QEMU dies too, and the run is lost', async () => {
     let qemu: number | undefined;
     const ran = await run(WAITS, {
       whenReady: (vm) => {
@@ -103,7 +103,7 @@ describe('a run whose host fails', () => {
     expect(list.stdout).toMatch(/lost/);
   });
 
-  describe('by a QEMU that is none', () => {
+  describe('because of a broken QEMU', () => {
     const FAKES: (Omit<Fault, 'args'> & { script: string })[] = [
       {
         name: 'one that ends with 0 without a word is a crash',
@@ -146,7 +146,7 @@ describe('a run whose host fails', () => {
     });
   });
 
-  describe('by a damaged cache', () => {
+  describe('because of a damaged cache', () => {
     const SAYS = ['simple-example', '--', 'echo', 'all there'];
     const filesBelow = (directory: string): string[] =>
       readdirSync(directory, { recursive: true, withFileTypes: true })
@@ -158,13 +158,13 @@ describe('a run whose host fails', () => {
       expect(await run(SAYS)).toMatchObject({ status: 0, stdout: 'all there\n' });
     };
 
-    it('an image that was cut short is cut again', async () => {
+    it('a truncated image is cut again', async () => {
       await passes();
       for (const image of filesBelow(join(home.images, 'run'))) cutShort(image);
       await passes();
     });
 
-    it('a layer that was cut short is made again', async () => {
+    it('a truncated layer is rebuilt', async () => {
       await passes();
       rmSync(join(home.images, 'run'), { recursive: true });
       const layers = filesBelow(home.layers).filter((path) => path.endsWith('.layer'));
@@ -174,7 +174,7 @@ describe('a run whose host fails', () => {
     });
   });
 
-  describe('by a kernel image that is none', () => {
+  describe('because of a broken kernel image', () => {
     const runKernel = (name: string, image: string) => {
       const tree = join(home.directory, name);
       makeKernelTree(tree, { drivers: CHANNEL_MODULES, image });
@@ -189,7 +189,7 @@ describe('a run whose host fails', () => {
       expect(ran).toMatchObject({ status: 125, result: { verdict: 'error' } });
     });
 
-    it('a kernel that was cut short never passes', async () => {
+    it('a truncated kernel never passes', async () => {
       const whole = readFileSync(hostKernel()?.image ?? '');
       const half = home.write('half', whole.subarray(0, whole.length / 2));
       const ran = await runKernel('half-kernel', half);
@@ -199,7 +199,7 @@ describe('a run whose host fails', () => {
   });
 
   const canMount = spawnSync('unshare', ['--mount', 'true']).status === 0;
-  describe.skipIf(!canMount)('by a full disk (where one can be mounted: it takes root)', () => {
+  describe.skipIf(!canMount)('because of a full disk (needs root to mount one)', () => {
     /** Runs with a small file system at --results, which only that rapido sees. */
     const runOnSmallDisk = async (size: string, command: string) => {
       const disk = home.write('disk/here', '');
@@ -210,7 +210,7 @@ describe('a run whose host fails', () => {
       );
     };
 
-    it('a command that would pass is an error: its output could not be kept', async () => {
+    it('is an error although the command passes: its output could not be stored', async () => {
       const ran = await runOnSmallDisk('256k', 'seq 1 200000');
       expect(ran.status).toBe(125);
       expect(ran.stdout).toMatch(/^200000$/m);
@@ -218,14 +218,14 @@ describe('a run whose host fails', () => {
       expect(ran.stderr).not.toMatch(/bug in rapido/);
     });
 
-    it('a disk that is full from the start is an error', async () => {
+    it('is an error if the disk is full from the start', async () => {
       const ran = await runOnSmallDisk('4k', 'echo unheard');
       expect(ran.status).toBe(125);
       expect(ran.stderr).not.toMatch(/bug in rapido/);
     });
   });
 
-  it('a stdout that is full is an error, not a success', async () => {
+  it('a full stdout is an error, not a success', async () => {
     const ran = await run(['simple-example', '--', 'echo', 'lost'], {
       prefix: ['bash', '-c', 'exec "$@" > /dev/full', 'bash'],
     });
@@ -234,7 +234,7 @@ describe('a run whose host fails', () => {
     expect(ran.stderr).not.toMatch(/bug in rapido/);
   });
 
-  describe('by a mistake, before anything is started', () => {
+  describe('because of a mistake, before anything is started', () => {
     /** `bisecting`: 128 stops `git bisect run`; 125 skips a commit, for which it may be the reason. */
     const MISTAKES: [name: string, bisecting: number, args: string[]][] = [
       ['an unknown option', 128, ['simple-example', '--no-such-option']],

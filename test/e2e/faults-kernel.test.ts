@@ -12,7 +12,7 @@ const SLOW_POWER_OFF = "printf '#!/bin/bash\\nsleep 600\\n' > /rapido/power-off"
 const AFTER_THE_END = `${SLOW_POWER_OFF}; (${UNTIL_POWER_OFF}; sleep 0.5;`;
 
 /** What goes wrong in the kernel, in every phase of a run. */
-describe('a run in which the kernel fails', () => {
+describe('a run whose kernel fails', () => {
   const home = createWorkspace(afterAll);
   const run = createRunner(home);
 
@@ -107,7 +107,7 @@ describe('a run in which the kernel fails', () => {
   });
 
   /** Machine code for one architecture stands in for drivers with bugs. */
-  describe.skipIf(process.arch !== 'x64')('by a driver with a bug', () => {
+  describe.skipIf(process.arch !== 'x64')('because of a driver with a bug', () => {
     const INSERT = 'insmod /broken.ko';
     const DEFECTS: (Omit<Fault, 'args'> & { defect: Defect; options?: string[]; text: string })[] =
       [
@@ -181,7 +181,7 @@ describe('a run in which the kernel fails', () => {
       expect(judgedAs(ran, fault)).toEqual(expectedOf(fault));
     });
 
-    it('a warning under panic_on_warn is a crash', async () => {
+    it('a warning with panic_on_warn is a crash', async () => {
       const fault = {
         verdict: 'crash',
         reason: /^the kernel crashed during the command: /,
@@ -194,7 +194,7 @@ describe('a run in which the kernel fails', () => {
     });
   });
 
-  it('every report counts, wherever it cuts into the coloured output of a program', async () => {
+  it("finds every report, even in the middle of a program's coloured output", async () => {
     const text = `printf '\\033[0;3' > /dev/console
       echo "<4>INFO: task adv:1 blocked for more than 120 seconds." > /dev/kmsg
       ( while :; do printf '\\033[0;31mred\\033[0m \\033[1;32mgreen\\033[0m\\n'; done > /dev/console ) & writer=$!
@@ -213,7 +213,7 @@ describe('a run in which the kernel fails', () => {
 
   /** Its UARTs are what a PC's console is. */
   it.skipIf(process.arch !== 'x64')(
-    'a complaint of a kernel without a console is a splat, and its scripts do not fail for want of one',
+    'a report of a kernel without a console is a splat, and its scripts do not fail because of that',
     async () => {
       const fault = {
         verdict: 'splat',
@@ -230,7 +230,7 @@ describe('a run in which the kernel fails', () => {
     },
   );
 
-  it('a hung task is a splat, though the command succeeds', async () => {
+  it('a hung task is a splat, although the command succeeds', async () => {
     const fault = {
       verdict: 'splat',
       reason: /^the kernel reported a problem: .*(hung|blocked)/,

@@ -107,7 +107,7 @@ describe.concurrent('a run that hangs', () => {
     },
   );
 
-  it('shows which task is blocked and where; its test is interrupted, and has not failed', async ({
+  it('shows which task is blocked and where; its test is interrupted, not failed', async ({
     onTestFinished,
   }) => {
     const text = `set -e; modprobe zram
@@ -134,7 +134,7 @@ describe.concurrent('a run that hangs', () => {
     expect(ran.file('console.log').toString('latin1')).toMatch(/sysrq: Show Blocked State/);
   });
 
-  it('runs nothing of a guest that came after --boot-timeout', async ({ onTestFinished }) => {
+  it('runs nothing of a guest that started after --boot-timeout', async ({ onTestFinished }) => {
     const late = home.write('late', '#!/bin/bash\nsleep 8\nexec /init\n', 0o755);
     const ran = await run(
       [
@@ -147,7 +147,7 @@ describe.concurrent('a run that hangs', () => {
     expect(ran.result?.reason).toContain("the guest's init did not start within 8 s");
   });
 
-  it('but not one whose rapido was stopped for longer than --silence', async ({
+  it('does not end if rapido was stopped for longer than --silence', async ({
     onTestFinished,
   }) => {
     const ran = await run(
@@ -168,7 +168,7 @@ describe.concurrent('a run that hangs', () => {
     expect(ran.stdout).toBe(`READY\n${[1, 2, 3, 4, 5, 6, 7, 8, 9].join('\n')}\n`);
   });
 
-  it('but not one that keeps talking for longer than --silence', async ({ onTestFinished }) => {
+  it('does not end if it prints something for longer than --silence', async ({ onTestFinished }) => {
     const talk = 'for i in $(seq 30); do echo $i; sleep 1; done';
     const ran = await run(['simple-example', '--silence', '20s', '-x', talk], { onTestFinished });
     expect(ran).toMatchObject({ status: 0, result: { verdict: 'pass' } });

@@ -78,7 +78,7 @@ describe('rapido run fstests-xfs', () => {
   const byName = (tests: readonly { name: string }[] | undefined) =>
     Object.fromEntries((tests ?? []).map(({ name, ...test }) => [name, test]));
 
-  test('tells each test: passed with its time, failed with its diff, not run with its reason', async () => {
+  test('reports each test: passed with its time, failed with its diff, not run with its reason', async () => {
     const { status, result, results, file } = await run(['fstests-xfs', '--', '-g', 'quick'], {
       env: { ...env, FSTESTS_EXPUNGE: expunged, MKFS_OPTIONS: '-m reflink=0' },
     });
@@ -104,7 +104,7 @@ describe('rapido run fstests-xfs', () => {
     expect(file('stdout.log').toString()).toContain('Failed 1 of 8 tests');
   });
 
-  test('takes disks by their serial numbers, carries check.time, and tells on a terminal how far it is', async () => {
+  test('uses disks by their serial numbers, carries check.time, and shows the progress on a terminal', async () => {
     const disks = ['TEST_DEV', 'SCRATCH_DEV'].map((serial) => {
       const path = home.write(`${serial}.img`, '');
       truncateSync(path, 512 * 1024 * 1024);
@@ -146,7 +146,7 @@ describe('rapido run fstests-xfs', () => {
     expect(await terminal.ended).toBe(0);
   });
 
-  test('names the test that was running when the kernel crashed; after the last one it boots no more', async () => {
+  test('names the test that ran when the kernel crashed; does not boot again after the last one', async () => {
     const { status, result, file } = await run(
       ['fstests-xfs', '--resume-after-crash', '--', 'xfs/011'],
       { env },
@@ -163,7 +163,7 @@ describe('rapido run fstests-xfs', () => {
     );
   });
 
-  test('excuses what a test provokes on purpose during that test alone', async () => {
+  test('excuses what a test provokes on purpose, during that test only', async () => {
     const { status, result, stderr } = await run(
       ['fstests-xfs', '--', 'generic/475', 'generic/476'],
       { env },
@@ -182,7 +182,7 @@ describe('rapido run fstests-xfs', () => {
     expect(stderr).toMatch(/during generic\/475; expected: /);
   });
 
-  test('goes on after each crash with the tests that are left, and is a crash all the same', async () => {
+  test('continues after each crash with the remaining tests, and is a crash nevertheless', async () => {
     const { status, stderr, result, file } = await run(
       ['fstests-xfs', '--resume-after-crash', '--', '-g', 'resumes'],
       { env },
@@ -239,7 +239,7 @@ describe('rapido run fstests-xfs', () => {
     expect(Object.keys(byName(result?.tests))).toEqual(['xfs/010']);
   });
 
-  test('does not pass when it is asked for a test that there is not', async () => {
+  test('does not pass if a requested test does not exist', async () => {
     const { status, result } = await run(['fstests-xfs', '--', 'fstests-check', 'generic/999'], {
       env,
     });
@@ -250,7 +250,7 @@ describe('rapido run fstests-xfs', () => {
   });
 });
 
-describe('each filesystem is there before the first test', () => {
+describe('each filesystem is mounted before the first test', () => {
   const home = createWorkspace(afterAll, ONE_CPU);
   const run = createRunner(home);
   const tree = makeXfstestsTree(join(home.directory, 'tree'), [

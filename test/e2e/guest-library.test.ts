@@ -86,7 +86,7 @@ describe('the library of autorun scripts', () => {
   const home = createWorkspace(afterAll, ONE_CPU);
   const run = createRunner(home);
 
-  it('loads, mounts, makes devices and filesystems, waits, starts daemons, and says what it cannot', async () => {
+  it('loads, mounts, makes devices and filesystems, waits, starts daemons, and reports failures', async () => {
     const listener = join(home.directory, 'listener');
     execFileSync('gcc', ['-x', 'c', '-o', listener, '-'], { input: LISTENER });
     const cut = addCut(home, 'lib-user', {

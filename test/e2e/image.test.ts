@@ -26,7 +26,7 @@ const LIST = String.raw`cd "$1" && find . ! -type d -printf '%y %m %n %s %l ' -e
 describe('the image', () => {
   const home = createWorkspace(afterAll, ONE_CPU);
 
-  it('has every kind of file as it was, byte for byte, to the real kernel', async () => {
+  it('contains every kind of file unchanged, as the real kernel unpacks it', async () => {
     // Below /tmp, where the guest would mount a tmpfs: the tree must still be there.
     const tree = mkdtempSync('/tmp/rapido odd tree-');
     onTestFinished(() => rmSync(tree, { recursive: true, force: true }));
@@ -99,7 +99,7 @@ describe('the image', () => {
     expect(result.stdout).toMatch(/^virtio_console /m);
   });
 
-  it('fits into the memory that its VM gets, and where that is less, memory is what is named', async () => {
+  it('fits into the memory of its VM; with less memory, rapido reports a lack of memory', async () => {
     const big = home.write('big', '');
     truncateSync(big, 150 * 1024 * 1024);
     const words = ['run', 'simple-example', '--include', `${big}:/big`];
@@ -113,7 +113,7 @@ describe('the image', () => {
     );
   });
 
-  it('with a module that the kernel refuses tells nothing of the commit', async () => {
+  it('with a module that the kernel rejects does not mark the commit', async () => {
     const tree = join(home.directory, 'linux of another build');
     makeKernelTree(tree, { drivers: [...CHANNEL_MODULES, 'virtio_rng', 'zram'] });
     const modules = join(tree, 'mods/lib/modules');
@@ -136,7 +136,7 @@ describe('the image', () => {
     );
   });
 
-  it('uses the second serial port with a kernel that has no virtio-serial', async () => {
+  it('uses the second serial port with a kernel without virtio-serial', async () => {
     const tree = join(home.directory, 'linux without virtio');
     makeKernelTree(tree, { drivers: ['zram'] });
     const conf = home.write('serial.conf', `KERNEL_SRC="${tree}"\nQEMU_EXTRA_ARGS="-nographic"\n`);
@@ -149,7 +149,7 @@ describe('the image', () => {
     expect(failing.stderr).toContain('autorun script exit_7 failed with status 7');
   });
 
-  it('mounts VIRTFS_SHARE_PATH at /host, both ways', async () => {
+  it('mounts VIRTFS_SHARE_PATH at /host, in both directions', async () => {
     mkdirSync(join(home.directory, 'shared, dir'));
     const note = home.write('shared, dir/note', 'from the host');
     const conf = home.write('share.conf', `VIRTFS_SHARE_PATH="${home.directory}/shared, dir"\n`);
@@ -163,7 +163,7 @@ describe('the image', () => {
     expect(readFileSync(join(home.directory, 'shared, dir/sum'), 'utf8')).toContain(sum);
   });
 
-  it('gives the guest the conf keys that the cut declares, and no others', async () => {
+  it('passes the conf keys that the cut declares to the guest, and no others', async () => {
     home.write(
       '.config/rapido/cuts/keys.js',
       `export default {

@@ -38,7 +38,7 @@ describe.runIf(canMakeNetworks)('VMs on the bridge', () => {
   const rapido = (args: string[], env: Record<string, string>): Promise<Finished> =>
     home.rapido(args, { prefix: space.prefix, env });
 
-  it('two of them reach each other by name, over IPv4 and IPv6; no third gets their taps', async () => {
+  it('two VMs reach each other by name over IPv4 and IPv6; a third does not get their taps', async () => {
     const env = {
       ...conf('BR_ADDR = "192.168.155.1/24, fd00:155::1/64"\n[vm1]\nHOSTNAME = server\n[vm2]\n'),
       TAP_USER: 'root',
@@ -115,7 +115,7 @@ describe.runIf(canMakeNetworks)('VMs on the bridge', () => {
     },
   );
 
-  it('without bridge or taps nothing is started, and both remedies are told', async () => {
+  it('without bridge or taps, nothing is started, and both remedies are printed', async () => {
     const alone = makeNetworkNamespace();
     const registry = join(home.directory, 'nothing-registered');
     mkdirSync(registry);

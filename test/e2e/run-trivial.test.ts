@@ -5,11 +5,11 @@ import { createWorkspace } from '../support/workspace.ts';
 /** A verdict that changes from run to run is none: RAPIDO_TRIVIAL_RUNS sets how often to look. */
 const RUNS = Number(process.env.RAPIDO_TRIVIAL_RUNS ?? (process.env.CI === undefined ? 10 : 20));
 
-describe('rapido run, again and again', () => {
+describe('rapido run, repeatedly', () => {
   const home = createWorkspace(afterAll);
   const run = createRunner(home);
 
-  it(`passes ${RUNS} times of ${RUNS}, two at a time`, { timeout: RUNS * 60_000 }, async () => {
+  it(`passes ${RUNS} of ${RUNS} times, two at a time`, { timeout: RUNS * 60_000 }, async () => {
     const failures: string[] = [];
     const numbers = Array.from({ length: RUNS }, (_, index) => index);
     const work = async (): Promise<void> => {

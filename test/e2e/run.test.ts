@@ -17,7 +17,7 @@ describe('rapido run', () => {
   const inBash = (command: string): string[] => ['bash', '-c', command, 'bash'];
   const sha256 = (data: string | Buffer): string => createHash('sha256').update(data).digest('hex');
 
-  it('gives the command its arguments byte for byte', async () => {
+  it('passes arguments to the command byte for byte', async () => {
     const words = [
       'two words',
       `"double" 'single' \`back\` $HOME $(id) \\ * ? ~ ! # ; & |`,
@@ -44,7 +44,7 @@ describe('rapido run', () => {
     expect(ran.file('stdout.log').equals(expected)).toBe(true);
   });
 
-  it('keeps stdout and stderr apart, whole, and free of kernel messages that come meanwhile', async () => {
+  it('keeps stdout and stderr separate, complete, and free of kernel messages', async () => {
     const text = `for i in $(seq 200); do
         echo "out $i"; echo "err $i" >&2; echo "kernel $i" > /dev/kmsg
       done`;
@@ -60,7 +60,7 @@ describe('rapido run', () => {
     expect(ran.file('stderr.log').toString()).toBe(stderr);
   });
 
-  it('shows output while the command still runs', async () => {
+  it('shows output while the command runs', async () => {
     let sawItRunning = false;
     const text = 'echo READY; read -r word; echo "got $word"';
     // The input ends only after READY was seen: were it held back, this would wait for ever.
@@ -76,7 +76,7 @@ describe('rapido run', () => {
     expect(ran).toMatchObject({ status: 0, stdout: 'READY\ngot an answer\n' });
   });
 
-  it('loses nothing of 50 MB', async () => {
+  it('loses none of 50 MB', async () => {
     const ran = await run(['simple-example', '-q', '--', 'seq', '1', '6500000']);
     expect(ran.status).toBe(0);
     const expected = createHash('sha256');
@@ -89,19 +89,19 @@ describe('rapido run', () => {
     expect(sha256(ran.stdout)).toBe(expected.digest('hex'));
   });
 
-  describe('passes its stdin on', () => {
-    it('to the end: 10 MB', async () => {
+  describe('passes its standard input', () => {
+    it('completely: 10 MB', async () => {
       const input = 'all work and no play\n'.repeat(500_000);
       const ran = await run(['simple-example', '--', 'sha256sum'], { input });
       expect(ran).toMatchObject({ status: 0, stdout: `${sha256(input)}  -\n` });
     });
 
-    it('also where it is empty', async () => {
+    it('if it is empty', async () => {
       const ran = await run(['simple-example', '--', 'wc', '-c'], { input: '' });
       expect(ran).toMatchObject({ status: 0, stdout: '0\n' });
     });
 
-    it('to a command that does not read it, which ends all the same', async () => {
+    it('to a command that does not read it, which ends nevertheless', async () => {
       const ran = await run(['simple-example', '--', 'true'], {
         prefix: inBash('yes | head -c 5M | "$@"; exit "${PIPESTATUS[2]}"'),
       });
@@ -116,7 +116,7 @@ describe('rapido run', () => {
     expect(ran.result?.command).toEqual({ shell: text });
   });
 
-  it('runs a script of the host by its shebang, or with bash where it has none: -f', async () => {
+  it('runs a script of the host by its shebang, or with bash if it has none: -f', async () => {
     const sed = home.write('a script.sed', '#!/usr/bin/sed -nf\ns/.*rapido\\.run=1.*/by sed/p\n');
     const bare = home.write('bare', 'echo "bash ${BASH_VERSINFO[0]}"\n');
     const [bySed, byBash] = [
@@ -127,7 +127,7 @@ describe('rapido run', () => {
     expect(byBash).toMatchObject({ status: 0, stdout: expect.stringMatching(/^bash \d+\n$/) });
   });
 
-  it('brings along a program that this host has and the image lacks', async () => {
+  it('adds a program of the host that the image lacks', async () => {
     const inPath = await run(['simple-example', '--', 'expr', '6', '*', '7']);
     expect(inPath).toMatchObject({ status: 0, stdout: '42\n' });
     // Below /tmp, where the guest has a tmpfs.
@@ -156,7 +156,7 @@ describe('rapido run', () => {
     });
   });
 
-  it('passes a cut whose autorun scripts are all there is', async () => {
+  it('passes a cut that has only autorun scripts', async () => {
     const cut = addCut(home, 'scripts-only', {}, { 'one.sh': 'true', 'two.sh': 'true' });
     const ran = await run([cut]);
     expect(ran).toMatchObject({
@@ -166,14 +166,14 @@ describe('rapido run', () => {
     expect(ran.result?.command).toBeUndefined();
   });
 
-  it('sets clocks wrong without harm', async () => {
+  it('works if the clocks of the guest are wrong', async () => {
     const text = 'date -s 2037-01-01; sleep 1; date -s 1990-01-01';
     const ran = await run(['simple-example', '--timeout', '120s', '-x', text]);
     expect(ran).toMatchObject({ status: 0, result: { verdict: 'pass' } });
   });
 
-  describe('brings what the guest leaves in /rapido/results', () => {
-    it("to the run's directory guest/, as plain files of this user alone", async () => {
+  describe('copies what the guest leaves in /rapido/results', () => {
+    it('to guest/ of the run directory, as plain files of this user', async () => {
       const text = `
         cd /rapido/results; umask 000
         mkdir sub; seq 100000 > 'sub/a file'
@@ -196,7 +196,7 @@ describe('rapido run', () => {
       expect(String(open.stdout)).toBe('');
     });
 
-    it('even when the kernel crashes right after', async () => {
+    it('even if the kernel crashes right after', async () => {
       const text = 'echo evidence > /rapido/results/file; echo c > /proc/sysrq-trigger';
       const ran = await run(['simple-example', '-x', text]);
       expect(ran.status).toBe(120);
@@ -219,7 +219,7 @@ describe('rapido run', () => {
       expect(ran).toMatchObject({ status: 42, stdout: numbers, stderr: 'err\n' });
     });
 
-    it('is an error where there was input, and says what of /rapido/results is lost', async () => {
+    it('is an error if there was input, and says what of /rapido/results is lost', async () => {
       const ran = await run(['simple-example', '-x', 'wc -c; echo lost > /rapido/results/file'], {
         env: environment(),
         input: 'unheard',
@@ -233,14 +233,14 @@ describe('rapido run', () => {
     });
   });
 
-  it('goes on when its reader has gone: the status stays that of the command', async () => {
+  it('continues if its reader has gone: the status stays that of the command', async () => {
     const pipe = '"$@" | head -1; exit "${PIPESTATUS[0]}"';
     const ran = await run(['simple-example', '-x', 'seq 300000; exit 9'], { prefix: inBash(pipe) });
     expect(ran).toMatchObject({ status: 9, stdout: '1\n' });
     expect(ran.file('stdout.log').toString()).toMatch(/\n300000\n$/);
   });
 
-  it('needs no stdin at all, and its stdout may be a file', async () => {
+  it('accepts a stdout that is a file', async () => {
     const path = join(home.directory, 'said');
     const ran = await run(['simple-example', '--', 'wc', '-c'], {
       prefix: inBash(`exec "$@" <&- > '${path}'`),

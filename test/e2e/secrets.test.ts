@@ -55,7 +55,7 @@ describe.runIf(isThere('smbd') && isThere('mount.cifs'))('a password and a token
   home.write('.config/rapido/cuts/to-itself.js', `export default ${JSON.stringify(CUT)};\n`);
   home.write('.config/rapido/cuts/autorun/watch.sh', `#!/bin/bash\n${WATCH}`, 0o755);
 
-  it('are in no image but that of a cut that declares them, in nobody’s arguments, and in no output', async () => {
+  it('are only in the image of a cut that declares them, and in no arguments and no output', async () => {
     const outputs = await Promise.all([
       home.rapido(['conf']),
       home.rapido(['conf', 'CIFS_PW', 'MY_TOKEN']),

@@ -46,7 +46,7 @@ done
 exit $failed
 `;
 
-describe('rapido run blktests-zram, with a tree of our own in the layout of blktests', () => {
+describe('rapido run blktests-zram, with a made-up tree in the layout of blktests', () => {
   const home = createWorkspace(afterAll, ONE_CPU);
   const run = createRunner(home);
   const path = home.write('blk tests/check', CHECK, 0o755);
@@ -86,7 +86,7 @@ describe('rapido run blktests-zram, with a tree of our own in the layout of blkt
   add('loop/002', "DESCRIPTION='the end'; run_test() { echo c > /proc/sysrq-trigger; }");
   const env = { BLKTESTS_SRC: tree, BLKTESTS_ZRAM_SIZE: '64M' };
 
-  test('tells each test on each device, and keeps the output that was not expected', async () => {
+  test('reports each test on each device, with unexpected output', async () => {
     const { status, result, file } = await run(
       ['blktests-zram', '--', 'block/001', 'block/002', 'block/003', 'loop/001', 'nvme/001'],
       { env },
@@ -110,7 +110,7 @@ describe('rapido run blktests-zram, with a tree of our own in the layout of blkt
     expect(file('guest/blktests/block/003.out.bad').toString()).toBe('wrong\n');
   });
 
-  test('names the test in which the kernel crashed, and goes on with the others if asked to', async () => {
+  test('names the test in which the kernel crashed, and continues with the others on request', async () => {
     const { status, result } = await run(
       ['blktests-zram', '--resume-after-crash', '--', 'block/001', 'loop/002', 'block/002'],
       { env },

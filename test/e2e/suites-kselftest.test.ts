@@ -46,7 +46,7 @@ describe.skipIf(source === undefined)('rapido run kselftest', () => {
   }, 300_000);
   afterAll(() => rmSync(directory, { recursive: true, force: true }));
 
-  test('runs the collections and tests that were asked for, and tells each test', async () => {
+  test('runs the requested collections and tests, and reports each test', async () => {
     const { result, file } = await run(['kselftest', '--', 'size', 'kcmp:kcmp_test', 'sync'], {
       env: { KSELFTEST_DIR: installed },
     });
@@ -62,7 +62,7 @@ describe.skipIf(source === undefined)('rapido run kselftest', () => {
     expect(file('stdout.log').toString()).toContain('# selftests: kcmp: kcmp_test');
   });
 
-  test('goes on after a crash with the tests that are left', async () => {
+  test('continues after a crash with the remaining tests', async () => {
     const list = join(installed, 'kselftest-list.txt');
     const before = readFileSync(list, 'utf8');
     writeFileSync(join(installed, 'kcmp/crash.sh'), '#!/bin/sh\necho c > /proc/sysrq-trigger\n', {
@@ -82,7 +82,7 @@ describe.skipIf(source === undefined)('rapido run kselftest', () => {
     ]);
   });
 
-  test('gives every test the time that KSELFTEST_TIMEOUT_FACTOR says', async () => {
+  test('gives every test the time of KSELFTEST_TIMEOUT_FACTOR', async () => {
     const { stdout } = await run(
       ['kselftest', '-x', 'for name in */settings; do echo "$name $(< $name)"; done'],
       { env: { KSELFTEST_DIR: installed, KSELFTEST_TIMEOUT_FACTOR: '3' } },
@@ -93,7 +93,7 @@ describe.skipIf(source === undefined)('rapido run kselftest', () => {
   });
 });
 
-test('refuses a kselftest that is not there, and says how to make one', async () => {
+test('rejects a missing kselftest, and says how to build it', async () => {
   const home = createWorkspace();
   const { status, stderr } = await home.rapido(['cut', 'kselftest'], {
     env: { KSELFTEST_DIR: '/nowhere' },
@@ -104,11 +104,11 @@ test('refuses a kselftest that is not there, and says how to make one', async ()
   );
 });
 
-describe('a log of kunit that dmesg prints', () => {
+describe('a log of KUnit that dmesg prints', () => {
   const home = createWorkspace(afterAll, ONE_CPU);
   const run = createRunner(home);
 
-  test('is there whole, though it is longer than the log of most kernels', async () => {
+  test('is complete, although it is longer than the log of most kernels', async () => {
     // Every line is a message of its own, as printk makes it; the console would take long.
     const text = `dmesg -n 1
       say() { echo "<6>$1" > /dev/kmsg; }

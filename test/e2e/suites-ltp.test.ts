@@ -3,7 +3,7 @@ import { afterAll, describe, expect, test } from 'vitest';
 import { createRunner } from '../support/runs.ts';
 import { createWorkspace, ONE_CPU } from '../support/workspace.ts';
 
-describe('rapido run ltp, with a tree of our own in the layout of the Linux Test Project', () => {
+describe('rapido run ltp, with a made-up tree in the layout of the Linux Test Project', () => {
   const home = createWorkspace(afterAll, ONE_CPU);
   const run = createRunner(home);
   const runtest = home.write(
@@ -27,7 +27,7 @@ gone gone01
   tool('elsewhere01', 'echo "elsewhere01    1  TCONF  :  elsewhere01.c:9: no moon base"; exit 32');
   const env = { LTP_DIR: dirname(dirname(runtest)) };
 
-  test('tells each test of a runtest file, commands, and tests by name', async () => {
+  test('reports each test of a runtest file, commands, and tests by name', async () => {
     const { status, result, file } = await run(
       ['ltp', '--', '-c', 'bad01 "one word"', 'other', 'ours'],
       { env },
@@ -46,7 +46,7 @@ gone gone01
     expect(file('stdout.log').toString()).toContain(`it is good, ${env.LTP_DIR}`);
   });
 
-  test('names the test in which the kernel crashed, and goes on with the others if asked to', async () => {
+  test('names the test in which the kernel crashed, and continues with the others on request', async () => {
     const { status, result } = await run(['ltp', '--resume-after-crash', '--', '-f', 'crashing'], {
       env,
     });
@@ -59,7 +59,7 @@ gone gone01
     ]);
   });
 
-  test('passes when all that a pattern chooses pass or cannot be run here', async () => {
+  test('passes if all tests of a pattern pass or cannot be run here', async () => {
     const { status, result } = await run(
       ['ltp', '--', '-f', 'ours,others', '-s', '^(good|other|elsewhere)$'],
       { env },

@@ -34,7 +34,7 @@ describe('simple-systemd', () => {
     expect(await terminal.ended).toBe(0);
   });
 
-  it('a run passes with the command’s output, input and results, and finds a shell’s surroundings', async () => {
+  it('a run passes with output, input and results of the command, in the environment of a shell', async () => {
     const text = `
       cat
       cat /proc/1/comm
@@ -52,7 +52,7 @@ describe('simple-systemd', () => {
     expect(ran.file('console.log').toString()).toContain('systemd-shutdown[1]: Powering off.');
   });
 
-  it('a command that kills its session is no pass: the VM ends, and nothing more was heard', async () => {
+  it('a command that kills its session does not pass: the VM ends', async () => {
     const kill = 'systemctl kill --signal=KILL rapido; sleep 60';
     const ran = await run(['simple-systemd', '-x', kill]);
     expect({ status: ran.status, verdict: ran.result?.verdict }).toEqual({
@@ -62,7 +62,7 @@ describe('simple-systemd', () => {
     expect(ran.result?.reason).toBe('the VM powered off before the command was seen to end');
   });
 
-  it('fails where a unit has failed; any cut may have systemd as its init', async () => {
+  it('fails if a unit failed; any cut can use systemd as its init', async () => {
     const cut = addCut(
       home,
       'broken-unit',
@@ -86,7 +86,7 @@ describe('simple-systemd', () => {
     expect(ran.file('console.log').toString()).toMatch(/broken\.service.*failed.*Breaks/);
   });
 
-  it('fails where there is no journal', async () => {
+  it('fails without a journal', async () => {
     // An empty file masks a unit.
     const masked = ['.service', '.socket', '-audit.socket', '-dev-log.socket'].map(
       (name) => `/etc/systemd/system/systemd-journald${name}`,

@@ -54,7 +54,7 @@ describe.runIf(canMakeNetworks)('two VMs on the bridge', () => {
     expect(console).toContain('\n  192.168.155.12 rapido2\n');
   });
 
-  it('nvme-tcp: what one side writes to the disk is there on the other', async () => {
+  it('nvme-tcp: data that one VM writes is on the disk of the other', async () => {
     const env = { NVME_TCP_SIZE: '96M' };
     const server = await pair.serve(['nvme-tcp-target'], { env });
     const put = await server.exec(PREPARE);
@@ -73,7 +73,7 @@ describe.runIf(canMakeNetworks)('two VMs on the bridge', () => {
     { cut: 'lio-iscsi', key: 'LIO_ISCSI_SIZE', vendor: 'LIO-ORG*', address: 'rapido-server' },
     { cut: 'tgt-local', key: 'TGT_LOCAL_SIZE', vendor: 'IET*', address: '192.168.155.11' },
   ])(
-    '$cut and openiscsi: what one side writes to the disk is there on the other, and strangers stay out',
+    '$cut and openiscsi: data that one VM writes is on the disk of the other; other initiators are rejected',
     async (target) => {
       const server = await pair.serve([target.cut], { env: { [target.key]: '96M' } });
       const put = await server.exec(PREPARE);

@@ -14,7 +14,7 @@ describe.runIf(canMakeNetworks && canServe)('NFS between two VMs', () => {
   const pair = createNetworkPair();
   const env = { SHARE_SIZE: '512M' };
 
-  it('nfsd-xfs and nfs-client: v3 with locks, v4.2 with clones; each side sees what the other wrote', async () => {
+  it('nfsd-xfs and nfs-client: v3 with locks, v4.2 with clones; each VM sees what the other wrote', async () => {
     const server = await pair.serve(['nfsd-xfs'], { env });
     await server.exec('echo from the server > /export/greeting; sync');
     const client = `set -e

@@ -20,7 +20,7 @@ describe.runIf(canMakeNetworks && canServe)('SMB between two VMs', () => {
   const pair = createNetworkPair();
   const env = { CIFS_PW: PASSWORD, CIFS_SHARE: 'my share', SHARE_SIZE: '512M' };
 
-  it('samba-xfs and cifs: each side sees what the other wrote; also encrypted, and with SMB 2.1', async () => {
+  it('samba-xfs and cifs: each VM sees what the other wrote; also encrypted, and with SMB 2.1', async () => {
     const server = await pair.serve(['samba-xfs'], { env });
     await server.exec("echo from the server > '/srv/my share/greeting'; sync");
     const client = `set -e
@@ -108,7 +108,7 @@ data
   });
 });
 
-it('ksmbd is refused where the kernel has none, with the option that it lacks', async () => {
+it('ksmbd is rejected if the kernel has none, with the missing option', async () => {
   const home = createWorkspace();
   makeKernelTree(join(home.directory, 'linux'), {
     drivers: [...CHANNEL_MODULES, 'virtio_net', 'xfs', 'zram'],

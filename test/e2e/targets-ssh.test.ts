@@ -37,7 +37,7 @@ describe.runIf(canMakeNetworks && hasServer)('ssh between two VMs', () => {
   const logIn = (options: { env: Record<string, string> }) =>
     pair.run(['ssh-client', '--timeout', '2m', '-x', USE], options);
 
-  it('dropbear lets in who has the key; ssh-client goes nowhere but to the host that it knows', async () => {
+  it('dropbear accepts the holder of the key; ssh-client connects only to a known host', async () => {
     const server = await pair.serve(['dropbear'], {
       env: { SSH_AUTHORIZED_KEY: publicKey('identity'), DROPBEAR_HOST_KEY: path('host') },
     });
@@ -54,7 +54,7 @@ describe.runIf(canMakeNetworks && hasServer)('ssh between two VMs', () => {
     expect(console).toContain('ssh-client: no login at rapido-server as root');
   });
 
-  it('without host key and known hosts: the one is made, the other believed, and that is said', async () => {
+  it('without a host key one is generated, and without known hosts any is accepted, with a warning', async () => {
     const ran = await pair.run(['--with', 'dropbear', 'ssh-client', '--timeout', '2m', '-x', USE], {
       env: env(),
     });
@@ -66,7 +66,7 @@ describe.runIf(canMakeNetworks && hasServer)('ssh between two VMs', () => {
     expect(publicKey('host')).not.toContain(made);
   });
 
-  it('dropbear behind NAT prints the ssh command that logs in, and ps the port that leads there', async () => {
+  it('dropbear behind NAT prints the ssh command for the login, and ps the forwarded port', async () => {
     const { rapido } = pair;
     const env = { SSH_IDENTITY: path('identity') };
     expect(await rapido(['cut', 'dropbear'], { env })).toMatchObject({ status: 0 });
@@ -86,7 +86,7 @@ describe.runIf(canMakeNetworks && hasServer)('ssh between two VMs', () => {
     );
   });
 
-  it('a private key is in no image but that of its cut, and a file that is not there is refused', async () => {
+  it('a private key is only in the image of its cut, and a missing file is rejected', async () => {
     const secret = readFileSync(path('identity'), 'utf8').split('\n')[2] ?? '';
     const isIn = (name: string): boolean =>
       readFileSync(join(pair.home.images, `${name}.img`)).includes(secret);

@@ -16,7 +16,7 @@ describe('rapido run --with', () => {
   addCut(home, 'client', { binaries });
   const registry = (): string[] => readdirSync(join(home.directory, 'run/rapido'));
 
-  it('boots the servers first, runs the client, takes all down, and keeps every console', async () => {
+  it('boots the servers, runs the client, shuts all down, and keeps every console', async () => {
     addServer('first', 'echo serving as $HOSTNAME');
     addServer('second', 'echo serving too');
     const ran = await run([
@@ -56,7 +56,7 @@ describe('rapido run --with', () => {
     expect(registry()).toEqual(['lock']);
   });
 
-  it('a complaint that a server keeps off its console is one all the same', async () => {
+  it("a report that a server's console does not show fails the run, too", async () => {
     const complaint = 'BUG: sleeping function called from invalid context at fs/foo.c:3';
     addServer('quiet', `dmesg -n 1; echo '<3>${complaint}' > /dev/kmsg`);
     const ran = await run(['client', '--with', 'quiet', '--', 'true']);
@@ -68,7 +68,7 @@ describe('rapido run --with', () => {
     });
   });
 
-  it('the client is not booted where a server fails, or its cut is none', async () => {
+  it('the client is not booted if a server fails or its cut does not exist', async () => {
     addServer('failing', 'echo no disk >&2; exit 5');
     const ran = await run(['client', '--with', 'failing', '--', 'true']);
     expect(ran.result).toMatchObject({

@@ -9,7 +9,7 @@ test.each([
   expect(architectureOf(node)).toMatchObject({ name, qemu, kernelImage, console });
 });
 
-test.each(['s390x', 'toString', ''])('%j is refused', async (node) => {
+test.each(['s390x', 'toString', ''])('%j is rejected', async (node) => {
   expect(await complaintOf(() => architectureOf(node))).toBe(
     `rapido: error: rapido does not support the architecture ${node}\n  hint: rapido runs on x86_64 and aarch64`,
   );

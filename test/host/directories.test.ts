@@ -5,8 +5,8 @@ import { ensureRuntimeDirectory, locateDirectories } from '../../src/host/direct
 import { complaintOf } from '../support/complaint.ts';
 import { makeTemporaryDirectory, writeFiles } from '../support/temporary-directory.ts';
 
-describe('where rapido keeps things', () => {
-  test('below the home directory', () => {
+describe('directories of rapido', () => {
+  test('are below the home directory', () => {
     expect(locateDirectories({ HOME: '/home/me' }, '/rapido')).toMatchInlineSnapshot(`
       {
         "cache": "/home/me/.cache/rapido",
@@ -17,7 +17,7 @@ describe('where rapido keeps things', () => {
     `);
   });
 
-  test('where the XDG variables say; empty and relative ones count as unset', () => {
+  test('are where the XDG variables point; empty and relative values count as unset', () => {
     const env = {
       HOME: '/home/me',
       XDG_CACHE_HOME: '/fast',
@@ -65,7 +65,7 @@ describe('the directory of running VMs', () => {
     ['relative', 'run'],
     ['gone, as after sudo or su', '/run/user/nowhere'],
     ["not this user's", uid === 0 ? 'FOREIGN' : '/'],
-  ])('is in the temporary directory, private, where XDG_RUNTIME_DIR is %s', (_, value) => {
+  ])('is in the temporary directory, private, if XDG_RUNTIME_DIR is %s', (_, value) => {
     if (value === 'FOREIGN') {
       mkdirSync(join(directory, 'foreign'));
       chownSync(join(directory, 'foreign'), 65534, 65534);
@@ -80,13 +80,13 @@ describe('the directory of running VMs', () => {
   const refused = () =>
     complaintOf(() => ensureRuntimeDirectory({}), { RUNTIME: join(directory, `rapido-${uid}`) });
 
-  test.each(['nowhere', 'theirs'])('is refused where a link leads %s', async (target) => {
+  test.each(['nowhere', 'theirs'])('is rejected if a link leads %s', async (target) => {
     mkdirSync(join(directory, 'theirs'));
     symlinkSync(target, join(directory, `rapido-${uid}`));
     expect(await refused()).toContain('RUNTIME: belongs to another user');
   });
 
-  test('is refused where a file is in its place', async () => {
+  test('is rejected if a file is in its place', async () => {
     writeFiles(directory, { [`rapido-${uid}`]: '' });
     expect(await refused()).toMatchInlineSnapshot(`
       "rapido: error: RUNTIME: belongs to another user, may be written by others, or is not a directory
@@ -94,7 +94,7 @@ describe('the directory of running VMs', () => {
     `);
   });
 
-  test('is refused where others may write into it', async () => {
+  test('is rejected if others can write to it', async () => {
     mkdirSync(join(directory, `rapido-${uid}`));
     chmodSync(join(directory, `rapido-${uid}`), 0o777);
     expect(await refused()).toMatchInlineSnapshot(`

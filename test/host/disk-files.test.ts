@@ -19,7 +19,7 @@ function makeFile(name: string, content = 'a disk with some content'): string {
   return path;
 }
 
-test('a file: how it begins, and one identity under all its names', () => {
+test('a file: its first bytes, and one identity under all its names', () => {
   const path = makeFile('disk.img');
   linkSync(path, join(directory, 'hard'));
   symlinkSync(path, join(directory, 'soft'));
@@ -33,8 +33,8 @@ test('a file: how it begins, and one identity under all its names', () => {
   expect(readFileSync(path, 'utf8')).toBe('a disk with some content');
 });
 
-test('what is no disk is told in words', () => {
-  expect(probe(join(directory, 'nothing'))).toBe('there is no such file');
+test('says why something is no disk', () => {
+  expect(probe(join(directory, 'nothing'))).toBe('it does not exist');
   expect(probe(directory)).toBe('it is a directory, not a disk');
   expect(probe('/dev/null')).toBe('it is neither a file nor a block device');
   execFileSync('mkfifo', [join(directory, 'fifo')]);
@@ -42,7 +42,7 @@ test('what is no disk is told in words', () => {
   expect(probe(makeFile('empty', ''))).toContain('it is empty');
 });
 
-test('a file that this user may only read is a disk with readonly', async () => {
+test('a file that this user can only read is a disk with readonly', async () => {
   chmodSync(directory, 0o755);
   const path = makeFile('disk.img');
   chmodSync(path, 0o444);
@@ -72,14 +72,14 @@ describe.runIf(canLoop)('a block device', () => {
     });
   });
 
-  test('is one that the host does not use', () => {
+  test('is accepted if the host does not use it', () => {
     expect(probe(loop)).toMatchObject({
       isBlockDevice: true,
       identity: `7:${loop.replace('/dev/loop', '')}`,
     });
   });
 
-  test('is refused while it is mounted, with the place', () => {
+  test('is rejected while it is mounted, with the mount point', () => {
     const mountPoint = join(directory, 'mount point');
     execFileSync('mkdir', [mountPoint]);
     execFileSync('mount', [loop, mountPoint]);
@@ -93,7 +93,7 @@ describe.runIf(canLoop)('a block device', () => {
     expect(probe(loop)).toMatchObject({ isBlockDevice: true });
   });
 
-  test('the file behind one is refused: the host has it', () => {
+  test('the file behind a used one is rejected', () => {
     expect(probe(file)).toBe(`this host uses it as ${loop}: losetup --detach ${loop}`);
   });
 });

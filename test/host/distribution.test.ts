@@ -86,13 +86,13 @@ describe('the command that installs missing programs', () => {
     expect(installCommand(on('apt'), ['xz'], false)).toBe('apt install xz-utils');
   });
 
-  test('a program of an unknown package is left out; nothing known, no command', () => {
+  test('omits programs of unknown packages; if none is known, there is no command', () => {
     expect(installCommand(on('apt'), ['my-own-tool', 'fio'], false)).toBe('apt install fio');
     expect(installCommand(on('apt'), ['my-own-tool', 'toString'], false)).toBeUndefined();
     expect(installCommand(on(undefined), ['fio'], false)).toBeUndefined();
   });
 
-  test('a package of the same name everywhere', () => {
+  test('a package with the same name everywhere', () => {
     expect(packageOf('strace', 'dnf')).toBe('strace');
   });
 
@@ -104,7 +104,7 @@ describe('the command that installs missing programs', () => {
     ['systemd-modules-load', 'systemd', 'udev', 'systemd-udev'],
     ['getent', 'libc-bin', 'glibc', 'glibc-common'],
     ['dropbear', 'dropbear-bin', undefined, 'dropbear'],
-  ])('%s, which is in other packages on other distributions', (program, apt, zypper, dnf) => {
+  ])('%s, whose package differs between distributions', (program, apt, zypper, dnf) => {
     expect(packageOf(program, 'apt')).toBe(apt);
     expect(packageOf(program, 'zypper')).toBe(zypper);
     expect(packageOf(program, 'dnf')).toBe(dnf);

@@ -35,7 +35,7 @@ function commit(): void {
   git('commit', '--quiet', '-m', 'Linux 6.18');
 }
 
-test('a tag, with how far it is from there and whether anything was changed', async () => {
+test('a tag, with the distance from it and whether files were changed', async () => {
   commit();
   git('tag', '-a', '-m', 'Linux 6.18', 'v6.18');
   expect(await describeSource(tree)).toBe('v6.18');
@@ -50,17 +50,17 @@ test('without a tag, the commit', async () => {
   expect(await describeSource(tree)).toMatch(/^[0-9a-f]{7,}$/);
 });
 
-test('a tree without git, or none at all, has no version', async () => {
+test('a tree without git, or a missing tree, has no version', async () => {
   expect(await describeSource(tree)).toBeUndefined();
   expect(await describeSource(join(tree, 'nowhere'))).toBeUndefined();
 });
 
-test('a repository without a commit has none', async () => {
+test('a repository without commits has none', async () => {
   git('init', '--quiet');
   expect(await describeSource(tree)).toBeUndefined();
 });
 
-test('what git warns of is no part of the version', async () => {
+test('warnings of git are not part of the version', async () => {
   commit();
   git('tag', '-a', '-m', 'Linux 6.18', 'v6.18');
   // A tag that was renamed by hand: git says so on stderr.
@@ -68,14 +68,14 @@ test('what git warns of is no part of the version', async () => {
   expect(await describeSource(tree)).toMatch(/^[\w.-]+$/);
 });
 
-test('a tree that merely lies in a repository of something else has no version of its own', async () => {
+test('a tree inside a repository of something else has no version', async () => {
   commit();
   const linux = join(tree, 'linux-6.18');
   mkdirSync(linux);
   expect(await describeSource(linux)).toBeUndefined();
 });
 
-test('a repository that the environment names, as in a hook of git, is another', async () => {
+test('ignores a repository that the environment names, as in a git hook', async () => {
   commit();
   git('tag', 'v6.18');
   vi.stubEnv('GIT_DIR', join(makeTemporaryDirectory(), 'other.git'));

@@ -97,7 +97,7 @@ describe('KERNEL_SRC', () => {
     });
   });
 
-  test('modules that the host has for such a release are told apart from its own', () => {
+  test('distinguishes modules that the host has for the release from those of the tree', () => {
     makeTree();
     make({ 'lib/modules/6.10.0-rc1+/': '' });
     expect(found({ KERNEL_SRC: 'linux' })).toMatchObject({
@@ -119,7 +119,7 @@ describe('KERNEL_SRC', () => {
     });
   });
 
-  test('refused: an image that is of another release than the tree', async () => {
+  test('rejects an image of another release than the tree', async () => {
     makeTree({ 'mods/lib/modules/6.10.0-rc1+/': '' });
     const image = at('linux/arch/x86/boot/bzImage');
     const payload = Buffer.from('\x7fELF', 'latin1');
@@ -132,7 +132,7 @@ describe('KERNEL_SRC', () => {
     `);
   });
 
-  test('KERNEL_INSTALL_MOD_PATH alone is where its modules are, if it is set', async () => {
+  test('if KERNEL_INSTALL_MOD_PATH is set, modules are only there', async () => {
     makeTree({ 'mods/lib/modules/6.10.0-rc1+/': '' });
     make({ 'elsewhere/lib/modules/6.10.0-rc1+/': '', 'empty/': '' });
     expect(found({ KERNEL_SRC: 'linux', KERNEL_INSTALL_MOD_PATH: 'elsewhere' })).toMatchObject({
@@ -148,7 +148,7 @@ describe('KERNEL_SRC', () => {
     `);
   });
 
-  test('it comes before KERNEL_RELEASE', () => {
+  test('takes precedence over KERNEL_RELEASE', () => {
     makeTree({ 'mods/lib/modules/6.10.0-rc1+/': '' });
     expect(found({ KERNEL_SRC: 'linux', KERNEL_RELEASE: '5.0' })).toMatchObject({
       chosenBy: 'KERNEL_SRC',
@@ -160,7 +160,7 @@ describe('KERNEL_SRC', () => {
     expect(found({ KERNEL_SRC: 'linux' })).not.toHaveProperty('modules');
   });
 
-  test('on aarch64 the image is another one', () => {
+  test('the image on aarch64', () => {
     search = { ...search, architecture: architectureOf('arm64') };
     makeTree({ '.config': 'CONFIG_ARM64=y\n', 'arch/arm64/boot/Image': '' });
     expect(found({ KERNEL_SRC: 'linux' })).toMatchObject({
@@ -168,14 +168,14 @@ describe('KERNEL_SRC', () => {
     });
   });
 
-  test('refused: no such directory', async () => {
+  test('rejects a missing directory', async () => {
     expect(await refused({ KERNEL_SRC: 'linux' })).toMatchInlineSnapshot(`
       "rapido: error: KERNEL_SRC: ROOT/linux is not a directory
         hint: set KERNEL_SRC to a kernel tree or its O= build directory, or unset it to boot an installed kernel"
     `);
   });
 
-  test('refused: a source tree where nothing was built', async () => {
+  test('rejects a source tree that is not built', async () => {
     make({ 'linux/Kconfig': '' });
     expect(await refused({ KERNEL_SRC: 'linux' })).toMatchInlineSnapshot(`
       "rapido: error: KERNEL_SRC: ROOT/linux is not built: it has no .config, no include/config/kernel.release, no arch/x86/boot/bzImage
@@ -183,7 +183,7 @@ describe('KERNEL_SRC', () => {
     `);
   });
 
-  test('refused: a directory that is no kernel tree', async () => {
+  test('rejects a directory that is not a kernel tree', async () => {
     make({ 'linux/README': '' });
     expect(await refused({ KERNEL_SRC: 'linux' })).toMatchInlineSnapshot(`
       "rapido: error: KERNEL_SRC: ROOT/linux is not built: it has no .config, no include/config/kernel.release, no arch/x86/boot/bzImage
@@ -191,7 +191,7 @@ describe('KERNEL_SRC', () => {
     `);
   });
 
-  test('refused: a build that left no image', async () => {
+  test('rejects a build without an image', async () => {
     makeTree({ 'arch/x86/boot/bzImage': undefined });
     expect(await refused({ KERNEL_SRC: 'linux' })).toMatchInlineSnapshot(`
       "rapido: error: KERNEL_SRC: ROOT/linux is not built: it has no arch/x86/boot/bzImage
@@ -199,7 +199,7 @@ describe('KERNEL_SRC', () => {
     `);
   });
 
-  test('refused: an empty kernel.release, as an interrupted build leaves it', async () => {
+  test('rejects an empty kernel.release, which an interrupted build leaves', async () => {
     makeTree({ 'include/config/kernel.release': '' });
     expect(await refused({ KERNEL_SRC: 'linux' })).toMatchInlineSnapshot(`
       "rapido: error: KERNEL_SRC: ROOT/linux is not built: it has no include/config/kernel.release
@@ -207,7 +207,7 @@ describe('KERNEL_SRC', () => {
     `);
   });
 
-  test('refused: modules were not installed', async () => {
+  test('rejects modules that are not installed', async () => {
     makeTree();
     expect(await refused({ KERNEL_SRC: 'linux' })).toMatchInlineSnapshot(`
       "rapido: error: the modules of the kernel in ROOT/linux (6.10.0-rc1+) are not installed
@@ -219,7 +219,7 @@ describe('KERNEL_SRC', () => {
     `);
   });
 
-  test('refused: mods/ has the modules of another build', async () => {
+  test('rejects modules of another build in mods/', async () => {
     makeTree({ 'mods/lib/modules/6.9.0/': '', 'mods/lib/modules/6.10.0-rc1-dirty/': '' });
     expect(await refused({ KERNEL_SRC: 'linux' })).toMatchInlineSnapshot(`
       "rapido: error: ROOT/linux/mods has modules of 6.10.0-rc1-dirty, 6.9.0, but the kernel in ROOT/linux is 6.10.0-rc1+
@@ -231,7 +231,7 @@ describe('KERNEL_SRC', () => {
     `);
   });
 
-  test('refused: a kernel configured for another architecture', async () => {
+  test('rejects a kernel configured for another architecture', async () => {
     makeTree({
       '.config': '#\n# Linux/arm64 6.10.0-rc1 Kernel Configuration\n#\nCONFIG_ARM64=y\n',
     });
@@ -241,7 +241,7 @@ describe('KERNEL_SRC', () => {
     `);
   });
 
-  test('refused: a 32-bit x86 kernel', async () => {
+  test('rejects a 32-bit x86 kernel', async () => {
     makeTree({ '.config': '# CONFIG_64BIT is not set\nCONFIG_X86_32=y\n' });
     expect(await refused({ KERNEL_SRC: 'linux' })).toMatchInlineSnapshot(`
       "rapido: error: KERNEL_SRC: ROOT/linux is configured for another architecture, but this host is x86_64
@@ -270,7 +270,7 @@ describe('KERNEL_RELEASE', () => {
     `);
   });
 
-  test('its configuration may be beside its modules, or nowhere', () => {
+  test('its configuration may be beside its modules, or missing', () => {
     install('6.9.0');
     expect(found({ KERNEL_RELEASE: '6.9.0' })).not.toHaveProperty('config');
     make({ 'lib/modules/6.9.0/config': CONFIG });
@@ -279,7 +279,7 @@ describe('KERNEL_RELEASE', () => {
     });
   });
 
-  test('one that has its image beside its modules, as Fedora and openSUSE install it', () => {
+  test('its image may be beside its modules, as on Fedora and openSUSE', () => {
     make({ 'usr/lib/modules/6.9.4-200.fc40.x86_64/vmlinuz': '' });
     expect(found({ KERNEL_RELEASE: '6.9.4-200.fc40.x86_64' })).toMatchObject({
       image: 'ROOT/usr/lib/modules/6.9.4-200.fc40.x86_64/vmlinuz',
@@ -287,7 +287,7 @@ describe('KERNEL_RELEASE', () => {
     });
   });
 
-  test('its modules are looked for in KERNEL_INSTALL_MOD_PATH alone, if it is set', async () => {
+  test('if KERNEL_INSTALL_MOD_PATH is set, modules are searched for only there', async () => {
     install('6.1.0');
     make({ 'mods/lib/modules/6.2.0/': '', 'boot/vmlinuz-6.2.0': '' });
     const choice = { KERNEL_INSTALL_MOD_PATH: 'mods' };
@@ -301,7 +301,7 @@ describe('KERNEL_RELEASE', () => {
     `);
   });
 
-  test('refused: not installed; the kernels that are installed are named, newest first', async () => {
+  test('rejects a release that is not installed, and names the installed ones, newest first', async () => {
     install('6.9.1-amd64');
     install('6.10-rc1-amd64');
     install('6.10-amd64');
@@ -313,7 +313,7 @@ describe('KERNEL_RELEASE', () => {
     `);
   });
 
-  test('refused: the image is there, the modules are not, and there is no other kernel', async () => {
+  test('rejects an image without modules, if there is no other kernel', async () => {
     make({ 'boot/vmlinuz-6.9.1': '' });
     expect(await refused({ KERNEL_RELEASE: '6.9.1' })).toMatchInlineSnapshot(`
       "rapido: error: KERNEL_RELEASE: the kernel 6.9.1 cannot be booted
@@ -324,13 +324,13 @@ describe('KERNEL_RELEASE', () => {
 });
 
 describe('neither KERNEL_SRC nor KERNEL_RELEASE', () => {
-  test('the running kernel comes before a newer one', () => {
+  test('the running kernel is preferred to a newer one', () => {
     install('6.5.0-running');
     install('6.10.0');
     expect(found()).toMatchObject({ release: '6.5.0-running', chosenBy: 'the running kernel' });
   });
 
-  test('the newest, where the running one cannot be booted', () => {
+  test('the newest, if the running one cannot be booted', () => {
     make({ 'boot/vmlinuz-6.5.0-running': '', 'lib/modules/7.0.0/': '', 'boot/config-8.0.0': '' });
     install('6.9.0');
     install('6.10.0-rc7');
@@ -338,7 +338,7 @@ describe('neither KERNEL_SRC nor KERNEL_RELEASE', () => {
     expect(found()).toMatchObject({ release: '6.10.0', chosenBy: 'the newest installed kernel' });
   });
 
-  test('refused: there is none', async () => {
+  test('fails if there is none', async () => {
     mkdirSync(search.boot);
     expect(await refused()).toMatchInlineSnapshot(`
       "rapido: error: there is no kernel to boot
@@ -347,7 +347,7 @@ describe('neither KERNEL_SRC nor KERNEL_RELEASE', () => {
   });
 });
 
-test('refused: kernel images that this user may not read, as Ubuntu installs them', async () => {
+test('rejects kernel images that this user cannot read, as Ubuntu installs them', async () => {
   chmodSync(root, 0o755);
   install('6.8.0-31-generic');
   install('6.5.0-running');
@@ -374,11 +374,11 @@ test('refused: kernel images that this user may not read, as Ubuntu installs the
   const { stdout } = await runScript(script, args, ORDINARY_USER);
   expect(stdout.replaceAll(root, 'ROOT')).toMatchInlineSnapshot(`
     "rapido: error: there is no kernel to boot
-      - ROOT/boot/vmlinuz-6.5.0-running is not readable by this user
-      - ROOT/boot/vmlinuz-6.8.0-31-generic is not readable by this user
+      - ROOT/boot/vmlinuz-6.5.0-running cannot be read by this user
+      - ROOT/boot/vmlinuz-6.8.0-31-generic cannot be read by this user
       hint: sudo chmod +r ROOT/boot/vmlinuz-6.5.0-running ROOT/boot/vmlinuz-6.8.0-31-generic
     rapido: error: KERNEL_RELEASE: the kernel 6.8.0-31-generic cannot be booted
-      - ROOT/boot/vmlinuz-6.8.0-31-generic is not readable (sudo chmod +r it)
+      - ROOT/boot/vmlinuz-6.8.0-31-generic cannot be read by this user (sudo chmod +r it)
       hint: install its package, or set KERNEL_SRC to a kernel tree
     "
   `);
@@ -404,13 +404,13 @@ describe('the order of releases', () => {
     '10.0.0',
   ];
 
-  test('numbers compare as numbers, and a release candidate comes before its release', () => {
+  test('compares numbers as numbers, and puts a release candidate before its release', () => {
     expect(compareReleases('6.9', '6.10')).toBeLessThan(0);
     expect(compareReleases('6.10-rc1', '6.10')).toBeLessThan(0);
     expect([...ASCENDING].reverse().sort(compareReleases)).toEqual(ASCENDING);
   });
 
-  test('it is an order, whatever the releases are called', () => {
+  test('is an order, whatever the names of releases', () => {
     const part = fc.constantFrom('6', '10', '0', '.', '-', '~', 'rc', 'rc2', 'amd64', '+');
     const release = fc.array(part, { maxLength: 7 }).map((parts) => parts.join(''));
     fc.assert(

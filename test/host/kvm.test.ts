@@ -26,7 +26,7 @@ test.each([
   );
 });
 
-test('an aarch64 CPU does not tell there: a /dev/kvm that opens is enough', () => {
+test('an aarch64 CPU does not show it: a /dev/kvm that can be opened is sufficient', () => {
   expect(judgeCpuFlags(architectureOf('arm64'), cpuinfo('Features\t: fp asimd'))).toEqual({
     usable: true,
   });

@@ -4,7 +4,7 @@ import { expect, test } from 'vitest';
 import { findProgram, programSearchPath } from '../../src/host/programs.ts';
 import { makeTemporaryDirectory, writeFiles } from '../support/temporary-directory.ts';
 
-test('PATH comes first, then the directories of root that a user may lack, each once', () => {
+test('PATH comes first, then the system directories that it lacks, each once', () => {
   expect(programSearchPath('/home/me/bin:/usr/bin', ['/src/xfsprogs'])).toEqual([
     '/src/xfsprogs',
     '/home/me/bin',
@@ -17,13 +17,13 @@ test('PATH comes first, then the directories of root that a user may lack, each 
   ]);
 });
 
-test('empty and relative parts of PATH, which mean the current directory, are left out', () => {
+test('omits empty and relative parts of PATH, which mean the current directory', () => {
   expect(programSearchPath(':.:bin::/opt/bin:')[0]).toBe('/opt/bin');
   expect(programSearchPath(undefined)[0]).toBe('/usr/local/sbin');
   expect(programSearchPath('')).toHaveLength(6);
 });
 
-test('the first executable file of that name is found; directories and other files are not', () => {
+test('finds the first executable file of that name; skips directories and other files', () => {
   const directory = makeTemporaryDirectory();
   const at = (name: string): string => join(directory, name);
   writeFiles(directory, { 'a/tool/': '', 'b/tool': 'no permission', 'c/tool': '', 'd/tool': '' });
@@ -39,7 +39,7 @@ test('the first executable file of that name is found; directories and other fil
   expect(findProgram('missing', path)).toBeUndefined();
 });
 
-test('an absolute path is only checked', () => {
+test('only checks an absolute path', () => {
   const directory = makeTemporaryDirectory();
   writeFiles(directory, { tool: '', other: '' });
   chmodSync(join(directory, 'tool'), 0o755);

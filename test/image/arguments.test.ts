@@ -17,7 +17,7 @@ describe('--include SRC[:DST]', () => {
 });
 
 describe('the dracut command line', () => {
-  it('asks for exactly what the plan says, with nothing of the host', () => {
+  it('contains exactly what the plan says, and nothing of the host', () => {
     const argv = dracutCommandLine(
       {
         dracut: '/usr/bin/dracut',
@@ -42,7 +42,7 @@ describe('the dracut command line', () => {
   });
 
   it.each(['/a b', '/a*', '/a?', '/a[1]', '/ä', '/a\nb', "/a'b"])(
-    'is not given %j, which dracut would take apart',
+    'does not contain %j, which dracut would split',
     (path) => expect(canDracutInstall(path)).toBe(false),
   );
 });

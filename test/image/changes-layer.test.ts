@@ -46,7 +46,7 @@ function makeBench() {
   return { cut, write };
 }
 
-test('what changed since the trees were made is found once, and then known', async () => {
+test('changes since the trees layer was built are found once, and then known', async () => {
   const { cut, write } = makeBench();
   await tick();
   expect(await cut()).toEqual({ trees: 'not made before', changes: [] });
@@ -65,7 +65,7 @@ test('what changed since the trees were made is found once, and then known', asy
   expect(await cut()).toEqual({ trees: 'reused', changes: 'as before' });
 });
 
-test('changes are not those of trees that were made before', async () => {
+test('changes of other trees layers are not used', async () => {
   const { cut, write } = makeBench();
   await tick();
   await cut();
@@ -83,7 +83,7 @@ test('changes are not those of trees that were made before', async () => {
   });
 });
 
-test('a file that changed just now is looked at again', async () => {
+test('checks a file again that changed just now', async () => {
   const { cut, write } = makeBench();
   await tick();
   await cut();

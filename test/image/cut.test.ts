@@ -121,7 +121,7 @@ async function withSmallCache(
 }
 
 describe.skipIf(hostKernel() === undefined)('rapido cut', () => {
-  it('makes each layer again when, and only when, something in it changed', async () => {
+  it('rebuilds each layer if and only if something in it changed', async () => {
     const home = createSmall();
     const reused = ['trees: reused', 'userspace: reused', 'modules: reused'].sort();
     const made = (lines: string[]): string[] => lines.filter((line) => !line.endsWith('reused'));
@@ -159,7 +159,7 @@ describe.skipIf(hostKernel() === undefined)('rapido cut', () => {
     expect((await home.cut()).sort()).toEqual(reused);
   });
 
-  it('has a file that changed as it is now, behind the one that it was', async () => {
+  it('adds a changed file behind the layer with the old one', async () => {
     const home = createSmall();
     await home.cut();
     home.write('tree/a.txt', 'what it is now', 0o755);
@@ -175,7 +175,7 @@ describe.skipIf(hostKernel() === undefined)('rapido cut', () => {
     expect(members.map(({ mode }) => mode & 0o777)).toEqual([0o644, 0o755]);
   });
 
-  it('starts dracut again when a program, dracut or what the cut asks for changed', async () => {
+  it('runs dracut again if a program, dracut or a request of the cut changed', async () => {
     const home = createSmall();
     const tool = home.write('tool', readFileSync('/bin/cat'), 0o755);
     const made = async (...args: string[]): Promise<string[]> =>
@@ -205,7 +205,7 @@ describe.skipIf(hostKernel() === undefined)('rapido cut', () => {
     }
   });
 
-  it('has nothing of the environment, the mask and the directory of who cuts it', async () => {
+  it('does not depend on environment, umask and current directory', async () => {
     const home = createSmall();
     const trap = home.write('trap.sh', 'exit 66\n');
     const hostile = {
@@ -245,7 +245,7 @@ describe.skipIf(hostKernel() === undefined)('rapido cut', () => {
     expect(listModes(join(home.images, 'small.img'))).toEqual(hostileImage);
   }, 120_000);
 
-  it("has nothing of the host's configuration of dracut", async () => {
+  it("does not depend on the host's configuration of dracut", async () => {
     const home = createSmall();
     const source = mkdtempSync('/tmp/rapido-dracut-');
     onTestFinished(() => rmSync(source, { recursive: true, force: true }));
@@ -261,7 +261,7 @@ describe.skipIf(hostKernel() === undefined)('rapido cut', () => {
     expect(readFileSync(foreign, 'utf8')).toBe('foreign');
   }, 120_000);
 
-  it('has the files that its programs read, as the host has them', async (context) => {
+  it('adds the files that its programs read, as the host has them', async (context) => {
     if (!existsSync('/etc/mke2fs.conf')) context.skip('this host has no /etc/mke2fs.conf');
     const home = createSmall();
     await home.cut('-i', 'mkfs.ext4');
@@ -283,7 +283,7 @@ describe.skipIf(hostKernel() === undefined)('rapido cut', () => {
     );
   });
 
-  it('changes the overlay alone for -x, and keeps the layers', async () => {
+  it('changes only the overlay for -x, and reuses the layers', async () => {
     const home = createSmall();
     await home.cut();
     expect(await home.cut('-x', 'echo hello')).toEqual([
@@ -294,7 +294,7 @@ describe.skipIf(hostKernel() === undefined)('rapido cut', () => {
     expect(listImage(join(home.images, 'small.img'))).toContain('rapido/autorun/00-echo_hello');
   });
 
-  it('refuses all that is missing at once, before dracut runs', async () => {
+  it('rejects everything that is missing at once, before dracut runs', async () => {
     const home = createSmall();
     home.write(
       '.config/rapido/cuts/broken.ts',
@@ -321,8 +321,8 @@ describe.skipIf(hostKernel() === undefined)('rapido cut', () => {
     ).toContain('broken cannot be cut: 8 things are missing');
     for (const missing of [
       'FSTESTS_SRC is not set in rapido.conf',
-      'no program no-such-program',
-      'no program mkfs.nosuchfs',
+      'this host has no program no-such-program',
+      'this host has no program mkfs.nosuchfs',
       'has no driver zrm: it is not configured, or its modules are not installed; did you mean zram?',
       'has no driver nope',
       '/no/such/tree is not a directory',
@@ -335,7 +335,7 @@ describe.skipIf(hostKernel() === undefined)('rapido cut', () => {
     expect(existsSync(join(home.images, 'broken.img'))).toBe(false);
   });
 
-  it('refuses a tree whose conf key is not set, and one that would be the whole root', async () => {
+  it('rejects a tree whose conf key is not set, and one that is the whole root', async () => {
     const home = createSmall();
     const result = await home.rapido(['cut', 'small', '--include', `${home.directory}/tree:/`]);
     expect(result.status).toBe(0); // A trailing slash means: into that directory.
@@ -351,15 +351,15 @@ describe.skipIf(hostKernel() === undefined)('rapido cut', () => {
     expect(refused.status).toBe(1);
     for (const problem of [
       'trees: "${FSTESTS_SRC}": FSTESTS_SRC is not set in rapido.conf',
-      'trees: "${FSTEST_SRC}": there is no conf key FSTEST_SRC',
+      'trees: "${FSTEST_SRC}": unknown conf key FSTEST_SRC',
       '/etc cannot be copied to /: name a directory below it',
-      'directory: "${LTP_SRC}/x": there is no conf key LTP_SRC',
+      'directory: "${LTP_SRC}/x": unknown conf key LTP_SRC',
     ]) {
       expect(refused.stderr).toContain(problem);
     }
   });
 
-  it('takes paths in the home of the user and beside the cut', async () => {
+  it('accepts paths in the home directory and relative to the cut', async () => {
     const home = createSmall();
     home.write('.config/rapido/cuts/tests/first', 'x');
     home.write('.config/rapido/cuts/tool', '#!/bin/sh\n', 0o755);
@@ -384,7 +384,7 @@ describe.skipIf(hostKernel() === undefined)('rapido cut', () => {
     expect(names).not.toContain('no');
   });
 
-  it('follows a tree that is a symbolic link, and warns of interpreters that are not there', async () => {
+  it('follows a tree that is a symbolic link, and warns of missing interpreters', async () => {
     const home = createSmall();
     home.write('tree/script.nosuch', '#!/usr/bin/env nosuch-interpreter\n', 0o755);
     symlinkSync(join(home.directory, 'tree'), join(home.directory, 'linked'));
@@ -398,7 +398,7 @@ describe.skipIf(hostKernel() === undefined)('rapido cut', () => {
     expect(names).toContain(`${home.directory.slice(1)}/linked/a.txt`);
   });
 
-  it('brings libraries from below a path with a blank, and looks again for those that were missing', async () => {
+  it('adds libraries below a path with a blank, and searches again for missing ones', async () => {
     const home = createSmall();
     const library = home.write('src/x.c', 'int x(void) { return 0; }\n');
     const program = home.write('src/p.c', 'int x(void); int main(void) { return x(); }\n');
@@ -419,7 +419,7 @@ describe.skipIf(hostKernel() === undefined)('rapido cut', () => {
     expect(listImage(join(home.images, 'small.img'))).toContain(so.slice(1));
   });
 
-  it('notices a change below a directory that extra dracut arguments name', async () => {
+  it('detects a change below a directory that extra dracut arguments name', async () => {
     const home = createSmall();
     home.env.DRACUT_EXTRA_ARGS = `--include ${home.directory.replaceAll(' ', '\\ ')}/tree /extra`;
     await home.cut();
@@ -429,7 +429,7 @@ describe.skipIf(hostKernel() === undefined)('rapido cut', () => {
     );
   });
 
-  it('takes a program behind a linked directory, and lets no tree replace a link', async () => {
+  it('adds a program behind a linked directory, and lets no tree replace a link', async () => {
     const home = createSmall();
     const directory = mkdtempSync('/tmp/rapido-linked-');
     onTestFinished(() => rmSync(directory, { recursive: true, force: true }));
@@ -449,7 +449,7 @@ describe.skipIf(hostKernel() === undefined)('rapido cut', () => {
     expect(names).not.toContain('bin/a.txt');
   });
 
-  it('takes along what runs the scripts, and says what is wrong with a first line', async () => {
+  it('adds the interpreters of scripts, and reports an invalid first line', async () => {
     const home = createSmall();
     home.write('good.sh', '#!/usr/bin/env bash\n', 0o755);
     await home.cut('-f', 'good.sh');
@@ -462,7 +462,7 @@ describe.skipIf(hostKernel() === undefined)('rapido cut', () => {
     expect(refused.stderr).toContain('odd.sh: its first line names /usr/bin/nosuch');
   });
 
-  it('warns of modules that were built again and not installed, and of an image that is old', async () => {
+  it('warns of modules that were rebuilt and not installed, and of an outdated image', async () => {
     const home = createSmall();
     const { modules } = hostKernel() ?? {};
     const zram = 'drivers/block/zram/zram.ko';
@@ -478,7 +478,7 @@ describe.skipIf(hostKernel() === undefined)('rapido cut', () => {
     expect(boot.stderr).toMatch(/zram\.ko changed since this image was cut: rapido cut small/);
   });
 
-  it('is known by boot to be older than scripts, programs and trees that it was made of', async () => {
+  it('boot detects an image that is older than its scripts, programs and trees', async () => {
     const home = createSmall();
     const script = home.write('script.sh', 'echo one\n');
     const directory = mkdtempSync('/tmp/rapido-tool-');
@@ -514,7 +514,7 @@ describe.skipIf(hostKernel() === undefined)('rapido cut', () => {
     expect(await warnings()).toEqual([]);
   }, 120_000);
 
-  it('refuses modules that the kernel would refuse, also when only the kernel was built again', async () => {
+  it('rejects modules that the kernel would reject, also if only the kernel was rebuilt', async () => {
     const home = createSmall();
     const tree = join(home.directory, 'linux');
     const modules = join(tree, 'mods/lib/modules');
@@ -551,11 +551,11 @@ describe.skipIf(hostKernel() === undefined)('rapido cut', () => {
     expect(wrong.stderr).toMatch(/- zram: it was built for Linux 9\.\S+, not for \d/);
   }, 120_000);
 
-  it('refuses an output that is a directory, or in one that does not exist', async () => {
+  it('rejects an output that is a directory, or in a missing one', async () => {
     const home = createSmall();
     for (const [output, complaint] of [
       ['tree', 'is a directory'],
-      ['no/such/x.img', 'there is no directory'],
+      ['no/such/x.img', 'is not a directory'],
     ] as const) {
       const result = await home.rapido(['cut', 'small', '-o', output]);
       expect(result.status).toBe(2);
@@ -564,7 +564,7 @@ describe.skipIf(hostKernel() === undefined)('rapido cut', () => {
     expect(existsSync(join(home.directory, 'no'))).toBe(false);
   });
 
-  it('takes a driver that is built into the kernel for granted', async () => {
+  it('accepts a driver that is built into the kernel', async () => {
     const home = createSmall();
     const builtin = readFileSync(`${hostKernel()?.modules}/modules.builtin`, 'utf8');
     const name = /([^/]+)\.ko$/m.exec(builtin)?.[1] ?? '';
@@ -572,7 +572,7 @@ describe.skipIf(hostKernel() === undefined)('rapido cut', () => {
     await home.cut('--driver', name);
   });
 
-  it('lets modprobe in the guest know what is built into a kernel without loadable modules', async () => {
+  it('lists built-in modules for modprobe in the guest, also of a kernel without loadable modules', async () => {
     const home = createSmall();
     const tree = join(home.directory, 'linux');
     const { release } = hostKernel()!;
@@ -597,7 +597,7 @@ describe.skipIf(hostKernel() === undefined)('rapido cut', () => {
     expect({ zram: modprobe('zram'), nosuch: modprobe('nosuch') }).toEqual({ zram: 0, nosuch: 1 });
   });
 
-  it('works under umask 077, from any directory, with everything in the image owned by root', async () => {
+  it('works with umask 077, from any directory; root owns everything in the image', async () => {
     const home = createSmall();
     mkdirSync(join(home.directory, 'else where'));
     const result = await home.rapido(['--conf', '../rapido.conf', 'cut', 'small'], {
@@ -613,7 +613,7 @@ describe.skipIf(hostKernel() === undefined)('rapido cut', () => {
     expect(tree?.mode).toBe(statSync(join(home.directory, 'tree/sub dir')).mode);
   });
 
-  it('works without root, from a checkout that cannot be written', async () => {
+  it('works without root, from a read-only checkout', async () => {
     const home = createWorkspace();
     const rapido = join(copyProgram(home), 'bin/rapido.js');
     const result = await run([process.execPath, rapido, 'cut', 'simple-example'], {
@@ -626,7 +626,7 @@ describe.skipIf(hostKernel() === undefined)('rapido cut', () => {
     expect(members.filter(({ uid, gid }) => uid !== 0 || gid !== 0)).toEqual([]);
   });
 
-  it('keeps the previous image whole, and leaves no litter, when killed at any moment', async () => {
+  it('keeps the previous image complete, and leaves no temporary files, when killed at any moment', async () => {
     const home = createSmall();
     await home.cut();
     const image = join(home.images, 'small.img');
@@ -660,7 +660,7 @@ describe.skipIf(hostKernel() === undefined)('rapido cut', () => {
     expect(readdirSync(join(cache, 'staging'))).toEqual([]);
   }, 60_000);
 
-  it('leaves nothing behind when it is interrupted', async () => {
+  it('leaves nothing behind if it is interrupted', async () => {
     const home = createSmall();
     let pid = 0;
     const cutting = home.rapido(['cut', 'small'], {
@@ -676,7 +676,7 @@ describe.skipIf(hostKernel() === undefined)('rapido cut', () => {
     expect(left.filter((name) => name.endsWith('.tmp'))).toEqual([]);
   });
 
-  it('says which file may not be written, and that is no bug', async () => {
+  it('names a file that cannot be written, as a mistake and not a bug', async () => {
     const home = createWorkspace();
     mkdirSync(join(home.directory, 'closed'), { mode: 0o555 });
     const rapido = join(copyProgram(home), 'bin/rapido.js');
@@ -688,7 +688,7 @@ describe.skipIf(hostKernel() === undefined)('rapido cut', () => {
     expect(result.stderr).toMatch(/rapido: error: .*closed.*: permission denied \(open\)/);
   });
 
-  it('keeps the previous image and says so when the disk is full', async (context) => {
+  it('keeps the previous image and reports a full disk', async (context) => {
     const home = createSmall();
     await withSmallCache(home, '80m', context, async (small) => {
       await home.cut();
@@ -707,7 +707,7 @@ describe.skipIf(hostKernel() === undefined)('rapido cut', () => {
     });
   });
 
-  it('says that the disk is full where dracut finds it so, instead of what dracut makes of that', async (context) => {
+  it("reports a full disk if dracut meets it, instead of dracut's messages", async (context) => {
     const home = createSmall();
     await withSmallCache(home, '2m', context, async (small) => {
       const { status, stderr } = await home.rapido(['cut', 'small']);
@@ -718,7 +718,7 @@ describe.skipIf(hostKernel() === undefined)('rapido cut', () => {
     });
   });
 
-  it('can be run twice at once for the same target', async () => {
+  it('can run twice at once for the same target', async () => {
     const home = createSmall();
     const results = await Promise.all([1, 2, 3].map(() => home.rapido(['cut', 'small'])));
     expect(results.map(({ status }) => status)).toEqual([0, 0, 0]);
@@ -726,7 +726,7 @@ describe.skipIf(hostKernel() === undefined)('rapido cut', () => {
     expect((await home.cut()).every((line) => line.endsWith('reused'))).toBe(true);
   });
 
-  it('prints the dracut command and touches nothing with --dry-run', async () => {
+  it('prints the dracut command and changes nothing with --dry-run', async () => {
     const home = createSmall();
     const result = await home.rapido(['cut', 'small', '--dry-run']);
     expect(result.status).toBe(0);
@@ -738,7 +738,7 @@ describe.skipIf(hostKernel() === undefined)('rapido cut', () => {
     expect(existsSync(home.layers)).toBe(false);
   });
 
-  it('writes the image where -o says, and boots that one next', async () => {
+  it('writes the image to the file of -o, and boots that one next', async () => {
     const home = createSmall();
     await home.cut('-o', 'my image.img');
     expect(listImage(join(home.directory, 'my image.img'))).toContain('init');
@@ -746,7 +746,7 @@ describe.skipIf(hostKernel() === undefined)('rapido cut', () => {
     expect(stdout).toContain(`-initrd '${home.directory}/my image.img'`);
   });
 
-  it('brings the libraries of a program in a tree, and those of one whose path dracut cannot take', async () => {
+  it('adds the libraries of a program in a tree, and of one whose path dracut cannot take', async () => {
     const home = createSmall();
     const linked = '/usr/bin/openssl';
     const tool = existsSync(linked) ? linked : '/usr/bin/ls';

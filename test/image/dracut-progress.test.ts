@@ -33,7 +33,7 @@ const PRINTED = {
   ],
 } as const;
 
-test.each(Object.entries(PRINTED))('the steps of dracut %s are seen', (_version, lines) => {
+test.each(Object.entries(PRINTED))('recognizes the steps of dracut %s', (_version, lines) => {
   expect(lines.map(dracutStep).filter((step) => step !== undefined)).toEqual([
     'gathering programs',
     'adding their libraries',
@@ -45,4 +45,4 @@ test.each([
   'dracut[E]: *** Creating image file failed ***',
   'cp: *** Including module: bash ***',
   '',
-])('%j is no step', (line) => expect(dracutStep(line)).toBeUndefined());
+])('%j is not a step', (line) => expect(dracutStep(line)).toBeUndefined());

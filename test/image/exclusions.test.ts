@@ -31,7 +31,7 @@ const CASES: [pattern: string, path: string, isExcluded: boolean][] = [
 ];
 
 describe('exclusions', () => {
-  it.each(CASES)('%j leaves out %j: %s', (pattern, path, isExcluded) => {
+  it.each(CASES)('%j excludes %j: %s', (pattern, path, isExcluded) => {
     const binary = Buffer.from(path).toString('latin1');
     const name = binary.slice(binary.lastIndexOf('/') + 1);
     expect(compileExclusions([pattern])(name, binary)).toBe(isExcluded);

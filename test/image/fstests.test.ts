@@ -17,7 +17,7 @@ async function planCut(name: string, env: Record<string, string> = {}) {
   return { status, stdout, stderr, modules, tree };
 }
 
-test('fstests-local takes XFS, its programs and its module, with FSTESTS_SRC alone', async () => {
+test('fstests-local adds XFS, its programs and its module, with only FSTESTS_SRC set', async () => {
   const { status, stdout, modules, tree } = await planCut('fstests-local');
   expect(status).toBe(0);
   expect(modules).toEqual(expect.arrayContaining(['zram', 'xfs']));
@@ -25,7 +25,7 @@ test('fstests-local takes XFS, its programs and its module, with FSTESTS_SRC alo
   expect(stdout).toContain(`# trees layer: ${tree}\n`);
 });
 
-test('fstests-local takes what FSTESTS_FSTYP names', async () => {
+test('fstests-local adds what FSTESTS_FSTYP names', async () => {
   const { status, stdout, modules } = await planCut('fstests-local', { FSTESTS_FSTYP: 'ext4' });
   expect(status).toBe(0);
   expect(modules).toContain('ext4');
@@ -33,7 +33,7 @@ test('fstests-local takes what FSTESTS_FSTYP names', async () => {
   expect(stdout).toMatch(/\/mkfs\.ext4\b/);
 });
 
-test('has zram devices of the size that FSTESTS_ZRAM_SIZE says, on Btrfs a pool of them', async () => {
+test('has zram devices of the size FSTESTS_ZRAM_SIZE, on Btrfs a pool of them', async () => {
   const devicesOf = async (name: string, env: Record<string, string> = {}) => {
     const { stdout } = await planCut(name, env);
     return [...stdout.matchAll(/^# zram device (.*)$/gm)].map(([, device]) => device);
@@ -48,26 +48,26 @@ test('has zram devices of the size that FSTESTS_ZRAM_SIZE says, on Btrfs a pool 
   expect(await devicesOf('fstests-tmpfs')).toEqual([]);
 });
 
-test('fstests-ovl-xfs takes overlayfs and what is below it', async () => {
+test('fstests-ovl-xfs adds overlayfs and the filesystem below it', async () => {
   const { modules } = await planCut('fstests-ovl-xfs');
   expect(modules).toEqual(expect.arrayContaining(['overlay', 'xfs']));
 });
 
-describe('is refused before anything is made', () => {
-  test('without FSTESTS_SRC, with what that is', async () => {
+describe('is rejected before anything is built', () => {
+  test('without FSTESTS_SRC, with the meaning of the key', async () => {
     const { status, stderr } = await planCut('fstests-xfs', { FSTESTS_SRC: '' });
     expect(status).toBe(1);
     expect(stderr).toContain('FSTESTS_SRC is not set in rapido.conf: A built tree of ');
   });
 
-  test('for a filesystem that fstests-local does not know', async () => {
+  test('for a filesystem that fstests-local does not support', async () => {
     const { status, stderr } = await planCut('fstests-local', { FSTESTS_FSTYP: 'zfs' });
     expect(status).not.toBe(0);
     expect(stderr).toContain('FSTESTS_FSTYP: "zfs"');
   });
 });
 
-test("has the kernel's configuration where tests look for it", async () => {
+test("contains the kernel's configuration where tests search for it", async () => {
   const home = createWorkspace();
   const tree = makeXfstestsTree(join(home.directory, 'tree'), []);
   const linux = join(home.directory, 'linux');

@@ -21,11 +21,11 @@ describe('resolveGuestPath', () => {
     expect(resolveGuestPath(path, MERGED)).toBe(resolved);
   });
 
-  it('leaves paths alone in a guest without merged /usr', () => {
+  it('leaves paths unchanged in a guest without merged /usr', () => {
     expect(resolveGuestPath('/bin/ls', {})).toBe('bin/ls');
   });
 
-  it('gives up on links in a circle', () => {
+  it('rejects circular links', () => {
     expect(resolveGuestPath('/a/x', { a: 'b', b: 'a' })).toMatch(/^[ab]\/x$/);
   });
 });
@@ -33,7 +33,7 @@ describe('resolveGuestPath', () => {
 describe('directoryMaker', () => {
   const S_IFDIR = constants.S_IFDIR;
 
-  it('makes each directory once, outermost first, and never one that is a link', () => {
+  it('makes each directory once, parents first, and never replaces a link', () => {
     const make = directoryMaker(MERGED);
     expect(make('usr/lib/modules/x')).toEqual([
       { path: 'usr', mode: S_IFDIR | 0o755 },

@@ -5,7 +5,7 @@ import { addCut } from '../support/cuts.ts';
 import { CHANNEL_MODULES, makeKernelTree } from '../support/kernel-tree.ts';
 import { createWorkspace } from '../support/workspace.ts';
 
-test('programs come along where the kernel was built with what they are for', async () => {
+test('programs are added if the kernel was built with their option', async () => {
   const home = createWorkspace();
   addCut(home, 'scrubber', {
     kernelBinaries: {

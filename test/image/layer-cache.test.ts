@@ -28,7 +28,7 @@ const read = (layer: Layer): string => {
 };
 
 describe('obtainLayer', () => {
-  it('makes a layer once and reuses it as long as it holds', async () => {
+  it('makes a layer once and reuses it while it is valid', async () => {
     const directory = makeTemporaryDirectory();
     const first = await obtainLayer(directory, recipe('one'), false);
     expect(first.madeBecause).toBe('not made before');
@@ -40,7 +40,7 @@ describe('obtainLayer', () => {
     expect(read(second)).toBe('one');
   });
 
-  it('makes it again for other ingredients, when it is stale, and when asked to', async () => {
+  it('rebuilds it for other ingredients, if it is stale, and on request', async () => {
     const directory = makeTemporaryDirectory();
     const stale = {
       ...recipe('one'),
@@ -61,7 +61,7 @@ describe('obtainLayer', () => {
     closeSync(asked.fd);
   });
 
-  it('leaves the old layer and no litter when making fails', async () => {
+  it('keeps the old layer and leaves no temporary files if making fails', async () => {
     const directory = makeTemporaryDirectory();
     read(await obtainLayer(directory, recipe('one'), false));
     const failing: LayerRecipe<object> = {
@@ -82,7 +82,7 @@ describe('obtainLayer', () => {
     ['a footer that is too large', '9'.repeat(16)],
     ['no JSON before the footer', `not json${'8'.padStart(16)}`],
     ['a record of another version', `{"version":9}${'13'.padStart(16)}`],
-  ])('makes a layer again whose file is damaged: %s', async (_, damage) => {
+  ])('rebuilds a layer whose file is damaged: %s', async (_, damage) => {
     const directory = makeTemporaryDirectory();
     closeSync((await obtainLayer(directory, recipe('one'), false)).fd);
     const [file = ''] = readdirSync(directory);
@@ -92,7 +92,7 @@ describe('obtainLayer', () => {
     expect(read(again)).toBe('two');
   });
 
-  it('gives a reader the layer it opened, although another process replaces it', async () => {
+  it('lets a reader keep the layer that it opened, although another process replaces it', async () => {
     const directory = makeTemporaryDirectory();
     const opened = await obtainLayer(directory, recipe('one'), false);
     closeSync((await obtainLayer(directory, recipe('two'), true)).fd);

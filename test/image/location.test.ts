@@ -7,15 +7,15 @@ import { makeTemporaryDirectory } from '../support/temporary-directory.ts';
 
 const conf = (text = '') => readConf(`IMAGE_DIR="/images"\n${text}`);
 
-describe('where an image goes', () => {
-  test('that of a run: beside others, by all that is in it', () => {
+describe('the path of an image', () => {
+  test('of a run: beside others, named after all that is in it', () => {
     const fingerprint = '0123456789abcdef0123456789abcdef';
     expect(runImagePath(conf(), 'fstests-xfs', fingerprint)).toBe(
       '/images/run/fstests-xfs-0123456789abcdef.img',
     );
   });
 
-  test('not to DRACUT_OUT, which is for one image only', () => {
+  test('of a run is not DRACUT_OUT, which is for one image only', () => {
     const one = conf('DRACUT_OUT="/tmp/one.img"\n');
     expect(imagePath(one, 'small')).toBe('/tmp/one.img');
     expect(runImagePath(one, 'small', 'f'.repeat(64))).toBe(
@@ -41,7 +41,7 @@ describe('old images of runs', () => {
 
   const names = (): string[] => readdirSync(directory).sort();
 
-  test('the six newest stay, whatever cut they are of', () => {
+  test('the six newest stay, whatever their cut', () => {
     for (let age = 2; age <= 9; age++) make(`cut${age % 2}-${age}.img`, age);
     pruneRunImages(make('new.img', 0));
     expect(names()).toEqual([
@@ -49,13 +49,13 @@ describe('old images of runs', () => {
     ]);
   });
 
-  test('one that is used again is new again', () => {
+  test('one that is used again counts as new', () => {
     for (let age = 2; age <= 9; age++) make(`${age}.img`, age);
     pruneRunImages(join(directory, '9.img'));
     expect(names()).toEqual(['2.img', '3.img', '4.img', '5.img', '6.img', '9.img']);
   });
 
-  test('what a QEMU may be about to read stays, however many there are', () => {
+  test('those that a QEMU may still read stay, whatever their number', () => {
     for (let count = 0; count < 20; count++) make(`${count}.img`, 0.5);
     make('old.img', 2);
     pruneRunImages(make('new.img', 0));
@@ -63,7 +63,7 @@ describe('old images of runs', () => {
     expect(names()).not.toContain('old.img');
   });
 
-  test('what is no image stays: half-made ones, notes', () => {
+  test('files that are not images stay: incomplete ones, notes', () => {
     for (let age = 2; age <= 9; age++) make(`${age}.img`, age);
     for (const name of ['.a.img.1-2-0123abcd.tmp', 'notes.txt', 'image']) make(name, 1000);
     pruneRunImages(join(directory, '2.img'));
@@ -72,7 +72,7 @@ describe('old images of runs', () => {
     );
   });
 
-  test('few images all stay, however old', () => {
+  test('a few images all stay, however old', () => {
     for (let age = 1; age <= 5; age++) make(`${age}.img`, age * 100_000);
     pruneRunImages(make('new.img', 0));
     expect(names()).toHaveLength(6);

@@ -28,13 +28,13 @@ describe('xfstests', () => {
     'ltp/fsx': '',
   });
 
-  test('knows a test by its name, as tab completion has it, and by its number alone', () => {
+  test('recognizes a test by its name, as tab completion gives it, and by its number alone', () => {
     expect(find('generic/001')).toEqual(found(['generic/001'], ['generic/001']));
     expect(find('tests/generic/001')).toEqual(found(['generic/001'], ['generic/001']));
     expect(find('shared/032')).toEqual(found(['shared/032'], ['shared/032-with-a-name']));
   });
 
-  test('leaves patterns to check, and knows what they stand for', () => {
+  test('leaves patterns to check, and knows what they match', () => {
     const both = ['generic/001', 'generic/002'];
     expect(find('generic/*')).toEqual(found(['generic/*'], both));
     expect(find('generic/00?', 'generic/00[!1]')).toEqual(
@@ -43,7 +43,7 @@ describe('xfstests', () => {
     expect(find('generic/[z-a]')).toEqual(found([], [], ['generic/[z-a]']));
   });
 
-  test('tells what is no test of a directory that has some', () => {
+  test('reports what is not a test of a directory that has some', () => {
     expect(find('generic/003', 'generic/001')).toEqual(
       found(['generic/001'], ['generic/001'], ['generic/003']),
     );
@@ -56,7 +56,7 @@ describe('xfstests', () => {
   );
 });
 
-describe('blktests', () => {
+describe('recognizes a test, and a group with all its tests', () => {
   const find = inTree(
     'blktests',
     {
@@ -76,7 +76,7 @@ describe('blktests', () => {
     );
   });
 
-  test('a group is a program where another word is no test', () => {
+  test('treats a group as a program if another word is no test', () => {
     expect(find('nvme', 'list')).toBeUndefined();
     expect(find('block', 'list')?.unknown).toEqual(['list']);
     expect(find('block/999')?.unknown).toEqual(['block/999']);
@@ -87,7 +87,7 @@ describe('kselftest', () => {
   const list = 'size:get_size\ntimers:posix_timers\nnet/mptcp:./mptcp_join.sh\n';
   const find = inTree('ktap', { 'kselftest-list.txt': list });
 
-  test('knows a collection, and a test as its runner and as results name it', () => {
+  test('recognizes a collection, and a test as its runner and as results name it', () => {
     expect(find('size')).toEqual(found(['-c', 'size'], ['size/get_size']));
     expect(find('timers:posix_timers')).toEqual(
       found(['-t', 'timers:posix_timers'], ['timers/posix_timers']),
@@ -100,12 +100,12 @@ describe('kselftest', () => {
     );
   });
 
-  test('tells what its list does not hold', () => {
+  test('reports what its list does not contain', () => {
     expect(find('timers:nanosleep')?.unknown).toEqual(['timers:nanosleep']);
     expect(find('./run_kselftest.sh', '-l')).toBeUndefined();
   });
 
-  test('is not what every tree with KTAP is', () => {
+  test('does not apply to every tree with KTAP', () => {
     expect(inTree('ktap', { size: '' })('size')).toBeUndefined();
   });
 });
@@ -122,18 +122,18 @@ describe('the Linux Test Project', () => {
     ['netstat'],
   );
 
-  test('knows a test of a runtest file, and such a file', () => {
+  test('recognizes a test of a runtest file, and such a file', () => {
     expect(find('float_bessel')).toEqual(found(['float_bessel'], ['float_bessel']));
     expect(find('math')).toEqual(found(['math'], ['abs01', 'float_bessel', 'abs01#2']));
   });
 
-  test('a test is a program of that name where another word is no test', () => {
+  test('treats a test as a program of that name if another word is no test', () => {
     expect(find('netstat')).toEqual(found(['netstat'], ['netstat']));
     expect(find('netstat', '-a')).toBeUndefined();
     expect(find('abs01', '-i', '5')?.unknown).toEqual(['-i', '5']);
   });
 
-  test.each(['Makefile', 'all:', '#DESCRIPTION:'])('%s is none', (word) =>
+  test.each(['Makefile', 'all:', '#DESCRIPTION:'])('%s is not a test', (word) =>
     expect(find(word)).toBeUndefined(),
   );
 });

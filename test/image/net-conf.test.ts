@@ -13,7 +13,7 @@ describe('the image of a cut with a network, and VM_NET_CONF', () => {
     return stdout;
   };
 
-  it('is refused where the files are not there, or say what cannot be', async () => {
+  it('is rejected if the files are missing or invalid', async () => {
     const cut = () => home.rapido(['cut', 'simple-network'], { env });
     const missing = await cut();
     expect(missing.status).toBe(1);
@@ -26,16 +26,19 @@ describe('the image of a cut with a network, and VM_NET_CONF', () => {
     );
   });
 
-  it.runIf(hasNetworkd)('has systemd, networkd, and drivers for what its files make', async () => {
-    home.write('net-conf/vm1/lan.network', '[Match]\nMACAddress=b8:ac:24:45:c5:01\n');
-    home.write('net-conf/vm1/bond.netdev', '[NetDev]\nName=bond0\nKind=bond\n');
-    const plan = await dryRun('simple-network');
-    expect(plan).toMatch(/--modules 'bash systemd systemd-journald systemd-udevd /);
-    expect(plan).toMatch(/\/systemd-networkd .*\/systemd-networkd-wait-online/);
-    expect(plan).toMatch(/^# modules layer.* bonding/m);
-  });
+  it.runIf(hasNetworkd)(
+    'has systemd, networkd, and drivers for the devices of its files',
+    async () => {
+      home.write('net-conf/vm1/lan.network', '[Match]\nMACAddress=b8:ac:24:45:c5:01\n');
+      home.write('net-conf/vm1/bond.netdev', '[NetDev]\nName=bond0\nKind=bond\n');
+      const plan = await dryRun('simple-network');
+      expect(plan).toMatch(/--modules 'bash systemd systemd-journald systemd-udevd /);
+      expect(plan).toMatch(/\/systemd-networkd .*\/systemd-networkd-wait-online/);
+      expect(plan).toMatch(/^# modules layer.* bonding/m);
+    },
+  );
 
-  it('has nothing of that where no VM is on the bridge, or the cut wants no network', async () => {
+  it('has none of that if no VM is on the bridge, or the cut has no network', async () => {
     for (const args of [['simple-network', '--net', 'user'], ['simple-example']]) {
       expect(await dryRun(...args)).toMatch(/--modules bash /);
     }

@@ -41,21 +41,21 @@ function dataAt(entries: readonly OverlayEntry[], path: string): Buffer {
 const commandFile = (words: readonly Buffer[]): Buffer =>
   dataAt(overlay({ words, script: undefined }), '/rapido/command.sh');
 
-test('the command is an array of bash', () => {
+test('the command is a bash array', () => {
   const words = ['./check', '-g', "it's", ''].map((word) => Buffer.from(word));
   expect(String(commandFile(words))).toBe("RAPIDO_COMMAND=('./check' '-g' 'it'\\''s' '')\n");
 });
 
-test('without a command the array is empty', () => {
+test('without a command, the array is empty', () => {
   expect(String(dataAt(overlay(undefined), '/rapido/command.sh'))).toBe('RAPIDO_COMMAND=()\n');
 });
 
-test('it is for root only: arguments may be secret', () => {
+test('only root can read it: arguments may be secret', () => {
   const entry = overlay(undefined).find(({ path }) => path === '/rapido/command.sh');
   expect(entry).toMatchObject({ mode: 0o600 });
 });
 
-test('a script goes where its words say, and may be executed', () => {
+test('a script goes to its path, and is executable', () => {
   const script = { name: 'a test.sh', content: Buffer.from([35, 33, 255]) };
   const entries = overlay({ words: [Buffer.from('/rapido/command/a test.sh')], script });
   expect(entries).toContainEqual({

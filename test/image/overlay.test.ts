@@ -47,7 +47,7 @@ const textOf = (request: Partial<OverlayRequest>, path: string): string => {
 };
 
 describe('planOverlay', () => {
-  it('tells init what to load, run and export, as shell words', () => {
+  it('passes modules, scripts and variables to init, as shell words', () => {
     const request = {
       loadModules: ['virtio_pci', '9p'],
       loadForDisks: { virtio: ['virtio_pci', 'virtio_blk'], nvme: [] },
@@ -73,7 +73,7 @@ describe('planOverlay', () => {
     `);
   });
 
-  it('mounts no tmpfs where a tree is', () => {
+  it('mounts no tmpfs over a tree', () => {
     const mounted = (...occupied: string[]): string[] =>
       textOf({ occupied }, '/rapido/fstab')
         .split('\n')
@@ -88,7 +88,7 @@ describe('planOverlay', () => {
 describe('overlayMembers', () => {
   const entries = planOverlay(nothing);
 
-  it('brings its own /etc/passwd only where dracut made none', () => {
+  it('adds its own /etc/passwd only if dracut made none', () => {
     const paths = (provided: string[]): unknown[] =>
       overlayMembers(entries, provided, {}).map(({ path }) => path);
     expect(paths([])).toContain('etc/passwd');
@@ -96,17 +96,17 @@ describe('overlayMembers', () => {
     expect(paths(['etc/passwd'])).toContain('etc/group');
   });
 
-  it('never has a directory in place of a link', () => {
+  it('never replaces a link by a directory', () => {
     const members = overlayMembers(entries, [], { sbin: 'usr/sbin' });
     expect(members.find(({ path }) => path === 'sbin')).toBeUndefined();
   });
 
-  it('keeps what may hold secrets from ordinary users', () => {
+  it('hides files with secrets from ordinary users', () => {
     const boot = overlayMembers(entries, [], {}).find(({ path }) => path === 'rapido/boot.sh');
     expect((boot?.mode ?? 0) & ~constants.S_IFMT).toBe(0o600);
   });
 
-  it('has another digest when anything in it is different', () => {
+  it('changes its digest if anything in it differs', () => {
     const digest = (request: Partial<OverlayRequest>): string =>
       digestMembers(overlayMembers(planOverlay({ ...nothing, ...request }), [], {}));
     expect(digest({})).toBe(digest({}));

@@ -15,7 +15,7 @@ test.each(PROGRAM_FILES.map((entry) => [entry.files[0] ?? '', entry] as const))(
   },
 );
 
-describe('nothing secret is taken, and nothing that is the host alone', () => {
+describe('adds no secret files, and none that concern only the host', () => {
   const SECRET =
     /shadow|secret|key(?!utils|\.dns)|ssh|passw|krb5|keytab|iscsi|tgt|samba|ceph|target|fstab|hostnqn|hostid|machine-id|sudoers|modprobe|cred/;
 
@@ -24,7 +24,7 @@ describe('nothing secret is taken, and nothing that is the host alone', () => {
     expect(files.filter((file) => SECRET.test(file.replace('request-key', '')))).toEqual([]);
   });
 
-  test('by what is listed to be left', () => {
+  test('by the list of omitted files', () => {
     const files = omitted.flatMap((entry) => entry.files);
     expect(taken.flatMap((entry) => entry.files).filter((file) => files.includes(file))).toEqual(
       [],
@@ -40,18 +40,18 @@ describe('nothing secret is taken, and nothing that is the host alone', () => {
 
 describe('the files of programs', () => {
   test.skipIf(!existsSync('/etc/mke2fs.conf'))(
-    'go by the name of the program, wherever it is',
+    'are found by the name of the program, wherever it is',
     () => {
       expect(findProgramFiles(['/usr/sbin/mkfs.ext4'])).toEqual(['/etc/mke2fs.conf']);
       expect(findProgramFiles(['/home/me/e2fsprogs/misc/mke2fs'])).toEqual(['/etc/mke2fs.conf']);
     },
   );
 
-  test.skipIf(!existsSync('/etc/iproute2/rt_tables'))('may be all of a directory', () => {
+  test.skipIf(!existsSync('/etc/iproute2/rt_tables'))('may be all files of a directory', () => {
     expect(findProgramFiles(['/usr/sbin/ip'])).toContain('/etc/iproute2/rt_tables');
   });
 
-  test('are none for most programs, and for a file that the host has not', () => {
+  test('are none for most programs, and for a file that the host lacks', () => {
     expect(findProgramFiles(['/usr/bin/cat', '/usr/bin/dd'])).toEqual([]);
     expect(findProgramFiles(['/usr/bin/key.dns_resolver'])).not.toContain(
       '/etc/keyutils/no-such-file',

@@ -83,7 +83,7 @@ describe("the cut's own test command", () => {
   const check = { command: ['./check', '-d'] };
   const own = { directory: '/tests', trees: { '/tests': '/nowhere' }, test: check };
 
-  test('runs where nothing else is said', () => {
+  test('runs by default', () => {
     expect(resolve(undefined, own)).toMatchObject({ words: ['./check', '-d'], problems: [] });
   });
 
@@ -94,11 +94,11 @@ describe("the cut's own test command", () => {
     });
   });
 
-  test('gives way to any other command', () => {
+  test('is replaced by any other command', () => {
     expect(resolve(args('uname', '-r'), own)).toMatchObject({ words: ['uname', '-r'] });
   });
 
-  test('is missed where there are options for it', () => {
+  test('is required if there are options for it', () => {
     expect(resolve(args('-g', 'quick')).problems).toEqual([
       expect.stringContaining('no test command that accepts options'),
     ]);
@@ -106,7 +106,7 @@ describe("the cut's own test command", () => {
 });
 
 describe('program and arguments', () => {
-  test('a name is taken along from the host', () => {
+  test('a name is added from the host', () => {
     expect(resolve(args('ls', '-l', ''))).toEqual({
       ...nothing,
       words: ['ls', '-l', ''],
@@ -114,13 +114,13 @@ describe('program and arguments', () => {
     });
   });
 
-  test('bytes that are no text stay as they are', () => {
+  test('bytes that are not UTF-8 are unchanged', () => {
     const command = { arguments: [Buffer.from('echo'), Buffer.from([255])] };
     const resolved = resolveCommand(contextFor(command, {}), contentsOf({}), []);
     expect(resolved?.words[1]).toEqual(Buffer.from([255]));
   });
 
-  test('an absolute path is taken along, and called by it', () => {
+  test('an absolute path is added, and is the name of the command', () => {
     expect(resolve(args('/usr/bin/ls'))).toEqual({
       ...nothing,
       words: ['/usr/bin/ls'],
@@ -128,7 +128,7 @@ describe('program and arguments', () => {
     });
   });
 
-  test('a program of the current directory is taken along, and called by its absolute path', () => {
+  test('a program of the current directory is added, and called by its absolute path', () => {
     writeFiles(here, { 'my test': '' });
     chmodSync(join(here, 'my test'), 0o755);
     expect(resolve(args('./my test', '-v'))).toEqual({
@@ -138,7 +138,7 @@ describe('program and arguments', () => {
     });
   });
 
-  test('a path that only the guest has is meant as it stands', () => {
+  test('a path that only the guest has is unchanged', () => {
     const script = 'gcc -o made-by-autorun x.c';
     expect(resolve(args('./made-by-autorun'), { script })).toEqual({
       ...nothing,
@@ -146,7 +146,7 @@ describe('program and arguments', () => {
     });
   });
 
-  test('what is in a tree is there already, and wins over the current directory', () => {
+  test('a program in a tree is not added, and takes precedence over the current directory', () => {
     const tree = makeTemporaryDirectory();
     for (const directory of [tree, here]) {
       writeFiles(directory, { check: '' });
@@ -165,17 +165,17 @@ describe('program and arguments', () => {
   });
 });
 
-describe('a program that is nowhere', () => {
+describe('a missing program', () => {
   const isRefused = (name: string, around: Around = {}): boolean =>
     resolve(args(name), around).problems.length > 0;
 
-  test('is refused, with what to do about it', () => {
+  test('is rejected with a hint', () => {
     expect(resolve(args('no-such-program')).problems).toEqual([
-      'no-such-program: no such program on this host or in the image',
+      'neither this host nor the image has a program no-such-program',
     ]);
   });
 
-  test('is a file that may not be executed', () => {
+  test('is a file that is not executable', () => {
     writeFiles(here, { notes: '' });
     expect(resolve(args('./notes')).problems).toEqual(['./notes: HERE/notes is not executable']);
     expect(resolve(args('/etc')).problems).toEqual(['/etc: is a directory']);
@@ -199,7 +199,7 @@ describe('a program that is nowhere', () => {
     ['what the kernel shows', '/proc/self/exe', {}],
   ])('is not %s', (_, name, around) => expect(isRefused(name, around)).toBe(false));
 
-  test('is not told where something else is wrong, which may be why', () => {
+  test('is not reported if something else is wrong, which may be the cause', () => {
     const known = { message: 'FSTESTS_SRC is not set' };
     expect(resolve(args('./check'), { problems: [known] }).problems).toEqual([known.message]);
   });
@@ -217,7 +217,7 @@ describe('words that name tests', () => {
     test: { command: ['fstests-check'], output: 'fstests' },
   });
 
-  test("are for the cut's own command", () => {
+  test("are passed to the cut's own command", () => {
     expect(resolve(args('generic/002', 'xfs/003'), fstests())).toEqual({
       ...nothing,
       words: ['fstests-check', 'generic/002', 'xfs/003'],
@@ -227,14 +227,14 @@ describe('words that name tests', () => {
     });
   });
 
-  test('are refused before a boot where there is no such test', () => {
+  test('are rejected before a boot if such a test does not exist', () => {
     expect(resolve(args('generic/001', 'generic/999', '-d'), fstests()).problems).toEqual([
       'generic/999: mine has no test with this name',
       '-d: options of mine must precede the names of tests',
     ]);
   });
 
-  test('of LTP have no arguments behind them', () => {
+  test('of LTP take no arguments', () => {
     writeFiles(tree, { 'runtest/math': 'abs01 abs01\n' });
     const ltp: Around = {
       directory: '/ltp',
@@ -250,14 +250,14 @@ describe('words that name tests', () => {
     ]);
   });
 
-  test('are a program where the cut has no tests of its own', () => {
+  test('are a program if the cut has no tests of its own', () => {
     const { test: _, ...without } = fstests();
     expect(resolve(args('generic/001'), without).problems).toEqual([
-      expect.stringContaining('generic/001: no such program'),
+      expect.stringContaining('neither this host nor the image has a program generic/001'),
     ]);
   });
 
-  test('-s is refused: the configuration has no sections', () => {
+  test('-s is rejected: the configuration has no sections', () => {
     expect(resolve(args('-s', '4k', '-g', 'quick'), fstests()).problems).toEqual([
       expect.stringMatching(
         /^-s 4k: the xfstests configuration that rapido generates has no sections/,
@@ -269,7 +269,7 @@ describe('words that name tests', () => {
 });
 
 describe('-x', () => {
-  test('is text for bash, as it is', () => {
+  test('is text for bash, unchanged', () => {
     expect(resolve({ shell: 'echo "$HOME" | wc -l; exit 3' })).toEqual({
       ...nothing,
       words: ['bash', '-c', 'echo "$HOME" | wc -l; exit 3', 'rapido'],
@@ -278,7 +278,7 @@ describe('-x', () => {
 });
 
 describe('-f', () => {
-  test('a script with its interpreter runs by itself', () => {
+  test('a script with an interpreter is executed', () => {
     writeFiles(here, { 'a test.py': '#!/usr/bin/python3\nprint(1)\n' });
     expect(resolve({ script: 'a test.py' })).toEqual({
       ...nothing,
@@ -287,17 +287,17 @@ describe('-f', () => {
     });
   });
 
-  test('one without is for bash', () => {
+  test('one without is run by bash', () => {
     writeFiles(here, { 'test.sh': 'echo 1\n' });
     expect(resolve({ script: './test.sh' }).words).toEqual(['bash', '/rapido/command/test.sh']);
   });
 
-  test('an empty one, too', () => {
+  test('so is an empty one', () => {
     writeFiles(here, { 'empty.sh': '' });
     expect(resolve({ script: 'empty.sh' }).words).toEqual(['bash', '/rapido/command/empty.sh']);
   });
 
-  test('one that cannot be read is a problem, told with the others', () => {
+  test('one that cannot be read is reported with the other problems', () => {
     expect(resolve({ script: 'nowhere.sh' })).toMatchObject({
       words: undefined,
       problems: ['--file: HERE/nowhere.sh cannot be read (ENOENT)'],
@@ -307,14 +307,14 @@ describe('-f', () => {
 });
 
 describe('without a command', () => {
-  test('a cut’s own is run, with its keys', () => {
+  test('runs that of the cut, with its keys', () => {
     const own = { command: ['./check', '-g', '${KERNEL_RELEASE}'] };
     expect(resolve(undefined, { test: own, conf: 'KERNEL_RELEASE="6.18"\n' }).words).toEqual([
       ...['./check', '-g', '6.18'],
     ]);
   });
 
-  test('a key that it needs and nobody has set is a problem', () => {
+  test('a required key that is not set is a problem', () => {
     const own = { command: ['./check', '${KERNEL_RELEASE}'] };
     const { problems } = resolve(undefined, { test: own });
     expect(problems).toEqual([expect.stringContaining('KERNEL_RELEASE')]);
@@ -324,7 +324,7 @@ describe('without a command', () => {
     expect(resolve(undefined).words).toBeUndefined();
   });
 
-  test('one of the user’s takes its place', () => {
+  test('a command of the user replaces it', () => {
     expect(resolve(args('ls'), { test: { command: ['./check'] } }).words).toEqual(['ls']);
   });
 });

@@ -13,7 +13,7 @@ describe('the dracut modules of an image with systemd', () => {
     return systemdDracutModules(library);
   };
 
-  it('are all that bring what each system with systemd has, whatever their numbers', () => {
+  it('are all that provide the base of a system, whatever their numbers', () => {
     const of112 = ['10bash', '10systemd', '11systemd-initrd', '11systemd-journald'];
     expect(modulesOf([...of112, '11systemd-sysctl', '11systemd-udevd'])).toEqual([
       'systemd',
@@ -28,7 +28,7 @@ describe('the dracut modules of an image with systemd', () => {
   });
 });
 
-it('a dracut that leaves out the journal is no success', async () => {
+it('a dracut that omits the journal is an error', async () => {
   const home = createWorkspace();
   makeKernelTree(join(home.directory, 'linux'), { drivers: CHANNEL_MODULES });
   home.write('rapido.conf', `KERNEL_SRC="${home.directory}/linux"\n`);

@@ -49,7 +49,7 @@ describe('a listing of a tree', () => {
     expect(await listingOf(root)).not.toBe(before);
   });
 
-  test('does not look at what is excluded', async () => {
+  test('skips what is excluded', async () => {
     const root = makeTree();
     const before = await listingOf(root);
     for (const path of ['.git/HEAD', 'sub/.git/new', 'lib/a.o', 'doc/html/index']) {
@@ -58,7 +58,7 @@ describe('a listing of a tree', () => {
     expect(await listingOf(root)).toBe(before);
   });
 
-  test('looks at a tree whose own name is like what is excluded', async () => {
+  test('includes a tree whose own name matches an exclusion', async () => {
     const root = join(makeTree(), 'tree.o');
     writeFiles(root, { a: '1' });
     const before = await listingOf(root);
@@ -66,7 +66,7 @@ describe('a listing of a tree', () => {
     expect(await listingOf(root)).not.toBe(before);
   });
 
-  test('is none where something cannot be read, or is not there', async () => {
+  test('is undefined if something cannot be read or does not exist', async () => {
     const root = makeTree();
     expect(await listingOf(join(root, 'nothing'))).toBeUndefined();
     chmodSync(join(root, 'tests'), 0);

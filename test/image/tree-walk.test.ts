@@ -8,7 +8,7 @@ import { withoutRoot } from '../support/ordinary-user.ts';
 import { makeTemporaryDirectory, writeFiles } from '../support/temporary-directory.ts';
 
 describe('walkTree', () => {
-  it('gives parents before children, in the order of their names', () => {
+  it('returns parents before children, ordered by name', () => {
     const root = makeTemporaryDirectory();
     writeFiles(root, { 'b/c.txt': '1', 'a.txt': '2', 'b/a/x': '3' });
     symlinkSync('b', join(root, 'link'));
@@ -23,7 +23,7 @@ describe('walkTree', () => {
     ]);
   });
 
-  it('keeps names that are not UTF-8 to the byte', () => {
+  it('keeps names that are not UTF-8 byte for byte', () => {
     const root = makeTemporaryDirectory();
     const odd = Buffer.concat([Buffer.from(`${root}/`), Buffer.from([0x61, 0xff, 0xfe])]);
     writeFileSync(odd, 'x');
@@ -32,7 +32,7 @@ describe('walkTree', () => {
     expect(file?.stats.size).toBe(1);
   });
 
-  it('leaves out sockets, which an archive cannot hold', async () => {
+  it('skips sockets, which an archive cannot contain', async () => {
     const root = makeTemporaryDirectory();
     const server = createServer().listen(join(root, 'socket'));
     await new Promise((resolve) => server.once('listening', resolve));
@@ -40,7 +40,7 @@ describe('walkTree', () => {
     server.close();
   });
 
-  it('takes a single file for a tree of one', () => {
+  it('treats a single file as a tree of one', () => {
     const root = makeTemporaryDirectory();
     writeFiles(root, { one: 'x' });
     expect(walkTree(join(root, 'one'), []).map(({ name }) => name)).toEqual(['']);

@@ -22,18 +22,23 @@ describe.each(['x86_64', 'aarch64'] as const)('unlockpt for %s', (architecture) 
     return spawnSync(program, args, { stdio: [stdin, 'ignore', 'inherit'] }).status;
   };
 
-  it.skipIf(prefix[0] === '')('unlocks the pseudoterminal of its input, and tells which', () => {
-    const master = openSync('/dev/ptmx', constants.O_RDWR | constants.O_NOCTTY);
-    const index = /^tty-index:\s*(\d+)$/m.exec(readFileSync(`/proc/self/fdinfo/${master}`, 'utf8'));
-    const slave = `/dev/pts/${index?.[1]}`;
-    const open = (): void => closeSync(openSync(slave, constants.O_RDWR | constants.O_NOCTTY));
-    expect(open).toThrow('EIO');
-    expect(run(master)).toBe(Number(index?.[1]));
-    expect(open).not.toThrow();
-    closeSync(master);
-  });
+  it.skipIf(prefix[0] === '')(
+    'unlocks the pseudoterminal of its input, and prints its number',
+    () => {
+      const master = openSync('/dev/ptmx', constants.O_RDWR | constants.O_NOCTTY);
+      const index = /^tty-index:\s*(\d+)$/m.exec(
+        readFileSync(`/proc/self/fdinfo/${master}`, 'utf8'),
+      );
+      const slave = `/dev/pts/${index?.[1]}`;
+      const open = (): void => closeSync(openSync(slave, constants.O_RDWR | constants.O_NOCTTY));
+      expect(open).toThrow('EIO');
+      expect(run(master)).toBe(Number(index?.[1]));
+      expect(open).not.toThrow();
+      closeSync(master);
+    },
+  );
 
-  it.skipIf(prefix[0] === '')('fails with 255 where its input is no pseudoterminal', () => {
+  it.skipIf(prefix[0] === '')('fails with 255 if its input is not a pseudoterminal', () => {
     const file = openSync('/dev/null', 'r');
     expect(run(file)).toBe(255);
     closeSync(file);

@@ -22,7 +22,7 @@ describe.skipIf(hostKernel() === undefined)('disks of a VM', () => {
     expect({ status, stderr }).toMatchObject({ status: 0 });
   });
 
-  test('--dry-run shows those of the conf and of the command line, and makes none', async () => {
+  test('--dry-run shows those of the conf and of the command line, and creates none', async () => {
     const { status, stdout, stderr } = await boot('--disk', 'size:2G,serial=B');
     expect(status).toBe(0);
     expect(inHome(stderr)).toMatchInlineSnapshot(`
@@ -35,7 +35,7 @@ describe.skipIf(hostKernel() === undefined)('disks of a VM', () => {
     expect(existsSync(scratch)).toBe(false);
   });
 
-  test('one that the kernel has no driver for is refused, with what would do', async () => {
+  test('rejects one for which the kernel has no driver, with an alternative', async () => {
     const { status, stderr } = await boot('--disk', 'size:1G,bus=nvme,serial=N');
     expect(status).toBe(1);
     expect(stderr.replace(/kernel \S+/, 'kernel RELEASE')).toMatchInlineSnapshot(`
@@ -54,22 +54,22 @@ describe.skipIf(hostKernel() === undefined)('disks of a VM', () => {
     );
   });
 
-  test('a run refuses them before it builds or cuts anything', async () => {
+  test('a run rejects them before it builds or cuts anything', async () => {
     const mark = join(home.directory, 'built');
     const { status, stderr } = await home.rapido([
       ...['run', 'tiny', '--build', `touch '${mark}'`, '--disk', 'b.img', '--', 'true'],
     ]);
     expect(status).toBe(125);
-    expect(stderr).toContain('b.img: there is no such file');
+    expect(stderr).toContain('b.img: it does not exist');
     expect(existsSync(mark)).toBe(false);
   });
 
-  test('files that are not there are told all at once', async () => {
+  test('reports all missing files at once', async () => {
     const { status, stderr } = await boot('--disk', 'b.img', '--disk', '/dev/null');
     expect(status).toBe(2);
     expect(inHome(stderr)).toMatchInlineSnapshot(`
       "rapido: error: these disks cannot be used
-        - --disk: HOME/b.img: there is no such file
+        - --disk: HOME/b.img: it does not exist
         - --disk: /dev/null: it is neither a file nor a block device
       "
     `);

@@ -7,7 +7,7 @@ import { addCut } from '../support/cuts.ts';
 import { CHANNEL_MODULES, hostKernel, makeKernelTree } from '../support/kernel-tree.ts';
 import { createWorkspace } from '../support/workspace.ts';
 
-describe.skipIf(hostKernel() === undefined)('ports of this host that lead to a VM', () => {
+describe.skipIf(hostKernel() === undefined)('forwarded ports', () => {
   const home = createWorkspace(afterAll);
   const tcp = createServer();
   const udp = createSocket('udp4');
@@ -32,7 +32,7 @@ describe.skipIf(hostKernel() === undefined)('ports of this host that lead to a V
     udp.close();
   });
 
-  test('--forward takes the place of those of the conf, and asks for the network that can do it', async () => {
+  test('--forward replaces those of the conf, and implies the network that supports it', async () => {
     conf('VM_NET = tap\n[vm1]\nFORWARD = 1234:56\n');
     const { status, stdout } = await boot(
       ...['--dry-run', '--forward', '2222:22', '--forward', '5353:53/udp,8080:80'],
@@ -48,14 +48,14 @@ describe.skipIf(hostKernel() === undefined)('ports of this host that lead to a V
     [['0:22'], '"0:22" is not HOST:GUEST'],
     [['2222:22', '2222:23'], 'port 2222 of this host is given twice'],
     [['2222:22', '--net', 'tap'], 'ports cannot be forwarded with --net tap'],
-  ])('--forward %j is refused before any work', async ([first = '', ...more], complaint) => {
+  ])('--forward %j is rejected before any work', async ([first = '', ...more], complaint) => {
     const rest = more.length === 1 ? ['--forward', ...more] : more;
     const { status, stderr } = await boot('--forward', first, ...rest);
     expect(status).toBe(2);
     expect(stderr).toContain(`--forward: ${complaint}`);
   });
 
-  test('one that is in use is named with the option', async () => {
+  test('names the option if a port is in use', async () => {
     conf('');
     const { status, stderr } = await boot(
       ...['--forward', `${busy.tcp}:22`, '--forward', `${busy.udp}:53/udp`],
@@ -70,7 +70,7 @@ describe.skipIf(hostKernel() === undefined)('ports of this host that lead to a V
     `);
   });
 
-  test('or with line and key of the conf; a run cannot be done', async () => {
+  test('names line and key of the conf if a port is in use; the run is an error', async () => {
     conf(`[vm1]\nNET = user\nFORWARD = ${busy.tcp}:22\n`);
     const { status, stderr } = await home.rapido(['run', 'tiny', '--', 'true']);
     expect(status).toBe(125);

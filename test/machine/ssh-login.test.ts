@@ -8,7 +8,7 @@ import { makeTemporaryDirectory, writeFiles } from '../support/temporary-directo
 
 const KEY = `ssh-ed25519 AAAA${'b'.repeat(64)}`;
 
-describe('the private key that goes with SSH_AUTHORIZED_KEY', () => {
+describe('the private key that belongs to SSH_AUTHORIZED_KEY', () => {
   /** A directory with the keys `own` and `agent`, of which an agent alone has the private one. */
   const makeKeys = (): string => {
     const directory = makeTemporaryDirectory();
@@ -44,7 +44,7 @@ describe('the private key that goes with SSH_AUTHORIZED_KEY', () => {
   });
 });
 
-describe('how to log in', () => {
+describe('the ssh command for a login', () => {
   const login = (
     kind: 'tap' | 'user' | 'none',
     { sections = '', identity }: { sections?: string; identity?: string } = {},
@@ -76,13 +76,13 @@ describe('how to log in', () => {
     );
   });
 
-  test('a key that is not there any more is not named', () => {
+  test('does not name a key that no longer exists', () => {
     expect(login('tap', { identity: '/does/not/exist' })).toBe(
       `log in: ssh ${OPTIONS} root@192.168.155.11`,
     );
   });
 
-  test('what it takes where no port leads there; nothing where there is no network or server', () => {
+  test('says what is missing if no port leads to it; nothing without a network or server', () => {
     expect(login('user')).toContain('--forward 2222:22');
     expect(login('none')).toBeUndefined();
     expect(describeLogin({ network: undefined, number: 1 }, {})).toBeUndefined();

@@ -24,20 +24,23 @@ async function pretend(prefix: readonly string[]): Promise<number> {
 const found = (pid: number): boolean =>
   findDhcpServers().some(({ process }) => process.pid === pid);
 
-describe.runIf(process.getuid?.() === 0)('a process with the command line of our server', () => {
-  test("is one if it is root's, or has what root left it", async () => {
-    expect(found(await pretend(['env']))).toBe(true);
-    const keep = ['--inh-caps=+net_admin', '--ambient-caps=+net_admin'];
-    expect(found(await pretend(['setpriv', '--reuid=65534', '--clear-groups', ...keep]))).toBe(
-      true,
-    );
-  });
+describe.runIf(process.getuid?.() === 0)(
+  "a process with the command line of rapido's DHCP server",
+  () => {
+    test("counts if it is root's, or has what root left it", async () => {
+      expect(found(await pretend(['env']))).toBe(true);
+      const keep = ['--inh-caps=+net_admin', '--ambient-caps=+net_admin'];
+      expect(found(await pretend(['setpriv', '--reuid=65534', '--clear-groups', ...keep]))).toBe(
+        true,
+      );
+    });
 
-  test('is none if it is of any user', async () => {
-    expect(found(await pretend(['setpriv', '--reuid=65534', '--clear-groups']))).toBe(false);
-  });
+    test('does not count if it is of another user', async () => {
+      expect(found(await pretend(['setpriv', '--reuid=65534', '--clear-groups']))).toBe(false);
+    });
 
-  test('is none if it is root in a user namespace alone', async () => {
-    expect(found(await pretend(['unshare', '--user', '--map-root-user']))).toBe(false);
-  });
-});
+    test('does not count if it is root only in a user namespace', async () => {
+      expect(found(await pretend(['unshare', '--user', '--map-root-user']))).toBe(false);
+    });
+  },
+);

@@ -69,7 +69,7 @@ describe('a VM with network files', () => {
     `);
   });
 
-  test('leaves the others as they are, and its section counts for more', () => {
+  test('does not affect the others, and its section takes precedence', () => {
     const sources = read(
       { 'vm1/lan.network': LAN },
       '[vm1]\nADDRESS = 192.168.155.51/24\nMAC = b8:ac:24:45:c5:09\nHOSTNAME = server\n[vm2]\n',
@@ -84,7 +84,7 @@ describe('a VM with network files', () => {
     expect(other?.nics).toMatchObject([{ addresses: ['192.168.155.12/24'] }]);
   });
 
-  test('has a tap for each file without [Match], called like it; others belong to the first', () => {
+  test('has a tap for each file without [Match], with its name; other files belong to the first', () => {
     const { conf } = read({
       'vm3/rapido-tap3.network': '[Network]\nDHCP=yes\n',
       'vm3/rapido-tap4.network': '[Network]\nAddress=10.0.0.4/24\n',
@@ -97,7 +97,7 @@ describe('a VM with network files', () => {
     ]);
   });
 
-  test('with a MAC in each, has its taps from its section, in the order of the files’ names', () => {
+  test('with a MAC in each, has the taps of its section, in the order of the file names', () => {
     const files = {
       'vm1/10-lan.network': LAN,
       'vm1/20-wan.network': '[Match]\nMACAddress=b8:ac:24:45:c5:02\n',
@@ -118,7 +118,7 @@ describe('a VM with network files', () => {
     ]);
   });
 
-  test('another content or name of a file gives another digest; what systemd does not read does not', () => {
+  test('the digest depends on contents and names of the files that systemd reads', () => {
     const digest = (files: Record<string, string>): string | undefined => {
       const vm = read(files).netConf.get(1);
       return vm && digestNetConf(vm);
@@ -130,14 +130,14 @@ describe('a VM with network files', () => {
   });
 });
 
-describe('refused, all at once, with the name of the file', () => {
-  test('a directory that is not there, or has nothing for any VM', () => {
+describe('rejects, all at once, with the name of the file', () => {
+  test('a directory that does not exist or has nothing for any VM', () => {
     const conf = readConf('VM_NET_CONF = /does/not/exist\n');
     expect(problemsOf(() => readNetConf(conf))).toEqual(['/does/not/exist does not exist']);
     expect(refusalOf({ README: '' })).toBe('NET: contains no directory vm1, vm2 …');
   });
 
-  test('files that say what cannot be', () => {
+  test('invalid files', () => {
     const text = refusalOf({
       'vm1/lan.network': '[Match]\nMACAddress=nonsense\n',
       'vm1/a name.network': LAN,

@@ -32,7 +32,7 @@ Address=FD00:155:0::50/64
     `);
   });
 
-  test('of the original tool: without [Match], as rapido adds that', () => {
+  test('of the original tool: without [Match], which rapido adds', () => {
     expect(parseNetworkFile('[Network]\nDHCP=yes\n')).toEqual({
       match: 'unsaid',
       mac: undefined,
@@ -44,7 +44,7 @@ Address=FD00:155:0::50/64
     expect(own).toMatchObject({ match: 'unsaid', mac: 'b8:ac:24:45:c5:01', dhcp: false });
   });
 
-  test('for interfaces by name; addresses of the loopback are nobody’s', () => {
+  test('for interfaces by name; loopback addresses do not count', () => {
     const text = '[Match]\nName=NAME\n[Network]\nAddress=10.0.0.1/8\n';
     expect(parseNetworkFile(text.replace('NAME', 'bond0'))).toMatchObject({
       match: 'other',
@@ -77,12 +77,12 @@ Address=FD00:155:0::50/64
     ],
     ['[Match]\nMACAddress=b8:ac', '2: MACAddress=b8:ac is not a valid MAC address'],
     ['\n[Network]\nAddress=192.168.155/24', '3: Address=192.168.155/24 is not an IP address'],
-  ])('%j is refused', (text, message) => {
+  ])('%j is rejected', (text, message) => {
     expect(() => parseNetworkFile(text)).toThrow(message);
   });
 });
 
-test('a *.netdev file tells the kind of interface that it makes', () => {
+test('a *.netdev file shows the kind of its interface', () => {
   expect(parseNetdevKinds('[NetDev]\nName=bond0\nKind=bond\n[Bond]\nMode=802.3ad\n')).toEqual([
     'bond',
   ]);

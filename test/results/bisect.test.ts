@@ -31,17 +31,17 @@ const judged = (verdict: Exclude<Verdict, 'pass'>) => ({
   reason: '',
 });
 
-test('a VM that was lost on the host has told nothing of the commit', () => {
+test('a VM that was lost on the host says nothing about the commit', () => {
   expect(bisectStatus(judged('crash'), 'host')).toBe(125);
 });
 
-test('where no commit would do better on this host, git must not go on', () => {
+test('git stops if every commit would fail on this host', () => {
   for (const verdict of ['error', 'fail', 'timeout'] as const) {
     expect(bisectStatus(judged(verdict), 'setup')).toBe(128);
   }
 });
 
-describe('a command line that fails, and that has no verdict', () => {
+describe('a command line that fails without a verdict', () => {
   test.each([
     // The commands whose exit status is otherwise that of a command in the guest.
     [['run', 'simple-example'], 125],
@@ -58,12 +58,12 @@ describe('a command line that fails, and that has no verdict', () => {
     expect(failureStatus(argv, {})).toBe(status);
   });
 
-  test('a command of its own has the status that it says', () => {
+  test('a command keeps its own status', () => {
     expect(failureStatus(['list'], { ordinary: 2 })).toBe(2);
     expect(failureStatus(['run', 'simple-example'], { ordinary: 2 })).toBe(125);
   });
 
-  test('what another commit may be without is skipped, and counts for nothing elsewhere', () => {
+  test('skips the commit for what another commit may have, without effect elsewhere', () => {
     const mayBeSkipped = true;
     expect(failureStatus(['run', '--bisect', 'simple-example'], { mayBeSkipped })).toBe(125);
     expect(failureStatus(['run', 'simple-example'], { mayBeSkipped })).toBe(125);

@@ -70,7 +70,7 @@ function aCrash(test: string, before: EndedBoot['tests'] = []): EndedBoot {
 }
 
 describe('a run of one boot', () => {
-  test('is that boot, and tells of no boots', () => {
+  test('is that boot, and has no list of boots', () => {
     const sum = sumUpBoots([aBoot({ tests: tests({ 'xfs/001': 'pass' }) })]);
     expect(sum).toMatchObject({
       verdict: 'pass',
@@ -84,7 +84,7 @@ describe('a run of one boot', () => {
     });
   });
 
-  test('that crashed is told as it always was', () => {
+  test('that crashed is reported as before', () => {
     const { verdict, reason, notes, blames } = sumUpBoots([aCrash('xfs/001')]);
     expect({ verdict, reason, notes, blames }).toEqual({
       verdict: 'crash',
@@ -95,7 +95,7 @@ describe('a run of one boot', () => {
   });
 });
 
-describe('a run that went on after crashes', () => {
+describe('a run that continued after crashes', () => {
   const boots = [
     aCrash('xfs/002', tests({ 'xfs/001': 'pass' })),
     aCrash('xfs/004', tests({ 'xfs/003': 'pass' })),
@@ -106,7 +106,7 @@ describe('a run that went on after crashes', () => {
   ];
   const sum = sumUpBoots(boots);
 
-  test('is a crash that names the tests, and says how the rest went', () => {
+  test('is a crash that names the tests, and says how the rest ended', () => {
     expect(sum).toMatchObject({
       verdict: 'crash',
       status: 120,
@@ -116,7 +116,7 @@ describe('a run that went on after crashes', () => {
     });
   });
 
-  test('has the tests of all boots in their order, and what each boot was', () => {
+  test('has the tests of all boots in order, and a record of each boot', () => {
     expect(sum.tests.map(({ name, status }) => `${name} ${status}`)).toEqual([
       ...['xfs/001 pass', 'xfs/002 fail', 'xfs/003 pass', 'xfs/004 fail', 'xfs/005 pass'],
       'xfs/006 fail',
@@ -127,7 +127,7 @@ describe('a run that went on after crashes', () => {
     expect(sum.notes).toEqual([]);
   });
 
-  test('adds up the phases that came to their end', () => {
+  test('adds up the phases that ended', () => {
     expect(sum.times).toEqual({
       boot: 3000,
       autorun: 6000,
@@ -136,7 +136,7 @@ describe('a run that went on after crashes', () => {
     });
   });
 
-  test('is no pass even if all that follows passes', () => {
+  test('does not pass even if all that follows passes', () => {
     const passed = sumUpBoots([aCrash('xfs/002'), aBoot({ tests: tests({ 'xfs/005': 'pass' }) })]);
     expect(passed).toMatchObject({
       verdict: 'crash',
@@ -144,7 +144,7 @@ describe('a run that went on after crashes', () => {
     });
   });
 
-  test('is interrupted by who interrupts it', () => {
+  test('is interrupted by a signal', () => {
     const record = aRecord({ interruptedBy: 'SIGINT', events: BEGUN, shutdown: 'host-qmp-quit' });
     expect(sumUpBoots([aCrash('xfs/002'), aBoot({ record })])).toMatchObject({
       verdict: 'interrupted',
@@ -160,7 +160,7 @@ describe('a run that went on after crashes', () => {
   });
 });
 
-test('each crash is told with its own test; other complaints are counted together', () => {
+test('reports each crash with its own test, and counts other reports together', () => {
   const warning = (during: string): RunSplat =>
     aSplat({ kind: 'warning', title: 'in foo', during });
   const one = aCrash('xfs/002');
@@ -195,7 +195,7 @@ describe('the next boot', () => {
   const nextOf = (boots: readonly EndedBoot[], asked?: readonly string[]) =>
     planNextBoot(boots, asked);
 
-  test('leaves out all that was told, and what crashed', () => {
+  test('omits all reported tests, and the one that crashed', () => {
     const boots = [aCrash('xfs/002', tests({ 'xfs/001': 'pass' })), aCrash('xfs/003')];
     expect(nextOf(boots)).toEqual({ done: ['xfs/001', 'xfs/002', 'xfs/003'] });
   });
@@ -211,7 +211,7 @@ describe('the next boot', () => {
     expect(nextOf([boot])).toBeUndefined();
   });
 
-  test('does not come after a crash in the last of the tests that were asked for', () => {
+  test('does not follow a crash in the last of the requested tests', () => {
     const boots = [aCrash('xfs/003', tests({ 'xfs/001': 'pass' }))];
     expect(nextOf(boots, ['xfs/001', 'xfs/003'])).toBeUndefined();
     expect(nextOf(boots, ['xfs/001', 'xfs/002', 'xfs/003'])).toHaveProperty('done');
@@ -220,24 +220,24 @@ describe('the next boot', () => {
     expect(nextOf([aCrash('loop/0010')], ['loop/001'])).toHaveProperty('done');
   });
 
-  test('does not come where no test had begun', () => {
+  test('does not follow if no test had begun', () => {
     const boot = { ...aCrash('xfs/001'), tests: [], unfinished: [] };
     expect(nextOf([boot])).toEqual({
       because: 'the crash was not in one of the remaining tests',
     });
   });
 
-  test('does not come where a test that was to be left out crashes again', () => {
+  test('does not follow if a test that was to be omitted crashes again', () => {
     expect(nextOf([aCrash('xfs/001'), aCrash('xfs/001')])).toHaveProperty('because');
   });
 
-  test('does not come after the twentieth crash', () => {
+  test('does not follow the twentieth crash', () => {
     const crashes = Array.from({ length: 20 }, (_, index) => aCrash(`xfs/0${index}`));
     expect(nextOf(crashes.slice(0, 19))).toHaveProperty('done');
     expect(nextOf(crashes)).toEqual({ because: 'there were 20 crashes' });
   });
 
-  test('does not come where it is not known which tests are done', () => {
+  test('does not follow if it is not known which tests are done', () => {
     expect(nextOf([{ ...aCrash('xfs/001'), testsDropped: 3 }])).toHaveProperty('because');
   });
 });

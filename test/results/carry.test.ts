@@ -38,7 +38,7 @@ function carriedTo(run: RunDirectory): string | undefined {
   return existsSync(path) ? readFileSync(path, 'utf8') : undefined;
 }
 
-test('a run finds what the newest earlier run of its cut left', () => {
+test('a run finds the files of the newest earlier run of its cut', () => {
   const directory = parent();
   runThat(directory, 'fstests-xfs', 1, 'old');
   runThat(directory, 'fstests-xfs', 2, 'new');
@@ -53,14 +53,14 @@ test('the first run of a cut finds nothing', () => {
   expect(carriedTo(runThat(directory, 'fstests-xfs', 2))).toBeUndefined();
 });
 
-test('a link that a guest left is not followed', () => {
+test('does not follow a link of a guest', () => {
   const directory = parent();
   const evil = runThat(directory, 'fstests-xfs', 1);
   symlinkSync('/etc/passwd', join(evil.file('guest'), 'check.time'));
   expect(carriedTo(runThat(directory, 'fstests-xfs', 2))).toBeUndefined();
 });
 
-test.each(['pipe', 'large'])('a %s is not read', (what) => {
+test.each(['pipe', 'large'])('does not read a %s', (what) => {
   const directory = parent();
   runThat(directory, 'fstests-xfs', 1, 'older');
   const evil = runThat(directory, 'fstests-xfs', 2);
@@ -75,7 +75,7 @@ test.each(['pipe', 'large'])('a %s is not read', (what) => {
   expect(carriedTo(run)).toBe(what === 'large' ? undefined : 'older');
 });
 
-test('a file of the largest size is carried whole', () => {
+test('carries a file of the largest size completely', () => {
   const directory = parent();
   const earlier = runThat(directory, 'fuzz', 1);
   writeFileSync(join(earlier.file('guest'), 'check.time'), Buffer.alloc(LARGEST_CARRIED, 'x'));
@@ -83,7 +83,7 @@ test('a file of the largest size is carried whole', () => {
   expect(carriedTo(run)).toHaveLength(LARGEST_CARRIED);
 });
 
-test('a run that is still going is not looked at: its guest may be writing', () => {
+test('ignores a run that has not ended: its guest may be writing', () => {
   const directory = parent();
   runThat(directory, 'fstests-xfs', 1, 'older');
   const going = createRun(directory, 'fstests-xfs', new Date(Date.UTC(2026, 10, 23, 8, 2)));
@@ -92,7 +92,7 @@ test('a run that is still going is not looked at: its guest may be writing', () 
   expect(carriedTo(runThat(directory, 'fstests-xfs', 3))).toBe('older');
 });
 
-test.runIf(process.getuid?.() === 0)('a run of another user is not looked at', () => {
+test.runIf(process.getuid?.() === 0)('ignores a run of another user', () => {
   const directory = parent();
   runThat(directory, 'fstests-xfs', 1, 'ours');
   const theirs = runThat(directory, 'fstests-xfs', 2, 'theirs');
@@ -100,7 +100,7 @@ test.runIf(process.getuid?.() === 0)('a run of another user is not looked at', (
   expect(carriedTo(runThat(directory, 'fstests-xfs', 3))).toBe('ours');
 });
 
-test('of what a guest made, only an ordinary file of an ordinary size is read', () => {
+test('reads only ordinary files of an ordinary size from a guest', () => {
   const run = runThat(parent(), 'fstests-xfs', 1, 'generic/001 2\n');
   const path = (name: string) => join(run.file('guest'), name);
   symlinkSync('/etc/passwd', path('link'));
@@ -113,7 +113,7 @@ test('of what a guest made, only an ordinary file of an ordinary size is read', 
   expect(texts).toEqual(['generic/001 2\n', undefined, undefined, undefined, undefined]);
 });
 
-describe('the earlier run that tells which tests there will be', () => {
+describe('the earlier run that lists the expected tests', () => {
   const command = (...words: string[]) => ({ arguments: words });
   const check = command('fstests-check', '-g', 'quick');
 
@@ -124,7 +124,7 @@ describe('the earlier run that tells which tests there will be', () => {
     return run;
   }
 
-  test('is the newest of the same cut and command that came to its end and told of tests', () => {
+  test('is the newest of the same cut and command that ended and reported tests', () => {
     const directory = parent();
     const wanted = ended(directory, 1, {});
     ended(directory, 2, { command: command('fstests-check', 'xfs/002') });
@@ -135,7 +135,7 @@ describe('the earlier run that tells which tests there will be', () => {
     expect(findEarlierRun(now, check)?.id).toBe(wanted.id);
   });
 
-  test('may not be there', () => {
+  test('may not exist', () => {
     const run = createRun(parent(), 'fstests-xfs', new Date());
     expect(findEarlierRun(run, check)).toBeUndefined();
   });

@@ -9,7 +9,7 @@ const worseThanPassed = (changes: Partial<RunResult>): string[] =>
   compareRuns(aResult(), aResult(changes)).worse;
 
 describe('tests', () => {
-  test('are told apart by what they did in A and in B', () => {
+  test('are classified by their results in A and in B', () => {
     const a = aResult({
       tests: tests({ same: 'pass', broke: 'pass', mended: 'fail', still: 'fail', left: 'skip' }),
     });
@@ -78,7 +78,7 @@ describe('tests', () => {
     `);
   });
 
-  test('that no longer run, or are skipped now, are listed, but no regression', () => {
+  test('that no longer run, or are now skipped, are listed, but no regression', () => {
     const a = aResult({ tests: tests({ gone: 'pass', skipped: 'pass', lame: 'fail' }) });
     const b = aResult({ tests: tests({ 'skipped needs zram': 'skip', lame: 'skip' }) });
     const { tests: changes, worse } = compareRuns(a, b);
@@ -90,7 +90,7 @@ describe('tests', () => {
     expect(worse).toEqual([]);
   });
 
-  test('that were running when B was ended are listed, but no regression', () => {
+  test('that were running when B ended are listed, but no regression', () => {
     const a = aResult({
       verdict: 'fail',
       tests: tests({ one: 'pass', two: 'fail', three: 'skip' }),
@@ -118,7 +118,7 @@ describe('tests', () => {
     });
   });
 
-  test('that fail as expected, or pass against expectation, do not fail', () => {
+  test('that fail as expected, or pass unexpectedly, do not fail', () => {
     const a = aResult({ tests: tests({ one: 'xfail', two: 'pass', three: 'fail' }) });
     const b = aResult({ tests: tests({ one: 'xpass', two: 'xfail', three: 'xfail' }) });
     expect(compareRuns(a, b)).toMatchObject({
@@ -127,7 +127,7 @@ describe('tests', () => {
     });
   });
 
-  test('that ran several times count as their worst', () => {
+  test('that ran several times count with the worst result', () => {
     const twice = (first: TestStatus, second: TestStatus) =>
       aResult({ tests: [...tests({ flaky: first }), ...tests({ flaky: second })] });
     expect(compareRuns(twice('pass', 'pass'), twice('fail', 'pass')).worse).toHaveLength(1);
@@ -137,7 +137,7 @@ describe('tests', () => {
 });
 
 describe('splats', () => {
-  test('are the same by kind and title, however often they came', () => {
+  test('are matched by kind and title, whatever their count', () => {
     const a = aResult({ splats: [aSplat(), aSplat({ kind: 'warning', title: 'old' })] });
     const b = aResult({ splats: [aSplat({ count: 9 }), aSplat({ title: 'new', during: 'x/1' })] });
     const { splats, worse } = compareRuns(a, b);
@@ -148,7 +148,7 @@ describe('splats', () => {
     expect(worse).toEqual(['a new splat: kasan: new']);
   });
 
-  test('that a test provoked in A, and that come elsewhere in B, are a regression', () => {
+  test('that a test provoked in A, and that appear elsewhere in B, are a regression', () => {
     const a = aResult({ splats: [aSplat({ excused: 'provoked', during: 'ext4/018' })] });
     const b = aResult({ splats: [...a.splats, aSplat({ during: 'ext4/019' })] });
     const { splats, worse } = compareRuns(a, b);
@@ -157,7 +157,7 @@ describe('splats', () => {
     expect(compareRuns(a, a).splats).toEqual({ new: [], gone: [] });
   });
 
-  test('that are excused, or mere notes, are listed, but no regression', () => {
+  test('that are excused, and notes, are listed, but no regression', () => {
     const splats = [aSplat({ excused: 'known' }), aSplat({ severity: 'note', title: 'slow' })];
     expect(compareRuns(aResult(), aResult({ splats })).splats.new).toHaveLength(2);
     expect(worseThanPassed({ splats })).toEqual([]);
@@ -165,7 +165,7 @@ describe('splats', () => {
   });
 });
 
-test('B is worse when A passed and B did not, or when A came to its end and B did not', () => {
+test('B is worse if A passed and B did not, or if A ended in order and B did not', () => {
   const verdicts: Verdict[] = ['pass', 'fail', 'splat', 'crash', 'timeout', 'interrupted', 'error'];
   const worseAfter = (a: Verdict): Verdict[] =>
     verdicts.filter(
@@ -194,7 +194,7 @@ const someTests = fc.array(
   }),
 );
 
-test('each test is in one list or unchanged; nothing is worse than itself', () => {
+test('each test is in one list or unchanged; no run is worse than itself', () => {
   fc.assert(
     fc.property(someTests, someTests, (a, b) => {
       const { unchanged, ...lists } = compareRuns(

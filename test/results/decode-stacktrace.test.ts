@@ -40,7 +40,7 @@ async function decodeAll(
 const decodedOf = async (splat: RunSplat, tree: string | undefined): Promise<string | undefined> =>
   (await decodeAll([splat], tree, '/mods'))[0]?.decoded;
 
-test('the script of the tree gets vmlinux, the tree and the modules, and the trace', async () => {
+test('passes vmlinux, tree, modules and trace to the script of the tree', async () => {
   const tree = makeTree();
   expect(await decodeAll([TRACE], tree, '/lib/modules/6.18')).toEqual([
     {
@@ -52,19 +52,19 @@ test('the script of the tree gets vmlinux, the tree and the modules, and the tra
   ]);
 });
 
-test('without modules the tree stands in for them', async () => {
+test('without modules, passes the tree in their place', async () => {
   const tree = makeTree();
   const [{ decoded = '' } = {}] = await decodeAll([TRACE], tree);
   expect(decoded.split('\n')[0]).toBe(`${tree}/vmlinux ${tree} ${tree}`);
 });
 
-test('a script that may not be executed is run all the same: archives lose that', async () => {
+test('runs a script without execute permission: archives lose it', async () => {
   const tree = makeTree();
   chmodSync(join(tree, 'scripts/decode_stacktrace.sh'), 0o644);
   expect(await decodedOf(TRACE, tree)).toContain('fs/foo.c:12');
 });
 
-test('an O= build directory: the script is where its link `source` leads', async () => {
+test('with an O= build directory, finds the script behind its link `source`', async () => {
   const source = makeTree();
   const build = makeTemporaryDirectory();
   writeFiles(build, { vmlinux: '' });
@@ -72,7 +72,7 @@ test('an O= build directory: the script is where its link `source` leads', async
   expect(await decodedOf(TRACE, build)).toContain(`${build}/vmlinux ${build}`);
 });
 
-describe('what is left as it is', () => {
+describe('leaves unchanged', () => {
   test.each([
     ['without a tree', () => undefined],
     ['without the script', () => makeTree('')],
@@ -110,30 +110,30 @@ describe('what is left as it is', () => {
     ]);
   });
 
-  test('notes before them do not count among the five', async () => {
+  test('notes do not count among the five', async () => {
     const notes = Array.from({ length: 6 }, () => aSplat({ severity: 'note' }));
     const decoded = await decodeAll([...notes, TRACE], makeTree());
     expect(String(decoded.at(-1)?.decoded)).toContain('fs/foo.c:12');
   });
 
-  test('all, where the kernel has no debug information: there would be less than before', async () => {
+  test('all, if the kernel has no debug information', async () => {
     const script = "sed 's|foo+0x1/0x2|foo (??:?)|'\n";
     expect(await decodedOf(TRACE, makeTree(script))).toBeUndefined();
   });
 
-  test('what the script fails on', async () => {
+  test('a trace on which the script fails', async () => {
     expect(await decodedOf(TRACE, makeTree('echo "foo (fs/foo.c:12)"; exit 1\n'))).toBeUndefined();
   });
 });
 
-test('a script that does not read its input fails nothing', async () => {
+test('a script that does not read its input is no failure', async () => {
   const long = { ...TRACE, text: 'foo+0x1/0x2\n'.repeat(50_000) };
   expect(await decodedOf(long, makeTree('exec <&-; sleep 0.1; echo "foo (fs/foo.c:12)"\n'))).toBe(
     'foo (fs/foo.c:12)',
   );
 });
 
-test('what the script complains of is no part of the trace', async () => {
+test('messages of the script are not part of the trace', async () => {
   const script = `${SCRIPT}echo "WARNING! Modules path isn't set" >&2\n`;
   expect(await decodedOf(TRACE, makeTree(script))).not.toContain('WARNING!');
 });
@@ -150,7 +150,7 @@ describe("a script in another user's tree", () => {
     });
   });
 
-  test('is run if the caller vouches for the tree', () => {
+  test('is run if the caller trusts the tree', () => {
     const tree = makeTree();
     expect(findDecoder(tree, { ...nobodyElse, vouchedFor: [tree] })).toMatchObject({ tree });
   });
@@ -181,7 +181,7 @@ done
 echo "foo (fs/foo.c:12)"
 `;
 
-describe('what a guest may have put into the log of its kernel', () => {
+describe('text that a guest may have written to its kernel log', () => {
   test.each([
     ['quotes', 'at x";touch${IFS}MARK;y="+0x1/0x2'],
     ['single quotes', "at x';touch${IFS}MARK;y='+0x1/0x2"],
@@ -199,7 +199,7 @@ describe('what a guest may have put into the log of its kernel', () => {
     ['an address in brackets', '[<ffffffff>] at x";touch${IFS}MARK;y="'],
     ['bytes that are none', 'Code: 0f 0b; touch MARK'],
     ['bytes behind bytes', 'Code: 0f 0b Code: $(touch MARK)'],
-  ])('%s: nothing of it is run', async (_, line) => {
+  ])('%s: is never executed', async (_, line) => {
     const tree = makeTree(GULLIBLE);
     const evil = `WARNING: at foo\n${line}\n foo+0x1/0x2`;
     const script = join(tree, 'scripts/decode_stacktrace.sh');
@@ -221,7 +221,7 @@ describe('what a guest may have put into the log of its kernel', () => {
     '[   12.3] possible deadlock in \'a\' & "b" ($1)',
     '[   12.3] Code: 48 89 df <0f> 0b e8 (bad)',
     '[12345.678901] CPU: 1 PID: 88 Comm: kworker/1:1 Tainted: G W 6.1.0-56-amd64 #1',
-  ])('what a kernel prints stays: %s', (line) => {
+  ])("the kernel's own text is unchanged: %s", (line) => {
     expect(toInert(line)).toBe(line);
   });
 });

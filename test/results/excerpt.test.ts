@@ -21,7 +21,7 @@ function excerptFrom(log: string): string[] {
   return excerptOf(worst).map((line) => line.replace(/^(?:\[[^\]]*\])+ ?/, ''));
 }
 
-test('an oops of x86: the instruction and the functions, no registers and nothing doubtful', () => {
+test('an oops of x86: the instruction and the functions, without registers and doubtful entries', () => {
   expect(excerptFrom('real/mod-null').join('\n')).toMatchInlineSnapshot(`
     "BUG: kernel NULL pointer dereference, address: 0000000000000018
     #PF: supervisor write access in kernel mode
@@ -71,7 +71,7 @@ test('an oops of riscv, and one of arm', () => {
   );
 });
 
-test('a panic that follows is told, the registers that come again are not', () => {
+test('includes a panic that follows, without the registers that are printed again', () => {
   const lines = excerptFrom('real/panic-mod-null');
   expect(lines.filter((line) => line.startsWith('RIP: '))).toHaveLength(1);
   expect(lines.at(-1)).toMatch(/^Kernel panic - not syncing/);
@@ -90,12 +90,12 @@ test.each([
   expect(lines.filter((line) => /\? |^R[A-Z0-9]{2}: [0-9a-f]{16}/.test(line))).toEqual([]);
 });
 
-test('a trace of which all is doubtful is better than none', () => {
+test('shows a trace with only doubtful entries rather than none', () => {
   const text = 'WARNING: x\nCall Trace:\n ? foo+0x1/0x2\n ? bar+0x1/0x2';
   expect(excerptOf({ text })).toEqual(text.split('\n'));
 });
 
-test('a decoded report is shown instead', () => {
+test('shows a decoded report instead', () => {
   const decoded =
     '[   12.345678] RIP: 0010:foo (fs/foo.c:12)\n[   12.345678] RAX: 0000000000000000';
   expect(excerptOf({ text: 'other', decoded })).toEqual([
@@ -103,7 +103,7 @@ test('a decoded report is shown instead', () => {
   ]);
 });
 
-test('what every emulated boot says is left out', () => {
+test('omits the messages of every emulated boot', () => {
   const boot = [
     '[    0.010000] ACPI: IRQ 9 override to edge(!), high(!)',
     '[    0.047000] ..MP-BIOS bug: 8254 timer not connected to IO-APIC',
@@ -126,7 +126,7 @@ test('what every emulated boot says is left out', () => {
   expect(excerptOf({ text: [telling[0], ...boot].join('\n') })).toEqual([telling[0]]);
 });
 
-test('what a guest printed cannot drive the terminal', () => {
+test('text of a guest cannot control the terminal', () => {
   expect(excerptOf({ text: 'BUG: \x1b[2Jx\r\n foo\x07' })).toEqual(['BUG: x', ' foo']);
   expect(describeBlockedTask({ name: 'a\n\x1b[31mb', pid: 1, function: undefined })).toBe(
     'a b (pid 1)',

@@ -87,13 +87,13 @@ test('a command without tests of its own is one test case', () => {
   `);
 });
 
-test('without a command, the case is the autorun', () => {
+test('without a command, the case is the autorun scripts', () => {
   expect(junitOf({ command: undefined, commandStatus: undefined })).toContain(
     '<testcase name="autorun" classname="simple-example" time="0.080"/>',
   );
 });
 
-test('a script and a text for a shell are named as they were given', () => {
+test('shows a script and a shell text as they were given', () => {
   expect(junitOf({ command: { shell: 'a && b' } })).toContain('<testcase name="a &amp;&amp; b"');
   expect(junitOf({ command: { script: '/home/me/x.sh' } })).toContain('name="/home/me/x.sh"');
 });
@@ -168,7 +168,7 @@ test('autorun scripts and splats have suites of their own', () => {
   `);
 });
 
-describe('red in a CI if and only if the verdict is not pass', () => {
+describe('has a failure if and only if the verdict is not pass', () => {
   test.each(['crash', 'timeout', 'error', 'interrupted'] as const)(
     '%s is an error in a case that names what ran, though all tests passed',
     async (verdict) => {
@@ -179,7 +179,7 @@ describe('red in a CI if and only if the verdict is not pass', () => {
     },
   );
 
-  test('a command that failed though its tests passed is red', async () => {
+  test('for a command that failed though its tests passed', async () => {
     const tests = [{ name: 'a', status: 'pass' as const }];
     const xml = junitOf({ verdict: 'fail', reason: 'exit status 2', commandStatus: 2, tests });
     expect(await redCases(xml)).toEqual(['./check -g quick (fail)']);
@@ -191,13 +191,13 @@ describe('red in a CI if and only if the verdict is not pass', () => {
     expect(await redCases(xml)).toEqual(['./check -g quick (fail)', 'WARNING in foo_bar']);
   });
 
-  test('a splat alone is red', async () => {
+  test('for a splat alone', async () => {
     expect(await redCases(junitOf({ verdict: 'splat', splats: [WARNING] }))).toEqual([
       'WARNING in foo_bar',
     ]);
   });
 
-  test('what did not count against a run that passed is skipped, with the reason', () => {
+  test('what does not count against a passed run is skipped, with the reason', () => {
     const xml = junitOf({ autorun: [{ script: 'a.sh', status: 1 }] });
     expect(xml).toContain('<skipped message="does not fail the run: the command succeeded"/>');
   });
@@ -213,14 +213,14 @@ describe('red in a CI if and only if the verdict is not pass', () => {
   });
 });
 
-test('an output is cut to its last 64 KiB', () => {
+test('truncates output to its last 64 KiB', () => {
   const xml = junitOf({}, { stdout: `start${'x'.repeat(70_000)}end`, stderr: '' });
   expect(xml).not.toContain('start');
   expect(xml).toContain('<system-out>[the first 4472 characters are omitted]\nxxx');
   expect(xml).toContain('xxxend</system-out>');
 });
 
-test('colours go, what XML cannot hold becomes \ufffd, markup is text', async () => {
+test('removes colours, replaces what XML cannot contain by \\ufffd, and escapes markup', async () => {
   const stdout = '\x1b[31mred\x1b[0m \x00\x08\ud800 ]]> <b> & "q" \uffff \u{1f427} a\r\nb\rc';
   const xml = junitOf({}, { stdout, stderr: '' });
   expect(xml).toContain(
@@ -236,12 +236,12 @@ test('a run that failed before there was a VM is an error', async () => {
   expect(xml).not.toMatch(/kernel\.|accelerator|undefined/);
 });
 
-test('line ends in a name survive', async () => {
+test('line ends in a name are kept', async () => {
   const xml = junitOf({ verdict: 'fail', command: { shell: 'a\nb' }, commandStatus: 1 });
   expect(await redCases(xml)).toEqual(['a\nb']);
 });
 
-test('another reader sees the same counts', async () => {
+test('another reader finds the same counts', async () => {
   const tests = [
     { name: 'a', status: 'pass' as const },
     { name: 'b', status: 'fail' as const },

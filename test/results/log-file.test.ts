@@ -6,7 +6,7 @@ import { makeTemporaryDirectory } from '../support/temporary-directory.ts';
 import { compileScript } from '../support/typescript-process.ts';
 import { run } from '../support/workspace.ts';
 
-test('a log holds what was written, byte for byte, and is for its owner only', () => {
+test('a log contains what was written, byte for byte, and only its owner can read it', () => {
   const path = join(makeTemporaryDirectory(), 'console.log');
   const unwritten: string[] = [];
   const log = openLogFile(path, unwritten);
@@ -19,7 +19,7 @@ test('a log holds what was written, byte for byte, and is for its owner only', (
   expect(unwritten).toEqual([]);
 });
 
-test('a log that is there already is left alone, and that is told', () => {
+test('does not change an existing log, and reports it', () => {
   const path = join(makeTemporaryDirectory(), 'console.log');
   writeFileSync(path, 'of another run');
   const unwritten: string[] = [];
@@ -32,7 +32,7 @@ test('a log that is there already is left alone, and that is told', () => {
   ]);
 });
 
-test('a directory that is gone is told once', () => {
+test('reports a missing directory once', () => {
   const unwritten: string[] = [];
   const log = openLogFile(join(makeTemporaryDirectory(), 'gone', 'stdout.log'), unwritten);
   for (const text of ['one', 'two', 'three']) log.write(Buffer.from(text));
@@ -53,7 +53,7 @@ test('writing after the end does nothing', () => {
   expect(unwritten).toEqual([]);
 });
 
-test('a log that may not grow has what fitted, no gap, and one word of why', async () => {
+test('a log that cannot grow has what fitted, no gap, and one message', async () => {
   const directory = makeTemporaryDirectory();
   const script = compileScript(
     directory,

@@ -8,7 +8,7 @@ function reasonOf(text: string): string {
   return 'reason' in parsed ? parsed.reason : 'it is one';
 }
 
-test('what was written is read, with or without the fields that may be missing', () => {
+test('reads what was written, with or without the optional fields', () => {
   const full = aResult({
     command: { arguments: ['./check', '-g', 'quick'] },
     commandStatus: 1,
@@ -37,12 +37,12 @@ test('what was written is read, with or without the fields that may be missing',
   expect(parseResult(bare)).toEqual({ result: JSON.parse(bare) });
 });
 
-test('a field of a later rapido is kept, where the version is the same', () => {
+test('keeps a field of a later rapido with the same version', () => {
   const later = { ...aResult(), colour: 'blue' };
   expect(parseResult(JSON.stringify(later))).toEqual({ result: JSON.parse(JSON.stringify(later)) });
 });
 
-test('what is no result is told why', () => {
+test('says why something is not a result', () => {
   const whole = JSON.stringify(aResult());
   expect({
     empty: reasonOf(''),

@@ -9,10 +9,10 @@ const pass = (name: string, seconds?: number): TestResult => ({
   duration: seconds === undefined ? undefined : seconds * SECOND,
 });
 
-describe('where it is not known which tests there will be', () => {
+describe('if the expected tests are not known', () => {
   const progress = createProgress(new Map());
 
-  test('it counts, and tells the time and what runs', () => {
+  test('shows a count, the time and the running test', () => {
     progress.begin(5 * SECOND);
     expect(progress.describe(5 * SECOND)).toBe('0 tests; 0 s');
     progress.testStarted('generic/001', 6 * SECOND);
@@ -29,7 +29,7 @@ describe('where it is not known which tests there will be', () => {
   });
 });
 
-describe('where an earlier run tells which tests there will be', () => {
+describe('if an earlier run lists the expected tests', () => {
   const expected = new Map([
     ['a', 60 * SECOND],
     ['b', 120 * SECOND],
@@ -37,13 +37,13 @@ describe('where an earlier run tells which tests there will be', () => {
     ['d', undefined],
   ]);
 
-  test('it says how many, and how long it will take; one that is not known takes as long as others', () => {
+  test('shows their number and the time left; a new test is assumed to take as long as others', () => {
     const progress = createProgress(expected);
     progress.begin(0);
     expect(progress.describe(0)).toBe('0 of 4 tests; 0 s, about 4 min left');
   });
 
-  test('a test that runs has taken some of its time, and no more than that', () => {
+  test('a running test has used some of its time, and no more than that', () => {
     const progress = createProgress(expected);
     progress.begin(0);
     progress.testStarted('a', 0);
@@ -52,7 +52,7 @@ describe('where an earlier run tells which tests there will be', () => {
     expect(progress.describe(900 * SECOND)).toContain('about 3 min left');
   });
 
-  test('how fast the tests were that are over tells how fast the others will be', () => {
+  test('estimates the speed of the rest from the tests that are finished', () => {
     const progress = createProgress(expected);
     progress.begin(0);
     progress.testStarted('a', 0);
@@ -65,14 +65,14 @@ describe('where an earlier run tells which tests there will be', () => {
     expect(progress.describe(361 * SECOND)).toBe('4 of 4 tests; 6 min 01 s');
   });
 
-  test('tests that there were not before are counted, too', () => {
+  test('counts tests that are new, too', () => {
     const progress = createProgress(expected);
     progress.begin(0);
     progress.testEnded(pass('new', 1), SECOND);
     expect(progress.describe(SECOND)).toMatch(/^1 of 5 tests; /);
   });
 
-  test('of tests whose time is not known it says how many, and no more', () => {
+  test('without times, shows only the number of tests', () => {
     const progress = createProgress(new Map([['a', undefined]]));
     progress.begin(0);
     expect(progress.describe(0)).toBe('0 of 1 tests; 0 s');

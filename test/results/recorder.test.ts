@@ -31,7 +31,7 @@ function record(changes: Partial<RecorderOptions> = {}): Recorded {
   return { recorder, logs, read: (name) => readFileSync(files[name], 'latin1') };
 }
 
-test('console, stdout and stderr are on disk as they came, while the VM still runs', () => {
+test('console, stdout and stderr are on disk as they arrive, while the VM runs', () => {
   const { recorder, read } = record();
   recorder.onConsole(Buffer.from('[    1.000000] Linux\r\n[ 2'));
   recorder.onOutput('stdout', Buffer.from([0, 0xff, 0x0a]));
@@ -41,7 +41,7 @@ test('console, stdout and stderr are on disk as they came, while the VM still ru
   ]);
 });
 
-test('remarks of rapido stand on lines of their own in the console’s log, and are judged by nobody', () => {
+test('messages of rapido are on lines of their own in the console log, and are not judged', () => {
   const { recorder, read } = record();
   recorder.onConsole(Buffer.from('login: '));
   recorder.onEnding('BUG: kernel NULL pointer dereference');
@@ -51,7 +51,7 @@ test('remarks of rapido stand on lines of their own in the console’s log, and 
   expect(recorder.finish().splats).toEqual([]);
 });
 
-test('a panic is known as soon as its line is whole, in however many pieces it comes', () => {
+test('a panic is known when its line is complete, whatever the pieces', () => {
   const { recorder } = record();
   const line = '[    3.141592] Kernel panic - not syncing: Fatal exception\r\n';
   const states = [...line].map((letter) => recorder.onConsole(Buffer.from(letter)));
@@ -60,7 +60,7 @@ test('a panic is known as soon as its line is whole, in however many pieces it c
   expect(recorder.finish().splats).toMatchObject([{ severity: 'fatal' }]);
 });
 
-test('a kernel that runs another init has nothing to add, until it panics', () => {
+test('a kernel that runs another init is not lost until it panics', () => {
   const { recorder } = record();
   const say = (text: string) => recorder.onConsole(Buffer.from(`[    3.100000] ${text}\r\n`));
   expect(say('Run /init as init process')).toBe(undefined);
@@ -73,13 +73,13 @@ test('a kernel that runs another init has nothing to add, until it panics', () =
   ).toBe('crashed');
 });
 
-test('a panic on a last line that has no end counts', () => {
+test('a panic on a last line without a newline counts', () => {
   const { recorder } = record();
   recorder.onConsole(Buffer.from('[    3.100000] Kernel panic - not syncing: Fatal exception'));
   expect(recorder.finish().splats).toMatchObject([{ severity: 'fatal' }]);
 });
 
-test('tests are read from stdout only, across pieces, letters of several bytes included', () => {
+test('tests are read from stdout only, also across pieces and multibyte characters', () => {
   const { recorder } = record({ format: 'ktap' });
   const stdout = Buffer.from('TAP version 13\n1..1\nnot ok 1 größe');
   for (const byte of stdout) recorder.onOutput('stdout', Buffer.from([byte]));
@@ -91,7 +91,7 @@ test('tests are read from stdout only, across pieces, letters of several bytes i
   });
 });
 
-test('a line without an end fills no memory, and hides nothing after it', () => {
+test('a line without end does not fill the memory, and hides nothing after it', () => {
   const { recorder } = record({ format: 'ktap' });
   const megabyte = Buffer.alloc(1 << 20, 'x');
   for (let count = 0; count < 8; count++) {
@@ -106,7 +106,7 @@ test('a line without an end fills no memory, and hides nothing after it', () => 
   });
 });
 
-test('wherever a line without an end is cut, the report behind it is whole', () => {
+test('the report behind a line without end is complete, wherever that is cut', () => {
   for (const before of [63, 64, 65, 128].map((size) => size * 1024 - 30)) {
     for (const extra of [0, 7, 20, 45]) {
       const { recorder } = record();
@@ -139,7 +139,7 @@ test.each([
   expect(recorder.finish().splats).toMatchObject([{ kind: 'hung-task', count: 1 }]);
 });
 
-test('a file that cannot be written is named, and what came is judged all the same', () => {
+test('names a file that cannot be written, and judges the output nevertheless', () => {
   const gone = join(makeTemporaryDirectory(), 'gone', 'console.log');
   const directory = makeTemporaryDirectory();
   const { recorder, logs } = record({
@@ -157,7 +157,7 @@ test('a file that cannot be written is named, and what came is judged all the sa
   expect(splats).toHaveLength(1);
 });
 
-test('a kernel that cannot power off, and ends with init once all is said, passes', () => {
+test('a kernel that cannot power off, and whose init ends after the session, passes', () => {
   const { recorder } = record();
   const events = [
     { event: 'init', uptime: 1 },
@@ -208,7 +208,7 @@ test('a test that xfstests has only named was running when the kernel crashed', 
 test.each([
   ['a limit', 'the time limit was reached (silence)'],
   ['Ctrl-C', 'got SIGINT'],
-])('a test that was running at %s is interrupted, and has not failed', (_, why) => {
+])('a test that was running at %s is interrupted, not failed', (_, why) => {
   const { recorder } = record({ format: 'fstests', requiresTests: true });
   recorder.onEvent({ event: 'command-start' });
   recorder.onOutput('stdout', Buffer.from('generic/001        2s\ngeneric/002        '));
@@ -231,7 +231,7 @@ test('a test that was running when QEMU was killed is interrupted', () => {
   ]);
 });
 
-test('a test that was running when a kernel crashed has failed, also where the VM had to be ended', () => {
+test('a test that was running when a kernel crashed has failed, even if rapido ended the VM', () => {
   const { recorder } = record({ format: 'fstests', requiresTests: true });
   recorder.onOutput('stdout', Buffer.from('generic/002        '));
   recorder.onConsole(Buffer.from('[    3.100000] Kernel panic - not syncing: Fatal exception\r\n'));
@@ -239,7 +239,7 @@ test('a test that was running when a kernel crashed has failed, also where the V
   expect(recorder.finish().tests).toMatchObject([{ name: 'generic/002', status: 'fail' }]);
 });
 
-test('a test without a result has failed where its command ended by itself', () => {
+test('a test without a result has failed if its command ended by itself', () => {
   const { recorder } = record({ format: 'fstests', requiresTests: true });
   recorder.onOutput('stdout', Buffer.from('generic/002        '));
   expect(recorder.finish().tests).toMatchObject([{ name: 'generic/002', status: 'fail' }]);

@@ -54,7 +54,7 @@ const panicked = server(
   { shutdown: 'guest-reset', consoleTail: 'Kernel panic - not syncing: Oops\n' },
 );
 
-describe('what goes wrong with a server', () => {
+describe('a problem of a server', () => {
   test.each<[string, EndedServer, string | undefined]>([
     ['nothing', server(), undefined],
     [

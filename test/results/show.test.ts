@@ -63,7 +63,7 @@ const RUNS = [
   }),
 ];
 
-test('the runs as a table; a short name where it is the only one', () => {
+test('shows the runs as a table, with short names where they are unique', () => {
   expect(formatRunTable(RUNS, plain).join('\n')).toMatchInlineSnapshot(`
     "WHEN          RUN   CUT             VERDICT      P/F/S  SPLATS         TIME  KERNEL                            COMMAND
     Nov 23 03:55  1111  blktests-zram   running          -       -   5 min 00 s  -                                 -
@@ -75,7 +75,7 @@ test('the runs as a table; a short name where it is the only one', () => {
   `);
 });
 
-test('verdicts are coloured, and the columns stand for all that', () => {
+test('colours verdicts, and aligns the columns nevertheless', () => {
   const verdicts = formatRunTable(RUNS, { ...plain, paint: TAGS }).map(
     (line) => /<\w+>[^<]*<\/\w+>/.exec(line)?.[0],
   );
@@ -94,7 +94,7 @@ test('verdicts are coloured, and the columns stand for all that', () => {
   expect(bare).toEqual(formatRunTable(RUNS, plain));
 });
 
-test('the table fits the terminal: long cells are shortened, then columns left out', () => {
+test('fits the table to the terminal: long cells are shortened, then columns omitted', () => {
   expect(formatRunTable(RUNS, { ...plain, width: 111 }).join('\n')).toMatchInlineSnapshot(`
     "WHEN          RUN   CUT             VERDICT      P/F/S  SPLATS         TIME  KERNEL            COMMAND
     Nov 23 03:55  1111  blktests-zram   running          -       -   5 min 00 s  -                 -
@@ -119,7 +119,7 @@ test('the table fits the terminal: long cells are shortened, then columns left o
   }
 });
 
-test('a column of which there is nothing to say is left out', () => {
+test('omits an empty column', () => {
   const [lost] = RUNS.slice(3);
   const [old] = RUNS.slice(5);
   expect(formatRunTable([lost!, old!], plain).join('\n')).toMatchInlineSnapshot(`
@@ -129,12 +129,12 @@ test('a column of which there is nothing to say is left out', () => {
   `);
 });
 
-test('short names are the only ones of all runs, also where some of them are shown', () => {
+test('short names are unique among all runs, even if only some are shown', () => {
   const ids = ['20261122-220000-ltp-3333', '20261122-220000-other-3333'];
   expect(formatRunTable(RUNS.slice(3, 4), plain, ids)[1]).toContain(ids[0]);
 });
 
-test('no runs, no table', () => {
+test('without runs, there is no table', () => {
   expect(formatRunTable([], plain)).toEqual([]);
 });
 
@@ -208,7 +208,7 @@ test('a run: verdict and reason first, failed tests and splats, files last', () 
   `);
 });
 
-test('the trace of what takes a pass away, and no other', () => {
+test('shows the trace of what prevents a pass, and no other', () => {
   const text =
     '[    1.000000] WARNING: x\n[    1.000000] RIP: 0010:foo+0x1/0x2\n[    1.000000] RAX: 0';
   const result = aResult({
@@ -228,7 +228,7 @@ test('the trace of what takes a pass away, and no other', () => {
   expect(lines.join('\n')).not.toMatch(/of the (note|known)/);
 });
 
-test('the tasks that were blocked when a limit ran out', () => {
+test('shows the tasks that were blocked when a limit expired', () => {
   const result = aResult({
     verdict: 'timeout',
     blockedTasks: [
@@ -240,7 +240,7 @@ test('the tasks that were blocked when a limit ran out', () => {
   expect(lines).toContain('blocked tasks\n  touch (pid 110) in mnt_want_write\n  a (pid 5)');
 });
 
-test('a test that was interrupted has neither passed nor failed', () => {
+test('an interrupted test has neither passed nor failed', () => {
   const result = aResult({
     verdict: 'timeout',
     tests: tests({ 'a/1': 'pass', 'a/2': 'fail', 'a/3 it was running: got SIGINT': 'interrupted' }),
@@ -258,7 +258,7 @@ test('a test that was interrupted has neither passed nor failed', () => {
   expect(compared.join('\n')).toContain('interrupted: 1\n  a/3  (pass → interrupted)');
 });
 
-test('a run that has little to say says little', () => {
+test('a run with little information is shown briefly', () => {
   const vm: RunResult['vm'] = { accelerator: 'tcg', cpus: 1, memory: 2 ** 30, qemu: [] };
   const result = aResult({ command: { shell: "echo 'a'; ls" }, vm });
   expect(formatRun({ result, files: [], splatLines: [] }, plain).join('\n')).toMatchInlineSnapshot(`
@@ -272,7 +272,7 @@ test('a run that has little to say says little', () => {
   `);
 });
 
-test('servers, with their consoles; a script that failed, and a command that so never started', () => {
+test('shows servers with their consoles, a failed script, and a command that did not start', () => {
   const result = aResult({
     command: { arguments: ['true'] },
     autorun: [{ script: '00-mount.sh', status: 1 }],
@@ -292,7 +292,7 @@ test('servers, with their consoles; a script that failed, and a command that so 
   );
 });
 
-test('a run that failed before there was a kernel or a VM', () => {
+test('shows a run that failed before there was a kernel or a VM', () => {
   const result = aResult({ verdict: 'error', status: 125, kernel: undefined, vm: undefined });
   const lines = formatRun({ result, files: [], splatLines: [] }, plain);
   expect(lines.filter((line) => /kernel|machine|undefined/.test(line))).toEqual([]);
@@ -304,7 +304,7 @@ test('a run that failed before there was a kernel or a VM', () => {
   expect(compared).not.toContain('undefined');
 });
 
-test('of many failed tests the first are named', () => {
+test('names the first of many failed tests', () => {
   const failing = Array.from({ length: 40 }, (_, i) => ({
     name: `xfs/${i}`,
     status: 'fail' as const,
@@ -318,7 +318,7 @@ test('of many failed tests the first are named', () => {
   expect(lines.at(-1)).toBe('  … and 10 more; --json lists all');
 });
 
-test('what a guest printed cannot drive the terminal', () => {
+test('text of a guest cannot control the terminal', () => {
   const evil = '\x1b[2J\x1b]0;title\x07\r\nx\u009b31m';
   const result = aResult({
     reason: evil,
@@ -342,13 +342,13 @@ const locate = (log: string, texts: string[]) =>
     texts.map((text) => ({ text })),
   );
 
-test('a splat is found in the log, whose lines end with CR LF', () => {
+test('finds a splat in the log, whose lines end with CR LF', () => {
   const log = 'boot\r\n[1.0] BUG: one\r\n[1.1] trace\r\nlogin\r\n[2.0] WARNING: two\r\n';
   const texts = ['[2.0] WARNING: two\n', '[1.0] BUG: one\n[1.1] trace', 'not there', ''];
   expect(locate(log, texts)).toEqual([5, 2, undefined, undefined]);
 });
 
-test('a splat that another CPU wrote into is found by its first line, if only one is like it', () => {
+test('finds a splat that another CPU interrupted by its first line, if that is unique', () => {
   const log = 'cut here\nBUG: one\nother\n trace\ncut here\nBUG: two\n trace\n';
   const texts = ['BUG: one\n trace', 'cut here\nBUG: one\n trace', 'cut here\nBUG: two\n trace'];
   expect(locate(log, texts)).toEqual([2, undefined, 5]);
@@ -395,13 +395,13 @@ test('two runs: whether B is worse, and what changed', () => {
   expect(formatComparison(comparison, { paint: TAGS })[0]).toBe('<red>B is worse than A</red>');
 });
 
-test('two runs that are alike', () => {
+test('two equal runs', () => {
   const lines = formatComparison(compareRuns(aResult(), aResult()), { paint: TAGS });
   expect(lines[0]).toBe('<green>B is not worse than A</green>');
   expect(lines).toHaveLength(3);
 });
 
-test('the time of day is local, and gives way to another year', () => {
+test('the time of day is local; in another year, the year is shown instead', () => {
   const when = (iso: string) => formatWhen(new Date(iso), plain.now, 'America/New_York');
   expect(when('2026-11-23T02:15:57Z')).toBe('Nov 22 21:15');
   expect(when('2026-01-01T05:00:00Z')).toBe('Jan 01 00:00');

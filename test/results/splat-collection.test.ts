@@ -55,7 +55,7 @@ const brief = (splats: readonly RunSplat[]): string[] =>
       `${severity} ${title} x${count} in ${during}${excused === undefined ? '' : `: ${excused}`}`,
   );
 
-describe('where a complaint came', () => {
+describe('the phase of a report', () => {
   test('in the boot, in init, in an autorun script, in the command, at the end', () => {
     const splats = collect();
     say(splats, ...warning('boot'));
@@ -78,7 +78,7 @@ describe('where a complaint came', () => {
     ]);
   });
 
-  test('in the test whose result comes next', () => {
+  test('is the test whose result comes next', () => {
     const splats = collect();
     say(splats, ...warning('before'));
     splats.enter({ event: 'command-start' });
@@ -97,7 +97,7 @@ describe('where a complaint came', () => {
     ]);
   });
 
-  test('in the phase in which it began, even if its end comes later', () => {
+  test('is that in which it began, even if it ends later', () => {
     const splats = collect();
     splats.enter({ event: 'command-start' });
     say(splats, ...warning('foo').slice(0, 3));
@@ -106,7 +106,7 @@ describe('where a complaint came', () => {
     expect(brief(splats.finish())).toEqual(['error WARNING in foo x1 in the command']);
   });
 
-  test('in the test in which it began, even if only silence tells that it is over', () => {
+  test('is the test in which it began, even if only silence ends it', () => {
     const splats = collect();
     splats.enter({ event: 'command-start' });
     say(splats, ...HUNG_TASK);
@@ -118,7 +118,7 @@ describe('where a complaint came', () => {
   });
 });
 
-test('the same complaint is one, counted; its text is the first', () => {
+test('equal reports are counted as one, with the first text', () => {
   const splats = collect();
   say(splats, ...warning('foo'), ...warning('bar'), ...warning('foo'));
   const found = splats.finish();
@@ -131,7 +131,7 @@ test('the same complaint is one, counted; its text is the first', () => {
 });
 
 describe('a crash', () => {
-  test('is known with the line that tells, not with its end', () => {
+  test('is known at its first line, not at its end', () => {
     const splats = collect();
     say(splats, 'all is well');
     expect(splats.isCrashed()).toBe(false);
@@ -140,7 +140,7 @@ describe('a crash', () => {
     expect(splats.finish()).toMatchObject([{ severity: 'fatal' }]);
   });
 
-  test('is none where the kernel was told to go on after an oops', () => {
+  test('is none if the kernel may continue after an oops', () => {
     const splats = collect({ survivesOops: true });
     say(splats, ...OOPS);
     expect(splats.isCrashed()).toBe(false);
@@ -154,13 +154,13 @@ describe('a crash', () => {
   });
 });
 
-describe("where a suite marks its tests in the kernel's log", () => {
+describe('if a suite marks its tests in the kernel log', () => {
   const provoked = expecting('WARNING in foo @ ext4/018 # corrupted on purpose');
   const collectMarked = () => collect({ expected: provoked, mark: FSTESTS_MARK });
   const begin = (test: string): string => `run fstests ${test} at 2026-11-23 02:15:57`;
   const END = 'rapido: the command has ended';
 
-  test('a complaint is of the test that the log says, however late the results come', () => {
+  test('a report belongs to the test that the log names, however late the results arrive', () => {
     const splats = collectMarked();
     splats.enter({ event: 'command-start' });
     say(splats, ...warning('early'));
@@ -178,7 +178,7 @@ describe("where a suite marks its tests in the kernel's log", () => {
     ]);
   });
 
-  test('and however early: a result may be heard before the console is', () => {
+  test('and however early: a result may arrive before the console', () => {
     const splats = collectMarked();
     splats.enter({ event: 'command-start' });
     splats.testEnded('ext4/018');
@@ -202,7 +202,7 @@ describe("where a suite marks its tests in the kernel's log", () => {
     ]);
   });
 
-  test('a report of a crash that a test only makes the kernel say is none', () => {
+  test('a crash report that a test only makes the kernel print is no crash', () => {
     const expected = expecting('NULL pointer dereference @ meta/010 # written to the log');
     const crashed = (test: string): boolean => {
       const splats = collect({ expected, mark: FSTESTS_MARK });
@@ -212,7 +212,7 @@ describe("where a suite marks its tests in the kernel's log", () => {
     expect([crashed('meta/010'), crashed('meta/011')]).toEqual([false, true]);
   });
 
-  test('the line of the list is named', () => {
+  test('names the line of the list', () => {
     const splats = collectMarked();
     say(splats, begin('ext4/018'), ...warning('foo'));
     expect(splats.finish()[0]).toMatchObject({
@@ -221,7 +221,7 @@ describe("where a suite marks its tests in the kernel's log", () => {
     });
   });
 
-  test('a log that dmesg prints once more moves no complaint to another test', () => {
+  test('a log that dmesg prints again moves no report to another test', () => {
     const splats = collectMarked();
     splats.enter({ event: 'command-start' });
     const [marked, hidden] = [seconds + 1, seconds + 2];
@@ -244,7 +244,7 @@ describe("where a suite marks its tests in the kernel's log", () => {
   });
 });
 
-describe('where it does not, and a complaint is known by the result that comes next', () => {
+describe('if it does not, and a report belongs to the test whose result comes next', () => {
   const provoked = expecting('WARNING in (foo|x) @ lkdtm/WARNING # asked for');
 
   test('one that the test provokes is excused, and the same in another counts', () => {
@@ -277,7 +277,7 @@ describe('where it does not, and a complaint is known by the result that comes n
   });
 });
 
-test('what is expected is excused, in the words of who expects it, and nothing else', () => {
+test('excuses what is expected, with the reason of the list, and nothing else', () => {
   const splats = collect({ expected: expecting('warning: WARNING in foo$ # fixed in 6.19') });
   say(splats, ...warning('foo'), ...warning('foobar'));
   expect(brief(splats.finish())).toEqual([
@@ -301,7 +301,7 @@ describe('a kernel that is tainted at the end', () => {
     [1 << 7, 'an oops or BUG'],
     [1 << 9, 'a warning'],
     [1 << 14, 'a soft lockup'],
-  ])('by a complaint that the console did not show (%i)', (taint, words) => {
+  ])('by a report that the console did not show (%i)', (taint, words) => {
     expect(taintedBy(taint)).toEqual([
       expect.stringMatching(`^error kernel tainted: ., ${words} x1`),
     ]);
@@ -314,11 +314,11 @@ describe('a kernel that is tainted at the end', () => {
   });
 
   test.each([0, 1 << 0, 1 << 12, 1 << 13, 1 << 15, 1 << 18])(
-    'by a module or nothing: no complaint (%i)',
+    'by a module or nothing: no report (%i)',
     (taint) => expect(taintedBy(taint)).toEqual([]),
   );
 
-  test('by a complaint that was seen: it is not told twice', () => {
+  test('by a report that was seen: it is not reported again', () => {
     expect(taintedBy(1 << 9, {}, ...warning('foo'))).toEqual(['error WARNING in foo x1 in boot']);
   });
 
@@ -336,13 +336,13 @@ describe('a kernel that is tainted at the end', () => {
   });
 });
 
-describe('a kernel that complains without end', () => {
+describe('a kernel that reports without end', () => {
   /** So many names that differ in letters: a title is without numbers. */
   const names = Array.from({ length: 300 }, (_, index) =>
     [...String(index)].map((digit) => 'abcdefghij'[Number(digit)]).join(''),
   );
 
-  test('fills no memory', () => {
+  test('does not fill the memory', () => {
     const splats = collect();
     for (const name of names) say(splats, ...warning(name));
     expect(splats.finish().length).toBeLessThanOrEqual(201);

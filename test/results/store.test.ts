@@ -63,7 +63,7 @@ const runsIn = (directory: string): string[] =>
   listRuns(directory).map(({ id, state }) => `${id.slice(9, 15)} ${state}`);
 
 describe('a run', () => {
-  test('has a private directory named after its start in UTC, its cut and a bit of chance', () => {
+  test('has a private directory named after its start in UTC, its cut and a random part', () => {
     const run = createRun(parent, 'simple-example', START);
     expect(run.id).toMatch(/^20261123-021557-simple-example-[0-9a-f]{4}$/);
     expect(run.path).toBe(join(parent, run.id));
@@ -80,14 +80,14 @@ describe('a run', () => {
     expect(runsIn(parent)).toHaveLength(300);
   });
 
-  test('of a cut with a strange name still has the name of a file', () => {
+  test('of a cut with a strange name has a valid file name', () => {
     const random = Buffer.from([0x3f, 0x2a]);
     expect(makeId('my cut/ü', START, random)).toBe('20261123-021557-my-cut--3f2a');
     expect(makeId('', START, random)).toBe('20261123-021557-run-3f2a');
     expect(makeId('x'.repeat(300), START, random)).toHaveLength(121);
   });
 
-  test('has a result once it has ended, and `latest` leads to it', () => {
+  test('has a result once it has ended, and `latest` points to it', () => {
     const run = createRun(parent, 'simple-example', START);
     const result = aResult({ id: run.id });
     finishRun(run, result);
@@ -112,11 +112,11 @@ describe('a run', () => {
 });
 
 describe('the list', () => {
-  test('is empty where nothing was run', () => {
+  test('is empty if nothing was run', () => {
     expect(listRuns(parent)).toEqual([]);
   });
 
-  test('has the newest first, and those that run, were lost, or cannot be read', () => {
+  test('shows the newest first, and those that run, were lost, or cannot be read', () => {
     finishedRun(0);
     lostRun(1);
     createRun(parent, 'mine', new Date(START.getTime() + 2 * 60_000));
@@ -137,7 +137,7 @@ describe('the list', () => {
     ]);
   });
 
-  test('shows a run as running for as long as its maker lives', async () => {
+  test('shows a run as running while its process lives', async () => {
     const maker = spawn('sleep', ['60']);
     onTestFinished(() => void maker.kill());
     await once(maker, 'spawn');
@@ -159,7 +159,7 @@ describe('the list', () => {
     expect(listRuns(parent)).toMatchObject([{ state: 'unreadable', reason }]);
   });
 
-  test('has nothing that is no run of ours', () => {
+  test('shows only runs of rapido', () => {
     finishedRun(0);
     writeFiles(parent, {
       'notes.txt': '',
@@ -172,14 +172,14 @@ describe('the list', () => {
 });
 
 describe('pruning', () => {
-  test('removes the oldest and says which', () => {
+  test('removes the oldest and returns their names', () => {
     const [first, second, third] = [finishedRun(0), finishedRun(1), finishedRun(2)];
     expect(pruneRuns(parent, 3)).toEqual([]);
     expect(pruneRuns(parent, 1)).toEqual([second.id, first.id]);
     expect(readdirSync(parent).sort()).toEqual([third.id, 'latest']);
   });
 
-  test('never removes the latest, which counts as one of those that stay', () => {
+  test('never removes the latest, which counts as one that is kept', () => {
     const long = createRun(parent, 'long', START);
     const others = [finishedRun(1), finishedRun(2), finishedRun(3)];
     finishRun(long, aResult({ id: long.id }));
@@ -197,7 +197,7 @@ describe('pruning', () => {
     expect(runsIn(parent)).toEqual(['021757 finished', '021557 finished']);
   });
 
-  test('leaves what still runs, and does not count it', () => {
+  test('keeps running ones, and does not count them', () => {
     createRun(parent, 'mine', START);
     finishedRun(1);
     finishedRun(2);
@@ -205,7 +205,7 @@ describe('pruning', () => {
     expect(runsIn(parent)).toEqual(['021757 finished', '021657 finished', '021557 running']);
   });
 
-  test('takes the lost and the unreadable with it, when their turn comes', () => {
+  test('removes lost and unreadable ones in their turn', () => {
     lostRun(0);
     writeFileSync(finishedRun(1).file('result.json'), '{');
     finishedRun(2);
@@ -213,7 +213,7 @@ describe('pruning', () => {
     expect(runsIn(parent)).toEqual(['021757 finished']);
   });
 
-  test('leaves whatever else is there, and follows no link', () => {
+  test('keeps everything else, and follows no link', () => {
     const elsewhere = join(parent, '../elsewhere');
     writeFiles(elsewhere, { 'result.json': '{}', precious: '' });
     const others = {
@@ -241,7 +241,7 @@ describe('pruning', () => {
     for (const name of Object.keys(others)) expect(existsSync(join(parent, name))).toBe(true);
   });
 
-  test('removes what a pruning that was killed has left', () => {
+  test('removes what a killed pruning has left', () => {
     const run = finishedRun(0);
     const litter = join(parent, `.${run.id}.${process.pid}-1-00000000.tmp`);
     renameSync(run.path, litter);
@@ -249,7 +249,7 @@ describe('pruning', () => {
     expect(existsSync(litter)).toBe(false);
   });
 
-  test('of a directory that does not exist is no mistake', () => {
+  test('ignores a missing directory', () => {
     expect(pruneRuns(parent, 1)).toEqual([]);
   });
 });
@@ -267,13 +267,13 @@ describe('a run is found by', () => {
     expect(names.map((name) => readRun(parent, name).id)).toEqual([old.id, old.id, old.id]);
   });
 
-  test('`latest`, and how many ended after it', () => {
+  test('`latest`, and the number of runs that ended after it', () => {
     expect(readRun(parent, 'latest').id).toBe(recent.id);
     expect(readRun(parent, 'latest~0').id).toBe(recent.id);
     expect(readRun(parent, 'latest~1').id).toBe(old.id);
   });
 
-  test('the last of its cut, and how many of that cut ended after it', () => {
+  test('the latest of its cut, and the number of runs of that cut that ended after it', () => {
     const newest = finishedRun(2, { cut: 'blktests' });
     const nameOf = (name: string) => readRun(parent, name).id;
     expect(nameOf('latest:fstests-xfs')).toBe(old.id);
@@ -284,7 +284,7 @@ describe('a run is found by', () => {
     expect(listRuns(parent, 'blktests').map(({ id }) => id)).toEqual([newest.id, recent.id]);
   });
 
-  test('the path of its directory or of its result, wherever that was copied to', () => {
+  test('the path of its directory or of its result, also of a copy', () => {
     const copy = join(parent, '../r1');
     cpSync(old.path, copy, { recursive: true });
     const paths = [copy, join(copy, 'result.json'), join(parent, 'latest/')];
@@ -292,7 +292,7 @@ describe('a run is found by', () => {
     expect(readRun('/nowhere', copy).file('console.log')).toBe(join(parent, '../r1/console.log'));
   });
 
-  test('a short name, as long as that is the only one', () => {
+  test('a short name, if it is unique', () => {
     const ids = ['20261123-021557-a-beef', '20261123-021657-b-cafe', '20261123-021757-c-cafe'];
     expect(ids.map((id) => shortenId(id, ids))).toEqual([
       'beef',
@@ -306,7 +306,7 @@ describe('a run is found by', () => {
     expect(shortenId(year, [year, ...ids])).toBe('20261123-021857');
   });
 
-  test('no name that is wrong: the nearest are in the hint', async () => {
+  test('no wrong name: the nearest are in the hint', async () => {
     const complain = (name: string) =>
       complaintOf(() => readRun(parent, name), {
         OLD: old.id,
@@ -346,7 +346,7 @@ describe('a run is found by', () => {
         hint: \`rapido results\` lists them"
     `);
     expect(await complain('./no/such')).toMatchInlineSnapshot(
-      `"rapido: error: ./no/such: no such file or directory"`,
+      `"rapido: error: ./no/such does not exist"`,
     );
     expect(await complain(`${parent}/`)).toMatchInlineSnapshot(
       `"rapido: error: RUNS/: not the directory of a run: it has no result.json"`,
@@ -357,7 +357,7 @@ describe('a run is found by', () => {
     `);
   });
 
-  test('no name where there are no runs', async () => {
+  test('no name if there are no runs', async () => {
     const empty = join(parent, 'empty');
     const complain = (name: string) => complaintOf(() => readRun(empty, name), { RUNS: empty });
     expect(await complain('2026')).toMatchInlineSnapshot(`
@@ -371,7 +371,7 @@ describe('a run is found by', () => {
   });
 });
 
-test('a run without a result says where to look instead', async () => {
+test('for a run without a result, says which files to read', async () => {
   const running = createRun(parent, 'mine', START);
   const lost = lostRun(0);
   const broken = finishedRun(1);
@@ -389,7 +389,7 @@ test('a run without a result says where to look instead', async () => {
   `);
 });
 
-test('an ID says when the run began and of which cut it is', () => {
+test('an ID contains the start of the run and its cut', () => {
   expect(parseId('20261123-021557-simple-example-3f2a')).toEqual({
     started: new Date('2026-11-23T02:15:57Z'),
     cut: 'simple-example',

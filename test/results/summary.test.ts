@@ -21,14 +21,14 @@ test('a run that passes: one line', () => {
   );
 });
 
-test('a run that passes and whose guest left files: where they are', () => {
+test('a run that passes and whose guest left files: their directory', () => {
   const files = { directory: DIRECTORY, consoleTail: '', hasGuestFiles: true };
   expect(formatSummary(aResult(), files, new Chalk({ level: 0 })).slice(1)).toEqual([
     `  results: ${DIRECTORY}`,
   ]);
 });
 
-test('every phase that there was, with its time', () => {
+test('every phase of the run, with its time', () => {
   const times = {
     build: 61_000,
     cut: 350,
@@ -50,7 +50,7 @@ test.each([
   ['timeout', 'it took longer than 600 s during the command'],
   ['interrupted', 'interrupted by SIGINT during the command'],
   ['error', 'QEMU did not start the VM'],
-] as const)('%s: the word, the reason, and where the results are', (verdict, reason) => {
+] as const)('%s: the word, the reason, and the results directory', (verdict, reason) => {
   const lines = summary({ verdict, reason }).split('\n');
   expect(lines).toEqual([
     expect.stringContaining(`${verdict.toUpperCase()} fstests-xfs: ${reason} (`),
@@ -58,7 +58,7 @@ test.each([
   ]);
 });
 
-test('tests that failed, with what they say; what passed or may fail is left out', () => {
+test('failed tests with their messages, without those that passed or may fail', () => {
   expect(
     summary({
       verdict: 'fail',
@@ -81,7 +81,7 @@ test('tests that failed, with what they say; what passed or may fail is left out
   `);
 });
 
-test('what hangs at a limit, as the kernel has told it', () => {
+test('blocked tasks at a limit, as the kernel reports them', () => {
   const blockedTasks = Array.from({ length: 12 }, (_, at) => ({
     name: 'touch',
     pid: 100 + at,
@@ -97,7 +97,7 @@ test('what hangs at a limit, as the kernel has told it', () => {
   expect(lines[11]).toBe('  … and 2 more');
 });
 
-test('that a clock is unstable is told of a machine that has one of its own', () => {
+test('an unstable clock is noted only on a machine with a hardware TSC', () => {
   const splats = [
     aSplat({ kind: 'clock', severity: 'note', title: 'clocksource tsc is unstable' }),
   ];
@@ -106,7 +106,7 @@ test('that a clock is unstable is told of a machine that has one of its own', ()
   expect(summary({ splats, vm: { ...vm, accelerator: 'tcg' } })).not.toContain('clocksource');
 });
 
-test('a test that was running at a limit is named', () => {
+test('names a test that was running at a limit', () => {
   const lines = summary({
     verdict: 'timeout',
     reason: 'there was no output for 5 s during the command',
@@ -118,7 +118,7 @@ test('a test that was running at a limit is named', () => {
   expect(lines[1]).toBe('  interrupted: a/2: it was running: the time limit was reached (silence)');
 });
 
-test('of many failed tests the first ten', () => {
+test('shows the first ten of many failed tests', () => {
   const failed = Object.fromEntries(
     Array.from({ length: 13 }, (_, index) => [`test-${index}`, 'fail' as const]),
   );
@@ -130,8 +130,8 @@ test('of many failed tests the first ten', () => {
   ]);
 });
 
-describe('complaints of the kernel', () => {
-  test('each with how often and where, and the trace of the first error', () => {
+describe('kernel reports', () => {
+  test('each with count and phase, and the trace of the first error', () => {
     expect(
       summary({
         verdict: 'splat',
@@ -167,7 +167,7 @@ describe('complaints of the kernel', () => {
     `);
   });
 
-  test('what ended the kernel is shown rather than what came before; decoded where it could be', () => {
+  test('shows what ended the kernel rather than what came before; decoded if possible', () => {
     const lines = summary({
       verdict: 'crash',
       splats: [
@@ -186,7 +186,7 @@ describe('complaints of the kernel', () => {
     expect(lines).not.toContain('before');
   });
 
-  test('a long trace is cut', () => {
+  test('truncates a long trace', () => {
     const text = Array.from({ length: 40 }, (_, index) => `line ${index}`).join('\n');
     const lines = summary({ verdict: 'splat', splats: [aSplat({ text })] }).split('\n');
     expect(lines.slice(-4)).toEqual([
@@ -195,7 +195,7 @@ describe('complaints of the kernel', () => {
     ]);
   });
 
-  test('of many the first five', () => {
+  test('shows the first five of many', () => {
     const splats = Array.from({ length: 7 }, (_, index) =>
       aSplat({ severity: 'note', title: `note ${index}` }),
     );
@@ -205,13 +205,13 @@ describe('complaints of the kernel', () => {
     ]);
   });
 
-  test('notes and excused complaints have no trace', () => {
+  test('notes and excused reports have no trace', () => {
     const splats = [aSplat({ severity: 'note' }), aSplat({ excused: 'known' })];
     expect(summary({ splats })).not.toContain('BUG: KASAN');
   });
 });
 
-describe('the end of the console, where nothing else tells why', () => {
+describe('the end of the console, if nothing else shows why', () => {
   const consoleTail = `${Array.from({ length: 20 }, (_, index) => `line ${index}`).join('\r\n')}\r\n\r\n`;
 
   test('its last sixteen lines', () => {
@@ -237,7 +237,7 @@ describe('the end of the console, where nothing else tells why', () => {
   });
 });
 
-test('nothing that a guest says drives the terminal', () => {
+test('text of a guest cannot control the terminal', () => {
   const evil = 'a\x1b[2J\x1b]0;title\x07b\r\nc\x9b31m';
   const shown = summary({
     verdict: 'fail',
@@ -250,13 +250,13 @@ test('nothing that a guest says drives the terminal', () => {
   expect(shown.replaceAll('\n', '')).not.toMatch(/[\x00-\x1f\x7f-\x9f]/);
 });
 
-test('notes: what else there is to know, also of a run that passes', () => {
+test('notes, also of a run that passes', () => {
   expect(summary({ notes: ['the input is not passed on'] }).split('\n')[1]).toBe(
     '  note: the input is not passed on',
   );
 });
 
-test('colours: green for a pass, red for all else, dim for what may be passed over', () => {
+test('colours: green for a pass, red for all else, dim for notes', () => {
   const rest = { splats: [aSplat({ text: 'trace' })], notes: ['a note'] };
   const show = (changes: Partial<RunResult>): string =>
     summary({ ...rest, ...changes }, 1)

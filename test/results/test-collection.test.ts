@@ -21,7 +21,7 @@ test('each test by its name, in the order in which they ended', () => {
   });
 });
 
-test('nested tests have the names of those around them', () => {
+test('nested tests contain the names of those around them', () => {
   const { results } = collect([
     ...['KTAP version 1', '1..1', '    KTAP version 1', '    1..2', '    ok 1 open'],
     ...['    not ok 2 close', 'not ok 1 net'],
@@ -34,17 +34,17 @@ test('a test that never reports is a problem', () => {
   expect(collect(KTAP.slice(0, 3)).testProblems).toHaveLength(1);
 });
 
-test('output without KTAP is a problem where the cut promises some', () => {
+test('output without KTAP is a problem if the cut promises KTAP', () => {
   expect(collect(['hello']).testProblems).toEqual(['it contains no results in the format ktap']);
   expect(collect([]).testProblems).toEqual(['it contains no results in the format ktap']);
 });
 
-test('and none where a command of the user’s own takes its place', () => {
+test('but none if a command of the user replaces that of the cut', () => {
   expect(collect(['hello'], { requiresTests: false }).testProblems).toEqual([]);
   expect(collect(KTAP, { requiresTests: false }).results).toHaveLength(2);
 });
 
-test('output that nobody calls KTAP is not read', () => {
+test('output that is not declared as KTAP is not read', () => {
   expect(collect(KTAP, { format: undefined })).toEqual({
     results: [],
     testProblems: [],
@@ -60,14 +60,14 @@ test('a failure after a hundred thousand tests is not lost', () => {
   expect(testProblems.length > 0 || results.includes('fail last')).toBe(true);
 });
 
-describe('tests that an earlier boot has told', () => {
+describe('tests that an earlier boot reported', () => {
   const skips = ['TAP version 13', '1..3', 'ok 1 first # SKIP', 'ok 2 second # SKIP', 'ok 3 third'];
 
-  test('do not count when they are skipped now', () => {
+  test('do not count if they are now skipped', () => {
     expect(collect(skips, { done: ['first', 'second/in it'] }).results).toEqual(['pass third']);
   });
 
-  test('count when they run all the same', () => {
+  test('count if they run nevertheless', () => {
     const again = ['TAP version 13', '1..1', 'not ok 1 first'];
     expect(collect(again, { done: ['first'] }).results).toEqual(['fail first']);
   });
@@ -80,7 +80,7 @@ describe('tests that an earlier boot has told', () => {
   });
 });
 
-test('tests of KTAP that had begun are known by name', () => {
+test('KTAP tests that began are known by name', () => {
   const tests = collectTests({ format: 'ktap', requiresTests: true }, () => {});
   for (const line of ['TAP version 13', '1..2', '# selftests: size: get_size']) tests.push(line);
   expect(tests.finish().unfinished).toEqual(['size/get_size']);

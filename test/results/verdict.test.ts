@@ -149,7 +149,7 @@ const ENDINGS: Readonly<Record<string, Partial<SessionRecord>>> = {
   },
 };
 
-test('how a VM ends in the command, of which nothing more was heard', () => {
+test('a VM that ends during the command, without a message', () => {
   const events = [INIT, START, END, COMMAND];
   const cases = Object.entries(ENDINGS).map(([name, record]) => [
     name,
@@ -205,7 +205,7 @@ test('how a VM ends in the command, of which nothing more was heard', () => {
   `);
 });
 
-test('how a VM ends once its session is over', () => {
+test('a VM that ends after its session', () => {
   const cases = Object.entries(ENDINGS).map(([name, record]) => [name, makeFacts(record)]);
   expect(table(Object.fromEntries(cases))).toMatchInlineSnapshot(`
     "it powers off in order
@@ -257,7 +257,7 @@ test('how a VM ends once its session is over', () => {
   `);
 });
 
-test('how a VM ends after the kernel crashed on its console', () => {
+test('a VM that ends after the kernel crashed on its console', () => {
   const cases = Object.entries(ENDINGS).map(([name, record]) => [
     name,
     makeFacts({ events: [INIT, START, END, COMMAND], ...record }, { splats: [WARNING, OOPS] }),
@@ -312,7 +312,7 @@ test('how a VM ends after the kernel crashed on its console', () => {
   `);
 });
 
-test('a VM that does not come to its command', () => {
+test('a VM that does not reach its command', () => {
   const before = { total: 600_000, boot: 60_000, silence: undefined };
   expect(
     table({
@@ -474,7 +474,7 @@ test('the command, in a VM that powers off in order', () => {
   `);
 });
 
-test('what the kernel said while the command succeeded', () => {
+test('kernel reports while the command succeeded', () => {
   expect(
     table({
       nothing: makeFacts(),
@@ -524,7 +524,7 @@ test('what the kernel said while the command succeeded', () => {
   `);
 });
 
-test('what the output says of single tests', () => {
+test('results of single tests in the output', () => {
   const withTests = (
     results: TestResult[],
     testProblems: string[] = [],
@@ -602,7 +602,7 @@ test('a run without a command', () => {
   `);
 });
 
-describe('who is to blame', () => {
+describe('the cause of a failure', () => {
   const NO_KERNEL = {
     ...NOT_STARTED,
     qemuSaid: 'qemu-system-x86_64: Error loading uncompressed kernel without PVH ELF Note\n',
@@ -621,7 +621,7 @@ describe('who is to blame', () => {
   });
 });
 
-test('a host without room for the disks is an error, whatever the guest made of that', () => {
+test('a host without space for the disks is an error, whatever the guest did', () => {
   const full = { wasHostFull: true } as const;
   const cases = {
     'it passes': makeFacts(full),
@@ -641,7 +641,7 @@ test('a host without room for the disks is an error, whatever the guest made of 
   `);
 });
 
-test('scripts are called by their names, without the number that keeps their order', () => {
+test('scripts are named without the number that orders them', () => {
   expect(['00-mkfs.sh', '12-3-4.sh', 'plain.sh', '7up'].map(nameOfScript)).toEqual([
     'mkfs.sh',
     '3-4.sh',
@@ -650,7 +650,7 @@ test('scripts are called by their names, without the number that keeps their ord
   ]);
 });
 
-test('what is not known of the kernel, and words that contradict each other', () => {
+test('missing and contradicting information', () => {
   const ended = (...last: GuestEvent[]): RunFacts =>
     makeFacts({ events: [INIT, START, END, COMMAND, ...last] });
   expect(
@@ -796,7 +796,7 @@ describe('over any run', () => {
       .map(([name]) => name);
   }
 
-  test('it passes exactly if all that belongs to a pass was seen', () => {
+  test('it passes if and only if every condition of a pass was seen', () => {
     let passes = 0;
     fc.assert(
       fc.property(facts, (all) => {
@@ -813,7 +813,7 @@ describe('over any run', () => {
     expect(passes).toBeGreaterThan(20);
   });
 
-  test('the status is 0 for a pass and nothing else, and the command’s own only when that failed', () => {
+  test('the status is 0 for a pass only, and the command’s own only if that failed', () => {
     fc.assert(
       fc.property(facts, (all) => {
         const { verdict, status: exit, reason } = judgeRun(all);
@@ -828,7 +828,7 @@ describe('over any run', () => {
   });
 });
 
-describe('a module of the image that the kernel refused', () => {
+describe('a module of the image that the kernel rejected', () => {
   const REFUSED = aSplat({
     kind: 'module',
     severity: 'note',
@@ -841,7 +841,7 @@ describe('a module of the image that the kernel refused', () => {
     return { ...judgement, bisect: bisectStatus(judgement, blameFor(facts)) };
   };
 
-  test('takes the blame for what fails then: nothing is learnt of the commit', () => {
+  test('is the cause of a failure: the run says nothing about the commit', () => {
     expect(judge(failing, ['xfs'])).toEqual({
       verdict: 'error',
       status: 125,
@@ -853,13 +853,13 @@ describe('a module of the image that the kernel refused', () => {
     expect(judge(waits, ['xfs'])).toMatchObject({ verdict: 'error', bisect: 125 });
   });
 
-  test('does not where all went well, or the kernel crashed', () => {
+  test('is not the cause if all went well, or the kernel crashed', () => {
     expect(judge({}, ['xfs'])).toMatchObject({ verdict: 'pass', bisect: 0 });
     const crash = { shutdown: 'guest-reset', consoleTail: PANIC, events: [INIT] };
     expect(judge(crash, ['xfs'])).toMatchObject({ verdict: 'crash', bisect: 1 });
   });
 
-  test('does not where a test brought the module', () => {
+  test('is not the cause if a test loaded a module of its own', () => {
     expect(judge(failing, ['zram'])).toMatchObject({ verdict: 'fail', bisect: 1 });
   });
 });

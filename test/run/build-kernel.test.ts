@@ -35,7 +35,7 @@ const job = (ofConf: Conf) => ({
 
 const conf = (more = '') => readConf(`KERNEL_SRC="${tree}"\n${more}`);
 
-test('the kernel is built in its tree, and the modules go where rapido looks for them', async () => {
+test('builds the kernel in its tree, and installs the modules where rapido searches for them', async () => {
   const calls = installMake();
   writeFiles(tree, { '.config': 'CONFIG_64BIT=y\nCONFIG_MODULES=y\n' });
   await buildKernel(['make', '-j2', 'LOCALVERSION=-my tree'], job(conf()));
@@ -52,20 +52,20 @@ test('or where rapido.conf says', async () => {
   expect(calls()).toContain('make INSTALL_MOD_PATH=/my/mods modules_install');
 });
 
-test('a kernel without modules has none to install', async () => {
+test('installs no modules of a kernel without modules', async () => {
   const calls = installMake();
   writeFiles(tree, { '.config': '# CONFIG_MODULES is not set\n' });
   await buildKernel(['make'], job(conf()));
   expect(calls()).toBe('in TREE: make \n');
 });
 
-test('the configuration may be made by the build', async () => {
+test('accepts a configuration that the build makes', async () => {
   const calls = installMake('echo CONFIG_MODULES=y > .config');
   await buildKernel(['make', 'defconfig', 'bzImage'], job(conf()));
   expect(calls()).toContain('modules_install');
 });
 
-test('all that it says is in the log, stdout and stderr', async () => {
+test('writes all of its stdout and stderr to the log', async () => {
   installMake('echo "  CC $1"; echo "warning: $1" >&2');
   writeFiles(tree, { '.config': 'CONFIG_MODULES=y\n' });
   await buildKernel(['make', 'all'], job(conf()));
@@ -107,7 +107,7 @@ test('a build without a tree is a mistake', async () => {
   `);
 });
 
-test('a build that leaves no configuration is a mistake that is explained', async () => {
+test('a build that leaves no configuration is a mistake with an explanation', async () => {
   installMake();
   expect(await complaintOf(() => buildKernel(['make'], job(conf())), { TREE: tree })).toContain(
     '.config',

@@ -24,7 +24,7 @@ function createScreen() {
 }
 
 /** A terminal is written to in a thread: what rapido writes by itself meanwhile comes first. */
-test('no live line gets between taking it away and the output that goes above it', async () => {
+test('no live line appears between removing it and the output above it', async () => {
   const wasTerminal = process.stdout.isTTY;
   process.stdout.isTTY = true;
   onTestFinished(() => {

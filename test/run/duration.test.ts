@@ -39,7 +39,7 @@ test.each([
   'NaN',
   'Infinity',
   '٣',
-])('%j is none', async (text) => {
+])('%j is not a duration', async (text) => {
   expect(await complaintOf(() => parseDuration('--silence', text))).toBe(
     `rapido: error: --silence: "${text}" is not a duration\n` +
       '  hint: a positive number and s, m, h or d, at most 24d: --silence 90s, --silence 10m',

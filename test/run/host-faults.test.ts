@@ -85,7 +85,7 @@ it('without a fault, it passes: 0', async () => {
   });
 });
 
-describe('the system refuses something', () => {
+describe('the system rejects a request', () => {
   checkFaults([
     {
       name: 'a stdout that is full when the result is printed',
@@ -183,7 +183,7 @@ describe('the host lacks something', () => {
       args: ['-i', 'no-such-program', '--', 'true'],
       verdict: undefined,
       bisecting: 128,
-      says: '--install: no program no-such-program',
+      says: '--install: this host has no program no-such-program',
     },
     {
       name: 'a program for --build',
@@ -261,7 +261,7 @@ describe('QEMU does not start', () => {
   ]);
 });
 
-describe('another commit may be without it', () => {
+describe('another commit may have it', () => {
   checkFaults([
     {
       name: 'a build that fails',
@@ -307,14 +307,14 @@ describe('another commit may be without it', () => {
       args: ['-i', './tools/reproducer', '--', 'true'],
       verdict: 'error',
       bisecting: 125,
-      says: /--install: no program .*\/tools\/reproducer/,
+      says: /--install: this host has no program .*\/tools\/reproducer/,
     },
     {
       name: 'a command of the checkout',
       args: ['--', './reproducer'],
       verdict: 'error',
       bisecting: 125,
-      says: /\.\/reproducer: no such program on this host or in the image/,
+      says: /neither this host nor the image has a program \.\/reproducer/,
     },
   ]);
 });
@@ -359,7 +359,7 @@ describe('rapido itself fails', () => {
     },
   );
 
-  it('by what the system refuses where nobody expects it: a line, no stack', async () => {
+  it('an unexpected error of the system: one line, no stack', async () => {
     installFakeQemu(hangs);
     const ran = await run(['small', '--bisect', '--', 'true'], {
       env: failure(`throw Object.assign(new Error('EMFILE'), {

@@ -25,7 +25,7 @@ async function run(args: readonly string[], guest = passes) {
 const listRuns = (directory: string): string[] =>
   existsSync(directory) ? readdirSync(directory).filter((name) => name !== 'latest') : [];
 
-it('a mistake of the conf is no run, nor is one of the command line or of the host', {
+it('a mistake in the conf, in the command line or of the host leaves no run', {
   timeout: 120_000,
 }, async () => {
   addCut(home, 'incomplete', {
@@ -45,12 +45,12 @@ it('a mistake of the conf is no run, nor is one of the command line or of the ho
   expect(existsSync(join(runs, 'latest'))).toBe(false);
 });
 
-it('the oldest of its own directory is removed', { timeout: 120_000 }, async () => {
+it('removes the oldest run of its own directory', { timeout: 120_000 }, async () => {
   for (let count = 0; count < 3; count++) await run(['small', '--', 'true']);
   expect(listRuns(runs)).toHaveLength(1);
 });
 
-it('none of a directory that the user names is', async () => {
+it('removes no run of a directory that the user names', async () => {
   const named = join(home.directory, 'results');
   for (let count = 0; count < 3; count++) await run(['small', '--results', named, '--', 'true']);
   expect(listRuns(named)).toHaveLength(3);

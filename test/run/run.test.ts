@@ -1,7 +1,7 @@
 import { readdirSync } from 'node:fs';
 import { join } from 'node:path';
 import { describe, expect, it } from 'vitest';
-import { createWorkspace, type Finished, type RunOptions } from '../support/workspace.ts';
+import { CHECKOUT, createWorkspace, type Finished, type RunOptions } from '../support/workspace.ts';
 
 /** What a user reads after `rapido run`, with the home directory shown as ~. */
 async function rapidoRun(
@@ -15,7 +15,12 @@ async function rapidoRun(
   const left = readdirSync(home.directory, { recursive: true, encoding: 'utf8' }).filter((name) =>
     /\.img$|result\.json$/.test(name),
   );
-  return { status, stdout, stderr: stderr.replaceAll(home.directory, '~'), left };
+  return {
+    status,
+    stdout,
+    stderr: stderr.replaceAll(home.directory, '~').replaceAll(CHECKOUT, 'RAPIDO'),
+    left,
+  };
 }
 
 /** Mistakes, each found before anything is done. */
@@ -40,7 +45,7 @@ const MISTAKES: Readonly<Record<string, readonly string[]>> = {
 };
 
 describe('mistakes', () => {
-  it('each is told, with the status that no command’s own end is taken for: 125', async () => {
+  it('exit with 125, which is the status of no command', async () => {
     const told: string[] = [];
     for (const [name, args] of Object.entries(MISTAKES)) {
       const { status, stdout, stderr, left } = await rapidoRun(args);
@@ -70,19 +75,19 @@ describe('mistakes', () => {
       rapido: error: --timeout: "soon" is not a duration
         hint: a positive number and s, m, h or d, at most 24d: --timeout 90s, --timeout 10m
       a junit file in no directory: 125
-      rapido: error: --junit: there is no directory ~/out
+      rapido: error: --junit: ~/out is not a directory
       to go on after a crash without a suite: 125
       rapido: error: --resume-after-crash: simple-example cannot skip tests that are done
-        hint: the cuts of test suites can; for a cut of your own, see \`test.resumes\` in docs/writing-cuts.md
+        hint: the cuts of test suites can; for a cut of your own, see \`test.resumes\` in RAPIDO/docs/writing-cuts.md
       to go on with tests that repeat: 125
       rapido: error: --resume-after-crash: cannot be combined with options of check that repeat tests (-i, -I, -L)
         hint: remove -i, -I and -L: the names of repeated tests do not show which ones are done
       a program that is nowhere: 125
-      rapido: error: no-such-program: no such program on this host or in the image
+      rapido: error: neither this host nor the image has a program no-such-program
         hint: use -x to pass a line to a shell in the VM
       a conf that does not exist: 125
       rapido: error: conf file nowhere, named by --conf, does not exist
-        hint: Name a readable file, or omit --conf.
+        hint: name a readable file, or omit --conf
       "
     `);
   });
@@ -112,7 +117,7 @@ describe('a kernel that does not build', () => {
     'rapido.conf': 'KERNEL_SRC="${HOME}/linux"\n',
   };
 
-  it('is told with the last lines of the build; the run is kept with all of them', async () => {
+  it('shows the last lines of the build; the run keeps all of them', async () => {
     const home = createWorkspace();
     for (const [name, content] of Object.entries(files)) home.write(name, content);
     home.write('build', '#!/bin/sh\necho "fs/foo.c:1: error: expected ;" >&2\nexit 2\n', 0o755);
@@ -130,13 +135,13 @@ describe('a kernel that does not build', () => {
     });
   });
 
-  it('cannot be tested, says a bisection: another commit may build', async () => {
+  it('is skipped by a bisection: another commit may build', async () => {
     const args = ['--bisect', '--build', 'false', 'simple-example', '--', 'true'];
     expect((await rapidoRun(args, files)).status).toBe(125);
   });
 });
 
-it('--dry-run tells what would be cut, the servers first, and does nothing', async () => {
+it('--dry-run shows what would be cut, the servers first, and does nothing', async () => {
   const { status, stdout, stderr, left } = await rapidoRun([
     ...['--with', 'simple-example:3', '--with', 'simple-systemd', 'simple-example'],
     ...['--dry-run', '--', 'true'],

@@ -9,8 +9,8 @@ const words = (...texts: string[]): Buffer[] => texts.map((text) => Buffer.from(
 const read = (options: Partial<RunOptions> = {}, cwd = '/here') =>
   readRunOptions({ command: undefined, ...options }, cwd);
 
-describe('what is read', () => {
-  test('nothing is given: the cut’s own command, no limits, nothing expected', () => {
+describe('reads', () => {
+  test('no options: the cut’s own command, no limits, nothing expected', () => {
     expect(read()).toEqual({
       command: undefined,
       limits: { total: undefined, boot: undefined, silence: undefined },
@@ -21,7 +21,7 @@ describe('what is read', () => {
     });
   });
 
-  test('servers, with the number of their VM or without', () => {
+  test('servers, with or without VM numbers', () => {
     expect(read({ with: ['nfsd-xfs', 'samba_xfs:3'] }).servers).toEqual([
       { name: 'nfsd-xfs', number: undefined },
       { name: 'samba_xfs', number: 3 },
@@ -44,13 +44,13 @@ describe('what is read', () => {
     });
   });
 
-  test('a build is split as a shell would, and none is used', () => {
+  test('a build, split as a shell would', () => {
     expect(read({ build: 'make -j8 "LOCALVERSION=-my tree" CC=$CC' }).build).toEqual([
       ...['make', '-j8', 'LOCALVERSION=-my tree', 'CC=$CC'],
     ]);
   });
 
-  test('paths are those of the current directory', () => {
+  test('paths relative to the current directory', () => {
     expect(read({ junit: 'out/junit.xml' }).junit).toBe('/here/out/junit.xml');
     expect(read({ junit: '/abs.xml' }).junit).toBe('/abs.xml');
   });
@@ -87,7 +87,7 @@ describe('mistakes', () => {
     'expected splats without a reason, or not an expression': { expected: 'broken' },
   };
 
-  test('each is refused with what and how to mend it', async () => {
+  test('are rejected with a hint', async () => {
     const cwd = makeTemporaryDirectory();
     writeFiles(cwd, { broken: 'WARNING in foo\n(unclosed # because\n' });
     const lines: string[] = [];
@@ -124,10 +124,10 @@ describe('mistakes', () => {
       more CPUs than a PC has:
       rapido: error: --cpus: "256" is not a number from 1 to 255
       memory that is no size:
-      rapido: error: --memory: "lots" is not a valid amount of memory
+      rapido: error: --memory: "lots" is not a valid size
         hint: give a number with a unit, at least 16M: --memory 2G
       memory in which nothing boots:
-      rapido: error: --memory: "8M" is not a valid amount of memory
+      rapido: error: --memory: "8M" is not a valid size
         hint: give a number with a unit, at least 16M: --memory 2G
       a build of nothing:
       rapido: error: --build: " " is not a command, or has an unclosed quote
@@ -160,7 +160,7 @@ describe('mistakes', () => {
   });
 
   test.each(['make ; make', 'make || true', 'make | tee log', 'make & make'])(
-    'a build that only a shell understands: %s',
+    'a build that only a shell can run: %s',
     (build) => {
       expect(() => read({ build })).toThrow(/requires a shell/);
     },

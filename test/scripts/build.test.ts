@@ -74,13 +74,13 @@ describe('scripts/build.mjs', () => {
     expect(await rapido('cut', 'simple')).toBe('one rapido');
   });
 
-  it('keeps a lazily imported command out of what starts', async () => {
+  it('keeps lazily imported commands out of the start', async () => {
     await build();
     expect(list('dist/chunks').some((name) => /^cut-\w+\.js$/.test(name))).toBe(true);
     expect(readFileSync(join(checkout, 'dist/cli.js'), 'utf8')).not.toContain('cuts/');
   });
 
-  it('makes no cut of a file whose name begins with _, nor keeps one whose source is gone', async () => {
+  it('ignores files whose name begins with _, and removes cuts whose source is gone', async () => {
     write('cuts/old.ts', 'export default 1;\n');
     await build();
     expect(list('dist/cuts')).toEqual(['old.js', 'old.js.map', 'simple.js', 'simple.js.map']);
@@ -89,7 +89,7 @@ describe('scripts/build.mjs', () => {
     expect(list('dist/cuts')).toEqual(['simple.js', 'simple.js.map']);
   });
 
-  it('leaves the previous build as it was when it fails, and says where', async () => {
+  it('keeps the previous build if it fails, and prints the place of the error', async () => {
     await build();
     write('src/commands/cut.ts', 'export const run = ;\n');
     const failed = await build();
@@ -98,7 +98,7 @@ describe('scripts/build.mjs', () => {
     expect(await rapido('cut', 'simple')).toBe('one rapido');
   });
 
-  it('dates dist/cli.js from when the build began, so that a source saved meanwhile is newer', async () => {
+  it('dates dist/cli.js from the start of the build, so that a source saved meanwhile is newer', async () => {
     const before = Date.now();
     await build();
     const stamp = statSync(join(checkout, 'dist/cli.js')).mtimeMs;
@@ -106,7 +106,7 @@ describe('scripts/build.mjs', () => {
     expect(stamp).toBeLessThan(statSync(join(checkout, 'dist')).mtimeMs);
   });
 
-  it('keeps the chunks that a running rapido may yet import, and drops those of long ago', async () => {
+  it('keeps the chunks that a running rapido may still import, and removes old ones', async () => {
     const chunks = () => list('dist/chunks').filter((name) => /^cut-\w+\.js$/.test(name));
     const rebuild = async (text: string) => {
       write('src/commands/cut.ts', `${SOURCES['src/commands/cut.ts']}\nexport const it = ${text};`);
@@ -126,7 +126,7 @@ describe('scripts/build.mjs', () => {
     expect(chunks()).toHaveLength(2);
   });
 
-  it('does no harm when two run at once', async () => {
+  it('can run twice at once', async () => {
     await Promise.all([build(), build(), build()]);
     expect(await rapido('cut', 'simple')).toBe('one rapido');
     const left = [...list('dist'), ...list('dist/chunks'), ...list('dist/cuts')];

@@ -75,14 +75,14 @@ describe('.ci/run ends with a line that', () => {
     ]);
   });
 
-  it('tells of skipped tests', async () => {
+  it('reports skipped tests', async () => {
     expect(await runCi({ steps: PASSED_STEPS, tests: vitestReport(40, 0, 2) })).toEqual([
       0,
       '46 passed, 0 failed, 2 skipped',
     ]);
   });
 
-  it('counts quickstart on trixie, which is skipped where that cannot be installed', async () => {
+  it('counts quickstart on trixie, which is skipped if that cannot be installed', async () => {
     const report = { steps: PASSED_STEPS, tests: vitestReport(40, 0) };
     expect(await runCi({ ...report, trixie: 1 })).toEqual([1, '45 passed, 1 failed']);
     expect(await runCi({ ...report, trixie: 77 })).toEqual([0, '45 passed, 0 failed, 1 skipped']);
@@ -112,14 +112,14 @@ describe('.ci/run ends with a line that', () => {
     ]);
   });
 
-  it('is a failure when no test ran', async () => {
+  it('is a failure if no test ran', async () => {
     expect(await runCi({ steps: PASSED_STEPS, tests: vitestReport(0, 0, 5) })).toEqual([
       1,
       '0 passed, 1 failed',
     ]);
   });
 
-  it('is a failure when there is no report', async () => {
+  it('is a failure if there is no report', async () => {
     expect(await runCi({})).toEqual([1, '0 passed, 1 failed']);
     expect(await runCi({ steps: PASSED_STEPS, status: 1 })).toEqual([1, '0 passed, 1 failed']);
   });

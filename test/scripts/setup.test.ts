@@ -380,17 +380,17 @@ async function setup(
 
 const SILENT: Outcome = { status: 0, stdout: '', stderr: '', log: [] };
 
-describe('scripts/setup where all is there', () => {
-  it('says nothing and does nothing', async () => {
+describe('scripts/setup on a complete host', () => {
+  it('prints nothing and does nothing', async () => {
     expect(await setup(describeMachine())).toEqual(SILENT);
     expect(await setup(describeMachine(), ['--dev'])).toEqual(SILENT);
   });
 
-  it('does so on a distribution it does not know, too', async () => {
+  it('also on an unknown distribution', async () => {
     expect(await setup(describeMachine({ osRelease: 'ID=plan9' }))).toEqual(SILENT);
   });
 
-  it('does so for an ordinary user whose checkout is read-only, however its times are', async () => {
+  it('also for an ordinary user with a read-only checkout, whatever its times', async () => {
     const machine = describeMachine({ root: false });
     utimesSync(join(machine, CHECKOUT, 'src/cli.ts'), 9e9, 9e9);
     utimesSync(join(machine, CHECKOUT, 'package-lock.json'), 9e9, 9e9);
@@ -400,7 +400,7 @@ describe('scripts/setup where all is there', () => {
 });
 
 describe('scripts/setup --dry-run', () => {
-  it("wants the source of Debian's kernel for the tests alone, and only on Debian", async () => {
+  it("asks for the source of Debian's kernel for the tests only, and only on Debian", async () => {
     const asked = async (osRelease: string, ...options: string[]) => {
       const machine = describeMachine({ osRelease, lacks: ['kernel-source'] });
       return (await setup(machine, ['--dry-run', ...options])).stdout.includes('linux-source');
@@ -410,7 +410,7 @@ describe('scripts/setup --dry-run', () => {
     expect(await asked('ID=fedora', '--dev')).toBe(false);
   });
 
-  it('says what it would install on a bare Debian, and why', async () => {
+  it('prints what it would install on a bare Debian, and why', async () => {
     const machine = describeMachine({ lacks: NEEDED, kernel: false, ready: false });
     const outcome = await setup(machine, ['--dry-run']);
     expect(outcome.stdout).toMatchInlineSnapshot(`
@@ -436,7 +436,7 @@ describe('scripts/setup --dry-run', () => {
     expect(existsSync(join(machine, 'usr/local/bin/rapido'))).toBe(false);
   });
 
-  it('can be asked for by RAPIDO_SETUP_DRY_RUN=1', async () => {
+  it('is selected by RAPIDO_SETUP_DRY_RUN=1, too', async () => {
     const machine = describeMachine({ lacks: ['cpio'] });
     const byFlag = await setup(machine, ['--dry-run']);
     expect(await setup(machine, [], { env: { RAPIDO_SETUP_DRY_RUN: '1' } })).toEqual(byFlag);
@@ -507,7 +507,7 @@ describe('scripts/setup --dev on a bare', () => {
   );
 });
 
-it('scripts/setup finds a kernel that is with its modules, below /usr alone', async () => {
+it('scripts/setup finds a kernel that is beside its modules, below /usr only', async () => {
   const machine = describeMachine({ kernel: false });
   write(machine, 'usr/lib/modules/6.17.0/vmlinuz', '');
   expect(await setup(machine)).toEqual(SILENT);
@@ -533,7 +533,7 @@ describe('scripts/setup installs', () => {
     expect(await setup(machine)).toEqual({ ...SILENT, log: outcome.log });
   });
 
-  it('with --dev what `npm test` needs, too', async () => {
+  it('with --dev, what `npm test` needs, too', async () => {
     const machine = describeMachine({ lacks: ['script', 'shellcheck'] });
     installApt(machine);
     const { status, stdout } = await setup(machine, ['--dev']);
@@ -544,7 +544,7 @@ describe('scripts/setup installs', () => {
     expect(status).toBe(0);
   });
 
-  it('the rest when a package is not to be had, and names all that failed', async () => {
+  it('the rest if a package is not available, and names all that failed', async () => {
     const machine = describeMachine({ lacks: ['dracut', 'cpio', 'zstd'] });
     installApt(machine, ['dracut-core', 'zstd']);
     const { status, stderr } = await setup(machine);
@@ -558,7 +558,7 @@ describe('scripts/setup installs', () => {
     expect(status).toBe(1);
   });
 
-  it('and says so when a package did not bring what it was installed for', async () => {
+  it('and reports a package that did not provide its program', async () => {
     const machine = describeMachine({ lacks: ['dracut'] });
     program(machine, 'apt-get');
     const { status, stderr } = await setup(machine);
@@ -568,7 +568,7 @@ describe('scripts/setup installs', () => {
     expect(status).toBe(1);
   });
 
-  it('by sudo for an ordinary user', async () => {
+  it('with sudo for an ordinary user', async () => {
     const machine = describeMachine({ root: false, lacks: ['cpio'] });
     installApt(machine);
     program(machine, 'sudo', 'echo "sudo $*" >>"$MACHINE/log"; [ "$1" = -n ] || exec "$@"');
@@ -585,7 +585,7 @@ describe('scripts/setup installs', () => {
     expect(status).toBe(0);
   });
 
-  it('nothing where sudo would ask and nobody is there: it says what to type', async () => {
+  it('nothing if sudo would ask and there is no terminal: it prints the command', async () => {
     const machine = describeMachine({ root: false, lacks: ['cpio', 'ps'] });
     installApt(machine);
     program(machine, 'sudo', 'exit 1');
@@ -600,7 +600,7 @@ describe('scripts/setup installs', () => {
     expect({ status, log }).toEqual({ status: 1, log: [] });
   });
 
-  it('nothing where there is no sudo: it says what to type', async () => {
+  it('nothing if there is no sudo: it prints the command', async () => {
     const machine = describeMachine({ root: false, lacks: ['cpio'], osRelease: 'ID=fedora' });
     const { status, stderr } = await setup(machine);
     expect(stderr.trim().split('\n').at(-1)).toMatchInlineSnapshot(
@@ -609,7 +609,7 @@ describe('scripts/setup installs', () => {
     expect(status).toBe(1);
   });
 
-  it('nothing on a distribution it does not know: it says what is needed', async () => {
+  it('nothing on an unknown distribution: it prints what is needed', async () => {
     const osRelease = 'ID=plan9\nPRETTY_NAME="Plan 9 from Bell Labs"';
     const machine = describeMachine({ osRelease, lacks: ['cpio', 'ip'] });
     const { status, stderr } = await setup(machine);
@@ -622,7 +622,7 @@ describe('scripts/setup installs', () => {
   });
 });
 
-describe('scripts/setup makes the checkout ready', () => {
+describe('scripts/setup prepares the checkout', () => {
   it('with npm packages, a build and the command, once', async () => {
     const machine = describeMachine({ ready: false });
     const outcome = await setup(machine);
@@ -645,20 +645,20 @@ describe('scripts/setup makes the checkout ready', () => {
     expect(await setup(machine)).toEqual({ ...SILENT, log: outcome.log });
   });
 
-  it('builds again when a source is newer than the build', async () => {
+  it('rebuilds if a source is newer than the build', async () => {
     const machine = describeMachine();
     utimesSync(join(machine, CHECKOUT, 'src/cli.ts'), 9e9, 9e9);
     expect((await setup(machine)).log).toEqual(['npm run --silent build']);
   });
 
-  it('builds again when a source was deleted', async () => {
+  it('rebuilds if a source was deleted', async () => {
     const machine = describeMachine();
     utimesSync(join(machine, CHECKOUT, 'dist/cli.js'), 2000, 2000);
     rmSync(join(machine, CHECKOUT, 'src/cli.ts'));
     expect((await setup(machine)).log).toEqual(['npm run --silent build']);
   });
 
-  it('installs npm packages again when the lock file is newer', async () => {
+  it('installs npm packages again if the lock file is newer', async () => {
     const machine = describeMachine();
     utimesSync(join(machine, CHECKOUT, 'package-lock.json'), 9e9, 9e9);
     expect((await setup(machine)).log[0]).toMatch(/^npm install --no-save/);
@@ -674,7 +674,7 @@ describe('scripts/setup makes the checkout ready', () => {
     expect({ status, calls: log.length }).toEqual({ status: 1, calls: 1 });
   });
 
-  it('says which Node is needed when this one is too old', async () => {
+  it('prints the required version if Node is too old', async () => {
     const machine = describeMachine();
     rmSync(join(machine, 'bin/node'));
     program(machine, 'node', 'echo v18.19.0');
@@ -689,7 +689,7 @@ describe('scripts/setup makes the checkout ready', () => {
 describe('scripts/setup and the `rapido` command', () => {
   const link = 'usr/local/bin/rapido';
 
-  it('leaves another program of that name alone, and says so', async () => {
+  it('leaves another program of that name alone, and reports it', async () => {
     const machine = describeMachine();
     rmSync(join(machine, link));
     write(machine, link, 'something else');
@@ -701,7 +701,7 @@ describe('scripts/setup and the `rapido` command', () => {
     expect(status).toBe(0);
   });
 
-  it('replaces the dangling link of a checkout that was moved', async () => {
+  it('replaces the dangling link of a moved checkout', async () => {
     const machine = describeMachine();
     rmSync(join(machine, link));
     symlinkSync(join(machine, 'moved/bin/rapido.js'), join(machine, link));
@@ -709,7 +709,7 @@ describe('scripts/setup and the `rapido` command', () => {
     expect(readlinkSync(join(machine, link))).toBe(join(machine, CHECKOUT, 'bin/rapido.js'));
   });
 
-  it('goes to ~/.local/bin where /usr/local/bin is not writable, and says how to find it', async () => {
+  it('goes to ~/.local/bin if /usr/local/bin is not writable, and says how to find it', async () => {
     const machine = describeMachine({ root: false });
     rmSync(join(machine, 'usr/local/bin'), { recursive: true });
     const { stdout } = await setup(machine);
@@ -722,7 +722,7 @@ describe('scripts/setup and the `rapido` command', () => {
     expect(await setup(machine, [], { env: { PATH: path } })).toEqual(SILENT);
   });
 
-  it('is not made on CI, whose checkouts come and go', async () => {
+  it('is not created on CI, whose checkouts are temporary', async () => {
     const machine = describeMachine();
     rmSync(join(machine, link));
     expect(await setup(machine, [], { env: { CI: 'true' } })).toEqual(SILENT);
@@ -731,7 +731,7 @@ describe('scripts/setup and the `rapido` command', () => {
 });
 
 describe('scripts/setup advises', () => {
-  it('how to read a kernel image that only root may read', async () => {
+  it('how to read a kernel image that only root can read', async () => {
     const machine = describeMachine({ root: false });
     chmodSync(join(machine, 'boot/vmlinuz-6.1.0'), 0);
     const { status, stdout } = await setup(machine, [], { unprivileged: true });
@@ -741,7 +741,7 @@ describe('scripts/setup advises', () => {
     expect(status).toBe(0);
   });
 
-  it('how to use /dev/kvm where this user may not', async () => {
+  it('how to use /dev/kvm if this user cannot', async () => {
     const machine = describeMachine({ root: false });
     write(machine, 'dev/kvm', '');
     chmodSync(join(machine, 'dev/kvm'), 0);

@@ -61,7 +61,7 @@ describe.runIf(canMakeNetworks)('the network of the host', () => {
       ({ ifname }: { ifname: string }) => ifname,
     );
 
-  test('is a bridge and two taps for the user behind sudo; again, nothing changes; then it is all gone', async () => {
+  test('is a bridge and two taps for the user behind sudo; a second call changes nothing; teardown removes all', async () => {
     const before = snapshot();
     const first = await setUp();
     expect(first).toMatchObject({ status: 0, stdout: '' });
@@ -153,7 +153,7 @@ describe.runIf(canMakeNetworks)('the network of the host', () => {
     },
   );
 
-  test('a changed conf is applied as a difference', async () => {
+  test('applies only the differences of a changed conf', async () => {
     await setUp();
     const [bridge, tap] = [indexOf('rapido-br'), indexOf('rapido-tap1')];
     const changed = await setUp('BR_ADDR = "10.1.0.1/24 fd00:1::1/64"\n[vm1]\n[vm3]\n');
@@ -200,7 +200,7 @@ describe.runIf(canMakeNetworks)('the network of the host', () => {
       ip('-6 route add default via fd99::1 dev phys metric 33');
     });
 
-    test('it has no address of its own meanwhile, and gets all back', async () => {
+    test('it has no address meanwhile, and gets all of them back', async () => {
       const before = snapshot();
       expect((await setUp(conf)).stderr).toContain('attached phys to rapido-br\n');
       expect(space.run('ip', '-brief', 'link', 'show', 'master', 'rapido-br')).toContain(
@@ -215,7 +215,7 @@ describe.runIf(canMakeNetworks)('the network of the host', () => {
       expect(snapshot()).toBe(before);
     });
 
-    test('it gets all back, too, when somebody has deleted the bridge', async () => {
+    test('it gets all of them back even if somebody deleted the bridge', async () => {
       const before = snapshot();
       await setUp(conf);
       space.run('ip', 'link', 'delete', 'dev', 'rapido-br');
@@ -234,7 +234,7 @@ describe.runIf(canMakeNetworks)('the network of the host', () => {
       expect(snapshot()).toBe(before);
     });
 
-    test('a failure in the middle takes back all that was done', async () => {
+    test('a failure in the middle undoes all steps', async () => {
       const before = snapshot();
       const failing = failOn('address delete 10.9.0.5/24');
       const { status, stderr } = await setUp(conf, failing);
@@ -254,7 +254,7 @@ describe.runIf(canMakeNetworks)('the network of the host', () => {
     return { PATH: `${dirname(program)}:${home.env.PATH}` };
   };
 
-  test('a failure while it is changed leaves it as it was', async () => {
+  test('a failure during a change restores the previous state', async () => {
     await setUp('[vm1]\n[vm2]\n');
     const before = snapshot().replace(/\d+: rapido-tap2/, 'N: rapido-tap2');
     const { status } = await setUp(
@@ -267,7 +267,7 @@ describe.runIf(canMakeNetworks)('the network of the host', () => {
     await tearDown();
   });
 
-  test('whoever interrupts it has nothing of it', async () => {
+  test('an interruption undoes all steps', async () => {
     const real = spawnSync('which', ['ip'], { encoding: 'utf8' }).stdout.trim();
     const started = `${home.directory}/started`;
     const script = `#!/bin/bash\n[[ "$*" != *rapido-tap1* ]] || { touch '${started}'; sleep 1; }\nexec ${real} "$@"\n`;
@@ -288,7 +288,7 @@ describe.runIf(canMakeNetworks)('the network of the host', () => {
     expect(snapshot()).toBe(before);
   });
 
-  test('what others have made is left alone', async () => {
+  test('interfaces of others are not changed', async () => {
     space.run('ip', 'link', 'add', 'rapido-br', 'type', 'bridge');
     space.run('ip', 'link', 'add', 'rapido-tap2', 'type', 'bridge');
     const before = snapshot();
@@ -313,7 +313,7 @@ describe.runIf(canMakeNetworks)('the network of the host', () => {
     expect(snapshot()).toBe(before);
   });
 
-  test("each user has a network of their own, and cannot take another's", async () => {
+  test("each user has a network of their own, and cannot remove another's", async () => {
     await setUp();
     const other = { TAP_USER: 'root' };
     const { status, stderr } = await setUp('', other);
@@ -329,7 +329,7 @@ describe.runIf(canMakeNetworks)('the network of the host', () => {
     await tearDown();
   });
 
-  test('while a VM uses a tap, that stays', async () => {
+  test('a tap that a VM uses stays', async () => {
     await setUp();
     const vm = await holdTap('rapido-tap2');
     for (const refused of [
@@ -366,7 +366,7 @@ describe.runIf(canMakeNetworks)('the network of the host', () => {
     const servers = (): string[] =>
       space.processes().filter((command) => command.startsWith('dnsmasq'));
 
-    test('outlives the set-up, is started anew for another conf, and ends with the network', async () => {
+    test('outlives the set-up, is restarted for another conf, and ends with the network', async () => {
       expect((await setUp(conf)).stderr).toContain('started the DHCP server on rapido-br\n');
       expect(servers()).toHaveLength(1);
       expect(servers()[0]).toContain('--dhcp-range=set:rapido-network,192.168.155.10,');
@@ -385,7 +385,7 @@ describe.runIf(canMakeNetworks)('the network of the host', () => {
       expect(servers()).toEqual([]);
     });
 
-    test("one that is not rapido's is left alone; one that cannot start takes the set-up back", async () => {
+    test("one that is not rapido's is left alone; one that cannot start undoes the set-up", async () => {
       const before = snapshot();
       const dnsmasq = home.write('bin/dnsmasq', '#!/bin/sh\necho no luck >&2\nexit 2\n', 0o755);
       const failed = await setUp(conf, { PATH: `${dirname(dnsmasq)}:${home.env.PATH}` });
@@ -435,7 +435,7 @@ describe.runIf(canMakeNetworks)('the network of the host', () => {
       'BR_ADDR = 192.168.155.1/30',
       'the network of BR_ADDR, 192.168.155.1/30, is too small for an address of VM 1',
     ],
-  ])('refused, with nothing done: %s', async (_what, conf, complaint) => {
+  ])('rejected, with nothing done: %s', async (_what, conf, complaint) => {
     const before = snapshot();
     const { status, stderr } = await setUp(conf);
     expect(status).not.toBe(0);
@@ -443,14 +443,14 @@ describe.runIf(canMakeNetworks)('the network of the host', () => {
     expect(snapshot()).toBe(before);
   });
 
-  test('root alone has to say who may boot VMs', async () => {
+  test('root without sudo must name the user of the taps', async () => {
     const { status, stderr } = await home.rapido(['setup-network'], { prefix: space.prefix });
     expect(status).toBe(2);
     expect(stderr).toContain('cannot determine the owner of the taps');
     expect(stderr).toContain('hint: run `sudo rapido setup-network` as the user who boots the VMs');
   });
 
-  test('root alone takes away the only network that is there, and none of several', async () => {
+  test('root without sudo removes the only network, but none of several', async () => {
     const tearDownAsRoot = (): Promise<Finished> =>
       home.rapido(['teardown-network'], {
         prefix: space.prefix,

@@ -52,13 +52,13 @@ test.skipIf(!isReadable)(
   },
 );
 
-test('a size that makes no sense is refused', async () => {
+test('rejects an invalid size', async () => {
   const { status, stderr } = await home.rapido(['setup-ramdisk', '--size', '4', '--dry-run']);
   expect(status).toBe(2);
   expect(stderr).toContain('--size: "4" is not a valid size');
 });
 
-test.skipIf(!isReadable)(`without root it says what to type${why}`, async () => {
+test.skipIf(!isReadable)(`without root, prints the command to type${why}`, async () => {
   chmodSync(home.directory, 0o755);
   const { status, stderr } = await home.rapido(['setup-ramdisk'], { prefix });
   expect(status).toBe(1);
@@ -83,7 +83,7 @@ describe.runIf(canMount)('as root', () => {
   const quote = (path: string): string => `"$NODE" '${path}'`;
 
   test.runIf(hasZram)(
-    'zram: set up once, again without harm, written by its user, taken away with its device',
+    'zram: set up once, again without effect, writable by its user, removed with its device',
     async () => {
       const before = zramDevices();
       const images = join(home.directory, 'user/images');
@@ -113,22 +113,19 @@ describe.runIf(canMount)('as root', () => {
     },
   );
 
-  test.runIf(hasZram)(
-    'when the filesystem cannot be made, the device is removed again',
-    async () => {
-      const before = zramDevices();
-      const program = home.write('bin/mkfs.ext4', '#!/bin/sh\necho no luck\nexit 1\n', 0o755);
-      const { status, stderr } = await run([process.execPath, RAPIDO, 'setup-ramdisk'], {
-        cwd: home.directory,
-        env: { ...home.env, PATH: `${dirname(program)}:${home.env.PATH}` },
-      });
-      expect(status).toBe(1);
-      expect(stderr).toContain('no luck');
-      expect(zramDevices()).toEqual(before);
-    },
-  );
+  test.runIf(hasZram)('if the filesystem cannot be made, the device is removed again', async () => {
+    const before = zramDevices();
+    const program = home.write('bin/mkfs.ext4', '#!/bin/sh\necho no luck\nexit 1\n', 0o755);
+    const { status, stderr } = await run([process.execPath, RAPIDO, 'setup-ramdisk'], {
+      cwd: home.directory,
+      env: { ...home.env, PATH: `${dirname(program)}:${home.env.PATH}` },
+    });
+    expect(status).toBe(1);
+    expect(stderr).toContain('no luck');
+    expect(zramDevices()).toEqual(before);
+  });
 
-  describe('a user who swaps directories while root is at work', () => {
+  describe('a user who swaps directories while root is working', () => {
     /** A program that does this first, in place of one of the system's. */
     const swapping = (program: string, script: string): string => {
       const real = execFileSync('which', [program], { encoding: 'utf8' }).trim();
@@ -150,7 +147,7 @@ describe.runIf(canMount)('as root', () => {
       for (const path of [dirname(images), images]) chownSync(path, 65534, 65534);
     });
 
-    test.runIf(hasZram)('has the ramdisk on the directory that was looked at', async () => {
+    test.runIf(hasZram)('gets the ramdisk on the directory that was checked', async () => {
       const PATH = swapping('mkfs.ext4', 'mv user/images user/moved; ln -s ../victim user/images');
       const { stdout } = await inNamespace(
         `cd cwd; rapido setup-ramdisk --size 64M 2>/dev/null; cd ..
@@ -163,7 +160,7 @@ describe.runIf(canMount)('as root', () => {
       expect(stdout).toBe('ext4\n');
     });
 
-    test('has no other filesystem unmounted', async () => {
+    test('cannot have another filesystem unmounted', async () => {
       const swap = 'mv user gone; ln -s victim user';
       const PATH = swapping('umount', swap);
       const { stdout, stderr } = await inNamespace(
@@ -178,7 +175,7 @@ describe.runIf(canMount)('as root', () => {
       expect(stdout).toBe('precious\nunmounted\n');
     });
 
-    test("cannot have another user's ramdisk taken away", async () => {
+    test("cannot have another user's ramdisk removed", async () => {
       const { stdout, stderr } = await inNamespace(
         `mount -t tmpfs -o uid=1234 rapido-ramdisk "$IMAGE_DIR"
          rapido teardown-ramdisk || echo "refused with $?"`,
@@ -191,7 +188,7 @@ describe.runIf(canMount)('as root', () => {
     });
   });
 
-  test('what others have mounted there is left alone', async () => {
+  test('mounts of others are left alone', async () => {
     const { stdout, stderr } = await inNamespace(
       `mkdir -p "$IMAGE_DIR" && mount -t tmpfs theirs "$IMAGE_DIR"
        rapido setup-ramdisk || echo "refused with $?"
@@ -203,7 +200,7 @@ describe.runIf(canMount)('as root', () => {
     expect(inHome(stderr)).toContain('HOME/images (IMAGE_DIR) is already a mount point: theirs');
   });
 
-  test('it stays while a VM runs from it', async () => {
+  test('it stays while a VM uses it', async () => {
     const images = join(home.directory, 'images');
     const entry: VmEntry = {
       version: 1,

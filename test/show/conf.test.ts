@@ -5,7 +5,7 @@ import { readConf } from '../conf/read-conf.ts';
 
 const paint = { bold: (text: string) => `<b>${text}</b>`, dim: (text: string) => `<i>${text}</i>` };
 
-test('each key with its value and where that came from; what is set stands out', () => {
+test('shows each key with its value and source, and highlights what is set', () => {
   const conf = readConf('KERNEL_SRC="/linux"\nCIFS_PW="secret"\n', { env: { VM_CPUS: '4' } });
   const rows = explainConf(conf).filter(({ key }) =>
     ['KERNEL_SRC', 'KERNEL_RELEASE', 'CIFS_PW', 'VM_CPUS'].includes(key),
@@ -18,13 +18,13 @@ test('each key with its value and where that came from; what is set stands out',
   `);
 });
 
-test('advice about a key follows', () => {
+test('shows advice about a key below it', () => {
   const row = { key: 'OLD', group: '', value: '1', origin: 'rapido.conf:3', meaning: '' };
   expect(formatRows([{ ...row, advice: 'Use NEW.' }], paint)).toEqual([
     '<b>OLD</b> = 1  <i>(rapido.conf:3)  Use NEW.</i>',
   ]);
 });
 
-test('no rows, no lines', () => {
+test('prints nothing for no rows', () => {
   expect(formatRows([], paint)).toEqual([]);
 });

@@ -17,7 +17,7 @@ function cut(
   return { name, path: `${origin.directory}/${name}.ts`, origin, shadows, cut: { summary } };
 }
 
-test("name and summary; where the user's own are, and what they hide", () => {
+test("name and summary, the path of the user's own, and what they hide", () => {
   const cuts = [
     cut('fstests-xfs', 'xfstests on XFS', ORIGINS.builtIn),
     cut('mine', 'My own', ORIGINS.own),
@@ -32,6 +32,6 @@ test("name and summary; where the user's own are, and what they hide", () => {
   `);
 });
 
-test('no cuts, no lines', () => {
+test('prints nothing for no cuts', () => {
   expect(formatList([])).toEqual([]);
 });

@@ -36,7 +36,7 @@ function finishedRun(minute: number, changes: Partial<RunResult> = {}): RunDirec
   return run;
 }
 
-test('without runs: a word on stderr, nothing on stdout, no failure', async () => {
+test('without runs: a message on stderr, nothing on stdout, no failure', async () => {
   expect(await show([])).toEqual({
     status: 0,
     stdout: '',
@@ -56,7 +56,7 @@ test('without --results: the runs of the state directory', async () => {
   expect(stderr).toContain(`no runs yet in ${join(results, 'state/rapido/runs')};`);
 });
 
-test('the list, newest first; a broken result is told of on stderr', async () => {
+test('the list, newest first; a broken result is reported on stderr', async () => {
   const old = finishedRun(1);
   const recent = finishedRun(2, { verdict: 'crash' });
   const broken = finishedRun(3);
@@ -99,7 +99,7 @@ test('one run: exit status 0 whatever its verdict; a splat by its line in the lo
   );
 });
 
-test('two runs: exit status 1 if the second is worse, whatever is printed', async () => {
+test('two runs: exit status 1 if the second is worse, in every format', async () => {
   finishedRun(1, { tests: tests({ 'xfs/001': 'pass' }) });
   const broke = finishedRun(2, { tests: tests({ 'xfs/001': 'fail' }) });
   const worse = await show(['latest~1', broke.path]);
@@ -115,7 +115,7 @@ test('two runs: exit status 1 if the second is worse, whatever is printed', asyn
   });
 });
 
-test('only the runs of one cut, with names by which they are found among all', async () => {
+test('only the runs of one cut, with names that are unique among all', async () => {
   finishedRun(1);
   const started = new Date(Date.UTC(2026, 10, 23, 2, 5));
   const other = createRun(results, 'ltp', started);
@@ -129,7 +129,7 @@ test('only the runs of one cut, with names by which they are found among all', a
   expect((await show(['latest'], { results, cut: 'ltp' })).stdout).toContain(other.id);
 });
 
-test('what cannot be compared is not worse: 2, as diff has it', async () => {
+test('a comparison that is not possible: 2, as of diff', async () => {
   finishedRun(1);
   const lost = createRun(results, 'ltp', new Date());
   writeFileSync(join(lost.path, 'running'), '{}');

@@ -55,14 +55,19 @@ export function openTerminal(
     ...(next === '' ? [] : [`bash -c ${quoteForShell(next)}`]),
     'exit $status',
   ].join('; ');
+  return openTerminalFor(script, home.directory, { ...home.env, ...env });
+}
+
+/** Starts a script for sh on a terminal. */
+export function openTerminalFor(
+  script: string,
+  cwd: string,
+  env: Readonly<Record<string, string>>,
+): Terminal {
   const child = spawn(
     'script',
     ['--quiet', '--return', '--flush', '--command', script, '/dev/null'],
-    {
-      cwd: home.directory,
-      env: { ...home.env, ...env },
-      stdio: ['pipe', 'pipe', 'inherit'],
-    },
+    { cwd, env, stdio: ['pipe', 'pipe', 'inherit'] },
   );
   let all = '';
   let raw = '';

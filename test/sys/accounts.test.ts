@@ -11,7 +11,7 @@ const accounts = parseAccounts(
   'root:x:0:carol\nalice:x:1002:\nusers:x:100:\nbob:x:1004:bob,alice\nbroken\n',
 );
 
-describe('whether a group is a user alone', () => {
+describe('whether a group has only one user', () => {
   test.each([
     ['root', 0, 1001, true],
     ["the user's own group", 1002, 1001, true],
@@ -25,7 +25,7 @@ describe('whether a group is a user alone', () => {
   });
 });
 
-test('users and groups are described by name where they have one', () => {
+test('shows users and groups by name if they have one', () => {
   expect(describeUser(accounts, 1001)).toBe('user alice (1001)');
   expect(describeUser(accounts, 4711)).toBe('user 4711');
   expect(describeGroup(accounts, 100)).toBe('group users (100)');

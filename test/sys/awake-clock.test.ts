@@ -5,7 +5,7 @@ import { standStill } from '../support/pause.ts';
 import { makeSocketPair } from '../support/socket-pair.ts';
 
 describe('the clock', () => {
-  test('goes on as time does', async () => {
+  test('advances with time', async () => {
     const clock = startAwakeClock();
     const started = performance.now();
     await sleep(700);
@@ -14,7 +14,7 @@ describe('the clock', () => {
     expect(Math.abs(shown - real)).toBeLessThan(50);
   });
 
-  test('stands still while the process does', async () => {
+  test('stops while the process is stopped', async () => {
     const clock = startAwakeClock();
     await sleep(100);
     standStill(3000);
@@ -26,7 +26,7 @@ describe('the clock', () => {
     expect(later - shown).toBeGreaterThan(50);
   });
 
-  test('goes on in a process that is only slow', async () => {
+  test('advances in a process that is only slow', async () => {
     const clock = startAwakeClock();
     for (let count = 0; count < 5; count++) {
       standStill(250);
@@ -54,7 +54,7 @@ describe('a timer', () => {
     return winner;
   }
 
-  test('expires in its time, and not before', async () => {
+  test('expires at its time, and not before', async () => {
     const started = performance.now();
     await new Promise<void>((expire) => startTimer(700, expire));
     const took = performance.now() - started;
@@ -62,7 +62,7 @@ describe('a timer', () => {
     expect(took).toBeLessThan(1500);
   });
 
-  test('does not expire once it is stopped', async () => {
+  test('does not expire after it was stopped', async () => {
     let hasExpired = false;
     const timer = startTimer(50, () => {
       hasExpired = true;
@@ -76,7 +76,7 @@ describe('a timer', () => {
   test.each([
     ['a short pause', 200],
     ['a long one', 3000],
-  ])('that is late after %s comes behind what waits to be read', async (_, pause) => {
+  ])('that is late after %s comes after pending input', async (_, pause) => {
     expect(await race(100, () => standStill(pause))).toBe('the data');
   });
 
@@ -90,14 +90,14 @@ describe('a timer', () => {
   });
 });
 
-describe('work within a time', () => {
-  test('comes to its own result, or fails as it does', async () => {
+describe('work with a time limit', () => {
+  test('returns its result, or fails as it does', async () => {
     expect(await within(1000, sleep(10, 'done'), 'late')).toBe('done');
     const failing = Promise.reject(new Error('it fails'));
     await expect(within(1000, failing, 'late')).rejects.toThrow('it fails');
   });
 
-  test('is given up when the time is over', async () => {
+  test('is abandoned when the time is over', async () => {
     const patience = new AbortController();
     const endless = sleep(60_000, 'done', { signal: patience.signal }).catch(() => 'aborted');
     expect(await within(20, endless, 'late')).toBe('late');

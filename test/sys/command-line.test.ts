@@ -10,11 +10,11 @@ test.each([
   [['cat', 'two words'], "cat 'two words'"],
   [['echo', "it's $HOME"], `echo "it's \\$HOME"`],
   [['rm', '*', '~'], 'rm \\* \\~'],
-])('%j is shown as one would type it', (argv, line) => {
+])('shows %j as one would type it', (argv, line) => {
   expect(formatCommandLine(argv)).toBe(line);
 });
 
-test('a shell reads back the very arguments, whatever is in them', () => {
+test('a shell reads back the same arguments, whatever their content', () => {
   const argument = fc.oneof(
     fc.string({ unit: fc.constantFrom(...'ab \'"\\$`!*?[]{}()<>|&;#~=%^\n\t,:-é') }),
     fc.string({ unit: 'binary' }).map((text) => text.replaceAll('\0', '')),

@@ -2,7 +2,7 @@ import { expect, test } from 'vitest';
 import { startDeadline } from '../../src/sys/deadline.ts';
 import { standStill } from '../support/pause.ts';
 
-test('a deadline keeps what was asked for, while less and less of it is left', async () => {
+test('a deadline keeps the requested time, and knows what is left', async () => {
   const deadline = startDeadline(300);
   expect(deadline.asked).toBe(300);
   expect(deadline.left()).toBeGreaterThan(200);
@@ -11,7 +11,7 @@ test('a deadline keeps what was asked for, while less and less of it is left', a
   expect(deadline.asked).toBe(300);
 });
 
-test('time in which the process stood still does not count', () => {
+test('does not count time in which the process was stopped', () => {
   const deadline = startDeadline(3000);
   standStill(4000);
   expect(deadline.left()).toBeGreaterThan(1000);

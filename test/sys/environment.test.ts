@@ -1,7 +1,7 @@
 import { expect, test } from 'vitest';
 import { toolEnvironment } from '../../src/sys/environment.ts';
 
-test('a program gets what finds programs and homes, and the locale whose words are parsed', () => {
+test('a program gets the variables to find programs and the home directory, and a fixed locale', () => {
   const user = {
     PATH: '/opt/bin:/usr/bin',
     LD_LIBRARY_PATH: '/opt/lib',
@@ -22,11 +22,11 @@ test('a program gets what finds programs and homes, and the locale whose words a
 test.each([
   ...['BASH_ENV', 'BASH_XTRACEFD', 'BASH_FUNC_ls%%', 'SHELLOPTS', 'LD_PRELOAD', 'LD_AUDIT', 'IFS'],
   ...['XZ_OPT', 'XZ_DEFAULTS', 'GZIP', 'POSIXLY_CORRECT', 'MKE2FS_CONFIG', 'GIT_DIR', 'CDPATH'],
-])('%s of the user changes nothing in them', (name) => {
+])('%s of the user does not change its output', (name) => {
   expect(toolEnvironment({ [name]: '1' })).toEqual({ LC_ALL: 'C.UTF-8' });
 });
 
-test('what a program needs besides is let through by name, if it is set', () => {
+test('passes further variables by name, if they are set', () => {
   expect(toolEnvironment({ LLVM: '-18' }, ['LLVM', 'CROSS_COMPILE'])).toEqual({
     LLVM: '-18',
     LC_ALL: 'C.UTF-8',

@@ -5,13 +5,13 @@ import { complaintOf } from '../support/complaint.ts';
 const purpose = 'decoding a stack trace';
 const sh = (script: string): [string, ...string[]] => ['sh', '-c', script];
 
-test('a program gets the text that is its input, to the end', async () => {
+test('passes a text as standard input, completely', async () => {
   expect(await runTool(['tr', 'a-z', 'A-Z'], { purpose, input: 'grüße\n' })).toBe('GRüßE');
   expect(await runTool(['wc', '-c'], { purpose, input: 'x'.repeat(1_000_000) })).toBe('1000000');
   expect(await runTool(['wc', '-c'], { purpose, input: '' })).toBe('0');
 });
 
-test('a program that does not read its input to the end is no failure', async () => {
+test('a program that does not read all of its input is no failure', async () => {
   const input = 'x'.repeat(1_000_000);
   expect(await runTool(['head', '-c', '3'], { purpose, input })).toBe('xxx');
   expect(await runTool(['true'], { purpose, input })).toBe('');
@@ -27,12 +27,12 @@ test('a program that takes too long is ended, and that is a failure', async () =
   `);
 });
 
-test('so are the programs that it started: nobody waits for those', async () => {
+test('so are the programs that it started: rapido does not wait for them', async () => {
   const started = performance.now();
   await complaintOf(() => runTool(sh('sleep 9; true'), { purpose, timeout: 200 }));
   expect(performance.now() - started).toBeLessThan(7000);
 });
 
-test('a program that is in time is not disturbed', async () => {
+test('a program within its time is not disturbed', async () => {
   expect(await runTool(sh('sleep 0.2; echo done'), { purpose, timeout: 10_000 })).toBe('done');
 });

@@ -13,14 +13,14 @@ afterEach(() => vi.unstubAllEnvs());
 const purpose = 'making the userspace layer';
 const sh = (script: string): [string, ...string[]] => ['sh', '-c', script];
 
-test('all that the program prints is returned, the lines of each stream in their order', async () => {
+test('returns all that the program prints, with the lines of each stream in order', async () => {
   const output = await runTool(sh('echo 1; echo a >&2; echo 2; echo b >&2; echo 3'), { purpose });
   const lines = output.split('\n');
   expect(lines.filter((line) => line < 'a')).toEqual(['1', '2', '3']);
   expect(lines.filter((line) => line >= 'a')).toEqual(['a', 'b']);
 });
 
-test('each line is handed over as it comes, and all of them are returned', async () => {
+test('passes on each line as it arrives, and returns all of them', async () => {
   const lines: string[] = [];
   const fifo = join(makeTemporaryDirectory(), 'fifo');
   const output = await runTool(sh(`mkfifo '${fifo}'; echo go; cat '${fifo}'; printf 'no end'`), {
@@ -35,7 +35,7 @@ test('each line is handed over as it comes, and all of them are returned', async
   expect(output).toBe('go\non\nno end');
 });
 
-test('the program runs in the given directory, in the UTF-8 C locale', async () => {
+test('runs the program in the given directory, in the C.UTF-8 locale', async () => {
   const cwd = makeTemporaryDirectory();
   vi.stubEnv('LC_ALL', 'de_DE.UTF-8');
   expect(await runTool(sh('pwd; echo $LC_ALL'), { purpose, cwd })).toBe(`${cwd}\nC.UTF-8`);
@@ -46,7 +46,7 @@ test.each([
   ['inherited', 'yes yes'],
   ['none', 'no yes'],
 ] as const)(
-  'of the environment it has what is %s, and what it is given',
+  'passes the environment that is %s, and the given variables',
   async (environment, said) => {
     vi.stubEnv('FOREIGN', 'yes');
     const options = { purpose, environment, env: { EXTRA: 'yes' } };
@@ -55,18 +55,18 @@ test.each([
   },
 );
 
-test('nothing else is in an environment that has none of the user', async () => {
+test("passes nothing else in an environment without the user's", async () => {
   const env = { A: '1' };
   expect(await runTool(['/usr/bin/env'], { purpose, environment: 'none', env })).toBe('A=1');
 });
 
-test('variables that are named are let through', async () => {
+test('passes variables that are named', async () => {
   vi.stubEnv('CROSS_COMPILE', 'riscv64-');
   const said = runTool(sh('echo $CROSS_COMPILE'), { purpose, passes: ['CROSS_COMPILE', 'LLVM'] });
   expect(await said).toBe('riscv64-');
 });
 
-test('it has the mask for new files that it is given, and rapido keeps its own', async () => {
+test("sets the given umask for it, and keeps rapido's own", async () => {
   const before = process.umask(0o077);
   try {
     expect(await runTool(sh('umask'), { purpose, umask: 0o022 })).toBe('0022');
@@ -76,11 +76,11 @@ test('it has the mask for new files that it is given, and rapido keeps its own',
   }
 });
 
-test('it has nothing to read', async () => {
+test('gives it no standard input', async () => {
   expect(await runTool(['cat'], { purpose })).toBe('');
 });
 
-test('no shell reads the arguments', async () => {
+test('uses no shell', async () => {
   expect(await runTool(['printf', '%s', '$HOME; `id` *'], { purpose })).toBe('$HOME; `id` *');
 });
 
@@ -104,7 +104,7 @@ test('a program that fails: its status, its command line as one would type it, i
   `);
 });
 
-test('the same when its lines are watched', async () => {
+test('the same if its lines are watched', async () => {
   const lines: string[] = [];
   const run = { purpose, onLine: (line: string) => lines.push(line) };
   expect(await complaintOf(() => runTool(sh('echo hello; exit 1'), run))).toMatchInlineSnapshot(`
@@ -122,7 +122,7 @@ test('a program that is killed: the signal', async () => {
   `);
 });
 
-test('a program that does not exist: what to install', async () => {
+test('a missing program: the command that installs it', async () => {
   // A directory of PATH that may not be searched would make it "Permission denied".
   vi.stubEnv('PATH', '/usr/bin:/bin');
   const run = { purpose, installHint: 'sudo apt install dracut-core' };
@@ -149,7 +149,7 @@ test('a program without execute permission', async () => {
   `);
 });
 
-test('a program found, but not setpriv which ends it with rapido: that is what is missing', async () => {
+test('a missing setpriv, not the program: setpriv is reported', async () => {
   vi.stubEnv('PATH', makeTemporaryDirectory());
   const run = { purpose, installHint: 'sudo apt install dracut-core' };
   expect(await complaintOf(() => runTool(['/bin/true'], run))).toMatchInlineSnapshot(`
@@ -158,7 +158,7 @@ test('a program found, but not setpriv which ends it with rapido: that is what i
   `);
 });
 
-test('a program that is started is ended with the signal that was asked for when we die', async () => {
+test('a started program gets the requested signal when rapido dies', async () => {
   const directory = makeTemporaryDirectory();
   const script = compileScript(
     directory,

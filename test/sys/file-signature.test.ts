@@ -34,7 +34,7 @@ function awaitNextTick(): void {
   rmSync(probe);
 }
 
-test('a file that nobody touched is the same', () => {
+test('an unchanged file matches', () => {
   const signatures = signFiles([file], LATER);
   expect(findChangedFile(signatures)).toBeUndefined();
 });
@@ -68,7 +68,7 @@ test.each(Object.keys(CHANGES))('%s is a change', (name) => {
   expect(findChangedFile(signatures)).toBe(file);
 });
 
-test('a file that was missing is the same while it is missing, and changed once it is there', () => {
+test('a missing file matches while it is missing, and is changed once it exists', () => {
   const missing = join(directory, 'missing');
   const signatures = signFiles([missing, file], LATER);
   expect(findChangedFile(signatures)).toBeUndefined();
@@ -81,7 +81,7 @@ test('a file that changed after reading began never matches, even if it stays as
   expect(findChangedFile(signFiles([file], ctimeMs - 1000))).toBe(file);
 });
 
-test('so does one that changed in the clock tick in which reading began', () => {
+test('nor does one that changed in the clock tick in which reading began', () => {
   const { ctimeMs } = lstatSync(file);
   expect(findChangedFile(signFiles([file], ctimeMs + 1))).toBe(file);
   expect(findChangedFile(signFiles([file], ctimeMs + 1000))).toBeUndefined();

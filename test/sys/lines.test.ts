@@ -19,18 +19,18 @@ const linesOf = async (
 };
 
 describe('readLines', () => {
-  it('joins what arrives in pieces and gives the last line without an end, too', async () => {
+  it('joins pieces, and returns the last line without a newline, too', async () => {
     expect(await linesOf(['on', 'e\ntw', 'o\n\nthree'])).toEqual(['one', 'two', '', 'three']);
     expect(await linesOf([Buffer.from([0xc3]), Buffer.from([0xa4, 0x0a])])).toEqual(['ä']);
   });
 
-  it('hands over a line without end in parts', async () => {
+  it('returns a line without end in parts', async () => {
     const lines = await linesOf(Array(100).fill('x'.repeat(10)), { limit: 50 });
     expect(lines.join('')).toBe('x'.repeat(1000));
     expect(Math.max(...lines.map((line) => line.length))).toBeLessThanOrEqual(60);
   });
 
-  it('takes a connection that was reset for the end, and nothing else', async () => {
+  it('treats a reset connection as the end, and no other error', async () => {
     const reset = Object.assign(new Error('reset'), { code: 'ECONNRESET' });
     expect(await linesOf(['one\n'], { error: reset })).toEqual(['one']);
     await expect(linesOf([], { error: new Error('other') })).rejects.toThrow('other');

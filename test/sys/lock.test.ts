@@ -23,7 +23,7 @@ beforeEach(() => {
   lock = join(directory, 'made with it/lock');
 });
 
-test('what the work returns comes back, and a file of this user alone is left to lock', async () => {
+test('returns the result of the work, and leaves a private file to lock', async () => {
   expect(await withLock(lock, () => 'done')).toBe('done');
   expect(await withLock(lock, async () => 'done again')).toBe('done again');
   expect(statSync(dirname(lock)).mode & 0o777).toBe(0o700);
@@ -66,12 +66,12 @@ test('processes that take the same lock never overlap', async () => {
   }
 });
 
-test('work that fails frees the lock', async () => {
+test('work that fails releases the lock', async () => {
   await expect(withLock(lock, () => Promise.reject(new Error('no')))).rejects.toThrow('no');
   expect(await withLock(lock, () => 'next')).toBe('next');
 });
 
-test('a process that is killed frees the lock', async () => {
+test('a process that is killed releases the lock', async () => {
   const script = compileScript(
     directory,
     'holder',
@@ -90,27 +90,27 @@ test('a process that is killed frees the lock', async () => {
   expect(await withLock(lock, () => 'next')).toBe('next');
 });
 
-test('a lock that cannot be taken is named, with the reason', async () => {
+test('names a lock that cannot be taken, with the reason', async () => {
   const tooLong = join(directory, 'x'.repeat(300));
   expect(
     await complaintOf(() => withLock(tooLong, () => 'never'), { LOCK: tooLong }),
   ).toMatchInlineSnapshot(`"rapido: error: LOCK: the name is too long (open)"`);
 });
 
-describe('what others may have put in place of the lock', () => {
+describe('files of others in place of the lock', () => {
   const refused = (): Promise<string> =>
     complaintOf(() => withLock(lock, () => 'never'), { LOCK: lock });
   beforeEach(() => {
     mkdirSync(dirname(lock));
   });
 
-  test('a link is not followed, and nothing is made where it leads', async () => {
+  test('does not follow a link, and creates nothing at its target', async () => {
     symlinkSync(join(directory, 'elsewhere'), lock);
     expect(await refused()).toBe('rapido: error: LOCK: too many symbolic links (open)');
     expect(existsSync(join(directory, 'elsewhere'))).toBe(false);
   });
 
-  test('a pipe is not waited for', async () => {
+  test('does not wait for a pipe', async () => {
     spawnSync('mkfifo', [lock]);
     expect(await refused()).toContain('LOCK is not a regular file that belongs to this user');
   });
@@ -125,7 +125,7 @@ describe('what others may have put in place of the lock', () => {
   });
 });
 
-test('a lock that every user can take is not waited for without end', async () => {
+test('does not wait for ever for a lock that every user can take', async () => {
   writeFiles(directory, { shared: '' });
   const shared = join(directory, 'shared');
   const holder = spawn('flock', [shared, 'bash', '-c', 'echo held; read'], {
@@ -143,7 +143,7 @@ test('a lock that every user can take is not waited for without end', async () =
   expect(await withSharedLock(shared, 20, () => 'done')).toBe('done');
 });
 
-test('a host without flock is told what to install', async () => {
+test('says what to install on a host without flock', async () => {
   vi.stubEnv('PATH', directory);
   onTestFinished(() => {
     vi.unstubAllEnvs();

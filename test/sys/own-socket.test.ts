@@ -29,7 +29,7 @@ test('only its user can write to a socket, whatever the umask, and so connect to
   expect(process.umask()).not.toBe(0o077);
 });
 
-test('a socket of this user is connected to, again and again', async () => {
+test('connects to a socket of this user, repeatedly', async () => {
   for (let turn = 0; turn < 3; turn++) {
     const socket = connectToOwn(path);
     const [data] = await once(socket, 'data');
@@ -41,25 +41,25 @@ test('a socket of this user is connected to, again and again', async () => {
 const refused = (name: string): Promise<string> =>
   complaintOf(() => connectToOwn(join(directory, name)), { DIRECTORY: directory });
 
-test('a link to one is not followed', async () => {
+test('does not follow a link to one', async () => {
   symlinkSync(path, join(directory, 'link'));
   expect(await refused('link')).toBe(
     'rapido: error: DIRECTORY/link is not a socket that belongs to this user',
   );
 });
 
-test('a file is none', async () => {
+test('rejects a file', async () => {
   writeFileSync(join(directory, 'file'), '');
   expect(await refused('file')).toBe(
     'rapido: error: DIRECTORY/file is not a socket that belongs to this user',
   );
 });
 
-test.runIf(process.getuid?.() === 0)("another user's is refused", async () => {
+test.runIf(process.getuid?.() === 0)('rejects that of another user', async () => {
   chownSync(path, 65534, 65534);
   expect(await refused('socket')).toContain('socket is not a socket that belongs to this user');
 });
 
-test('one that is gone is what the system says of it', () => {
+test('reports a missing one as the system does', () => {
   expect(() => connectToOwn(join(directory, 'none'))).toThrow('ENOENT');
 });

@@ -31,7 +31,7 @@ test('a process is identified while it runs, and dead once it has ended', async 
   expect(identity && isAlive(identity)).toBe(false);
 });
 
-test('another process that got the same pid is not taken for it', () => {
+test('another process with the same pid is not mistaken for it', () => {
   const { pid, startTime } = identifySelf();
   expect(isAlive({ pid, startTime: String(Number(startTime) - 1) })).toBe(false);
 });

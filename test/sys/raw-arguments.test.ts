@@ -30,17 +30,17 @@ async function readThroughShell(words: readonly string[], count = words.length):
 const hex = (...words: string[]): string[] =>
   words.map((word) => Buffer.from(word).toString('hex'));
 
-test('ordinary words are as they are', async () => {
+test('leaves ordinary words unchanged', async () => {
   expect(await readThroughShell(['ls', '-l', 'a b', ''])).toEqual(hex('ls', '-l', 'a b', ''));
 });
 
-test('UTF-8 stays what it is', async () => {
+test('leaves UTF-8 unchanged', async () => {
   expect(await readThroughShell(['gr\\xc3\\xbc\\xc3\\x9fe', '\\xf0\\x9f\\x90\\xa7'])).toEqual(
     hex('grüße', '🐧'),
   );
 });
 
-test('bytes that are not UTF-8 are not lost', async () => {
+test('restores bytes that are not UTF-8', async () => {
   expect(await readThroughShell(['cat', 'caf\\xe9', '\\xff\\xfe', 'plain', ''])).toEqual([
     ...hex('cat'),
     ...['636166e9', 'fffe'],
@@ -48,16 +48,16 @@ test('bytes that are not UTF-8 are not lost', async () => {
   ]);
 });
 
-test('a replacement character that was typed is one', async () => {
+test('keeps a replacement character that was typed', async () => {
   expect(await readThroughShell(['\\xef\\xbf\\xbd'])).toEqual(['efbfbd']);
 });
 
-test('only the words that are asked for: those after `--`, not those before', async () => {
+test('restores only the requested words: those after `--`, not those before', async () => {
   expect(await readThroughShell(['\\xfa', '--', '\\xfb', '\\xfc'], 2)).toEqual(['fb', 'fc']);
   expect(await readThroughShell(['\\xfa'], 0)).toEqual([]);
 });
 
-test('words of somebody else, as in a test of the command line, are taken as they are', () => {
+test('leaves words of another command line unchanged, as in a test', () => {
   const words = ['not', 'of \ufffd this', 'process'];
   expect(readRawArguments(words).map(String)).toEqual(words);
 });

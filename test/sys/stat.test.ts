@@ -52,13 +52,13 @@ test('a link is followed by stat and seen by lstat', () => {
   expect(lstatIfReachable(at('dangling'))?.isSymbolicLink()).toBe(true);
 });
 
-test('text is read where there is some', () => {
+test('reads text if there is any', () => {
   expect(readTextIfReachable(at('file'))).toBe('text');
   expect(readTextIfReachable(at('nowhere'))).toBeUndefined();
   expect(readTextIfReachable(at('deep'))).toBeUndefined();
 });
 
-test('a directory can be written if the nearest one that exists can', () => {
+test('a directory can be written if the nearest existing one can', () => {
   expect(canWriteTo(at('deep'))).toBe(true);
   expect(canWriteTo(at('deep/and/deeper'))).toBe(true);
   expect(canWriteTo(at('file'))).toBe(false);

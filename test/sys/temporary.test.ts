@@ -23,7 +23,7 @@ beforeEach(() => {
   directory = makeTemporaryDirectory();
 });
 
-test('a file is replaced as a whole, private unless asked otherwise', () => {
+test('replaces a file as a whole, private unless requested otherwise', () => {
   const path = join(directory, 'made/with it/image');
   writeFileAtomic(path, 'old');
   expect(statSync(path).mode & 0o777).toBe(0o600);
@@ -33,7 +33,7 @@ test('a file is replaced as a whole, private unless asked otherwise', () => {
   expect(readdirSync(join(path, '..'))).toEqual(['image']);
 });
 
-test('a reader that has the old file open keeps the old content', () => {
+test('a reader with the old file open keeps the old content', () => {
   const path = join(directory, 'image');
   writeFileAtomic(path, 'old');
   const inode = statSync(path).ino;
@@ -41,7 +41,7 @@ test('a reader that has the old file open keeps the old content', () => {
   expect(statSync(path).ino).not.toBe(inode);
 });
 
-test('when the writer throws, the old file stays and nothing is left behind', () => {
+test('if the writer throws, the old file stays and nothing is left behind', () => {
   const path = join(directory, 'image');
   writeFileAtomic(path, 'old');
   expect(() =>
@@ -54,7 +54,7 @@ test('when the writer throws, the old file stays and nothing is left behind', ()
   expect(readdirSync(directory)).toEqual(['image']);
 });
 
-test('a directory may be written, and is cleared away when it cannot take its place', () => {
+test('writes a directory, and removes it if it cannot be moved into place', () => {
   writeFiles(directory, { 'taken/by': 'a directory that is not empty' });
   expect(() =>
     replaceFile(join(directory, 'taken'), (temporary) => {
@@ -65,14 +65,14 @@ test('a directory may be written, and is cleared away when it cannot take its pl
   expect(readdirSync(directory)).toEqual(['taken']);
 });
 
-test('two temporary names for one file differ, and lie beside it', () => {
+test('two temporary names for one file differ, and are beside it', () => {
   const path = join(directory, 'image');
   const [first, second] = [temporaryNameFor(path), temporaryNameFor(path)];
   expect(first).not.toBe(second);
   expect(first.startsWith(join(directory, '.image.'))).toBe(true);
 });
 
-test('litter of dead processes is removed, that of living ones and other files stay', () => {
+test('removes files of dead processes, and keeps those of living ones and other files', () => {
   const own = temporaryNameFor(join(directory, 'image'));
   const [, suffix = ''] = /^.*\.image\.(.*)$/.exec(own) ?? [];
   const [pid, startTime, random] = suffix.split('-');
@@ -96,7 +96,7 @@ test('litter of dead processes is removed, that of living ones and other files s
   expect(readdirSync(directory).sort()).toEqual(Object.keys(others).sort());
 });
 
-test('a link among the litter is removed, what it leads to is not', () => {
+test('removes a link among them, and keeps its target', () => {
   const dead = spawnSync('true').pid;
   writeFiles(directory, { 'tree/file': 'kept' });
   symlinkSync('tree', join(directory, `.x.${dead}-1-0123abcd.tmp`));
@@ -105,7 +105,7 @@ test('a link among the litter is removed, what it leads to is not', () => {
   expect(readdirSync(join(directory, 'tree'))).toEqual(['file']);
 });
 
-test.runIf(process.getuid?.() === 0)('what another user has under such a name stays', () => {
+test.runIf(process.getuid?.() === 0)('keeps files of other users under such a name', () => {
   const dead = spawnSync('true').pid;
   const name = `.x.${dead}-1-0123abcd.tmp`;
   writeFiles(directory, { [`${name}/file`]: '' });
@@ -114,7 +114,7 @@ test.runIf(process.getuid?.() === 0)('what another user has under such a name st
   expect(readdirSync(directory)).toEqual([name]);
 });
 
-test('directories are made for this user alone, whatever the umask', () => {
+test('creates directories for this user only, whatever the umask', () => {
   const umask = process.umask(0);
   try {
     writeFileAtomic(join(directory, 'made/with it/file'), '');
@@ -127,6 +127,6 @@ test('directories are made for this user alone, whatever the umask', () => {
   expect(modes).toEqual([0o700, 0o700, 0o600]);
 });
 
-test('there is no litter in a directory that does not exist', () => {
+test('a missing directory has no temporary files', () => {
   expect(() => removeLitter(join(directory, 'nowhere'))).not.toThrow();
 });

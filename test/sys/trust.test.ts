@@ -32,13 +32,13 @@ function faultOf(path: string, trust: Trust = mine(), options?: TrustOptions): s
   return stranger && `${stranger.path} ${stranger.why}`.replace(root, 'ROOT');
 }
 
-test("the caller's own files are trusted, and what is not there is nobody's", () => {
+test("trusts the caller's own files; a missing file has no owner", () => {
   expect(faultOf('home/project/rapido.conf')).toBeUndefined();
   expect(faultOf('home/project')).toBeUndefined();
   expect(faultOf('home/nowhere/rapido.conf')).toBeUndefined();
 });
 
-describe('who may write decides', () => {
+describe('checks write permission', () => {
   test.each<[string, string, number, string | undefined]>([
     ['a file for everybody', 'home/project/rapido.conf', 0o666, 'everyone'],
     ['a file for a group of several', 'home/project/rapido.conf', 0o664, 'group'],
@@ -55,7 +55,7 @@ describe('who may write decides', () => {
     else expect(fault).toMatch(`ROOT/${name} is writable by ${expected}`);
   });
 
-  test('a directory of cuts that is sticky is still written by others', () => {
+  test('rejects a sticky directory of cuts', () => {
     chmodSync(at('home/project'), 0o1777);
     expect(faultOf('home/project')).toBe('ROOT/home/project is writable by everyone');
     expect(faultOf('home/project', mine(), { mayBeShared: true })).toBeUndefined();
@@ -63,7 +63,7 @@ describe('who may write decides', () => {
   });
 });
 
-describe('who owns it decides', () => {
+describe('checks the owner', () => {
   /** Whoever runs this test is a stranger. */
   const others = (changes: Partial<Trust> = {}): Trust => ({
     uids: new Set([4711]),
@@ -72,13 +72,13 @@ describe('who owns it decides', () => {
     ...changes,
   });
 
-  test('the nearest stranger to the file is named', () => {
+  test('names the nearest path of another user', () => {
     expect(faultOf('home/project/rapido.conf', others())).toMatch(
       new RegExp(`^ROOT/home/project/rapido.conf belongs to user .*\\b${own}\\b`),
     );
   });
 
-  test('directories that the caller vouches for are trusted with all below, and nothing beside', () => {
+  test('trusts directories in RAPIDO_TRUST with everything below, and nothing beside them', () => {
     const trust = others({ vouchedFor: [at('home/project')] });
     expect(faultOf('home/project/rapido.conf', trust)).toBeUndefined();
     expect(faultOf('home/project', trust)).toBeUndefined();
@@ -88,14 +88,14 @@ describe('who owns it decides', () => {
     expect(faultOf('home/project2/rapido.conf', others({ vouchedFor: ['/'] }))).toBeUndefined();
   });
 
-  test('a link out of a trusted directory is followed to what it leads to', () => {
+  test('follows a link out of a trusted directory, and checks its target', () => {
     symlinkSync(at('home/project/rapido.conf'), at('home/link'));
     const trust = others({ vouchedFor: [at('home/link')] });
     expect(faultOf('home/link', trust)).toMatch('ROOT/home/project/rapido.conf belongs to');
   });
 });
 
-test('in a user namespace, directories above a file may belong to users that it has not', () => {
+test('in a user namespace, directories above a file may belong to unmapped users', () => {
   // Root's own, as seen from where root is not mapped.
   const trust: Trust = { uids: new Set([4711]), unmapped: own, home: undefined, vouchedFor: [] };
   expect(faultOf('home/project/rapido.conf', trust)).toMatch('rapido.conf belongs to');
@@ -103,7 +103,7 @@ test('in a user namespace, directories above a file may belong to users that it 
   if (isRoot) expect(faultOf('home/project/rapido.conf', trust)).toBeUndefined();
 });
 
-test.runIf(isRoot)('in a user namespace, that is seen', () => {
+test.runIf(isRoot)('recognizes a user namespace', () => {
   const script = compileScript(
     root,
     'unmapped',
@@ -113,7 +113,7 @@ test.runIf(isRoot)('in a user namespace, that is seen', () => {
   expect(execFileSync('unshare', argv, { encoding: 'utf8' })).toBe('65534\n');
 });
 
-test('what is above the home directory does not matter, the home directory itself does', () => {
+test('checks the home directory, and nothing above it', () => {
   chmodSync(root, 0o777);
   const trust = { ...mine(), home: at('home') };
   expect(faultOf('home/project/rapido.conf')).toBe('ROOT is writable by everyone');
@@ -122,7 +122,7 @@ test('what is above the home directory does not matter, the home directory itsel
   expect(faultOf('home/project/rapido.conf', trust)).toBe('ROOT/home is writable by everyone');
 });
 
-test.each(['../home/./project/rapido.conf', 'a', 'b'])('a link to %s is followed', (target) => {
+test.each(['../home/./project/rapido.conf', 'a', 'b'])('follows a link to %s', (target) => {
   symlinkSync('b/../a', at('a'));
   mkdirSync(at('other'));
   symlinkSync('home', at('b'));
@@ -135,7 +135,7 @@ test.each(['../home/./project/rapido.conf', 'a', 'b'])('a link to %s is followed
   expect(faultOf('other/link')).toBe(expected);
 });
 
-test('a link to `..` is looked at as the directory that it is', () => {
+test('checks a link to `..` as that directory', () => {
   symlinkSync('..', at('home/project/up'));
   chmodSync(at('home'), 0o1777);
   expect(faultOf('home/project/up')).toBe('ROOT/home is writable by everyone');
@@ -144,13 +144,13 @@ test('a link to `..` is looked at as the directory that it is', () => {
 describe.runIf(isRoot)('files of others, as root', () => {
   const trustUnderSudo = (): Trust => trustOf({ HOME: root, SUDO_UID: String(NOBODY) });
 
-  test("a link of a stranger's is not followed, whatever it leads to", () => {
+  test('does not follow a link of another user, whatever its target', () => {
     symlinkSync('project/rapido.conf', at('home/link'));
     lchownSync(at('home/link'), NOBODY, NOBODY);
     expect(faultOf('home/link')).toBe('ROOT/home/link belongs to user nobody (65534)');
   });
 
-  test('behind sudo, files of that user are trusted; without sudo they are not', () => {
+  test('with sudo, files of that user are trusted; without sudo they are not', () => {
     lchownSync(at('home/project/rapido.conf'), NOBODY, NOBODY);
     expect(faultOf('home/project/rapido.conf')).toMatch('belongs to user nobody');
     expect(faultOf('home/project/rapido.conf', trustUnderSudo())).toBeUndefined();
@@ -162,7 +162,7 @@ describe.runIf(isRoot)('files of others, as root', () => {
   test.each([
     ['a file of root that only root may read', 0o600, 0o755, 'secret'],
     ['a directory that only root may enter', 0o644, 0o700, ''],
-  ])('behind sudo, a link of that user must not lead to %s', (_, fileMode, mode, name) => {
+  ])('with sudo, a link of that user must not lead to %s', (_, fileMode, mode, name) => {
     writeFiles(root, { 'root/secret': 'password\n' });
     chmodSync(at('root/secret'), fileMode);
     chmodSync(at('root'), mode);
@@ -184,28 +184,28 @@ describe('reading', () => {
     return Buffer.isBuffer(found) ? found.toString() : found.why;
   };
 
-  test('gives the text, or why it is not trusted', () => {
+  test('returns the text, or why it is not trusted', () => {
     expect(read(at('home/project/rapido.conf'))).toBe('TAP_USER=me\n');
     chmodSync(at('home/project/rapido.conf'), 0o666);
     expect(read(at('home/project/rapido.conf'))).toBe('is writable by everyone');
   });
 
-  test('a directory, and what is not there, are what the system says of them', () => {
+  test('reports a directory or a missing file as the system does', () => {
     expect(() => read(at('home'))).toThrow('EISDIR');
     expect(() => read(at('home/none'))).toThrow('ENOENT');
   });
 
-  test("a device is trusted if it is root's, though everybody may write it", () => {
+  test('trusts a device of root, though everybody can write to it', () => {
     expect(read('/dev/null')).toBe('');
   });
 
-  test.runIf(isRoot)("a stranger's pipe is refused, not waited for", () => {
+  test.runIf(isRoot)('rejects a pipe of another user without waiting', () => {
     execFileSync('mkfifo', [at('home/pipe')]);
     lchownSync(at('home/pipe'), NOBODY, NOBODY);
     expect(read(at('home/pipe'))).toBe('belongs to user nobody (65534)');
   });
 
-  test('what is swapped while it is read is not believed', () => {
+  test('does not use a file that is swapped while it is read', () => {
     // The open file is one, and the path leads to another.
     const trust: Trust = {
       ...mine(),
@@ -220,7 +220,7 @@ describe('reading', () => {
   });
 });
 
-test('RAPIDO_TRUST holds absolute directories; the others are left out', () => {
+test('RAPIDO_TRUST contains absolute directories; others are ignored', () => {
   symlinkSync(at('home'), at('link'));
   const { vouchedFor } = trustOf({ RAPIDO_TRUST: `${at('link')}:relative:/nowhere/at/all::/` });
   expect(vouchedFor).toEqual([at('home'), '/']);

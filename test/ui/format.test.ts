@@ -24,7 +24,7 @@ test.each([
   expect(formatSeconds(ms)).toBe(text);
 });
 
-test('durations, in the unit that fits', () => {
+test('durations, in a suitable unit', () => {
   const said = [0, 350, 12_340, 59_499, 59_600, 754_000, 3_599_600, 12_000_000, -5];
   expect(said.map((ms) => formatDuration(ms))).toEqual([
     '0.00 s',

@@ -68,7 +68,7 @@ beforeAll(() => {
 const node = (what: string): string[] => [process.execPath, script(), what];
 
 describe('output', () => {
-  test('byte for byte, to the stream that it is for', async () => {
+  test('is passed byte for byte, to the right stream', async () => {
     const child = spawn(process.execPath, [script(), 'two'], { stdio: ['ignore', 'pipe', 'pipe'] });
     const [out, err] = await Promise.all(
       [child.stdout, child.stderr].map(async (stream) => Buffer.concat(await stream.toArray())),
@@ -77,12 +77,12 @@ describe('output', () => {
     expect(String(err)).toBe('to stderr');
   });
 
-  test('what is written without waiting comes in the order in which it was written', async () => {
+  test('keeps the order of writes that are not awaited', async () => {
     const { stdout } = await run(node('order'), {});
     expect(stdout).toBe(Array.from({ length: 500 }, (_, index) => `${index}\n`).join(''));
   });
 
-  test('a reader that pauses stops no timer, and gets everything when it reads on', async () => {
+  test('a reader that pauses stops no timer, and gets everything when it continues', async () => {
     const child = spawn(process.execPath, [script(), 'big'], { stdio: ['ignore', 'pipe', 'pipe'] });
     let said = '';
     child.stderr.on('data', (chunk) => {
@@ -99,7 +99,7 @@ describe('output', () => {
     expect(said).toContain('done');
   });
 
-  test('a reader that has gone is no reason to stop', async () => {
+  test('a reader that has gone does not stop the run', async () => {
     const { stdout, stderr } = await run(
       ['bash', '-c', '"$1" "$2" big | head -c 3; echo " ${PIPESTATUS[0]}"', 'bash', ...node('')],
       {},
@@ -108,7 +108,7 @@ describe('output', () => {
     expect(stderr).toContain('done');
   });
 
-  test('a pipe that does not block, as other programs may leave theirs, gets everything, too', async () => {
+  test('a non-blocking pipe, as other programs may leave it, gets everything, too', async () => {
     const { stdout, stderr } = await run(
       ['bash', '-c', '"$1" "$2" nonblocking | { sleep 0.5; wc -c; }', 'bash', ...node('')],
       {},
@@ -119,7 +119,7 @@ describe('output', () => {
     });
   });
 
-  test('a disk that is full is told', async () => {
+  test('reports a full disk', async () => {
     const { stderr } = await run(
       ['bash', '-c', '"$1" "$2" full > /dev/full', 'bash', ...node('')],
       {},
@@ -152,7 +152,7 @@ describe('input', () => {
     expect(await inputOf(redirection, directory)).toBe(expected);
   });
 
-  test('a terminal is for the person, not for the guest', async () => {
+  test('a terminal is not passed to the guest', async () => {
     const command = `'${process.execPath}' '${script()}' input`;
     const { stdout } = await run(['script', '-qec', command, '/dev/null'], {
       env: { PATH: process.env.PATH ?? '', SHELL: '/bin/sh' },
@@ -160,7 +160,7 @@ describe('input', () => {
     expect(stdout.trim()).toBe('no input');
   });
 
-  test('one that nobody reads does not keep rapido from ending', async () => {
+  test('an input that nothing reads does not keep rapido from ending', async () => {
     const fifo = join(makeTemporaryDirectory(), 'fifo');
     // The shell holds the other end open: there is no end of the input.
     const { stderr } = await run(

@@ -37,7 +37,7 @@ const SAID: readonly [what: string, said: string, shown: string][] = [
   ['blanks before and after', '  a  ', '  a'],
 ];
 
-describe('a line of what a guest said', () => {
+describe('a line of a guest', () => {
   test.each(SAID)('%s', (_, said, shown) => {
     expect(toPlainText(said)).toBe(shown);
   });
@@ -53,7 +53,7 @@ const anyText = fc.string({
   ),
 });
 
-test('no text at all does anything to a terminal', () => {
+test('no text can control a terminal', () => {
   fc.assert(
     fc.property(anyText, (text) => {
       expect(toPlainText(text)).not.toMatch(DOES_SOMETHING);
@@ -66,18 +66,18 @@ test('no text at all does anything to a terminal', () => {
   );
 });
 
-test('lines stay lines, with their tabs, and lose what a serial console adds', () => {
+test('keeps lines and tabs, and removes what a serial console adds', () => {
   expect(toPlainLines('a\tb\r\n\x1b[1mc\x1b[0m\r\r\nd\x08\n')).toBe('a\tb\nc\nd \n');
 });
 
-test("rapido's own colours stay, all others go", () => {
+test("keeps rapido's own colours, and removes all others", () => {
   expect(toPlainPainted('\x1b[1m\x1b[31mbad\x1b[39m\x1b[22m \x1b[8mx\x1b[5my\n')).toBe(
     '\x1b[1m\x1b[31mbad\x1b[39m\x1b[22m xy ',
   );
 });
 
 describe('JSON', () => {
-  test('is the same value, without characters that do something', () => {
+  test('is the same value, without control characters', () => {
     const value = { name: SAID.map(([, said]) => said), '\x9b31m\u{e0041}': [1, null] };
     const json = formatJson(value);
     expect(JSON.parse(json)).toEqual(value);

@@ -8,7 +8,7 @@ function report(error: unknown, isTTY?: boolean): string {
   return text;
 }
 
-test("a user's mistake: what, every problem, and a hint; no stack", () => {
+test('a UserError: message, every problem, and a hint; no stack', () => {
   const error = new UserError('2 programs are missing', {
     problems: ['xfs_io', 'fio'],
     hint: 'sudo apt install fio xfsprogs',
@@ -21,17 +21,17 @@ test("a user's mistake: what, every problem, and a hint; no stack", () => {
 `);
 });
 
-test('a mistake without more to say is one line', () => {
+test('a UserError without details is one line', () => {
   expect(report(new UserError('nothing has been cut yet'))).toBe(
     'rapido: error: nothing has been cut yet\n',
   );
 });
 
-test('on a terminal, an unfinished progress line is taken away first', () => {
+test('on a terminal, an unfinished progress line is removed first', () => {
   expect(report(new UserError('no'), true)).toBe('\r\x1b[Krapido: error: no\n');
 });
 
-test('what it holds of others does nothing to the terminal, and begins no line', () => {
+test('text from others cannot control the terminal, and begins no line', () => {
   const evil = 'x\x1b[1A\nrapido: PASS\u202e';
   expect(report(new UserError(evil, { problems: [evil], hint: evil }))).toBe(
     [
@@ -43,8 +43,8 @@ test('what it holds of others does nothing to the terminal, and begins no line',
   expect(report(new Error('x\x1b[2J'))).not.toContain('\x1b');
 });
 
-describe('anything else is a bug of ours', () => {
-  test('shown with its stack and what to report', () => {
+describe('any other error is a bug', () => {
+  test('and is shown with its stack and what to report', () => {
     const error = new TypeError('x is undefined');
     const [first, version, , ...rest] = formatError(error, '1.2.3');
     expect(first).toBe(
@@ -60,7 +60,7 @@ describe('anything else is a bug of ours', () => {
   });
 });
 
-test('exit statuses: 1 for a failure, 2 for a mistake in usage, unless the error says otherwise', () => {
+test('exit statuses: 1 for a failure, 2 for a usage error, unless the error says otherwise', () => {
   expect(new UserError('x').exitCode).toBe(EXIT.failed);
   expect(new UsageError('x').exitCode).toBe(EXIT.usage);
   expect(new UserError('x', { exitCode: 125 }).exitCode).toBe(125);

@@ -12,7 +12,7 @@ function makeUi(stream: { isTTY?: boolean; columns?: number }, env: Record<strin
 const CLEAR = '\r\x1b[K';
 
 describe('into a pipe or a file', () => {
-  test('results go to stdout, all else to stderr, in plain lines', () => {
+  test('prints results on stdout, all else on stderr, in plain lines', () => {
     const { ui, written } = makeUi({});
     ui.progress('making userspace');
     ui.progress('making userspace');
@@ -24,7 +24,7 @@ describe('into a pipe or a file', () => {
     expect(written()).toBe('making userspace\nmaking modules\nwarning: old\ndone\n>image\n');
   });
 
-  test('results are as they are, for programs that read them', () => {
+  test('prints results unchanged, for programs that read them', () => {
     const { ui, written } = makeUi({});
     ui.result('a\x1b[2Jb\u200dc');
     expect(written()).toBe('>a\x1b[2Jb\u200dc\n');
@@ -34,7 +34,7 @@ describe('into a pipe or a file', () => {
 describe('on a terminal', () => {
   const terminal = { isTTY: true, columns: 20 };
 
-  test('progress is one live line, which goes before anything else is said', () => {
+  test('progress is one live line, which is removed before other output', () => {
     const { ui, written } = makeUi(terminal, { NO_COLOR: '1' });
     ui.progress('one');
     ui.progress('two');
@@ -45,7 +45,7 @@ describe('on a terminal', () => {
     expect(written()).toBe(`one …${CLEAR}two …${CLEAR}said\nthree …${CLEAR}>made\n`);
   });
 
-  test('it never wraps', () => {
+  test('the live line never wraps', () => {
     const { ui, written } = makeUi(terminal, { NO_COLOR: '1' });
     ui.progress('a step with a very long name');
     expect(written()).toBe('a step with a very ');
@@ -58,7 +58,7 @@ describe('on a terminal', () => {
     expect(written()).toBe('\x1b[33mwarning:\x1b[39m old\n>\x1b[31mbad\x1b[39m\n');
   });
 
-  test('whatever is said, it is shown as text: by the live line, too', () => {
+  test('shows everything as text, also in the live line', () => {
     const evil = 'a\x1b[2Jb\u202ec\x9b1A\x07\rd';
     const { ui, written } = makeUi({ isTTY: true, columns: 80 }, { NO_COLOR: '1' });
     ui.progress(`${evil}\n`);
@@ -73,13 +73,13 @@ describe('on a terminal', () => {
     );
   });
 
-  test('without them where NO_COLOR is set, but not to nothing', () => {
+  test('uses no colours if NO_COLOR is set and not empty', () => {
     const painted = (env: Record<string, string>) => makeUi(terminal, env).ui.paint.red('x');
     expect(painted({ NO_COLOR: '1' })).toBe('x');
     expect(painted({ NO_COLOR: '' })).toBe('\x1b[31mx\x1b[39m');
   });
 
-  test('a dumb terminal gets plain lines', () => {
+  test('prints plain lines on a dumb terminal', () => {
     const { ui, written } = makeUi(terminal, { TERM: 'dumb' });
     ui.progress('one');
     ui.warn('old');

@@ -85,7 +85,7 @@ function describeOutcome(record: VmRecord, interactive: boolean, oops?: string):
   return [`${kind}, status ${status}`, ...lines.map((line) => `    ${line}`)].join('\n  ');
 }
 
-test('what the user is told of each ending, and the exit status', () => {
+test('the message and the exit status for each ending', () => {
   const table = Object.entries(ENDINGS).map(
     ([name, changes]) => `${name}\n  ${describeOutcome(makeRecord(changes), false)}`,
   );
@@ -170,7 +170,7 @@ test('what the user is told of each ending, and the exit status', () => {
   `);
 });
 
-describe('somebody watches', () => {
+describe('at a terminal', () => {
   const watched = (changes: Partial<VmRecord> = {}): string =>
     describeOutcome(
       makeRecord({ events: [INIT, START, END, PROMPT, POWER_OFF], ...changes }),
@@ -183,7 +183,7 @@ describe('somebody watches', () => {
     expect(watched({ shutdown: 'host-qmp-quit' })).toBe('quit, status 0');
   });
 
-  test('a failed autorun script is not forgotten by the end of the session', () => {
+  test('a failed autorun script still counts after the end of the session', () => {
     const events = [INIT, START, FAILED, PROMPT, POWER_OFF];
     expect(watched({ events })).toMatchInlineSnapshot(`
       "powered-off, status 1
@@ -198,7 +198,7 @@ describe('somebody watches', () => {
     expect(watched({ ...failed, shutdown: 'host-qmp-quit' })).toContain('failed, status 1');
   });
 
-  test('an oops is one, however orderly the end', () => {
+  test('an oops is a failure, however orderly the end', () => {
     const events: GuestEvent[] = [INIT, START, END, PROMPT, POWER_OFF];
     const oops = 'NULL pointer dereference in foo';
     expect(describeOutcome(makeRecord({ events }), true, oops)).toMatchInlineSnapshot(`
@@ -214,7 +214,7 @@ describe('somebody watches', () => {
     expect(watched({ shutdown: 'guest-reset', consoleTail: PANIC })).toContain('status 1');
   });
 
-  test('a guest of which nothing was heard is believed: somebody saw it', () => {
+  test('a guest without messages is not a failure: the user saw it', () => {
     expect(watched({ events: [] })).toBe('powered-off, status 0');
   });
 });
@@ -227,7 +227,7 @@ test('a panic long before an orderly power-off is no panic, whatever a program p
   });
 });
 
-test('success is what was heard to the end, and nothing else', () => {
+test('only a confirmed success counts', () => {
   const good = Object.entries(ENDINGS)
     .filter(
       ([, changes]) =>
@@ -256,7 +256,7 @@ test('Ctrl-a x is an orderly end at the prompt, and none before it', () => {
   });
 });
 
-test('a script of which nothing was heard has not succeeded', () => {
+test('a script without a message has not succeeded', () => {
   const record = makeRecord({ events: [INIT, START, END, POWER_OFF] });
   expect(judgeBoot(record, { interactive: false, autorun: 2, oops: undefined })).toMatchObject({
     status: 1,

@@ -57,7 +57,7 @@ async function openSession(): Promise<Guest & { key: string }> {
 
 const INIT = { event: 'init', uptime: 1.5 };
 
-test('the first word of the session is answered with a key of 32 digits, a line', async () => {
+test('answers the first word of the session with a key of 32 digits, on a line', async () => {
   const guest = await openGuest();
   const answer = guest.hear();
   guest.tell({ key: '', event: 'init', uptime: '1.5' });
@@ -65,11 +65,11 @@ test('the first word of the session is answered with a key of 32 digits, a line'
   expect(guest.events).toEqual([INIT]);
 });
 
-test('every VM has a key of its own', async () => {
+test('every VM has its own key', async () => {
   expect((await openSession()).key).not.toBe((await openSession()).key);
 });
 
-test('what carries the key is heard, in order', async () => {
+test('returns what carries the key, in order', async () => {
   const { key, tell, leave, events, control } = await openSession();
   tell({ key, event: 'autorun-start', script: '00-a.sh' });
   tell({ key, event: 'autorun-end', script: '00-a.sh', status: '0' });
@@ -92,7 +92,7 @@ test.each([
   ['a wrong key', { key: '0'.repeat(32), event: 'command-end', status: '0' }],
   ['no key', { event: 'command-end', status: '0' }],
   ['an empty key', { key: '', event: 'command-end', status: '0' }],
-])('a forged success with %s is not heard, and counted', async (_, forged) => {
+])('ignores and counts a forged success with %s', async (_, forged) => {
   const { tell, leave, events, control } = await openSession();
   tell(forged as Record<string, string>);
   await leave();
@@ -100,7 +100,7 @@ test.each([
   expect(control.foreignLines()).toBe(1);
 });
 
-test('a second init without the key is not heard, and gets no key', async () => {
+test('ignores a second init without the key, and sends it no key', async () => {
   const { key, tell, leave, events, control, end } = await openSession();
   const answers: string[] = [];
   end.on('data', (chunk: Buffer) => answers.push(String(chunk)));
@@ -112,7 +112,7 @@ test('a second init without the key is not heard, and gets no key', async () => 
   expect(control.foreignLines()).toBe(1);
 });
 
-test('before the first word nothing else is heard', async () => {
+test('ignores everything before the first word', async () => {
   const { tell, leave, events, control } = await openGuest();
   tell({ key: '', event: 'command-end', status: '0' });
   tell({ key: '', event: 'power-off', taint: '0', left: '0' });
@@ -121,7 +121,7 @@ test('before the first word nothing else is heard', async () => {
   expect(control.foreignLines()).toBe(2);
 });
 
-test('garbage is counted, and hides nothing', async () => {
+test('counts garbage, and hides nothing', async () => {
   const { key, write, tell, leave, events, control } = await openSession();
   write('no JSON\n{"key":\n[]\nnull\n\xff\xfe\0\n');
   write(`${JSON.stringify({ key, event: 'command-end', status: '256' })}\n`);
@@ -132,7 +132,7 @@ test('garbage is counted, and hides nothing', async () => {
   expect(control.foreignLines()).toBe(7);
 });
 
-test('empty lines, and carriage returns of a serial port, are nothing strange', async () => {
+test('accepts empty lines, and carriage returns of a serial port', async () => {
   const { key, write, leave, events, control } = await openSession();
   write(`\n\r\n  \n${JSON.stringify({ key, event: 'command-start' })}\r\n\n`);
   await leave();
@@ -140,7 +140,7 @@ test('empty lines, and carriage returns of a serial port, are nothing strange', 
   expect(control.foreignLines()).toBe(0);
 });
 
-test('what a stranger left unfinished does not spoil the line of the session', async () => {
+test('an unfinished line of another writer does not spoil the line of the session', async () => {
   const { key, write, tell, leave, events, control } = await openSession();
   write('{"event":"command-end","sta');
   tell({ key, event: 'command-start' });
@@ -149,7 +149,7 @@ test('what a stranger left unfinished does not spoil the line of the session', a
   expect(control.foreignLines()).toBe(1);
 });
 
-test('a line that comes in pieces is one', async () => {
+test('joins a line that arrives in pieces', async () => {
   const { key, write, leave, events } = await openSession();
   for (const letter of `${JSON.stringify({ key, event: 'command-end', status: '7' })}\n`) {
     write(letter);
@@ -167,7 +167,7 @@ test('half a line at the end of the VM is no message', async () => {
   expect(control.foreignLines()).toBe(1);
 });
 
-test('the mark at the end of the output is of a word of its own, between two zero bytes', async () => {
+test('the mark at the end of the output is a random word between two zero bytes', async () => {
   const { key, control, hear } = await openSession();
   const answer = hear();
   const mark = control.endOutput().toString('latin1');
@@ -178,7 +178,7 @@ test('the mark at the end of the output is of a word of its own, between two zer
   expect(control.endOutput().toString('latin1')).not.toBe(mark);
 });
 
-test('lines of the log with the key are handed over as they are, and are no messages', async () => {
+test('passes on lines of the log with the key unchanged; they are no messages', async () => {
   const { key, write, leave, events, control, log } = await openSession();
   const text = '[    1.234567] BUG: {"event":"power-off"}';
   write(`\n${key}>${text}\n${key}>\n`);
@@ -189,14 +189,14 @@ test('lines of the log with the key are handed over as they are, and are no mess
   expect(control.foreignLines()).toBe(1);
 });
 
-test('the session is told that its output has come, in a line', async () => {
+test('confirms to the session that its output has arrived, on a line', async () => {
   const { control, hear } = await openSession();
   const answer = hear();
   control.confirmOutput();
   expect(await answer).toBe('received\n');
 });
 
-test('telling a guest that has gone is no failure', async () => {
+test('a message to a guest that has gone is no failure', async () => {
   const { control, end } = await openSession();
   end.destroy();
   control.confirmOutput();

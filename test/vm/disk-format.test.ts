@@ -32,6 +32,6 @@ test.each([
   ['VMware', head([0, 'KDMV'])],
   ['a descriptor of VMware', head([0, '# Disk DescriptorFile\nversion=1'])],
   ['qed', head([0, 'QED\0'])],
-])('%s may lead to other files, and says so', (_, bytes) => {
+])('%s may refer to other files, and says so', (_, bytes) => {
   expect(recogniseFormat(bytes).otherFiles).toMatch(/file/);
 });

@@ -51,8 +51,8 @@ function diskArguments(...texts: string[]): string[] {
   return own.flatMap((word, index) => (index % 2 === 0 ? [`${word} ${own[index + 1]}`] : []));
 }
 
-describe('what QEMU is told', () => {
-  test('a file: its format is always said, and a full host is an error in the guest', () => {
+describe('arguments for QEMU', () => {
+  test('a file: its format is always given, and a full host is an error in the guest', () => {
     expect(diskArguments('disk.img')).toMatchInlineSnapshot(`
       [
         "-drive file=/disks/disk.img,if=none,id=rapido-disk1,format=raw,cache=writeback,discard=ignore,readonly=off,rerror=report,werror=report",
@@ -70,7 +70,7 @@ describe('what QEMU is told', () => {
     `);
   });
 
-  test('a scratch disk: nothing is flushed, what is freed is given back', () => {
+  test('a scratch disk: nothing is flushed, freed space is returned', () => {
     expect(diskArguments('size:10G,serial=SCRATCH_DEV')).toMatchInlineSnapshot(`
       [
         "-drive file=/cache/scratch/disk1,if=none,id=rapido-disk1,format=raw,cache=unsafe,discard=unmap,readonly=off,rerror=report,werror=report",
@@ -101,7 +101,7 @@ describe('what QEMU is told', () => {
     `);
   });
 
-  test('the guest hears of buses and serials', () => {
+  test('the guest gets buses and serials', () => {
     const disks = plan(read('a.img,serial=TEST_DEV', 'size:1G,bus=nvme'));
     const { parameters } = planVm(makeSpec({ disks }));
     expect(parameters.filter((word) => word.startsWith('rapido.disks='))).toEqual([
@@ -109,7 +109,7 @@ describe('what QEMU is told', () => {
     ]);
   });
 
-  test('the guest hears of disks among QEMU arguments of the user', () => {
+  test('the guest gets disks among QEMU arguments of the user', () => {
     const given = ['-drive', 'file=a,if=none,id=a', '-device', 'virtio-blk-pci,drive=a,serial=X'];
     expect(disksParameter([], given)).toBe('virtio/X');
     expect(disksParameter([], ['-drive', 'file=a,if=virtio'])).toBe('virtio/');
@@ -121,7 +121,7 @@ describe('what QEMU is told', () => {
 });
 
 describe('DISKS of the conf', () => {
-  test('disks have a comma and a blank between them; relative paths start at the conf', () => {
+  test('are separated by a comma and a blank; relative paths are relative to the conf', () => {
     const disks = parseDisks('test disk.qcow2,serial=TEST_DEV, size:10G,serial=SCRATCH_DEV', PLACE);
     expect(disks.map(({ source, serial }) => ({ source, serial }))).toEqual([
       { source: { path: '/disks/test disk.qcow2' }, serial: 'TEST_DEV' },
@@ -129,7 +129,7 @@ describe('DISKS of the conf', () => {
     ]);
   });
 
-  test('all mistakes are told at once, each with what was meant', async () => {
+  test('reports all mistakes at once, each with a hint', async () => {
     const text = 'a,seral=X, b,format=qcow3,cache=nono, size:10GB, size:512, c,serial=a b,bus=scsi';
     expect(await complaintOf(() => parseDisks(text, PLACE))).toMatchInlineSnapshot(`
       "rapido: error: 7 mistakes in the disks of a VM
@@ -140,14 +140,14 @@ describe('DISKS of the conf', () => {
         - --disk: size:512: 512 is less than 1M; did you mean 512G?
         - --disk: c,serial=a b,bus=scsi: serial=a b: a serial has 1 to 20 letters, digits, "_", "-" or "."
         - --disk: c,serial=a b,bus=scsi: bus=scsi: possible values are virtio, nvme
-        hint: FILE, /dev/NAME or size:10G, then options separated by commas without spaces: disk.qcow2,serial=TEST_DEV,readonly; in DISKS, separate disks with a comma and a space"
+        hint: FILE, /dev/NAME or size:10G, then options separated by commas without blanks: disk.qcow2,serial=TEST_DEV,readonly; in DISKS, separate disks with a comma and a blank"
     `);
   });
 
-  test('a blank that was forgotten', async () => {
+  test('a forgotten blank', async () => {
     const text = 'a.img,serial=A,size:1G';
     expect(await complaintOf(() => parseDisks(text, PLACE))).toContain(
-      'separate size:1G from the disk before it with a comma and a space',
+      'separate size:1G from the disk before it with a comma and a blank',
     );
   });
 
@@ -157,7 +157,7 @@ describe('DISKS of the conf', () => {
     ['readonly=yes', 'it takes no value'],
     ['readonly,readonly', 'readonly is given twice'],
     ['file=/etc/shadow', 'there is no option file'],
-  ])('%s is refused', async (option, why) => {
+  ])('rejects %s', async (option, why) => {
     expect(await complaintOf(() => parseDisk(`a.img,${option}`, PLACE))).toContain(why);
   });
 
@@ -166,11 +166,11 @@ describe('DISKS of the conf', () => {
     ['size:1G,format=qcow2', 'is always raw'],
     ['size:1048577', 'multiple of 512'],
     ['', 'a path or a size is missing'],
-  ])('"%s" is refused', async (text, why) => {
+  ])('rejects "%s"', async (text, why) => {
     expect(await complaintOf(() => parseDisk(text, PLACE))).toContain(why);
   });
 
-  test('a path is handed on as it is, whatever is in it, and never becomes another option of QEMU', () => {
+  test('passes a path on as it is, whatever its content, and never as another option of QEMU', () => {
     fc.assert(
       fc.property(fc.string(), (name) => {
         const [drive = ''] = diskArguments(`x${name.replaceAll(',', ',,')},readonly`);
@@ -182,7 +182,7 @@ describe('DISKS of the conf', () => {
     );
   });
 
-  test('a serial is refused or one word of the kernel and of QEMU', () => {
+  test('a serial is rejected or one word for the kernel and QEMU', () => {
     fc.assert(
       fc.property(fc.string({ maxLength: 25 }), (serial) => {
         const text = `a.img,serial=${serial}`;
@@ -201,7 +201,7 @@ describe('DISKS of the conf', () => {
   });
 });
 
-test('a disk of the command line takes the place of that of the conf with its serial', () => {
+test('a disk of the command line replaces that of the conf with the same serial', () => {
   const merged = mergeDisks(
     read('a.img,serial=TEST_DEV', 'size:1G', 'b.img,serial=LOG'),
     read('other.img,serial=TEST_DEV', 'size:2G'),
@@ -216,17 +216,17 @@ test('a disk of the command line takes the place of that of the conf with its se
   `);
 });
 
-describe('which format a disk has', () => {
+describe('the format of a disk', () => {
   const formatOf = (text: string, recognised: RecognisedFormat) =>
     plan(read(text), { '/disks/d': { recognised } })[0]?.format;
   const backed: RecognisedFormat = { format: 'qcow2', otherFiles: 'it names a backing file' };
 
-  test('the one that was recognised, unless the user says another', () => {
+  test('is the detected one, unless the user names another', () => {
     expect(formatOf('d', { format: 'vhdx', otherFiles: undefined })).toBe('vhdx');
     expect(formatOf('d,format=raw', { format: 'vhdx', otherFiles: undefined })).toBe('raw');
   });
 
-  test('an image that leads to other files must be asked for: a guest can write such a header', async () => {
+  test('must be named for an image that refers to other files: a guest can write such a header', async () => {
     expect(await complaintOf(() => formatOf('d', backed))).toMatchInlineSnapshot(`
       "rapido: error: these disks cannot be used
         - --disk: /disks/d: it looks like qcow2, and it names a backing file; a guest could have written this header: add format=qcow2 if it is one, else format=raw"
@@ -236,8 +236,8 @@ describe('which format a disk has', () => {
   });
 });
 
-describe('refused together:', () => {
-  test('one file twice, also under two names', async () => {
+describe('rejects together:', () => {
+  test('one file twice, also with two names', async () => {
     const same = { '/disks/a': { identity: '8:16' }, '/disks/b': { identity: '8:16' } };
     expect(await complaintOf(() => plan(read('a', 'a')))).toContain('/disks/a: it is given twice');
     expect(await complaintOf(() => plan(read('a', 'b'), same))).toContain(
@@ -245,7 +245,7 @@ describe('refused together:', () => {
     );
   });
 
-  test('one serial twice, also where one was given by position', async () => {
+  test('one serial twice, also if one follows from the position', async () => {
     expect(await complaintOf(() => plan(read('a,serial=X', 'b,serial=X')))).toContain(
       'another disk has the serial X',
     );
@@ -258,12 +258,12 @@ describe('refused together:', () => {
   });
 });
 
-describe('a disk that another VM has', () => {
+describe('a disk of another VM', () => {
   const running = (...texts: string[]) => [
     { number: 2, hostname: 'server', disks: noteDisks(plan(read(...texts))) },
   ];
 
-  test('is refused, and the VM is named', async () => {
+  test('is rejected, and the VM is named', async () => {
     const refused = () => refuseDisksInUse(plan(read('a', 'b')), running('b,readonly'));
     expect(await complaintOf(refused)).toMatchInlineSnapshot(`
       "rapido: error: a disk is in use
@@ -272,7 +272,7 @@ describe('a disk that another VM has', () => {
     `);
   });
 
-  test('can be shared where both only read', () => {
+  test('can be shared if both only read', () => {
     expect(() =>
       refuseDisksInUse(plan(read('a,readonly')), running('a,readonly', 'b')),
     ).not.toThrow();

@@ -20,7 +20,7 @@ test.each([
   expect(hintFor(`qemu-system-x86_64: ${said}\n`)).toContain(hint);
 });
 
-test('no hint for what QEMU was never heard to say, or only warned of', () => {
+test('gives no hint for what QEMU did not print, or only warned of', () => {
   const warning = "warning: TCG doesn't support requested feature: CPUID.01H:ECX.vmx [bit 5]";
   expect(hintFor(`qemu-system-x86_64: ${warning}\n`)).toBeUndefined();
   expect(hintFor('')).toBeUndefined();

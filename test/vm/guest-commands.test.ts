@@ -21,7 +21,7 @@ describe('words for the guest', () => {
     );
   });
 
-  test('stay readable where they can', () => {
+  test('stay readable if possible', () => {
     expect(quoteForLine(Buffer.from('--file=/tmp/a'))).toBe('--file=/tmp/a');
     expect(quoteForLine(Buffer.from("it's\n$HOME"))).toBe("$'it\\x27s\\x0a$HOME'");
     expect(quoteForLine(Buffer.from(''))).toBe("$''");
@@ -54,8 +54,8 @@ function setUp({ refuses }: { refuses?: string } = {}) {
 const SOCKETS = { stdin: undefined, stdout: '/out', stderr: '/err' };
 const INIT = { event: 'init', uptime: 1 } as const;
 
-describe('a command in a VM that runs', () => {
-  test('gets ports, is asked for, ends, and its ports go away', async () => {
+describe('a command in a running VM', () => {
+  test('gets ports, is requested, ends, and its ports are removed', async () => {
     const { told, commands } = setUp();
     commands.onEvent(INIT);
     const command = await commands.run([Buffer.from('ls')], SOCKETS);
@@ -82,7 +82,7 @@ describe('a command in a VM that runs', () => {
     `);
   });
 
-  test('is asked for with a terminal, whose size may change, and tells whether there is one', async () => {
+  test('is requested with a terminal, whose size may change, and says whether there is one', async () => {
     const { told, commands } = setUp();
     commands.onEvent(INIT);
     const sockets = { ...SOCKETS, stdin: '/in' };
@@ -102,7 +102,7 @@ describe('a command in a VM that runs', () => {
     ]);
   });
 
-  test('whose output nobody has marked the end of gets a mark, so that the guest waits for none', async () => {
+  test('gets a mark for an output without one, so that the guest does not wait', async () => {
     const { told, commands } = setUp();
     commands.onEvent(INIT);
     const command = await commands.run([Buffer.from('ls')], SOCKETS);
@@ -110,7 +110,7 @@ describe('a command in a VM that runs', () => {
     expect(told.find((line) => line.startsWith('end '))).toMatch(/^end 1 [0-9a-f]{32}$/);
   });
 
-  test('ends without a status when the VM does', async () => {
+  test('ends without a status if the VM does', async () => {
     const { commands } = setUp();
     commands.onEvent(INIT);
     const command = await commands.run([Buffer.from('ls')], SOCKETS);
@@ -118,7 +118,7 @@ describe('a command in a VM that runs', () => {
     expect(await command.ended).toBeUndefined();
   });
 
-  test('is refused where QEMU has no port left, and those it got are taken away', async () => {
+  test('is rejected if QEMU has no port left, and its other ports are removed', async () => {
     const { told, commands } = setUp({ refuses: 'device_add exec-1-stderr-port' });
     commands.onEvent(INIT);
     expect(await complaintOf(() => commands.run([Buffer.from('ls')], SOCKETS))).toContain(
@@ -131,7 +131,7 @@ describe('a command in a VM that runs', () => {
     ]);
   });
 
-  test('is refused before init has been heard', async () => {
+  test('is rejected before the first message of init', async () => {
     const { commands } = setUp();
     expect(await complaintOf(() => commands.run([Buffer.from('ls')], SOCKETS))).toContain(
       'the VM has not booted yet',

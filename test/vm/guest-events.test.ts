@@ -41,7 +41,7 @@ test.each<[string, GuestEvent]>([
   expect(parseGuestMessage(line)).toBeUndefined();
 });
 
-test('fields that an event does not have are dropped', () => {
+test('drops unknown fields of an event', () => {
   const line = '{"key":"","event":"prompt","status":"0","__proto__":{"event":"init"}}';
   expect(parseGuestMessage(line)).toEqual({ key: '', event: { event: 'prompt' } });
 });
@@ -79,13 +79,13 @@ test.each([
   '{"event":"power-off","taint":"512.5","left":"0"}',
   '{"event":"power-off","taint":"0","left":"many"}',
   '{"key":1,"event":"prompt"}',
-])('%j is none', (line) => {
+])('%j is not an event', (line) => {
   expect(parseGuestMessage(line)).toBeUndefined();
   const keyed = line.startsWith('{') ? line.replace('{', '{"key":"0f",') : line;
   if (!line.includes('key')) expect(parseGuestMessage(keyed)).toBeUndefined();
 });
 
-describe('the order of the words of a run', () => {
+describe('the order of the messages of a run', () => {
   const words = (text: string): GuestEvent[] =>
     text.split(' ').map((event) => ({ event, script: 'a', status: 0 }) as unknown as GuestEvent);
 
@@ -95,7 +95,7 @@ describe('the order of the words of a run', () => {
     'init command-start command-end no-log power-off',
     'init autorun-start autorun-end no-directory power-off',
     'init no-channel no-log power-off',
-  ])('%s, or a part of it that a crash has left', (text) => {
+  ])('%s, or a part of it after a crash', (text) => {
     const whole = words(text);
     for (let size = 0; size <= whole.length; size++) {
       expect(findContradiction(whole.slice(0, size))).toBeUndefined();
@@ -111,12 +111,12 @@ describe('the order of the words of a run', () => {
     ['init power-off command-start', 'command-start after power-off'],
     ['init autorun-start command-start', 'command-start after autorun-start'],
     ['init no-log command-start', 'command-start after no-log'],
-  ])('but not %s', (text, contradiction) => {
+  ])('rejects %s', (text, contradiction) => {
     expect(findContradiction(words(text))?.reverse().join(' after ')).toBe(contradiction);
   });
 });
 
-describe('whatever a guest sends', () => {
+describe('anything that a guest sends', () => {
   const event = fc.constantFrom('init', 'autorun-start', 'autorun-end', 'prompt', 'power-off');
   const forged = fc.record(
     {
@@ -134,7 +134,7 @@ describe('whatever a guest sends', () => {
     forged.map((record) => JSON.stringify(record)),
   );
 
-  test('it is an event with the fields it must have, or none; never an error', () => {
+  test('is an event with its fields, or ignored; never an error', () => {
     fc.assert(
       fc.property(line, (text) => {
         const parsed = parseGuestMessage(text)?.event;

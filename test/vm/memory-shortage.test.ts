@@ -69,7 +69,7 @@ describe('a VM with too little memory for its image', () => {
       },
       '("initrd is too large"): it has 832 MiB',
     ],
-  ] as const)('%s: that is told first', (_what, changes, words) => {
+  ] as const)('%s: is reported first', (_what, changes, words) => {
     const record = makeRecord(changes);
     const [first] = judgeBoot(record, {
       interactive: false,
@@ -80,7 +80,7 @@ describe('a VM with too little memory for its image', () => {
     expect(first).toContain(words);
   });
 
-  test('stops a bisection: it is so with every commit', () => {
+  test('stops a bisection: it is the same with every commit', () => {
     const facts: RunFacts = {
       record: {
         ...makeRecord({ consoleTail: NOT_UNPACKED }),
@@ -107,7 +107,7 @@ describe('a VM with too little memory for its image', () => {
     expect(bisectStatus(judgement, blameFor(facts))).toBe(128);
   });
 
-  test('is also known by what the kernel says where the formula thinks that there is enough', () => {
+  test("is also known from the kernel's messages if the formula finds enough", () => {
     const record = makeRecord({ consoleTail: NOT_UNPACKED, memory: AMPLE });
     expect(judgeEnding(record)).toEqual({
       kind: 'no-memory',
@@ -117,7 +117,7 @@ describe('a VM with too little memory for its image', () => {
   });
 });
 
-describe('it is not memory', () => {
+describe('another cause', () => {
   test.each([
     ['where the kernel panics for another reason', { consoleTail: OOPSED }, 'panicked'],
     ['where there is enough, and no init', { consoleTail: NO_INIT, memory: AMPLE }, 'panicked'],

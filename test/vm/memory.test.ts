@@ -6,7 +6,7 @@ const GIB = 1024 * MIB;
 const TO_UNPACK = 256 * MIB;
 
 describe('the memory that an image needs', () => {
-  test('is what the cut asks for, or what unpacking it takes', () => {
+  test('is what the cut requests, or what unpacking takes', () => {
     const none = { zram: {} };
     expect(memoryNeeded({ memory: 2 * GIB, ...none }, TO_UNPACK, [])).toBe(2 * GIB);
     expect(memoryNeeded({ memory: 64 * MIB, ...none }, TO_UNPACK, [])).toBe(TO_UNPACK);
@@ -19,7 +19,7 @@ describe('the memory that an image needs', () => {
     expect(memoryNeeded({ memory: undefined, zram }, TO_UNPACK, [])).toBe(4 * GIB + 512 * MIB);
   });
 
-  test('is less where a disk takes the place of one', () => {
+  test('is less if a disk replaces one of them', () => {
     const zram = { TEST_DEV: GIB, SCRATCH_DEV: GIB };
     const disks = [{ serial: 'TEST_DEV' }, { serial: 'disk2' }];
     expect(memoryNeeded({ memory: 2 * GIB, zram }, TO_UNPACK, disks)).toBe(3 * GIB);
@@ -45,7 +45,7 @@ describe('the memory to unpack an image', () => {
     expect(memoryToUnpack(files) / MIB).toBe(960);
   });
 
-  test('grows with what a kernel sets aside to check accesses', () => {
+  test('grows with what a kernel reserves to check accesses', () => {
     const plain = memoryToUnpack(image(300));
     expect(memoryToUnpack(image(300), 1 / 8)).toBeGreaterThan(1.1 * plain);
     expect(memoryToUnpack(image(300), 2 / 3)).toBeGreaterThan(3 * plain);
@@ -58,5 +58,5 @@ describe('the memory to unpack an image', () => {
     ['CONFIG_KMSAN=y\n', 2 / 3],
     ['# CONFIG_KASAN_GENERIC is not set\n', 0],
     [undefined, 0],
-  ])('%j sets %d aside', (config, share) => expect(shadowShareOf(config)).toBe(share));
+  ])('%j reserves %d', (config, share) => expect(shadowShareOf(config)).toBe(share));
 });

@@ -6,7 +6,7 @@ import { makeSpec } from './vm-spec.ts';
 const plan = (changes: Partial<VmSpec> = {}) => planVm(makeSpec(changes));
 const parameters = (changes: Partial<VmSpec>): string => plan(changes).parameters.join(' ');
 
-test('a plan is plain data that says all about the VM', () => {
+test('a plan is plain data that describes the whole VM', () => {
   const whole = plan();
   expect(JSON.parse(JSON.stringify(whole))).toEqual({
     ...whole,
@@ -88,7 +88,7 @@ describe('the accelerator', () => {
     expect(plan(changes)).toMatchObject({ accelerator: { kind, reason }, cpu });
   });
 
-  test('refused: KVM is asked for and cannot be used', async () => {
+  test('rejects KVM that is requested and cannot be used', async () => {
     const request = { accelerator: 'kvm' as const, kvm: noKvm };
     expect(await complaintOf(() => plan(request))).toMatchInlineSnapshot(`
       "rapido: error: VM_ACCEL: KVM cannot be used: there is no /dev/kvm
@@ -99,7 +99,7 @@ describe('the accelerator', () => {
 
 describe('kernel parameters', () => {
   test.each(['loglevel=7', 'quiet', 'debug', 'ignore_loglevel', 'foo debug bar'])(
-    'with %j the console shows what the user wants',
+    'with %j the console shows what the user asks for',
     (own) => {
       expect(parameters({ extraParameters: own })).not.toMatch(/loglevel=5|rapido\.loglevel/);
       expect(parameters({ extraParameters: own })).toMatch(new RegExp(`${own}$`));
@@ -113,13 +113,13 @@ describe('kernel parameters', () => {
     },
   );
 
-  test('an emulated guest knows that it is, and can lengthen the time limits of tests', () => {
+  test('tell an emulated guest that it is, so that tests can extend their time limits', () => {
     const parameters = (accelerator: 'kvm' | 'tcg') =>
       JSON.stringify(plan({ accelerator })).includes('rapido.emulated=1');
     expect({ kvm: parameters('kvm'), tcg: parameters('tcg') }).toEqual({ kvm: false, tcg: true });
   });
 
-  test("the user's come last, as they are, so that they win", () => {
+  test("end with the user's own, which therefore take effect", () => {
     const own = 'panic=0 dyndbg="file drivers/usb/* +p"';
     expect(parameters({ extraParameters: own })).toMatch(/ panic=-1 .* panic=0 dyndbg="file .*"$/);
   });
@@ -133,14 +133,14 @@ describe('kernel parameters', () => {
     ]);
   });
 
-  test('a terminal type that is no word is left out', () => {
+  test('omit a terminal type that is not a word', () => {
     const terminal = { rows: 24, columns: 80, type: 'xterm rdinit=/bin/sh' };
     expect(parameters({ terminal })).not.toContain('rapido.term');
     expect(parameters({ terminal: { ...terminal, type: undefined } })).toContain('tty=24x80');
   });
 });
 
-test('a command line that the kernel could not take is refused, with what to shorten', async () => {
+test('rejects a command line that is too long for the kernel, with a hint', async () => {
   const complaint = await complaintOf(() =>
     planVm(makeSpec({ extraParameters: 'x'.repeat(2048) })),
   );

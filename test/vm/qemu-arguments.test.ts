@@ -61,7 +61,7 @@ test('at a terminal, with KVM', () => {
   `);
 });
 
-test('emulated, with nobody watching', () => {
+test('emulated, unattended', () => {
   expect(difference({ accelerator: 'tcg', terminal: undefined })).toMatchInlineSnapshot(`
     [
       "- -enable-kvm",
@@ -77,7 +77,7 @@ test('emulated, with nobody watching', () => {
   `);
 });
 
-test('a kernel without virtio-serial talks over the second serial port', () => {
+test('a kernel without virtio-serial uses the second serial port', () => {
   expect(difference({ channel: 'serial' })).toMatchInlineSnapshot(`
     [
       "- -device virtio-serial-pci,id=rapido-ports",
@@ -88,7 +88,7 @@ test('a kernel without virtio-serial talks over the second serial port', () => {
   `);
 });
 
-test('a shared directory; a comma in its path is doubled, as QEMU wants it', () => {
+test('a shared directory; a comma in its path is doubled, as QEMU requires', () => {
   expect(difference({ sharedDirectory: '/home/me/a, b,,c' })).toMatchInlineSnapshot(`
     [
       "+   rapido.virtfs=host0",
@@ -144,7 +144,7 @@ test("the user's own log level", () => {
   `);
 });
 
-test('a VM as asked for on the command line; memory is rounded up to whole MiB', () => {
+test('a VM with options of the command line; memory is rounded up to whole MiB', () => {
   expect(difference({ cpus: 8, memory: 1024 ** 3 + 1, cpu: 'EPYC' })).toMatchInlineSnapshot(`
     [
       "- -cpu host",
@@ -196,7 +196,7 @@ test('only commas are special', () => {
   expect(escapeComma('a,b=c d,,')).toBe('a,,b=c d,,,,');
 });
 
-test('the guest looks for the very ports that QEMU gives it', () => {
+test('the guest searches for the ports that QEMU gives it', () => {
   const session = { stdin: true, results: undefined, survivesOops: false, readsKernelLog: false };
   const command = commandLine({ terminal: undefined, session });
   const ports = [...command.matchAll(/^-device virtserialport,.*name=(.*)$/gm)].map(

@@ -43,7 +43,7 @@ async function openMonitor(answer: (command: Command) => unknown): Promise<Monit
 
 const agree = ({ id }: Command): unknown => ({ return: {}, id });
 
-test('it leaves the negotiation first, and hands on commands with their arguments', async () => {
+test('completes the negotiation first, and sends commands with their arguments', async () => {
   const { qmp, commands } = await openMonitor(agree);
   expect(await qmp.execute('chardev-send-break', { arguments: { id: 'console' } })).toBe(true);
   expect(commands).toEqual([
@@ -52,7 +52,7 @@ test('it leaves the negotiation first, and hands on commands with their argument
   ]);
 });
 
-test('a command that QEMU refuses is not done', async () => {
+test('a command that QEMU rejects is not done', async () => {
   const { qmp } = await openMonitor(({ id, execute }) =>
     execute === 'inject-nmi'
       ? { id, error: { class: 'GenericError', desc: 'not supported' } }
@@ -62,7 +62,7 @@ test('a command that QEMU refuses is not done', async () => {
   expect(await qmp.execute('stop')).toBe(true);
 });
 
-test('answers belong to their commands, in whatever order they come', async () => {
+test('answers belong to their commands, in any order', async () => {
   const waiting: Command[] = [];
   const { qmp, say } = await openMonitor((command) => {
     if (command.execute === 'qmp_capabilities') return agree(command);
@@ -78,7 +78,7 @@ test('answers belong to their commands, in whatever order they come', async () =
   expect(await first).toBe(true);
 });
 
-test('a QEMU that does not answer in time has not done it; a late answer hurts nobody', async () => {
+test('a QEMU that does not answer in time has not done it; a late answer has no effect', async () => {
   let late: Command | undefined;
   const { qmp, say } = await openMonitor((command) => {
     if (command.execute !== 'quit') return agree(command);
@@ -92,7 +92,7 @@ test('a QEMU that does not answer in time has not done it; a late answer hurts n
   expect(await qmp.execute('stop')).toBe(true);
 });
 
-test('a QEMU that goes away has not done it, and nobody waits for the answer', async () => {
+test('a QEMU that ends has not done it, and nothing waits for the answer', async () => {
   const { qmp, leave, commands } = await openMonitor(() => undefined);
   const answer = qmp.execute('quit', { timeout: 60_000 });
   await vi.waitFor(() => expect(commands).toHaveLength(2));
@@ -101,14 +101,14 @@ test('a QEMU that goes away has not done it, and nobody waits for the answer', a
   await qmp.closed;
 });
 
-test('a command for a QEMU that has gone is not done, at once and without an error', async () => {
+test('a command for a QEMU that has ended is not done, without delay and error', async () => {
   const { qmp, leave } = await openMonitor(agree);
   leave();
   await qmp.closed;
   expect(await qmp.execute('quit', { timeout: 60_000 })).toBe(false);
 });
 
-test('why the VM ended is what QEMU said first', async () => {
+test("the reason for the end of the VM is QEMU's first one", async () => {
   const { qmp, say, leave } = await openMonitor(agree);
   expect(qmp.shutdown()).toBeUndefined();
   const timestamp = { seconds: 1, microseconds: 0 };
@@ -120,7 +120,7 @@ test('why the VM ended is what QEMU said first', async () => {
   expect(qmp.shutdown()).toBe('guest-shutdown');
 });
 
-test('the reason counts even if QEMU has gone right after it', async () => {
+test('the reason counts even if QEMU ends right after it', async () => {
   const { qmp, write, leave } = await openMonitor(() => undefined);
   write('{"event": "SHUTDOWN", "data": {"guest": true, "reason": "guest-panic"}}');
   setTimeout(leave, 20);
@@ -128,7 +128,7 @@ test('the reason counts even if QEMU has gone right after it', async () => {
   expect(qmp.shutdown()).toBe('guest-panic');
 });
 
-test('lines that are not of the protocol are passed over', async () => {
+test('ignores lines that are not of the protocol', async () => {
   const { qmp, write, say, leave } = await openMonitor(agree);
   write('garbage\n{"half": \n\n[]\nnull\n5\n"text"\n{}\n\xff\0\n');
   say({ id: 99, return: {} });

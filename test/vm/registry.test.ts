@@ -66,7 +66,7 @@ const recycled = (): ProcessIdentity => {
   return { pid, startTime: String(Number(startTime) - 1) };
 };
 
-test('the first VM is number 1; its entry is what others see, in a private file', async () => {
+test('the first VM is number 1; others see its entry, in a private file', async () => {
   const entry = await claim();
   expect(entry).toMatchObject({
     version: 1,
@@ -81,7 +81,7 @@ test('the first VM is number 1; its entry is what others see, in a private file'
   expect(statSync(vmFiles(directory, 1).entry).mode & 0o777).toBe(0o600);
 });
 
-test('a number is the lowest that is free', async () => {
+test('uses the lowest free number', async () => {
   await claim();
   await claim();
   await claim();
@@ -91,7 +91,7 @@ test('a number is the lowest that is free', async () => {
   expect((await claim()).number).toBe(4);
 });
 
-test('release leaves nothing of the VM, and may be said twice', async () => {
+test('release leaves nothing of the VM, and may be called twice', async () => {
   const { monitorSocket, pidFile } = await claim();
   writeFileSync(monitorSocket, '');
   writeFileSync(pidFile, '1');
@@ -106,11 +106,11 @@ test('an entry can be replaced once QEMU runs', async () => {
   expect(listVms(directory)[0]?.qemu).toEqual(identifySelf());
 });
 
-describe('VMs that are gone', () => {
+describe('VMs that have ended', () => {
   test.each([
     ['whose rapido has ended', ended],
     ['whose pid now belongs to another process', recycled],
-  ])('one %s is not listed, and its number and files are taken over', async (_, owner) => {
+  ])('one %s is not listed, and its number and files are reused', async (_, owner) => {
     const entry = await claim();
     await claim();
     updateEntry(directory, { ...entry, owner: owner() });
@@ -130,7 +130,7 @@ describe('VMs that are gone', () => {
   });
 
   test.each(['', '{', 'null', '[]', '{"version":2,"number":1}'])(
-    'an entry that says %j is none',
+    'an entry that says %j is invalid',
     async (text) => {
       await claim();
       writeFileSync(vmFiles(directory, 2).entry, text);
@@ -139,18 +139,18 @@ describe('VMs that are gone', () => {
     },
   );
 
-  test('there are none where nothing was ever booted', () => {
+  test('there are none if nothing was booted', () => {
     expect(listVms(join(directory, 'nowhere'))).toEqual([]);
   });
 });
 
-describe('at once', () => {
-  test('claims of one process get different numbers', async () => {
+describe('concurrent claims', () => {
+  test('of one process get different numbers', async () => {
     const entries = await Promise.all([claim(), claim(), claim()]);
     expect(entries.map(({ number }) => number).sort()).toEqual([1, 2, 3]);
   });
 
-  test('claims of several processes do, too', async () => {
+  test('of several processes do, too', async () => {
     const script = compileScript(
       makeTemporaryDirectory(),
       'claim',
@@ -168,7 +168,7 @@ describe('at once', () => {
   });
 });
 
-test('a directory whose path is too long for a socket is refused, with what to do', async () => {
+test('rejects a directory whose path is too long for a socket, with a hint', async () => {
   const directory = join('/tmp', 'd'.repeat(100));
   expect(await complaintOf(() => vmFiles(directory, 1), { DIRECTORY: directory })).toBe(
     [
@@ -179,7 +179,7 @@ test('a directory whose path is too long for a socket is refused, with what to d
   expect(() => vmFiles('/run/rapido', 1)).not.toThrow();
 });
 
-test('an entry that cannot be understood keeps its number: its VM may be alive', async () => {
+test('an entry that cannot be parsed keeps its number: its VM may be running', async () => {
   const directory = makeTemporaryDirectory();
   const files = vmFiles(directory, 1);
   writeFileSync(files.entry, JSON.stringify({ version: 99 }));
@@ -193,7 +193,7 @@ test('an entry that cannot be understood keeps its number: its VM may be alive',
 const entryOf = (number: number, changes: Partial<VmEntry> = {}): string =>
   JSON.stringify({ version: 1, number, owner: identifySelf(), state: 'ready', ...changes });
 
-describe('what is not believed', () => {
+describe('untrusted entries', () => {
   beforeEach(() => {
     mkdirSync(directory);
   });
@@ -238,14 +238,14 @@ describe('what is not believed', () => {
     expect(readdirSync(directory).filter((name) => name.startsWith('vm'))).toEqual(['vm1.json']);
   });
 
-  test('a VM of the original tool, which has but a pid file, keeps its number', async () => {
+  test('a VM of the original tool, which has only a pid file, keeps its number', async () => {
     writeFiles(directory, { 'rapido_vm1.pid': `${process.pid}\n` });
     expect((await claim()).number).toBe(2);
     expect(existsSync(vmFiles(directory, 1).pidFile)).toBe(true);
   });
 });
 
-describe.runIf(process.getuid?.() === 0)('a directory that other users share', () => {
+describe.runIf(process.getuid?.() === 0)('a directory that several users share', () => {
   const NOBODY = 65534;
   beforeEach(() => {
     mkdirSync(directory);
@@ -253,7 +253,7 @@ describe.runIf(process.getuid?.() === 0)('a directory that other users share', (
   });
   const give = (name: string): void => lchownSync(join(directory, name), NOBODY, NOBODY);
 
-  test('entries of others are not listed, not cleared away, and their numbers avoided', async () => {
+  test('entries of others are not listed and not removed, and their numbers are not used', async () => {
     writeFileSync(vmFiles(directory, 1).entry, entryOf(1));
     writeFileSync(vmFiles(directory, 2).entry, entryOf(2, { owner: ended() }));
     give('vm1.json');
@@ -268,7 +268,7 @@ describe.runIf(process.getuid?.() === 0)('a directory that other users share', (
     `);
   });
 
-  test('an entry of ours about a process of theirs is of no VM that runs', async () => {
+  test('an entry of this user about a process of another is no running VM', async () => {
     const theirs = spawn('setpriv', [`--reuid=${NOBODY}`, '--clear-groups', 'sleep', '60']);
     onTestFinished(() => {
       theirs.kill('SIGKILL');
@@ -282,7 +282,7 @@ describe.runIf(process.getuid?.() === 0)('a directory that other users share', (
   });
 
   test.each(['vm1.qmp', 'vm1.ask', 'rapido_vm1.pid'])(
-    'a link that they have put at %s is not followed',
+    'a link of another user at %s is not followed',
     async (name) => {
       writeFiles(directory, { target: 'precious' });
       symlinkSync(join(directory, 'target'), join(directory, name));
@@ -292,7 +292,7 @@ describe.runIf(process.getuid?.() === 0)('a directory that other users share', (
     },
   );
 
-  test('releasing a number removes no file of theirs', async () => {
+  test('releasing a number removes no file of another user', async () => {
     await claim();
     writeFiles(directory, { 'vm1.qmp': '' });
     give('vm1.qmp');
@@ -301,8 +301,8 @@ describe.runIf(process.getuid?.() === 0)('a directory that other users share', (
   });
 });
 
-describe('a directory in which others can replace files takes no VM', () => {
-  test('one that everybody writes and that is not sticky', async () => {
+describe('rejects a directory in which others can replace files', () => {
+  test('one that everybody can write and that is not sticky', async () => {
     mkdirSync(directory);
     chmodSync(directory, 0o777);
     expect(await complaintOf(claim, { DIRECTORY: directory })).toMatchInlineSnapshot(`

@@ -28,8 +28,8 @@ const commandLine = (...changes: Parameters<typeof plan>): string[] =>
 const channelsOf = (lines: readonly string[]): string[] =>
   lines.filter((line) => /^-(chardev|serial|device|qmp chardev|virtfs)/.test(line));
 
-describe('what the kernel is told for a run', () => {
-  test('to end at the first oops, to stamp every line, and to answer to sysrq and NMI', () => {
+describe('kernel parameters of a run', () => {
+  test('end at the first oops, time stamps on every line, answers to sysrq and NMI', () => {
     expect(parameters()).toMatchInlineSnapshot(`
       [
         "console=ttyS0",
@@ -50,7 +50,7 @@ describe('what the kernel is told for a run', () => {
     `);
   });
 
-  test('with --keep-going it goes on after an oops; a panic still ends the VM', () => {
+  test('with --keep-going, the kernel continues after an oops; a panic still ends the VM', () => {
     const survivor = parameters({ survivesOops: true });
     expect(parameters().filter((parameter) => !survivor.includes(parameter))).toEqual([
       'oops=panic',
@@ -58,7 +58,7 @@ describe('what the kernel is told for a run', () => {
     expect(survivor).toContain('panic=-1');
   });
 
-  test('how much of its log to keep; more where that holds results', () => {
+  test('the size of the kernel log; more if the log contains results', () => {
     expect(parameters({ readsKernelLog: true })).toContain('log_buf_len=4M');
     const own = parameters({}, 'log_buf_len=16M');
     expect(own.filter((parameter) => parameter.startsWith('log_buf_len='))).toEqual([
@@ -73,12 +73,12 @@ describe('what the kernel is told for a run', () => {
     ]);
   });
 
-  test('nothing of a terminal', () => {
+  test('nothing about a terminal', () => {
     expect(parameters().join(' ')).not.toMatch(/rapido\.(interactive|tty|term)/);
   });
 
   test.each(['quiet', 'loglevel=3', 'loglevel=0', 'x quiet y', 'loglevel=6 nokaslr'])(
-    'who wants a quiet kernel (%s) has one until init: then complaints must be seen',
+    'a quiet kernel (%s) is quiet until init: then reports must be visible',
     (extra) => {
       expect(parameters({}, extra)).not.toContain('loglevel=5');
       expect(parameters({}, extra)).toContain('rapido.loglevel=7');
@@ -87,7 +87,7 @@ describe('what the kernel is told for a run', () => {
   );
 
   test.each(['debug', 'ignore_loglevel', 'loglevel=8'])(
-    'who wants a loud kernel (%s) has one: it is not turned down',
+    'a loud kernel (%s) stays loud',
     (extra) => {
       const all = parameters({}, extra).join(' ');
       expect(all).not.toContain('rapido.loglevel');
@@ -95,17 +95,17 @@ describe('what the kernel is told for a run', () => {
     },
   );
 
-  test('a quiet kernel at somebody’s prompt is their own affair', () => {
+  test('a quiet kernel at a prompt stays quiet', () => {
     const watched = planVm(makeSpec({ extraParameters: 'quiet' }));
     expect(watched.parameters.join(' ')).not.toContain('rapido.loglevel');
   });
 
-  test('what the user adds comes last: of two for the same thing, the kernel takes the later', () => {
+  test('those of the user come last: the kernel uses the later of two', () => {
     expect(parameters({}, 'oops=continue panic=0').at(-1)).toBe('oops=continue panic=0');
   });
 });
 
-describe('what QEMU has beside the console', () => {
+describe('the channels of QEMU beside the console', () => {
   test('control, stdout and stderr as virtio ports; the console goes through rapido', () => {
     expect(channelsOf(commandLine())).toMatchInlineSnapshot(`
       [
@@ -156,7 +156,7 @@ describe('what QEMU has beside the console', () => {
     ]);
   });
 
-  test('both directories, each by its tag', () => {
+  test('both directories, each with its tag', () => {
     const lines = commandLine({ results: '/runs/1/guest' }, { sharedDirectory: '/home/me' });
     const shares = lines.filter((line) => line.startsWith('-virtfs'));
     expect(shares.map((line) => line.replace(/,security_model=.*/, ''))).toEqual([
@@ -165,7 +165,7 @@ describe('what QEMU has beside the console', () => {
     ]);
   });
 
-  test('QEMU itself writes no log: rapido does, which judges every line', () => {
+  test('QEMU writes no log: rapido does, and judges every line', () => {
     expect(commandLine().join('\n')).not.toContain('logfile');
     expect(commandLine().join('\n')).not.toContain('stdio');
   });

@@ -75,8 +75,8 @@ const onWord = (word: GuestEvent['event'], act: () => void): Pick<SessionWatch, 
   },
 });
 
-describe('a session that goes well', () => {
-  test('its events, its console, its output without the mark, and how it ended', async () => {
+describe('a session that succeeds', () => {
+  test('has its events, its console, its output without the mark, and its end', async () => {
     const qemu = installFakeQemu(async (vm) => {
       await vm.write('console', 'Linux version 6.18\r\n');
       await vm.init();
@@ -121,7 +121,7 @@ describe('a session that goes well', () => {
     expect(qemu.notes()).toEqual(['control received']);
   });
 
-  test('the pid of QEMU is told, and is gone afterwards', async () => {
+  test('reports the pid of QEMU, which is gone afterwards', async () => {
     installFakeQemu((vm) => vm.shutDown('guest-shutdown'));
     let pid = 0;
     let wasAlive = false;
@@ -134,7 +134,7 @@ describe('a session that goes well', () => {
     expect(identifyProcess(pid)).toBeUndefined();
   });
 
-  test('the command gets the input to its end', async () => {
+  test('passes the complete input to the command', async () => {
     installFakeQemu(async (vm) => {
       const input = await vm.readAll('stdin');
       await vm.write('stdout', `got ${input.length}: ${input.slice(-4)}`);
@@ -144,7 +144,7 @@ describe('a session that goes well', () => {
     expect((await watch({ stdin })).stdout).toBe('got 300004: last');
   });
 
-  test('without an input it finds the end at once', async () => {
+  test('gives EOF at once without an input', async () => {
     installFakeQemu(async (vm) => {
       await vm.write('stdout', `got ${(await vm.readAll('stdin')).length}`);
       await vm.shutDown('guest-shutdown');
@@ -152,7 +152,7 @@ describe('a session that goes well', () => {
     expect((await watch()).stdout).toBe('got 0');
   });
 
-  test('an input that nobody reads keeps nothing waiting', async () => {
+  test('does not wait for an input that nothing reads', async () => {
     installFakeQemu((vm) => vm.shutDown('guest-shutdown'));
     const endless = new Readable({
       read() {
@@ -163,7 +163,7 @@ describe('a session that goes well', () => {
     expect(endless.destroyed).toBe(true);
   });
 
-  test('the last of the output is there although the VM has gone', async () => {
+  test('has the last of the output although the VM has ended', async () => {
     installFakeQemu(async (vm) => {
       await vm.write('stdout', 'x'.repeat(1_000_000));
       await vm.shutDown('guest-shutdown');
@@ -178,8 +178,8 @@ describe('a session that goes well', () => {
   });
 });
 
-describe('output that is not whole', () => {
-  test('a mark on one stream only: what came is there, and nothing is confirmed', async () => {
+describe('incomplete output', () => {
+  test('a mark on one stream only: the output is there, and nothing is confirmed', async () => {
     const qemu = installFakeQemu(async (vm) => {
       await vm.init();
       await vm.write('stdout', 'all of it');
@@ -196,7 +196,7 @@ describe('output that is not whole', () => {
     expect(qemu.notes()).toEqual([]);
   });
 
-  test('a mark with another key is output like any other', async () => {
+  test('a mark with another key is ordinary output', async () => {
     installFakeQemu(async (vm) => {
       await vm.init();
       await vm.sendEvent('command-end', { status: '0' });
@@ -209,7 +209,7 @@ describe('output that is not whole', () => {
     expect(stdout).toBe(`\0rapido-end:${'0'.repeat(32)}\0`);
   });
 
-  test('a mark that is written before the command has ended is output, whatever its writer knows', async () => {
+  test('a mark that is written before the command has ended is output, even with the right key', async () => {
     installFakeQemu(async (vm) => {
       await vm.init();
       await vm.sendEvent('command-start');
@@ -246,7 +246,7 @@ describe('output that is not whole', () => {
     expect(findContradiction(record.events)).toEqual(['command-end', 'command-end']);
   });
 
-  test('a beginning of the mark at the very end is delivered', async () => {
+  test('the beginning of a mark at the very end is delivered', async () => {
     installFakeQemu(async (vm) => {
       await vm.write('stdout', 'text\0rapido-');
       await vm.shutDown('guest-shutdown');
@@ -255,7 +255,7 @@ describe('output that is not whole', () => {
   });
 });
 
-test('lines of the log that come over the control channel go the way of the console', async () => {
+test('lines of the log from the control channel are handled like the console', async () => {
   installFakeQemu(async (vm) => {
     await vm.init();
     await vm.write('console', 'unfinished');
@@ -279,7 +279,7 @@ test('lines of the log that come over the control channel go the way of the cons
   expect(events.at(-1)).toEqual({ event: 'power-off', taint: 128, left: undefined });
 });
 
-test('strange lines on the control channel are counted', async () => {
+test('counts invalid lines on the control channel', async () => {
   installFakeQemu(async (vm) => {
     await vm.init();
     await vm.write('control', '{"key":"","event":"command-end","status":"0"}\n');
@@ -290,8 +290,8 @@ test('strange lines on the control channel are counted', async () => {
   expect(record.events.map(({ event }) => event)).toEqual(['init']);
 });
 
-describe('a QEMU that does not do its work', () => {
-  test('it does not exist: what setpriv says of it', async () => {
+describe('a QEMU that fails', () => {
+  test("it does not exist: setpriv's message", async () => {
     const missing = { ...PLAN, qemu: 'qemu-system-nowhere' };
     const ended = await runSession(missing, {
       limits: NO_LIMITS,
@@ -307,7 +307,7 @@ describe('a QEMU that does not do its work', () => {
     expect(ended.qemuSaid).toContain('setpriv: failed to execute qemu-system-nowhere');
   });
 
-  test('setpriv itself does not exist: a mistake that can be mended', async () => {
+  test('setpriv does not exist: a mistake with a hint', async () => {
     vi.stubEnv('PATH', makeTemporaryDirectory());
     expect(await complaintOf(() => watch())).toMatchInlineSnapshot(`
       "rapido: error: qemu-system-x86_64 cannot be executed
@@ -315,7 +315,7 @@ describe('a QEMU that does not do its work', () => {
     `);
   });
 
-  test('it refuses its arguments: its own words', async () => {
+  test('it rejects its arguments: its own message', async () => {
     installFakeQemu(async (vm) => vm.exit(1, 'qemu-system-x86_64: -nosuch: invalid option\n'));
     const { record } = await watch();
     expect(record).toMatchObject({
@@ -339,7 +339,7 @@ describe('a QEMU that does not do its work', () => {
 });
 
 describe('limits', () => {
-  test('a VM that takes too long is asked what it is doing, and told to quit', async () => {
+  test('a VM that takes too long is asked for backtraces, and told to quit', async () => {
     const qemu = installFakeQemu(async (vm) => {
       vm.onKey((key) => {
         vm.note(`key ${key}`);
@@ -363,7 +363,7 @@ describe('limits', () => {
     expect(console).toBe('sysrq: w\r\nsysrq: l\r\nsysrq: t\r\n');
   });
 
-  test('one that does not answer to sysrq gets an NMI, and its panic is heard', async () => {
+  test('one that does not answer to sysrq gets an NMI, and its panic is seen', async () => {
     const qemu = installFakeQemu(async (vm) => {
       vm.onCommand('inject-nmi', () => {
         vm.write('console', 'Kernel panic - not syncing: NMI\r\n').then(() =>
@@ -380,7 +380,7 @@ describe('limits', () => {
     });
   });
 
-  test('a guest of which nothing is heard in time did not boot', async () => {
+  test('a guest without a message in time did not boot', async () => {
     installFakeQemu(async (vm) => {
       vm.onCommand('chardev-send-break', 'refuse');
       for (;;) {
@@ -394,7 +394,7 @@ describe('limits', () => {
     expect(record.times.init).toBeUndefined();
   });
 
-  test('the limit of the boot ends with the first word of init', async () => {
+  test('the boot limit ends with the first message of init', async () => {
     installFakeQemu(async (vm) => {
       await vm.init();
       await vm.sleep(1500);
@@ -405,7 +405,7 @@ describe('limits', () => {
   });
 
   test.each(['console', 'stdout', 'stderr', 'control'] as const)(
-    'a sign of life on %s breaks the silence',
+    'output on %s resets the silence',
     async (channel) => {
       installFakeQemu(
         // The source text is handed over, the channel with it.
@@ -425,7 +425,7 @@ describe('limits', () => {
     },
   );
 
-  test('silence ends a VM, however long it talked before', async () => {
+  test('silence ends a VM, however much it printed before', async () => {
     installFakeQemu(async (vm) => {
       vm.onCommand('chardev-send-break', 'refuse');
       await vm.init();
@@ -441,7 +441,7 @@ describe('limits', () => {
     expect(record.times.end).toBeGreaterThan(1000);
   });
 
-  test('only the first limit that runs out counts', async () => {
+  test('only the first limit that expires counts', async () => {
     installFakeQemu(async (vm) => {
       vm.onCommand('chardev-send-break', 'refuse');
       vm.onCommand('quit', () => {
@@ -471,7 +471,7 @@ describe('a pause of rapido is no timeout of the guest', () => {
   test.each([
     ['silence', 1000],
     ['total', 3000],
-  ] as const)('%s: what came meanwhile is read before the limit runs out', async (limit, time) => {
+  ] as const)('%s: pending output is read before the limit expires', async (limit, time) => {
     installFakeQemu(async (vm) => {
       await vm.init();
       await vm.sendEvent('command-start');
@@ -486,7 +486,7 @@ describe('a pause of rapido is no timeout of the guest', () => {
     expect(stdout).toBe('..........');
   });
 
-  test('boot: the word of init waits to be read', async () => {
+  test('boot: the message of init is still pending', async () => {
     installFakeQemu(async (vm) => {
       await vm.write('console', 'booting\r\n');
       await vm.sleep(200);
@@ -504,7 +504,7 @@ describe('a pause of rapido is no timeout of the guest', () => {
     expect(record.times.init).toBeGreaterThan(4900);
   });
 
-  test('a limit that ran out in truth is one all the same', async () => {
+  test('a limit that really expired counts', async () => {
     installFakeQemu(async (vm) => {
       vm.onCommand('chardev-send-break', 'refuse');
       await vm.init();
@@ -553,14 +553,14 @@ describe('interruption', () => {
     expect(record).toMatchObject({ interruptedBy: 'SIGTERM', exit: { signal: 'SIGKILL' } });
   });
 
-  test('afterwards signals are nobody’s any more', async () => {
+  test('signals have their default action afterwards', async () => {
     const before = process.listenerCount('SIGINT');
     installFakeQemu((vm) => vm.shutDown('guest-shutdown'));
     await watch();
     expect(process.listenerCount('SIGINT')).toBe(before);
   });
 
-  test('a reader who has stopped reading does not keep an interrupted session from ending', async () => {
+  test('a reader that stopped reading does not keep an interrupted session from ending', async () => {
     installFakeQemu(async (vm) => {
       await vm.init();
       await vm.write('stdout', 'nobody reads this');
@@ -596,7 +596,7 @@ describe('a kernel that is known to be lost', () => {
     expect(qemu.notes()).toEqual([]);
   });
 
-  test('if it does not, and has been quiet for 15 seconds, the VM is ended', async () => {
+  test('if it does not, and is quiet for 15 seconds, rapido ends the VM', async () => {
     vi.useFakeTimers({ toFake: ['setTimeout', 'clearTimeout', 'performance'] });
     const qemu = installFakeQemu(async (vm) => {
       await vm.write('console', 'Kernel panic - not syncing: x\r\n');
@@ -621,7 +621,7 @@ describe('a kernel that is known to be lost', () => {
   });
 });
 
-test('a kernel that does not run our init is ended after a second', async () => {
+test("a kernel that does not run rapido's init is ended after a second", async () => {
   const qemu = installFakeQemu(async (vm) => {
     await vm.write('console', 'Failed to execute /init (error -8)\r\n');
   });
@@ -633,9 +633,9 @@ test('a kernel that does not run our init is ended after a second', async () => 
   expect(qemu.notes()).toEqual(['qmp quit']);
 });
 
-describe('something of ours fails', () => {
+describe('an internal failure', () => {
   test.each(['onOutput', 'onConsole'] as const)(
-    'in %s: the VM does not go on without us, and the failure is told',
+    'in %s: the VM ends, and the failure is reported',
     async (place) => {
       installFakeQemu(async (vm) => {
         await vm.write('console', 'text');

@@ -54,7 +54,7 @@ describe('the vmlinux in a bzImage', () => {
     ['zstd', ['zstd', '-c']],
     ['bzip2', ['bzip2', '-c']],
     ['lz4', ['lz4', '-l', '-c']],
-  ] as const)('is unpacked whatever packed it: %s', async ([program, argv], { skip }) => {
+  ] as const)('is unpacked from any compression: %s', async ([program, argv], { skip }) => {
     if (!has(program)) return skip(`there is no ${program}`);
     const [file, ...args] = argv;
     const payload = execFileSync(file, args, { input: vmlinux });
@@ -72,7 +72,7 @@ describe('the vmlinux in a bzImage', () => {
     expect(readFileSync(second)).toEqual(next);
   });
 
-  it('is none where it cannot be entered directly, which is found out once', async () => {
+  it('is not used if it cannot be entered directly, which is checked once', async () => {
     const { unpack, kept, kernels } = setUp(
       makeBzImage({ payload: gzipSync('a kernel without CONFIG_PVH') }),
     );
@@ -100,7 +100,7 @@ describe('the vmlinux in a bzImage', () => {
     expect(kept()).toEqual([]);
   });
 
-  it('pushes out those of kernels that were not booted for the longest time', async () => {
+  it('replaces those of kernels that were not booted for the longest time', async () => {
     const { unpack, kernels, kept } = setUp(makeBzImage({ payload: gzipSync(vmlinux) }));
     mkdirSync(kernels);
     for (let age = 1; age <= 6; age++) {
@@ -117,7 +117,7 @@ describe('the vmlinux in a bzImage', () => {
     ).toEqual(['1-hours-old.vmlinux', '2-hours-old.vmlinux', '3-hours-old.vmlinux']);
   });
 
-  it('is there in the kernel that VM tests boot', async ({ skip }) => {
+  it('is in the kernel that VM tests boot', async ({ skip }) => {
     const kernel = hostKernel();
     if (kernel === undefined) return skip('there is no kernel to boot');
     if (architectureOf(process.arch).name !== 'x86_64') return skip('only x86 kernels are packed');

@@ -72,7 +72,7 @@ const places = fc.oneof(
   fc.constant(Array.from({ length: 500 }, (_, index) => index)),
 );
 
-test('however it is cut, all before the first mark is the output, and nothing after it', async () => {
+test('all before the first mark is the output, however it is split, and nothing after it', async () => {
   await fc.assert(
     fc.asyncProperty(output, output, places, async (before, after, cuts) => {
       const data = Buffer.concat([before, MARK, after]);
@@ -85,7 +85,7 @@ test('however it is cut, all before the first mark is the output, and nothing af
   );
 });
 
-test('without a mark, everything is output, and it is known not to be whole', async () => {
+test('without a mark, everything is output, and is known to be incomplete', async () => {
   await fc.assert(
     fc.asyncProperty(output, places, async (bytes, cuts) => {
       const heard = await hear(cut(bytes, cuts));
@@ -96,7 +96,7 @@ test('without a mark, everything is output, and it is known not to be whole', as
   );
 });
 
-test('what looks like the mark before there is one is output like any other', async () => {
+test('text that looks like the mark before there is one is ordinary output', async () => {
   await fc.assert(
     fc.asyncProperty(output, output, places, async (before, after, cuts) => {
       const forged = cut(Buffer.concat([before, MARK, after]), cuts);
@@ -113,7 +113,7 @@ test('what looks like the mark before there is one is output like any other', as
   );
 });
 
-test('nothing is held back but what may be the beginning of the mark', async () => {
+test('holds back only what may be the beginning of the mark', async () => {
   await fc.assert(
     fc.asyncProperty(output, places, async (bytes, cuts) => {
       const chunks = cut(bytes, cuts);
@@ -130,12 +130,12 @@ test('nothing is held back but what may be the beginning of the mark', async () 
   );
 });
 
-test('a prompt without a line feed is there at once', async () => {
+test('passes on a prompt without a newline at once', async () => {
   const { deliveredBefore } = await hear([Buffer.from('login: '), Buffer.from('more')]);
   expect(deliveredBefore).toEqual([0, 7, 11]);
 });
 
-test('no chunk is asked for before the one before is dealt with', async () => {
+test('requests no chunk before the previous one is handled', async () => {
   const order: string[] = [];
   async function* chunks(): AsyncGenerator<Buffer> {
     for (const text of ['one', 'two']) {
@@ -156,7 +156,7 @@ test('no chunk is asked for before the one before is dealt with', async () => {
   expect(order).toEqual(['asked for one', 'dealt with one', 'asked for two', 'dealt with two']);
 });
 
-test('the mark is told only after all before it was dealt with', async () => {
+test('reports the mark only after all before it was handled', async () => {
   const order: string[] = [];
   const deliver = async (chunk: Buffer): Promise<void> => {
     await new Promise((next) => setTimeout(next, 10));
@@ -173,7 +173,7 @@ test('the mark is told only after all before it was dealt with', async () => {
   expect(order).toEqual(['last', 'mark']);
 });
 
-test('who writes on after the mark is read to the end, so that nobody is held up', async () => {
+test('reads a writer to the end after the mark, so that it is not blocked', async () => {
   let asked = 0;
   async function* chunks(): AsyncGenerator<Buffer> {
     for (const chunk of [MARK, Buffer.from('a'), MARK, Buffer.from('b')]) {

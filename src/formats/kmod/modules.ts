@@ -94,10 +94,13 @@ export function readModuleTree(directory: string): ModuleTree {
   const absolute = resolve(directory);
   const release = basename(absolute);
   if (statSync(absolute, { throwIfNoEntry: false })?.isDirectory() !== true) {
-    throw new UserError(`${absolute}: no such directory, so no modules for kernel ${release}`, {
-      dependsOn: 'kernel',
-      hint: 'in the kernel tree: make && INSTALL_MOD_PATH=./mods make modules_install',
-    });
+    throw new UserError(
+      `${absolute} is not a directory, so there are no modules for the kernel ${release}`,
+      {
+        dependsOn: 'kernel',
+        hint: 'in the kernel tree: make && INSTALL_MOD_PATH=./mods make modules_install',
+      },
+    );
   }
   const dep = readIndexFile(absolute, 'modules.dep');
   if (dep === undefined) {
@@ -141,7 +144,7 @@ function readIfPresent(path: string): Buffer | undefined {
     return readFileSync(path);
   } catch (error) {
     if (errorCode(error) === 'ENOENT') return undefined;
-    throw new UserError(`cannot read ${path}: ${(error as Error).message}`, { cause: error });
+    throw new UserError(`${path} cannot be read (${errorCode(error)})`, { cause: error });
   }
 }
 

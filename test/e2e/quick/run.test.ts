@@ -67,7 +67,7 @@ describe('rapido run', () => {
       reason: 'the kernel crashed during the command: kernel panic: sysrq triggered crash',
     },
     {
-      name: 'a taint by a warning that nobody saw is a splat',
+      name: 'a taint by a warning that was not printed is a splat',
       args: ['-x', 'echo 512 > /proc/sys/kernel/tainted'],
       verdict: 'splat',
       reason: 'the kernel reported a problem: kernel tainted: W, a warning',

@@ -18,7 +18,7 @@ describe('a VM', () => {
   const home = createWorkspace(afterAll);
   const run = createRunner(home);
 
-  it('runs the autorun scripts, then -x and -f in their order, and ends with 0', async () => {
+  it('runs the autorun scripts, then -x and -f in order, and exits with 0', async () => {
     const script = home.write('my script.sh', '#!/bin/bash\necho "two: $0"\n', 0o755);
     const plain = home.write('no-shebang', 'echo "three: $BASH_VERSION"\n');
     const result = await home.rapido([

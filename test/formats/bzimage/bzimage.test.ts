@@ -9,7 +9,7 @@ function payloadOf(image: Buffer) {
   return readPayload((offset, length) => image.subarray(offset, offset + length));
 }
 
-test('finds what gzip packed, whose own trailer tells the size', () => {
+test('finds data packed by gzip, whose trailer has the size', () => {
   const packed = gzipSync(kernel);
   const image = makeBzImage({ payload: packed });
   const found = payloadOf(image);
@@ -26,7 +26,7 @@ test.each([
   ['lzo', '\x89LZO\0\r'],
   ['lz4', '\x02\x21\x4c\x18'],
   ['zstd', '\x28\xb5\x2f\xfd'],
-])('knows %s, and leaves out the size that the build adds behind it', (compression, magic) => {
+])('recognizes %s, and omits the size that the build appends', (compression, magic) => {
   const payload = Buffer.from(`${magic}and the rest of it`, 'latin1');
   expect(payloadOf(makeBzImage({ payload, sizeBehind: 0x4000000 }))).toMatchObject({
     compression,
@@ -35,7 +35,7 @@ test.each([
   });
 });
 
-test('takes a kernel that is not packed as it is', () => {
+test('uses an unpacked kernel as it is', () => {
   const payload = Buffer.from('\x7fELF and so on', 'latin1');
   expect(payloadOf(makeBzImage({ payload }))).toMatchObject({
     compression: 'uncompressed',
@@ -73,7 +73,7 @@ test.each([
   );
 });
 
-test('what is no bzImage has no release', () => {
+test('what is not a bzImage has no release', () => {
   expect(releaseOf(Buffer.alloc(0))).toBeUndefined();
   expect(releaseOf(Buffer.alloc(4096, 'x'))).toBeUndefined();
 });

@@ -32,7 +32,7 @@ const pad = (text: string) => text + '\0'.repeat((4 - (text.length % 4)) % 4);
 const TRAILER = craftMember('TRAILER!!!');
 
 describe('a member', () => {
-  it('is told in full', () => {
+  it('is read with all fields', () => {
     const archive = pack([
       { ...HELLO, uid: 1, gid: 2, mtime: 3, hardLinks: ['hallo'] },
       LINK,
@@ -46,7 +46,7 @@ describe('a member', () => {
     `);
   });
 
-  it('gives its data, from bytes as from a file', () => {
+  it('returns its data, from bytes and from a file', () => {
     const archive = pack([LINK, HELLO, { path: 'empty', mode: 0o100644, data: '' }]);
     const fd = openSync(inTempDir('in.cpio'), 'r');
     for (const source of [archive, new Uint8Array(archive), fd]) {
@@ -56,7 +56,7 @@ describe('a member', () => {
     closeSync(fd);
   });
 
-  it('of a file leaves the position of the file where it is', () => {
+  it('does not move the position of the file', () => {
     pack([HELLO]);
     const fd = openSync(inTempDir('in.cpio'), 'r');
     for (const member of readCpio(fd)) readCpioData(fd, member);
@@ -74,7 +74,7 @@ describe('a member', () => {
     expect(found[1]).toEqual(found[0]);
   });
 
-  it('may have NULs after its name, which align its data', () => {
+  it('may have NULs after its name as padding', () => {
     const archive = Buffer.concat([craftMember(`big${'\0'.repeat(394)}`, {}, 'data'), TRAILER]);
     const [member] = listMembers(archive);
     expect(member).toMatchObject({ path: Buffer.from('big'), dataOffset: 508, size: 4 });
@@ -86,7 +86,7 @@ describe('a member', () => {
     expect(`${listMembers(Buffer.concat([link, TRAILER]))[0]!.target}`).toBe('target');
   });
 
-  it('may be of the crc kind, whose data is checked', () => {
+  it('of the crc kind is verified', () => {
     const sum = { '-1': '070702', 1: '000081a4', 12: (0x61 + 0x62).toString(16).padStart(8, '0') };
     const archive = Buffer.concat([craftMember('ab', sum, 'ab'), TRAILER]);
     const [member] = listMembers(archive);
@@ -115,7 +115,7 @@ describe('a member', () => {
 });
 
 describe('an initramfs', () => {
-  it('may be several archives with padding between them', () => {
+  it('may consist of several archives with padding between them', () => {
     const one = pack([{ path: 'a', mode: 0o40755 }, HELLO]);
     const two = pack([{ path: 'b', mode: 0o40755 }]);
     const padding = Buffer.alloc(200_000);
@@ -144,7 +144,7 @@ describe('an initramfs', () => {
     expect(names(listMembers(archive))).toEqual(['a', 'b']);
   });
 
-  it('is the same whether in memory or in a file, across all block borders', () => {
+  it('is read alike from memory and from a file, across all block borders', () => {
     const entries = Array.from({ length: 3000 }, (_, index) => ({
       path: `${'long/'.repeat(index % 40)}${index}`,
       mode: 0o100644,
@@ -159,14 +159,14 @@ describe('an initramfs', () => {
     expect(names(fromFile)).toEqual(entries.map((entry) => entry.path));
   });
 
-  it('is listed as far as it is good', () => {
+  it('is listed up to the damage', () => {
     const reader = readCpio(Buffer.concat([craftMember('good'), Buffer.from('0707 and no more')]));
     expect(`${(reader.next().value as CpioMember).path}`).toBe('good');
     expect(() => reader.next()).toThrow('cpio archive: at offset 116: ');
   });
 });
 
-describe('what is no initramfs is refused', () => {
+describe('rejects what is not an initramfs', () => {
   it.each<[string, Buffer, string]>([
     ['nothing', Buffer.alloc(0), '0: there is no cpio archive'],
     ['only NULs', Buffer.alloc(1024), '0: there is no cpio archive'],
@@ -224,8 +224,8 @@ describe('what is no initramfs is refused', () => {
   });
 });
 
-describe('a truncated archive is refused', () => {
-  it('wherever it is cut off', () => {
+describe('rejects a truncated archive', () => {
+  it('at every length', () => {
     const archive = pack([HELLO, LINK, { path: 'dir', mode: 0o40755 }]);
     const trailerEnd = archive.indexOf('TRAILER!!!') + 'TRAILER!!!\0'.length;
     expect(names(listMembers(archive.subarray(0, trailerEnd)))).toEqual(['hello', 'link', 'dir']);
@@ -235,7 +235,7 @@ describe('a truncated archive is refused', () => {
     }
   });
 
-  it('also when the file loses its end while it is read', () => {
+  it('if the file shrinks while it is read', () => {
     const archive = pack([HELLO, { path: 'big', mode: 0o100644, data: Buffer.alloc(100_000) }]);
     const fd = openSync(inTempDir('in.cpio'), 'r');
     const reader = readCpio(fd, { inputName: 'in.cpio' });

@@ -69,7 +69,7 @@ describe.each(EXTRACTORS)('%s', (_, program, args) => {
     runProgram(program, args, { cwd: inTempDir(directory), input });
   };
 
-  it.skipIf(!isInstalled(program))('extracts our archive', () => {
+  it.skipIf(!isInstalled(program))('extracts an archive of rapido', () => {
     // bsdcpio restores a setuid bit only together with the owner.
     const own = { uid: process.geteuid!(), gid: process.getegid!() };
     extract(
@@ -82,13 +82,13 @@ describe.each(EXTRACTORS)('%s', (_, program, args) => {
     expect(inodesOf('out/empty', 'out/null', 'out/one')).toBe(3);
   });
 
-  it.skipIf(!isInstalled(program) || !canMakeDevices)('extracts our devices (root only)', () => {
+  it.skipIf(!isInstalled(program) || !canMakeDevices)('extracts its devices (root only)', () => {
     extract(DEVICES, 'out');
     expect(describeTree('out')).toMatchObject(DEVICES.flatMap(expectFiles).sort(byName));
     expect(inodesOf('out/loop7', 'out/loop7-too')).toBe(1);
   });
 
-  it.skipIf(!isInstalled(program) || !isRoot)('restores our owners (root only)', () => {
+  it.skipIf(!isInstalled(program) || !isRoot)('restores its owners (root only)', () => {
     extract([{ path: 'f', mode: 0o104711, uid: 123, gid: 456, data: '' }], 'out');
     expect(lstatSync(inTempDir('out/f'))).toMatchObject({ mode: 0o104711, uid: 123, gid: 456 });
   });
@@ -119,7 +119,7 @@ describe.each(EXTRACTORS)('%s', (_, program, args) => {
   });
 });
 
-it.skipIf(!isInstalled('cpio'))('GNU cpio lists our archive', () => {
+it.skipIf(!isInstalled('cpio'))('GNU cpio lists an archive of rapido', () => {
   const args = ['-itv', '--quiet', '--numeric-uid-gid'];
   const env = { ...process.env, TZ: 'UTC', LC_ALL: 'C' };
   const input = packTo(inTempDir('ours.cpio'), [...TREE.slice(0, -2), ...DEVICES]);
@@ -150,7 +150,7 @@ const ARCHIVERS = [
 ] as const;
 
 describe.each(ARCHIVERS)('an archive made by %s', (_, program, args) => {
-  it.skipIf(!isInstalled(program))('is read as the files are', () => {
+  it.skipIf(!isInstalled(program))('is read like the files in it', () => {
     const names = makeTree('in');
     const input = Buffer.concat(names.map((name) => Buffer.concat([name, Buffer.alloc(1)])));
     writeFileSync(

@@ -31,7 +31,7 @@ const FILE = constants.S_IFREG;
 const inTempDir = useTempDir();
 const pack = (entries: Iterable<CpioEntry>) => packTo(inTempDir('out.cpio'), entries);
 
-describe('what an archive takes in memory', () => {
+describe('the memory that an archive takes', () => {
   it.each([
     [0, 1],
     [1, 1],
@@ -53,7 +53,7 @@ describe('what an archive takes in memory', () => {
 });
 
 describe('an archive', () => {
-  it('is these bytes', () => {
+  it('has exactly these bytes', () => {
     const archive = pack([
       { path: 'etc', mode: 0o40755, mtime: 1_700_000_000 },
       { path: 'etc/motd', mode: 0o100644, uid: 1000, gid: 100, data: 'hi\n' },
@@ -84,7 +84,7 @@ describe('an archive', () => {
     );
   });
 
-  it('tells its size and counts every path', () => {
+  it('returns its size and counts every path', () => {
     const entries: CpioEntry[] = [
       { path: 'a', mode: FILE | 0o644, data: 'x'.repeat(600), hardLinks: ['b', 'c'] },
       { path: 'd', mode: 0o40755 },
@@ -98,7 +98,7 @@ describe('an archive', () => {
     expect(written.bytes).toBe(1536);
   });
 
-  it('starts where the output file stands, which stays open', () => {
+  it('starts at the position of the output file, which stays open', () => {
     const fd = openSync(inTempDir('out.cpio'), 'w+');
     const one = writeCpio(fd, [{ path: 'a', mode: 0o40755 }], { outputName: 'out.cpio' });
     const two = writeCpio(fd, [{ path: 'b', mode: 0o40755 }], { outputName: 'out.cpio' });
@@ -111,7 +111,7 @@ describe('an archive', () => {
     ]);
   });
 
-  it('brings times into the range of the format', () => {
+  it('limits times to the range of the format', () => {
     const times = [-1, 0, 1.9, 2 ** 31, 2 ** 32 - 1, 2 ** 32, Number.POSITIVE_INFINITY];
     const members = listMembers(
       pack(times.map((mtime, index) => ({ path: `${index}`, mode: 0o40755, mtime }))),
@@ -148,7 +148,7 @@ describe('host files', () => {
     bufferBytes,
     bufferBytes + 1,
     5_000_001,
-  ])('of %i bytes arrive whole', (size) => {
+  ])('of %i bytes are complete', (size) => {
     const content = Buffer.alloc(size, 'All work and no play makes Jack a dull boy. ');
     writeFileSync(inTempDir('host'), content);
     const archive = pack([hostFile('host', size), { path: 'after', mode: FILE, data: 'after' }]);
@@ -164,7 +164,7 @@ describe('host files', () => {
     expect(listMembers(archive)[0]).toMatchObject({ path: Buffer.from([0xff, 0xfe]), size: 3 });
   });
 
-  it('are followed through symlinks', () => {
+  it('are read through symlinks', () => {
     writeFileSync(inTempDir('real'), 'real');
     symlinkSync('real', inTempDir('link'));
     const archive = pack([hostFile('link', 4)]);
@@ -172,7 +172,7 @@ describe('host files', () => {
     expect(archive.subarray(member!.dataOffset, member!.dataOffset + 4).toString()).toBe('real');
   });
 
-  it('that are sparse and larger than 2 GiB arrive whole', { timeout: 120_000 }, async () => {
+  it('that are sparse and larger than 2 GiB are complete', { timeout: 120_000 }, async () => {
     const size = 2 ** 31 + 4104;
     // A hole on tmpfs is read without 2 GiB of page cache, and of what goes through the pipe only
     // the end is kept: this costs no disk and hardly any memory.
@@ -203,7 +203,7 @@ describe('host files', () => {
     }
   });
 
-  it('over 4 GiB - 1 are refused', () => {
+  it('over 4 GiB - 1 are rejected', () => {
     writeFileSync(inTempDir('huge'), '');
     truncateSync(inTempDir('huge'), 2 ** 32);
     const entry = hostFile('huge', statSync(inTempDir('huge')).size);
@@ -213,7 +213,7 @@ describe('host files', () => {
     `);
   });
 
-  it('that shrink, grow or vanish meanwhile are refused, all of them at once', () => {
+  it('that shrink, grow or vanish meanwhile are rejected together', () => {
     function* changing(): Generator<CpioEntry> {
       for (const name of ['kept', 'shrunk', 'emptied', 'grown', 'from-nothing', 'gone']) {
         writeFileSync(inTempDir(name), name === 'from-nothing' ? '' : 'a content');
@@ -246,7 +246,7 @@ describe('host files', () => {
     `);
   });
 
-  it('that grow by more than a buffer are refused', () => {
+  it('that grow by more than a buffer are rejected', () => {
     writeFileSync(inTempDir('log'), Buffer.alloc(bufferBytes * 2 + 1));
     expect(failToPack([hostFile('log', bufferBytes * 2)])).toMatchInlineSnapshot(`
       "out.cpio: cannot add TMP/log: it grew while it was added; before, it had 2097152 bytes
@@ -254,7 +254,7 @@ describe('host files', () => {
     `);
   });
 
-  it('that claim to be empty but are not, as in /proc, are refused', () => {
+  it('that claim to be empty but are not, as in /proc, are rejected', () => {
     const entry = { path: 'version', mode: FILE | 0o444, file: '/proc/version', size: 0 };
     expect(failToPack([entry])).toMatchInlineSnapshot(`
       "out.cpio: cannot add /proc/version: it grew while it was added; before, it had 0 bytes
@@ -262,7 +262,7 @@ describe('host files', () => {
     `);
   });
 
-  it('that are not readable are refused', () => {
+  it('that cannot be read are rejected', () => {
     writeFileSync(inTempDir('secret'), 'x', { mode: 0 });
     const fd = openSync(inTempDir('out.cpio'), 'w');
     const entries = [hostFile('secret', 1)];
@@ -276,7 +276,7 @@ describe('host files', () => {
     `);
   });
 
-  it('are closed again, refused or not', () => {
+  it('are closed in every case', () => {
     writeFileSync(inTempDir('host'), 'x');
     const before = readdirSync('/proc/self/fd').length;
     pack(Array.from({ length: 50 }, () => hostFile('host', 1)));
@@ -285,7 +285,7 @@ describe('host files', () => {
   });
 });
 
-describe('entries that the kernel would drop or misread are refused', () => {
+describe('rejects entries that the kernel would drop or misread', () => {
   const longest = `${'d/'.repeat(2047)}f`;
   it.each<[string, string | Buffer, string]>([
     ['an empty path', '', '"": the path is empty'],
@@ -340,7 +340,7 @@ describe('entries that the kernel would drop or misread are refused', () => {
     );
   });
 
-  it('but what only looks like them is not', () => {
+  it('accepts what only looks like them', () => {
     const paths = ['.', './a', '..a', 'a..', '...', 'a/...', ' ', 'TRAILER!!!!', 'a/TRAILER!!!'];
     paths.push(longest, 'ü'.repeat(127), `${'b'.repeat(255)}/c`);
     const entries = paths.map((path) => ({ path, mode: 0o40755 }));
@@ -349,7 +349,7 @@ describe('entries that the kernel would drop or misread are refused', () => {
     expect(`${listMembers(pack([{ path: 'l', mode: 0o120777, target }]))[0]!.target}`).toBe(target);
   });
 
-  it('at most 20 at a time', () => {
+  it('reports at most 20 at a time', () => {
     const entries = Array.from({ length: 30 }, (_, index) => ({
       path: `/${index}`,
       mode: 0o40755,
@@ -393,7 +393,7 @@ describe('an output that cannot be written', () => {
     `);
   });
 
-  it('is reported at once, however much is left to read', () => {
+  it('is reported at once, however much input is left', () => {
     const fd = openSync('/dev/full', 'w');
     let taken = 0;
     function* endless(): Generator<CpioEntry> {
@@ -408,7 +408,7 @@ describe('an output that cannot be written', () => {
     expect(taken).toBeLessThan(20);
   });
 
-  it('for a reason that is no mistake of the user stays a system error', () => {
+  it('for a reason that the user did not cause stays a system error', () => {
     const fd = openSync(inTempDir('out.cpio'), 'w');
     closeSync(fd);
     const readOnly = openSync(inTempDir('out.cpio'), 'r');

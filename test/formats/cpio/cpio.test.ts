@@ -107,7 +107,7 @@ describe('any entries', () => {
     );
   });
 
-  it('make members at multiples of 4, NULs between them, and 512 bytes after 512 bytes', () => {
+  it('give members at multiples of 4, padded with NULs, and a multiple of 512 bytes', () => {
     fc.assert(
       fc.property(anyEntries, (entries) => {
         const archive = packTo(inTempDir('a.cpio'), placeHostFiles(entries));
@@ -171,7 +171,7 @@ describe('any entries', () => {
   });
 });
 
-it('writes and reads 100,000 members without holding them', () => {
+it('writes and reads 100,000 members without keeping them in memory', () => {
   const count = 100_000;
   function* entries(): Generator<CpioEntry> {
     for (let index = 0; index < count; index += 1) {

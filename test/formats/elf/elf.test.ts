@@ -41,7 +41,7 @@ describe('an ELF file', () => {
     expect(Math.max(...reads)).toBeLessThan(4096);
   });
 
-  test('that is cut off is none, wherever it is cut', () => {
+  test('is rejected if it is truncated anywhere', () => {
     const whole = buildElf({ interpreter: '/lib/ld.so', needed: ['libc.so.6'], soname: 'libx.so' });
     for (let size = 0; size < whole.length; size += 1) {
       const cut = parseElf(whole.subarray(0, size));
@@ -50,7 +50,7 @@ describe('an ELF file', () => {
     expect(parseElf(whole.subarray(0, 100))).toBeUndefined();
   });
 
-  test('the Node that runs this', () => {
+  test('the running Node', () => {
     expect(parseElf(readFileSync(process.execPath))).toMatchObject({
       needed: expect.arrayContaining(['libc.so.6']),
       interpreter: expect.stringMatching(/^\/lib.*\/ld-/),
@@ -70,7 +70,7 @@ describe('bytes of any kind', () => {
     );
   });
 
-  test('never throw when they spoil a good file', () => {
+  test('never throw if they damage a valid file', () => {
     const patch = fc.tuple(fc.nat(400), fc.constantFrom(0, 1, 0x7f, 0x80, 0xff));
     fc.assert(
       fc.property(elfFile, fc.array(patch, { maxLength: 12 }), (elf, patches) => {
@@ -83,13 +83,13 @@ describe('bytes of any kind', () => {
   });
 
   test.each([[''], ['#!/bin/sh\n'], ['\x7fEL'], ['ELF\x7f'], ['\x7fELF']])(
-    '%j is no ELF file',
+    '%j is not an ELF file',
     (text) => {
       expect(parseElf(Buffer.from(text, 'latin1'))).toBeUndefined();
     },
   );
 
-  test('the magic number is all it takes to go on reading', () => {
+  test('only the magic number is checked before the rest is read', () => {
     expect(isElf(Buffer.from('\x7fELF', 'latin1'))).toBe(true);
     expect(isElf(Buffer.from('\x7fEL', 'latin1'))).toBe(false);
   });
@@ -112,7 +112,7 @@ describe('the first line of a script', () => {
     expect(parseShebang(Buffer.from(text))).toMatchObject({ interpreter, program });
   });
 
-  test('keeps what the kernel passes on as one argument', () => {
+  test('keeps everything after the interpreter as one argument, as the kernel does', () => {
     expect(parseShebang(Buffer.from('#!/bin/awk -f  x\n'))?.argument).toBe('-f  x');
     expect(parseShebang(Buffer.from('#!/bin/awk\n'))?.argument).toBeUndefined();
   });

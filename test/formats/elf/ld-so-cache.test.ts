@@ -55,7 +55,7 @@ describe('the cache of the dynamic linker', () => {
     });
   });
 
-  test('is found behind the table for old programs', () => {
+  test('is found behind the old table', () => {
     const old = Buffer.alloc(16 + 3 * 12 + 4);
     old.write('ld.so-1.7.0', 0, 'latin1');
     old.writeUInt32LE(3, 12);
@@ -63,12 +63,12 @@ describe('the cache of the dynamic linker', () => {
     expect(cache?.get('libc.so.6')).toEqual(['/lib/x86_64/libc.so.6', '/lib/i386/libc.so.6']);
   });
 
-  test('is not looked for in other files', () => {
+  test('is not searched for in other files', () => {
     expect(parseLdSoCache(Buffer.from('see glibc-ld.so.cache1.1'))).toBeUndefined();
     expect(parseLdSoCache(Buffer.alloc(0))).toBeUndefined();
   });
 
-  test('never throws, whatever is in it', () => {
+  test('never throws, whatever its content', () => {
     const patch = fc.tuple(fc.nat(150), fc.nat(255));
     fc.assert(
       fc.property(fc.array(patch, { maxLength: 8 }), fc.nat(400), (patches, size) => {

@@ -56,7 +56,7 @@ describe('the libraries of programs on this host', () => {
     expect(ours(program)).toEqual(ldd(program));
   });
 
-  test('are many programs', () => {
+  test('there are many programs', () => {
     expect(PROGRAMS.length).toBeGreaterThan(5);
   });
 });
@@ -102,7 +102,7 @@ describe.skipIf(!existsSync('/usr/bin/gcc'))('programs built here with gcc', () 
     expect(found).toBe(option === '--disable-new-dtags');
   });
 
-  test('need nothing when they are linked statically', () => {
+  test('need nothing if they are linked statically', () => {
     const root = makeRoot();
     const main = compile(root, 'main', 'void _start(void) {}', ['-static', '-nostdlib']);
     expect(needsOf([main])).toEqual(nothing);
@@ -164,7 +164,7 @@ function inRoot(root: string, elf: MadeUpElf): MadeUpElf {
 const I386 = { class: 32, machine: 3 } as const;
 
 describe('libraries', () => {
-  test('are found through libraries, each once, whoever needs them', () => {
+  test('are found through libraries, each once', () => {
     const { find } = makeHost({
       'bin/a': { needed: ['libone.so', 'libtwo.so'], interpreter: '/lib/ld.so' },
       'bin/b': { needed: ['libtwo.so'], interpreter: '/lib/ld.so' },
@@ -179,7 +179,7 @@ describe('libraries', () => {
     });
   });
 
-  test('that are missing are told with the file that needs them, all at once', () => {
+  test('that are missing are reported together, with the file that needs them', () => {
     const { find } = makeHost({
       'bin/a': { needed: ['libone.so', 'libgone.so'], interpreter: '/lib/ld-gone.so' },
       'lib/libone.so': { needed: ['libgone2.so'] },
@@ -191,7 +191,7 @@ describe('libraries', () => {
     ]);
   });
 
-  test('that an earlier library brought serve a later one that could not find them', () => {
+  test('found for an earlier library satisfy a later one that could not find them', () => {
     const { find } = makeHost({
       'bin/a': { needed: ['libinner.so', 'libouter.so'], runpath: ['/opt'] },
       'opt/libinner.so': { soname: 'libinner.so' },
@@ -203,7 +203,7 @@ describe('libraries', () => {
     });
   });
 
-  test('of another architecture, and files that only have the name, are passed by', () => {
+  test('of another architecture, and files with only the right name, are skipped', () => {
     const { find } = makeHost({
       'bin/a': { needed: ['libx.so'], runpath: ['/text', '/arm', '/small'] },
       'text/libx.so': 'INPUT(libx.so.1)',
@@ -214,7 +214,7 @@ describe('libraries', () => {
     expect(find('bin/a').libraries).toEqual(['/lib/libx.so']);
   });
 
-  test('among the files are not named again', () => {
+  test('that are among the files are not listed again', () => {
     const { find } = makeHost({
       'tree/a': { needed: ['libx.so'], runpath: ['$ORIGIN/lib'] },
       'tree/lib/libx.so': { needed: ['liby.so'] },
@@ -223,7 +223,7 @@ describe('libraries', () => {
     expect(find('tree/a', 'tree/lib/libx.so').libraries).toEqual(['/lib/liby.so']);
   });
 
-  test('are looked for where $LIB and $ORIGIN say, in braces or not', () => {
+  test('are searched for where $LIB and $ORIGIN point, with or without braces', () => {
     const { find } = makeHost({
       'bin/a': {
         needed: ['libx.so', 'liby.so'],
@@ -235,7 +235,7 @@ describe('libraries', () => {
     expect(find('bin/a').libraries).toEqual(['/opt/lib64/libx.so', '/own/liby.so']);
   });
 
-  test('are looked for in DT_RPATH only of who has no DT_RUNPATH, for its libraries too', () => {
+  test('are searched for in DT_RPATH only without DT_RUNPATH, for their libraries too', () => {
     const libraries = { 'opt/libx.so': { needed: ['liby.so'] }, 'old/liby.so': {} };
     const a = { needed: ['libx.so'], rpath: ['/old', '/opt'] };
     expect(makeHost({ 'bin/a': a, ...libraries }).find('bin/a').unresolved).toEqual([]);
@@ -245,7 +245,7 @@ describe('libraries', () => {
     ]);
   });
 
-  test('are not looked for in the default directories by who forbids it', () => {
+  test('are not searched for in the default directories if the file forbids it', () => {
     const { find } = makeHost({
       'bin/a': { needed: ['libx.so'], noDefaultLibraries: true },
       'lib/libx.so': {},
@@ -254,8 +254,8 @@ describe('libraries', () => {
   });
 });
 
-describe('files that need no libraries', () => {
-  test('of another architecture, static, object files, data, and what is not there', () => {
+describe('files without libraries', () => {
+  test('of another architecture, static, object files, data, and missing files', () => {
     const { find, root } = makeHost({
       arm: { machine: 183, needed: ['libc.so.6'], interpreter: '/lib/ld.so' },
       big: { endian: 'big', needed: ['libc.so.6'] },
@@ -269,7 +269,7 @@ describe('files that need no libraries', () => {
     expect(find(...names)).toEqual(nothing);
   });
 
-  test('32-bit programs get theirs where there are any, and are no mistake where there are none', () => {
+  test('32-bit programs get theirs if the host has any, and are no error otherwise', () => {
     const { find } = makeHost({
       'bin/a': { ...I386, needed: ['libx.so', 'libgone.so'], interpreter: '/lib/ld-linux.so.2' },
       'lib/libx.so': I386,
@@ -279,7 +279,7 @@ describe('files that need no libraries', () => {
 });
 
 describe('scripts', () => {
-  test('tell which programs run them, one script for each; data that looks so does not', () => {
+  test('show which programs run them, one script each; data that looks similar does not', () => {
     const { find, root } = makeHost({
       one: '#!/bin/bash\n',
       two: '#!/bin/bash -e\n',
@@ -293,7 +293,7 @@ describe('scripts', () => {
     ]);
   });
 
-  test('are asked one by one', () => {
+  test('are checked one by one', () => {
     const { root } = makeHost({ script: '#!/usr/bin/env perl\n', data: 'x', elf: {} });
     expect(readShebang(join(root, 'script'))?.program).toBe('perl');
     expect(readShebang(join(root, 'data'))).toBeUndefined();

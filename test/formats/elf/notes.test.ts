@@ -18,7 +18,7 @@ test('finds no note of another owner or type, or in a file without notes', () =>
   expect(findElfNote(buildElf(), 'Xen', 18)).toBeUndefined();
 });
 
-test('finds nothing in what is no ELF file, or cut off anywhere', () => {
+test('finds nothing in a file that is not ELF or is truncated', () => {
   expect(findElfNote(Buffer.from('#!/bin/sh\n'), 'Xen', 18)).toBeUndefined();
   for (let length = 0; length < 130; length++) {
     expect(findElfNote(guest.subarray(0, length), 'Xen', 18)).toBeUndefined();

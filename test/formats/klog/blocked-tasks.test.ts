@@ -13,7 +13,7 @@ function read(lines: readonly string[]): BlockedTask[] | undefined {
   return reader.finish();
 }
 
-test('each task that sysrq-w shows, with the function that it waits in', () => {
+test('each task that sysrq-w shows, with the function in which it waits', () => {
   expect(
     read(
       stamped(
@@ -51,7 +51,7 @@ test('each task that sysrq-w shows, with the function that it waits in', () => {
   ]);
 });
 
-test('the form of Linux before 5.10', () => {
+test('the format of Linux before 5.10', () => {
   expect(
     read(
       stamped([
@@ -67,7 +67,7 @@ test('the form of Linux before 5.10', () => {
   ).toEqual([{ name: 'jbd2/vda-8', pid: 107, function: 'jbd2_journal_commit_transaction' }]);
 });
 
-test('nothing is blocked, and no answer at all, are two things', () => {
+test('distinguishes no blocked tasks from no answer', () => {
   expect(read(stamped(['sysrq: Show Blocked State', 'sysrq: Show State']))).toEqual([]);
   expect(read([...stamped(['sysrq: HELP : loglevel(0-9)']), 'sysrq: Show Blocked State'])).toBe(
     undefined,
@@ -79,7 +79,7 @@ test('what kernels print on request', () => {
   expect(read(log.split('\n'))).toEqual([]);
 });
 
-test('a flood fills no memory', () => {
+test('a flood does not fill the memory', () => {
   const tasks = Array.from(
     { length: 5000 },
     (_, at) => `task:a state:D stack:0 pid:${at} ppid:1 flags:0x00000000`,

@@ -11,7 +11,7 @@ const logs = readdirSync(CORPUS, { recursive: true, encoding: 'utf8' })
 
 const readLog = (name: string): string[] => readFileSync(join(CORPUS, name), 'utf8').split('\n');
 
-describe('what is found in logs of real kernels', () => {
+describe('reports in logs of real kernels', () => {
   test.each(logs)('%s', (name) => {
     const lines = readLog(name);
     expect(lines[0]).toMatch(/^# source: \S/);
@@ -56,7 +56,7 @@ test.each(logs.filter((name) => /(?:^|\/)ok-/.test(name)))('%s fails no run', (n
   );
 });
 
-test('a title has no address, pid, CPU or offset in it', () => {
+test('a title contains no address, pid, CPU or offset', () => {
   const titles = logs.flatMap((name) =>
     scanConsole(readLog(name)).splats.map(({ title }) => title),
   );
@@ -65,6 +65,6 @@ test('a title has no address, pid, CPU or offset in it', () => {
   ).toEqual([]);
 });
 
-test('a boot of a Debian kernel has nothing in it, not even a note', () => {
+test('a boot of a Debian kernel contains no report, not even a note', () => {
   expect(scanConsole(readLog('ok-debian-boot.log')).splats).toEqual([]);
 });

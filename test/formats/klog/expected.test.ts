@@ -10,10 +10,10 @@ const FILE = `
 kasan: .* in &x->y#3   #   the test provokes it (#12)
 `;
 
-describe('a file of expected splats', () => {
+describe('a list of expected splats', () => {
   const expected = parseExpectedSplats(FILE, 'expected.txt');
 
-  test('holds a pattern and a reason on each line', () => {
+  test('has a pattern and a reason on each line', () => {
     expect(expected).toEqual([
       {
         pattern: /^warning: WARNING in foo_bar$/,
@@ -44,7 +44,7 @@ describe('a file of expected splats', () => {
     expect(excuse('WARNING in foo', [])).toBeUndefined();
   });
 
-  test('is refused with every line that is wrong', () => {
+  test('is rejected with every wrong line', () => {
     const parse = () =>
       parseExpectedSplats('warning: foo\nwarning: ( # why\nbug: x #  \n', 'e.txt');
     expect(parse).toThrow(UsageError);
@@ -88,13 +88,13 @@ describe('a splat that is expected during a test', () => {
     ['ext4/018|generic/388', 'generic/3880'],
   ])('%s is not excused during %s', (pattern, test) => expect(during(pattern, test)).toBe(false));
 
-  test('is written PATTERN @ TEST # REASON; an @ inside a word is one of the pattern', () => {
+  test('is written PATTERN @ TEST # REASON; an @ inside a word is part of the pattern', () => {
     const [entry] = parseExpectedSplats('a@b @ c @ d # e @ f', 'e');
     expect(entry).toMatchObject({ pattern: /a@b @ c/, reason: 'e @ f' });
     expect(entry?.test?.test('d')).toBe(true);
   });
 
-  test('is refused without a test, without a pattern, and with a wrong one', () => {
+  test('is rejected without a test, without a pattern, and with an invalid one', () => {
     const lines = ['foo @ # why', 'foo @ ( # why', '@ ext4/018 # why', 'foo @ a)|(b # why'];
     try {
       parseExpectedSplats(lines.join('\n'), 'e');

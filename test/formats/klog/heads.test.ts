@@ -147,7 +147,7 @@ test.each([
   expect(find(line)).toEqual([verdict]);
 });
 
-describe('worth telling, but no failure', () => {
+describe('notes, which do not fail a run', () => {
   test.each([
     ['XFS (vda): User initiated shutdown received.', 'note notice: XFS: user initiated shutdown'],
     [
@@ -183,7 +183,7 @@ describe('worth telling, but no failure', () => {
     expect(find(line)).toEqual([verdict]);
   });
 
-  test('a stack trace that nobody announced', () => {
+  test('a stack trace without an announcement', () => {
     expect(find('Call Trace:', ' dump_stack_lvl+0x44/0x5c', ' foo_init+0x10/0x20 [foo]')).toEqual([
       'note trace: stack trace in foo_init',
     ]);
@@ -204,7 +204,7 @@ describe('worth telling, but no failure', () => {
   });
 });
 
-describe('false friends', () => {
+describe('false positives', () => {
   test.each([
     'Command line: console=ttyS0 oops=panic panic=-1 panic_on_warn=1',
     'Kernel command line: panic=-1 Kernel panic - not syncing',
@@ -247,7 +247,7 @@ describe('false friends', () => {
     expect(find(line)).toEqual([]);
   });
 
-  test.each(['w', 't', 'l'])('what sysrq-%s shows, stack traces and all', (key) => {
+  test.each(['w', 't', 'l'])('the output of sysrq-%s, including stack traces', (key) => {
     const what = {
       w: 'Show Blocked State',
       t: 'Show State',

@@ -13,7 +13,7 @@ test.each([
   ['ok 1 - foo[   12.345678] text', 12.345678, '', 'text'],
   ['[    1.000000] half a line of dmesg[   12.345678] text', 12.345678, '', 'text'],
   ['\u001b[0;32m[   12.345678] \u001b[1mtext\u001b[0m\r', 12.345678, '', 'text'],
-])("%j is the kernel's", (line, time, caller, text) => {
+])('%j is from the kernel', (line, time, caller, text) => {
   expect(parse(line).at(-1)).toEqual({ time, caller, text });
 });
 
@@ -28,7 +28,7 @@ test.each([
   expect(parse(line)).toEqual([]);
 });
 
-test('of an endless line of a user program, what the kernel wrote behind it is kept', () => {
+test("keeps the kernel's part behind an endless line of a user program", () => {
   expect(parse(`${'x'.repeat(60_000)}[   12.345678] text`)).toEqual([
     { time: 12.345678, caller: '', text: 'text' },
   ]);

@@ -108,7 +108,7 @@ function readHeads(line: string): Head[] {
 describe('no prefix hides a report', () => {
   const prefixes = [...new Set([...CUT_SEQUENCES, ...OTHERS])];
 
-  test('the stamp of every line that begins one in the corpus is found behind every prefix', () => {
+  test('finds the time stamp of every first line of a report in the corpus behind every prefix', () => {
     const lines = [...new Set(heads.map(({ raw }) => raw))];
     expect(lines.length).toBeGreaterThan(300);
     const hidden = lines.flatMap((line) => {
@@ -123,7 +123,7 @@ describe('no prefix hides a report', () => {
     expect(hidden.map((cut) => JSON.stringify(cut))).toEqual([]);
   });
 
-  test('a report by every rule is recognised behind every prefix', () => {
+  test('recognizes a report of every rule behind every prefix', () => {
     const byRule = new Map(heads.map(({ rule, raw }) => [rule, raw]));
     expect(byRule.size).toBeGreaterThan(60);
     const hidden = [...byRule.values()].flatMap((line) => {
@@ -138,7 +138,7 @@ describe('no prefix hides a report', () => {
     expect(hidden.map((cut) => JSON.stringify(cut))).toEqual([]);
   });
 
-  test.each(logs)('all of %s is read the same where every line has one', (name) => {
+  test.each(logs)('reads all of %s alike if every line has one', (name) => {
     const lines = readLog(name);
     const cut = lines.map((line, index) => {
       const prefix = prefixes[(index + logs.indexOf(name)) % prefixes.length];
@@ -171,7 +171,7 @@ describe('the name of a task hides no report', () => {
   });
 
   test.each(['a\nb', '\na', 'a\n', '\n', 'a\n\n\nb', '\n[    0.000000]', '[    0.000000]\n'])(
-    '%j, of which the kernel stamps each line',
+    '%j, with a time stamp on each line',
     (name) => {
       const [first = '', ...rest] = hung(name).split('\n');
       const [stampedFirst = ''] = stamped([first], 10, 'T41');
@@ -190,8 +190,8 @@ describe('the name of a task hides no report', () => {
   );
 });
 
-describe('lines that Linux 4.x has left without an end', () => {
-  test('both reports of one console line count', () => {
+describe('lines that Linux 4.x left unfinished', () => {
+  test('counts both reports of one console line', () => {
     const line =
       '[   12.000000] general protection fault: 0000 [#1] [   12.000100] INFO: task a:1 blocked for more than 120 seconds.';
     expect(verdicts(scanConsole([line]).splats)).toEqual([
@@ -209,14 +209,14 @@ describe('lines that Linux 4.x has left without an end', () => {
     ['general protection fault: 0000 [#1] SMP', 'fatal gpf: general protection fault'],
     ['Kernel panic - not syncing: Fatal exception', 'fatal panic: kernel panic: Fatal exception'],
     ['------------[ cut here ]------------', 'error warning: report cut short'],
-  ])('%s behind another text', (report, verdict) => {
+  ])('%s behind other text', (report, verdict) => {
     expect(verdicts(scanConsole(stamped([`foo: probing ... ${report}`])).splats)).toEqual([
       verdict,
     ]);
   });
 });
 
-describe('what is no new report', () => {
+describe('what is not a new report', () => {
   test('dmesg in the middle of a line, coloured, or behind text: a report counts once', () => {
     const report = stamped(['INFO: task a:1 blocked for more than 120 seconds.'])[0] ?? '';
     const [stamp = '', text = ''] = report.split(/(?<=\] )/);
@@ -230,7 +230,7 @@ describe('what is no new report', () => {
     expect(scanConsole([report, ...replays]).splats).toHaveLength(1);
   });
 
-  test('what dmesg --color shows alone counts', () => {
+  test('counts what only dmesg --color shows', () => {
     const line = `${ESC}[32m[   12.000000] ${ESC}[0m${ESC}[33mINFO: ${ESC}[0mtask a:1 blocked for more than 120 seconds.`;
     expect(scanConsole([line]).splats).toHaveLength(1);
   });

@@ -29,8 +29,8 @@ const oops = (name: string): string[] => [
   '---[ end trace 0000000000000000 ]---',
 ];
 
-describe('what a listener hears, and when', () => {
-  test('the first line that tells the kind is told at once, and the better title at the end', () => {
+describe('what a listener gets, and when', () => {
+  test('reports the first line that shows the kind at once, and the better title at the end', () => {
     const reported: string[] = [];
     const scanner = createSplatScanner({
       onBegin: ({ title }) => reported.push(`begin ${title}`),
@@ -48,7 +48,7 @@ describe('what a listener hears, and when', () => {
     expect(reported.slice(2)).toEqual(['end BUG: kernel NULL pointer dereference in do_null']);
   });
 
-  test('a warning under panic_on_warn becomes fatal when the panic comes, and stays one splat', () => {
+  test('a warning with panic_on_warn becomes fatal at the panic, and stays one splat', () => {
     const reported = scanConsole(
       stamped([
         ...warning('foo'),
@@ -62,7 +62,7 @@ describe('what a listener hears, and when', () => {
     expect(reported.splats[0]?.text).toMatch(/Rebooting in 1 seconds\.\.$/);
   });
 
-  test('an oops that a panic follows is one fatal splat of the first kind', () => {
+  test('an oops followed by a panic is one fatal splat of the first kind', () => {
     const lines = stamped([
       ...oops('do_null'),
       'RIP: 0010:do_null+0x1f/0x40',
@@ -74,7 +74,7 @@ describe('what a listener hears, and when', () => {
     expect(scanConsole(lines).fatal).toHaveLength(1);
   });
 
-  test('a panic that has nothing to do with the warning before it is a splat of its own', () => {
+  test('a panic unrelated to the warning before it is a separate splat', () => {
     const lines = stamped([
       ...warning('foo'),
       'Kernel panic - not syncing: VFS: Unable to mount root fs on unknown-block(0,0)',
@@ -85,7 +85,7 @@ describe('what a listener hears, and when', () => {
     ]);
   });
 
-  test('a panic long after a warning is a splat of its own', () => {
+  test('a panic long after a warning is a separate splat', () => {
     const lines = [
       ...stamped(warning('foo')),
       ...stamped(['Kernel panic - not syncing: panic_on_warn set'], 20),
@@ -93,7 +93,7 @@ describe('what a listener hears, and when', () => {
     expect(scanConsole(lines).splats).toHaveLength(2);
   });
 
-  test('what a kernel says after its panic is no new splat', () => {
+  test('what a kernel prints after its panic is no new splat', () => {
     const lines = stamped([
       ...oops('do_null'),
       'Kernel panic - not syncing: Fatal exception',
@@ -102,7 +102,7 @@ describe('what a listener hears, and when', () => {
     expect(scanConsole(lines).splats).toHaveLength(1);
   });
 
-  test('an oops is an error where the kernel is let go on after one, until it panics', () => {
+  test('an oops is an error if the kernel may continue after one, until it panics', () => {
     const lines = stamped(oops('do_null'));
     expect(verdicts(scanConsole(lines, { oopsIsFatal: false }).splats)).toEqual([
       'error oops: BUG: kernel NULL pointer dereference in do_null',
@@ -112,16 +112,16 @@ describe('what a listener hears, and when', () => {
     expect(scanConsole(panicked, { oopsIsFatal: false }).fatal).toHaveLength(1);
   });
 
-  test('a warning may be ignored, with all its lines', () => {
+  test('a warning can be ignored, with all its lines', () => {
     expect(scanConsole(stamped(warning('foo')), { ignore: [/ foo\+/] }).begun).toEqual([]);
     expect(scanConsole(stamped(warning('bar')), { ignore: [/ foo\+/] }).begun).toHaveLength(1);
   });
 });
 
-describe('what a report is about', () => {
+describe('the title of a report', () => {
   const CUT = '------------[ cut here ]------------';
 
-  test('an init that is not executed, and all the kernel tries then, is one report', () => {
+  test('an init that cannot be executed, with all attempts that follow, is one report', () => {
     const { splats, fatal } = scanConsole(
       stamped([
         'Failed to execute /init (error -8)',
@@ -139,7 +139,7 @@ describe('what a report is about', () => {
     expect(splats[0]?.text.split('\n')).toHaveLength(6);
   });
 
-  test('the words of a WARN, in front of its first line or behind it', () => {
+  test('the text of a WARN, before or after its first line', () => {
     const words = 'refcount_t: underflow; use-after-free.';
     const line = 'WARNING: CPU: 0 PID: 1 at lib/refcount.c:28 refcount_warn_saturate+0x1/0x2';
     const rest = [
@@ -158,7 +158,7 @@ describe('what a report is about', () => {
     }
   });
 
-  test('a remark that comes in between is told, and does not say what the report is about', () => {
+  test('a note in between is reported, and does not set the title', () => {
     const [cut = '', first = '', ...rest] = warning('foo');
     const remark = 'bar: loading out-of-tree module taints kernel.';
     const both = [
@@ -169,13 +169,13 @@ describe('what a report is about', () => {
     expect(verdicts(scanConsole(stamped([cut, first, remark, ...rest])).splats)).toEqual(both);
   });
 
-  test('a stack trace alone does not make a remark of what was cut here', () => {
+  test('a stack trace alone does not make a note of `cut here`', () => {
     expect(verdicts(scanConsole(stamped([CUT, 'Call Trace:', ' foo+0x1/0x2'])).splats)).toEqual([
       'error warning: report cut short: Call Trace:',
     ]);
   });
 
-  test('two warnings whose lines two CPUs have mixed are two reports', () => {
+  test('two warnings mixed by two CPUs are two reports', () => {
     const [a = '', b = ''] = ['foo', 'bar'].map((name) => warning(name)[1]);
     for (const lines of [
       [CUT, CUT, a, b],
@@ -188,7 +188,7 @@ describe('what a report is about', () => {
     }
   });
 
-  test('a warning right behind a hung task is a report of its own', () => {
+  test('a warning right behind a hung task is a separate report', () => {
     expect(
       verdicts(
         scanConsole(
@@ -199,8 +199,8 @@ describe('what a report is about', () => {
   });
 });
 
-describe('what belongs to a splat', () => {
-  test('all of it, as it was on the console, without colours and carriage returns', () => {
+describe('the text of a splat', () => {
+  test('is complete, as it was on the console, without colours and carriage returns', () => {
     const lines = stamped(warning('foo'));
     const painted = lines.map((line) => `\u001b[1m${line}\u001b[0m\r`);
     const [splat] = scanConsole(['hello', ...painted, ...stamped(['foo: loaded'], 10.5)]).splats;
@@ -208,7 +208,7 @@ describe('what belongs to a splat', () => {
     expect(splat?.time).toBe(10);
   });
 
-  test('lines of user programs among it are left out, also in front of the kernel on one line', () => {
+  test("omits lines of user programs, also in front of the kernel's text on one line", () => {
     const lines = stamped(warning('foo'));
     const mixed = lines.flatMap((line, index) =>
       index === 1 ? [`ok 3 - x${line}`] : [line, '1..4'],
@@ -218,13 +218,13 @@ describe('what belongs to a splat', () => {
     expect(splat?.text.split('\n')).toHaveLength(lines.length);
   });
 
-  test('dmesg in the guest shows it again: it counts once', () => {
+  test('is not repeated if dmesg in the guest prints it again', () => {
     const lines = stamped(oops('do_null'));
     const boot = stamped(['Linux version 6.1.0'], 0);
     expect(scanConsole([...lines, ...boot, ...lines, ...boot]).splats).toHaveLength(1);
   });
 
-  test('a CPU that was stuck has old time stamps, and still belongs to the stall', () => {
+  test('includes a stuck CPU with old time stamps', () => {
     const lines = [
       ...stamped(
         [
@@ -247,13 +247,13 @@ describe('what belongs to a splat', () => {
     expect(verdicts(scanConsole(lines).splats)).toEqual(['error rcu-stall: rcu stall in foo_spin']);
   });
 
-  test('a panic counts even where time stamps are off', () => {
+  test('a panic counts even if time stamps are wrong', () => {
     expect(verdicts(scanConsole(['Kernel panic - not syncing: Out of ideas']).splats)).toEqual([
       'fatal panic: kernel panic: Out of ideas',
     ]);
   });
 
-  test('`cut here` and silence is a splat too', () => {
+  test('`cut here` and silence is a splat, too', () => {
     expect(
       verdicts(
         scanConsole(stamped(['------------[ cut here ]------------', 'foo: id 12 is bad'])).splats,
@@ -288,7 +288,7 @@ function interleave(
   return mixed;
 }
 
-test('two CPUs that complain at once give the same two splats, however their lines are mixed', () => {
+test('two CPUs that report at once give the same two splats, however their lines are mixed', () => {
   const a = stamped(warning('foo'), 10, 'T107');
   const b = stamped(oops('bar'), 10, 'C1');
   fc.assert(
@@ -304,7 +304,7 @@ test('two CPUs that complain at once give the same two splats, however their lin
   );
 });
 
-test('whatever is on the console, nothing is thrown and no splat is too long', () => {
+test('never throws, and no splat is too long, whatever the console contains', () => {
   const words = fc.constantFrom(
     ...warning('foo'),
     ...oops('bar'),
@@ -330,7 +330,7 @@ test('whatever is on the console, nothing is thrown and no splat is too long', (
   );
 });
 
-test('a flood within a splat is cut short, and says so', () => {
+test('a flood within a splat is truncated, with a message', () => {
   const flood = Array.from({ length: 5000 }, () => ` ${'x'.repeat(60_000)}`);
   const [head = ''] = oops('foo');
   const [splat] = scanConsole([

@@ -68,12 +68,12 @@ test('an index of two keys', () => {
   `);
 });
 
-test('an index of nothing is a header', () => {
+test('an empty index is a header', () => {
   expect(encodeKmodIndex([]).toString('hex')).toBe('b007f457000200010000000c');
 });
 
-describe('whatever is written', () => {
-  test('is there, once each, under its key', () => {
+describe('everything that is written', () => {
+  test('is listed once under its key', () => {
     fc.assert(
       fc.property(entries('ab_*'), (written) => {
         expect(sorted(readAll(encodeKmodIndex(written)))).toEqual(sorted(written));
@@ -81,7 +81,7 @@ describe('whatever is written', () => {
     );
   });
 
-  test('is found by a search for it, wildcards as in modules.alias', () => {
+  test('is found by a search, with wildcards as in modules.alias', () => {
     fc.assert(
       fc.property(entries('ab*?'), text('ab', 1), (written, name) => {
         const found = [...searchKmodIndex(encodeKmodIndex(written), name)]
@@ -108,7 +108,7 @@ describe('whatever is written', () => {
   });
 });
 
-test('a file that is cut off or is something else does no harm', () => {
+test('tolerates a file that is truncated or of another format', () => {
   const whole = encodeKmodIndex([
     { key: 'alias_a', value: 'a', priority: 0 },
     { key: 'alias_b*', value: 'b', priority: 1 },

@@ -50,8 +50,8 @@ const index = makeIndex({
 const namesFor = (...wanted: string[]): string[] =>
   chooseModules(index, wanted).modules.map(({ name }) => name);
 
-describe('the modules that an image gets', () => {
-  test('are the wanted ones, what they depend on and what these softly depend on', () => {
+describe('the modules of an image', () => {
+  test('are the requested ones, their dependencies and soft dependencies', () => {
     expect(chooseModules(index, ['xfs', 'virtio-net'])).toMatchInlineSnapshot(`
       {
         "builtin": [],
@@ -117,7 +117,7 @@ describe('the modules that an image gets', () => {
     expect(namesFor(wanted)).toEqual(namesFor('xfs'));
   });
 
-  test('are all that answer to an alias, as modprobe loads them all', () => {
+  test('are all that match an alias, as modprobe loads them all', () => {
     expect(namesFor('crypto-crc32c')).toEqual(['crc32c_generic', 'crc32c_intel']);
   });
 
@@ -126,22 +126,22 @@ describe('the modules that an image gets', () => {
     expect(lookUpModule(index, 'virtio:d00000009v00001AF4')).toBeUndefined();
   });
 
-  test('include what a driver asks for at run time, though modprobe would not load it', () => {
+  test('include weak dependencies, though modprobe would not load them', () => {
     expect(namesFor('cifs')).toEqual(['cifs', 'gcm']);
     expect(namesFor('outside')).toEqual(['libcrc32c', 'crc32c_generic', 'failover', 'outside']);
   });
 
-  test('leave out what is built in, by name or alias', () => {
+  test('omit built-in ones, by name or alias', () => {
     const wanted = ['configfs', 'virtio_blk', 'virtio:d00000002v00001AF4'];
     expect(chooseModules(index, wanted)).toEqual({ modules: [], builtin: wanted, missing: [] });
   });
 
-  test('leave out an alias of a module that is not installed', () => {
+  test('omit an alias of a module that is not installed', () => {
     expect(lookUpModule(index, 'usb:v0525pA4A5d-x1')).toBeUndefined();
   });
 });
 
-test('all missing modules are told at once, with the nearest name there is', () => {
+test('reports all missing modules at once, with the nearest existing name', () => {
   expect(chooseModules(index, ['virtio_nett', 'zzzzzzzz', 'xfs', 'confgfs']).missing).toEqual([
     { name: 'virtio_nett', suggestion: 'virtio_net' },
     { name: 'zzzzzzzz', suggestion: undefined },
@@ -152,7 +152,7 @@ test('all missing modules are told at once, with the nearest name there is', () 
   ]);
 });
 
-test('optional drivers are asked for by name, modules.alias unread', () => {
+test('looks up optional drivers by name, without reading modules.alias', () => {
   const unread = makeIndex({
     dep: 'kernel/fs/xfs/xfs.ko:\n',
     builtin: 'kernel/fs/ext4/ext4.ko\n',
@@ -167,17 +167,17 @@ test('optional drivers are asked for by name, modules.alias unread', () => {
   expect(selectAvailable(index, ['btrfs', 'configfs', 'xfs'])).toEqual(['configfs', 'xfs']);
 });
 
-test('softdeps of several lines add up', () => {
+test('combines several softdep lines', () => {
   const text = 'softdep a pre: b  c post: d\n# softdep x pre: y\nsoftdep a e\nweakdep a-b f\n';
   expect(Object.fromEntries(parseSoftdeps(text))).toEqual({ a: ['b', 'c', 'd', 'e'], a_b: ['f'] });
 });
 
-test('module names come from file names', () => {
+test('module names are derived from file names', () => {
   expect(moduleNameOfPath('kernel/net/8021q/8021q.ko.xz')).toBe('8021q');
   expect(moduleNameOfPath('snd-hda-intel')).toBe('snd_hda_intel');
 });
 
-test('aliases are normalised outside of brackets only', () => {
+test('aliases are normalized outside of brackets only', () => {
   expect(normalizeAlias('a-b[0-9]c-d[]-x')).toBe('a_b[0-9]c_d[]_x');
   expect(normalizeAlias('a[0-9')).toBeUndefined();
   expect(normalizeAlias('a]')).toBeUndefined();
@@ -205,7 +205,7 @@ describe('alias patterns', () => {
     expect(matchesPattern(pattern, text)).toBe(expected);
   });
 
-  test('mean the same as the regular expression that is made of them', () => {
+  test('mean the same as the regular expression made from them', () => {
     const letters = (chars: string) => fc.string({ unit: fc.constantFrom(...chars), maxLength: 8 });
     fc.assert(
       fc.property(letters('ab*?'), letters('ab'), (pattern, text) => {

@@ -29,7 +29,7 @@ describe('the version magic of modules', () => {
     expect(check([aModule('a'), aModule('b')])).toEqual([]);
   });
 
-  test('of another release is told, but with versions of symbols the kernel does not look at it', () => {
+  test('of another release is reported, but with versions of symbols the kernel does not compare it', () => {
     const old = '6.17.0 SMP preempt mod_unload';
     expect(check([aModule('a'), aModule('b', old)])).toEqual([
       'b: it was built for Linux 6.17.0, not for 6.18.0-test',
@@ -38,7 +38,7 @@ describe('the version magic of modules', () => {
     expect(check([aModule('a', versions), aModule('b', `${old} modversions`)])).toEqual([]);
   });
 
-  test('with other options than the rest have is told: the kernel has but one', () => {
+  test('with other options than the rest is reported', () => {
     const odd = aModule('odd', `${RELEASE} SMP mod_unload`);
     expect(check([aModule('a'), odd, aModule('b')])).toEqual([
       'odd: it was built for a kernel with "SMP mod_unload", the other modules for one with "SMP preempt mod_unload"',
@@ -59,14 +59,14 @@ describe('the symbols that modules need', () => {
     expect(check(modules, ['printk'])).toEqual([]);
   });
 
-  test('that nobody exports are told, a few of them', () => {
+  test('that nothing exports are reported, a few of them', () => {
     const modules = [aModule('a', VERMAGIC, ['f1', 'f2', 'printk', 'f3', 'f4', 'f5'])];
     expect(check(modules, ['printk'])).toEqual([
       'a: the kernel does not export f1, f2, f3 and 2 more',
     ]);
   });
 
-  test('are not looked up where it is not known what is exported', () => {
+  test('are not looked up if the exports are not known', () => {
     const module: NamedModule = {
       ...aModule('a'),
       readSymbols: () => {
@@ -91,12 +91,12 @@ describe('lists of exported symbols', () => {
     );
   });
 
-  test('that are made with the kernel say what is of the kernel', () => {
+  test('made with the kernel mark what belongs to the kernel', () => {
     const kernel = '0x1\tprintk\tvmlinux\tEXPORT_SYMBOL\t\n0x1\tnew\tvmlinux\tEXPORT_SYMBOL\t\n';
     expect(exportedSymbols({ all, kernel })).toEqual(new Set(['printk', 'new', 'of_b']));
   });
 
-  test.each([undefined, ''])('that are %j tell nothing', (text) => {
+  test.each([undefined, ''])('that are %j contain nothing', (text) => {
     expect(exportedSymbols({ all: text, kernel: undefined })).toBeUndefined();
   });
 });
@@ -106,7 +106,7 @@ const modules = hostKernel()?.modules;
 describe.skipIf(modules === undefined)('a module file', () => {
   const read = (path: string): Buffer => readFileSync(join(modules ?? '', path));
 
-  test('says for which kernel it is, what it needs and what it exports', () => {
+  test('shows its kernel, the symbols that it needs, and those that it exports', () => {
     const dummy = parseModuleFile(read('kernel/drivers/net/dummy.ko'));
     expect(dummy?.vermagic).toMatch(/^\d\S+ SMP .*mod_unload/);
     expect(dummy?.vermagic?.split(' ')[0]).toBe(hostKernel()?.release);
@@ -122,7 +122,7 @@ describe.skipIf(modules === undefined)('a module file', () => {
     ]);
   });
 
-  test('that is cut off, or is none, says nothing', () => {
+  test('that is truncated or invalid shows nothing', () => {
     const whole = read('kernel/drivers/net/dummy.ko');
     for (const length of [0, 3, 40, 64, 500]) {
       expect(parseModuleFile(whole.subarray(0, length))).toBeUndefined();

@@ -61,7 +61,7 @@ describe.skipIf(!withKmod)(`modules of the installed kernel ${host.release}`, ()
     }
   });
 
-  test('modprobe -a of all at once succeeds, softdeps and built-in ones included', async () => {
+  test('modprobe -a of all at once succeeds, including softdeps and built-in modules', async () => {
     const builtin = readFileSync(join(host.directory, 'modules.builtin'), 'latin1').split('\n');
     const names = builtin.slice(0, 20).map((path) => basename(path, '.ko'));
     const { root, plan } = await cut([...wanted, ...names]);
@@ -86,7 +86,7 @@ describe.skipIf(!withKmod)(`modules of the installed kernel ${host.release}`, ()
     expect(modprobe(root, host.release, alias)).toBe('');
   });
 
-  test('a module that was not wanted is not there', async () => {
+  test('a module that was not requested is not in the image', async () => {
     const { root } = await cut(['zram']);
     expect(modprobe(root, host.release, 'btrfs')).toContain('Module btrfs not found');
   });
@@ -134,7 +134,7 @@ describe.skipIf(!withKmod)(`modules of the installed kernel ${host.release}`, ()
     expect(dump(root)).toEqual(dump(other));
   });
 
-  test('a module and an index file are what makes the layer stale', () => {
+  test('the layer becomes stale if a module or an index file changes', () => {
     const { dependsOn, modules } = planModules(readModuleTree(host.directory), ['xfs']);
     expect(dependsOn).toContain(join(host.directory, 'modules.dep'));
     expect(dependsOn).toContain(join(host.directory, `kernel/fs/xfs/xfs.ko${suffix}`));
@@ -146,19 +146,16 @@ describe.skipIf(!withKmod)(`modules of the installed kernel ${host.release}`, ()
     expect(JSON.parse(JSON.stringify({ ...plan, missing: [] }))).toEqual({ ...plan, missing: [] });
   });
 
-  test.skipIf(suffix !== '')(
-    'modules that are not packed are copied from where they are',
-    async () => {
-      const { files } = await cut(['xfs']);
-      const file = join(host.directory, 'kernel/fs/xfs/xfs.ko');
-      expect(files).toContainEqual({
-        path: `lib/modules/${host.release}/kernel/fs/xfs/xfs.ko`,
-        mode: 0o100644,
-        file,
-        size: statSync(file).size,
-      });
-    },
-  );
+  test.skipIf(suffix !== '')('uncompressed modules are copied from their place', async () => {
+    const { files } = await cut(['xfs']);
+    const file = join(host.directory, 'kernel/fs/xfs/xfs.ko');
+    expect(files).toContainEqual({
+      path: `lib/modules/${host.release}/kernel/fs/xfs/xfs.ko`,
+      mode: 0o100644,
+      file,
+      size: statSync(file).size,
+    });
+  });
 });
 
 async function cut(wanted: readonly string[], directory = host.directory) {
@@ -204,7 +201,7 @@ describe.skipIf(!withKmod)('a tree with compressed modules', () => {
     ['zst', 'zstd'],
     ['gz', 'gzip'],
   ] as const)(
-    '.ko.%s of root and of a group that the user is not in, read-only for all, are no obstacle',
+    '.ko.%s of root and of a group that the user is not in, read-only for all, can be read',
     async ([suffix, program], { skip }) => {
       skip(!hasProgram(program), `${program} is not installed`);
       const { directory, plain: packed } = compressedTree(suffix, program);
@@ -227,7 +224,7 @@ describe.skipIf(!withKmod)('a tree with compressed modules', () => {
     ['xz', 'xz', 'xz-utils'],
     ['zst', 'zstd', 'package zstd'],
   ] as const)(
-    'without a program for .ko.%s the error names its package',
+    'without a program for .ko.%s, the error names its package',
     async ([suffix, program, hint], { skip }) => {
       skip(!hasProgram(program), `${program} is not installed`);
       skip(program === 'zstd' && 'zstdDecompress' in zlib, 'this Node has zstd itself');
@@ -248,7 +245,7 @@ describe.skipIf(!withKmod)('a tree with compressed modules', () => {
   test.for([
     ['xz', 'xz'],
     ['gz', 'gzip'],
-  ] as const)('a damaged .ko.%s is named', async ([suffix, program], { skip }) => {
+  ] as const)('names a damaged .ko.%s', async ([suffix, program], { skip }) => {
     skip(!hasProgram(program), `${program} is not installed`);
     const { directory } = compressedTree(suffix, program);
     const file = join(directory, `kernel/fs/xfs/xfs.ko.${suffix}`);
@@ -302,18 +299,18 @@ function madeUpTree(dep: string, files: readonly string[]): string {
   return directory;
 }
 
-describe('what the user is told', () => {
-  test('modules are not installed: the command that does', () => {
+describe('messages to the user', () => {
+  test('modules are not installed: prints the command that installs them', () => {
     expect(() => readModuleTree('/nowhere/lib/modules/6.9.0-test')).toThrowError(
       expect.objectContaining({
         message:
-          '/nowhere/lib/modules/6.9.0-test: no such directory, so no modules for kernel 6.9.0-test',
+          '/nowhere/lib/modules/6.9.0-test is not a directory, so there are no modules for the kernel 6.9.0-test',
         hint: 'in the kernel tree: make && INSTALL_MOD_PATH=./mods make modules_install',
       }),
     );
   });
 
-  test('depmod was not run: the command that does', () => {
+  test('depmod was not run: prints the command that runs it', () => {
     const directory = madeUpTree('', []);
     rmSync(join(directory, 'modules.dep'));
     const base = directory.replace('/lib/modules/6.9.0-test', '');
@@ -325,7 +322,7 @@ describe('what the user is told', () => {
     );
   });
 
-  test('modules.dep is older than the modules: all that is not there', async () => {
+  test('modules.dep is older than the modules: lists all that are missing', async () => {
     const directory = madeUpTree(
       'kernel/a.ko: kernel/b.ko kernel/c.ko\nkernel/b.ko:\nkernel/c.ko:\n',
       ['kernel/b.ko'],
@@ -338,7 +335,7 @@ describe('what the user is told', () => {
   });
 });
 
-test('a kernel without loadable modules knows what is built in', async () => {
+test('lists the built-in modules of a kernel without loadable modules', async () => {
   const buildTree = makeDirectory();
   writeFileSync(join(buildTree, 'modules.builtin'), 'kernel/fs/xfs/xfs.ko\n');
   writeFileSync(join(buildTree, 'modules.builtin.modinfo'), 'xfs.alias=fs-xfs\0');
@@ -356,7 +353,7 @@ test('a kernel without loadable modules knows what is built in', async () => {
   expect(modprobe(root, '6.9.0-test', 'fs-xfs')).toBe('');
 });
 
-test('modules outside of the module directory, and links to them, keep their place', async () => {
+test('modules outside of the module directory, and links to them, keep their path', async () => {
   const elsewhere = join(makeDirectory(), 'outside.ko');
   writeFileSync(elsewhere, 'outside');
   const directory = madeUpTree(`weak-updates/a.ko: ${elsewhere}\n${elsewhere}:\n`, []);

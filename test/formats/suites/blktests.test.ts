@@ -126,7 +126,7 @@ test('a test under several conditions has a result for each', () => {
   ]);
 });
 
-test('conditions are of any form: no two results share a name', () => {
+test('conditions may have any form: no two results share a name', () => {
   const text = readFileSync(join(import.meta.dirname, 'samples/blktests-zoned.txt'), 'utf8');
   const { tests, started } = read(text.replace(/^# source: .*\n/, ''));
   expect(tests.map(({ path, status }) => `${status} ${path.join('/')}`)).toEqual([
@@ -145,7 +145,7 @@ test('a condition of a test on a device', () => {
   ]);
 });
 
-test('what the last run measured is not taken for this one', () => {
+test('the time of the last run is not used for this one', () => {
   const name = 'loop/002 (sizes)';
   const text = [
     line(name),
@@ -162,14 +162,14 @@ test('a test that exits with a status says so', () => {
   expect(read(text).tests).toMatchObject([{ status: 'fail', message: 'exited with status 2' }]);
 });
 
-test('what a description is like changes nothing', () => {
+test('the text of a description changes nothing', () => {
   const name = 'block/030 (a (nested) one, a=b)';
   const { tests } = read(`${line(name)}\n${line(name, 'passed')}`);
   expect(tests).toEqual([{ path: ['block', '030'], status: 'pass' }]);
 });
 
 test.each(['', './check: no such test', 'block/001', 'see block/001 (that) [passed] above'])(
-  'what is none of its lines is no result: %j',
+  'a line of another form is no result: %j',
   (text) => {
     expect(read(text)).toEqual({ started: [], tests: [], found: false, problems: [] });
   },

@@ -121,7 +121,7 @@ describe('each test', () => {
     expect(end().problems).toEqual([]);
   });
 
-  test('that comes again has a number: -i, -L', () => {
+  test('that runs again has a number: -i, -L', () => {
     const { said, end } = check(
       'generic/001        - output mismatch (see x)',
       'generic/001        1s',
@@ -163,8 +163,8 @@ describe('each test', () => {
   });
 });
 
-describe('a test in flight', () => {
-  test('is known once its name has come, before its line ends', () => {
+describe('a running test', () => {
+  test('is known when its name is complete, before its line ends', () => {
     const { said, parser } = read([...HEADINGS, 'generic/001        '].join('\n'));
     expect(said).toEqual(['start generic/001']);
     parser.partial?.('generic/001        ');
@@ -172,12 +172,12 @@ describe('a test in flight', () => {
     expect(said).toEqual(['start generic/001', 'pass generic/001: 3000 ms']);
   });
 
-  test('is not taken for another while its name is coming', () => {
+  test('is not confused with another while its name arrives', () => {
     expect(read('generic/100').said).toEqual([]);
     expect(read('Ran: generic/001 ').said).toEqual([]);
   });
 
-  test('has no result when the output ends there, and the output is not whole', () => {
+  test('has no result if the output ends there, and the output is incomplete', () => {
     const { said, parser } = check('generic/001        1s');
     parser.push('generic/002  7s ... ');
     expect(parser.end()).toEqual({
@@ -189,7 +189,7 @@ describe('a test in flight', () => {
 });
 
 describe("check's own summary", () => {
-  test('that names a failure where the line tells of none is a problem', () => {
+  test('with a failure that no line reports is a problem', () => {
     const { end } = check(
       ...['generic/001        1s', 'Ran: generic/001', 'Failures: generic/001'],
       'Failed 1 of 1 tests',
@@ -197,7 +197,7 @@ describe("check's own summary", () => {
     expect(end().problems).toEqual(['check lists generic/001 as failed, but its line does not']);
   });
 
-  test('that knows more or fewer tests than there were lines is a problem', () => {
+  test('with more or fewer tests than lines is a problem', () => {
     const { end } = check(
       ...['generic/001        1s', 'Ran: generic/001 generic/002', 'Passed all 2 tests'],
     );
@@ -207,14 +207,14 @@ describe("check's own summary", () => {
     ]);
   });
 
-  test('of nothing is a problem: a wrong name is no pass', () => {
+  test('that is empty is a problem: a wrong name does not pass', () => {
     const { end } = read(
       ['generic/9999 - unknown test, ignored', ...HEADINGS, 'Passed all 0 tests', ''].join('\n'),
     );
     expect(end().problems).toEqual(['there is no test generic/9999', 'check ran no tests']);
   });
 
-  test('on the line of a test that was interrupted leaves it without a result', () => {
+  test('on the line of an interrupted test leaves it without a result', () => {
     const { said, end } = check(
       ...['generic/001        1s', 'generic/002  7s ... Ran: generic/001 generic/002'],
       ...['Interrupted!', 'Passed all 2 tests'],
@@ -231,12 +231,12 @@ describe("check's own summary", () => {
   });
 });
 
-test('what is no output of check is not found', () => {
+test('output of another program is not found', () => {
   expect(read('hello\nworld\n').end()).toEqual({ found: false, problems: [] });
 });
 
 describe('check.time', () => {
-  test('gets what tests took, and keeps the others', () => {
+  test('gets the times of tests, and keeps the others', () => {
     const text = 'generic/001 4\nxfs/002 70\n';
     expect(
       updateCheckTime(text, [
@@ -248,12 +248,12 @@ describe('check.time', () => {
     ).toBe('generic/001 6\nxfs/002 70\ngeneric/009 0\n');
   });
 
-  test('is read by name; what is no time in it is nothing', () => {
+  test('is read by name; lines without a time are ignored', () => {
     expect([...parseCheckTime('generic/001 4\n\nwhat is this\n')]).toEqual([['generic/001', 4]]);
   });
 });
 
-test('what a check that was cut short ran is noted as check would', () => {
+test('notes the tests of an interrupted check as check would', () => {
   const passed = { name: 'generic/001', status: 'pass' } as const;
   expect(summarizeLikeCheck([passed])).toEqual(['Ran: generic/001', 'Passed all 1 tests']);
   expect(

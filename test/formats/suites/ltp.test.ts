@@ -32,7 +32,7 @@ const judge = (output: string, id: number, type?: string) => {
   return message === undefined ? status : `${status}: ${message}`;
 };
 
-test('real output: a pass in the old form, a device that is missing, a signal', () => {
+test('real output: a pass in the old form, a missing device, a signal', () => {
   const real = [
     told(
       'abs01',
@@ -124,21 +124,21 @@ describe('a test', () => {
     expect(judge(output, id)).toBe(result);
   });
 
-  test('fails that a signal killed, whatever it said before', () => {
+  test('fails if a signal killed it, whatever it printed before', () => {
     expect(judge('a.c:3: TPASS: x', 11, 'signaled')).toBe('fail: killed by signal 11');
   });
 
-  test('has the end mark behind a line that did not end', () => {
+  test('has its end mark behind a line without a newline', () => {
     const text = told('a', 'a.c:3: TFAIL: half', 1).replace('half\n', 'half');
     expect(read(text).tests).toMatchObject([{ status: 'fail', message: 'TFAIL: half' }]);
   });
 
-  test('that has begun and has no end is only begun', () => {
+  test('that began and has no end is only begun', () => {
     const text = told('a', 'x', 0).split('<<<execution_status')[0]!;
     expect(read(text)).toMatchObject({ started: ['a'], tests: [], found: true });
   });
 
-  test('that comes twice is told apart', () => {
+  test('that appears twice gets a number', () => {
     const text = `${told('a', '', 0)}\n${told('a', '', 1)}`;
     expect(read(text).tests.map(({ path }) => path)).toEqual([['a'], ['a#2']]);
   });

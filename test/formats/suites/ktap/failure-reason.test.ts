@@ -57,6 +57,6 @@ test.each([
   expect(failureReason(lines.join('\n'))).toBe(reason);
 });
 
-test('a reason without end is cut', () => {
+test('a reason without end is truncated', () => {
   expect(failureReason(`error: ${'x'.repeat(9999)}`)).toHaveLength(241);
 });

@@ -47,7 +47,7 @@ function lines([text]: TemplateStringsArray): string {
   return all.map((line) => line.slice(indent)).join('\n');
 }
 
-describe('what kselftest prints', () => {
+describe('output of kselftest', () => {
   test('programs that use the harness, run by the runner', () => {
     expect(summarize(readSample('kselftest-harness'))).toMatchInlineSnapshot(`
       "pass 1 core/close_range_test/global.core_close_range
@@ -76,7 +76,7 @@ describe('what kselftest prints', () => {
     `);
   });
 
-  test('a plan that a forked child has printed once more is no second plan', () => {
+  test('a plan that a forked child has printed again is no second plan', () => {
     expect(summarize(readSample('kselftest-repeated-plan'))).toMatchInlineSnapshot(`
       "pass 1 timens/timens/Passed for CLOCK_BOOTTIME (syscall)
       pass 2 timens/timens/Passed for CLOCK_BOOTTIME (vdso)
@@ -122,7 +122,7 @@ describe('what kselftest prints', () => {
     `);
   });
 
-  test('a program that crashes: the test that it was at has no result', () => {
+  test('a program that crashes: the running test has no result', () => {
     expect(summarize(readSample('kselftest-crash'))).toMatchInlineSnapshot(`
       "fail 1 arm64/libc-gcs: exit=139
       PROBLEM arm64/libc-gcs: planned 118 tests, got 0 results: no result for test 1-118
@@ -157,7 +157,7 @@ describe('what kselftest prints', () => {
     `);
   });
 
-  test('a result behind output that did not end its last line', () => {
+  test('a result behind output without a newline at the end', () => {
     expect(summarize(readSample('result-glued-to-output'))).toBe(
       'pass 1 net/reuseport_bpf\npass 2 net/reuseaddr_conflict\npass 3 net/tls',
     );
@@ -180,7 +180,7 @@ describe('what kselftest prints', () => {
     else expect(found).toBe(first);
   });
 
-  test('a program that prints the result of another, or its own, is not believed', () => {
+  test('a program that prints a result of another, or its own, is not believed', () => {
     const of = (name: string) =>
       summarize(
         `TAP version 13\n1..2\n# selftests: net: a\n# Xok 2 selftests: net: ${name}\nnot ok 1 selftests: net: a # exit=1\n# selftests: net: b\nnot ok 2 selftests: net: b # exit=1`,
@@ -201,7 +201,7 @@ describe('what kselftest prints', () => {
   });
 });
 
-describe('what kunit prints', () => {
+describe('output of KUnit', () => {
   test('Linux 5.14 on the console, with time stamps', () => {
     expect(summarize(readSample('kunit-console'))).toMatchInlineSnapshot(`
       "pass 1 ext4_inode_test/inode_test_xtimestamp_decoding/2038-01-19 Upper bound of 32bit >=0 timestamp, no extra bits
@@ -221,7 +221,7 @@ describe('what kunit prints', () => {
     `);
   });
 
-  test('a suite in which the kernel died', () => {
+  test('a suite in which the kernel crashed', () => {
     expect(summarize(readSample('kunit-module'))).toMatchInlineSnapshot(`
       "PROBLEM kunit_fault: it has subtests, but no result of its own
       PROBLEM kunit_fault: planned 1 tests, got 0 results: no result for test 1
@@ -233,7 +233,7 @@ describe('what kunit prints', () => {
   const suite = (name: string, number: number): string =>
     `    # Subtest: ${name}\n    1..1\n    ok 1 case\nok ${number} ${name}`;
 
-  test('modules that are loaded one after the other count on, or begin anew', () => {
+  test('modules that are loaded in succession continue the numbers, or begin at 1', () => {
     expect(summarize([suite('a', 1), suite('b', 2), suite('c', 1)].join('\n'))).toBe(
       'pass 1 a/case\npass 1 b/case\npass 1 c/case',
     );
@@ -249,7 +249,7 @@ describe('what kunit prints', () => {
     expect({ count: tests.length, problems }).toEqual({ count: 2 + numbers.length, problems: [] });
   });
 
-  test('a suite whose number was left out is missing', () => {
+  test('a suite whose number is absent is missing', () => {
     expect(parse([suite('a', 1), suite('c', 3)].join('\n')).problems).toEqual([
       'no result for test 2',
     ]);
@@ -273,7 +273,7 @@ describe('what kunit prints', () => {
     );
   });
 
-  test('a log of 100 suites that lost lines anywhere does not look whole', () => {
+  test('a log of 100 suites that lost lines anywhere is not accepted as complete', () => {
     const lines = [
       ...['KTAP version 1', '1..100'],
       ...Array.from({ length: 100 }, (_, at) => [
@@ -355,7 +355,7 @@ describe('the outcome of a test', () => {
     expect(summarize(`TAP version 13\n${line}`).split('\n')[0]).toBe(expected);
   });
 
-  test('a name or a message without end is cut', () => {
+  test('a name or a message without end is truncated', () => {
     const [only] = parse(`1..1\nok 1 ${'n'.repeat(9999)}`).tests;
     expect(only!.path[0]).toHaveLength(1001);
   });
@@ -369,7 +369,7 @@ describe('a test with subtests', () => {
     expect(summarize(withParent('ok', 'ok 1 parent'))).toBe('pass 1 parent/child');
   });
 
-  test('that failed with one of them is none either', () => {
+  test('that failed with one of them is no result either', () => {
     expect(summarize(withParent('not ok', 'not ok 1 parent'))).toBe('fail 1 parent/child');
   });
 
@@ -379,7 +379,7 @@ describe('a test with subtests', () => {
     );
   });
 
-  test('fails with a subtest of a subtest', () => {
+  test('fails if a subtest of a subtest fails', () => {
     const text = lines`
       KTAP version 1
       1..1
@@ -394,7 +394,7 @@ describe('a test with subtests', () => {
     expect(summarize(text)).toBe('fail 1 example/test_3/test_1\npass 2 example/test_3/test_2');
   });
 
-  test('is one that was skipped, with the reason of its plan', () => {
+  test('is one result if it was skipped, with the reason of its plan', () => {
     const text = lines`
       TAP version 13
       1..1
@@ -404,7 +404,7 @@ describe('a test with subtests', () => {
     expect(summarize(text)).toBe('skip 1 net/foo: not root');
   });
 
-  test('that was skipped half-way is not held to its plan', () => {
+  test('that was skipped half-way need not fulfil its plan', () => {
     const text = lines`
       TAP version 13
       1..1
@@ -451,7 +451,7 @@ describe('plain TAP', () => {
     expect(summarize(text)).toBe('pass 1 outer/a\nfail 1 outer/inner/b');
   });
 
-  test('YAML is not the output of the next test', () => {
+  test('YAML is not part of the output of the next test', () => {
     const text = 'TAP version 13\n1..2\nnot ok 1 a\n  ---\n  at: 3\n  ok 2 no\n  ...\nok 2 b';
     expect(parse(text)).toMatchObject({ problems: [], tests: [{ number: 1 }, { number: 2 }] });
     expect(parse(text).tests[1]).not.toHaveProperty('output');
@@ -465,7 +465,7 @@ describe('plain TAP', () => {
   });
 });
 
-describe('other programs between the lines', () => {
+describe('output of other programs between the lines', () => {
   test.each([
     'ok',
     'ok then',
@@ -482,7 +482,7 @@ describe('other programs between the lines', () => {
     expect(parse(line)).toEqual({ found: false, ...none });
   });
 
-  test('what looks like a result below a test is its output', () => {
+  test('a line below a test that looks like a result is its output', () => {
     const text = 'TAP version 13\n1..1\n# ok 7 of 9\n  ok 3 things\nhello\nok 1 a';
     expect(summarize(text)).toBe('pass 1 a');
     expect(parse(text).tests[0]!.output).toBe('# ok 7 of 9\n  ok 3 things\nhello');
@@ -500,7 +500,7 @@ describe('other programs between the lines', () => {
 });
 
 test.each(['\r', ' ', '# ', '[ 1.5] ', '\x1b[', ' # SKIP', '- ', '\\#'])(
-  'a line of any length is read in no time: %j',
+  'a line of any length is read quickly: %j',
   (part) => {
     const long = part.repeat(100_000);
     const text = ['1..2', `x${long}y`, long, `ok 1 ${long}y`, 'ok 2 b'].join('\n');
@@ -508,7 +508,7 @@ test.each(['\r', ' ', '# ', '[ 1.5] ', '\x1b[', ' # SKIP', '- ', '\\#'])(
   },
 );
 
-describe('what is wrong is said', () => {
+describe('reports what is wrong', () => {
   test.each([
     ['no plan', 'TAP version 13\nok 1 a', ['no plan (1..N), so some tests may be missing']],
     [
@@ -562,7 +562,7 @@ describe('what is wrong is said', () => {
     expect(parse(text).problems).toEqual(problems);
   });
 
-  test('a program of kselftest that only counts what passed has the result of the whole', () => {
+  test('a program of kselftest that only counts passes has the result of the whole', () => {
     const program = (totals: string) =>
       `TAP version 13\n1..1\n# selftests: kcmp: kcmp_test\n# TAP version 13\n# 1..3\n# # Totals: ${totals} xfail:0 xpass:0 skip:0 error:0\nok 1 selftests: kcmp: kcmp_test`;
     expect(summarize(program('pass:3 fail:0'))).toBe('pass 1 kcmp/kcmp_test');
@@ -572,12 +572,12 @@ describe('what is wrong is said', () => {
     expect(summarize(program('pass:2 fail:0'))).toContain('no result for test 1-3');
   });
 
-  test('errors are in the totals of kselftest what failures are in its lines', () => {
+  test('counts errors in the totals of kselftest as failures', () => {
     const totals = '# Totals: pass:0 fail:0 xfail:0 xpass:0 skip:0 error:1';
     expect(summarize(`1..1\nnot ok 1 # error a\n${totals}`)).toBe('fail 1 a: ERROR a');
   });
 
-  test('the names of what did not end are told', () => {
+  test('names the tests that did not end', () => {
     const text = lines`
       TAP version 13
       1..3
@@ -599,18 +599,18 @@ describe('what is wrong is said', () => {
     `);
   });
 
-  test('a hundred problems are enough', () => {
+  test('reports at most a hundred problems', () => {
     const text = Array.from({ length: 500 }, () => 'ok 1 a').join('\n');
     expect(parse(`1..1\n${text}`).problems).toHaveLength(100);
   });
 
-  test('numbers as large as they get cost nothing', () => {
+  test('large numbers cost nothing', () => {
     expect(parse('1..999999999\nok 1 a\nok 999999990 b').problems).toEqual([
       'planned 999999999 tests, got 2 results: no result for test 2-999999989 and 999999991-999999999',
     ]);
   });
 
-  test('subtests that wait for the name of their test do not wait without end', () => {
+  test('subtests that wait for the name of their test do not wait for ever', () => {
     const many = Array.from({ length: 10_500 }, (_, at) => `  ok ${at + 1} t\n`).join('');
     const tests: string[] = [];
     const parser = createKtapParser(({ path }) => tests.push(path.join('/')));
@@ -755,7 +755,7 @@ describe.each(PRINTERS)('any tests printed as %s', (_, print, above) => {
     );
   });
 
-  test('are so with the kernel and other programs in between', () => {
+  test('are so with lines of the kernel and other programs in between', () => {
     const noise = fc.array(fc.constantFrom(...NOISE), { minLength: 1, maxLength: 9 });
     fc.assert(
       fc.property(someTree, noise, fc.nat(999), (nodes, other, second) => {
@@ -769,7 +769,7 @@ describe.each(PRINTERS)('any tests printed as %s', (_, print, above) => {
     );
   });
 
-  test('are not taken for whole where they break off', () => {
+  test('are not accepted as complete if they break off', () => {
     fc.assert(
       fc.property(someTree, fc.nat(), (nodes, at) => {
         const all = print(nodes);
@@ -781,7 +781,7 @@ describe.each(PRINTERS)('any tests printed as %s', (_, print, above) => {
   });
 });
 
-test('garbage never throws, and what is told of it stays small', () => {
+test('garbage never throws, and problems stay few', () => {
   const word = fc.constantFrom(
     ...['KTAP version 1', 'TAP version 13', '1..2', '1..0 # SKIP x', 'ok 1 a', 'not ok 2 b # TODO'],
     ...[
@@ -820,7 +820,7 @@ test('garbage never throws, and what is told of it stays small', () => {
   );
 });
 
-describe('what was running when the output ended', () => {
+describe('what was running at the end of the output', () => {
   const begin = [
     'TAP version 13',
     '1..4',
@@ -828,13 +828,13 @@ describe('what was running when the output ended', () => {
     'ok 1 selftests: size: get_size',
   ];
 
-  test('is the test that the runner of kselftest had announced', () => {
+  test('is the test that the runner of kselftest announced', () => {
     expect(parse([...begin, '# selftests: kcmp: kcmp_test'].join('\n')).unfinished).toEqual([
       ['kcmp', 'kcmp_test'],
     ]);
   });
 
-  test('is the innermost that is known', () => {
+  test('is the innermost known test', () => {
     const inner = [
       '# selftests: net: tls',
       '# TAP version 13',
@@ -844,7 +844,7 @@ describe('what was running when the output ended', () => {
     expect(parse([...begin, ...inner].join('\n')).unfinished).toEqual([['net', 'tls', 'global.a']]);
   });
 
-  test('is nothing where all that had begun has a result, or where only numbers are missing', () => {
+  test('is nothing if all that began has a result, or if only numbers are missing', () => {
     expect(parse(begin.join('\n')).unfinished).toEqual([]);
   });
 
