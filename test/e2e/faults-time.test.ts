@@ -147,9 +147,7 @@ describe.concurrent('a run that hangs', () => {
     expect(ran.result?.reason).toContain("the guest's init did not start within 8 s");
   });
 
-  it('does not end if rapido was stopped for longer than --silence', async ({
-    onTestFinished,
-  }) => {
+  it('does not end if rapido was stopped for longer than --silence', async ({ onTestFinished }) => {
     const ran = await run(
       [
         ...['simple-example', '--silence', '15s', '-x'],
@@ -168,7 +166,9 @@ describe.concurrent('a run that hangs', () => {
     expect(ran.stdout).toBe(`READY\n${[1, 2, 3, 4, 5, 6, 7, 8, 9].join('\n')}\n`);
   });
 
-  it('does not end if it prints something for longer than --silence', async ({ onTestFinished }) => {
+  it('does not end if it prints something for longer than --silence', async ({
+    onTestFinished,
+  }) => {
     const talk = 'for i in $(seq 30); do echo $i; sleep 1; done';
     const ran = await run(['simple-example', '--silence', '20s', '-x', talk], { onTestFinished });
     expect(ran).toMatchObject({ status: 0, result: { verdict: 'pass' } });

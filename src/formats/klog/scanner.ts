@@ -69,6 +69,7 @@ const REPORT_LINE = new RegExp(
     'hardirqs last|softirqs last|FIX |Object |Redzone|Padding|Bytes b4|Slab |Allocated |Freed |page:|raw: |flags: |The buggy',
     'Memory state|Last (?:potentially|breaking)|Reported by|value changed|read |write |handlers:|Disabling |Kernel Offset',
     'Rebooting|note: |Dumping ftrace|Kernel panic|Mem-Info|Stack:|Exception |Process |Insn|BUG: Bad rss',
+    'caller is |Task dump for CPU|8<---|Register r|Flags: |Control: |[0-9a-f]{4}: (?: {8}|[0-9a-f]{8}) ',
   ]
     .map((words) => `(?:${words})`)
     .join('|')
