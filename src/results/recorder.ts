@@ -1,10 +1,11 @@
-import { type BlockedTask, createBlockedTaskReader } from '../formats/klog/blocked-tasks.ts';
+import { MESSAGE_OVERLAP } from '../formats/klog/line.ts';
+import { splitLines } from '../sys/lines.ts';
 import type { GuestEvent } from '../vm/guest-events.ts';
 import type { KernelLoss } from '../vm/session-watch.ts';
+import { type KernelFindings, readKernelLog } from './kernel-log.ts';
 import type { RunLogs } from './log-file.ts';
 import type { RunSplat, TestResult } from './run-result.ts';
-import { collectSplats, type SplatOptions } from './splat-collection.ts';
-import { splitLines } from './split-lines.ts';
+import type { SplatOptions } from './splat-collection.ts';
 import { collectTests, type FoundTests, markOf, type TestOptions } from './test-collection.ts';
 import { isCrash } from './verdict.ts';
 
@@ -26,54 +27,44 @@ export interface Recorder {
   finish: (lost?: string) => Findings;
 }
 
-export interface Findings extends FoundTests {
-  splats: RunSplat[];
-  /** undefined: the kernel was not asked or did not answer. */
-  blockedTasks: BlockedTask[] | undefined;
-}
+export type Findings = FoundTests & KernelFindings;
 
 export function createRecorder(options: RecorderOptions): Recorder {
-  const { logs } = options;
-  const splats = collectSplats({ ...options, mark: markOf(options.format) });
-  const tests = collectTests(options, splats.testEnded);
+  const { logs, format } = options;
+  const kernel = readKernelLog({ ...options, mark: markOf(format) });
+  const tests = collectTests(options, kernel.testEnded);
+  const stdoutLines = splitLines(tests.push, { onRest: tests.partial, overlap: MESSAGE_OVERLAP });
   let endedBecause: string | undefined;
-  const blocked = createBlockedTaskReader();
-  const consoleLines = splitLines((line) => {
-    if (endedBecause === undefined) splats.push(line);
-    else blocked.push(line);
-  });
-  const stdoutLines = splitLines(tests.push, tests.partial);
   let findings: Findings | undefined;
   return {
-    onEvent: (event) => splats.enter(event),
+    onEvent: kernel.enter,
     onConsole: (chunk) => {
       logs.console.write(chunk);
-      consoleLines.push(chunk);
-      if (!splats.isCrashed()) return undefined;
-      return splats.isStuck() ? 'stuck' : 'crashed';
+      kernel.push(chunk);
+      return kernel.loss();
     },
     onOutput: (name, chunk) => {
       logs[name].write(chunk);
-      if (name === 'stdout' && options.format !== undefined) stdoutLines.push(chunk);
+      if (name === 'stdout' && format !== undefined) stdoutLines.push(chunk);
     },
     onEnding: (why) => {
       endedBecause = why;
-      splats.stop();
+      kernel.stop();
       logs.console.write(Buffer.from(`\r\nrapido: ${why}; the VM is ended\r\n`));
     },
     finish: (lost) => {
       if (findings !== undefined) return findings;
-      consoleLines.end();
+      kernel.end();
       stdoutLines.end();
       const found = tests.finish();
-      const seen = splats.finish();
-      const crash = seen.findLast(isCrash);
+      const ofKernel = kernel.finish();
+      const crash = ofKernel.splats.findLast(isCrash);
       for (const name of found.unfinished) {
         const test = { name, ...judgeUnfinished(crash, endedBecause ?? lost) };
         found.tests.push(test);
         options.listener?.onTest(test);
       }
-      findings = { ...found, splats: seen, blockedTasks: blocked.finish() };
+      findings = { ...found, ...ofKernel };
       return findings;
     },
   };

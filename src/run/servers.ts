@@ -7,11 +7,12 @@ import type { ResolvedImage } from '../image/resolve.ts';
 import { DETACHED_TERMINAL, type Registration, type VmSources, withVm } from '../machine/start.ts';
 import type { EndedServer } from '../results/servers.ts';
 import { collectSplats } from '../results/splat-collection.ts';
-import { splitLines } from '../results/split-lines.ts';
+
 import type { ServerConsole } from '../results/store.ts';
 import { startTimer } from '../sys/awake-clock.ts';
 import type { Deadline } from '../sys/deadline.ts';
 import { createDeferred } from '../sys/deferred.ts';
+import { splitLines } from '../sys/lines.ts';
 import { formatLimit } from '../ui/format.ts';
 import { type BootWatch, bootVm } from '../vm/boot.ts';
 import { failedAutoruns } from '../vm/ending.ts';

@@ -1,8 +1,7 @@
-import { once } from 'node:events';
-import type { Duplex } from 'node:stream';
 import { readTail } from '../sys/read-tail.ts';
 import type { EndingSignal } from '../sys/signals.ts';
 import { saveTerminal } from '../sys/terminal-mode.ts';
+import { readConsole } from './console.ts';
 import type { VmRecord } from './ending.ts';
 import type { GuestEvent } from './guest-events.ts';
 import { type LiveVm, openLiveVm } from './live-vm.ts';
@@ -40,12 +39,14 @@ export async function bootVm(plan: VmPlan, watch: BootWatch): Promise<VmRecord> 
   });
   let isOrderly = false;
   try {
-    const onLog = (line: string): void => watch.onConsole?.(Buffer.from(`\r\n${line}\r\n`));
-    const vm = openLiveVm(qemu, plan, watch.onEvent, onLog);
-    const console = hasTerminal ? undefined : receiveConsole(qemu.channel('console'), watch);
+    const console = hasTerminal
+      ? undefined
+      : readConsole(qemu.channel('console'), (chunk) => watch.onConsole?.(chunk));
+    const vm = openLiveVm(qemu, plan, watch.onEvent, (line) => console?.addLine(line));
     watch.onStart(vm);
+    const { closed } = vm.control;
     const exit = await qemu.exited;
-    await Promise.all([qemu.qmp.closed, vm.control.closed, console]);
+    await Promise.all([qemu.qmp.closed, closed, console?.received(closed)]);
     isOrderly = ORDERLY.has(qemu.qmp.shutdown());
     return {
       exit,
@@ -69,10 +70,3 @@ export async function bootVm(plan: VmPlan, watch: BootWatch): Promise<VmRecord> 
 const ORDERLY: ReadonlySet<string | undefined> = new Set([
   ...['guest-shutdown', 'host-qmp-quit', 'host-ui'],
 ]);
-
-/** Passes the console to `onConsole`. Resolves when the channel is closed, with or without an error. */
-async function receiveConsole(channel: Duplex, { onConsole }: BootWatch): Promise<void> {
-  channel.on('data', (chunk: Buffer) => onConsole?.(chunk));
-  channel.on('error', () => {}); // QEMU has ended; its exit status says how.
-  await once(channel, 'close');
-}

@@ -1,6 +1,7 @@
 import { createReadStream } from 'node:fs';
-import { createInterface } from 'node:readline';
+import { MESSAGE_OVERLAP } from '../formats/klog/line.ts';
 import { createSplatScanner } from '../formats/klog/scanner.ts';
+import { readLines } from '../sys/lines.ts';
 import { isFile } from '../sys/stat.ts';
 import type { VmRecord } from './ending.ts';
 
@@ -34,11 +35,12 @@ async function findCrash(consoleLog: string): Promise<string | undefined> {
       if (splat.severity === 'fatal') title ??= splat.title;
     },
   });
-  const lines = createInterface({ input: createReadStream(consoleLog, 'latin1') });
-  for await (const line of lines) {
+  const log = createReadStream(consoleLog);
+  const onLine = (line: string): void => {
     scanner.push(line);
-    if (title !== undefined) break;
-  }
+    if (title !== undefined) log.destroy();
+  };
+  await readLines(log, onLine, { overlap: MESSAGE_OVERLAP });
   scanner.end();
   return title;
 }

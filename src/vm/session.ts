@@ -1,6 +1,6 @@
 import type { Duplex, Readable } from 'node:stream';
-import { errorCode } from '../errors.ts';
 import { startAwakeClock, startTimer, type Timer } from '../sys/awake-clock.ts';
+import { type ConsoleReader, chunksOf, readConsole } from './console.ts';
 import { type ControlChannel, openControlChannel } from './control-channel.ts';
 import type { VmRecord } from './ending.ts';
 import type { GuestEvent } from './guest-events.ts';
@@ -8,7 +8,7 @@ import { memoryOf } from './memory-shortage.ts';
 import type { VmPlan } from './plan.ts';
 import { type QemuProcess, startQemu } from './qemu-process.ts';
 import { type Activity, createEnder } from './session-ender.ts';
-import type { KernelLoss, SessionWatch, TimeLimits } from './session-watch.ts';
+import type { SessionWatch, TimeLimits } from './session-watch.ts';
 import { untilEndMark } from './until-end-mark.ts';
 
 export interface SessionRecord extends VmRecord {
@@ -30,9 +30,6 @@ export interface SessionTimes {
   end: number;
 }
 
-/** How much of the end of the console is kept to judge how the VM ended, in characters. */
-const CONSOLE_TAIL = 64 * 1024;
-
 /**
  * Starts QEMU for an unattended run and waits until it ends.
  * @throws UserError if QEMU cannot be executed
@@ -46,7 +43,10 @@ export async function runSession(plan: VmPlan, watch: SessionWatch): Promise<Ses
     if (qemu.pid !== undefined) watch.onStart(qemu.pid);
     const events: GuestEvent[] = [];
     let outputEnd: Buffer | undefined;
-    const log = createLog((chunk) => timeline.during(watch.onConsole(chunk)));
+    const console = readConsole(qemu.channel('console'), async (chunk) => {
+      const loss = await timeline.during(watch.onConsole(chunk));
+      if (loss !== undefined) ender.crashed(loss);
+    });
     const onEvent = (event: GuestEvent): void => {
       events.push(event);
       timeline.enter(event);
@@ -57,18 +57,10 @@ export async function runSession(plan: VmPlan, watch: SessionWatch): Promise<Ses
       if (event.event === 'command-end') outputEnd ??= control.endOutput();
       watch.onEvent(event);
     };
-    const control = openControlChannel(qemu.channel('control'), onEvent, log.push);
+    const control = openControlChannel(qemu.channel('control'), onEvent, console.addLine);
     feedInput(qemu.channel('stdin'), watch.stdin);
     const markNow = (): Buffer | undefined => outputEnd;
-    const received = receive({
-      qemu,
-      watch,
-      control,
-      log,
-      markNow,
-      timeline,
-      onCrash: ender.crashed,
-    });
+    const received = receive({ qemu, watch, control, console, markNow, timeline });
     // An error in `receive` ends the session at once.
     const exit = await Promise.race([qemu.exited, received.then(() => qemu.exited)]);
     timeline.end();
@@ -157,40 +149,14 @@ function startTimeline(): Timeline {
   };
 }
 
-/** Lines of the kernel log that arrive over the control channel. */
-interface GuestLog {
-  push: (line: string) => void;
-  /** Resolves when all lines have been delivered. */
-  delivered: () => Promise<void>;
-}
-
-/** Delivers the lines as if the console had shown them. */
-function createLog(deliver: (chunk: Buffer) => Promise<unknown>): GuestLog {
-  let delivered: Promise<unknown> | undefined;
-  const push = (text: string): void => {
-    delivered = (delivered ?? Promise.resolve()).then(() => deliver(Buffer.from(`${text}\r\n`)));
-    delivered.catch(() => {}); // `delivered` reports the error.
-  };
-  return {
-    push: (line) => {
-      if (delivered === undefined) push("\r\nrapido: the kernel's log, as the guest still has it:");
-      push(line);
-    },
-    delivered: async () => {
-      await delivered;
-    },
-  };
-}
-
 interface Reception {
   qemu: QemuProcess;
   watch: SessionWatch;
   control: ControlChannel;
-  log: GuestLog;
+  console: ConsoleReader;
   /** Returns the end mark of the output; undefined: the command still runs. */
   markNow: () => Buffer | undefined;
   timeline: Timeline;
-  onCrash: (loss: KernelLoss) => void;
 }
 
 /** Receives the console and the command's output to their ends. */
@@ -198,23 +164,10 @@ async function receive({
   qemu,
   watch,
   control,
-  log,
+  console,
   markNow,
   timeline,
-  onCrash,
-}: Reception): Promise<{
-  isOutputComplete: boolean;
-  consoleTail: string;
-}> {
-  let consoleTail = '';
-  const receiveConsole = async (): Promise<void> => {
-    for await (const chunk of chunksOf(qemu.channel('console'))) {
-      consoleTail += chunk.toString('latin1');
-      if (consoleTail.length > 2 * CONSOLE_TAIL) consoleTail = consoleTail.slice(-CONSOLE_TAIL);
-      const loss = await timeline.during(watch.onConsole(chunk));
-      if (loss !== undefined) onCrash(loss);
-    }
-  };
+}: Reception): Promise<Pick<SessionRecord, 'isOutputComplete' | 'consoleTail'>> {
   let unfinished = 2;
   const confirmWhenComplete = (): void => {
     if (--unfinished === 0) control.confirmOutput();
@@ -224,25 +177,12 @@ async function receive({
     const source = chunksOf(qemu.channel(name));
     return untilEndMark(source, markNow, deliver, confirmWhenComplete);
   };
-  const [stdout, stderr] = await Promise.all([
+  const [stdout, stderr, consoleTail] = await Promise.all([
     receiveOutput('stdout'),
     receiveOutput('stderr'),
-    receiveConsole(),
-    control.closed.then(log.delivered),
+    console.received(control.closed),
   ]);
   return { isOutputComplete: stdout && stderr, consoleTail };
-}
-
-/** Yields the chunks of a socket until its other end is closed, with or without an error. */
-async function* chunksOf(channel: Duplex): AsyncGenerator<Buffer> {
-  try {
-    for await (const chunk of channel) yield chunk;
-  } catch (error) {
-    const code = errorCode(error);
-    if (code !== 'ECONNRESET' && code !== 'EPIPE' && code !== 'ERR_STREAM_PREMATURE_CLOSE') {
-      throw error;
-    }
-  }
 }
 
 /** Copies the input and half-closes the channel at its end. QEMU passes EOF on to the guest after the data. */

@@ -8,7 +8,9 @@ const linesOf = async (
 ): Promise<string[]> => {
   const stream = new PassThrough();
   const lines: string[] = [];
-  const done = readLines(stream, (line) => lines.push(line), options.limit);
+  const done = readLines(stream, (line) => lines.push(line), {
+    ...(options.limit !== undefined && { limit: options.limit }),
+  });
   for (const chunk of chunks) stream.write(chunk);
   // What was written is read first, then the stream comes to its end.
   await new Promise((resolve) => setImmediate(resolve));

@@ -27,6 +27,9 @@ const STAMP = /\[(?=[ \d]{5,11}\.)( *\d+\.\d{6})\](?: ?\[ *([TC]\d+)\])? ?/g;
 /** printk cuts its lines at 1 KiB (CONSOLE_LOG_MAX, PRINTKRB_RECORD_MAX); user programs do not. */
 const LONGEST_TEXT = 1024;
 
+/** How much a reader that splits longer lines must repeat, so that a kernel message and its prefix stay whole. */
+export const MESSAGE_OVERLAP = 2 * LONGEST_TEXT;
+
 /** The kernel does not print more time stamps in one line. If there are more, the last ones are used. */
 const MOST_STAMPS = 64;
 
