@@ -27,14 +27,14 @@ import { findOops } from '../vm/find-oops.ts';
 import type { Terminal, VmPlan } from '../vm/plan.ts';
 import { qemuCommandLine } from '../vm/qemu-arguments.ts';
 import { serveVm } from '../vm/serve-vm.ts';
-import { prepareKernelImage } from './kernel-image.ts';
+import { foreseeKernelImage, prepareKernelImage } from './kernel-image.ts';
 import { describeLogin } from './ssh-login.ts';
-import type { BootJob } from './start.ts';
 import {
   checkVmOptions,
   DETACHED_TERMINAL,
   describeAccelerator,
   planFirstVm,
+  type RegisteredVm,
   requirePrograms,
   type VmOptions,
   type VmSources,
@@ -125,43 +125,48 @@ export async function bootImage(
       `this image cannot mount VIRTFS_SHARE_PATH, which was not set when it was cut: rapido cut ${cut}`,
     );
   }
+  const kernelSources = { kernel, conf, context, qemuArguments: options.qemuArguments ?? [] };
+  const kernelImage =
+    options.dryRun === true
+      ? foreseeKernelImage(kernelSources)
+      : await prepareKernelImage(kernelSources, {
+          onUnpack: () => ui.progress('unpacking the kernel'),
+        });
+  ui.endProgress();
+  for (const source of await changedSources) warnOfChange(source, cut, ui);
   const sources: VmSources = {
+    ...kernelSources,
+    kernelImage,
     path,
     header,
-    kernel,
-    conf,
     options,
-    context,
-    qemuArguments: options.qemuArguments ?? [],
     terminal: options.detach === true ? DETACHED_TERMINAL : currentTerminal(context.env.TERM),
     detached: options.detach === true,
     session: undefined,
     consoleLog: (number) => join(context.directories.state, `vm${number}`, 'console.log'),
   };
-  if (options.dryRun === true) {
-    for (const source of await changedSources) warnOfChange(source, cut, ui);
-    requirePrograms(context);
-    const plan = planFirstVm(sources);
-    for (const disk of plan.disks) ui.note(`# disk: ${describeDisk(disk)}`);
-    ui.note('# rapido holds the other ends of fd 3 (QMP) and fd 4 (guest events)');
-    ui.result(formatCommandLine(qemuCommandLine(plan)));
-    return EXIT.ok;
-  }
-  const kernelImage = await prepareKernelImage(sources, {
-    onUnpack: () => ui.progress('unpacking the kernel'),
-  });
-  ui.endProgress();
-  for (const source of await changedSources) warnOfChange(source, cut, ui);
+  if (options.dryRun === true) return printVm(sources);
   const keepVm = options.detach === true ? (await import('./keeper.ts')).keepVm : undefined;
-  return withVm(sources, kernelImage, (plan, registration) => {
+  return withVm(sources, (plan, registration) => {
     if (context.debug) ui.note(formatCommandLine(qemuCommandLine(plan)));
     ui.note(announce(plan, header.image));
     for (const disk of plan.disks) ui.note(`disk: ${describeDisk(disk)}`);
     const login = describeLogin(plan, header.image);
     if (login !== undefined && keepVm === undefined) ui.note(login);
-    const job: BootJob = { plan, image: header.image, registration, context };
-    return keepVm === undefined ? watchVm(job) : keepVm(job);
+    const vm: RegisteredVm = { plan, image: header.image, registration, context };
+    return keepVm === undefined ? watchVm(vm) : keepVm(vm);
   });
+}
+
+/** Prints how the VM would be started. @returns the exit status */
+function printVm(sources: VmSources): number {
+  const { ui } = sources.context;
+  requirePrograms(sources.context);
+  const plan = planFirstVm(sources);
+  for (const disk of plan.disks) ui.note(`# disk: ${describeDisk(disk)}`);
+  ui.note('# rapido holds the other ends of fd 3 (QMP) and fd 4 (guest events)');
+  ui.result(formatCommandLine(qemuCommandLine(plan)));
+  return EXIT.ok;
 }
 
 function warnOfChange(what: string, cut: string, ui: Ui): void {
@@ -190,7 +195,7 @@ function currentTerminal(type: string | undefined): Terminal | undefined {
   return { rows: rows || 24, columns: columns || 80, type };
 }
 
-async function watchVm({ plan, image, registration, context }: BootJob): Promise<number> {
+async function watchVm({ plan, image, registration, context }: RegisteredVm): Promise<number> {
   const { ui } = context;
   let requests: ReturnType<typeof serveVm> | undefined;
   const record = await bootVm(plan, {

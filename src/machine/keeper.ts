@@ -18,7 +18,7 @@ import { forgetEnding, noteEnding } from '../vm/last-endings.ts';
 import type { LiveVm } from '../vm/live-vm.ts';
 import { serveVm } from '../vm/serve-vm.ts';
 import { describeLogin } from './ssh-login.ts';
-import type { BootJob } from './start.ts';
+import type { RegisteredVm } from './start.ts';
 
 /*
  * A VM of `rapido boot --detach` has a keeper: a rapido process in the background, with the same command
@@ -74,7 +74,12 @@ export async function bootWithKeeper(ui: Ui): Promise<number> {
 const TAIL_LINES = 20;
 
 /** Runs a VM in the background until it ends. @returns the exit status */
-export async function keepVm({ plan, image, registration, context }: BootJob): Promise<number> {
+export async function keepVm({
+  plan,
+  image,
+  registration,
+  context,
+}: RegisteredVm): Promise<number> {
   const { ui } = context;
   forgetEnding(dirname(plan.consoleLog));
   const report = new Socket({ fd: REPORT_FD });

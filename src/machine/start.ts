@@ -32,7 +32,6 @@ import {
 } from '../vm/registry.ts';
 import { findDisks, makeScratchDisks } from './disks.ts';
 import { forwardsOf, refuseBusyPorts } from './forwards.ts';
-import { foreseeKernelImage } from './kernel-image.ts';
 import {
   addressesOf,
   chooseNetwork,
@@ -59,6 +58,8 @@ export interface VmSources {
   path: string;
   header: ImageHeader;
   kernel: Kernel;
+  /** The file that QEMU boots: see `prepareKernelImage`. */
+  kernelImage: string;
   conf: Conf;
   options: VmOptions;
   /** The arguments after `--`. */
@@ -102,13 +103,12 @@ export function planFirstVm(vmSources: VmSources): VmPlan {
     files: vmFiles(registryDirectory(sources.conf, sources.context), 1),
     disks: chooseDisks(sources, 1, true),
     network: chooseNetwork(sources, 1),
-    kernelImage: foreseeKernelImage(sources),
   };
   return makePlan(sources, parts);
 }
 
 /** A VM of `rapido boot` that is about to start. */
-export interface BootJob {
+export interface RegisteredVm {
   plan: VmPlan;
   image: ImageInfo;
   registration: Registration;
@@ -123,13 +123,9 @@ export interface Registration {
   onState: (state: VmState) => void;
 }
 
-/**
- * Registers a VM that boots `kernelImage` (from `prepareKernelImage`) and passes its plan to `use`, which
- * starts it. When `use` returns, the number is released.
- */
+/** Registers a VM and passes its plan to `use`, which starts it. When `use` returns, the number is released. */
 export async function withVm<Result>(
   vmSources: VmSources,
-  kernelImage: string,
   use: (plan: VmPlan, registration: Registration) => Promise<Result>,
 ): Promise<Result> {
   const sources = addNetConf(vmSources);
@@ -145,7 +141,7 @@ export async function withVm<Result>(
       const vms = listVms(directory);
       refuseDisksInUse(disks, vms);
       refuseUnusableTaps(network, { number, links, vms });
-      const plan = makePlan(sources, { number, files, disks, network, kernelImage });
+      const plan = makePlan(sources, { number, files, disks, network });
       made = { plan, files };
       return describeEntry(plan, files, sources);
     },
@@ -241,14 +237,9 @@ interface VmParts {
   files: VmFiles;
   disks: DiskPlan[];
   network: VmNetwork | undefined;
-  /** The file that QEMU boots. */
-  kernelImage: string;
 }
 
-function makePlan(
-  sources: VmSources,
-  { number, files, disks, network, kernelImage }: VmParts,
-): VmPlan {
+function makePlan(sources: VmSources, { number, files, disks, network }: VmParts): VmPlan {
   const { path, header, conf, options, session } = sources;
   const { image } = header;
   const architecture = architectureOf(process.arch);
@@ -267,7 +258,7 @@ function makePlan(
       own.MEMORY ??
       Math.max(conf.get('VM_MEMORY'), memoryNeeded(image, toUnpack, disks)),
     memoryToUnpack: toUnpack,
-    kernel: kernelImage,
+    kernel: sources.kernelImage,
     initramfs: path,
     consoleLog: sources.consoleLog(number),
     monitorSocket: files.monitorSocket,

@@ -6,6 +6,7 @@ import {
   summarizeLikeCheck,
   updateCheckTime,
 } from '../formats/suites/fstests.ts';
+import type { Kernel } from '../host/kernel.ts';
 import { readImageHeader } from '../image/image-header.ts';
 import { type EndedBoot, nameCrash, planNextBoot, sumUpBoots } from '../results/boots.ts';
 import { readGuestFile } from '../results/guest-files.ts';
@@ -15,52 +16,48 @@ import { type Blame, judgeRun } from '../results/verdict.ts';
 import { findChangedFile, signFiles } from '../sys/file-signature.ts';
 import { writeFileAtomic } from '../sys/temporary.ts';
 import { toPlainText } from '../ui/plain-text.ts';
-import { type BootParts, type BootRequest, runInVm } from './attempt.ts';
-import { type StartedJob, showProgress } from './context.ts';
+import { type RunContext, showProgress } from './context.ts';
 import { createDisplay } from './display.ts';
 import { cutRunImage, planRunImage } from './image.ts';
+import { type Boot, type BootSetup, bootOnce } from './one-boot.ts';
 
 /**
  * Boots the image of a run; with --resume-after-crash, boots again after each crash, without the tests that
  * are done. Updates the result after each boot, so that an interruption of the next boot loses nothing.
+ * @param path of the image
  * @returns what a crash is blamed on
  */
-export async function runBoots(
-  job: StartedJob,
-  parts: BootParts,
-  result: RunResult,
-): Promise<Blame> {
-  const { run, options } = job;
+export async function runBoots(run: RunContext, path: string, setup: BootSetup): Promise<Blame> {
+  const { directory, result, settings } = run;
   const logs = openRunLogs({
-    console: run.file('console.log'),
-    stdout: run.file('stdout.log'),
-    stderr: run.file('stderr.log'),
+    console: directory.file('console.log'),
+    stdout: directory.file('stdout.log'),
+    stderr: directory.file('stderr.log'),
   });
-  const isSame = rememberSources(parts);
-  const display = createDisplay(job, result);
+  const isSame = rememberSources(setup.kernel, path);
+  const display = createDisplay(run);
   const boots: EndedBoot[] = [];
-  const boot = async (next: NextImage): Promise<EndedBoot> => {
-    if (boots.length > 0) announce(job, logs, boots, next.done);
-    const hasInput = boots.length === 0;
-    const request: BootRequest = { ...parts, ...next, logs, hasInput, display };
-    return runInVm(job, request, result);
+  const boot = (image: NextImage): Promise<EndedBoot> => {
+    const isFirst = boots.length === 0;
+    if (!isFirst) announce(run, logs, boots, image.done);
+    return bootOnce(run, { ...setup, ...image, isFirst, logs, display });
   };
-  let next: Next = { path: parts.path, done: [] };
+  let next: Next = { path, done: [] };
   try {
     while ('path' in next) {
       const image: NextImage = next;
-      const ended = await attempt(() => boot(image), boots.length > 0);
+      const ended = boots.length === 0 ? await boot(image) : await orReason(() => boot(image));
       if ('because' in ended) {
         next = ended;
         continue;
       }
       boots.push(ended);
-      saveTestTimes(job, ended);
-      saveCheckLog(job, ended, boots.length);
+      saveTestTimes(run, ended);
+      saveCheckLog(run, ended, boots.length);
       fillIn(result, boots, logs);
       next =
-        options.resumeAfterCrash === true
-          ? await attempt(() => prepare(job, parts, boots, isSame), true)
+        settings.resumeAfterCrash === true
+          ? await orReason(() => prepareNext(run, setup, boots, isSame))
           : OVER;
     }
   } finally {
@@ -74,7 +71,7 @@ export async function runBoots(
 }
 
 /** The image of a boot, and the tests that it skips because they are done. */
-type NextImage = Pick<BootRequest, 'path' | 'done'>;
+type NextImage = Pick<Boot, 'path' | 'done'>;
 
 /** The next boot; or that there is none, with the reason if it would have been needed after a crash. */
 type Next = NextImage | { because: string | undefined };
@@ -82,15 +79,14 @@ type Next = NextImage | { because: string | undefined };
 const OVER: Next = { because: undefined };
 
 /** A failure to continue after a crash must not discard the results so far. */
-async function attempt<Result>(
+async function orReason<Result>(
   work: () => Promise<Result>,
-  isContinuation: boolean,
 ): Promise<Result | { because: string }> {
   try {
     return await work();
   } catch (error) {
     const explained = explainSystemError(error);
-    if (isContinuation && explained instanceof UserError) return { because: explained.message };
+    if (explained instanceof UserError) return { because: explained.message };
     throw error;
   }
 }
@@ -107,9 +103,9 @@ function fillIn(result: RunResult, boots: readonly EndedBoot[], logs: RunLogs): 
 }
 
 /** Cuts the image of the next boot. */
-async function prepare(
-  job: StartedJob,
-  { kernel, command, deadline }: BootParts,
+async function prepareNext(
+  run: RunContext,
+  { kernel, command, deadline }: BootSetup,
   boots: readonly EndedBoot[],
   isSame: (image: string) => boolean,
 ): Promise<Next> {
@@ -117,15 +113,16 @@ async function prepare(
   if (plan === undefined) return OVER;
   if ('because' in plan) return plan;
   if (deadline?.left() === 0) return { because: 'the time limit was reached (--timeout)' };
-  showProgress(job, 'the kernel crashed; cutting an image without the tests that are done');
-  const { path } = await cutRunImage(job, planRunImage(job, kernel, plan.done));
-  if (!isSame(path))
+  showProgress(run, 'the kernel crashed; cutting an image without the tests that are done');
+  const path = await cutRunImage(run, run, planRunImage(run, kernel, plan.done));
+  if (!isSame(path)) {
     return { because: 'the kernel or the contents of the image have changed since the first boot' };
+  }
   return { path, done: plan.done };
 }
 
 /** All boots must test the same thing, but the user may have built another kernel in the meantime. */
-function rememberSources({ kernel, path: image }: BootParts): (image: string) => boolean {
+function rememberSources(kernel: Kernel, image: string): (image: string) => boolean {
   const signatures = signFiles([kernel.image], Date.now());
   const describe = (path: string): string => {
     const { parts, moduleFiles } = readImageHeader(path);
@@ -140,7 +137,7 @@ function rememberSources({ kernel, path: image }: BootParts): (image: string) =>
  * line that is not overwritten.
  */
 function announce(
-  { options, context: { ui } }: StartedJob,
+  { settings, context: { ui } }: RunContext,
   logs: RunLogs,
   boots: readonly EndedBoot[],
   done: readonly string[],
@@ -148,7 +145,7 @@ function announce(
   const line = `rapido: boot ${boots.length + 1}, without ${done.length} tests that are done`;
   logs.console.write(Buffer.from(`\r\n${line}\r\n`));
   for (const log of [logs.stdout, logs.stderr]) log.write(Buffer.from(`\n${line}\n`));
-  if (options.quiet === true) return;
+  if (settings.quiet === true) return;
   const { reason } = judgeRun(boots.at(-1)!);
   const where = nameCrash(boots.at(-1)!);
   ui.note(`${ui.paintError.red('CRASH')} in ${toPlainText(`${where}: ${reason}`)}`);
@@ -156,32 +153,33 @@ function announce(
 }
 
 /** Whether `check` of xfstests was killed: then rapido writes the files that `check` writes at its end. */
-function wasCheckKilled({ cut }: StartedJob, { record, tests }: EndedBoot): boolean {
+function wasCheckKilled({ cut }: RunContext, { record, tests }: EndedBoot): boolean {
   const hasEnded = record.events.some(({ event }) => event === 'command-end');
   return cut.cut.test?.output === 'fstests' && !hasEnded && tests.length > 0;
 }
 
 /** Saves how long the tests took, for the next run. */
-function saveTestTimes(job: StartedJob, ended: EndedBoot): void {
-  if (!wasCheckKilled(job, ended) || job.cut.cut.test?.carry?.includes(CHECK_TIME) !== true) return;
-  updateGuestFile(job, CHECK_TIME, (text) => updateCheckTime(text, ended.tests));
+function saveTestTimes(run: RunContext, ended: EndedBoot): void {
+  if (!wasCheckKilled(run, ended) || run.cut.cut.test?.carry?.includes(CHECK_TIME) !== true) return;
+  updateGuestFile(run, CHECK_TIME, (text) => updateCheckTime(text, ended.tests));
 }
 
 /** Appends the results of this boot to those of the others. @param number of the boot, from 1 */
-function saveCheckLog(job: StartedJob, ended: EndedBoot, number: number): void {
-  if (!wasCheckKilled(job, ended)) return;
+function saveCheckLog(run: RunContext, ended: EndedBoot, number: number): void {
+  if (!wasCheckKilled(run, ended)) return;
   const { reason } = judgeRun(ended);
   const lines = [`rapido: boot ${number}: ${reason}`, ...summarizeLikeCheck(ended.tests)];
-  updateGuestFile(job, CHECK_LOG, (text) => `${text}\n${lines.join('\n')}\n`);
+  updateGuestFile(run, CHECK_LOG, (text) => `${text}\n${lines.join('\n')}\n`);
 }
 
 /** Errors are ignored: the directory is missing if the kernel cannot mount it, and the file is only a help. */
 function updateGuestFile(
-  { run }: StartedJob,
+  { directory }: RunContext,
   name: string,
   update: (text: string) => string,
 ): void {
   try {
-    writeFileAtomic(join(run.file('guest'), name), update(readGuestFile(run, name) ?? ''));
+    const path = join(directory.file('guest'), name);
+    writeFileAtomic(path, update(readGuestFile(directory, name) ?? ''));
   } catch {}
 }

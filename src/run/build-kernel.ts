@@ -5,7 +5,7 @@ import { formatCommandLine } from '../sys/command-line.ts';
 import { runTool } from '../sys/exec.ts';
 import { cleaningUpOnSignals } from '../sys/signals.ts';
 import { readTextIfReachable } from '../sys/stat.ts';
-import type { StartedJob } from './context.ts';
+import type { RunContext } from './context.ts';
 
 /**
  * Builds the kernel of KERNEL_SRC and installs its modules where rapido looks for them.
@@ -14,9 +14,9 @@ import type { StartedJob } from './context.ts';
  */
 export async function buildKernel(
   command: readonly [string, ...string[]],
-  { conf, run: { file }, onInterrupt }: Pick<StartedJob, 'conf' | 'run' | 'onInterrupt'>,
+  { conf, directory, onInterrupt }: Pick<RunContext, 'conf' | 'directory' | 'onInterrupt'>,
 ): Promise<void> {
-  const log = file('build.log');
+  const log = directory.file('build.log');
   const tree = conf.get('KERNEL_SRC');
   if (tree === undefined) {
     throw new UsageError('--build: KERNEL_SRC is not set', {

@@ -1,27 +1,38 @@
 import type { Context } from '../cli/context.ts';
 import type { Conf } from '../conf/conf.ts';
 import type { LoadedCut } from '../cut/load.ts';
+import type { RunResult } from '../results/run-result.ts';
 import type { RunDirectory } from '../results/store.ts';
 import type { EndingSignal } from '../sys/signals.ts';
-import type { RunOptions, RunSettings } from './settings.ts';
+import type { RunSettings } from './settings.ts';
 
-/** One `rapido run`: the options, the conf and the cut. */
-export interface Job {
-  options: RunOptions;
+/** What the user asks for: all that is known before a run has a directory. */
+export interface RunRequest {
   settings: RunSettings;
-  context: Context;
+  /** The cut under test, and the conf with the keys that it defines. */
   cut: LoadedCut;
   conf: Conf;
+  /** Of the call: directories, environment, terminal. */
+  context: Context;
 }
 
-export interface StartedJob extends Job {
+/** One `rapido run`. Made once, together with its directory, and passed whole. */
+export interface RunContext extends RunRequest {
   /** Directory of its results. */
-  run: RunDirectory;
+  directory: RunDirectory;
+  /** Filled in step by step, so that an interruption loses nothing of what is known. */
+  result: RunResult;
+  /** Writes the result to the directory. @throws UserError */
+  store: () => void;
   /** Records in the result that a signal ended the run. @returns the exit status */
   onInterrupt: (signal: EndingSignal) => number;
 }
 
-/** Shows the current step on a terminal. If stderr is not a terminal, it carries only the command's output. */
-export function showProgress({ options, context: { ui } }: Job, step: string): void {
-  if (ui.isLive && options.quiet !== true && options.console !== true) ui.progress(step);
+/** Whether stderr shows the current step. It carries other output with --console, or if it is not a terminal. */
+export function hasProgress({ settings, context }: RunRequest): boolean {
+  return context.ui.isLive && settings.quiet !== true && settings.console !== true;
+}
+
+export function showProgress(run: RunRequest, step: string): void {
+  if (hasProgress(run)) run.context.ui.progress(step);
 }

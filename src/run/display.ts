@@ -4,12 +4,12 @@ import { listsTests } from '../formats/suites/listing.ts';
 import { isFailure } from '../results/compare.ts';
 import { readGuestFile } from '../results/guest-files.ts';
 import { createProgress, type SuiteProgress, type TestListener } from '../results/progress.ts';
-import type { RunCommand, RunResult, TestResult } from '../results/run-result.ts';
+import type { RunCommand, TestResult } from '../results/run-result.ts';
 import { findEarlierRun } from '../results/store.ts';
 import type { GuestOutput } from '../ui/guest-streams.ts';
 import { toPlainText } from '../ui/plain-text.ts';
 import type { GuestEvent } from '../vm/guest-events.ts';
-import { type StartedJob, showProgress } from './context.ts';
+import { hasProgress, type RunContext, showProgress } from './context.ts';
 
 /** What is shown while the command runs: its output and, on a terminal, the progress of a suite. */
 export interface RunDisplay {
@@ -29,25 +29,20 @@ type StreamName = 'stdout' | 'stderr';
 
 /** The format in which the command reports tests on its stdout; undefined: it reports none, or only lists them. */
 export function formatOf(
-  { options, cut }: StartedJob,
+  { settings, cut }: RunContext,
   command?: RunCommand,
 ): OutputFormat | undefined {
-  if (options.ktap === true) return 'ktap';
+  if (settings.ktap === true) return 'ktap';
   const words = command !== undefined && 'arguments' in command ? command.arguments : [];
   return listsTests(words) ? undefined : cut.cut.test?.output;
 }
 
-/** @param result names the command that will run */
-export function createDisplay(job: StartedJob, result: RunResult): RunDisplay {
-  const { options, context } = job;
-  const isLive = context.ui.isLive && options.quiet !== true && options.console !== true;
-  const format = formatOf(job, result.command);
-  return isLive && format !== undefined
-    ? liveDisplay(job, format, () => expectTests(job, result))
-    : plainDisplay(job);
+export function createDisplay(run: RunContext): RunDisplay {
+  const format = formatOf(run, run.result.command);
+  return hasProgress(run) && format !== undefined ? liveDisplay(run, format) : plainDisplay(run);
 }
 
-function plainDisplay({ context: { ui } }: StartedJob): RunDisplay {
+function plainDisplay({ context: { ui } }: RunContext): RunDisplay {
   return {
     listener: undefined,
     enter: () => {},
@@ -60,12 +55,8 @@ function plainDisplay({ context: { ui } }: StartedJob): RunDisplay {
   };
 }
 
-function liveDisplay(
-  job: StartedJob,
-  format: OutputFormat,
-  expectTests: () => Map<string, number | undefined>,
-): RunDisplay {
-  const { ui } = job.context;
+function liveDisplay(run: RunContext, format: OutputFormat): RunDisplay {
+  const { ui } = run.context;
   let progress: SuiteProgress | undefined;
   let timer: NodeJS.Timeout | undefined;
   const held: Record<StreamName, Buffer> = { stdout: Buffer.alloc(0), stderr: Buffer.alloc(0) };
@@ -74,7 +65,7 @@ function liveDisplay(
   /** Does nothing unless the command is running. */
   const show = (): void => {
     if (timer === undefined || progress === undefined || writing > 0) return;
-    showProgress(job, progress.describe(performance.now()));
+    showProgress(run, progress.describe(performance.now()));
   };
   const pause = (): void => {
     clearInterval(timer);
@@ -96,7 +87,7 @@ function liveDisplay(
     enter: ({ event }) => {
       if (event === 'command-end') pause();
       if (event !== 'command-start') return;
-      progress ??= createProgress(expectTests());
+      progress ??= createProgress(expectTests(run));
       progress.begin(performance.now());
       timer = setInterval(show, 1000);
       show();
@@ -126,9 +117,9 @@ function isTerminal(name: StreamName): boolean {
 }
 
 /** The tests of the last run of the same command, with how long each took, in milliseconds. */
-function expectTests({ run }: StartedJob, result: RunResult): Map<string, number | undefined> {
-  const times = parseCheckTime(readGuestFile(run, CHECK_TIME) ?? '');
-  const tests = findEarlierRun(run, result.command)?.tests ?? [];
+function expectTests({ directory, result }: RunContext): Map<string, number | undefined> {
+  const times = parseCheckTime(readGuestFile(directory, CHECK_TIME) ?? '');
+  const tests = findEarlierRun(directory, result.command)?.tests ?? [];
   return new Map(
     tests.map(({ name, status, duration }) => {
       const seconds = times.get(name);

@@ -1,93 +1,98 @@
+import type { Conf } from '../conf/conf.ts';
+import type { LoadedCut } from '../cut/load.ts';
 import type { Kernel } from '../host/kernel.ts';
-import { type BuiltImage, buildImage } from '../image/build.ts';
+import { buildImage } from '../image/build.ts';
 import { digestHeader } from '../image/image-header.ts';
 import { pruneRunImages, runImagePath } from '../image/location.ts';
 import { type ResolvedImage, resolveImage } from '../image/resolve.ts';
-import type { CutExtras } from '../image/resolve-request.ts';
+import type { CutExtras, ResolveRequest } from '../image/resolve-request.ts';
 import { parseNetworkKind } from '../machine/network.ts';
 import { cleaningUpOnSignals } from '../sys/signals.ts';
-import { type Job, type StartedJob, showProgress } from './context.ts';
+import { type RunContext, type RunRequest, showProgress } from './context.ts';
+
+/** A cut, and the conf with the keys that it defines: that under test, or that of a server. */
+export interface Target {
+  cut: LoadedCut;
+  conf: Conf;
+}
 
 /**
- * Plans the image of a run, with its command in it.
+ * Plans the image under test, with the command in it.
  * @param done tests that must not run again
  */
 export function planRunImage(
-  job: Job,
+  request: RunRequest,
   kernel: Kernel,
   done: readonly string[] = [],
 ): ResolvedImage {
-  const { options, settings, context, cut, conf } = job;
-  return resolveImage({
-    cut,
-    conf,
-    kernel,
-    extras: extrasOf(job),
-    run: { command: settings.command, done },
-    output: runImagePath(conf, cut.name, 'DIGEST'),
-    willBuild: options.dryRun !== true,
-    directories: context.directories,
-    env: context.env,
-    cwd: context.cwd,
-  });
+  const { command } = request.settings;
+  return planImage(request, request, kernel, { extras: extrasOf(request), run: { command, done } });
+}
+
+/** Plans the image of a server. Of the options that add to a cut, only --net applies to it. */
+export function planServerImage(
+  request: RunRequest,
+  server: Target,
+  kernel: Kernel,
+): ResolvedImage {
+  const network = parseNetworkKind({ net: request.settings.net });
+  const extras: CutExtras = { install: [], include: [], drivers: [], commands: [], network };
+  return planImage(request, server, kernel, { extras, run: undefined });
 }
 
 /** What the options of the command line add to the cut. */
-export function extrasOf({ options }: Job): CutExtras {
+export function extrasOf({ settings }: Pick<RunRequest, 'settings'>): CutExtras {
   return {
-    install: options.install ?? [],
-    include: options.include ?? [],
-    drivers: options.driver ?? [],
-    network: parseNetworkKind(options),
+    install: settings.install ?? [],
+    include: settings.include ?? [],
+    drivers: settings.driver ?? [],
+    network: parseNetworkKind(settings),
     commands: [],
   };
 }
 
-/** Plans the image of a server. */
-export function planServerImage(job: Job, kernel: Kernel): ResolvedImage {
-  const { context, cut, conf, options } = job;
+function planImage(
+  { settings, context }: RunRequest,
+  { cut, conf }: Target,
+  kernel: Kernel,
+  additions: Pick<ResolveRequest, 'extras' | 'run'>,
+): ResolvedImage {
   return resolveImage({
     cut,
     conf,
     kernel,
-    extras: {
-      install: [],
-      include: [],
-      drivers: [],
-      commands: [],
-      network: parseNetworkKind({ net: options.net }),
-    },
-    run: undefined,
+    ...additions,
     output: runImagePath(conf, cut.name, 'DIGEST'),
-    willBuild: options.dryRun !== true,
+    willBuild: settings.dryRun !== true,
     directories: context.directories,
     env: context.env,
     cwd: context.cwd,
   });
 }
 
-/** Cuts the image of a run. */
+/** Cuts an image of a run. @returns its path */
 export async function cutRunImage(
-  job: StartedJob,
+  run: RunContext,
+  { cut, conf }: Target,
   { plan, moduleTree, listing, warnings, notes }: ResolvedImage,
-): Promise<BuiltImage> {
-  const { ui, directories, debug } = job.context;
+): Promise<string> {
+  const { ui, directories, debug } = run.context;
   for (const warning of warnings) ui.warn(warning);
-  if (job.options.quiet !== true) for (const note of notes) ui.note(note);
+  if (run.settings.quiet !== true) for (const note of notes) ui.note(note);
   const image = await cleaningUpOnSignals(
     () =>
       buildImage(plan, {
         cache: directories.cache,
-        placeFor: (header) => runImagePath(job.conf, job.cut.name, digestHeader(header)),
+        placeFor: (header) => runImagePath(conf, cut.name, digestHeader(header)),
         rebuild: false,
         moduleTree,
         listing,
-        onProgress: (step) => showProgress(job, step),
+        onProgress: (step) => showProgress(run, step),
         onDracutLine: debug ? ui.note : undefined,
       }),
-    job.onInterrupt,
+    run.onInterrupt,
   );
   for (const warning of image.warnings) ui.warn(warning);
   pruneRunImages(image.path);
-  return image;
+  return image.path;
 }

@@ -1,15 +1,14 @@
 import { existsSync, mkdirSync } from 'node:fs';
 import type { Readable } from 'node:stream';
-import type { OutputFormat } from '../cut/cut.ts';
 import type { Kernel } from '../host/kernel.ts';
 import { type ImageHeader, moduleNames, readImageHeader } from '../image/image-header.ts';
 import type { ResolvedCommand } from '../image/resolve-command.ts';
-import { type VmSources, withVm } from '../machine/start.ts';
+import { type Registration, type VmSources, withVm } from '../machine/start.ts';
 import type { EndedBoot } from '../results/boots.ts';
 import { carryFile, LARGEST_CARRIED } from '../results/guest-files.ts';
 import type { RunLogs } from '../results/log-file.ts';
-import { createRecorder } from '../results/recorder.ts';
-import type { RunResult } from '../results/run-result.ts';
+import { createRecorder, type Recorder } from '../results/recorder.ts';
+import type { RunVm } from '../results/run-result.ts';
 import { within } from '../sys/awake-clock.ts';
 import { formatCommandLine } from '../sys/command-line.ts';
 import type { Deadline } from '../sys/deadline.ts';
@@ -21,18 +20,16 @@ import type { VmPlan } from '../vm/plan.ts';
 import { qemuCommandLine } from '../vm/qemu-arguments.ts';
 import { runSession, type SessionRecord } from '../vm/session.ts';
 import type { TimeLimits } from '../vm/session-watch.ts';
-import { type StartedJob, showProgress } from './context.ts';
+import { type RunContext, showProgress } from './context.ts';
 import { formatOf, type RunDisplay } from './display.ts';
 import type { Servers } from './servers.ts';
 import { bootLimit } from './settings.ts';
 
-/** What is booted. */
-export interface BootParts {
+/** What the boots of a run have in common. */
+export interface BootSetup {
   kernel: Kernel;
   /** Path of the kernel image that QEMU boots. */
   kernelImage: string;
-  /** Path of the image. */
-  path: string;
   /** The command in the image. */
   command: ResolvedCommand | undefined;
   /** Shared by all VMs of the run; undefined: none. */
@@ -41,141 +38,140 @@ export interface BootParts {
   servers: Pick<Servers, 'numbers' | 'failed'> | undefined;
 }
 
-/** The parameters of one boot of a run. */
-export interface BootRequest extends BootParts {
-  logs: RunLogs;
-  /** Whether rapido's standard input is passed to the command. */
-  hasInput: boolean;
+/** One boot of a run. */
+export interface Boot extends BootSetup {
+  /** Path of the image. */
+  path: string;
   /** Tests whose results earlier boots have reported. */
   done: readonly string[];
+  /** Whether it is the first, which gets rapido's standard input. */
+  isFirst: boolean;
+  /** The logs and the display of the run. */
+  logs: RunLogs;
   display: RunDisplay;
 }
 
 /** Boots the image in a VM and waits until the VM has ended. Describes the VM in the result. */
-export async function runInVm(
-  job: StartedJob,
-  request: BootRequest,
-  result: RunResult,
-): Promise<EndedBoot> {
-  const { kernel, kernelImage, path, servers } = request;
-  const header = readImageHeader(path);
-  const hasCommand = result.command !== undefined;
-  const stdin = hasCommand && request.hasInput ? openGuestInput() : undefined;
-  const isSerial = header.image.channel === 'serial';
-  const sources: VmSources = {
+export async function bootOnce(run: RunContext, boot: Boot): Promise<EndedBoot> {
+  const header = readImageHeader(boot.path);
+  const hasCommand = run.result.command !== undefined;
+  const stdin = hasCommand && boot.isFirst ? openGuestInput() : undefined;
+  const hasChannel = header.image.channel !== 'serial';
+  const sources = sourcesOf(run, boot, header, stdin !== undefined && hasChannel);
+  return withVm(sources, async (plan, registration) => {
+    run.result.vm = describeVm(plan);
+    if (run.context.debug) run.context.ui.note(formatCommandLine(run.result.vm.qemu));
+    showProgress(run, describeBoot(plan, header));
+    const ended = await watchBoot(run, boot, plan, stdin, registration);
+    return { ...ended, autorun: header.image.autorun, hasCommand, modules: moduleNames(header) };
+  });
+}
+
+/** @param hasInput whether the command has an input stream */
+function sourcesOf(
+  run: RunContext,
+  { path, kernel, kernelImage, servers }: Boot,
+  header: ImageHeader,
+  hasInput: boolean,
+): VmSources {
+  const { settings, conf, context, directory } = run;
+  return {
     path,
     header,
     kernel,
-    conf: job.conf,
-    options: job.options,
-    context: job.context,
+    kernelImage,
+    conf,
+    context,
+    options: settings,
     qemuArguments: [],
     terminal: undefined,
     detached: false,
     serversOf: servers === undefined ? undefined : () => servers.numbers,
     session: {
-      stdin: stdin !== undefined && !isSerial,
-      results: header.image.sharesResults ? makeGuestDirectory(job) : undefined,
-      survivesOops: job.options.keepGoing === true,
-      readsKernelLog: formatOf(job) === 'ktap',
+      stdin: hasInput,
+      results: header.image.sharesResults ? makeGuestDirectory(run) : undefined,
+      survivesOops: settings.keepGoing === true,
+      readsKernelLog: formatOf(run) === 'ktap',
     },
-    consoleLog: () => job.run.file('console.log'),
+    consoleLog: () => directory.file('console.log'),
   };
-  return withVm(sources, kernelImage, async (plan, { onStart }) => {
-    result.vm = {
-      accelerator: plan.accelerator.kind,
-      cpus: plan.cpus,
-      memory: plan.memory,
-      disks: plan.disks.map(({ path, serial, bus, format, readonly, scratch }) => ({
-        path,
-        serial,
-        bus,
-        format,
-        readonly,
-        scratch,
-      })),
-      qemu: qemuCommandLine(plan),
-    };
-    if (job.context.debug) job.context.ui.note(formatCommandLine(result.vm.qemu));
-    showProgress(job, describeBoot(plan, header));
-    const format = formatOf(job, result.command);
-    const session = await watchSession(job, plan, { ...request, format }, { stdin, onStart });
-    const modules = moduleNames(header);
-    return { ...session, autorun: header.image.autorun, hasCommand, modules };
-  });
 }
 
 /** Creates the directory that the guest sees as /rapido/results. All boots of a run share it. */
-function makeGuestDirectory({ run, cut, context }: StartedJob): string {
-  const directory = run.file('guest');
-  if (existsSync(directory)) return directory;
-  mkdirSync(directory, { mode: 0o700 });
+function makeGuestDirectory({ directory, cut, context }: RunContext): string {
+  const path = directory.file('guest');
+  if (existsSync(path)) return path;
+  mkdirSync(path, { mode: 0o700 });
   for (const name of cut.cut.test?.carry ?? []) {
-    const tooLarge = carryFile(run, name);
+    const tooLarge = carryFile(directory, name);
     if (tooLarge === undefined) continue;
     context.ui.warn(
       `${tooLarge} is not passed on to the next run: it is larger than ${formatBytes(LARGEST_CARRIED)}`,
     );
   }
-  return directory;
+  return path;
 }
 
-interface SessionEnds {
-  stdin: Readable | undefined;
-  onStart: (qemuPid: number) => void;
+function describeVm(plan: VmPlan): RunVm {
+  return {
+    accelerator: plan.accelerator.kind,
+    cpus: plan.cpus,
+    memory: plan.memory,
+    disks: plan.disks.map(({ path, serial, bus, format, readonly, scratch }) => ({
+      path,
+      serial,
+      bus,
+      format,
+      readonly,
+      scratch,
+    })),
+    qemu: qemuCommandLine(plan),
+  };
 }
 
-/** Runs the session. Its output is logged, parsed and displayed. */
-async function watchSession(
-  job: StartedJob,
+/** Runs the session of a boot. Its output is logged, parsed and displayed. */
+async function watchBoot(
+  run: RunContext,
+  boot: Boot,
   plan: VmPlan,
-  request: BootRequest & { format: OutputFormat | undefined },
-  { stdin, onStart }: SessionEnds,
+  stdin: Readable | undefined,
+  { onStart }: Pick<Registration, 'onStart'>,
 ): Promise<Omit<EndedBoot, 'autorun' | 'hasCommand' | 'modules'>> {
-  const { options, settings } = job;
-  const { logs, done, display, command, format } = request;
-  const recorder = createRecorder({
-    logs,
-    expected: settings.expected,
-    survivesOops: options.keepGoing === true,
-    format,
-    // If an earlier boot has reported all tests, this one has none to report.
-    requiresTests: done.length === 0 && (options.ktap === true || command?.isOwnTest === true),
-    done,
-    listener: display.listener,
-    resultsDirectory: plan.session?.results === undefined ? undefined : job.run.file('guest'),
-  });
+  const { settings } = run;
+  const { display } = boot;
+  const hasInput = plan.session?.stdin === true;
+  const recorder = createBootRecorder(run, boot, plan);
   const echo = { stdout: createGuestOutput(1), stderr: createGuestOutput(2) };
   const limits: TimeLimits = {
     ...settings.limits,
     boot: bootLimit(settings.limits.boot, plan.accelerator),
   };
-  const lost = plan.session?.stdin === true ? undefined : watchLostInput(stdin);
+  const lost = hasInput ? undefined : watchLostInput(stdin);
   try {
     const record = await runSession(plan, {
       limits,
-      deadline: request.deadline,
-      stdin: plan.session?.stdin === true ? stdin : undefined,
+      deadline: boot.deadline,
+      stdin: hasInput ? stdin : undefined,
       onStart,
       onEvent: (event) => {
         recorder.onEvent(event);
         const step = describeStep(event);
-        if (step !== undefined) showProgress(job, step);
+        if (step !== undefined) showProgress(run, step);
         display.enter(event);
       },
       onConsole: async (chunk) => {
-        const state = recorder.onConsole(chunk);
-        if (options.console === true) await echo.stderr.write(chunk);
-        return state;
+        const loss = recorder.onConsole(chunk);
+        if (settings.console === true) await echo.stderr.write(chunk);
+        return loss;
       },
       onOutput: async (name, chunk) => {
         recorder.onOutput(name, chunk);
-        if (options.json !== true) await display.write(name, chunk, echo[name]);
+        if (settings.json !== true) await display.write(name, chunk, echo[name]);
       },
-      ended: request.servers?.failed,
+      ended: boot.servers?.failed,
       onEnding: (why) => {
         recorder.onEnding(why);
-        showProgress(job, `${why}: ending the VM`);
+        showProgress(run, `${why}: ending the VM`);
       },
     });
     // Write what the display still buffers. A stopped terminal (Ctrl-S) must not block the end of the run.
@@ -189,6 +185,25 @@ async function watchSession(
     for (const output of Object.values(echo)) output.close();
     lost?.stop();
   }
+}
+
+function createBootRecorder(
+  run: RunContext,
+  { logs, done, command, display }: Boot,
+  plan: VmPlan,
+): Recorder {
+  const { settings, directory, result } = run;
+  return createRecorder({
+    logs,
+    expected: settings.expected,
+    survivesOops: settings.keepGoing === true,
+    format: formatOf(run, result.command),
+    // If an earlier boot has reported all tests, this one has none to report.
+    requiresTests: done.length === 0 && (settings.ktap === true || command?.isOwnTest === true),
+    done,
+    listener: display.listener,
+    resultsDirectory: plan.session?.results === undefined ? undefined : directory.file('guest'),
+  });
 }
 
 /** @returns why the VM ended, if something on the host ended it */

@@ -1,4 +1,9 @@
-import type { RunResult } from '../results/run-result.ts';
+import type { Conf } from '../conf/conf.ts';
+import { describeSource } from '../host/git-describe.ts';
+import type { Kernel } from '../host/kernel.ts';
+import { prepareKernelImage } from '../machine/kernel-image.ts';
+import type { VmSources } from '../machine/start.ts';
+import type { RunCommand, RunResult } from '../results/run-result.ts';
 import {
   describeServer,
   type EndedServer,
@@ -8,35 +13,108 @@ import {
 } from '../results/servers.ts';
 import { type Blame, RUN_EXIT } from '../results/verdict.ts';
 import { startDeadline } from '../sys/deadline.ts';
-import type { BootParts } from './attempt.ts';
 import { runBoots } from './boots.ts';
-import type { StartedJob } from './context.ts';
-import { consoleName, type PreparedServer, startServers } from './servers.ts';
+import { buildKernel } from './build-kernel.ts';
+import { type RunContext, showProgress } from './context.ts';
+import { cutRunImage } from './image.ts';
+import type { BootSetup } from './one-boot.ts';
+import type { RunPlan } from './plan.ts';
+import { consoleName, prepareServers, startServers } from './servers.ts';
 
-/**
- * Starts the servers, boots the VM under test, and stops the servers. Fills in `result`.
- * @returns what a crash is blamed on
- */
-export async function runWithServers(
-  job: StartedJob,
-  vm: Omit<BootParts, 'servers' | 'deadline'>,
-  prepared: readonly PreparedServer[],
-  result: RunResult,
+/** A run whose VMs have ended. */
+export interface Performed {
+  kernel: Kernel;
+  /** What a verdict other than `pass` is blamed on. */
+  blames: Blame;
+}
+
+/** Builds the kernel, cuts the images and boots them. Fills in the result step by step. @throws UserError */
+export async function perform(
+  run: RunContext,
+  makePlan: () => Promise<RunPlan>,
+): Promise<Performed> {
+  const { settings, conf, result } = run;
+  if (settings.build !== undefined) {
+    const startedMs = performance.now();
+    showProgress(run, 'building the kernel');
+    await buildKernel(settings.build, run);
+    result.times.build = performance.now() - startedMs;
+  }
+  const plan = await makePlan();
+  const { kernel, image } = plan;
+  const git = describeKernel(conf);
+  result.kernel = { release: kernel.release, image: kernel.image, git: undefined };
+  // Here the user's arguments are a part of the cut's own command.
+  if (image.command?.isOwnTest) result.command = describeWords(image.command.words);
+  const { path, kernelImage, servers } = await prepare(run, plan);
+  const deadline = startDeadline(settings.limits.total);
+  const setup = { kernel, kernelImage, command: image.command, deadline, servers: undefined };
+  const blames =
+    servers.length === 0
+      ? await runBoots(run, path, setup)
+      : await runBootsWithServers(run, path, setup, servers);
+  result.kernel.git = await git;
+  return { kernel, blames };
+}
+
+export function describeWords(words: readonly Buffer[]): RunCommand {
+  return { arguments: words.map((word) => word.toString()) };
+}
+
+async function describeKernel(conf: Conf): Promise<string | undefined> {
+  const tree = conf.get('KERNEL_SRC');
+  return tree === undefined ? undefined : describeSource(tree);
+}
+
+/** Everything that is made before the first VM starts. */
+interface Prepared {
+  /** Path of the image under test. */
+  path: string;
+  /** Path of the kernel image that QEMU boots. */
+  kernelImage: string;
+  servers: VmSources[];
+}
+
+/** Cuts all images. Unpacks the kernel meanwhile. */
+async function prepare(run: RunContext, plan: RunPlan): Promise<Prepared> {
+  const { conf, context } = run;
+  const { kernel, image } = plan;
+  const unpacking = prepareKernelImage(
+    { kernel, conf, context, qemuArguments: [] },
+    {
+      onUnpack: () => showProgress(run, 'unpacking the kernel'),
+      onSignal: run.onInterrupt,
+    },
+  );
+  unpacking.catch(() => {}); // Avoids an unhandled rejection if cutting fails first.
+  const startedMs = performance.now();
+  const path = await cutRunImage(run, run, image);
+  const kernelImage = await unpacking;
+  const servers = await prepareServers(run, { kernel, kernelImage }, plan.servers);
+  run.result.times.cut = plan.took + performance.now() - startedMs;
+  return { path, kernelImage, servers };
+}
+
+/** Starts the servers, boots the VM under test, and stops the servers. @returns what a crash is blamed on */
+async function runBootsWithServers(
+  run: RunContext,
+  path: string,
+  setup: BootSetup,
+  prepared: readonly VmSources[],
 ): Promise<Blame> {
-  const parts = { ...vm, deadline: startDeadline(job.settings.limits.total) };
-  if (prepared.length === 0) return runBoots(job, { ...parts, servers: undefined }, result);
-  const started = performance.now();
-  const servers = await startServers(job, prepared, parts);
-  result.times.servers = performance.now() - started;
-  if ('ended' in servers) return fillIn(result, NOT_RUN, servers.ended);
+  const { result } = run;
+  const startedMs = performance.now();
+  const servers = await startServers(run, prepared, setup.deadline);
+  result.times.servers = performance.now() - startedMs;
+  if ('ended' in servers) return addServers(result, NOT_RUN, servers.ended);
   let ended: EndedServer[] = [];
   let blames: Blame = 'host';
   try {
-    blames = await runBoots(job, { ...parts, servers }, result);
+    blames = await runBoots(run, path, { ...setup, servers });
   } finally {
     ended = await servers.stop();
   }
-  return fillIn(result, { ...result, blames }, ended);
+  return addServers(result, { ...result, blames }, ended);
 }
 
 /** The result of a run whose servers were not ready, if no server has a better reason. */
@@ -47,12 +125,13 @@ const NOT_RUN = {
   blames: 'host',
 } as const;
 
-function fillIn(
+/** Adds what the servers reported to the result of the VM under test. @returns what a crash is blamed on */
+function addServers(
   result: RunResult,
-  client: Parameters<typeof judgeWithServers>[0],
+  underTest: Parameters<typeof judgeWithServers>[0],
   servers: readonly EndedServer[],
 ): Blame {
-  const { blames, verdict, status, reason } = judgeWithServers(client, servers);
+  const { blames, verdict, status, reason } = judgeWithServers(underTest, servers);
   Object.assign(result, { verdict, status, reason });
   result.servers = servers.map((server) =>
     describeServer(server, consoleName(server.cut, server.number)),

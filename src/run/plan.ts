@@ -1,10 +1,9 @@
-import { chooseKernel } from '../cli/context.ts';
+import { chooseKernel, openCut } from '../cli/context.ts';
 import { explainSystemError, UserError } from '../errors.ts';
 import type { Kernel } from '../host/kernel.ts';
 import type { ResolvedImage } from '../image/resolve.ts';
-import type { Job } from './context.ts';
-import { planRunImage } from './image.ts';
-import { type PlannedServer, planServers } from './servers.ts';
+import type { RunRequest } from './context.ts';
+import { planRunImage, planServerImage, type Target } from './image.ts';
 
 /** The kernel and the images of a run, before anything is built. */
 export interface RunPlan {
@@ -15,12 +14,23 @@ export interface RunPlan {
   took: number;
 }
 
+/** A server whose image is planned. */
+export interface PlannedServer extends Target {
+  image: ResolvedImage;
+  /** Number of its VM; undefined: the lowest free one. */
+  number: number | undefined;
+}
+
 /** @throws UserError */
-export async function planRun(job: Job): Promise<RunPlan> {
+export async function planRun(request: RunRequest): Promise<RunPlan> {
   const startedMs = performance.now();
-  const kernel = chooseKernel(job.conf);
-  const image = planRunImage(job, kernel);
-  const servers = await planServers(job, kernel);
+  const kernel = chooseKernel(request.conf);
+  const image = planRunImage(request, kernel);
+  const servers: PlannedServer[] = [];
+  for (const { name, number } of request.settings.servers) {
+    const target = await openCut(request.context, name);
+    servers.push({ ...target, number, image: planServerImage(request, target, kernel) });
+  }
   return { kernel, image, servers, took: performance.now() - startedMs };
 }
 
@@ -30,11 +40,11 @@ export async function planRun(job: Job): Promise<RunPlan> {
  * commit: it is thrown when the plan is used, within the run.
  * @throws UserError
  */
-export async function planAhead(job: Job): Promise<() => Promise<RunPlan>> {
-  if (job.settings.build !== undefined) return () => planRun(job);
+export async function planAhead(request: RunRequest): Promise<() => Promise<RunPlan>> {
+  if (request.settings.build !== undefined) return () => planRun(request);
   let plan: RunPlan;
-  const refusal = await catchFailure(job, async () => {
-    plan = await planRun(job);
+  const refusal = await catchFailure(request, async () => {
+    plan = await planRun(request);
   });
   if (refusal === undefined) return async () => plan;
   if (refusal.dependsOn === undefined) throw refusal;
@@ -57,7 +67,7 @@ export async function catchUserError(
 
 /** Like `catchUserError`, but a failure of an installed kernel does not depend on the commit. */
 export async function catchFailure(
-  { conf }: Job,
+  { conf }: Pick<RunRequest, 'conf'>,
   work: () => Promise<void>,
 ): Promise<UserError | undefined> {
   const failure = await catchUserError(work);

@@ -4,7 +4,7 @@ import { requireKeys } from '../image/expand-keys.ts';
 import { resolveCommand } from '../image/resolve-command.ts';
 import { resolveAutorun, resolveTrees } from '../image/resolve-files.ts';
 import type { Problem } from '../image/resolve-request.ts';
-import type { Job } from './context.ts';
+import type { RunRequest } from './context.ts';
 import { extrasOf } from './image.ts';
 
 /**
@@ -14,11 +14,10 @@ import { extrasOf } from './image.ts';
  * the program, the check is made after the build. If the program is a file of the checkout, planning reports it.
  * @throws UsageError
  */
-export function refuseCommand(job: Job): void {
-  const { cut, conf, context, settings } = job;
+export function refuseCommand({ cut, conf, context, settings }: RunRequest): void {
   if (settings.build !== undefined) return;
   const { env, cwd, directories } = context;
-  const request = { cut, conf, env, cwd, directories, extras: extrasOf(job) };
+  const request = { cut, conf, env, cwd, directories, extras: extrasOf({ settings }) };
   // Other problems of the image are reported together, when it is planned.
   const others: Problem[] = [];
   const autorun = resolveAutorun(request, others);

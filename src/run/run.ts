@@ -11,7 +11,7 @@ import { formatCommandLine } from '../sys/command-line.ts';
 import { isDirectory, isReadable, isWritable, lstatIfReachable } from '../sys/stat.ts';
 import type { Ui } from '../ui/terminal.ts';
 import { describeDisk } from '../vm/disks.ts';
-import type { Job } from './context.ts';
+import type { RunRequest } from './context.ts';
 import { readExpectedOf } from './expected-lists.ts';
 import { planAhead, planRun } from './plan.ts';
 import { recordRun } from './record.ts';
@@ -28,13 +28,12 @@ export async function runRun(name: string, options: RunOptions, ui: Ui): Promise
   const { cut, conf } = await openCut(context, name);
   requirePrograms(context);
   const expected = [...asked.expected, ...readExpectedOf(cut, context.directories)];
-  const settings = { ...asked, expected };
-  const job: Job = { options, settings, context, cut, conf };
-  if (options.resumeAfterCrash === true) refuseResuming(job);
-  refuseCommand(job);
-  if (options.dryRun === true) return dryRun(job);
-  requireWritable(context, options.results === undefined ? ['cache', 'state'] : ['cache']);
-  return recordRun(job, await planAhead(job), startedMs);
+  const request: RunRequest = { settings: { ...asked, expected }, cut, conf, context };
+  if (asked.resumeAfterCrash === true) refuseResuming(request);
+  refuseCommand(request);
+  if (asked.dryRun === true) return dryRun(request);
+  requireWritable(context, asked.results === undefined ? ['cache', 'state'] : ['cache']);
+  return recordRun(request, await planAhead(request), startedMs);
 }
 
 /** A missing script is a mistake in the command line: no other commit has it either. */
@@ -45,7 +44,7 @@ function refuseMissingScript(command: CommandRequest | undefined, cwd: string): 
 }
 
 /** --resume-after-crash requires that the scripts of the cut skip tests that are done, and that each test runs once. */
-function refuseResuming({ cut, settings: { command } }: Job): void {
+function refuseResuming({ cut, settings: { command } }: RunRequest): void {
   const { output, resumes } = cut.cut.test ?? {};
   if (resumes !== true || output === undefined) {
     throw new UsageError(`--resume-after-crash: ${cut.name} cannot skip tests that are done`, {
@@ -79,20 +78,22 @@ function refuseJunitTarget(junit: string | undefined): void {
 }
 
 /** Prints what a run would do. @returns the exit status */
-async function dryRun(job: Job): Promise<number> {
-  const { ui } = job.context;
-  const { kernel, image, servers } = await planRun(job);
+async function dryRun(request: RunRequest): Promise<number> {
+  const { settings, conf, context } = request;
+  const { ui } = context;
+  const { kernel, image, servers } = await planRun(request);
   for (const { cut, image, number } of servers) {
     const where = number === undefined ? 'the next free VM' : `VM ${number}`;
     ui.result(`# ${cut.name}, a server, in ${where}:`);
     for (const line of describePlan(image.plan, kernel)) ui.result(line);
   }
-  if (servers.length > 0) ui.result(`# ${job.cut.name}, once they are ready:`);
+  if (servers.length > 0) ui.result(`# ${request.cut.name}, once they are ready:`);
   for (const line of describePlan(image.plan, kernel)) ui.result(line);
   if (image.command !== undefined) {
     ui.result(`# the command: ${formatCommandLine(image.command.words.map(String))}`);
   }
-  for (const disk of findDisks(1, job, true)) ui.result(`# disk: ${describeDisk(disk)}`);
+  for (const disk of findDisks(1, { conf, context, options: settings }, true))
+    ui.result(`# disk: ${describeDisk(disk)}`);
   ui.result(
     '# then QEMU; `rapido boot --dry-run` shows its command line, without the channels of a run',
   );

@@ -1,80 +1,48 @@
-import { openCut } from '../cli/context.ts';
-import type { Conf } from '../conf/conf.ts';
-import type { LoadedCut } from '../cut/load.ts';
 import type { Kernel } from '../host/kernel.ts';
 import { readImageHeader } from '../image/image-header.ts';
-import type { ResolvedImage } from '../image/resolve.ts';
 import { DETACHED_TERMINAL, type Registration, type VmSources, withVm } from '../machine/start.ts';
+import { readKernelLog } from '../results/kernel-log.ts';
 import type { EndedServer } from '../results/servers.ts';
-import { collectSplats } from '../results/splat-collection.ts';
-
 import type { ServerConsole } from '../results/store.ts';
 import { startTimer } from '../sys/awake-clock.ts';
 import type { Deadline } from '../sys/deadline.ts';
 import { createDeferred } from '../sys/deferred.ts';
-import { splitLines } from '../sys/lines.ts';
 import { formatLimit } from '../ui/format.ts';
 import { type BootWatch, bootVm } from '../vm/boot.ts';
 import { failedAutoruns } from '../vm/ending.ts';
 import type { LiveVm } from '../vm/live-vm.ts';
 import type { VmPlan } from '../vm/plan.ts';
-import { type Job, type StartedJob, showProgress } from './context.ts';
-import { cutRunImage, planServerImage } from './image.ts';
+import { type RunContext, showProgress } from './context.ts';
+import { cutRunImage } from './image.ts';
+import type { PlannedServer } from './plan.ts';
 import { bootLimit } from './settings.ts';
 
-/** A server whose image is planned. */
-export interface PlannedServer {
-  cut: LoadedCut;
-  conf: Conf;
-  image: ResolvedImage;
-  /** Number of its VM; undefined: the lowest free one. */
-  number: number | undefined;
-}
-
-export async function planServers(job: Job, kernel: Kernel): Promise<PlannedServer[]> {
-  const planned: PlannedServer[] = [];
-  for (const { name, number } of job.settings.servers) {
-    const { cut, conf } = await openCut(job.context, name);
-    planned.push({ cut, conf, image: planServerImage({ ...job, cut, conf }, kernel), number });
-  }
-  return planned;
-}
-
-/** A server whose image has been cut. */
-export interface PreparedServer {
-  /** Name of the cut. */
-  cut: string;
-  sources: VmSources;
-}
-
-/** Cuts the images of the servers, all before the first VM starts. */
+/** Cuts the images of the servers, all before the first VM starts. @returns their VMs */
 export async function prepareServers(
-  job: StartedJob,
-  kernel: Kernel,
+  run: RunContext,
+  kernel: { kernel: Kernel; kernelImage: string },
   servers: readonly PlannedServer[],
-): Promise<PreparedServer[]> {
-  const prepared: PreparedServer[] = [];
+): Promise<VmSources[]> {
+  const { settings, context, directory } = run;
+  const prepared: VmSources[] = [];
   for (const { cut, conf, image, number } of servers) {
-    showProgress(job, `cutting ${cut.name}`);
-    const { path } = await cutRunImage({ ...job, cut, conf }, image);
+    showProgress(run, `cutting ${cut.name}`);
+    const path = await cutRunImage(run, { cut, conf }, image);
     prepared.push({
-      cut: cut.name,
-      sources: {
-        path,
-        header: readImageHeader(path),
-        kernel,
-        conf,
-        context: job.context,
-        // --cpus, --memory and --disk apply only to the VM under test.
-        options: { net: job.options.net },
-        qemuArguments: [],
-        terminal: DETACHED_TERMINAL,
-        detached: true,
-        judged: { survivesOops: job.options.keepGoing === true },
-        number,
-        session: undefined,
-        consoleLog: (own) => job.run.file(consoleName(cut.name, own)),
-      },
+      path,
+      header: readImageHeader(path),
+      ...kernel,
+      conf,
+      context,
+      // --cpus, --memory and --disk apply only to the VM under test.
+      options: { net: settings.net },
+      qemuArguments: [],
+      terminal: DETACHED_TERMINAL,
+      detached: true,
+      judged: { survivesOops: settings.keepGoing === true },
+      number,
+      session: undefined,
+      consoleLog: (own) => directory.file(consoleName(cut.name, own)),
     });
   }
   return prepared;
@@ -111,29 +79,33 @@ interface RunningServer {
  * @returns the servers, or how they ended
  */
 export async function startServers(
-  job: StartedJob,
-  prepared: readonly PreparedServer[],
-  { kernelImage, deadline }: { kernelImage: string; deadline: Deadline | undefined },
+  run: RunContext,
+  prepared: readonly VmSources[],
+  deadline: Deadline | undefined,
 ): Promise<Servers | { ended: EndedServer[] }> {
   const running: RunningServer[] = [];
   const stop = (): Promise<EndedServer[]> => Promise.all(running.map((server) => server.stop()));
   try {
-    for (const server of prepared) {
-      showProgress(job, `booting ${server.cut}`);
+    for (const sources of prepared) {
+      showProgress(run, `booting ${cutOf(sources)}`);
       const earlier = running.map(({ number }) => number);
-      running.push(await startServer(job, server, kernelImage, earlier));
+      running.push(await startServer(run, sources, earlier));
     }
   } catch (error) {
     await stop();
     throw error;
   }
-  showProgress(job, `waiting for ${prepared.map(({ cut }) => cut).join(', ')}`);
+  showProgress(run, `waiting for ${prepared.map(cutOf).join(', ')}`);
   if (!(await areReady(running, deadline))) return { ended: await stop() };
   return {
     numbers: running.map(({ number }) => number),
     failed: Promise.race(running.map(({ failed }) => failed)),
     stop,
   };
+}
+
+function cutOf({ header }: VmSources): string {
+  return header.image.cut;
 }
 
 async function areReady(
@@ -152,15 +124,15 @@ async function areReady(
 
 /** Resolves when QEMU is running. */
 async function startServer(
-  job: StartedJob,
-  { sources, cut }: PreparedServer,
-  kernelImage: string,
+  run: RunContext,
+  sources: VmSources,
   earlier: readonly number[],
 ): Promise<RunningServer> {
+  const cut = cutOf(sources);
   const begun = createDeferred<{ number: number; watch: ServerWatch }>();
   const serversOf = (number: number): number[] => [...earlier, number];
-  const ended = withVm({ ...sources, serversOf }, kernelImage, async (plan, registration) => {
-    const watch = watchServer(job, plan, registration);
+  const ended = withVm({ ...sources, serversOf }, async (plan, registration) => {
+    const watch = watchServer(run, plan, registration);
     watch.started.then(() => begun.resolve({ number: plan.number, watch }));
     const record = await bootVm(plan, watch.vmWatch);
     watch.end();
@@ -193,15 +165,14 @@ interface ServerWatch {
 }
 
 function watchServer(
-  { settings, options }: StartedJob,
+  { settings }: RunContext,
   plan: VmPlan,
   { onStart, onState }: Registration,
 ): ServerWatch {
-  const splats = collectSplats({
+  const kernel = readKernelLog({
     expected: settings.expected,
-    survivesOops: options.keepGoing === true,
+    survivesOops: settings.keepGoing === true,
   });
-  const lines = splitLines(splats.push);
   const [started, ready, failed] = [
     createDeferred<void>(),
     createDeferred<boolean>(),
@@ -232,14 +203,14 @@ function watchServer(
         started.resolve();
       },
       onEvent: (event) => {
-        splats.enter(event);
+        kernel.enter(event);
         if (event.event === 'init') limit.stop();
         if (event.event === 'prompt') onPrompt();
       },
       onStderr: () => {},
       onConsole: (chunk) => {
-        lines.push(chunk);
-        if (splats.isCrashed()) failed.resolve('crashed');
+        kernel.push(chunk);
+        if (kernel.loss() !== undefined) failed.resolve('crashed');
       },
     },
     started: started.promise,
@@ -247,14 +218,14 @@ function watchServer(
     failed: failed.promise,
     giveUp,
     stop: () => {
-      state.wasStopped = state.isReady && !state.isOver && !splats.isCrashed();
+      state.wasStopped = state.isReady && !state.isOver && kernel.loss() === undefined;
       vm?.stop();
-      return () => ({ splats: splats.finish(), gaveUp, wasStopped: state.wasStopped });
+      return () => ({ splats: kernel.finish().splats, gaveUp, wasStopped: state.wasStopped });
     },
     end: () => {
       state.isOver = true;
       limit.stop();
-      lines.end();
+      kernel.end();
       ready.resolve(false);
       if (!state.wasStopped) failed.resolve('has ended');
     },

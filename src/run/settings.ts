@@ -39,8 +39,21 @@ export interface RunOptions extends GlobalOptions, VmOptions {
   dryRun?: boolean | undefined;
 }
 
-/** The parsed options. They are checked before anything is done. */
-export interface RunSettings {
+/** Options whose text is parsed. */
+type ParsedOption =
+  | 'command'
+  | 'exec'
+  | 'file'
+  | 'timeout'
+  | 'bootTimeout'
+  | 'silence'
+  | 'expected'
+  | 'with'
+  | 'build'
+  | 'junit';
+
+/** The options, parsed. They are checked before anything is done. */
+export interface RunSettings extends Omit<RunOptions, ParsedOption> {
   command: CommandRequest | undefined;
   limits: TimeLimits;
   expected: readonly ExpectedSplat[];
@@ -61,23 +74,30 @@ export interface ServerRequest {
 
 /** @throws UsageError */
 export function readRunOptions(options: RunOptions, cwd: string): RunSettings {
+  const { command, exec, file, timeout, bootTimeout, silence, ...others } = options;
+  const { expected, with: servers, build, junit, ...rest } = others;
   checkVmOptions(options);
   checkDiskOptions(options.disk, cwd, process.env);
   return {
-    command: chooseCommand(options),
+    ...rest,
+    command: chooseCommand({ command, exec, file }),
     limits: {
-      total: parseDuration('--timeout', options.timeout),
-      boot: parseDuration('--boot-timeout', options.bootTimeout),
-      silence: parseDuration('--silence', options.silence),
+      total: parseDuration('--timeout', timeout),
+      boot: parseDuration('--boot-timeout', bootTimeout),
+      silence: parseDuration('--silence', silence),
     },
-    expected: options.expected === undefined ? [] : readExpected(resolve(cwd, options.expected)),
-    servers: parseServers(options.with ?? []),
-    build: options.build === undefined ? undefined : splitBuild(options.build),
-    junit: options.junit === undefined ? undefined : resolve(cwd, options.junit),
+    expected: expected === undefined ? [] : readExpected(resolve(cwd, expected)),
+    servers: parseServers(servers ?? []),
+    build: build === undefined ? undefined : splitBuild(build),
+    junit: junit === undefined ? undefined : resolve(cwd, junit),
   };
 }
 
-function chooseCommand({ command, exec, file }: RunOptions): CommandRequest | undefined {
+function chooseCommand({
+  command,
+  exec,
+  file,
+}: Pick<RunOptions, 'command' | 'exec' | 'file'>): CommandRequest | undefined {
   const given = [
     ...(command === undefined ? [] : [{ arguments: command }]),
     ...(exec === undefined ? [] : [{ shell: exec }]),

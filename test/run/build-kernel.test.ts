@@ -29,7 +29,7 @@ function installMake(script = ''): () => string {
 /** What the build needs of a run. */
 const job = (ofConf: Conf) => ({
   conf: ofConf,
-  run: { id: '', path: dirname(log), file: () => log },
+  directory: { id: '', path: dirname(log), file: () => log },
   onInterrupt: () => 130,
 });
 

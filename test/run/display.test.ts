@@ -1,8 +1,7 @@
 import { join } from 'node:path';
 import { setTimeout as sleep } from 'node:timers/promises';
 import { expect, onTestFinished, test } from 'vitest';
-import type { RunResult } from '../../src/results/run-result.ts';
-import type { StartedJob } from '../../src/run/context.ts';
+import type { RunContext } from '../../src/run/context.ts';
 import { createDisplay } from '../../src/run/display.ts';
 import { createUi } from '../../src/ui/terminal.ts';
 import { makeTemporaryDirectory } from '../support/temporary-directory.ts';
@@ -12,13 +11,14 @@ function createScreen() {
   const written: string[] = [];
   const stream = { isTTY: true, columns: 80, write: (text: string) => written.push(text) };
   const path = join(makeTemporaryDirectory(), '20260101-000000-suite-0000');
-  const job = {
-    options: {},
+  const run = {
+    settings: {},
     context: { ui: createUi(stream, stream, { TERM: 'vt220', NO_COLOR: '1' }) },
     cut: { cut: { summary: 'a suite', test: { output: 'fstests' } } },
-    run: { id: '20260101-000000-suite-0000', path, file: (name: string) => join(path, name) },
-  } as unknown as StartedJob;
-  const display = createDisplay(job, { command: undefined } as unknown as RunResult);
+    directory: { id: '20260101-000000-suite-0000', path, file: (name: string) => join(path, name) },
+    result: { command: undefined },
+  } as unknown as RunContext;
+  const display = createDisplay(run);
   onTestFinished(display.pause);
   return { display, written };
 }
