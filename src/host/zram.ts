@@ -1,6 +1,6 @@
 import { closeSync, existsSync, openSync, readFileSync, readSync, writeFileSync } from 'node:fs';
-import { setTimeout as sleep } from 'node:timers/promises';
 import { errorCode } from '../errors.ts';
+import { waitUntil } from '../sys/awake-clock.ts';
 
 /** Directory of zram's hot_add and hot_remove: Documentation/admin-guide/blockdev/zram.rst of Linux. */
 export const ZRAM_CONTROL = '/sys/class/zram-control';
@@ -14,23 +14,29 @@ export function addZram(): number | undefined {
   }
 }
 
+/** How long udev may take with a device, in milliseconds. */
+const DEVICE_TIME = 2000;
+
 /** Sets the size in bytes, and waits for the device node. */
 export async function sizeZram(number: number, bytes: number): Promise<void> {
   writeFileSync(`/sys/block/zram${number}/disksize`, String(bytes));
-  for (let tries = 0; !existsSync(`/dev/zram${number}`) && tries < 100; tries++) await sleep(20);
+  await waitUntil(DEVICE_TIME, () => existsSync(`/dev/zram${number}`));
 }
 
 /** Removes a device and its data. Retries if the device is busy: udev may open a new device for a moment. */
 export async function removeZram(number: number): Promise<void> {
-  for (let tries = 0; ; tries++) {
+  let busy: unknown;
+  const remove = (): boolean => {
     try {
       writeFileSync(`${ZRAM_CONTROL}/hot_remove`, String(number));
-      return;
+      return true;
     } catch (error) {
-      if (errorCode(error) !== 'EBUSY' || tries === 100) throw error;
+      if (errorCode(error) !== 'EBUSY') throw error;
+      busy = error;
+      return false;
     }
-    await sleep(20);
-  }
+  };
+  if (!(await waitUntil(DEVICE_TIME, remove))) throw busy;
 }
 
 /** Offset and size of s_volume_name in the superblock of ext4, in bytes. */

@@ -1,7 +1,6 @@
-import { setTimeout as sleep } from 'node:timers/promises';
 import type { GlobalOptions } from '../cli/context.ts';
 import { EXIT, errorCode, UsageError, UserError } from '../errors.ts';
-import { startAwakeClock, within } from '../sys/awake-clock.ts';
+import { waitUntil, within } from '../sys/awake-clock.ts';
 import { isAlive, isAliveFor, type ProcessIdentity } from '../sys/process-identity.ts';
 import type { Ui } from '../ui/terminal.ts';
 import { askVm } from '../vm/ask-vm.ts';
@@ -98,11 +97,7 @@ function sendSignal(identity: ProcessIdentity, signal: NodeJS.Signals): void {
   }
 }
 
-/** @returns whether both processes of the VM ended within `patience` milliseconds */
-async function hasEnded({ owner, qemu }: VmEntry, patience: number): Promise<boolean> {
-  const clock = startAwakeClock();
-  const runs = (): boolean => isAlive(owner) || (qemu !== undefined && isAlive(qemu));
-  while (runs() && clock.now() < patience) await sleep(20);
-  clock.stop();
-  return !runs();
+/** @returns whether both processes of the VM ended within `milliseconds` */
+function hasEnded({ owner, qemu }: VmEntry, milliseconds: number): Promise<boolean> {
+  return waitUntil(milliseconds, () => !isAlive(owner) && (qemu === undefined || !isAlive(qemu)));
 }

@@ -1,8 +1,8 @@
 import { readdirSync, readlinkSync, statSync } from 'node:fs';
 import { basename } from 'node:path';
-import { setTimeout as sleep } from 'node:timers/promises';
 import type { DhcpRange } from '../conf/network-values.ts';
 import { UserError } from '../errors.ts';
+import { waitUntil } from '../sys/awake-clock.ts';
 import type { Argv } from '../sys/command-line.ts';
 import { identifyProcess, isAlive, type ProcessIdentity } from '../sys/process-identity.ts';
 import { readTextIfReachable } from '../sys/stat.ts';
@@ -112,8 +112,6 @@ const STOP_TIME = 5000;
 /** Stops a DHCP server and waits until it has exited. */
 export async function stopDhcpServer({ process: server }: DhcpServer): Promise<void> {
   if (isAlive(server)) process.kill(server.pid, 'SIGTERM');
-  for (let waited = 0; isAlive(server); waited += 20) {
-    if (waited >= STOP_TIME) throw new UserError(`dnsmasq (pid ${server.pid}) does not exit`);
-    await sleep(20);
-  }
+  if (await waitUntil(STOP_TIME, () => !isAlive(server))) return;
+  throw new UserError(`dnsmasq (pid ${server.pid}) does not exit`);
 }

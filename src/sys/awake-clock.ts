@@ -1,3 +1,5 @@
+import { setTimeout as sleep } from 'node:timers/promises';
+
 /**
  * A clock that stops while this process is stopped (SIGSTOP, a suspended machine). A stopped process reads
  * nothing, so that time must not count towards the timeout of what it waits for.
@@ -85,5 +87,23 @@ export async function within<Result, Otherwise>(
     return await Promise.race([work, late]);
   } finally {
     timer?.stop();
+  }
+}
+
+/** Waits until a condition is met, or for `milliseconds`, measured by an `AwakeClock`. @returns whether it is met */
+export async function waitUntil(
+  milliseconds: number,
+  isMet: () => boolean,
+  { every = 20 } = {},
+): Promise<boolean> {
+  const clock = startAwakeClock();
+  try {
+    while (!isMet()) {
+      if (clock.now() >= milliseconds) return false;
+      await sleep(every);
+    }
+    return true;
+  } finally {
+    clock.stop();
   }
 }

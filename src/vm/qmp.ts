@@ -42,22 +42,24 @@ export function openQmp(monitor: Duplex): Qmp {
   let reason: string | undefined;
   let wasHostFull = false;
   let lastId = 0;
+  let isOpen = true;
   const closed = readLines(monitor, (line) => {
     const message = parseMessage(line);
     if (message?.event === 'SHUTDOWN') reason ??= message.data?.reason;
     if (reportsFullHost(message)) wasHostFull = true;
     if (message?.id !== undefined) waiting.get(message.id)?.('return' in message);
   }).then(() => {
+    isOpen = false;
     for (const answer of waiting.values()) answer(false);
   });
   const execute: Qmp['execute'] = async (command, options = {}) => {
+    if (!isOpen) return false;
     const id = ++lastId;
     const answer = new Promise<boolean>((resolve) => waiting.set(id, resolve));
     if (monitor.writable) {
       monitor.write(`${JSON.stringify({ execute: command, arguments: options.arguments, id })}\n`);
     }
-    const known = Promise.race([answer, closed.then(() => false)]);
-    const isDone = await within(options.timeout ?? 2000, known, false, { ref: false });
+    const isDone = await within(options.timeout ?? 2000, answer, false, { ref: false });
     waiting.delete(id);
     return isDone;
   };

@@ -1,5 +1,5 @@
-import { setTimeout as sleep } from 'node:timers/promises';
-import { type AwakeClock, startTimer, within } from '../sys/awake-clock.ts';
+import { type AwakeClock, startTimer, waitUntil, within } from '../sys/awake-clock.ts';
+import { createDeferred } from '../sys/deferred.ts';
 import type { EndingSignal } from '../sys/signals.ts';
 import { CONSOLE_ID } from './qemu-arguments.ts';
 import { listenToSignals, type QemuProcess } from './qemu-process.ts';
@@ -59,16 +59,17 @@ export function createEnder(qemu: QemuProcess, watch: SessionWatch, activity: Ac
     watch.onEnding(why);
     return true;
   };
-  let giveUp = (): void => {};
-  const patience = new Promise<void>((resolve) => {
-    giveUp = resolve;
-  });
+  /** Resolves when the last output has taken too long. */
+  const lateOutput = createDeferred<void>();
+  const limitOutput = (): void => {
+    startTimer(OUTPUT_GRACE, lateOutput.resolve, { ref: false });
+  };
   let isStopped = false;
   watch.ended?.then((why) => {
     if (!isStopped && begin(why)) quit(qemu);
   });
   const signals = listenToSignals((signal) => {
-    startTimer(OUTPUT_GRACE, giveUp, { ref: false });
+    limitOutput();
     if (interruptedBy !== undefined) return qemu.kill('SIGKILL');
     interruptedBy = signal;
     if (begin(`got ${signal}`)) quit(qemu);
@@ -100,8 +101,8 @@ export function createEnder(qemu: QemuProcess, watch: SessionWatch, activity: Ac
     interruptedBy: () => interruptedBy,
     timedOut: () => timedOut,
     awaitOutput: (work, otherwise) => {
-      if (isEnding) startTimer(OUTPUT_GRACE, giveUp, { ref: false });
-      return Promise.race([work, patience.then(() => otherwise)]);
+      if (isEnding) limitOutput();
+      return Promise.race([work, lateOutput.promise.then(() => otherwise)]);
     },
     stop: () => {
       isStopped = true;
@@ -124,8 +125,11 @@ export async function quit(qemu: QemuProcess): Promise<void> {
 /** Keys of sysrq (Documentation/admin-guide/sysrq.rst): blocked tasks, backtraces of CPUs, all tasks. */
 const BACKTRACE_KEYS = ['w', 'l', 't'];
 
-/** How long the console must be quiet after an answer, and how long an answer may take, in milliseconds. */
-const ANSWER = { quiet: 700, longest: 8000 };
+/**
+ * How long an answer may take to begin, how long the console must be quiet after it, and how long it may take in
+ * total, in milliseconds.
+ */
+const ANSWER = { first: 3000, quiet: 700, longest: 8000 } as const;
 
 /**
  * Requests backtraces from the kernel, for the console log: with sysrq over the serial line, or, if the kernel does not
@@ -148,11 +152,11 @@ async function requestBacktraces(qemu: QemuProcess, activity: Activity): Promise
 
 /** @returns whether there was any output */
 async function awaitAnswer(asked: number, { clock, last }: Activity): Promise<boolean> {
-  const isOver = (): boolean => {
-    const now = clock.now();
-    const quiet = now - Math.max(last(), asked);
-    return now - asked > ANSWER.longest || quiet > (last() > asked ? ANSWER.quiet : 3000);
+  const hasAnswered = (): boolean => last() > asked;
+  const isQuiet = (): boolean => {
+    const quiet = clock.now() - Math.max(last(), asked);
+    return quiet > (hasAnswered() ? ANSWER.quiet : ANSWER.first);
   };
-  while (!isOver()) await sleep(100);
-  return last() > asked;
+  await waitUntil(ANSWER.longest, isQuiet, { every: 100 });
+  return hasAnswered();
 }
