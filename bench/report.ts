@@ -1,4 +1,4 @@
-import { formatTable } from '../src/ui/format.ts';
+import { formatTable } from '../src/ui/table.ts';
 import type { Spread } from './measure.ts';
 
 /** One line of the table. */
@@ -47,10 +47,10 @@ export function formatReport(findings: readonly Finding[]): string[] {
       atMost === undefined ? '' : isMet(finding) ? 'met' : 'MISSED',
     ];
   });
-  return formatTable([
-    ['what', 'median (min–max)', 'against', '', 'ratio', 'at most', ''],
-    ...rows,
-  ]);
+  const titles = ['what', 'median (min–max)', 'against', '', 'ratio', 'at most', ''];
+  return formatTable(
+    titles.map((title, column) => ({ title, cells: rows.map((row) => row[column] ?? '') })),
+  );
 }
 
 function formatSpread({ min, median, max }: Spread, unit: Finding['unit']): string {

@@ -1,7 +1,7 @@
 import { dirname } from 'node:path';
 import { UsageError } from '../errors.ts';
 import { ownFile } from '../host/directories.ts';
-import { findNearest } from '../sys/nearest.ts';
+import { findNearest } from '../sys/text.ts';
 import type { ConfSource } from './find.ts';
 import { type ConfKey, type ConfKeyTable, type ConfValue, isListKey } from './key.ts';
 import {

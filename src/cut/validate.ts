@@ -2,7 +2,7 @@ import * as z from 'zod';
 import type { ConfType } from '../conf/key.ts';
 import { UsageError } from '../errors.ts';
 import { ownFile } from '../host/directories.ts';
-import { findNearest } from '../sys/nearest.ts';
+import { findNearest } from '../sys/text.ts';
 import type { Cut, OutputFormat } from './cut.ts';
 
 /** The types that a key of a cut may have. As a record, so that the compiler checks that it is complete. */

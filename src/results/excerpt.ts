@@ -63,9 +63,13 @@ const MAX_LINES = 24;
  * functions of the stack trace.
  */
 export function excerptOf(splat: Pick<RunSplat, 'text' | 'decoded'>): string[] {
-  const lines = essenceOf(splat);
-  if (lines.length <= MAX_LINES) return lines;
-  return [...lines.slice(0, MAX_LINES), `  … and ${lines.length - MAX_LINES} more`];
+  return firstOf(essenceOf(splat), MAX_LINES);
+}
+
+/** The first lines of a list, and how many more there are. */
+export function firstOf(lines: readonly string[], most: number): string[] {
+  if (lines.length <= most) return [...lines];
+  return [...lines.slice(0, most), `  … and ${lines.length - most} more`];
 }
 
 function essenceOf({ text, decoded }: Pick<RunSplat, 'text' | 'decoded'>): string[] {

@@ -1,6 +1,7 @@
 import { formatCommandLine } from '../sys/command-line.ts';
 import { formatBytes, formatDuration } from '../ui/format.ts';
 import { toPlainText } from '../ui/plain-text.ts';
+import { type Column, formatTable } from '../ui/table.ts';
 import { describeDisk } from '../vm/disks.ts';
 import {
   type ComparedRun,
@@ -39,16 +40,6 @@ export interface Surroundings {
 /** How many entries of a list are shown; --json has all. */
 const LONGEST_LIST = 30;
 
-interface Column {
-  title: string;
-  /** One for each run. */
-  cells: string[];
-  align?: 'right';
-  /** The width to which it may be shortened. */
-  shortest?: number;
-  paint?: (cell: string) => string;
-}
-
 const GAP = '  ';
 
 /**
@@ -67,32 +58,18 @@ export function formatRunTable(
     cells: rows.map((row) => row[name]),
     ...rest,
   });
-  // The least important columns are last: a narrow terminal shows fewer.
-  const columns = fitColumns(
-    [
-      column('when', 'WHEN'),
-      column('run', 'RUN'),
-      column('cut', 'CUT', { shortest: 8 }),
-      column('verdict', 'VERDICT', { paint: (cell) => paintVerdict(cell, paint) }),
-      column('tests', 'P/F/S', { align: 'right' }),
-      column('splats', 'SPLATS', { align: 'right' }),
-      column('time', 'TIME', { align: 'right' }),
-      column('kernel', 'KERNEL', { shortest: 8 }),
-      column('command', 'COMMAND', { shortest: 8 }),
-    ].filter(hasContent),
-    width ?? Number.POSITIVE_INFINITY,
-  );
-  const line = (cell: (column: Column) => string): string => columns.map(cell).join(GAP).trimEnd();
-  return [
-    paint.bold(line((column) => pad(column.title, column))),
-    ...rows.map((_, row) =>
-      line((column) => {
-        const cell = column.cells[row] ?? '';
-        const painted = column.paint?.(cell) ?? cell;
-        return pad(cell, column).replace(cell, () => painted);
-      }),
-    ),
+  const columns = [
+    column('when', 'WHEN'),
+    column('run', 'RUN'),
+    column('cut', 'CUT', { shortest: 8 }),
+    column('verdict', 'VERDICT', { paint: (cell) => paintVerdict(cell, paint) }),
+    column('tests', 'P/F/S', { align: 'right' }),
+    column('splats', 'SPLATS', { align: 'right' }),
+    column('time', 'TIME', { align: 'right' }),
+    column('kernel', 'KERNEL', { shortest: 8 }),
+    column('command', 'COMMAND', { shortest: 8 }),
   ];
+  return formatTable(columns.filter(hasContent), { width, paintTitles: paint.bold });
 }
 
 /** Columns such as tests and splats are omitted if all their cells are empty. */
@@ -142,40 +119,6 @@ function describeRow(
 
 function formatCount(count: number): string {
   return count === 0 ? '-' : String(count);
-}
-
-/** Omits columns from the end until the others fit if shortened; then shortens the widest ones first. */
-function fitColumns(columns: readonly Column[], width: number): Column[] {
-  const wanted = columns.map(widthOf);
-  const smallest = columns.map((column, i) =>
-    Math.min(wanted[i] ?? 0, column.shortest ?? Infinity),
-  );
-  const isTooWide = (widths: readonly number[]): boolean =>
-    widths.reduce((sum, each) => sum + each + GAP.length, -GAP.length) > width;
-  if (isTooWide(smallest) && columns.length > 1) return fitColumns(columns.slice(0, -1), width);
-  const widths = [...wanted];
-  while (isTooWide(widths) && widths.some((each, i) => each > (smallest[i] ?? 0))) {
-    const slack = widths.map((each, i) => (each > (smallest[i] ?? 0) ? each : 0));
-    const longest = slack.indexOf(Math.max(...slack));
-    widths[longest] = (widths[longest] ?? 1) - 1;
-  }
-  return columns.map((column, i) => ({
-    ...column,
-    cells: column.cells.map((cell) => truncate(cell, widths[i] ?? 0)),
-  }));
-}
-
-function widthOf({ title, cells }: Column): number {
-  return Math.max(title.length, ...cells.map(({ length }) => length));
-}
-
-function pad(text: string, column: Column): string {
-  const width = widthOf(column);
-  return column.align === 'right' ? text.padStart(width) : text.padEnd(width);
-}
-
-function truncate(text: string, width: number): string {
-  return text.length <= width ? text : `${text.slice(0, Math.max(width - 1, 0))}…`;
 }
 
 /** A run and its files. */

@@ -12,7 +12,6 @@ import {
 import { basename, dirname, join, resolve } from 'node:path';
 import { errorCode, UsageError, UserError } from '../errors.ts';
 import { formatCommandLine } from '../sys/command-line.ts';
-import { findNearest } from '../sys/nearest.ts';
 import { makePrivateDirectory } from '../sys/private-directory.ts';
 import { identifySelf, isAlive, type ProcessIdentity } from '../sys/process-identity.ts';
 import { readRegularFile } from '../sys/regular-file.ts';
@@ -25,6 +24,7 @@ import {
   statIfReachable,
 } from '../sys/stat.ts';
 import { removeLitter, replaceFile, temporaryNameFor, writeFileAtomic } from '../sys/temporary.ts';
+import { findNearest } from '../sys/text.ts';
 import { formatJson } from '../ui/plain-text.ts';
 import { parseResult } from './parse-result.ts';
 import type { RunResult } from './run-result.ts';

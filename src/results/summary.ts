@@ -1,7 +1,7 @@
 import { formatSeconds } from '../ui/format.ts';
 import { toPlainText } from '../ui/plain-text.ts';
 import { isFailure } from './compare.ts';
-import { describeBlockedTask, excerptOf, informativeLines } from './excerpt.ts';
+import { describeBlockedTask, excerptOf, firstOf, informativeLines } from './excerpt.ts';
 import type { RunResult, RunSplat, TestResult, Verdict } from './run-result.ts';
 import type { Paint } from './show.ts';
 import { isCrash } from './verdict.ts';
@@ -113,9 +113,4 @@ function consoleEnd({ verdict, commandStatus, splats }: RunResult, consoleTail: 
   if (isExplained) return [];
   const lines = informativeLines(consoleTail.split('\n'));
   return lines.length === 0 ? [] : ['the console ended with:', ...lines.slice(-MAX.console)];
-}
-
-function firstOf(lines: readonly string[], most: number): string[] {
-  if (lines.length <= most) return [...lines];
-  return [...lines.slice(0, most), `  … and ${lines.length - most} more`];
 }

@@ -7,7 +7,7 @@ import {
 import { withKeys } from '../conf/conf.ts';
 import { type ConfRow, confToJson, explainConf } from '../conf/explain.ts';
 import { EXIT, UsageError } from '../errors.ts';
-import { findNearest } from '../sys/nearest.ts';
+import { findNearest } from '../sys/text.ts';
 import { formatJson } from '../ui/plain-text.ts';
 import type { Ui } from '../ui/terminal.ts';
 

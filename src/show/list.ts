@@ -2,6 +2,7 @@ import { createContext, type GlobalOptions, warnAboutCut } from '../cli/context.
 import { type LoadedCut, loadCut } from '../cut/load.ts';
 import { EXIT } from '../errors.ts';
 import { formatJson } from '../ui/plain-text.ts';
+import { formatTable } from '../ui/table.ts';
 import type { Ui } from '../ui/terminal.ts';
 
 export interface ListOptions extends GlobalOptions {
@@ -35,13 +36,13 @@ function toRecord({ name, path, origin, shadows, cut }: LoadedCut) {
 
 /** Name and summary; for a cut of the user also its path and the cuts that it hides. */
 export function formatList(cuts: readonly LoadedCut[]): string[] {
-  const width = Math.max(...cuts.map(({ name }) => name.length), 0);
-  return cuts.map(({ name, cut, origin, path, shadows }) => {
-    const notes = [
-      ...(origin.kind === 'built-in' ? [] : [path]),
-      ...shadows.map(({ kind }) => `hides the ${kind} one`),
-    ];
-    const note = notes.length === 0 ? '' : `  (${notes.join('; ')})`;
-    return `${name.padEnd(width)}  ${cut.summary}${note}`;
-  });
+  return formatTable([{ cells: cuts.map(({ name }) => name) }, { cells: cuts.map(describeCut) }]);
+}
+
+function describeCut({ cut, origin, path, shadows }: LoadedCut): string {
+  const notes = [
+    ...(origin.kind === 'built-in' ? [] : [path]),
+    ...shadows.map(({ kind }) => `hides the ${kind} one`),
+  ];
+  return notes.length === 0 ? cut.summary : `${cut.summary}  (${notes.join('; ')})`;
 }

@@ -3,8 +3,9 @@ import { EXIT } from '../errors.ts';
 import { describeForward } from '../machine/forwards.ts';
 import { findRunningVms } from '../machine/pick.ts';
 import { formatNetworkState, readNetworkState } from '../setup/network-state.ts';
-import { formatDuration, formatTable } from '../ui/format.ts';
+import { formatDuration } from '../ui/format.ts';
 import { formatJson } from '../ui/plain-text.ts';
+import { type Column, formatTable } from '../ui/table.ts';
 import type { Ui } from '../ui/terminal.ts';
 import { type LastEnding, listEndings } from '../vm/last-endings.ts';
 import type { VmEntry } from '../vm/registry.ts';
@@ -56,11 +57,19 @@ function showVm(vm: VmEntry) {
 
 /** @param now as returned by Date.now() */
 export function formatVms(vms: readonly VmEntry[], now: number): string[] {
-  const rows = vms.map((vm) => [
-    ...[String(vm.number), vm.cut, vm.kernelRelease, String(vm.qemu?.pid ?? '-')],
-    ...[formatDuration(now - Date.parse(vm.since), { whole: true }), formatAddresses(vm), vm.state],
+  const column = (title: string, cell: (vm: VmEntry) => string): Column => ({
+    title,
+    cells: vms.map(cell),
+  });
+  return formatTable([
+    column('vm', ({ number }) => String(number)),
+    column('cut', ({ cut }) => cut),
+    column('kernel', ({ kernelRelease }) => kernelRelease),
+    column('pid', ({ qemu }) => String(qemu?.pid ?? '-')),
+    column('up', ({ since }) => formatDuration(now - Date.parse(since), { whole: true })),
+    column('address', formatAddresses),
+    column('state', ({ state }) => state),
   ]);
-  return formatTable([['vm', 'cut', 'kernel', 'pid', 'up', 'address', 'state'], ...rows]);
 }
 
 /** Addresses and forwarded ports. */

@@ -31,16 +31,3 @@ export function formatDuration(ms: number, { whole = false } = {}): string {
 export function formatLimit(ms: number): string {
   return `${ms / 1000} s`;
 }
-
-/** Formats rows as lines with aligned columns. All rows must have the same number of cells. */
-export function formatTable(rows: readonly (readonly string[])[]): string[] {
-  const widths = (rows[0] ?? []).map((_, column) =>
-    Math.max(...rows.map((row) => row[column]?.length ?? 0)),
-  );
-  return rows.map((row) =>
-    row
-      .map((cell, column) => cell.padEnd(widths[column] ?? 0))
-      .join('  ')
-      .trimEnd(),
-  );
-}

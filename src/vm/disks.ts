@@ -1,7 +1,7 @@
 import { join, resolve } from 'node:path';
 import { formatSize, parseSize } from '../conf/values.ts';
 import { UsageError, UserError } from '../errors.ts';
-import { findNearest } from '../sys/nearest.ts';
+import { findNearest } from '../sys/text.ts';
 import { DISK_FORMATS, type DiskFormat, type RecognisedFormat } from './disk-format.ts';
 
 /** The buses of disks. The guest sees `/dev/vda` or `/dev/nvme0n1`. */

@@ -1,4 +1,4 @@
-import { findNearest } from '../../sys/nearest.ts';
+import { findNearest } from '../../sys/text.ts';
 import { isKmodIndex, searchKmodIndex } from './binary-index.ts';
 
 /** A loadable module, from a line of modules.dep. */

@@ -1,3 +1,5 @@
+import { shorten } from '../../../sys/text.ts';
+
 /** Longer reasons are cut, because a reason is shown in one line. */
 const LONGEST_REASON = 240;
 
@@ -22,9 +24,7 @@ const FAILURE =
 export function failureReason(output: string): string | undefined {
   const lines = output.split('\n').map((line) => line.trim());
   const reason = kunitReason(lines) ?? harnessReason(lines) ?? lastMeaningfulLine(lines);
-  return reason === undefined || reason.length <= LONGEST_REASON
-    ? reason
-    : `${reason.slice(0, LONGEST_REASON)}…`;
+  return reason === undefined ? undefined : shorten(reason, LONGEST_REASON);
 }
 
 function kunitReason(lines: readonly string[]): string | undefined {

@@ -1,4 +1,5 @@
 import { stripVTControlCharacters } from 'node:util';
+import { shorten } from '../../../sys/text.ts';
 
 /**
  * One line of KTAP 1 or TAP 13/14, without context. Its margin shows what it belongs to: kselftest's
@@ -88,7 +89,8 @@ function parseContent(content: string, margin: Margin): KtapLine | undefined {
     return { kind: 'plan', margin, count: Number(plan[1]), skip: skip?.[1] };
   }
   const bailOut = BAIL_OUT.exec(content);
-  if (bailOut !== null) return { kind: 'bail-out', margin, reason: cut(bailOut[1]!) };
+  if (bailOut !== null)
+    return { kind: 'bail-out', margin, reason: shorten(bailOut[1]!, LONGEST_TEXT) };
   const result = RESULT.exec(content);
   return result === null ? undefined : parseResult(result, margin);
 }
@@ -108,9 +110,9 @@ function parseResult(result: RegExpExecArray, margin: Margin): ResultLine | unde
     status,
     number: number === undefined ? undefined : Number(number),
     // kselftest.h prints `ok 3 # SKIP name of the test`: the reason is the name.
-    name: cut(name === '' ? reason : name),
+    name: shorten(name === '' ? reason : name, LONGEST_TEXT),
     isUnnamed: name === '',
-    message: message.trim() === '' ? undefined : cut(message),
+    message: message.trim() === '' ? undefined : shorten(message, LONGEST_TEXT),
   };
 }
 
@@ -163,8 +165,4 @@ function judge(isOk: boolean, directive: string): KtapStatus {
     default:
       return isOk ? 'pass' : 'fail';
   }
-}
-
-function cut(text: string): string {
-  return text.length <= LONGEST_TEXT ? text : `${text.slice(0, LONGEST_TEXT)}…`;
 }

@@ -13,3 +13,8 @@ export function findNearest(wrong: string, names: readonly string[]): string | u
   const allowed = sought.length < 4 ? 1 : Math.max(2, Math.floor(sought.length / 3));
   return distance(sought, found) <= allowed ? byCapitals.get(found) : undefined;
 }
+
+/** @returns the text, or its beginning and an ellipsis if it has more than `most` characters */
+export function shorten(text: string, most: number): string {
+  return text.length <= most ? text : `${text.slice(0, Math.max(most - 1, 0))}…`;
+}
