@@ -1,6 +1,6 @@
 import { type ConfKey, type ConfKeyTable, isListKey } from './key.ts';
 import { CONF_KEYS } from './schema.ts';
-import { describeForm, parseConfValue } from './values.ts';
+import { describeForm, parseConfValue } from './types.ts';
 
 /** Names that a key must not have, because the guest gets keys as environment variables. */
 const SHELL_VARIABLES = new Set(['PATH', 'HOME', 'IFS', 'TERM', 'PWD', 'SHELL', 'BASH_ENV', 'ENV']);

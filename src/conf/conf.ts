@@ -17,7 +17,8 @@ import {
 import { type LineProblem, scanConf } from './scan.ts';
 import { CONF_KEYS, type ConfKeyName, type Setting, VM_KEYS, type VmSettings } from './schema.ts';
 import { secretsOf, withoutSecrets } from './secrets.ts';
-import { describeForm, exampleValue, formatSize, parseConfValue } from './values.ts';
+import { describeForm, exampleValue, parseConfValue } from './types.ts';
+import { formatSize } from './values.ts';
 import { findVmConflicts } from './vm-conflicts.ts';
 
 export type Origin =

@@ -1,7 +1,7 @@
 import type { ConfKey, ConfKeyTable } from './key.ts';
 import { quoteConfValue } from './quote.ts';
 import { CONF_KEYS, VM_KEYS } from './schema.ts';
-import { describeForm } from './values.ts';
+import { describeForm, isFormShown } from './types.ts';
 
 const WIDTH = 79;
 
@@ -38,14 +38,11 @@ function formatHeading(title: string): string {
 
 function formatKey(name: string, key: ConfKey): string[] {
   const lines = wrap(key.meaning);
-  if (SHOWN_FORMS.has(key.type)) lines.push(...wrap(`Form: ${describeForm(key)}.`));
+  if (isFormShown(key)) lines.push(...wrap(`Form: ${describeForm(key)}.`));
   if (key.deprecated !== undefined) lines.push(...wrap(`Deprecated. ${key.deprecated}`));
   if (key.example !== undefined) lines.push(`# Example: ${name}=${quoteExample(key.example)}`);
   return [...lines, ...formatSetting(name, key.default ?? '')];
 }
-
-/** Types whose form does not go without saying. */
-const SHOWN_FORMS: ReadonlySet<string> = new Set(['integer', 'size', 'enum', 'words', 'boolean']);
 
 /** References in examples and defaults are meant as such, so `$` is not escaped here. */
 function quoteExample(value: string): string {

@@ -86,6 +86,11 @@ export type ConfType = keyof ValueTypes | 'enum';
 
 export type ConfValue = ValueTypes[keyof ValueTypes];
 
+/** The TypeScript type of the values of a conf type. */
+export type TypeValue<Type extends ConfType> = Type extends keyof ValueTypes
+  ? ValueTypes[Type]
+  : string;
+
 /** The type of a key's value if it is set. */
 export type ValueOf<Key> = Key extends { type: 'enum'; values: readonly (infer Value)[] }
   ? Value

@@ -1,6 +1,6 @@
 import { homedir } from 'node:os';
 import { isAbsolute, join, resolve } from 'node:path';
-import { findNearest } from '../sys/nearest.ts';
+import { findNearest } from '../sys/text.ts';
 import { type ConfKey, type ConfKeyTable, isListKey } from './key.ts';
 import type { LineProblem, Piece, ScannedConf, Statement } from './scan.ts';
 import { namesKeyFile } from './values.ts';

@@ -3,7 +3,7 @@ import { join } from 'node:path';
 import type { Conf } from '../conf/conf.ts';
 import { INTERFACE_NAME } from '../conf/network-values.ts';
 import { VM_KEYS } from '../conf/schema.ts';
-import { parseConfValue } from '../conf/values.ts';
+import { parseConfValue } from '../conf/types.ts';
 import { errorCode, UsageError } from '../errors.ts';
 import { ownFile } from '../host/directories.ts';
 import { isDirectory } from '../sys/stat.ts';

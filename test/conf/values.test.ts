@@ -3,13 +3,8 @@ import { findKeyProblems } from '../../src/conf/check-keys.ts';
 import type { ConfKey, ConfKeyTable } from '../../src/conf/key.ts';
 import type { PerTap } from '../../src/conf/network-values.ts';
 import { CONF_KEYS, VM_KEYS } from '../../src/conf/schema.ts';
-import {
-  exampleValue,
-  formatSize,
-  parseConfValue,
-  parseSize,
-  splitArguments,
-} from '../../src/conf/values.ts';
+import { exampleValue, parseConfValue } from '../../src/conf/types.ts';
+import { formatSize, parseSize, splitArguments } from '../../src/conf/values.ts';
 import { readConf, refusal } from './read-conf.ts';
 
 test('without settings, keys have their defaults', () => {
