@@ -1,33 +1,14 @@
 import * as z from 'zod';
-import type { ConfType } from '../conf/key.ts';
+import type { ConfKey } from '../conf/key.ts';
+import { CONF_TYPES } from '../conf/types.ts';
 import { UsageError } from '../errors.ts';
 import { ownFile } from '../host/directories.ts';
 import { findNearest } from '../sys/text.ts';
-import type { Cut, OutputFormat } from './cut.ts';
+import type { Cut, HostFile, OutputFormat, Tree, ZramDevice } from './cut.ts';
 
-/** The types that a key of a cut may have. As a record, so that the compiler checks that it is complete. */
-const CONF_TYPES: Readonly<Record<ConfType, true>> = {
-  string: true,
-  path: true,
-  integer: true,
-  size: true,
-  words: true,
-  arguments: true,
-  boolean: true,
-  enum: true,
-  interface: true,
-  interfaces: true,
-  cidrs: true,
-  addresses: true,
-  ips: true,
-  macs: true,
-  dhcpRange: true,
-  forwards: true,
-  hostname: true,
-  publicKeys: true,
-};
+/** A schema for each field of a type, so that the compiler reports fields that are missing or too many. */
+type FieldsOf<Type> = Record<Type extends unknown ? keyof Type : never, z.ZodType>;
 
-/** As above. */
 const OUTPUT_FORMATS: Readonly<Record<OutputFormat, OutputFormat>> = {
   ktap: 'ktap',
   fstests: 'fstests',
@@ -37,89 +18,106 @@ const OUTPUT_FORMATS: Readonly<Record<OutputFormat, OutputFormat>> = {
 
 const names = z.array(z.string().min(1));
 
+const tree = z.strictObject({
+  source: z.string().min(1),
+  target: expandablePath().optional(),
+  exclude: names.optional(),
+} satisfies FieldsOf<Tree>);
+
+const hostFile = z.strictObject({
+  source: z.string().min(1),
+  target: expandablePath().optional(),
+  optional: z.boolean().optional(),
+  ifSet: z.boolean().optional(),
+} satisfies FieldsOf<HostFile>);
+
+const dracut = z.strictObject({
+  modules: names.optional(),
+  args: names.optional(),
+} satisfies FieldsOf<Cut['dracut'] & {}>);
+
+const test = z.strictObject({
+  command: names.min(1).optional(),
+  output: z.enum(OUTPUT_FORMATS).optional(),
+  carry: z
+    .array(z.string().regex(/^[\w.-]*[\w-][\w.-]*$/, 'must be a file name without a path'))
+    .optional(),
+  resumes: z.boolean().optional(),
+  expected: names.optional(),
+} satisfies FieldsOf<Cut['test'] & {}>);
+
+const zramDevice = z.strictObject({
+  size: zramSize(),
+  /** Conf keys and their values. */
+  when: z.record(z.string().min(1), z.string()).optional(),
+} satisfies FieldsOf<ZramDevice>);
+
+const resources = z.strictObject({
+  cpus: z.int().min(1).max(255).optional(),
+  memory: z
+    .string()
+    .regex(/^[1-9]\d*[MG]$/, 'must be a number with a unit: 512M, 2G')
+    .optional(),
+} satisfies FieldsOf<Cut['resources'] & {}>);
+
+/** A row of `conf.defines`; `findKeyProblems` checks the values of the fields. */
+const confKey = z.strictObject({
+  type: z.enum(Object.keys(CONF_TYPES)),
+  meaning: z.string().min(1),
+  group: z.string().optional(),
+  default: z.string().optional(),
+  example: z.string().optional(),
+  unit: z.string().optional(),
+  deprecated: z.string().optional(),
+  secret: z.literal(true).optional(),
+  emptyIsOff: z.literal(true).optional(),
+  minimum: z.number().optional(),
+  values: names.optional(),
+} satisfies FieldsOf<ConfKey>);
+
+const conf = z.strictObject({
+  needs: names.optional(),
+  uses: names.optional(),
+  defines: z
+    .record(z.string().regex(/^[A-Z][A-Z0-9_]*$/, 'must be in capitals: MY_TESTS'), confKey)
+    .optional(),
+} satisfies FieldsOf<Cut['conf'] & {}>);
+
 const schema = z.strictObject({
   summary: z.string().min(1).regex(/^.*$/, 'must be one line'),
   binaries: names.optional(),
   optionalBinaries: names.optional(),
-  searchPath: names.optional(),
-  drivers: names.optional(),
-  optionalDrivers: names.optional(),
-  trees: z
-    .array(
-      z.strictObject({
-        source: z.string().min(1),
-        target: expandablePath().optional(),
-        exclude: names.optional(),
-      }),
-    )
-    .optional(),
-  files: z
-    .array(
-      z.strictObject({
-        source: z.string().min(1),
-        target: expandablePath().optional(),
-        optional: z.boolean().optional(),
-        ifSet: z.boolean().optional(),
-      }),
-    )
-    .optional(),
-  contents: z.record(guestPath(), z.string()).optional(),
   kernelBinaries: z
     .record(z.string().regex(/^CONFIG_\w+$/, 'a kernel option, CONFIG_…'), names)
     .optional(),
+  searchPath: names.optional(),
+  drivers: names.optional(),
+  optionalDrivers: names.optional(),
+  trees: z.array(tree).optional(),
+  files: z.array(hostFile).optional(),
+  contents: z.record(guestPath(), z.string()).optional(),
   kernelConfig: z.boolean().optional(),
-  dracut: z.strictObject({ modules: names.optional(), args: names.optional() }).optional(),
+  dracut: dracut.optional(),
   init: z.literal('systemd').optional(),
   autorun: names.optional(),
   directory: z.string().min(1).optional(),
-  test: z
-    .strictObject({
-      command: names.min(1).optional(),
-      output: z.enum(OUTPUT_FORMATS).optional(),
-      carry: z
-        .array(z.string().regex(/^[\w.-]*[\w-][\w.-]*$/, 'must be a file name without a path'))
-        .optional(),
-      resumes: z.boolean().optional(),
-      expected: names.optional(),
-    })
-    .optional(),
+  test: test.optional(),
   zram: z
     .record(
       z.string().regex(/^[\w.-]{1,20}$/, 'must be 1 to 20 letters, digits, "_", "-" or "."'),
-      z.union([zramSize(), z.strictObject({ size: zramSize(), when: conditions().optional() })], {
+      z.union([zramSize(), zramDevice], {
         error: "must be a size, such as '512M', or { size, when }",
       }),
     )
     .optional(),
-  resources: z
-    .strictObject({
-      cpus: z.int().min(1).max(255).optional(),
-      memory: z
-        .string()
-        .regex(/^[1-9]\d*[MG]$/, 'must be a number with a unit: 512M, 2G')
-        .optional(),
-    })
-    .optional(),
+  resources: resources.optional(),
   network: z.boolean().optional(),
   sshServer: z.boolean().optional(),
-  conf: z
-    .strictObject({
-      needs: names.optional(),
-      uses: names.optional(),
-      defines: z
-        .record(z.string().regex(/^[A-Z][A-Z0-9_]*$/, 'must be in capitals: MY_TESTS'), confKey())
-        .optional(),
-    })
-    .optional(),
-});
+  conf: conf.optional(),
+} satisfies FieldsOf<Cut>);
 
 function zramSize(): z.ZodString {
   return z.string().regex(/^\d+[KMGT]?$|\$\{/i, 'must be a size: 512M, 2G');
-}
-
-/** Conf keys and their values. */
-function conditions() {
-  return z.record(z.string().min(1), z.string());
 }
 
 function guestPath(): z.ZodString {
@@ -129,25 +127,6 @@ function guestPath(): z.ZodString {
 /** A guest path that may start with a conf key. */
 function expandablePath(): z.ZodString {
   return z.string().regex(/^(\/|\$\{)/, 'must be an absolute path in the guest');
-}
-
-/** A row of `conf.defines`; `findKeyProblems` checks the values of the fields. */
-function confKey() {
-  const text = z.string().optional();
-  return z.strictObject({
-    type: z.enum(Object.keys(CONF_TYPES)),
-    meaning: z.string().min(1),
-    group: text,
-    default: text,
-    example: text,
-    unit: text,
-    deprecated: text,
-    unused: text,
-    secret: z.literal(true).optional(),
-    emptyIsOff: z.literal(true).optional(),
-    minimum: z.number().optional(),
-    values: names.optional(),
-  });
 }
 
 /**
