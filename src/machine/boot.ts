@@ -21,9 +21,9 @@ import { findChangedFile, knownSignatures } from '../sys/file-signature.ts';
 import { findUntrusted, trustOf } from '../sys/trust.ts';
 import type { Ui } from '../ui/terminal.ts';
 import { bootVm } from '../vm/boot.ts';
-import { describeNoConsole, judgeBoot } from '../vm/boot-outcome.ts';
 import { describeDisk } from '../vm/disks.ts';
 import { findOops } from '../vm/find-oops.ts';
+import { describeNoConsole, judgeBoot } from '../vm/judge-boot.ts';
 import type { Terminal, VmPlan } from '../vm/plan.ts';
 import { qemuCommandLine } from '../vm/qemu-arguments.ts';
 import { serveVm } from '../vm/serve-vm.ts';
@@ -211,14 +211,14 @@ async function watchVm({ plan, image, registration, context }: RegisteredVm): Pr
     onStderr: ui.passOn,
   });
   await (await requests)?.close();
-  const outcome = judgeBoot(record, {
+  const judgement = judgeBoot(record, {
     interactive: plan.interactive,
     autorun: image.autorun,
     oops: await findOops(record, plan.consoleLog),
   });
-  for (const line of outcome.lines) ui.note(`rapido: ${line}`);
-  if (outcome.isConsoleHelpful) ui.note(`rapido: the console is in ${plan.consoleLog}`);
-  return outcome.status;
+  for (const line of judgement.lines) ui.note(`rapido: ${line}`);
+  if (judgement.isConsoleHelpful) ui.note(`rapido: the console is in ${plan.consoleLog}`);
+  return judgement.status;
 }
 
 function announce(plan: VmPlan, { cut, kernelRelease }: ImageInfo): string {

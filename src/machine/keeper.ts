@@ -9,13 +9,13 @@ import { readTail } from '../sys/read-tail.ts';
 import { toPlainText } from '../ui/plain-text.ts';
 import type { Ui } from '../ui/terminal.ts';
 import { type BootWatch, bootVm } from '../vm/boot.ts';
-import { type BootOutcome, describeNoConsole, judgeBoot } from '../vm/boot-outcome.ts';
 import { createConsoleHub } from '../vm/console-hub.ts';
 import { failedAutoruns } from '../vm/ending.ts';
 import { findOops } from '../vm/find-oops.ts';
 import type { GuestEvent } from '../vm/guest-events.ts';
+import { type BootJudgement, describeNoConsole, judgeBoot } from '../vm/judge-boot.ts';
 import { forgetEnding, noteEnding } from '../vm/last-endings.ts';
-import type { LiveVm } from '../vm/live-vm.ts';
+import type { RunningVm } from '../vm/running-vm.ts';
 import { serveVm } from '../vm/serve-vm.ts';
 import { describeLogin } from './ssh-login.ts';
 import type { RegisteredVm } from './start.ts';
@@ -85,7 +85,7 @@ export async function keepVm({
   const report = new Socket({ fd: REPORT_FD });
   report.on('error', () => {}); // `close` follows, and is handled below.
   const boot = { state: 'starting' as 'starting' | 'ready' | 'failed' };
-  let vm: LiveVm | undefined;
+  let vm: RunningVm | undefined;
   let requests: ReturnType<typeof serveVm> | undefined;
   const hub = createConsoleHub((keys) => vm?.type(keys));
   report.resume();
@@ -125,22 +125,22 @@ export async function keepVm({
   };
   const record = await withFailureHandler(noteFailure, () => bootVm(plan, watch));
   await (await requests)?.close();
-  const outcome = judgeBoot(record, {
+  const judgement = judgeBoot(record, {
     interactive: true,
     autorun: image.autorun,
     oops: await findOops(record, plan.consoleLog),
   });
-  if (boot.state === 'ready') noteEnding(plan.consoleLog, { cut: image.cut, ...outcome });
-  else reportFailure(outcome, plan.consoleLog, ui);
+  if (boot.state === 'ready') noteEnding(plan.consoleLog, { cut: image.cut, ...judgement });
+  else reportFailure(judgement, plan.consoleLog, ui);
   report.destroy();
-  return boot.state === 'ready' ? outcome.status : EXIT.failed;
+  return boot.state === 'ready' ? judgement.status : EXIT.failed;
 }
 
 function hasFailed(events: readonly GuestEvent[]): boolean {
   return failedAutoruns(events).length > 0 || events.some(({ event }) => event === 'no-directory');
 }
 
-function reportFailure({ lines }: BootOutcome, consoleLog: string, ui: Ui): void {
+function reportFailure({ lines }: BootJudgement, consoleLog: string, ui: Ui): void {
   const tail = readTail(consoleLog, 64 * 1024)
     .split('\n')
     .map(toPlainText)

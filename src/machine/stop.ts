@@ -4,8 +4,8 @@ import { waitUntil, within } from '../sys/awake-clock.ts';
 import { isAlive, isAliveFor, type ProcessIdentity } from '../sys/process-identity.ts';
 import type { Ui } from '../ui/terminal.ts';
 import { askVm } from '../vm/ask-vm.ts';
-import type { StopOutcome } from '../vm/live-vm.ts';
 import type { VmEntry } from '../vm/registry.ts';
+import type { StopEnding } from '../vm/running-vm.ts';
 import { describeVm, findRunningVms, pickVm } from './pick.ts';
 
 export interface StopOptions extends GlobalOptions {
@@ -33,13 +33,13 @@ export async function runStop(
   const { vms } = findRunningVms(options, ui);
   const chosen = options.all === true ? vms : names.map((name) => pickVm(vms, name));
   if (chosen.length === 0) ui.note('no VMs are running');
-  const outcomes = await Promise.allSettled(
+  const results = await Promise.allSettled(
     chosen.map(async (vm) => {
       const how = await stopVm(vm);
       ui.result(`VM ${describeVm(vm)} ${how}`);
     }),
   );
-  for (const outcome of outcomes) if (outcome.status === 'rejected') throw outcome.reason;
+  for (const result of results) if (result.status === 'rejected') throw result.reason;
   return EXIT.ok;
 }
 
@@ -53,7 +53,7 @@ async function stopVm(vm: VmEntry): Promise<string> {
 
 const FORCED = 'did not power off and was killed';
 
-async function askToStop(vm: VmEntry): Promise<StopOutcome | undefined> {
+async function askToStop(vm: VmEntry): Promise<StopEnding | undefined> {
   try {
     const connection = await askVm(vm, { request: 'stop' });
     const answer = await connection.nextAnswer();

@@ -24,7 +24,7 @@ export interface EndedBoot extends RunFacts {
 }
 
 /** The result of all boots of a run. */
-export type RunOutcome = Pick<
+export type BootsSummary = Pick<
   RunResult,
   | 'verdict'
   | 'status'
@@ -38,7 +38,7 @@ export type RunOutcome = Pick<
 > & { notes: string[]; times: Partial<RunTimes>; blames: Blame };
 
 /** @param boots at least one; all but the last ended with a crash */
-export function sumUpBoots(boots: readonly EndedBoot[]): RunOutcome {
+export function sumUpBoots(boots: readonly EndedBoot[]): BootsSummary {
   const last = boots.at(-1)!;
   const { events } = last.record;
   const several = boots.length > 1;

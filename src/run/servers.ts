@@ -10,8 +10,8 @@ import { createDeferred } from '../sys/deferred.ts';
 import { formatLimit } from '../ui/format.ts';
 import { type BootWatch, bootVm } from '../vm/boot.ts';
 import { failedAutoruns } from '../vm/ending.ts';
-import type { LiveVm } from '../vm/live-vm.ts';
 import type { VmPlan } from '../vm/plan.ts';
+import type { RunningVm } from '../vm/running-vm.ts';
 import { type RunContext, showProgress } from './context.ts';
 import { cutRunImage } from './image.ts';
 import type { PlannedServer } from './plan.ts';
@@ -180,7 +180,7 @@ function watchServer(
   ];
   const state = { isReady: false, isOver: false, wasStopped: false };
   let gaveUp: string | undefined;
-  let vm: LiveVm | undefined;
+  let vm: RunningVm | undefined;
   const giveUp = (why: string): void => {
     if (state.isReady) return;
     gaveUp ??= why;
@@ -197,9 +197,9 @@ function watchServer(
   };
   return {
     vmWatch: {
-      onStart: (live) => {
-        vm = live;
-        if (live.pid !== undefined) onStart(live.pid);
+      onStart: (running) => {
+        vm = running;
+        if (running.pid !== undefined) onStart(running.pid);
         started.resolve();
       },
       onEvent: (event) => {

@@ -4,17 +4,17 @@ import { saveTerminal } from '../sys/terminal-mode.ts';
 import { readConsole } from './console.ts';
 import type { VmRecord } from './ending.ts';
 import type { GuestEvent } from './guest-events.ts';
-import { type LiveVm, openLiveVm } from './live-vm.ts';
 import { memoryOf } from './memory-shortage.ts';
 import type { VmPlan } from './plan.ts';
 import { keepPreviousLog, listenToSignals, startQemu } from './qemu-process.ts';
+import { connectToVm, type RunningVm } from './running-vm.ts';
 
 /** How much of the end of the console log is used to judge how the VM ended; the trace of a panic fits in. */
 const CONSOLE_TAIL_BYTES = 256 * 1024;
 
 /** Callbacks of a boot. */
 export interface BootWatch {
-  onStart: (vm: LiveVm) => void;
+  onStart: (vm: RunningVm) => void;
   onEvent: (event: GuestEvent) => void;
   /** Receives QEMU's standard error as it arrives. */
   onStderr: (text: string) => void;
@@ -42,7 +42,7 @@ export async function bootVm(plan: VmPlan, watch: BootWatch): Promise<VmRecord> 
     const console = hasTerminal
       ? undefined
       : readConsole(qemu.channel('console'), (chunk) => watch.onConsole?.(chunk));
-    const vm = openLiveVm(qemu, plan, watch.onEvent, (line) => console?.addLine(line));
+    const vm = connectToVm(qemu, plan, watch.onEvent, (line) => console?.addLine(line));
     watch.onStart(vm);
     const { closed } = vm.control;
     const exit = await qemu.exited;

@@ -2,7 +2,7 @@ import { readFileSync, rmSync } from 'node:fs';
 import { dirname, join } from 'node:path';
 import { listIfReachable } from '../sys/stat.ts';
 import { writeFileAtomic } from '../sys/temporary.ts';
-import type { BootOutcome } from './boot-outcome.ts';
+import type { BootJudgement } from './judge-boot.ts';
 
 /** How a detached VM ended. */
 export interface LastEnding {
@@ -24,7 +24,7 @@ const FILE = 'ended.json';
  */
 export function noteEnding(
   consoleLog: string,
-  { cut, lines }: Pick<BootOutcome, 'lines'> & { cut: string },
+  { cut, lines }: Pick<BootJudgement, 'lines'> & { cut: string },
 ): void {
   if (lines.length === 0) return;
   const directory = dirname(consoleLog);

@@ -1,7 +1,7 @@
 import { UserError } from '../errors.ts';
 import { readLines } from '../sys/lines.ts';
 import type { ConsoleHub } from './console-hub.ts';
-import type { LiveVm } from './live-vm.ts';
+import type { RunningVm } from './running-vm.ts';
 import { type Client, type RequestServer, serveRequests, type VmRequest } from './vm-requests.ts';
 
 /**
@@ -11,7 +11,7 @@ import { type Client, type RequestServer, serveRequests, type VmRequest } from '
  */
 export async function serveVm(
   path: string,
-  vm: LiveVm,
+  vm: RunningVm,
   console: ConsoleHub | undefined,
 ): Promise<RequestServer> {
   return serveRequests(path, (request, client) => {
@@ -34,7 +34,7 @@ export async function serveVm(
 
 async function runCommand(
   { words, sockets, terminal }: Extract<VmRequest, { request: 'exec' }>,
-  vm: LiveVm,
+  vm: RunningVm,
   { socket, answer }: Client,
 ): Promise<void> {
   const command = await vm.commands.run(
@@ -75,7 +75,7 @@ function showConsole(console: ConsoleHub | undefined, client: Client): void {
   console.attach(client.socket, client.rest);
 }
 
-async function stopVm(vm: LiveVm, { socket, answer }: Client): Promise<void> {
+async function stopVm(vm: RunningVm, { socket, answer }: Client): Promise<void> {
   answer({ answer: 'stopped', how: await vm.stop() });
   socket.destroySoon();
 }

@@ -3,8 +3,8 @@ import { errorCode, UserError } from '../errors.ts';
 import { within } from '../sys/awake-clock.ts';
 import { withPrivateUmask } from '../sys/umask.ts';
 import type { CommandSockets } from './guest-commands.ts';
-import type { StopOutcome } from './live-vm.ts';
 import type { Terminal } from './plan.ts';
+import type { StopEnding } from './running-vm.ts';
 
 /**
  * A request of another process to the rapido that watches a VM, over a Unix socket in the registry: one JSON object
@@ -31,7 +31,7 @@ export type VmAnswer =
   | { answer: 'ended'; status: number | undefined }
   /** The bytes of the console follow. */
   | { answer: 'granted' }
-  | { answer: 'stopped'; how: StopOutcome }
+  | { answer: 'stopped'; how: StopEnding }
   | { answer: 'refused'; reason: string; hint?: string | undefined };
 
 /** A connection of a client whose first line has been read. */

@@ -1,8 +1,8 @@
 import { describe, expect, test } from 'vitest';
 import { bisectStatus } from '../../src/results/bisect.ts';
 import { blameFor, judgeRun, type RunFacts } from '../../src/results/verdict.ts';
-import { judgeBoot } from '../../src/vm/boot-outcome.ts';
 import { judgeEnding, type VmRecord } from '../../src/vm/ending.ts';
+import { judgeBoot } from '../../src/vm/judge-boot.ts';
 import { aSplat } from '../results/a-result.ts';
 
 const MIB = 1024 * 1024;

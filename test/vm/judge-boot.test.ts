@@ -1,7 +1,7 @@
 import { describe, expect, test } from 'vitest';
-import { judgeBoot } from '../../src/vm/boot-outcome.ts';
 import { judgeEnding, type VmRecord } from '../../src/vm/ending.ts';
 import type { GuestEvent } from '../../src/vm/guest-events.ts';
+import { judgeBoot } from '../../src/vm/judge-boot.ts';
 
 const INIT: GuestEvent = { event: 'init', uptime: 2 };
 const START: GuestEvent = { event: 'autorun-start', script: 'a.sh' };

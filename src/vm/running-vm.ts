@@ -7,7 +7,7 @@ import type { QemuProcess } from './qemu-process.ts';
 import { quit } from './session-ender.ts';
 
 /** A running VM without a test, which accepts requests. */
-export interface LiveVm {
+export interface RunningVm {
   pid: number | undefined;
   commands: GuestCommands;
   /** The messages of the guest's session so far. */
@@ -16,10 +16,10 @@ export interface LiveVm {
   /** Sends keys to a console that is connected to rapido. */
   type: (keys: Buffer) => void;
   /** Has the guest power off; if that takes too long, has QEMU quit, or kills it. */
-  stop: () => Promise<StopOutcome>;
+  stop: () => Promise<StopEnding>;
 }
 
-export type StopOutcome = 'powered-off' | 'forced';
+export type StopEnding = 'powered-off' | 'forced';
 
 /** How long a guest may take to power off, in milliseconds. */
 const POWER_OFF_GRACE = { kvm: 10_000, tcg: 30_000 } as const;
@@ -28,12 +28,12 @@ const POWER_OFF_GRACE = { kvm: 10_000, tcg: 30_000 } as const;
  * Connects to the session of a VM whose QEMU has just started.
  * @param onLog receives lines of the kernel log that the console may not have shown
  */
-export function openLiveVm(
+export function connectToVm(
   qemu: QemuProcess,
   plan: VmPlan,
   onEvent: (event: GuestEvent) => void,
   onLog: (line: string) => void,
-): LiveVm {
+): RunningVm {
   const events: GuestEvent[] = [];
   const receive = (event: GuestEvent): void => {
     events.push(event);
@@ -43,8 +43,8 @@ export function openLiveVm(
   const control = openControlChannel(qemu.channel('control'), receive, onLog);
   const commands = createGuestCommands(qemu, control, plan.channel);
   control.closed.then(commands.end, commands.end);
-  let stopping: Promise<StopOutcome> | undefined;
-  const stop = async (): Promise<StopOutcome> => {
+  let stopping: Promise<StopEnding> | undefined;
+  const stop = async (): Promise<StopEnding> => {
     commands.powerOff();
     const grace = POWER_OFF_GRACE[plan.accelerator.kind];
     // A guest whose init has not reported cannot receive the request.

@@ -12,7 +12,7 @@ import {
 import type { GuestEvent } from './guest-events.ts';
 
 /** How `rapido boot` ends. */
-export interface BootOutcome {
+export interface BootJudgement {
   /** Exit status. */
   status: number;
   /** Messages for the user. */
@@ -38,7 +38,7 @@ export interface BootExpectation {
 export function judgeBoot(
   record: VmRecord,
   { interactive, autorun, oops }: BootExpectation,
-): BootOutcome {
+): BootJudgement {
   const ending = judgeEnding(record);
   const failed = failedAutoruns(record.events).map(
     ({ script, status }) => `autorun script ${nameOf(script)} failed with status ${status}`,
