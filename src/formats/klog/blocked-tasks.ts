@@ -1,5 +1,5 @@
 import { parseKernelLines } from './line.ts';
-import { blamedFunction, SLEEPING } from './title.ts';
+import { awaitedFunction } from './title.ts';
 
 /** A task that sleeps uninterruptibly (state D). */
 export interface BlockedTask {
@@ -35,7 +35,7 @@ export function createBlockedTaskReader(): BlockedTaskReader {
 
   function close(): void {
     if (open !== undefined && tasks.size < MOST_TASKS) {
-      tasks.set(open.pid, { ...open, function: blamedFunction(frames, 'frames', SLEEPING) });
+      tasks.set(open.pid, { ...open, function: awaitedFunction(frames) });
     }
     open = undefined;
     frames = [];

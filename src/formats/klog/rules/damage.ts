@@ -1,5 +1,19 @@
+import { unannouncedStack } from '../stack.ts';
 import { blamedFunction } from '../title.ts';
 import { END, inFunction, plain, type Rule, suffix } from './rule.ts';
+
+/** Functions that hand out pages or take them back, often many at once and for others. */
+const PAGES =
+  /^(?:free|bad|prep|rmqueue|__free)_?\w*(?:page|unref|pcp|bulk)\w*$|^(?:post_alloc_hook|_*set_page_owner|_*page_pool_\w+|folio_alloc\w*|_*filemap_(?:alloc|get)_folio\w*|pagecache_get_page)$/;
+
+/**
+ * With CONFIG_PAGE_OWNER, the stack of whoever allocated the page. It tells whose page is damaged; the stack of
+ * the report is that of whoever frees or allocates next.
+ */
+function ownerOfPage(lines: readonly string[]): readonly string[] {
+  const begin = lines.findIndex((line) => /^page last allocated via /.test(line));
+  return begin < 0 ? [] : unannouncedStack(lines.slice(begin + 1));
+}
 
 export const DAMAGE: readonly Rule[] = [
   {
@@ -60,11 +74,10 @@ export const DAMAGE: readonly Rule[] = [
     severity: 'error',
     clue: 'BUG: Bad ',
     head: /^BUG: Bad (rss-counter state|page table|page map|page cache|page state|swap \w+)/,
-    title: inFunction(
-      'BUG: Bad $1',
-      'frames',
-      /^(?:free|bad|prep|rmqueue|__free)_?\w*(?:page|unref|pcp|bulk)\w*$/,
-    ),
+    title: ([, what = ''], lines) => {
+      const owner = blamedFunction(ownerOfPage(lines), 'frames', PAGES);
+      return `BUG: Bad ${what}${suffix(owner ?? blamedFunction(lines, 'frames', PAGES))}`;
+    },
   },
   {
     kind: 'memory',

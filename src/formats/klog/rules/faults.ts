@@ -1,4 +1,4 @@
-import { blamedFunction, stableText, treePath } from '../title.ts';
+import { blamedFunction, recursiveFunction, stableText, treePath } from '../title.ts';
 import { END, inFunction, type Rule, suffix } from './rule.ts';
 
 export const FAULTS: readonly Rule[] = [
@@ -16,7 +16,7 @@ export const FAULTS: readonly Rule[] = [
     severity: 'oops',
     clue: 'stack guard page',
     head: /^BUG: (?:TASK |IRQ |\S+ )?stack guard page was hit/i,
-    title: inFunction('stack guard page was hit'),
+    title: (_, lines) => `stack guard page was hit${suffix(recursiveFunction(lines))}`,
     until: END,
   },
   {
@@ -24,7 +24,7 @@ export const FAULTS: readonly Rule[] = [
     severity: 'oops',
     clue: 'Insufficient stack space',
     head: /^Insufficient stack space to handle exception!/,
-    title: inFunction('kernel stack overflow'),
+    title: (_, lines) => `kernel stack overflow${suffix(recursiveFunction(lines))}`,
     until: END,
   },
   {

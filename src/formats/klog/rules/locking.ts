@@ -1,4 +1,6 @@
-import { blamedFunction, RCU, SLEEPING } from '../title.ts';
+import { MACHINERY, RCU, SLEEPING } from '../functions.ts';
+import { functionAt } from '../stack.ts';
+import { blamedFunction } from '../title.ts';
 import { END, inFunction, plain, type Rule, suffix, type TitleOf } from './rule.ts';
 
 /** `(&dev->mutex){+.+.}-{3:3}`: the name of a lock class, without instance numbers. */
@@ -28,6 +30,15 @@ function locks(title: string): TitleOf {
       ? title + suffix(blamedFunction(lines, 'frames'))
       : `${title}: ${names.join(' <-> ')}`;
   };
+}
+
+/** Where the first lock that the report mentions was taken: ` #0: (&pipe->mutex){+.+.}, at: pipe_lock+0x5b/0x70`. */
+function lockSite(lines: readonly string[]): string | undefined {
+  const sites = lines.flatMap((line, index) => {
+    const [, rest] = /\bat:(.*)$/.exec(line) ?? [];
+    return rest === undefined ? [] : [functionAt(rest) ?? functionAt(lines[index + 1] ?? '')];
+  });
+  return sites.find((name) => name !== undefined && !MACHINERY.test(name));
 }
 
 const RCU_OR_SLEEPING = new RegExp(`${RCU.source}|${SLEEPING.source}`);
@@ -98,9 +109,18 @@ export const LOCKING: readonly Rule[] = [
   {
     kind: 'lockdep',
     severity: 'error',
-    clue: ['held', 'bad unlock balance', 'bad contention', 'ested lock was not taken'],
-    head: /^(?:\[ )?(?:WARNING|BUG|INFO): (?:\S+ )?(bad unlock balance|bad contention|held lock freed|lock held when returning to user space|lock held at task exit time|still has locks held|nested lock was not taken|lock held in syscall)/i,
-    title: ([, what = ''], lines) => what.toLowerCase() + suffix(blamedFunction(lines, 'frames')),
+    clue: ['bad unlock balance', 'bad contention'],
+    head: /^(?:\[ )?(?:WARNING|BUG|INFO): (?:\S+ )?(bad unlock balance|bad contention)/i,
+    title: ([, what = ''], lines) =>
+      what.toLowerCase() + suffix(blamedFunction(lines, 'frames') ?? lockSite(lines)),
+  },
+  {
+    kind: 'lockdep',
+    severity: 'error',
+    clue: ['held', 'ested lock was not taken'],
+    head: /^(?:\[ )?(?:WARNING|BUG|INFO): (?:\S+ )?(held lock freed|lock held when returning to user space|lock held at task exit time|still has locks held|nested lock was not taken|lock held in syscall)/i,
+    title: ([, what = ''], lines) =>
+      what.toLowerCase() + suffix(lockSite(lines) ?? blamedFunction(lines, 'frames')),
   },
   {
     kind: 'lockdep',

@@ -1,6 +1,6 @@
 import type { SplatKind } from '../splat.ts';
-import { blamedFunction, SLEEPING } from '../title.ts';
-import { inFunction, plain, type Rule } from './rule.ts';
+import { blamedFunction, loopingFunction } from '../title.ts';
+import { plain, type Rule, suffix } from './rule.ts';
 
 export const PANICS: readonly Rule[] = [
   {
@@ -17,7 +17,7 @@ export const PANICS: readonly Rule[] = [
     severity: 'fatal',
     clue: 'Kernel panic - not syncing',
     head: /^Kernel panic - not syncing: (corrupted stack end|kernel stack overflow)/i,
-    title: inFunction('$1', 'frames', SLEEPING),
+    title: ([, what = ''], lines) => what.toLowerCase() + suffix(loopingFunction(lines)),
     until: /^---\[ end Kernel panic/,
   },
   {

@@ -1,3 +1,4 @@
+import { functionAt, unannouncedStack } from '../stack.ts';
 import { blamedFunction, treePath } from '../title.ts';
 import { END, plain, type Rule, suffix, type TitleOf } from './rule.ts';
 
@@ -8,8 +9,12 @@ function sanitizer(name: string): TitleOf {
       .map((line) => /^(Read|Write) (?:of size|at addr)/.exec(line)?.[1])
       .find(Boolean);
     const title = `${name}: ${what.trim()}${access === undefined ? '' : ` ${access}`}`;
-    const named = blamedFunction([` ${where}`], 'frames');
-    return title + suffix(named ?? blamedFunction(lines, 'frames'));
+    const blamed =
+      blamedFunction([` ${where}`], 'frames') ??
+      blamedFunction(unannouncedStack(lines), 'frames') ??
+      blamedFunction(lines, 'frames') ??
+      functionAt(where);
+    return title + suffix(blamed);
   };
 }
 

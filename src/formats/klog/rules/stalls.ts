@@ -1,10 +1,33 @@
-import { SLEEPING, STALL_DETECTION } from '../title.ts';
-import { inFunction, plain, type Rule, suffix, type TitleOf } from './rule.ts';
+import { awaitedFunction, loopingFunction } from '../title.ts';
+import { plain, type Rule, suffix, type TitleOf } from './rule.ts';
 
-/** RCU may print the stack of its own waiting kthread before that of the stalled CPU. */
-const rcuStall: TitleOf = (head, lines) => {
-  const stalled = lines.findIndex((line) => /^(?:NMI backtrace|Task dump) for CPU/i.test(line));
-  return inFunction('rcu stall', 'pc', STALL_DETECTION)(head, lines.slice(Math.max(stalled, 0)));
+/** A loop that does not end: see `loopingFunction`. */
+function looping(title: string): TitleOf {
+  return (_, lines) => title + suffix(loopingFunction(lines));
+}
+
+/** `rcu: 	Tasks blocked on level-0 rcu_node (CPUs 0-1): P9/1:b..l`: a reader that was preempted. */
+const BLOCKED_READER = /Tasks blocked on level-\d.*: P\d+/;
+const CPU_STACK = /^(?:NMI backtrace|Task dump) for CPU/i;
+/** RCU prints the stack of its own kthread, and of the CPU that it last ran on, if it was not woken up. */
+const OWN_STACK = /Stack dump where RCU GP kthread last ran/;
+
+/** Names what runs on the stalled CPU, or the reader that blocks the grace period. */
+const rcuStall: TitleOf = (_, lines) => {
+  const begins = lines.flatMap((line, at) =>
+    CPU_STACK.test(line) || BLOCKED_READER.test(line) ? [at] : [],
+  );
+  const stacks = begins.map((begin, at) => ({
+    lines: lines.slice(begin, begins[at + 1]),
+    isOwn: OWN_STACK.test(lines[begin - 1] ?? '') || OWN_STACK.test(lines[begin - 2] ?? ''),
+  }));
+  const byWeight = [
+    ...stacks.filter(({ isOwn }) => !isOwn),
+    ...stacks.filter(({ isOwn }) => isOwn),
+  ];
+  const candidates = stacks.length === 0 ? [lines] : byWeight.map((stack) => stack.lines);
+  const names = candidates.map(loopingFunction);
+  return `rcu stall${suffix(names.find((name) => name !== undefined))}`;
 };
 
 export const STALLS: readonly Rule[] = [
@@ -28,14 +51,14 @@ export const STALLS: readonly Rule[] = [
     severity: 'error',
     clue: 'BUG: soft lockup',
     head: /^(?:NMI )?(?:watchdog: )?BUG: soft lockup/,
-    title: inFunction('soft lockup', 'pc', STALL_DETECTION),
+    title: looping('soft lockup'),
   },
   {
     kind: 'hard-lockup',
     severity: 'error',
     clue: 'ard LOCKUP',
     head: /^(?:NMI )?(?:watchdog: )?(?:Watchdog detected hard LOCKUP|Watchdog CPU:\d+ Hard LOCKUP|CPU \d+ (?:self-)?detected hard LOCKUP)/i,
-    title: inFunction('hard lockup', 'pc', STALL_DETECTION),
+    title: looping('hard lockup'),
   },
   {
     kind: 'hard-lockup',
@@ -49,7 +72,7 @@ export const STALLS: readonly Rule[] = [
     severity: 'error',
     clue: 'INFO: task ',
     head: /^INFO: task .+ (?:blocked|can't die) (?:in I\/O wait )?for more than \d+ seconds/,
-    title: inFunction('INFO: task hung', 'frames', SLEEPING),
+    title: (_, lines) => `INFO: task hung${suffix(awaitedFunction(lines))}`,
   },
   {
     kind: 'workqueue',
