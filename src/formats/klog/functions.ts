@@ -1,10 +1,8 @@
-/** Reasons, and the functions to which each applies: whole names, as regular expressions. */
+/** Reasons, and the functions to which each applies: regular expressions that match a whole name. */
 type Table = Readonly<Record<string, readonly string[]>>;
 
-/** Compiles tables to one expression. */
-function names(...tables: readonly Table[]): RegExp {
-  const all = tables.flatMap((table) => Object.values(table).flat());
-  return new RegExp(`^(?:${all.join('|')})$`);
+function names(table: Table): RegExp {
+  return new RegExp(`^(?:${Object.values(table).flat().join('|')})$`);
 }
 
 const { raw } = String;
@@ -20,7 +18,7 @@ export const MACHINERY = names({
     raw`__[di]abt_\w+|__und_\w+|do_DataAbort|do_PrefetchAbort|do_undefinstr`,
   ],
   'handlers of exceptions': [
-    raw`do_mem_abort|do_(?:kernel|translation|page)_fault|__do_kernel_fault|die\w*|__die\w*|oops_\w+|crash_\w+`,
+    raw`do_mem_abort|do_(?:kernel|translation|page)_fault|__do_kernel_fault|(?:__)?die(?:_\w+)?|oops_\w+|crash_\w+`,
     raw`handle_bug|handle_invalid_op|report_bug|fixup_bug|do_(?:trap|error_trap|invalid_op)\w*|\w*bug_handler`,
     raw`call_break_hook|brk_handler|do_debug_exception|program_check\w*|kernel_bad_stack|panic_bad_stack`,
     raw`handle_bad_stack|__bad_stack|do_error`,
@@ -102,7 +100,7 @@ export const MACHINERY = names({
     raw`_*(?:raw_)?copy_(?:to|from)_\w+|_*(?:get|put)_user\w*|_*clear_user\w*|(?:simple_|_*)copy_(?:page_)?(?:to|from)_iter\w*`,
   ],
   'checksums and ciphers, which read what they are given': [
-    raw`crc\d+\w*|crc_\w+|__crc\w+|crypto_\w+|aes_\w+|aesti_\w+|xts_\w+`,
+    raw`crc\d+\w*|crc_\w+|__crc\w+|(?:crypto|aes|aesti|xts|cbc|ecb|ctr)_(?:\w+_)?(?:en|de)crypt\w*|crypto_shash_\w+|xts_xor_tweak`,
   ],
   printk: [
     raw`_*printk\w*|vprintk\w*|_*dev_(?:warn|err|info|notice|printk)\w*|dev_vprintk_emit|v?s[cn]*n?printf`,

@@ -15,6 +15,7 @@ import { BARE_TRACE, SHOWN_TASK } from './rules/notes.ts';
 import { PANIC_CAUSES } from './rules/panics.ts';
 import { END, type Rule } from './rules/rule.ts';
 import type { Severity, Splat, SplatHead } from './splat.ts';
+import { isFrame } from './stack.ts';
 
 /** Called for splats as the lines arrive, from within `push` and `end`. */
 export interface SplatListener<Context> {
@@ -55,6 +56,9 @@ const MAX_CAPTURES = 16;
 const MAX_SEEN = 4096;
 /** After so many consecutive lines that do not look like part of a report, a report without an end mark ends. */
 const MAX_UNRELATED_LINES = 40;
+
+/** Other messages between two frames of a stack, if the kernel does not print callers. */
+const MAX_LINES_WITHIN_STACK = 2;
 
 const BAR = /^={5,}$/;
 
@@ -234,7 +238,7 @@ export function createSplatScanner<Context>(
     if (BAR.test(line.text)) lastBar = line;
     if (capture === undefined) return;
     if (belongs(capture, line, isReportLine)) take(capture, line);
-    else close(capture);
+    else if (!isWithinStack(capture)) close(capture);
   }
 
   function pushLine(line: KernelLine, head: Head | undefined): void {
@@ -316,4 +320,17 @@ function belongs(capture: Capture, line: KernelLine, isReportLine: boolean): boo
     return capture.unrelatedLines <= MAX_UNRELATED_LINES;
   }
   return !capture.isTraced && capture.unrelatedLines <= MAX_UNRELATED_LINES;
+}
+
+/**
+ * Whether the stack of a report may go on after a line that does not belong to it. A note ends there: it must not
+ * take the frames of a report that it interrupted.
+ */
+function isWithinStack({ state, severity, texts, unrelatedLines }: Capture): boolean {
+  return (
+    state === 'open' &&
+    severity !== 'note' &&
+    unrelatedLines <= MAX_LINES_WITHIN_STACK &&
+    isFrame(texts.at(-1) ?? '')
+  );
 }

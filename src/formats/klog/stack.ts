@@ -72,6 +72,11 @@ function counterOf(line: string): Frame[] {
   return name === undefined ? [] : [{ name: bareName(name), isSure: true, isCounter: true }];
 }
 
+/** Whether a line contains a frame of a stack trace. */
+export function isFrame(line: string): boolean {
+  return FRAME.test(line);
+}
+
 /** The lines of a stack that is printed in front of the trace, without a line that announces it. */
 export function unannouncedStack(lines: readonly string[]): readonly string[] {
   const begin = lines.findIndex((line) => FRAME.test(line));

@@ -224,6 +224,24 @@ describe('the text of a splat', () => {
     expect(scanConsole([...lines, ...boot, ...lines, ...boot]).splats).toHaveLength(1);
   });
 
+  test('a stack goes on behind a message or two that another CPU has printed among it', () => {
+    const hung = [
+      'INFO: task a:6102 blocked for more than 140 seconds.',
+      'Call Trace:',
+      ' __schedule+0x1/0x2',
+      ' ? __startup_64+0x1/0x2',
+      'audit: type=1326 audit(1554431287.410:64): auid=4294967295',
+      'bar 1-1: a message',
+      ' mutex_lock_nested+0x1/0x2',
+      ' foo_read+0x1/0x2',
+    ];
+    const { splats } = scanConsole(stamped(hung));
+    expect(verdicts(splats)).toEqual(['error hung-task: INFO: task hung in foo_read']);
+    expect(splats[0]?.text).not.toMatch(/audit|bar/);
+    const apart = [...hung.slice(0, 6), 'baz: one more message', ...hung.slice(6)];
+    expect(scanConsole(stamped(apart)).splats[0]?.text).not.toMatch(/foo_read/);
+  });
+
   test('includes a stuck CPU with old time stamps', () => {
     const lines = [
       ...stamped(

@@ -4,8 +4,8 @@ import { END, inFunction, plain, type Rule, type TitleOf } from './rule.ts';
 
 /**
  * The head line of WARN(): `WARNING: CPU: 1 PID: 2 at FILE:LINE FUNCTION`, since Linux 6.18
- * `WARNING: FILE:LINE at FUNCTION` or `WARNING: [CONDITION] FILE:LINE at FUNCTION`, and in old kernels
- * `WARNING: at FILE:LINE FUNCTION`.
+ * `WARNING: FILE:LINE at FUNCTION`, with CONFIG_DEBUG_BUGVERBOSE_DETAILED
+ * `WARNING: [CONDITION] FILE:LINE at FUNCTION`, and in old kernels `WARNING: at FILE:LINE FUNCTION`.
  */
 const WARNED =
   /^WARNING: (?:CPU: \d+ PID: \d+ |\[.*\] )?(?:at )?(\S+?):\d+ (?:at )?([\w.$]+\+0x[0-9a-f]+\/0x[0-9a-f]+)?/;
