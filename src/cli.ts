@@ -48,8 +48,8 @@ export async function main(argv: readonly string[]): Promise<number> {
 }
 
 /**
- * Reports an error that came where nobody expects one, after what must not be left as it is has been put in
- * order. @returns the exit status of the process, which must end now
+ * Reports an unexpected error, after the clean-up that must not be omitted. @returns the exit status of the
+ * process, which must end now
  */
 export function fail(error: unknown, argv: readonly string[]): number {
   cleanUpAfterFailure(error);

@@ -13,14 +13,14 @@ beforeEach(() => {
   writeFiles(checkout, { 'package.json': '{ "type": "module" }', 'scripts/setup': '' });
 });
 
-/** Runs it. @returns its status, and what it says, with the checkout shown as CHECKOUT */
+/** Runs it. @returns its status, and what it prints, with the checkout shown as CHECKOUT */
 async function rapido(args: readonly string[], options: RunOptions = {}) {
   const program = join(checkout, 'bin/rapido.js');
   const { status, stdout, stderr } = await run([process.execPath, program, ...args], options);
   return { status, stdout, stderr: stderr.replaceAll(checkout, 'CHECKOUT') };
 }
 
-/** What stands in for the built command line. */
+/** Replaces the built command line. */
 function build(
   main: string,
   fail = "console.error('rapido: error: ' + error.message); return 70;",
@@ -31,7 +31,7 @@ function build(
   });
 }
 
-/** Command lines, and the status of one that fails where nobody expects it. */
+/** Command lines, and their status after an unexpected error. */
 const STATUSES: [string[], number][] = [
   [['run', 'simple-example', '--bisect', '--', 'true'], 128],
   [['run', 'simple-example', '--', 'true', '--bisect'], 125],
@@ -87,7 +87,7 @@ describe('before the command line is loaded', () => {
       stderr: 'rapido: error: CHECKOUT/dist/cli.js: EACCES: permission denied\n',
     };
     expect(await rapido(['run', '--bisect'], { prefix })).toEqual(refused);
-    // Node takes a file in a directory that may not be searched for one that is not there.
+    // To Node, a file in a directory without search permission does not exist.
     chmodSync(join(checkout, 'dist/cli.js'), 0o644);
     chmodSync(join(checkout, 'dist'), 0o600);
     expect(await rapido(['run', '--bisect'], { prefix })).toEqual(refused);
@@ -182,6 +182,6 @@ describe('after the command line is loaded', () => {
       env: { PATH: process.env.PATH ?? '' },
       prefix: ['bash', '-c', 'ulimit -c 0; "$@"; exit $?', 'bash'],
     });
-    expect(ran.status).toBe(128 + 6); // SIGABRT, as a shell has it.
+    expect(ran.status).toBe(128 + 6); // SIGABRT, as a shell reports it.
   });
 });

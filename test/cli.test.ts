@@ -124,7 +124,7 @@ describe('a usage error is reported on stderr, with status 2', () => {
             hint: add -b, or pass it to \`rapido boot\`
       a wrong option of a VM: rapido cut simple-example -b --memory much
           rapido: error: --memory: "much" is not a valid size
-            hint: give a number with a unit, at least 16M: --memory 2G
+            hint: use a number with a unit, at least 16M: --memory 2G
       an unknown cut: rapido cut simple-exampel
           rapido: error: there is no cut called simple-exampel
             hint: did you mean simple-example? \`rapido list\` shows all

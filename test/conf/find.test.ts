@@ -46,7 +46,7 @@ function errorOf(action: () => unknown): string {
 }
 
 test('uses the first file that exists: --conf, RAPIDO_CONF, the current directory, the checkout, XDG', () => {
-  // Each file is removed once it was found; /etc/rapido.conf is last and not touched here.
+  // Each file is removed after it was found; /etc/rapido.conf is last and not tested here.
   write('home/.config/rapido/rapido.conf');
   expect(load().get('TAP_USER')).toBe('home/.config/rapido/rapido.conf');
   write('xdg/rapido/rapido.conf');

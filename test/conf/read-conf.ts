@@ -7,7 +7,7 @@ interface Around {
   extraKeys?: ConfKeyTable;
 }
 
-/** The conf of a file /project/rapido.conf with this text, in a home and an environment of its own. */
+/** The conf of a file /project/rapido.conf with this text, with a separate home directory and environment. */
 export function readConf(text: string, { env = {}, extraKeys = {} }: Around = {}): Conf {
   return buildConf({
     source: { path: '/project/rapido.conf', name: 'rapido.conf', text },

@@ -25,7 +25,7 @@ test('there are cuts, with names that are easy to type', () => {
 
 const directories = { root: CHECKOUT, cache: '', config: '', state: '' };
 
-/** A cut as it is found. */
+/** A cut as the search finds it. */
 const fileOf = (file: string) => ({
   name: basename(file, '.ts'),
   path: join(directory, file),
@@ -74,7 +74,7 @@ describe('expected/', () => {
     expect(entries.length).toBeGreaterThan(0);
     for (const { test, pattern, where } of entries) {
       expect(test, where).toBeDefined();
-      // A kind, and of it not all.
+      // A pattern that matches a kind, but not all of it.
       expect(pattern.source, where).toMatch(/^\^[\w-]+: ./);
     }
   });

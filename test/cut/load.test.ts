@@ -31,7 +31,7 @@ beforeEach(() => {
 
 const CUT = "import { defineCut } from 'rapido';\nexport default defineCut({ summary: 'Mine' });\n";
 
-/** Every cut there is, as rapido would look for them. */
+/** All cuts, found as rapido finds them. */
 function find(cutDirOptions: readonly string[] = [], confCutDir?: string): CutFile[] {
   return findCuts(
     cutDirectories(

@@ -17,7 +17,7 @@ import {
 /** A bisection boots some five VMs, one after another. */
 const BISECTION_TIMEOUT = 600_000;
 
-/** Whoever runs the tests has a git configuration of their own, which must not matter. */
+/** The git configuration of the user who runs the tests must have no effect. */
 const GIT_ENV = {
   GIT_CONFIG_GLOBAL: '/dev/null',
   GIT_CONFIG_NOSYSTEM: '1',
@@ -108,7 +108,7 @@ describe('git bisect run rapido run --bisect', () => {
     const makefile = [
       'reproducer: reproducer.c',
       '\tgcc -o $@ $<',
-      // The modules are those of the installed kernel: they are in place.
+      // The modules of the installed kernel are installed already.
       'modules_install:',
       '\t@test -n "$(INSTALL_MOD_PATH)"',
       '',
@@ -121,7 +121,7 @@ describe('git bisect run rapido run --bisect', () => {
         'reproducer.c': `/* ${version} */ int main(void) { return ${status}${end} }\n`,
       });
     }
-    // What a developer has who just saw the test fail. Taken for version 5, it would be called bad.
+    // As if the test had just failed for a developer. If it counted for version 5, that would be marked bad.
     expect(await run(['make'], { cwd: tree, env: home.env })).toMatchObject({ status: 0 });
     await repository.startBisect();
     const result = await repository.bisectRun([
@@ -172,7 +172,7 @@ describe('git bisect run rapido run --bisect', () => {
       const bisecting = repository.bisectRun(
         ['simple-example', '--bisect', '--results', results, '-x', 'echo RUNNING; sleep 300'],
         {
-          // A terminal sends the signal to all of a process group: git, its shell, rapido.
+          // A terminal sends the signal to the whole process group: git, its shell, rapido.
           prefix: ['setsid'],
           onStart: (pid) => {
             git = pid;
@@ -184,7 +184,7 @@ describe('git bisect run rapido run --bisect', () => {
       expect(identifyProcess(qemu)).toBeDefined();
       process.kill(-git, 'SIGINT');
       expect(await bisecting).not.toMatchObject({ status: 0 });
-      // git does not wait for rapido, which has a VM to end and a result to write.
+      // git does not wait for rapido, which still ends the VM and writes the result.
       await waitUntil(() => readInRun(results, 'result.json') !== '');
       expect(JSON.parse(readInRun(results, 'result.json'))).toMatchObject({
         verdict: 'interrupted',

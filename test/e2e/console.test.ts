@@ -35,7 +35,7 @@ describe('rapido boot on a terminal', () => {
     type("seq -f '%099.0f' 10000 > /tmp/1m; wc -c < /tmp/1m; clear; cat /tmp/1m; echo END\r");
     await waitFor(/^1000000$/m);
     await waitFor(/^END$/m, 120_000);
-    // The kernel may say something meanwhile, in the middle of a line.
+    // The kernel may print a message in the middle of a line.
     const lines = terminal
       .shown()
       .replace(/\[ *\d+\.\d{6}\] [^\n]*\n/g, '')
@@ -73,7 +73,7 @@ describe('rapido boot on a terminal', () => {
       const terminal = await bootToPrompt();
       terminal.type(`${command}\r`);
       expect(await terminal.ended).toBe(0);
-      // The session ends its helpers without a word.
+      // The session ends its helper processes without a message.
       expect(terminal.shown()).not.toMatch(/Killed|\/rapido\//);
     },
   );
@@ -111,7 +111,7 @@ describe('rapido boot on a terminal', () => {
     async () => {
       const terminal = await bootToPrompt();
       const { type, waitFor } = terminal;
-      // The shell becomes what is killed; in one of its builtins an oops would find it, too.
+      // The oops kills the shell itself, which runs the builtin.
       type('exec insmod /oops.ko\r');
       await waitFor(
         /^rapido: the kernel oopsed and killed the shell \(signal \d+\); this is a new shell/m,

@@ -42,7 +42,7 @@ describe('a VM in the background', () => {
     await waitFor(PROMPT);
 
     terminal.resize(50, 132);
-    // What is typed may be faster than the news of the size.
+    // Typed text may arrive before the new size.
     type('until [[ $(stty size) == "50 132" ]]; do sleep 0.1; done; stty size\r');
     await waitFor(/^50 132$/m);
     await waitFor(PROMPT);
@@ -58,7 +58,7 @@ describe('a VM in the background', () => {
     await sleep(500);
     type(CTRL_C);
     await waitFor(PROMPT);
-    await sleep(500); // Nobody types faster; readline drops what comes while it tidies up.
+    await sleep(500); // A person does not type faster; readline drops input while it restores its state.
     type('exit $?\r');
     expect(await terminal.ended).toBe(130);
     const { before, after } = modesOf(terminal);

@@ -12,7 +12,7 @@ describe('a VM never outlives its rapido', () => {
     expect(cut).toMatchObject({ status: 0 });
   });
 
-  /** Boots, sends rapido a signal once the guest runs, and gives how both ended. */
+  /** Boots, sends a signal to rapido when the guest runs, and returns how both ended. */
   const endBy = async (signal: NodeJS.Signals): Promise<{ boot: Finished; qemuAlive: boolean }> => {
     const log = join(home.directory, '.local/state/rapido/vm1/console.log');
     rmSync(log, { force: true });

@@ -6,7 +6,7 @@ import { makeKernelTree } from '../support/kernel-tree.ts';
 import { byName, createRunner, expectedOf, type Fault, judgedAs } from '../support/runs.ts';
 import { createWorkspace } from '../support/workspace.ts';
 
-/** What a forger who has read the source would write; he does not know the key. */
+/** What an attacker who has read the source would write, without the key. */
 const FORGERY = String.raw`forge() {
   local event
   for event in init command-start command-end power-off; do
@@ -22,7 +22,7 @@ forge >&2
 `;
 
 /**
- * A forger who has read the key from the memory of PID 1, and writes to the control channel by PID 1's own
+ * An attacker who has read the key from the memory of PID 1, and writes to the control channel by PID 1's own
  * file descriptor: pidfd_open(2) and pidfd_getfd(2), numbers of the generic system call table. He ends the
  * output with a mark, and the command with 0.
  */
@@ -50,7 +50,7 @@ sleep 1
 echo what came after the forged end
 exit 3`;
 
-/** Writes zeros over the program of PID 1, which finds them there when it goes on. */
+/** Overwrites the program of PID 1 with zeros, so that it crashes when it continues. */
 const DESTROY_INIT = `while read -r range permissions _ _ _ path; do
   [[ $permissions == r-x* && $path == */bash ]] || continue
   from=$((16#\${range%-*} / 4096)) to=$((16#\${range#*-} / 4096))

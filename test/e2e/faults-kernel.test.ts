@@ -6,7 +6,7 @@ import { createWorkspace } from '../support/workspace.ts';
 
 const PANIC = 'echo c > /proc/sysrq-trigger';
 
-/** Ends when the session has become rapido's power-off script, its last word said. */
+/** Ends when the session has become rapido's power-off script, after its last message. */
 const UNTIL_POWER_OFF = 'until grep -q power-off /proc/1/cmdline; do sleep 0.1; done';
 const SLOW_POWER_OFF = "printf '#!/bin/bash\\nsleep 600\\n' > /rapido/power-off";
 const AFTER_THE_END = `${SLOW_POWER_OFF}; (${UNTIL_POWER_OFF}; sleep 0.5;`;
@@ -33,7 +33,7 @@ describe('a run whose kernel fails', () => {
       parameters: 'rdinit=/nosuch',
       args: ['simple-example', '--', 'true'],
       verdict: 'crash',
-      // From 6.13 on a kernel says first that it did not find it.
+      // From 6.13 on, a kernel first reports that it did not find it.
       reason:
         /^the kernel crashed before init: (kernel panic: VFS: Unable to mount root fs|\/nosuch could not be found)/,
     },
@@ -106,7 +106,7 @@ describe('a run whose kernel fails', () => {
     expect(judgedAs(ran, fault)).toEqual(expectedOf(fault));
   });
 
-  /** Machine code for one architecture stands in for drivers with bugs. */
+  /** Machine code for one architecture replaces drivers with bugs. */
   describe.skipIf(process.arch !== 'x64')('because of a driver with a bug', () => {
     const INSERT = 'insmod /broken.ko';
     const DEFECTS: (Omit<Fault, 'args'> & { defect: Defect; options?: string[]; text: string })[] =
@@ -211,7 +211,7 @@ describe('a run whose kernel fails', () => {
     });
   });
 
-  /** Its UARTs are what a PC's console is. */
+  /** The console of a PC is one of its UARTs. */
   it.skipIf(process.arch !== 'x64')(
     'a report of a kernel without a console is a splat, and its scripts do not fail because of that',
     async () => {

@@ -16,7 +16,7 @@ import { createWorkspace } from '../support/workspace.ts';
 /** Longer than a boot beside four others. */
 const LIMIT = '60s';
 
-/** What does not come to its end by itself. These VMs wait most of the time, so they wait at the same time. */
+/** Guests that do not end by themselves. These VMs wait most of the time, so they wait at the same time. */
 describe.concurrent('a run that hangs', () => {
   const home = createWorkspace(afterAll);
   const run = createRunner(home);

@@ -9,10 +9,10 @@ import { makeXfstestsTree } from '../support/xfstests-tree.ts';
 
 const CRASH = 'echo c > /proc/sysrq-trigger';
 
-/** What XFS says where its log cannot be written. */
+/** What XFS prints if it cannot write its log. */
 const LOG_ERROR = `echo '<1>XFS (dm-0): Log I/O Error (0x2) detected at xlog_ioend_work+0x5f/0xb0 [xfs] (fs/xfs/xfs_log.c:1349).  Shutting down filesystem.' > /dev/kmsg`;
 
-/** `rapido run fstests-xfs` with a tree of our own in the layout of xfstests. */
+/** `rapido run fstests-xfs` with a made-up tree in the layout of xfstests. */
 describe('rapido run fstests-xfs', () => {
   const home = createWorkspace(afterAll, ONE_CPU);
   const run = createRunner(home);
@@ -123,7 +123,7 @@ describe('rapido run fstests-xfs', () => {
     expect(first.stdout).toMatch(/^xfs\/020 {4} {7} \d+s$/m);
     expect(first.stderr).toMatch(/^PASS /);
     const terminal = openTerminal(home, args, envFor('512M'));
-    // A live line, and above it the lines of check, whole.
+    // A live line, and above it the complete lines of check.
     await terminal.waitFor(/0 of 1 tests; \d+ s, about 10 s left; xfs\/020 …/);
     await terminal.waitFor(/xfs\/020 {4} \d+s \.\.\. {2}\d+s\n/);
     expect(await terminal.ended).toBe(0);
@@ -138,7 +138,7 @@ describe('rapido run fstests-xfs', () => {
     await waitFor(/^Ready in .*xfs tests: fstests-check -g quick, or .\/check generic\/001$/m);
     await waitFor(/rapido1:.*xfs tests# $/);
     type('./check generic/005; fstests-check generic/003\r');
-    // The kernel writes in between: on the console of a boot it is heard, too.
+    // The kernel prints in between: the console of a boot shows that, too.
     await waitFor(/^Ran: generic\/005\nPassed all 1 tests$/m);
     await waitFor(/^Not run: generic\/003\nPassed all 1 tests$/m);
     await waitFor(/rapido1:.*xfs tests# $/);
@@ -227,7 +227,7 @@ describe('rapido run fstests-xfs', () => {
       'Ran: generic/033 xfs/034',
       'Failures: generic/033 xfs/034',
     ]);
-    // What the tests took that were told before a crash is not lost.
+    // The times of tests that were reported before a crash are kept.
     expect(file('guest/check.time').toString()).toMatch(/^generic\/030 [2-9]\nxfs\/035 \d$/m);
   });
 

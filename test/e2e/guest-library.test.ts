@@ -24,7 +24,7 @@ int main(int argc, char **argv) {
 }
 `;
 
-/** Each line of what it prints tells what one function did, or said before it ended its subshell. */
+/** Each line of its output shows what one function did, or printed before it ended its subshell. */
 const SCRIPT = `#!/bin/bash
 set -eu
 . /rapido/lib.sh

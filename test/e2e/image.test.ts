@@ -64,7 +64,7 @@ describe('the image', () => {
       ...['-x', `/list '${tree}' > /run/listing; echo BEGIN; cat /run/listing; echo END`],
     ];
     await home.rapido(cut);
-    // Some change after that, one to less than it was: they come in an archive of their own.
+    // Some change afterwards, one becomes shorter: they are in a separate archive.
     await sleep(50);
     file('with space', 'changed, and longer than it was');
     file('big', 'smaller', 0o600);
@@ -121,7 +121,7 @@ describe('the image', () => {
       path.endsWith('/zram.ko'),
     );
     const zram = join(modules, name ?? '');
-    // It needs what the kernel exported once and does not any more, and has no signature.
+    // It needs a symbol that the kernel no longer exports, and has no signature.
     const content = readFileSync(zram, 'latin1')
       .replaceAll('\0device_add_disk', '\0device_xdd_disk')
       .replace('~Module signature appended~', '-');

@@ -11,11 +11,11 @@ import {
 import { createRunner } from '../support/runs.ts';
 import { createWorkspace, type Finished, type Workspace } from '../support/workspace.ts';
 
-/** Packages that scripts/setup --dev brings. */
+/** Packages that scripts/setup --dev installs. */
 const canServe =
   spawnSync('dnsmasq', ['--version']).status === 0 && spawnSync('which', ['udhcpc']).status === 0;
 
-/** What makes a command an ordinary user's. */
+/** Prefix that runs a command as an ordinary user. */
 const asNobody = ['setpriv', '--reuid=65534', '--regid=65534', '--clear-groups'];
 const canReadCheckout =
   spawnSync('setpriv', [...asNobody.slice(1), 'test', '-r', import.meta.filename]).status === 0;
@@ -45,7 +45,7 @@ describe.runIf(canMakeNetworks)('VMs on the bridge', () => {
     };
     expect(await rapido(['setup-network'], env)).toMatchObject({ status: 0 });
     const options = { prefix: space.prefix, env };
-    // The second stays until the first has heard it, the first until the second is gone.
+    // The second VM runs until the first has received its packets, the first until the second has ended.
     const first = `grep -v localhost /etc/hosts; echo READY
       until ping -4 -c 1 -W 5 rapido2 && ping -6 -c 1 -W 5 rapido2; do :; done
       while ping -c 1 -W 1 rapido2; do sleep 1; done; true`;
@@ -59,7 +59,7 @@ describe.runIf(canMakeNetworks)('VMs on the bridge', () => {
     const server = await run(['pinger', '-q', '--timeout', '2m', '-x', first], {
       ...options,
       whenReady: async () => {
-        // Who has another registry takes the same number.
+        // A rapido with another registry uses the same number.
         const elsewhere = { ...env, QEMU_PID_DIR: join(home.directory, 'elsewhere') };
         others.push(await run(['pinger', '--', 'true'], { ...options, env: elsewhere }));
         others.push(await run(['pinger', '-q', '--timeout', '2m', '-x', second], options));

@@ -2,7 +2,7 @@ import { afterAll, describe, expect, it } from 'vitest';
 import { createRunner } from '../support/runs.ts';
 import { createWorkspace } from '../support/workspace.ts';
 
-/** A verdict that changes from run to run is none: RAPIDO_TRIVIAL_RUNS sets how often to look. */
+/** A verdict must not change between runs; RAPIDO_TRIVIAL_RUNS sets their number. */
 const RUNS = Number(process.env.RAPIDO_TRIVIAL_RUNS ?? (process.env.CI === undefined ? 10 : 20));
 
 describe('rapido run, repeatedly', () => {

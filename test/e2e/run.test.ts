@@ -8,7 +8,7 @@ import { makeKernelTree } from '../support/kernel-tree.ts';
 import { createRunner } from '../support/runs.ts';
 import { createWorkspace } from '../support/workspace.ts';
 
-/** Runs that succeed, and what they give. */
+/** Runs that succeed, and their results. */
 describe('rapido run', () => {
   const home = createWorkspace(afterAll);
   const run = createRunner(home);
@@ -32,7 +32,7 @@ describe('rapido run', () => {
       '',
     ];
     const ran = await run(['simple-example', '-q', '--', 'printf', '%s\\0', ...words], {
-      // What is not UTF-8 cannot come from Node.
+      // Node cannot pass invalid UTF-8.
       prefix: inBash(`exec "$@" $'\\xff\\xfe\\x80 \\x01'`),
     });
     expect(ran.status).toBe(0);
@@ -63,7 +63,7 @@ describe('rapido run', () => {
   it('shows output while the command runs', async () => {
     let sawItRunning = false;
     const text = 'echo READY; read -r word; echo "got $word"';
-    // The input ends only after READY was seen: were it held back, this would wait for ever.
+    // The input ends only after READY was seen; if rapido delayed output, this would not end.
     const fifo = join(home.directory, 'fifo');
     const ran = await run(['simple-example', '--timeout', '120s', '-x', text], {
       prefix: inBash(`mkfifo '${fifo}' && exec "$@" <> '${fifo}'`),
@@ -190,7 +190,7 @@ describe('rapido run', () => {
         lstatSync(join(guest, name)).mode.toString(8),
       );
       expect(modes).toEqual(['100600', '100600', '40700', '100600']);
-      // Nothing else is open to others, whatever the umask of the caller.
+      // Others can read nothing else, whatever the umask of the caller.
       const places = [ran.results, join(home.directory, '.cache')];
       const open = spawnSync('find', [...places, '-perm', '/077', '!', '-type', 'l']);
       expect(String(open.stdout)).toBe('');

@@ -78,7 +78,7 @@ describe.runIf(isThere('smbd') && isThere('mount.cifs'))('a password and a token
     expect(outputs.map(({ status }) => status)).toEqual(outputs.map(() => 0));
     expect(outputs.flatMap(({ stdout, stderr }) => secretsIn(stdout + stderr))).toEqual([]);
 
-    // The guest, where passwords are handled; what is seen there is a file of the results.
+    // The guest, in which passwords are used; what was recorded there is a file of the results.
     const inGuest = ran.file('guest/seen').toString();
     for (const program of ['smbpasswd', 'smbd', 'mount.cifs', '/rapido/session']) {
       expect(inGuest).toContain(program);
@@ -91,7 +91,7 @@ describe.runIf(isThere('smbd') && isThere('mount.cifs'))('a password and a token
     expect(files.get(conf)).toBeDefined();
     files.delete(conf);
     const images = [...files.keys()];
-    // That of the cut, and that of the run.
+    // The image of the cut, and that of the run.
     expect(images).toEqual([
       expect.stringMatching(/\/images\/(run\/)?to-itself[^/]*$/),
       expect.stringMatching(/\/images\/(run\/)?to-itself[^/]*$/),

@@ -16,13 +16,13 @@ const USE = (findDisk: string): string => `
   sha256sum < /tmp/data
   blockdev --getsize64 $disk`;
 
-/** What a server puts on its device before. */
+/** What a server writes to its device before. */
 const PREPARE = `
   dd if=/dev/urandom of=/tmp/data bs=64k count=16 status=none
   dd if=/tmp/data of=/dev/zram0 bs=64k seek=16 oflag=direct status=none
   sha256sum < /tmp/data`;
 
-/** What has come to the server. */
+/** What the server has received. */
 const LOOK = 'dd if=/dev/zram0 bs=64k skip=32 count=16 iflag=direct status=none | sha256sum';
 
 /** Logs in as two other initiators, of which the server lets in the first: the second of INITIATOR_IQNS. */

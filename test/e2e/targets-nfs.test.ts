@@ -5,7 +5,7 @@ import { canMakeNetworks } from '../support/network-namespace.ts';
 import { createNetworkPair } from '../support/network-pair.ts';
 import { makeXfstestsTree } from '../support/xfstests-tree.ts';
 
-/** Packages that scripts/setup --dev brings. */
+/** Packages that scripts/setup --dev installs. */
 const canServe = ['rpc.nfsd', 'mount.nfs', 'rpcbind'].every(
   (name) => findProgram(name, programSearchPath(process.env.PATH)) !== undefined,
 );

@@ -10,7 +10,7 @@ import { makeXfstestsTree } from '../support/xfstests-tree.ts';
 const isThere = (name: string): boolean =>
   findProgram(name, programSearchPath(process.env.PATH)) !== undefined;
 
-/** Packages that scripts/setup --dev brings. */
+/** Packages that scripts/setup --dev installs. */
 const canServe = isThere('smbd') && isThere('mount.cifs');
 
 /** What makes trouble in a shell, in a list of mount options and in smb.conf. */

@@ -5,7 +5,7 @@ import { addCut } from '../support/cuts.ts';
 import { createRunner, judgedAs } from '../support/runs.ts';
 import { createWorkspace, ONE_CPU } from '../support/workspace.ts';
 
-/** A run with servers: what goes on between them is for the tests of networks. */
+/** A run with servers; other tests check the connection between them. */
 describe('rapido run --with', () => {
   const home = createWorkspace(afterAll, ONE_CPU);
   const run = createRunner(home);

@@ -56,7 +56,7 @@ test('a file that this user can only read is a disk with readonly', async () => 
   });
 });
 
-/** Whether this is root where loop devices can be had. */
+/** Whether this is root, with loop devices. */
 const canLoop = process.getuid?.() === 0 && spawnSync('losetup', ['--find']).status === 0;
 
 describe.runIf(canLoop)('a block device', () => {

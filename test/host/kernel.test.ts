@@ -37,7 +37,7 @@ const UNSET: KernelChoice = {
   KERNEL_INSTALL_MOD_PATH: undefined,
 };
 
-/** The keys are relative to the test's directory, and so is what was found. */
+/** The keys and the results are relative to the test's directory. */
 function find(choice: Partial<KernelChoice>): Kernel {
   const inRoot = (path: string | undefined) => (path === undefined ? undefined : at(path));
   return findKernel(
@@ -354,7 +354,7 @@ test('rejects kernel images that this user cannot read, as Ubuntu installs them'
   for (const name of ['6.8.0-31-generic', '6.5.0-running']) {
     chmodSync(at(`boot/vmlinuz-${name}`), 0o200);
   }
-  // A process of its own, because root may read everything.
+  // A separate process, because root can read everything.
   const script = compileScript(
     root,
     'find',

@@ -36,7 +36,7 @@ export default defineCut({
 });
 `;
 
-/** Everything `small` needs, changeable: a kernel tree, a test tree, a dracut that counts. */
+/** Everything that `small` needs, and that a test can change: a kernel tree, a test tree, a dracut that counts its calls. */
 function createSmall(): Workspace & { cut: (...args: string[]) => Promise<string[]> } {
   const home = createWorkspace();
   home.write('.config/rapido/cuts/small.ts', SMALL_CUT);
@@ -47,7 +47,7 @@ function createSmall(): Workspace & { cut: (...args: string[]) => Promise<string
     'rapido.conf',
     `KERNEL_SRC="${home.directory}/linux"\nSMALL_TREE="${home.directory}/tree"\n`,
   );
-  // Counts its calls, and lets the time of the last change grow old enough to be trusted.
+  // Counts its calls, and waits until the time of the last change can be trusted.
   home.write(
     'bin/dracut',
     `#!/bin/sh\necho x >> '${home.directory}/calls'\nexec /usr/bin/dracut "$@"\n`,
@@ -187,7 +187,7 @@ describe.skipIf(hostKernel() === undefined)('rapido cut', () => {
     try {
       expect(await made('-i', plain)).toEqual(['userspace: made: not made before']);
       expect(await made('-i', plain)).toEqual([]);
-      // The same size and the old time of change: only the inode's own time tells.
+      // The same size and the old mtime: only the ctime shows the change.
       const { atime, mtime } = statSync(plain);
       writeFileSync(plain, readFileSync('/bin/cat'));
       utimesSync(plain, atime, mtime);
@@ -271,7 +271,7 @@ describe.skipIf(hostKernel() === undefined)('rapido cut', () => {
         .filter((member) => member.path.toString() === path)
         .map((member) => readCpioData(image, member).toString());
     expect(contentOf('etc/mke2fs.conf')).toEqual([readFileSync('/etc/mke2fs.conf', 'utf8')]);
-    // What the user includes takes its place.
+    // A file of --include replaces it.
     const own = home.write('own.conf', '[defaults]\n');
     await home.cut('-i', 'mkfs.ext4', '--include', `${own}:/etc/mke2fs.conf`);
     const again = readFileSync(join(home.images, 'small.img'));
@@ -497,7 +497,7 @@ describe.skipIf(hostKernel() === undefined)('rapido cut', () => {
         .filter((line) => line.startsWith('warning:'));
     };
     expect(await warnings()).toEqual([]);
-    // The same content once more is no change of a script.
+    // Writing the same content again is not a change.
     writeFileSync(script, 'echo one\n');
     expect(await warnings()).toEqual([]);
 
@@ -647,10 +647,10 @@ describe.skipIf(hostKernel() === undefined)('rapido cut', () => {
       child.kill('SIGKILL');
       await ended;
       const now = readFileSync(image);
-      // Either the old one or, if it had just got so far, a new one that is whole.
+      // Either the old image, or a complete new one.
       if (!now.equals(before)) expect(() => listImage(image)).not.toThrow();
     }
-    await sleep(1500); // dracut, told to end by the kernel, takes its leave.
+    await sleep(1500); // dracut ends after the signal from the kernel.
     await home.cut();
     const cache = join(home.directory, '.cache/rapido');
     const litter = readdirSync(cache, { recursive: true, encoding: 'utf8' }).filter((name) =>

@@ -1,7 +1,7 @@
 import { expect, test } from 'vitest';
 import { dracutStep } from '../../src/image/dracut-progress.ts';
 
-/** What these versions print of a small image. */
+/** What these versions print for a small image. */
 const PRINTED = {
   '059': [
     'dracut: Executing: /usr/bin/dracut --force --no-kernel',

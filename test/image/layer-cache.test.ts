@@ -9,7 +9,7 @@ import {
 } from '../../src/image/layer-cache.ts';
 import { makeTemporaryDirectory } from '../support/temporary-directory.ts';
 
-/** A layer that is stale when its record says so. */
+/** A layer whose record says whether it is stale. */
 const recipe = (content: string, ingredients = 'some'): LayerRecipe<{ stale?: string }> => ({
   kind: 'trees',
   ingredients,

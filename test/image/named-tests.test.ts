@@ -3,7 +3,7 @@ import type { OutputFormat } from '../../src/cut/cut.ts';
 import { findNamedTests } from '../../src/image/named-tests.ts';
 import { makeTemporaryDirectory, writeFiles } from '../support/temporary-directory.ts';
 
-/** What words are, in a tree with these files. */
+/** The meaning of words, in a tree with these files. */
 function inTree(format: OutputFormat, files: Record<string, string>, programs: string[] = []) {
   return (...words: string[]) => {
     const tree = makeTemporaryDirectory();

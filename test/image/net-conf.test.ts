@@ -2,7 +2,7 @@ import { spawnSync } from 'node:child_process';
 import { afterAll, describe, expect, it } from 'vitest';
 import { createWorkspace } from '../support/workspace.ts';
 
-/** scripts/setup --dev brings it. */
+/** scripts/setup --dev installs it. */
 const hasNetworkd = spawnSync('networkctl', ['--version']).status === 0;
 
 describe('the image of a cut with a network, and VM_NET_CONF', () => {

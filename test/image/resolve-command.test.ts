@@ -20,10 +20,10 @@ interface Around {
   cut?: Partial<Cut>;
   test?: Cut['test'];
   conf?: string;
-  /** What an autorun script holds. */
+  /** Content of an autorun script. */
   script?: string;
   install?: string[];
-  /** What has been found to be wrong already. */
+  /** Problems that were found before. */
   problems?: Problem[];
 }
 
@@ -47,7 +47,7 @@ function contentsOf({ directory, trees = {}, script = '' }: Around): ImageConten
   };
 }
 
-/** What becomes of a request, with the host's current directory shown as HERE. */
+/** The result of a request, with the host's current directory shown as HERE. */
 function resolve(command: CommandRequest | undefined, around: Around = {}) {
   const problems: Problem[] = around.problems ?? [];
   const resolved = resolveCommand(contextFor(command, around), contentsOf(around), problems);
@@ -158,7 +158,7 @@ describe('program and arguments', () => {
       words: ['./check', '-g', 'quick'],
     });
     expect(resolve(args('/xfstests/check'), around)).toMatchObject({ program: undefined });
-    // Not where the guest will be:
+    // Not the current directory of the guest:
     expect(resolve(args('./check'), { trees: { '/xfstests': tree } })).toMatchObject({
       program: 'HERE/check',
     });

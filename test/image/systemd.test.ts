@@ -32,7 +32,7 @@ it('a dracut that omits the journal is an error', async () => {
   const home = createWorkspace();
   makeKernelTree(join(home.directory, 'linux'), { drivers: CHANNEL_MODULES });
   home.write('rapido.conf', `KERNEL_SRC="${home.directory}/linux"\n`);
-  // As a dracut whose module `systemd` brings PID 1 alone.
+  // Like a dracut whose module `systemd` adds only PID 1.
   home.write(
     'bin/dracut',
     `#!/bin/bash\nfor word; do [[ $word == 'bash systemd'* ]] && word=bash; words+=("$word"); done\n` +

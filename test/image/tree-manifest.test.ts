@@ -32,7 +32,7 @@ function changesAfter(change: (path: (name: string) => string) => void): string[
       .filter(({ stats }) => (stats.mode & constants.S_IFMT) === constants.S_IFREG)
       .map(({ host }) => host),
   );
-  // All of it is older than any tick of a clock.
+  // All files are older than a clock tick.
   const manifest = writeManifest(before, findLibraries(files).kinds, Date.now() + 60_000);
   change(path);
   return findChanges(manifest, walk())?.flatMap((tree) => tree.files.map(({ name }) => name));

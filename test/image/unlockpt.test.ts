@@ -14,7 +14,7 @@ describe.each(['x86_64', 'aarch64'] as const)('unlockpt for %s', (architecture) 
   const emulator = findProgram(`qemu-${architecture}-static`, programSearchPath(process.env.PATH));
   const prefix = architecture === own ? [] : [emulator ?? ''];
 
-  /** Its exit status with a file as its standard input. */
+  /** Exit status with a file as standard input. */
   const run = (stdin: number): number | null => {
     const path = join(makeTemporaryDirectory(), 'unlockpt');
     writeFileSync(path, unlockptProgram(architecture), { mode: 0o755 });

@@ -1,7 +1,7 @@
 import { expect, test } from 'vitest';
 import { createConsoleKeys } from '../../src/machine/console-keys.ts';
 
-/** What comes of what is typed, in the parts given. */
+/** The result of typed characters, which arrive in the given parts. */
 function type(...parts: string[]): string[] {
   const done: string[] = [];
   const keys = createConsoleKeys({

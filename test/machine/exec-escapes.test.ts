@@ -1,7 +1,7 @@
 import { expect, test } from 'vitest';
 import { createEscapes } from '../../src/machine/exec-escapes.ts';
 
-/** What is sent, with what the escapes did between brackets. */
+/** What is sent, with the effects of the escapes in brackets. */
 function type(...chunks: string[]): string {
   const done: string[] = [];
   const keys = createEscapes({

@@ -12,7 +12,7 @@ describe.skipIf(hostKernel() === undefined)('forwarded ports', () => {
   const tcp = createServer();
   const udp = createSocket('udp4');
   let busy = { tcp: 0, udp: 0 };
-  /** Nothing is started where a port is busy. */
+  /** Nothing is started if a port is in use. */
   const boot = (...args: string[]) => home.rapido(['boot', ...args]);
   const conf = (lines: string): string => home.write('rapido.conf', `KERNEL_SRC = linux\n${lines}`);
   const named = (text: string): string =>

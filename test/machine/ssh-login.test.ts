@@ -9,7 +9,7 @@ import { makeTemporaryDirectory, writeFiles } from '../support/temporary-directo
 const KEY = `ssh-ed25519 AAAA${'b'.repeat(64)}`;
 
 describe('the private key that belongs to SSH_AUTHORIZED_KEY', () => {
-  /** A directory with the keys `own` and `agent`, of which an agent alone has the private one. */
+  /** A directory with the keys `own` and `agent`; only an agent has the private key of the latter. */
   const makeKeys = (): string => {
     const directory = makeTemporaryDirectory();
     writeFiles(directory, {

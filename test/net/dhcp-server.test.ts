@@ -5,7 +5,7 @@ import { dhcpServerCommand, findDhcpServers } from '../../src/net/dhcp-server.ts
 
 const RANGE = { first: '192.168.7.1', last: '192.168.7.2', lease: '12h' };
 
-/** A process with the command line of a server of ours, started by this. @returns its pid */
+/** Starts a process with the command line of rapido's DHCP server. @returns its pid */
 async function pretend(prefix: readonly string[]): Promise<number> {
   const words = dhcpServerCommand('rapido-pretended', RANGE, [], false).slice(1);
   const script = 'exec -a dnsmasq bash -c "read; exit" "$@"';

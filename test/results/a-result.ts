@@ -1,6 +1,6 @@
 import type { RunResult, RunSplat, TestResult, TestStatus } from '../../src/results/run-result.ts';
 
-/** The result of a run in which nothing happened, but for what a test says. */
+/** The result of a run without events, with the changes of a test. */
 export function aResult(changes: Partial<RunResult> = {}): RunResult {
   return {
     version: 1,

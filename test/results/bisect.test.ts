@@ -11,7 +11,7 @@ test.each([
   ['fail', 120, 'bad'],
   ['fail', 137, 'bad'], // A test killed in the guest must not stop the bisection.
   ['fail', 255, 'bad'],
-  ['fail', 125, 'skip'], // The command's own word for "cannot be tested".
+  ['fail', 125, 'skip'], // With this status, the command says that it cannot test.
   ['fail', 126, 'skip'],
   ['fail', 127, 'skip'],
   ['crash', 120, 'bad'],

@@ -174,7 +174,7 @@ test('reports each crash with its own test, and counts other reports together', 
     ['panic', 'xfs/002', 1, 1],
     ['panic', 'xfs/004', 2, 1],
   ]);
-  // What was recorded stays as it was: it is summed up after each boot.
+  // The record is unchanged, because the summary is made after each boot.
   expect(one.splats).toEqual([panic('xfs/002')]);
 });
 

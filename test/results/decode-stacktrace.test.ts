@@ -8,7 +8,7 @@ import { trustOf } from '../../src/sys/trust.ts';
 import { makeTemporaryDirectory, writeFiles } from '../support/temporary-directory.ts';
 import { aSplat } from './a-result.ts';
 
-/** Says what it was called with, and turns `foo+0x1/0x2` into a file and line. */
+/** Prints its arguments, and turns `foo+0x1/0x2` into a file and line. */
 const SCRIPT = `#!/bin/bash
 echo "$*"
 sed 's|foo+0x1/0x2|foo (fs/foo.c:12)|'

@@ -316,7 +316,7 @@ const someResult: fc.Arbitrary<RunResult> = fc
 describe('the schema of CI servers', () => {
   const missing = spawnSync('xmllint', ['--version']).error?.message;
 
-  // In CI a check that cannot be made is a failure, elsewhere it is a line in the report.
+  // In CI, a check that is not possible is a failure; elsewhere it is a line in the report.
   test.skipIf(missing !== undefined && process.env.CI !== 'true')(
     `holds for any result${missing === undefined ? '' : ` (xmllint of libxml2-utils: ${missing})`}`,
     () => {

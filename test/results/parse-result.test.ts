@@ -2,7 +2,7 @@ import { expect, test } from 'vitest';
 import { parseResult } from '../../src/results/parse-result.ts';
 import { aResult } from './a-result.ts';
 
-/** Why a text is no result. */
+/** Why a text is not a result. */
 function reasonOf(text: string): string {
   const parsed = parseResult(text);
   return 'reason' in parsed ? parsed.reason : 'it is one';

@@ -45,7 +45,7 @@ const PASS = {
   blames: 'guest',
 } as const;
 const FAIL = { verdict: 'fail', status: 3, reason: 'status 3', blames: 'guest' } as const;
-/** What a client comes to that was ended because of its server. */
+/** The end of a client that was ended because of its server. */
 const ENDED = { verdict: 'crash', status: 120, reason: 'QEMU quit', blames: 'host' } as const;
 const CRASH = { ...ENDED, reason: 'the kernel crashed', blames: 'guest' } as const;
 

@@ -14,7 +14,7 @@ const BEGIN: Readonly<Record<Exclude<OutputFormat, 'ktap'>, (test: string) => st
   ltp: (test) => `run-ltp: ${test}`,
 };
 
-/** Titles of what counts in these lines, said during a test; what is excused has `excused: ` before it. */
+/** Titles of the reports in these lines, printed during a test; excused ones begin with `excused: `. */
 function judge(format: keyof typeof BEGIN, list: string, name: string, lines: readonly string[]) {
   const text = readFileSync(join(CHECKOUT, 'expected', list), 'utf8');
   const splats = collectSplats({
@@ -32,7 +32,7 @@ function judge(format: keyof typeof BEGIN, list: string, name: string, lines: re
     .map(({ title, excused }) => `${excused === undefined ? '' : 'excused: '}${title}`);
 }
 
-/** What real kernels said during real tests: list, test, lines, and a test of the same suite that says no such thing. */
+/** What real kernels printed during real tests: list, test, lines, and a test of the same suite without such a report. */
 const SEEN: Readonly<
   Record<
     keyof typeof BEGIN,

@@ -10,7 +10,7 @@ import {
 
 let seconds = 10;
 
-/** Lines of the kernel's, each with a time stamp a millisecond after the one before. */
+/** Lines of the kernel, each with a time stamp a millisecond after the one before. */
 function say(splats: SplatCollection, ...texts: string[]): void {
   for (const text of texts) {
     seconds += 0.001;
@@ -228,7 +228,7 @@ describe('if a suite marks its tests in the kernel log', () => {
     const lineAt = (time: number, text: string): string =>
       `[${time.toFixed(6).padStart(12)}] ${text}`;
     splats.push(lineAt(marked, begin('ext4/018')));
-    // The console was turned down here, and up again in the next test.
+    // The log level of the console was lowered here, and raised in the next test.
     const log = [
       ...[lineAt(marked, begin('ext4/018')), lineAt(hidden, begin('ext4/019'))],
       ...warning('foo').map((text, index) => lineAt(hidden + 0.001 * (index + 1), text)),

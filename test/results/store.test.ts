@@ -52,7 +52,7 @@ function finishedRun(minutes: number, changes: Partial<RunResult> = {}): RunDire
   return run;
 }
 
-/** A run whose maker is no process any more: a zombie is none, and its pid is not taken meanwhile. */
+/** A run whose process has ended: a zombie counts as ended, and keeps its pid from being reused. */
 function lostRun(minutes: number): RunDirectory {
   const run = createRun(parent, 'lost', new Date(START.getTime() + minutes * 60_000));
   writeFileSync(join(run.path, 'running'), JSON.stringify({ ...identifySelf(), startTime: '1' }));
@@ -301,7 +301,7 @@ describe('a run is found by', () => {
     ]);
     const twins = ['20261123-021557-a-cafe', '20261123-021557-b-cafe'];
     expect(twins.map((id) => shortenId(id, twins))).toEqual(twins);
-    // Four digits that every ID of the year begins with are no name either.
+    // The four digits with which every ID of the year begins are no name either.
     const year = '20261123-021857-a-2026';
     expect(shortenId(year, [year, ...ids])).toBe('20261123-021857');
   });

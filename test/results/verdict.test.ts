@@ -706,7 +706,7 @@ describe('over any run', () => {
     fc.record({ event: fc.constant('autorun-end' as const), script, status }),
     fc.record({ event: fc.constant('command-end' as const), status }),
   );
-  /** As a guest would say it, and anything. */
+  /** Events as a guest sends them, and anything else. */
   const events = fc.oneof(
     fc.constant<GuestEvent[]>(WHOLE),
     fc.subarray<GuestEvent>(WHOLE),
@@ -759,7 +759,7 @@ describe('over any run', () => {
     unwritten: mostlyEmpty(fc.constant('stdout.log: no space left on the device')),
   });
 
-  /** All that a pass must have: written down once more, the other way round. */
+  /** All conditions of a pass, written independently of the code under test. */
   function whatIsMissing(all: RunFacts): string[] {
     const { record: seen } = all;
     const heard = <Name extends GuestEvent['event']>(name: Name) =>

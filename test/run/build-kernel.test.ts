@@ -15,7 +15,7 @@ beforeEach(() => {
 });
 afterEach(() => vi.unstubAllEnvs());
 
-/** Puts a `make` first in PATH that notes how and where it was called. */
+/** Puts a `make` first in PATH that records its arguments and directory. */
 function installMake(script = ''): () => string {
   const directory = makeTemporaryDirectory();
   const notes = join(directory, 'notes');
@@ -26,7 +26,7 @@ function installMake(script = ''): () => string {
   return () => (existsSync(notes) ? readFileSync(notes, 'utf8').replaceAll(tree, 'TREE') : '');
 }
 
-/** What the build needs of a run. */
+/** The parts of a run that the build needs. */
 const job = (ofConf: Conf) => ({
   conf: ofConf,
   directory: { id: '', path: dirname(log), file: () => log },

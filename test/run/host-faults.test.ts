@@ -27,13 +27,13 @@ interface HostFault {
   name: string;
   /** Of `rapido run small`; without them, `-- true`. */
   args?: readonly string[];
-  /** What is done in a shell before `"$@"`, which is rapido. */
+  /** Runs in a shell before `"$@"`, which is rapido. */
   shell?: string;
   env?: () => Record<string, string>;
   guest?: (vm: FakeMachine) => Promise<void>;
   /** undefined: there is no run. */
   verdict: Verdict | undefined;
-  /** 128: every commit would meet it; 125: another may be without. */
+  /** 128: the same with every commit; 125: another commit may not have it. */
   bisecting: 125 | 128;
   /** On stderr. */
   says: string | RegExp;
@@ -325,7 +325,7 @@ describe('rapido itself fails', () => {
     await vm.sendEvent('command-start');
     await vm.write('stdout', 'READY\n');
   };
-  /** Fails as a bug would, once the command runs: a debugger's way into a process that runs. */
+  /** Makes a running rapido fail as if by a bug, through the debugger interface of Node. */
   const failure = (body: string): Record<string, string> => {
     const file = home.write(
       'failure.cjs',

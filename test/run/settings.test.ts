@@ -125,10 +125,10 @@ describe('mistakes', () => {
       rapido: error: --cpus: "256" is not a number from 1 to 255
       memory that is no size:
       rapido: error: --memory: "lots" is not a valid size
-        hint: give a number with a unit, at least 16M: --memory 2G
+        hint: use a number with a unit, at least 16M: --memory 2G
       memory in which nothing boots:
       rapido: error: --memory: "8M" is not a valid size
-        hint: give a number with a unit, at least 16M: --memory 2G
+        hint: use a number with a unit, at least 16M: --memory 2G
       a build of nothing:
       rapido: error: --build: " " is not a command, or has an unclosed quote
         hint: --build "make -j8"

@@ -20,10 +20,10 @@ import { packageOf } from '../../src/host/distribution.ts';
 
 const PROJECT = fileURLToPath(new URL('../..', import.meta.url));
 
-/** What the script itself calls; PATH holds nothing else of this machine. */
+/** Programs that the script itself calls; PATH contains nothing else of this machine. */
 const REAL_PROGRAMS = 'cat chmod chown env find ln mkdir node readlink sed stat touch'.split(' ');
 
-/** Programs by the package that brings them. */
+/** Programs by the package that contains them. */
 type Packages = Readonly<Record<string, readonly string[]>>;
 
 /**
@@ -201,7 +201,7 @@ interface Description {
   /** Programs of NEEDED that this machine lacks. */
   lacks?: readonly string[];
   kernel?: boolean;
-  /** Whether npm packages, the build and the `rapido` command are there already. */
+  /** Whether npm packages, the build and the `rapido` command exist already. */
   ready?: boolean;
 }
 
@@ -340,7 +340,7 @@ interface Outcome {
 
 interface RunOptions {
   env?: Record<string, string>;
-  /** Gives up root's power to read and write everything, where the test has it. */
+  /** Drops root's right to read and write everything, if the test has it. */
   unprivileged?: boolean;
 }
 
@@ -359,7 +359,7 @@ async function setup(
   const result = await execa(file, rest, {
     reject: false,
     stdin: 'ignore',
-    detached: true, // In a session of its own there is no terminal for sudo to ask on.
+    detached: true, // In a separate session, sudo has no terminal to ask on.
     extendEnv: false,
     env: {
       PATH: `${join(machine, 'bin')}:${join(machine, 'usr/local/bin')}`,

@@ -22,7 +22,7 @@ describe.runIf(canMakeNetworks)('the network of the host', () => {
     space = makeNetworkNamespace();
   });
   afterEach(() => {
-    // Nothing of a test is left anywhere.
+    // No test leaves anything behind.
     expect(existsSync('/run/rapido') ? readdirSync('/run/rapido') : []).toEqual([]);
   });
 
@@ -39,7 +39,7 @@ describe.runIf(canMakeNetworks)('the network of the host', () => {
   const setUp = (conf = '', env = {}): Promise<Finished> => rapido(['setup-network'], conf, env);
   const tearDown = (conf = ''): Promise<Finished> => rapido(['teardown-network'], conf);
 
-  /** All that the kernel says of interfaces and routes, but for what changes by itself. */
+  /** All that the kernel reports about interfaces and routes, except what changes by itself. */
   const snapshot = (): string =>
     [
       space.run('ip', '-details', 'address', 'show'),
@@ -50,7 +50,7 @@ describe.runIf(canMakeNetworks)('the network of the host', () => {
       .replace(/(valid_lft|preferred_lft|expires) \d+sec/g, '$1 N')
       .replace(/promiscuity \d+|\w+_timer +[\d.]+/g, '')
       .replace(/\b(tentative|nodad|NO-CARRIER)\b ?/g, '')
-      // Link-local addresses come a moment after their interface is up.
+      // Link-local addresses appear shortly after their interface is up.
       .replace(/^.*\b(fe80::|ff00::).*\n( +valid_lft.*\n)?/gm, '');
 
   const indexOf = (name: string): number =>
@@ -130,7 +130,7 @@ describe.runIf(canMakeNetworks)('the network of the host', () => {
         env: { RAPIDO_CONF: home.write('rapido.conf', conf.join('\n')) },
       });
       expect(status).toBe(0);
-      // MACs are of this host.
+      // MAC addresses depend on this host.
       expect(stdout.replace(/\b72(:[\da-f]{2}){5}/g, 'MAC')).toMatchInlineSnapshot(`
         "ip link add name rapido-br address MAC type bridge forward_delay 0 stp_state 0 mcast_snooping 0
         ip link set dev rapido-br alias 'rapido network of uid 65534' up
@@ -167,7 +167,7 @@ describe.runIf(canMakeNetworks)('the network of the host', () => {
     `);
     expect([indexOf('rapido-br'), indexOf('rapido-tap1')]).toEqual([bridge, tap]);
     expect(names()).toEqual(['lo', 'rapido-br', 'rapido-tap1', 'rapido-tap3']);
-    // Another bridge takes the taps over, and the old one goes.
+    // The taps move to another bridge, and the old one is removed.
     const renamed = await setUp('BR_DEV = br7\n[vm1]\n[vm3]\n');
     expect(renamed.stderr).toMatchInlineSnapshot(`
       "created br7 with 192.168.155.1/24
@@ -178,7 +178,7 @@ describe.runIf(canMakeNetworks)('the network of the host', () => {
     `);
     expect(names()).toEqual(['lo', 'rapido-tap1', 'rapido-tap3', 'br7']);
     expect(indexOf('rapido-tap1')).toBe(tap);
-    // Teardown needs no conf that fits.
+    // Teardown does not depend on the conf.
     await tearDown();
     expect(names()).toEqual(['lo']);
   });
@@ -246,7 +246,7 @@ describe.runIf(canMakeNetworks)('the network of the host', () => {
     });
   });
 
-  /** An `ip` that fails at one command, and else is the real one. */
+  /** An `ip` that fails at one command, and is the real one otherwise. */
   const failOn = (words: string): Record<string, string> => {
     const real = spawnSync('which', ['ip'], { encoding: 'utf8' }).stdout.trim();
     const script = `#!/bin/bash\n[[ "$*" != *'${words}'* ]] || { echo no luck >&2; exit 1; }\nexec ${real} "$@"\n`;
@@ -302,7 +302,7 @@ describe.runIf(canMakeNetworks)('the network of the host', () => {
     `);
     await tearDown();
     expect(snapshot()).toBe(before);
-    // A tap of somebody's own may be just what a section means.
+    // A tap of the user's own may be the one that a section names.
     space.run('ip', 'tuntap', 'add', 'dev', 'own', 'mode', 'tap', 'user', 'nobody');
     const own = await setUp('BR_DEV = br7\n[vm1]\nTAP = own\n');
     expect(own.stderr).toBe(
@@ -341,7 +341,7 @@ describe.runIf(canMakeNetworks)('the network of the host', () => {
       expect(refused.stderr).toContain('rapido-tap2');
       expect(refused.stderr).toContain('nothing was changed');
     }
-    // What does not concern it can be changed.
+    // Other settings can be changed.
     expect((await setUp('[vm1]\n[vm2]\n[vm3]\n')).stderr).toBe('created rapido-tap3 for nobody\n');
     vm.kill();
     await once(vm, 'exit');

@@ -11,13 +11,13 @@ beforeEach(() => {
   home = createWorkspace();
 });
 
-/** What it prints, with the workspace's directory as HOME. */
+/** Its output, with the workspace's directory shown as HOME. */
 const inHome = (text: string): string => text.replaceAll(home.directory, 'HOME');
 
-/** What makes a command an ordinary user's. */
+/** Prefix that runs a command as an ordinary user. */
 const prefix = process.getuid?.() === 0 ? ['setpriv', '--reuid=65534', '--clear-groups'] : [];
 
-/** A checkout below /root is root's alone. */
+/** Only root can read a checkout below /root. */
 const isReadable =
   spawnSync(prefix[0] ?? 'env', [...prefix.slice(1), 'test', '-r', RAPIDO]).status === 0;
 const why = isReadable ? '' : ' (skipped: an ordinary user cannot read this checkout)';
@@ -65,7 +65,7 @@ test.skipIf(!isReadable)(`without root, prints the command to type${why}`, async
   expect(stderr).toContain('sudo rapido setup-ramdisk');
 });
 
-/** Whether mounts can be made that are gone with the process. */
+/** Whether a process can make mounts that end with it. */
 const canMount = process.getuid?.() === 0 && spawnSync('unshare', ['--mount', 'true']).status === 0;
 const hasZram =
   existsSync('/sys/class/zram-control') && spawnSync('mkfs.ext4', ['-V']).status === 0;
@@ -74,7 +74,7 @@ const zramDevices = (): string[] =>
   readdirSync('/sys/block').filter((name) => name.startsWith('zram'));
 
 describe.runIf(canMount)('as root', () => {
-  /** Runs a script in which `rapido` is ours, among mounts of its own. */
+  /** Runs a script with this checkout's `rapido`, in a mount namespace. */
   const inNamespace = (script: string, env: Record<string, string> = {}) =>
     run(['unshare', '--mount', 'bash', '-c', `rapido() { ${quote(RAPIDO)} "$@"; }\n${script}`], {
       cwd: home.directory,
@@ -126,7 +126,7 @@ describe.runIf(canMount)('as root', () => {
   });
 
   describe('a user who swaps directories while root is working', () => {
-    /** A program that does this first, in place of one of the system's. */
+    /** A program that replaces one of the system, and does this first. */
     const swapping = (program: string, script: string): string => {
       const real = execFileSync('which', [program], { encoding: 'utf8' }).trim();
       const fake = home.write(
@@ -235,7 +235,7 @@ describe.runIf(canMount)('as root', () => {
   });
 
   test('without mkfs.ext4, it is a tmpfs', async () => {
-    // Only what is in PATH and in the system directories is found: those are hidden by a mount.
+    // Programs are found only in PATH and in the system directories: a mount hides those.
     const mkfs = execFileSync('which', ['mkfs.ext4'], { encoding: 'utf8' }).trim();
     const { stdout, stderr } = await inNamespace(
       `mount --bind /dev/null ${mkfs}

@@ -39,7 +39,7 @@ describe('the clock', () => {
 });
 
 describe('a timer', () => {
-  /** Which of two things comes first: the timer, or a byte that was sent before it was due. */
+  /** Which comes first: the timer, or a byte that was sent before it expired. */
   async function race(limit: number, act: () => Promise<void> | void): Promise<string> {
     const [ours, theirs] = await makeSocketPair();
     const first = new Promise<string>((resolve) => {

@@ -27,7 +27,7 @@ test('passes on each line as it arrives, and returns all of them', async () => {
     purpose,
     onLine: (line) => {
       lines.push(line);
-      // The program goes on only because its first line has arrived.
+      // The program continues only after its first line has arrived.
       if (line === 'go') writeFileSync(fifo, 'on\n');
     },
   });

@@ -22,7 +22,7 @@ beforeEach(() => {
   writeFileSync(file, 'as it was');
 });
 
-/** Long after the file was written: nothing is racy. */
+/** Long after the file was written, so that there is no race. */
 const LATER = Date.now() + 3_600_000;
 
 /** Waits until a file that is changed now gets another time than `file` has. */

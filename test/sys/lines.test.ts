@@ -12,7 +12,7 @@ const linesOf = async (
     ...(options.limit !== undefined && { limit: options.limit }),
   });
   for (const chunk of chunks) stream.write(chunk);
-  // What was written is read first, then the stream comes to its end.
+  // What was written is read first, then the stream ends.
   await new Promise((resolve) => setImmediate(resolve));
   if (options.error === undefined) stream.end();
   else stream.destroy(options.error);

@@ -45,7 +45,7 @@ test('a name with spaces and parentheses does not shift the start time', () => {
 });
 
 test('a zombie counts as dead: its pid is taken, but nothing runs', async () => {
-  // The shell becomes a sleep, which never asks how the shell's child ended.
+  // The shell becomes a sleep, which does not wait for the shell's child.
   const parent = start('sh', ['-c', 'sleep 0 & echo $!; exec sleep 60']);
   const [line] = await once(createInterface({ input: parent.stdout! }), 'line');
   const pid = Number(line);

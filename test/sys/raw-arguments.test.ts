@@ -5,10 +5,10 @@ import { makeTemporaryDirectory } from '../support/temporary-directory.ts';
 import { compileScript } from '../support/typescript-process.ts';
 
 /**
- * What a process of its own gets when a shell gives it `words`, as hexadecimal digits. Node itself can
+ * What a separate process gets if a shell passes `words` to it, as hexadecimal digits. Node itself can
  * pass on no bytes that are not UTF-8.
  * @param words in the notation of printf's %b
- * @param count how many of the last are asked for
+ * @param count how many of the last are restored
  */
 async function readThroughShell(words: readonly string[], count = words.length): Promise<string[]> {
   const script = compileScript(

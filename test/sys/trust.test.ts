@@ -26,7 +26,7 @@ beforeEach(() => {
 const at = (path: string): string => join(root, path);
 const mine = (): Trust => ({ uids: new Set([own, 0]), home: undefined, vouchedFor: [] });
 
-/** What is said of a path in the temporary directory. */
+/** The result for a path in the temporary directory. */
 function faultOf(path: string, trust: Trust = mine(), options?: TrustOptions): string | undefined {
   const stranger = findUntrusted(at(path), trust, options);
   return stranger && `${stranger.path} ${stranger.why}`.replace(root, 'ROOT');
@@ -46,7 +46,7 @@ describe('checks write permission', () => {
     ['a sticky directory for everybody', 'home', 0o1777, undefined],
     ['a directory that all may read', 'home', 0o755, undefined],
   ])('%s', (_, name, mode, expected) => {
-    // A group that is no user's own: its number has no entry in group(5), and is no uid.
+    // A group that belongs to no user: its number has no entry in group(5), and is no uid.
     if (isRoot) lchownSync(at(name), 0, 4_000_000);
     else if (expected === 'group') return;
     chmodSync(at(name), mode);
@@ -64,7 +64,7 @@ describe('checks write permission', () => {
 });
 
 describe('checks the owner', () => {
-  /** Whoever runs this test is a stranger. */
+  /** The user who runs this test is another user. */
   const others = (changes: Partial<Trust> = {}): Trust => ({
     uids: new Set([4711]),
     home: undefined,
@@ -96,7 +96,7 @@ describe('checks the owner', () => {
 });
 
 test('in a user namespace, directories above a file may belong to unmapped users', () => {
-  // Root's own, as seen from where root is not mapped.
+  // Files of root, as seen from a namespace that does not map root.
   const trust: Trust = { uids: new Set([4711]), unmapped: own, home: undefined, vouchedFor: [] };
   expect(faultOf('home/project/rapido.conf', trust)).toMatch('rapido.conf belongs to');
   if (isRoot) lchownSync(at('home/project/rapido.conf'), 4711, 0);
@@ -128,7 +128,7 @@ test.each(['../home/./project/rapido.conf', 'a', 'b'])('follows a link to %s', (
   symlinkSync('home', at('b'));
   symlinkSync(target, at('other/link'));
   chmodSync(at('home/project/rapido.conf'), 0o666);
-  // Links in a circle, as `a`, lead nowhere.
+  // Circular links, such as `a`, lead nowhere.
   const expected = target.startsWith('..')
     ? 'ROOT/home/project/rapido.conf is writable by everyone'
     : undefined;
@@ -206,7 +206,7 @@ describe('reading', () => {
   });
 
   test('does not use a file that is swapped while it is read', () => {
-    // The open file is one, and the path leads to another.
+    // The open file and the file at the path differ.
     const trust: Trust = {
       ...mine(),
       get home() {

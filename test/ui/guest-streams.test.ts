@@ -11,7 +11,7 @@ import { run } from '../support/workspace.ts';
 let compiled = '';
 const script = (): string => compiled;
 beforeAll(() => {
-  // Gone with the file, not with a test: every test runs it.
+  // Removed after the file, not after a test, because every test runs it.
   const directory = mkdtempSync(join(tmpdir(), 'rapido test-'));
   compiled = compileScript(
     directory,
@@ -88,7 +88,7 @@ describe('output', () => {
     child.stderr.on('data', (chunk) => {
       said += chunk;
     });
-    // Nobody reads stdout: the pipe holds 64 KiB of its megabyte.
+    // Nothing reads stdout: 64 KiB of the megabyte fit into the pipe.
     while (!said.includes('tick 5\n')) await once(child.stderr, 'data');
     expect(said).not.toContain('done');
     const output = Buffer.concat(await child.stdout.toArray());
@@ -162,7 +162,7 @@ describe('input', () => {
 
   test('an input that nothing reads does not keep rapido from ending', async () => {
     const fifo = join(makeTemporaryDirectory(), 'fifo');
-    // The shell holds the other end open: there is no end of the input.
+    // The shell keeps the other end open, so the input does not end.
     const { stderr } = await run(
       [
         'bash',

@@ -2,7 +2,7 @@ import fc from 'fast-check';
 import { describe, expect, test } from 'vitest';
 import { formatJson, toPlainLines, toPlainPainted, toPlainText } from '../../src/ui/plain-text.ts';
 
-/** What a guest may say, what it would do to a terminal, and the line that is shown. */
+/** Text of a guest, its effect on a terminal, and the line that is shown. */
 const SAID: readonly [what: string, said: string, shown: string][] = [
   ['nothing', '', ''],
   ['words', 'generic/001 übung ✓ 日本', 'generic/001 übung ✓ 日本'],
@@ -43,7 +43,7 @@ describe('a line of a guest', () => {
   });
 });
 
-/** Whatever a terminal does more with than show it. */
+/** All characters that a terminal does not simply show. */
 const DOES_SOMETHING = /[\x00-\x1f\x7f-\x9f\u2028\u2029\p{Cf}\p{Cs}]/u;
 
 const anyText = fc.string({

@@ -1,7 +1,7 @@
 import { describe, expect, test } from 'vitest';
 import { createUi } from '../../src/ui/terminal.ts';
 
-/** A Ui, and all that it writes: what goes to stdout is marked with `>`. */
+/** A Ui, and all that it writes; what is written to stdout is marked with `>`. */
 function makeUi(stream: { isTTY?: boolean; columns?: number }, env: Record<string, string> = {}) {
   let text = '';
   const stdout = { ...stream, write: (chunk: string) => (text += `>${chunk}`) };

@@ -9,13 +9,13 @@ interface Guest {
   control: ControlChannel;
   events: GuestEvent[];
   log: string[];
-  /** Writes to the channel as it is. */
+  /** Writes to the channel unchanged. */
   write: (text: string) => void;
   /** One message a line, as guest/session writes them. */
   tell: (fields: Readonly<Record<string, string>>) => void;
-  /** The next thing that rapido says. */
+  /** The next message of rapido. */
   hear: () => Promise<string>;
-  /** Goes away, and waits until rapido has noticed. */
+  /** Closes the channel, and waits until rapido has noticed. */
   leave: () => Promise<void>;
   end: Duplex;
 }
@@ -47,7 +47,7 @@ async function openGuest(): Promise<Guest> {
   };
 }
 
-/** A guest whose session has said its first word and got its key. */
+/** A guest whose session has sent its first message and received its key. */
 async function openSession(): Promise<Guest & { key: string }> {
   const guest = await openGuest();
   const answer = guest.hear();
@@ -202,5 +202,5 @@ test('a message to a guest that has gone is no failure', async () => {
   control.confirmOutput();
   await control.closed;
   control.confirmOutput();
-  await new Promise((next) => setTimeout(next, 20)); // An unheard error would come now.
+  await new Promise((next) => setTimeout(next, 20)); // An unhandled error would appear now.
 });

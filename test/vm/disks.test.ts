@@ -26,7 +26,7 @@ const read = (...texts: string[]): DiskRequest[] => texts.map((text) => parseDis
 
 const RAW: RecognisedFormat = { format: 'raw', otherFiles: undefined };
 
-/** Plans disks whose files are all there, by default raw and each its own. */
+/** Plans disks whose files all exist, by default raw and all different. */
 function plan(requests: readonly DiskRequest[], facts: Record<string, Partial<DiskFacts>> = {}) {
   const all = new Map(
     requests.flatMap(({ source }) =>
@@ -174,7 +174,7 @@ describe('DISKS of the conf', () => {
     fc.assert(
       fc.property(fc.string(), (name) => {
         const [drive = ''] = diskArguments(`x${name.replaceAll(',', ',,')},readonly`);
-        // QEMU's own reading: a comma ends a value, two are one.
+        // As QEMU parses it: a comma ends a value, two commas are one.
         const value = /^-drive file=((?:[^,]|,,)*)/.exec(drive)?.[1];
         expect(value?.replaceAll(',,', ',')).toBe(resolve('/disks', `x${name}`));
         expect(drive).toContain(',readonly=on,');

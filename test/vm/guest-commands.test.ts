@@ -30,7 +30,7 @@ describe('words for the guest', () => {
 
 const ZERO = Buffer.alloc(1);
 
-/** A QEMU that notes what it is told, and a session that notes what it is asked. */
+/** A QEMU that records its commands, and a session that records its requests. */
 function setUp({ refuses }: { refuses?: string } = {}) {
   const told: string[] = [];
   const commands = createGuestCommands(

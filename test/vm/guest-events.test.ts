@@ -47,7 +47,7 @@ test('drops unknown fields of an event', () => {
 });
 
 test.each([
-  // no JSON, or none that is an object
+  // no JSON, or not an object
   ...['', ' ', 'login: ', '{', '{"event":"prompt"', '{"event":"prompt"} x', '\0\xff'],
   ...['null', '7', '"prompt"', '[]', '["prompt"]', '{}'],
   // no such event
@@ -55,7 +55,7 @@ test.each([
   '{"event":"Prompt"}',
   '{"event":["prompt"]}',
   '{"event":"constructor"}',
-  // fields that are missing, of a wrong type, or no sensible number
+  // fields that are missing, of a wrong type, or an invalid number
   '{"event":"init"}',
   '{"event":"init","uptime":2.47}',
   '{"event":"init","uptime":"-1"}',

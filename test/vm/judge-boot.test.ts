@@ -10,7 +10,7 @@ const FAILED: GuestEvent = { event: 'autorun-end', script: 'a.sh', status: 3 };
 const PROMPT: GuestEvent = { event: 'prompt' };
 const POWER_OFF: GuestEvent = { event: 'power-off', taint: 0, left: 0 };
 
-/** A VM that nobody watched and that did all it should, with changes. */
+/** An unattended VM that succeeded, with changes. */
 function makeRecord(changes: Partial<VmRecord> = {}): VmRecord {
   return {
     exit: { status: 0 },
@@ -27,7 +27,7 @@ const PANIC = '[    3.1] Kernel panic - not syncing: Fatal exception\r\n[    3.2
 const KILLED_INIT =
   '[    9.1] Kernel panic - not syncing: Attempted to kill init! exitcode=0x00000000\r\n';
 
-/** What happened to a VM that nobody watched; a watched one ends the same unless said so below. */
+/** How an unattended VM ended; an interactive one has the same result unless listed below. */
 const ENDINGS: Record<string, Partial<VmRecord>> = {
   'it powers off at the end of its session': {},
   'an autorun script fails': { events: [INIT, START, FAILED, POWER_OFF] },

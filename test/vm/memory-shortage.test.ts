@@ -24,7 +24,7 @@ const OUT_OF_MEMORY = [
 const NO_INIT = '[    3.1] Kernel panic - not syncing: No working init found.';
 const OOPSED = '[    3.1] Kernel panic - not syncing: Fatal exception';
 
-/** A VM that came to its end before its init ran. */
+/** A VM that ended before its init ran. */
 function makeRecord(changes: Partial<VmRecord> = {}): VmRecord {
   return {
     exit: { status: 0 },

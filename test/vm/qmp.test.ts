@@ -19,7 +19,7 @@ interface Monitor {
   leave: () => void;
 }
 
-/** QEMU's end of a monitor. @param answer what it says to a command; undefined: nothing */
+/** QEMU's end of a monitor. @param answer its answer to a command; undefined: none */
 async function openMonitor(answer: (command: Command) => unknown): Promise<Monitor> {
   const [ours, end] = await makeSocketPair();
   const commands: Command[] = [];
@@ -139,7 +139,7 @@ test('ignores lines that are not of the protocol', async () => {
   await qmp.closed;
 });
 
-// As QEMU 7.2 says it of a disk with werror=report, and of one that stops the VM.
+// As QEMU 7.2 prints it for a disk with werror=report, and for one that stops the VM.
 test.each([
   ['a write for which the host has no room', { reason: 'No space left on device' }, true],
   ['the same, said by the flag', { reason: 'Kein Platz', nospace: true }, true],

@@ -159,7 +159,7 @@ describe('concurrent claims', () => {
        const [directory, mark, ...marks] = process.argv.slice(2);
        const entry = await claimNumber(directory, (number, files) => ({ ...files, hostname: mark }));
        writeFileSync(mark, String(entry.number));
-       // Alive until all have a number, so that no entry is stale.
+       // Runs until all have a number, so that no entry is stale.
        while (!marks.every((other) => existsSync(other))) await new Promise((next) => setTimeout(next, 5));`,
     );
     const marks = ['a', 'b', 'c'].map((name) => join(directory, '..', name));
@@ -189,7 +189,7 @@ test('an entry that cannot be parsed keeps its number: its VM may be running', a
   expect(existsSync(files.monitorSocket)).toBe(true);
 });
 
-/** A VM as its entry would have it. */
+/** A VM as in an entry of the registry. */
 const entryOf = (number: number, changes: Partial<VmEntry> = {}): string =>
   JSON.stringify({ version: 1, number, owner: identifySelf(), state: 'ready', ...changes });
 
@@ -259,7 +259,7 @@ describe.runIf(process.getuid?.() === 0)('a directory that several users share',
     give('vm1.json');
     give('vm2.json');
     expect(numbers()).toEqual([]);
-    expect(listVms(directory, NOBODY)).toEqual([]); // The process is root's.
+    expect(listVms(directory, NOBODY)).toEqual([]); // The process belongs to root.
     expect((await claim()).number).toBe(3);
     expect(readdirSync(directory).filter((name) => name.endsWith('.json'))).toHaveLength(3);
     expect(await complaintOf(() => claim(1), { DIRECTORY: directory })).toMatchInlineSnapshot(`

@@ -36,7 +36,7 @@ interface Watched {
   events: GuestEvent[];
 }
 
-/** What somebody who watches a session gets of it. */
+/** What the watcher of a session receives. */
 async function watch(changes: Partial<SessionWatch> = {}): Promise<Watched> {
   const seen = { stdout: '', stderr: '', console: '', endings: [] as string[] };
   const events: GuestEvent[] = [];
@@ -63,12 +63,12 @@ async function watch(changes: Partial<SessionWatch> = {}): Promise<Watched> {
   return { record, ...seen, events };
 }
 
-/** As if this process had got it. */
+/** As if this process had received it. */
 function getSignal(signal: EndingSignal): void {
   process.emit(signal, signal);
 }
 
-/** Sends a signal as soon as the guest has said a word. */
+/** Sends a signal after the first message of the guest. */
 const onWord = (word: GuestEvent['event'], act: () => void): Pick<SessionWatch, 'onEvent'> => ({
   onEvent: ({ event }) => {
     if (event === word) act();
@@ -408,7 +408,7 @@ describe('limits', () => {
     'output on %s resets the silence',
     async (channel) => {
       installFakeQemu(
-        // The source text is handed over, the channel with it.
+        // The function is passed as source text, and the channel with it.
         Object.assign(async () => {}, {
           toString: () => `async (vm) => {
             for (let count = 0; count < 8; count++) {
@@ -458,7 +458,7 @@ describe('limits', () => {
 });
 
 describe('a pause of rapido is no timeout of the guest', () => {
-  /** Stands still at the first word of init, once the guest has had time to say it. */
+  /** Stops at the first message of init, after the guest had time to send it. */
   const pausing = (
     { total, ...limits }: Partial<TimeLimits>,
     pause: number,

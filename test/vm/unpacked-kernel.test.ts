@@ -21,7 +21,7 @@ function reasonOf(unpacked: UnpackedKernel): string {
   return 'reason' in unpacked ? unpacked.reason : `there is one: ${unpacked.path}`;
 }
 
-/** A cache, a bzImage, and what comes of it. */
+/** A cache, a bzImage, and the unpacked kernel. */
 function setUp(image: Buffer) {
   const directory = makeTemporaryDirectory();
   const path = join(directory, 'bzImage');

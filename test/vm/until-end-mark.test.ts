@@ -11,7 +11,7 @@ async function* each(chunks: readonly Buffer[]): AsyncGenerator<Buffer> {
 interface Heard {
   hasCome: boolean;
   output: Buffer;
-  /** What had been delivered when each chunk was asked for, and in the end. */
+  /** What had been delivered when each chunk was requested, and at the end. */
   deliveredBefore: number[];
   marks: number;
 }

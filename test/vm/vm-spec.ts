@@ -1,7 +1,7 @@
 import { architectureOf } from '../../src/host/architecture.ts';
 import type { VmSpec } from '../../src/vm/plan.ts';
 
-/** What `rapido boot` asks for at a terminal on an x86_64 host with KVM, with changes. */
+/** The request of `rapido boot` at a terminal on an x86_64 host with KVM, with changes. */
 export function makeSpec(changes: Partial<VmSpec> = {}): VmSpec {
   return {
     number: 1,

@@ -54,7 +54,7 @@ describe('a VM', () => {
     await sleep(500); // The echo comes before the program runs.
     type(CTRL_C);
     await waitFor(PROMPT);
-    await sleep(500); // Nobody types faster; readline drops what comes while it tidies up.
+    await sleep(500); // A person does not type faster; readline drops input while it restores its state.
     type('echo status $?\r');
     await waitFor(/^status 130$/m);
 
@@ -177,7 +177,7 @@ describe('a VM', () => {
           prefix: alone.prefix,
           env,
           whenReady: async () => {
-            // The program in the guest may not listen yet: what QEMU took from us it then closes.
+            // The program in the guest may not listen yet: QEMU accepts the connection and then closes it.
             for (let tries = 0; tries < 50 && !heard.includes('hello\n'); tries++) {
               heard = [connect('10.0.0.1'), connect('127.0.0.1')];
               await sleep(100);

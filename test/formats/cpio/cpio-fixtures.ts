@@ -50,7 +50,7 @@ export function listMembers(source: CpioSource): CpioMember[] {
   return [...readCpio(source, { inputName: 'in.cpio' })];
 }
 
-/** What a user is shown when `action` fails with their mistake. */
+/** The message if `action` fails because of a mistake of the user. */
 export function explainFailure(action: () => unknown): string {
   try {
     action();

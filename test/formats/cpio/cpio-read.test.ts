@@ -18,7 +18,7 @@ function describeMember(member: CpioMember): string {
   return `${path}${target === undefined ? '' : ` -> ${target}`} ${numbers}`;
 }
 
-/** A member as bytes, with nothing right about it but what is given. */
+/** A member as bytes, in which only the given fields are right. */
 function craftMember(name: string, fields: Record<number, string> = {}, data = ''): Buffer {
   const hex = (value: number) => value.toString(16).padStart(8, '0');
   const numbers = Array.from({ length: 13 }, (_, index) => fields[index] ?? hex(0));

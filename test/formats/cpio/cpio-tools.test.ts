@@ -1,4 +1,4 @@
-// Our archives in the hands of the tools people use, and theirs in ours.
+// The usual tools read rapido's archives, and rapido reads theirs.
 import { spawnSync } from 'node:child_process';
 import {
   chmodSync,
@@ -30,7 +30,7 @@ const isRoot = process.geteuid?.() === 0;
 
 const ODD_NAME = Buffer.from('odd \xff\xfe\nname', 'latin1');
 
-/** A bit of everything that any user may extract. */
+/** Some of everything that any user may extract. */
 const TREE: CpioEntry[] = [
   { path: 'bin', mode: 0o40755, mtime: 1_000_000_000 },
   { path: 'bin/su', mode: 0o104755, mtime: 1_234_567_890, data: '#!/bin/sh\n' },
@@ -211,7 +211,7 @@ function describeFile(directory: string, name: Buffer): ExtractedFile {
   };
 }
 
-/** What an entry of ours should be once extracted. */
+/** The expected result of extracting an entry. */
 function expectFiles(entry: CpioEntry): Partial<ExtractedFile>[] & { name: string }[] {
   const paths = [entry.path, ...(entry.hardLinks ?? [])];
   const content = 'data' in entry ? entry.data : 'target' in entry ? entry.target : '';

@@ -10,7 +10,7 @@ const inTempDir = useTempDir();
 
 const uint32 = fc.integer({ min: 0, max: 0xffff_ffff });
 const isComponent = (bytes: Uint8Array) => !/^\.{1,2}$/.test(Buffer.from(bytes).toString('latin1'));
-/** Any bytes a file name may have: spaces, newlines and what is not UTF-8 included. */
+/** Any bytes that a file name may contain, including spaces, newlines and invalid UTF-8. */
 const component = fc
   .uint8Array({ min: 1, max: 255, minLength: 1, maxLength: 255 })
   .map((bytes) => bytes.map((byte) => (byte === 0x2f ? 0x20 : byte)))

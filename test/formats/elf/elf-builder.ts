@@ -4,7 +4,7 @@ export type MadeUpElf = Partial<ElfFile>;
 
 export const X86_64 = { class: 64, endian: 'little', machine: 62 } as const;
 
-/** Where the file is in memory; not 0, so that an address taken for an offset shows. */
+/** Address of the file in memory; not 0, so that mistaking an address for an offset is noticed. */
 const BASE = 0x400000;
 
 /** The smallest file with these headers: ELF header, program headers, dynamic section, strings. */

@@ -26,7 +26,7 @@ describe('reports in logs of real kernels', () => {
   });
 });
 
-/** What a reader of the log would say, where a scanner is easily wrong. */
+/** The right answer for logs that a scanner easily misreads. */
 test.each([
   ['gpf-in-timer-idle.log', ['fatal gpf: general protection fault in run_timer_softirq']],
   ['gpf-in-timer-fork.log', ['fatal gpf: general protection fault in run_timer_softirq']],

@@ -60,7 +60,7 @@ const CUT_SEQUENCES = [...SEQUENCES, ...C1].flatMap((sequence) =>
   [...sequence].map((_, at) => sequence.slice(0, at + 1)),
 );
 
-/** What a program may have printed, and what looks like the kernel's without being whole. */
+/** What a program may have printed, and incomplete text of the kernel. */
 const OTHERS = [
   ...[
     '\r',

@@ -36,7 +36,7 @@ export function hasProgram(name: string): boolean {
   return path.split(':').some((directory) => existsSync(join(directory, name)));
 }
 
-/** A directory that is gone when the test is over. */
+/** A directory that is removed after the test. */
 export function makeDirectory(): string {
   const directory = mkdtempSync(join(tmpdir(), 'rapido-test-'));
   onTestFinished(() => rmSync(directory, { recursive: true, force: true }));

@@ -8,7 +8,7 @@ import {
 } from '../../../src/formats/kmod/binary-index.ts';
 import { matchesPattern } from '../../../src/formats/kmod/resolve.ts';
 
-/** All entries of an index, read as the format says; written apart from the code under test. */
+/** All entries of an index, parsed independently of the code under test. */
 function readAll(file: Buffer): IndexEntry[] {
   const entries: IndexEntry[] = [];
   const visit = (flagged: number, before: string): void => {

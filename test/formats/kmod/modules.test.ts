@@ -35,7 +35,7 @@ import {
 
 const withKmod = installed !== undefined && hasProgram('modprobe');
 const host = installed ?? { directory: '', release: '' };
-/** What this distribution's modules are packed as. */
+/** Compression of this distribution's modules. */
 const suffix = packedSuffix(join(host.directory, 'kernel/fs/xfs/xfs.ko')) ?? '';
 
 /** Filesystems, block devices, network, storage targets: what rapido's own cuts ask for. */
@@ -66,7 +66,7 @@ describe.skipIf(!withKmod)(`modules of the installed kernel ${host.release}`, ()
     const names = builtin.slice(0, 20).map((path) => basename(path, '.ko'));
     const { root, plan } = await cut([...wanted, ...names]);
     expect(plan.missing).toEqual([]);
-    // What some kernels have as a module, others have built in.
+    // A module of one kernel may be built into another.
     expect(plan.builtin.filter((name) => !wanted.includes(name))).toEqual(names);
     for (const name of names) {
       expect(modprobe(root, host.release, '--show-depends', name)).toMatch(/^builtin \S+\n$/);
@@ -167,7 +167,7 @@ async function cut(wanted: readonly string[], directory = host.directory) {
   return { plan, files, root };
 }
 
-/** Of nobody here. */
+/** Belongs to no user of this host. */
 const FOREIGN_GROUP = 54321;
 
 describe.skipIf(!withKmod)('a tree with compressed modules', () => {

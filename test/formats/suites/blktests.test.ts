@@ -4,7 +4,7 @@ import { expect, test } from 'vitest';
 import { createBlktestsParser } from '../../../src/formats/suites/blktests.ts';
 import type { SuiteTest } from '../../../src/formats/suites/suite.ts';
 
-/** What `check` prints, and what is made of it. */
+/** What `check` prints, and the result of parsing it. */
 function read(text: string) {
   const started: string[] = [];
   const tests: SuiteTest[] = [];
@@ -16,7 +16,7 @@ function read(text: string) {
   return { started, tests, ...parser.end() };
 }
 
-/** As printed: the name is filled up with blanks to 60 characters. */
+/** As printed: the name is padded with blanks to 60 characters. */
 const line = (name: string, status?: string) =>
   name.padEnd(60) + (status === undefined ? '' : ` [${status}]`);
 

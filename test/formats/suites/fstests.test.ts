@@ -15,7 +15,7 @@ const HEADINGS = [
   '',
 ];
 
-/** Reads text as it comes: whole lines, and what there is of the last one. */
+/** Reads text as it arrives: complete lines, and a part of the last one. */
 function read(text: string) {
   const said: string[] = [];
   const outputs: Record<string, string | undefined> = {};

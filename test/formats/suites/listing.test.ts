@@ -10,7 +10,7 @@ describe('a command that lists tests, and runs none', () => {
     './run_kselftest.sh --dry-run -c timers',
   ])('%s', (line) => expect(listsTests(line.split(' '))).toBe(true));
 
-  // A network namespace of its own; a program that is no suite's.
+  // A separate network namespace; a program that belongs to no suite.
   test.each([
     'fstests-check -g quick',
     './run_kselftest.sh -n -c net',

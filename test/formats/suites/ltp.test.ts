@@ -13,7 +13,7 @@ function read(text: string) {
   return { started, tests, ...parser.end() };
 }
 
-/** A test as ltp-pan tells it. */
+/** A test as ltp-pan prints it. */
 const told = (tag: string, output: string, id: number, type = 'exited') => `<<<test_start>>>
 tag=${tag} stime=1795407142
 cmdline="${tag} -x "two words""

@@ -17,7 +17,7 @@ function parse(text: string): KtapOutcome & { tests: KtapTest[] } {
   return { tests, ...parser.end() };
 }
 
-/** `pass 3 dir/program/name: message`, a line for each test, then what else there is to say. */
+/** `pass 3 dir/program/name: message`, a line for each test, then the problems. */
 function summarize(text: string): string {
   const { found, tests, problems, missing, skipped } = parse(text);
   return [
@@ -290,14 +290,14 @@ describe('output of KUnit', () => {
       return found && problems.length === 0 ? new Set(tests.map(({ path }) => path[0])).size : 0;
     };
     expect(suitesOf(lines.join('\n'))).toBe(100);
-    // What a buffer of the kernel's holds of it, and then any hole in a shorter one.
+    // The part that fits into a buffer of the kernel, and then any gap in a shorter one.
     for (let cut = 12; cut < lines.length; cut += 37) {
       expect(suitesOf(lines.slice(cut).join('\n'))).toBe(0);
     }
     const few = [...lines.slice(0, 2 + 4 * 9)].map((line) => line.replace('1..100', '1..4'));
     for (let from = 2; from < few.length; from++) {
       for (let to = from + 1; to <= few.length; to++) {
-        // A suite whose result is there vouches for its tests.
+        // The result of a suite confirms its tests.
         expect([0, 4]).toContain(suitesOf([...few.slice(0, from), ...few.slice(to)].join('\n')));
       }
     }
@@ -651,7 +651,7 @@ function formatResult(node: Node, at: number, dash: string): string {
   return `${status === 'fail' ? 'not ok' : 'ok'} ${at + 1} ${dash}${name}${directive[status]}`;
 }
 
-/** What stands between a level and the one below it, and how a level begins and ends. */
+/** The text between a level and the one below it, and the begin and end of a level. */
 interface Flavour {
   indent: string;
   dash: string;
