@@ -2,7 +2,8 @@
 //
 // It is one build with code splitting: code that two entry points share is in a chunk, so a cut and the
 // command line that loads it use the same `rapido`, and a command loads only what it imports. At run time,
-// only jiti is read from node_modules; it compiles the user's own cuts on demand.
+// only jiti is read from node_modules; it compiles the user's own cuts on demand. It finds its compiler beside its
+// own file, so it is not bundled; the npm package contains it (bundleDependencies).
 
 import { randomBytes } from 'node:crypto';
 import {
@@ -18,6 +19,7 @@ import {
 import { basename, dirname, join } from 'node:path';
 import { fileURLToPath } from 'node:url';
 import { build } from 'esbuild';
+import { collectLicences } from './third-party-licences.mjs';
 
 const ROOT = fileURLToPath(new URL('..', import.meta.url));
 const DIST = join(ROOT, 'dist');
@@ -34,7 +36,8 @@ removeStale(new Set(files.map((file) => file.path)));
 /** Bundles in memory, so that a failed build changes nothing. */
 async function bundle() {
   const { version } = JSON.parse(readFileSync(join(ROOT, 'package.json'), 'utf8'));
-  const { outputFiles } = await build({
+  const { outputFiles, metafile } = await build({
+    metafile: true,
     absWorkingDir: ROOT,
     entryPoints: { cli: 'src/cli.ts', index: 'src/index.ts', ...cutEntryPoints() },
     outdir: DIST,
@@ -52,12 +55,12 @@ async function bundle() {
     banner: {
       js: "import { createRequire as createRequireOfBundle } from 'node:module';\nconst require = createRequireOfBundle(import.meta.url);",
     },
-    // Names are not minified, for the stack traces in bug reports. Node reads the source maps if it is started
-    // with --enable-source-maps.
+    // For the stack traces in bug reports: names are not minified, and src/sys/source-positions.ts reads the maps.
     sourcemap: 'linked',
     sourcesContent: false,
   });
-  return outputFiles;
+  const licences = Buffer.from(collectLicences(metafile.outputs, ROOT));
+  return [...outputFiles, { path: join(DIST, 'THIRD-PARTY-LICENCES.txt'), contents: licences }];
 }
 
 /** dist/cuts/NAME for each cuts/NAME.ts. Files whose names begin with `_` are not targets (template, shared code). */

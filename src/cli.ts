@@ -6,6 +6,7 @@ import { console } from './commands/console.ts';
 import { cut } from './commands/cut.ts';
 import { doctor } from './commands/doctor.ts';
 import { exec } from './commands/exec.ts';
+import { initCuts } from './commands/init-cuts.ts';
 import { list } from './commands/list.ts';
 import { ps } from './commands/ps.ts';
 import { results } from './commands/results.ts';
@@ -26,7 +27,8 @@ const COMMANDS = [
   ...[list, cut, boot],
   ...[run, results],
   ...[ps, exec, console, stop],
-  ...[doctor, conf, setupNetwork, teardownNetwork, setupRamdisk, teardownRamdisk],
+  ...[doctor, conf, initCuts],
+  ...[setupNetwork, teardownNetwork, setupRamdisk, teardownRamdisk],
 ];
 
 /** Runs a command line, without the program's name. @returns the exit status */

@@ -1,4 +1,5 @@
 import { UserError } from '../errors.ts';
+import { toSourcePositions } from '../sys/source-positions.ts';
 import { toPlainLines, toPlainPart } from './plain-text.ts';
 
 /** Prints an error: a UserError in a few lines, a bug of rapido with its stack. */
@@ -29,6 +30,6 @@ export function formatError(error: unknown, version: string): string[] {
     'rapido: this is a bug in rapido; please report it with all of the following:',
     `  rapido ${version}, Node ${process.version} on ${process.platform} ${process.arch}`,
     `  rapido ${process.argv.slice(2).join(' ')}`,
-    error instanceof Error ? (error.stack ?? error.message) : String(error),
+    error instanceof Error ? toSourcePositions(error.stack ?? error.message) : String(error),
   ].map(toPlainLines);
 }

@@ -48,7 +48,8 @@ beforeEach(() => {
   onTestFinished(() => rmSync(checkout, { recursive: true }));
   for (const [file, text] of Object.entries(SOURCES)) write(file, text);
   mkdirSync(join(checkout, 'scripts'));
-  copyFileSync(join(PROJECT, 'scripts/build.mjs'), join(checkout, 'scripts/build.mjs'));
+  for (const script of ['scripts/build.mjs', 'scripts/third-party-licences.mjs'])
+    copyFileSync(join(PROJECT, script), join(checkout, script));
   symlinkSync(join(PROJECT, 'node_modules'), join(checkout, 'node_modules'));
 });
 
@@ -87,6 +88,16 @@ describe('scripts/build.mjs', () => {
     rmSync(join(checkout, 'cuts/old.ts'));
     await build();
     expect(list('dist/cuts')).toEqual(['simple.js', 'simple.js.map']);
+  });
+
+  it('collects the licence texts of exactly the packages that it bundles', async () => {
+    await build();
+    const licences = readFileSync(join(checkout, 'dist/THIRD-PARTY-LICENCES.txt'), 'utf8');
+    const { version } = JSON.parse(
+      readFileSync(join(PROJECT, 'node_modules/commander/package.json'), 'utf8'),
+    );
+    const text = readFileSync(join(PROJECT, 'node_modules/commander/LICENSE'), 'utf8').trim();
+    expect(licences).toBe(`commander ${version} (MIT)\n\n${text}\n`);
   });
 
   it('keeps the previous build if it fails, and prints the place of the error', async () => {
