@@ -50,7 +50,7 @@ describe('before the command line is loaded', () => {
       files: { 'dist/cli.js': "import './chunks/gone.js';\n" },
       stderr: 'rapido: error: CHECKOUT is not built\n  hint: CHECKOUT/scripts/setup\n',
     },
-    'it is no JavaScript': {
+    'it is not JavaScript': {
       files: { 'dist/cli.js': 'export const main = ;\n' },
       stderr:
         "rapido: error: CHECKOUT/dist cannot be loaded: Unexpected token ';'\n  hint: CHECKOUT/scripts/setup\n",
@@ -131,11 +131,11 @@ describe('after the command line is loaded', () => {
     'an error in a listener': `
       setTimeout(() => { throw new Error('late'); }, 1);
       await new Promise((resolve) => setTimeout(resolve, 1000));`,
-    'an event of an error that nobody listens to': `
+    'an error event without a listener': `
       const { EventEmitter } = await import('node:events');
       setTimeout(() => new EventEmitter().emit('error', new Error('late')), 1);
       await new Promise((resolve) => setTimeout(resolve, 1000));`,
-    'a rejection that nobody handles': `
+    'an unhandled rejection': `
       Promise.reject(new Error('late'));
       await new Promise((resolve) => setTimeout(resolve, 1000));`,
     'an error that comes after the command has ended': `

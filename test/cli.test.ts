@@ -73,9 +73,9 @@ describe('a usage error is reported on stderr, with status 2', () => {
     'a missing argument': ['cut'],
     'an argument too many': ['list', 'simple-example'],
     'an option without its value': ['cut', 'simple-example', '--output'],
-    '-- where nothing may follow': ['list', '--', '-s'],
-    'an option of a VM where none is booted': ['cut', 'simple-example', '--cpus', '4'],
-    'QEMU arguments where none is booted': ['cut', 'simple-example', '--', '-s'],
+    '-- for a command without arguments after it': ['list', '--', '-s'],
+    'an option of a VM, but no VM is booted': ['cut', 'simple-example', '--cpus', '4'],
+    'QEMU arguments, but no VM is booted': ['cut', 'simple-example', '--', '-s'],
     'a wrong option of a VM': ['cut', 'simple-example', '-b', '--memory', 'much'],
     'an unknown cut': ['cut', 'simple-exampel'],
     'a cut directory that does not exist': ['--cut-dir', '/nowhere', 'list'],
@@ -113,13 +113,13 @@ describe('a usage error is reported on stderr, with status 2', () => {
       an option without its value: rapido cut simple-example --output
           rapido: error: option '-o, --output <file>' argument missing
             hint: \`rapido cut --help\` shows examples
-      -- where nothing may follow: rapido list -- -s
+      -- for a command without arguments after it: rapido list -- -s
           rapido: error: rapido list: arguments after \`--\` are not supported
             hint: \`rapido boot -- …\` passes arguments to QEMU
-      an option of a VM where none is booted: rapido cut simple-example --cpus 4
+      an option of a VM, but no VM is booted: rapido cut simple-example --cpus 4
           rapido: error: rapido cut: --cpus needs a VM, but no VM is booted
             hint: add -b, or pass it to \`rapido boot\`
-      QEMU arguments where none is booted: rapido cut simple-example -- -s
+      QEMU arguments, but no VM is booted: rapido cut simple-example -- -s
           rapido: error: rapido cut: \`--\` needs a VM, but no VM is booted
             hint: add -b, or pass it to \`rapido boot\`
       a wrong option of a VM: rapido cut simple-example -b --memory much

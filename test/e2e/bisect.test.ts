@@ -151,8 +151,8 @@ describe('git bisect run rapido run --bisect', () => {
     it.each([
       ['a mistake in the conf', { conf: 'KERNEL_SRCC=/linux\n' }, 'unknown conf key KERNEL_SRCC'],
       ['a wrong value on the command line', { args: ['--timeout', 'soon'] }, 'is not a duration'],
-      ['an option that there is not', { args: ['--timeuot', '9'] }, "unknown option '--timeuot'"],
-      ['a cut that there is not', { cut: 'simple-exmaple' }, 'there is no cut called'],
+      ['an unknown option', { args: ['--timeuot', '9'] }, "unknown option '--timeuot'"],
+      ['an unknown cut', { cut: 'simple-exmaple' }, 'there is no cut called'],
       ['--build without a kernel tree', { args: ['--build', 'make'] }, 'KERNEL_SRC is not set'],
     ])('stops at %s, and marks no commit', async (_, mistake, words) => {
       const { conf = '', cut = 'simple-example', args = [] }: Mistake = mistake;

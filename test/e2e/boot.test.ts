@@ -97,8 +97,8 @@ describe('rapido boot without a terminal', () => {
 
   /** The protocol of a bzImage's setup header; the kernel's PVH entry calls itself 2.12. */
   it.each([
-    ['the vmlinux unpacked from the kernel where it is emulated', 'auto', /^0x020c\r?$/m],
-    ['the bzImage where that is asked for', 'bzImage', /^0x020[d-f]\r?$/m],
+    ['the vmlinux unpacked from the kernel if it is emulated', 'auto', /^0x020c\r?$/m],
+    ['the bzImage on request', 'bzImage', /^0x020[d-f]\r?$/m],
   ])('boots %s', async (_, format, protocol) => {
     const env = { KERNEL_FORMAT: format, VM_ACCEL: 'tcg' };
     await home.rapido(['cut', 'simple-example', '-x', 'cat /sys/kernel/boot_params/version']);

@@ -64,74 +64,74 @@ describe('a run whose guest misbehaves', () => {
 
   const FAULTS: Fault[] = [
     {
-      name: 'a command that kills itself has 128 and the signal: 137',
+      name: 'a command that kills itself gives 128 plus the signal: 137',
       args: ['simple-example', '--', 'bash', '-c', 'kill -KILL $$'],
       verdict: 'fail',
       status: 137,
       reason: 'status 137, which means "killed by SIGKILL"',
     },
     {
-      name: 'a command that crashes has 128 and the signal: 139',
+      name: 'a command that crashes gives 128 plus the signal: 139',
       args: ['simple-example', '--', 'bash', '-c', 'kill -SEGV $$'],
       verdict: 'fail',
       status: 139,
       reason: 'status 139, which means "killed by SIGSEGV"',
     },
     {
-      name: 'a command that kills its whole process group hits nobody but itself: 143',
+      name: 'a command that kills its process group kills only itself: 143',
       args: ['simple-example', '--', 'bash', '-c', 'kill 0; sleep 600'],
       verdict: 'fail',
       status: 143,
       reason: 'status 143, which means "killed by SIGTERM"',
     },
     {
-      name: 'a command that kills all processes but PID 1 loses its output, and so its success',
+      name: 'a command that kills all processes but PID 1 loses its output, and does not pass',
       args: ['simple-example', '-x', 'echo lost; kill -KILL -1; exit 0'],
       verdict: 'error',
       reason: 'the output of the command was not received completely',
     },
     {
-      name: 'a program that turns out not to be in the guest is 127',
+      name: 'a program that is missing in the guest gives 127',
       args: ['simple-example', '--', '/run/no-such-program'],
       verdict: 'fail',
       status: 127,
       reason: 'status 127, which means "not found"',
     },
     {
-      name: 'a file that cannot be executed is 126',
+      name: 'a file that cannot be executed gives 126',
       args: ['simple-example', '--', '/rapido/boot.sh'],
       verdict: 'fail',
       status: 126,
       reason: 'status 126, which means "cannot be executed"',
     },
     {
-      name: 'an init that is destroyed while the command runs is a crash, though that succeeds',
+      name: 'an init that is destroyed while the command runs is a crash, although the command succeeds',
       args: ['simple-example', '-x', DESTROY_INIT],
       verdict: 'crash',
       reason: 'kernel panic: Attempted to kill init!',
     },
     {
-      name: 'a full root file system is the failure of the command that fills it',
+      name: 'a command that fills the root file system fails',
       args: ['simple-example', '-x', 'head -c 9G /dev/zero > /full; status=$?; df /; exit $status'],
       verdict: 'fail',
       status: 1,
       reason: 'the command ended with status 1',
     },
     {
-      name: 'a command that is killed for want of memory has 137',
+      name: 'a command that the OOM killer kills gives 137',
       args: ['simple-example', '--', 'tail', '/dev/zero'],
       verdict: 'fail',
       status: 137,
       reason: 'status 137, which means "killed by SIGKILL"',
     },
     {
-      name: 'a process that is killed for want of memory is a splat, though the command succeeds',
+      name: 'another process that the OOM killer kills is a splat, although the command succeeds',
       args: ['simple-example', '-x', 'tail /dev/zero & wait $!; exit 0'],
       verdict: 'splat',
       reason: /^the kernel reported a problem: .*(OOM|memory)/i,
     },
     {
-      name: 'an OOM kill by sysrq is a splat, though the command succeeds',
+      name: 'an OOM kill by sysrq is a splat, although the command succeeds',
       args: [
         ...['simple-example', '-x'],
         `sleep 600 & echo 1000 > /proc/$!/oom_score_adj
@@ -141,7 +141,7 @@ describe('a run whose guest misbehaves', () => {
       reason: /^the kernel reported a problem: .*(OOM|memory)/i,
     },
     {
-      name: 'a power-off by the command is a crash: nobody heard it end',
+      name: 'a power-off by the command is a crash: its end was not reported',
       args: ['simple-example', '-x', 'echo o > /proc/sysrq-trigger; sleep 600'],
       verdict: 'crash',
       reason: 'powered off before the command was seen to end',
@@ -168,7 +168,7 @@ describe('a run whose guest misbehaves', () => {
       reason: 'the VM powered off during autorun script off.sh: 0 of 1 autorun scripts',
     },
     {
-      name: 'a power-off by somebody else after the command, before the session says so, is a crash',
+      name: 'a power-off by another process after the command, before the session reports, is a crash',
       args: [
         ...['simple-example', '-i', 'mkfifo', '-x'],
         // The session reads the taint last: here it waits for ever.
@@ -179,7 +179,7 @@ describe('a run whose guest misbehaves', () => {
       reason: 'powered off',
     },
     {
-      name: 'a taint of a kernel whose /proc is gone is found all the same',
+      name: 'a taint is found even if /proc is not mounted',
       args: [
         ...['simple-example', '-x'],
         'echo 512 > /proc/sys/kernel/tainted; umount --lazy /proc',
@@ -188,13 +188,13 @@ describe('a run whose guest misbehaves', () => {
       reason: 'the kernel reported a problem: kernel tainted: W, a warning',
     },
     {
-      name: 'a taint that cannot be read is an error, though the command succeeds',
+      name: 'a taint that cannot be read is an error, although the command succeeds',
       args: ['simple-example', '-x', 'mount --bind /dev/null /proc/sys/kernel/tainted'],
       verdict: 'error',
       reason: 'the guest could not read /proc/sys/kernel/tainted',
     },
     {
-      name: 'a log that the console did not show and nobody can read is an error',
+      name: 'a log that the console did not show and that cannot be read is an error',
       args: ['simple-example', '-x', 'dmesg -n 1; rm "$(type -P dmesg)"'],
       verdict: 'error',
       reason:
@@ -215,13 +215,13 @@ describe('a run whose guest misbehaves', () => {
       reason: 'the command ended with status 3',
     },
     {
-      name: 'forged success and a power-off is a crash',
+      name: 'forged success and a power-off are a crash',
       args: ['simple-example', '-x', `${FORGERY} echo o > /proc/sysrq-trigger; sleep 600`],
       verdict: 'crash',
       reason: 'powered off before the command was seen to end',
     },
     {
-      name: 'forged success in an autorun script and a power-off is a crash',
+      name: 'forged success in an autorun script and a power-off are a crash',
       args: [
         addCut(
           home,

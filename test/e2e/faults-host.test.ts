@@ -32,7 +32,7 @@ describe('a run whose host fails', () => {
       reason: 'the VM was lost during the command: QEMU was killed by SIGKILL',
     },
     {
-      name: 'QEMU that is asked to end by a signal is a crash',
+      name: 'QEMU that gets SIGTERM is a crash',
       act: ({ qemu }) => void process.kill(qemu, 'SIGTERM'),
       verdict: 'crash',
       reason: 'the VM was lost during the command: QEMU was terminated by a signal',
@@ -106,13 +106,13 @@ describe('a run whose host fails', () => {
   describe('because of a broken QEMU', () => {
     const FAKES: (Omit<Fault, 'args'> & { script: string })[] = [
       {
-        name: 'one that ends with 0 without a word is a crash',
+        name: 'one that exits with 0 without a message is a crash',
         script: 'exit 0',
         verdict: 'crash',
         reason: 'QEMU exited without an error message',
       },
       {
-        name: 'one that forges the words of a guest and ends with 0 is a crash',
+        name: 'one that forges the messages of a guest and exits with 0 is a crash',
         script: `for fd in 3 4 5; do
           for event in init command-start command-end power-off; do
             echo '{"key":"","event":"'$event'","uptime":"1.0","status":"0","taint":"0","left":"0"}' >&$fd
@@ -122,7 +122,7 @@ describe('a run whose host fails', () => {
         reason: 'QEMU exited without an error message',
       },
       {
-        name: 'one that refuses to start is an error',
+        name: 'one that does not start is an error',
         script: 'echo "qemu: no such machine" >&2; exit 1',
         verdict: 'error',
         reason: 'QEMU did not start the VM: qemu: no such machine',
@@ -240,17 +240,17 @@ describe('a run whose host fails', () => {
       ['an unknown option', 128, ['simple-example', '--no-such-option']],
       ['an unknown cut', 128, ['no-such-cut']],
       ['a broken conf file', 128, ['simple-example']],
-      ['a duration that is none', 128, ['simple-example', '--timeout', 'soon', '--', 'true']],
+      ['an invalid duration', 128, ['simple-example', '--timeout', 'soon', '--', 'true']],
       ['a second command', 128, ['simple-example', '-x', 'true', '--', 'true']],
       ['no command after the dashes', 128, ['simple-example', '--']],
-      ['a script that is not there', 128, ['simple-example', '-f', 'no-such-script']],
-      ['a kernel that is not there', 128, ['simple-example', '--', 'true']],
+      ['a missing script', 128, ['simple-example', '-f', 'no-such-script']],
+      ['a missing kernel', 128, ['simple-example', '--', 'true']],
     ];
     const environmentOf = (name: string): Record<string, string> => {
       if (name === 'a broken conf file') {
         return { RAPIDO_CONF: home.write('broken.conf', 'NO_SUCH_KEY="1"\n') };
       }
-      return name === 'a kernel that is not there' ? { KERNEL_SRC: home.directory } : {};
+      return name === 'a missing kernel' ? { KERNEL_SRC: home.directory } : {};
     };
 
     it.each(MISTAKES)('%s is an error: 125, with --bisect %i', async (name, status, args) => {

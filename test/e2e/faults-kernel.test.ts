@@ -29,7 +29,7 @@ describe('a run whose kernel fails', () => {
 
   const PANICS: (Fault & { parameters?: string })[] = [
     {
-      name: 'no init at all is a crash before init',
+      name: 'a missing init is a crash before init',
       parameters: 'rdinit=/nosuch',
       args: ['simple-example', '--', 'true'],
       verdict: 'crash',
@@ -38,7 +38,7 @@ describe('a run whose kernel fails', () => {
         /^the kernel crashed before init: (kernel panic: VFS: Unable to mount root fs|\/nosuch could not be found)/,
     },
     {
-      name: 'an init that no kernel can execute is a crash before init, though the kernel runs another',
+      name: 'an init that cannot be executed is a crash before init, although the kernel runs another',
       parameters: 'rdinit=/no-program',
       args: [
         ...[
@@ -56,7 +56,7 @@ describe('a run whose kernel fails', () => {
         'the kernel crashed before init: /no-program could not be executed as init (error -8)',
     },
     {
-      name: 'an init that ends at once is a crash before init',
+      name: 'an init that exits is a crash before init',
       parameters: 'rdinit=/usr/bin/false',
       args: ['simple-example', '--', 'true'],
       verdict: 'crash',
@@ -87,7 +87,7 @@ describe('a run whose kernel fails', () => {
       reason: 'the kernel crashed after the end of the command: kernel panic: sysrq',
     },
     {
-      name: 'a panic after which the kernel stays is a crash all the same',
+      name: 'a panic after which the kernel does not reboot is a crash',
       parameters: 'panic=0',
       args: ['simple-example', '-x', PANIC],
       verdict: 'crash',
@@ -119,7 +119,7 @@ describe('a run whose kernel fails', () => {
           reason: /^the kernel crashed during the command: .*NULL pointer dereference/,
         },
         {
-          name: 'an oops that the kernel survives under --keep-going is a splat, though the command succeeds',
+          name: 'an oops that the kernel survives with --keep-going is a splat, although the command succeeds',
           defect: 'reads through a null pointer',
           options: ['--keep-going'],
           text: `${INSERT}; exit 0`,
@@ -127,7 +127,7 @@ describe('a run whose kernel fails', () => {
           reason: /^the kernel reported a problem: .*NULL pointer dereference/,
         },
         {
-          name: 'an oops after which the command fails under --keep-going has its status',
+          name: 'an oops after which the command fails with --keep-going gives the status of the command',
           defect: 'reads through a null pointer',
           options: ['--keep-going'],
           text: `${INSERT}; exit 7`,
@@ -136,7 +136,7 @@ describe('a run whose kernel fails', () => {
           reason: 'the command ended with status 7',
         },
         {
-          name: 'a warning is a splat, though the command succeeds',
+          name: 'a warning is a splat, although the command succeeds',
           defect: 'cannot be traced',
           text: INSERT,
           verdict: 'splat',
@@ -165,7 +165,7 @@ describe('a run whose kernel fails', () => {
           reason: 'the kernel reported a problem: WARNING in ftrace_',
         },
         {
-          name: 'a soft lockup is a splat, though the command succeeds',
+          name: 'a soft lockup is a splat, although the command succeeds',
           defect: 'spins forever',
           options: ['-i', 'taskset', '--cpus', '2'],
           text: `echo 1 > /proc/sys/kernel/watchdog_thresh

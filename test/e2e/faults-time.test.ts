@@ -52,13 +52,13 @@ describe.concurrent('a run that hangs', () => {
       reason: 'it took longer than 60 s during the command',
     },
     {
-      name: 'in the command ends by --timeout, whatever it does to the clock',
+      name: 'in the command ends by --timeout, also if it changes the clock',
       args: ['simple-example', '--timeout', LIMIT, '-x', 'date -s 1990-01-01; sleep 6000'],
       verdict: 'timeout',
       reason: 'it took longer than 60 s during the command',
     },
     {
-      name: 'at power-off ends by --timeout, though the command has succeeded',
+      name: 'at power-off ends by --timeout, although the command has succeeded',
       args: [
         ...['simple-example', '--timeout', LIMIT, '-x'],
         "printf '#!/bin/bash\\nsleep 6000\\n' > /rapido/power-off",

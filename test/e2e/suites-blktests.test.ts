@@ -7,7 +7,7 @@ import { createWorkspace, ONE_CPU } from '../support/workspace.ts';
  * a shell function `test`, or `test_device` for each of TEST_DEVS, and its output in NUMBER.out.
  */
 const CHECK = `#!/bin/bash
-# As the real one does, it heeds EXCLUDE only for tests that it finds by itself.
+# Like the real one, it applies EXCLUDE only to tests that it finds by itself.
 _found_test() {
 	[[ $2 == 0 && " \${EXCLUDE[*]-} " == *" $1 "* ]] || echo "$1"
 }

@@ -44,7 +44,7 @@ ID_LIKE="rhel centos fedora"
 PRETTY_NAME='Rocky Linux 9.4 (Blue Onyx)'
 `,
   'a derivative without ID_LIKE': 'ID=suse-microos\n',
-  'one that it does not know': 'NAME="Arch Linux"\nPRETTY_NAME="Arch Linux"\nID=arch\n',
+  'an unknown one': 'NAME="Arch Linux"\nPRETTY_NAME="Arch Linux"\nID=arch\n',
   'one called like a property of every object': 'ID=constructor\n',
   'no os-release at all': '',
 };
@@ -60,7 +60,7 @@ test.each(Object.entries(SAMPLES))('os-release of %s', (name, text) => {
       Fedora: 'Fedora Linux 40 (Workstation Edition): dnf',
       Rocky: 'Rocky Linux 9.4 (Blue Onyx): dnf',
       'a derivative without ID_LIKE': 'unknown: zypper',
-      'one that it does not know': 'Arch Linux: undefined',
+      'an unknown one': 'Arch Linux: undefined',
       'one called like a property of every object': 'unknown: undefined',
       'no os-release at all': 'unknown: undefined',
     }[name],

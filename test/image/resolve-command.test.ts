@@ -194,7 +194,7 @@ describe('a missing program', () => {
     ['one that -i adds', 'mine', { install: ['./build/mine'] }],
     ['a file of the cut in the guest’s PATH', 'mine', { cut: { contents: { '/bin/mine': '' } } }],
     ['what every image has', 'poweroff', {}],
-    ['what is where a script mounts something', '/data/mine', { script: 'mount /dev/x /data' }],
+    ['a path at which a script mounts something', '/data/mine', { script: 'mount /dev/x /data' }],
     ['what is on the host’s directory', '/host/mine', {}],
     ['what the kernel shows', '/proc/self/exe', {}],
   ])('is not %s', (_, name, around) => expect(isRefused(name, around)).toBe(false));

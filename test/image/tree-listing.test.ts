@@ -29,7 +29,7 @@ describe('a listing of a tree', () => {
     ['its own permissions', (root) => chmodSync(root, 0o700)],
     ['a new file', (root) => writeFileSync(join(root, 'new'), '')],
     ['a new empty directory', (root) => mkdirSync(join(root, 'tests/empty'))],
-    ['a file that went', (root) => rmSync(join(root, 'tests/001'))],
+    ['a removed file', (root) => rmSync(join(root, 'tests/001'))],
     [
       'content with the old size and time',
       (root) => {

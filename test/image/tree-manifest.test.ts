@@ -64,8 +64,8 @@ describe('what changed in a tree', () => {
   });
 
   test.each<[string, (path: (name: string) => string) => void]>([
-    ['a file that came', (path) => writeFileSync(path('new'), '')],
-    ['a file that went', (path) => unlinkSync(path('a.txt'))],
+    ['a new file', (path) => writeFileSync(path('new'), '')],
+    ['a removed file', (path) => unlinkSync(path('a.txt'))],
     [
       'a file that became a directory',
       (path) => {
@@ -77,7 +77,7 @@ describe('what changed in a tree', () => {
     ['a program', (path) => writeFileSync(path('program'), buildElf({ needed: ['libm.so.6'] }))],
     ['what is a program now', (path) => writeFileSync(path('a.txt'), buildElf())],
     ['what runs a script', (path) => writeFileSync(path('sub/test'), '#!/usr/bin/perl\n')],
-    ['a script that may be run now', (path) => makeScript(path('a.txt'))],
+    ['a script that became executable', (path) => makeScript(path('a.txt'))],
     ['a file whose name is not ASCII', (path) => writeFileSync(path('café'), 'C')],
     ['17 MB', (path) => writeFileSync(path('a.txt'), Buffer.alloc(17 * 1024 * 1024))],
     ['a whole directory', (path) => rmSync(path('sub'), { recursive: true })],

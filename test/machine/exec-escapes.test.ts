@@ -22,7 +22,7 @@ test.each([
   ['~~ is one ~, and no beginning of another', ['~~.'], '~.'],
   ['another key behind ~ is sent with it', ['~/bin\r'], '~/bin\r'],
   ['an Enter behind ~ begins a line', ['~\r~.'], '~\r[leave]'],
-  ['bytes that are no characters stay as they are', ['ä~.'], 'ä~.'],
+  ['bytes that are no characters are unchanged', ['ä~.'], 'ä~.'],
 ])('%s', (_what, chunks, expected) => {
   expect(type(...chunks)).toBe(expected);
 });

@@ -28,12 +28,12 @@ describe('the private key that belongs to SSH_AUTHORIZED_KEY', () => {
     ['is beside the public one', 'SSH_AUTHORIZED_KEY = "DIR/own.pub"', 'DIR/own'],
     ['is SSH_IDENTITY by default', 'SSH_IDENTITY = "DIR/own"', 'DIR/own'],
     [
-      'is SSH_IDENTITY where the text is that of its public key, whatever its comment',
+      'is SSH_IDENTITY if the text is its public key, whatever the comment',
       `SSH_IDENTITY = "DIR/own"\nSSH_AUTHORIZED_KEY = "${KEY} other comment"`,
       'DIR/own',
     ],
     [
-      'is another where the text is of another',
+      'is another key if the text is that of another',
       `SSH_IDENTITY = "DIR/own"\nSSH_AUTHORIZED_KEY = "${KEY}b"`,
       undefined,
     ],

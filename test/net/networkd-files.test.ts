@@ -62,7 +62,7 @@ Address=FD00:155:0::50/64
     ['one without its prefix length', 'Address=10.0.0.1', ['10.0.0.1/32']],
     ['one of systemd’s choice is not known', 'Address=0.0.0.0/28', []],
     [
-      'a line goes on after a backslash, comments in between',
+      'a line continues after a backslash, with comments in between',
       'Address=\\\n# no\n10.0.0.3/8',
       ['10.0.0.3/8'],
     ],

@@ -73,17 +73,17 @@ describe('a problem of a server', () => {
       'error: nfsd-xfs (VM 1): cannot tell whether its kernel reported a problem: the session in the guest did not reach its end',
     ],
     [
-      'no power-off when it was told to',
+      'no power-off on request',
       server({}, { shutdown: 'host-qmp-quit' }),
       'timeout: nfsd-xfs (VM 1): it did not power off in time after the end of the test',
     ],
     [
-      'a reset when it was told to power off',
+      'a reset on a request to power off',
       server({}, { shutdown: 'guest-reset' }),
       'crash: nfsd-xfs (VM 1): it reset: a triple fault, or a reboot that bypassed rapido',
     ],
     [
-      'a QEMU that is killed when it was told to power off',
+      'a QEMU that is killed on a request to power off',
       server({}, { exit: { signal: 'SIGKILL' } }),
       'crash: nfsd-xfs (VM 1): it was lost: QEMU was killed by SIGKILL',
     ],
@@ -154,7 +154,7 @@ describe('a run with a server', () => {
       'crash: nfsd-xfs (VM 1): the kernel panicked: Oops',
     ],
     [
-      'crashes with its server, where the client failed of that',
+      'crashes with its server, if the client failed because of that',
       FAIL,
       panicked,
       'crash: nfsd-xfs (VM 1): the kernel panicked: Oops',
@@ -172,7 +172,7 @@ describe('a run with a server', () => {
       'error: nfsd-xfs (VM 1): the host has no space left for its disks; its writes failed',
     ],
     [
-      'crashes with its client first, where both kernels do',
+      'crashes with its client first, if both kernels do',
       CRASH,
       panicked,
       'crash: the kernel crashed',

@@ -609,12 +609,16 @@ describe('the cause of a failure', () => {
   };
   test.each<[string, Blame, Partial<SessionRecord>, RunSplat[]?]>([
     ['a kernel that crashed', 'guest', { shutdown: 'guest-reset', consoleTail: PANIC }],
-    ['a QEMU that somebody killed', 'host', { exit: { signal: 'SIGKILL' }, shutdown: undefined }],
-    ['a QEMU that somebody quit', 'host', { shutdown: 'host-qmp-quit' }],
+    [
+      'a QEMU that was killed on the host',
+      'host',
+      { exit: { signal: 'SIGKILL' }, shutdown: undefined },
+    ],
+    ['a QEMU that was told to quit', 'host', { shutdown: 'host-qmp-quit' }],
     ['the same after a crash', 'guest', { shutdown: 'host-qmp-quit' }, [OOPS]],
     ['a QEMU that did not start', 'setup', NOT_STARTED],
-    ['a kernel that QEMU does not take', 'guest', NO_KERNEL],
-    ['a cut whose directory is not there', 'setup', { events: [INIT, NO_DIRECTORY, POWER_OFF] }],
+    ['a kernel that QEMU rejects', 'guest', NO_KERNEL],
+    ['a cut whose directory does not exist', 'setup', { events: [INIT, NO_DIRECTORY, POWER_OFF] }],
     ['a host without room for the disks', 'setup', { wasHostFull: true }, [OOPS]],
   ])('%s: %s', (_, blame, record, splats = []) => {
     expect(blameFor(makeFacts(record, { splats }))).toBe(blame);

@@ -110,7 +110,7 @@ describe('the system rejects a request', () => {
       says: '',
     },
     {
-      name: 'a log that may not grow',
+      name: 'a log that cannot grow',
       shell: 'ulimit -f 1; "$@"',
       verdict: undefined,
       bisecting: 128,
@@ -126,21 +126,21 @@ describe('the system rejects a request', () => {
       }),
     ),
     {
-      name: 'a results directory that may not be written',
+      name: 'a results directory that is not writable',
       args: ['--results', '/dev/null/runs', '--', 'true'],
       verdict: undefined,
       bisecting: 128,
       says: /^rapido: error: \/dev\/null\/runs: a part of the path is not a directory \(mkdir\)$/m,
     },
     {
-      name: 'a registry of VMs that may not be written',
+      name: 'a registry of VMs that is not writable',
       env: () => ({ QEMU_PID_DIR: '/dev/null/vms' }),
       verdict: undefined,
       bisecting: 128,
       says: /^rapido: error: \/dev\/null\/vms: a part of the path is not a directory \(mkdir\)$/m,
     },
     {
-      name: 'a host that has no room for a disk of the VM',
+      name: 'a host without space for a disk of the VM',
       guest: async (vm) => {
         await vm.init();
         await vm.sendEvent('command-start');
@@ -194,14 +194,14 @@ describe('the host lacks something', () => {
       says: 'no-such-make failed: it cannot be executed',
     },
     {
-      name: 'a driver of its own kernel, which is the same for every commit',
+      name: 'a driver of the installed kernel, which is the same for every commit',
       args: ['--driver', 'no_such_driver', '--', 'true'],
       verdict: undefined,
       bisecting: 128,
       says: 'has no driver no_such_driver',
     },
     {
-      name: 'a file that is in no checkout',
+      name: 'a file outside of the checkout',
       args: ['--include', '/no/such/file:/file', '--', 'true'],
       verdict: undefined,
       bisecting: 128,
@@ -225,7 +225,7 @@ describe('the host lacks something', () => {
 describe('KERNEL_SRC', () => {
   checkFaults([
     {
-      name: 'is no kernel tree',
+      name: 'is not a kernel tree',
       env: () => ({ KERNEL_SRC: home.images }),
       verdict: undefined,
       bisecting: 128,
@@ -335,7 +335,7 @@ describe('rapido itself fails', () => {
   };
   const BUGS = {
     'by an error in a listener': "throw new TypeError('x is undefined');",
-    'by a rejection that nobody handles': "Promise.reject(new TypeError('x is undefined'));",
+    'by an unhandled rejection': "Promise.reject(new TypeError('x is undefined'));",
   };
 
   it.each(Object.entries(BUGS))(

@@ -31,7 +31,7 @@ const MISTAKES: Readonly<Record<string, readonly string[]>> = {
   'a command without `--`': ['simple-example', 'ls'],
   'two commands': ['-x', 'ls', 'simple-example', '--', 'ls'],
   'nothing after `--`': ['simple-example', '--'],
-  'a limit that is none': ['--timeout', 'soon', 'simple-example', '--', 'true'],
+  'an invalid limit': ['--timeout', 'soon', 'simple-example', '--', 'true'],
   'a junit file in no directory': ['--junit', 'out/junit.xml', 'simple-example', '--', 'true'],
   'to go on after a crash without a suite': [
     '--resume-after-crash',
@@ -39,8 +39,8 @@ const MISTAKES: Readonly<Record<string, readonly string[]>> = {
     '--',
     'true',
   ],
-  'to go on with tests that repeat': ['--resume-after-crash', 'fstests-xfs', '--', '-i', '2'],
-  'a program that is nowhere': ['simple-example', '--', 'no-such-program', '-v'],
+  'to resume with tests that repeat': ['--resume-after-crash', 'fstests-xfs', '--', '-i', '2'],
+  'a missing program': ['simple-example', '--', 'no-such-program', '-v'],
   'a conf that does not exist': ['--conf', 'nowhere', 'simple-example', '--', 'true'],
 };
 
@@ -71,7 +71,7 @@ describe('mistakes', () => {
       nothing after \`--\`: 125
       rapido: error: there is no command after \`--\`
         hint: rapido run NAME -- ls -l /dev
-      a limit that is none: 125
+      an invalid limit: 125
       rapido: error: --timeout: "soon" is not a duration
         hint: a positive number and s, m, h or d, at most 24d: --timeout 90s, --timeout 10m
       a junit file in no directory: 125
@@ -79,10 +79,10 @@ describe('mistakes', () => {
       to go on after a crash without a suite: 125
       rapido: error: --resume-after-crash: simple-example cannot skip tests that are done
         hint: the cuts of test suites can; for a cut of your own, see \`test.resumes\` in RAPIDO/docs/writing-cuts.md
-      to go on with tests that repeat: 125
+      to resume with tests that repeat: 125
       rapido: error: --resume-after-crash: cannot be combined with options of check that repeat tests (-i, -I, -L)
         hint: remove -i, -I and -L: the names of repeated tests do not show which ones are done
-      a program that is nowhere: 125
+      a missing program: 125
       rapido: error: neither this host nor the image has a program no-such-program
         hint: use -x to pass a line to a shell in the VM
       a conf that does not exist: 125

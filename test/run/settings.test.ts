@@ -70,19 +70,19 @@ describe('mistakes', () => {
     'two commands of another kind': { exec: 'ls', file: 'ls.sh' },
     'nothing after --': { command: [] },
     'an empty word after --': { command: words('', '-l') },
-    'a limit that is no duration': { timeout: 'soon' },
+    'a limit that is not a duration': { timeout: 'soon' },
     'a limit of nothing': { bootTimeout: '0' },
     'a limit with a strange unit': { silence: '5min' },
     'no CPU': { cpus: '0' },
     'CPUs that are no number': { cpus: 'two' },
     'more CPUs than a PC has': { cpus: '256' },
-    'memory that is no size': { memory: 'lots' },
+    'memory that is not a size': { memory: 'lots' },
     'memory in which nothing boots': { memory: '8M' },
     'a build of nothing': { build: ' ' },
     'a build with a quote that is not closed': { build: 'make "-j8' },
     'a build for a shell': { build: 'make -j8 && make modules' },
     'a build into a pipe': { build: 'make | tee log' },
-    'expected splats that are not there': { expected: 'nowhere' },
+    'a missing list of expected splats': { expected: 'nowhere' },
     'expected splats in a directory': { expected: '.' },
     'expected splats without a reason, or not an expression': { expected: 'broken' },
   };
@@ -108,7 +108,7 @@ describe('mistakes', () => {
       an empty word after --:
       rapido: error: there is no command after \`--\`
         hint: rapido run NAME -- ls -l /dev
-      a limit that is no duration:
+      a limit that is not a duration:
       rapido: error: --timeout: "soon" is not a duration
         hint: a positive number and s, m, h or d, at most 24d: --timeout 90s, --timeout 10m
       a limit of nothing:
@@ -123,7 +123,7 @@ describe('mistakes', () => {
       rapido: error: --cpus: "two" is not a number from 1 to 255
       more CPUs than a PC has:
       rapido: error: --cpus: "256" is not a number from 1 to 255
-      memory that is no size:
+      memory that is not a size:
       rapido: error: --memory: "lots" is not a valid size
         hint: use a number with a unit, at least 16M: --memory 2G
       memory in which nothing boots:
@@ -141,7 +141,7 @@ describe('mistakes', () => {
       a build into a pipe:
       rapido: error: --build: "|" requires a shell, but the command runs without one
         hint: use a single command or a script; rapido installs the modules itself
-      expected splats that are not there:
+      a missing list of expected splats:
       rapido: error: --expected: HERE/nowhere cannot be read (ENOENT)
       expected splats in a directory:
       rapido: error: --expected: HERE cannot be read (EISDIR)

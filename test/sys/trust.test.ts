@@ -44,7 +44,7 @@ describe('checks write permission', () => {
     ['a file for a group of several', 'home/project/rapido.conf', 0o664, 'group'],
     ['a directory for everybody', 'home', 0o777, 'everyone'],
     ['a sticky directory for everybody', 'home', 0o1777, undefined],
-    ['a directory that all may read', 'home', 0o755, undefined],
+    ['a directory that everybody can read', 'home', 0o755, undefined],
   ])('%s', (_, name, mode, expected) => {
     // A group that belongs to no user: its number has no entry in group(5), and is no uid.
     if (isRoot) lchownSync(at(name), 0, 4_000_000);

@@ -41,7 +41,7 @@ const ENDINGS: Record<string, Partial<VmRecord>> = {
     consoleTail: 'Kernel panic - not syncing:',
   },
   'init dies': { shutdown: 'guest-reset', consoleTail: KILLED_INIT, events: [INIT] },
-  'init ends in order where the kernel cannot power off': {
+  'init ends in order if the kernel cannot power off': {
     shutdown: 'guest-reset',
     consoleTail: KILLED_INIT,
   },
@@ -117,7 +117,7 @@ test('the message and the exit status for each ending', () => {
     init dies
       panicked, status 1
           the kernel panicked: Attempted to kill init! exitcode=0x00000000
-    init ends in order where the kernel cannot power off
+    init ends in order if the kernel cannot power off
       powered-off, status 0
           the autorun script succeeded
     it resets without a panic
@@ -237,7 +237,7 @@ test('only a confirmed success counts', () => {
     .map(([name]) => name);
   expect(good).toEqual([
     'it powers off at the end of its session',
-    'init ends in order where the kernel cannot power off',
+    'init ends in order if the kernel cannot power off',
   ]);
 });
 

@@ -201,7 +201,7 @@ describe('untrusted entries', () => {
   test.each<[string, (path: string) => void]>([
     ['an entry under the name of another number', (path) => writeFileSync(path, entryOf(7))],
     [
-      'an entry that is a link, even to a whole one',
+      'an entry that is a link, even to a valid one',
       (path) => {
         writeFileSync(`${path}.real`, entryOf(1));
         symlinkSync(`${path}.real`, path);
@@ -220,7 +220,7 @@ describe('untrusted entries', () => {
       (path) => writeFileSync(path, entryOf(1, { owner: { pid: -1, startTime: '1' } })),
     ],
     [
-      'a QEMU that is none',
+      'a process that is not QEMU',
       (path) => writeFileSync(path, entryOf(1, { qemu: { pid: 0, startTime: '1' } })),
     ],
   ])('%s; its number is avoided', async (_, make) => {

@@ -50,7 +50,7 @@ test.each<[string, Buffer]>([
   ['an empty file', Buffer.alloc(0)],
   ['no kernel image', Buffer.alloc(4096, 1)],
   ['a kernel image older than Linux 2.6.26', makeBzImage({ ...gzip, protocol: 0x0207 })],
-  ['a packing that nobody knows', makeBzImage({ payload: Buffer.from('what is this') })],
+  ['an unknown compression', makeBzImage({ payload: Buffer.from('what is this') })],
   ['an image that ends early', makeBzImage(gzip).subarray(0, 1540)],
   ['one without a payload', makeBzImage({ payload: Buffer.alloc(0) } satisfies MadeUpBzImage)],
 ])('finds nothing in %s', (_, image) => {

@@ -193,7 +193,7 @@ describe('rejects what is not an initramfs', () => {
       '129: the offset of a header must be a multiple of 4',
     ],
     [
-      'a number that is none',
+      'an invalid number',
       craftMember('a', { 5: '0000x000' }),
       '0: the mtime in the header is not a number: 0000x000',
     ],

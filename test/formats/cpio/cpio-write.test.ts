@@ -375,7 +375,7 @@ describe('entries that contradict themselves are a bug of the caller', () => {
     ['a symlink with hard links', { path: 'x', mode: 0o120777, target: 'z', hardLinks: ['y'] }],
     ['a negative uid', { path: 'x', mode: 0o40755, uid: -1 }],
     ['a gid of 33 bits', { path: 'x', mode: 0o40755, gid: 2 ** 32 }],
-    ['a time that is no number', { path: 'x', mode: 0o40755, mtime: Number.NaN }],
+    ['a time that is not a number', { path: 'x', mode: 0o40755, mtime: Number.NaN }],
   ])('%s', (_, entry) => {
     expect(() => pack([entry])).toThrow(TypeError);
     expect(() => pack([entry])).toThrow(/^cpio entry (x|\/y): /);

@@ -93,27 +93,27 @@ test('real output: a pass in the old form, a missing device, a signal', () => {
 
 describe('a test', () => {
   test.each([
-    ['passes that says so', 'getpid01.c:33: TPASS: getpid() returns 1', 0, 'pass'],
-    ['passes that says nothing and exits with 0', '', 0, 'pass'],
+    ['passes with TPASS', 'getpid01.c:33: TPASS: getpid() returns 1', 0, 'pass'],
+    ['passes with exit status 0 and no result', '', 0, 'pass'],
     [
       'fails with its own words',
       'a.c:3: TFAIL: open: ENOENT (2)',
       1,
       'fail: TFAIL: open: ENOENT (2)',
     ],
-    ['fails that says TFAIL and exits with 0', 'a.c:3: TFAIL: no', 0, 'fail: TFAIL: no'],
+    ['fails with TFAIL, although it exits with 0', 'a.c:3: TFAIL: no', 0, 'fail: TFAIL: no'],
     ['fails that is broken', 'a.c:3: TPASS: x\na.c:4: TBROK: y', 2, 'fail: TBROK: y'],
-    ['fails that warns', 'a.c:4: TWARN: cleanup', 4, 'fail: TWARN: cleanup'],
-    ['is skipped that cannot be run here', 'a.c:9: TCONF: no /dev/x', 32, 'skip: TCONF: no /dev/x'],
+    ['fails with TWARN', 'a.c:4: TWARN: cleanup', 4, 'fail: TWARN: cleanup'],
+    ['is skipped with TCONF', 'a.c:9: TCONF: no /dev/x', 32, 'skip: TCONF: no /dev/x'],
     ['passes that leaves out a part', 'a.c:9: TCONF: no acl\na.c:10: TPASS: x', 0, 'pass'],
+    ['fails with TFAIL and TCONF', 'a.c:9: TCONF: x\na.c:1: TFAIL: y', 33, 'fail: TFAIL: y'],
+    ['fails with exit status 1 and no result', '', 1, 'fail: TFAIL (exit status 1)'],
     [
-      'fails that fails and leaves out a part',
-      'a.c:9: TCONF: x\na.c:1: TFAIL: y',
-      33,
-      'fail: TFAIL: y',
+      'fails if it does not exist',
+      'bash: line 1: x: command not found',
+      127,
+      'fail: exit status 127',
     ],
-    ['fails that says nothing and exits with 1', '', 1, 'fail: TFAIL (exit status 1)'],
-    ['fails that is not there', 'bash: line 1: x: command not found', 127, 'fail: exit status 127'],
     [
       'is read without colours',
       '\x1b[1;34ma.c:4: \x1b[0m\x1b[1;31mTFAIL: \x1b[0mred',

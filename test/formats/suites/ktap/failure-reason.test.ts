@@ -42,14 +42,14 @@ test.each([
     'wait: Test terminated by timeout',
   ],
   [
-    'the last line that speaks of a failure',
+    'the last line that mentions a failure',
     ['mounting /mnt', 'mount: /mnt: permission denied.', 'cleaning up', '====='],
     'mount: /mnt: permission denied.',
   ],
-  ['the last line where none does', ['# # 3 of 5 are there', ''], '3 of 5 are there'],
+  ['the last line if none does', ['# # 3 of 5 are there', ''], '3 of 5 are there'],
   ['nothing', ['', '#', '-----'], undefined],
   [
-    'nothing but what is said of every test',
+    'nothing if there are only lines that every test has',
     ['# Starting 3 tests from 1 test cases.', '#  RUN           a.b ...', '#          FAIL  a.b'],
     undefined,
   ],
