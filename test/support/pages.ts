@@ -75,7 +75,7 @@ const PREPARATIONS: Readonly<Record<string, Readonly<Record<string, Preparation>
   'docs/ci-and-bisect.md': {
     'A bisection 4': prepareRunsOfBisection,
     'When a bisection goes wrong 1': prepareBisection,
-    'Time limits 1': (home) => home.write('~/.config/rapido/rapido.conf', ''),
+    'Time limits 2': (home) => home.write('~/.config/rapido/rapido.conf', ''),
     'Comparing with a base run 1': (home) => prepareRunsOfFrob(home, '~/ci'),
   },
   'docs/fstests.md': {
@@ -125,7 +125,11 @@ const PREPARATIONS: Readonly<Record<string, Readonly<Record<string, Preparation>
     },
     'Where rapido looks for cuts 1': (home) =>
       home.run('mkdir -p linux/cuts && cp ~/.config/rapido/cuts/zram-ext4.* linux/cuts/'),
-    'Editor support 2': prepareEditorSupport,
+    'Editor support 1': (home) => {
+      home.write('~/.config/rapido/rapido.conf', '');
+      return home.run('rm -r ~/.config/rapido/cuts');
+    },
+    'Editor support 2': prepareWrongCut,
   },
 };
 
@@ -443,10 +447,9 @@ for test in ./t-*; do
 done
 `;
 
-/** The checkout's type declarations, which its build makes. */
-function prepareEditorSupport(home: Home, blocks: readonly CodeBlock[]): void {
-  const [json] = blocks.filter(({ heading }) => heading === 'Editor support');
-  const text = json?.text.replaceAll('/home/me/rapido', CHECKOUT) ?? '';
-  home.write('~/.config/rapido/cuts/tsconfig.json', text);
+/** The first cut of the page, with a field that does not exist. */
+function prepareWrongCut(home: Home, blocks: readonly CodeBlock[]): void {
+  const first = blocks.find(({ file }) => file === CUT);
+  home.write(CUT, `${first?.text}\n`);
   home.change(CUT, { binaries: 'binarys' });
 }
