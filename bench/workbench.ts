@@ -128,17 +128,54 @@ export function makeTree(root: string, files: number, bytes: number): void {
 export function makeFloorInit(): Buffer {
   const text = Buffer.from('up\n');
   const code = Buffer.from([
-    ...[0xb8, 1, 0, 0, 0], // mov eax, 1 (write)
-    ...[0xbf, 1, 0, 0, 0], // mov edi, 1
-    ...[0x48, 0x8d, 0x35, 0x28, 0, 0, 0], // lea rsi, [rip+0x28]: the text after the code
-    ...[0xba, text.length, 0, 0, 0], // mov edx, length
-    ...[0x0f, 0x05], // syscall
-    ...[0xb8, 0xa9, 0, 0, 0], // mov eax, 169 (reboot)
-    ...[0xbf, 0xad, 0xde, 0xe1, 0xfe], // mov edi, LINUX_REBOOT_MAGIC1
-    ...[0xbe, 0x69, 0x19, 0x12, 0x28], // mov esi, LINUX_REBOOT_MAGIC2
-    ...[0xba, 0xdc, 0xfe, 0x21, 0x43], // mov edx, LINUX_REBOOT_CMD_POWER_OFF
-    ...[0x0f, 0x05], // syscall
-    ...[0xeb, 0xfe], // jmp .
+    0xb8,
+    1,
+    0,
+    0,
+    0, // mov eax, 1 (write)
+    0xbf,
+    1,
+    0,
+    0,
+    0, // mov edi, 1
+    0x48,
+    0x8d,
+    0x35,
+    0x28,
+    0,
+    0,
+    0, // lea rsi, [rip+0x28]: the text after the code
+    0xba,
+    text.length,
+    0,
+    0,
+    0, // mov edx, length
+    0x0f,
+    0x05, // syscall
+    0xb8,
+    0xa9,
+    0,
+    0,
+    0, // mov eax, 169 (reboot)
+    0xbf,
+    0xad,
+    0xde,
+    0xe1,
+    0xfe, // mov edi, LINUX_REBOOT_MAGIC1
+    0xbe,
+    0x69,
+    0x19,
+    0x12,
+    0x28, // mov esi, LINUX_REBOOT_MAGIC2
+    0xba,
+    0xdc,
+    0xfe,
+    0x21,
+    0x43, // mov edx, LINUX_REBOOT_CMD_POWER_OFF
+    0x0f,
+    0x05, // syscall
+    0xeb,
+    0xfe, // jmp .
   ]);
   const padded = Buffer.concat([code, Buffer.alloc(17 + 0x28 - code.length, 0x90), text]);
   const header = Buffer.alloc(64 + 56);

@@ -1,9 +1,10 @@
 /** Programs for cuts that serve or use a block device over the network. */
+// biome-ignore format: a list of short words
 export const blockTools: readonly string[] = [
-  ...['sh', 'cat', 'ls', 'cp', 'mkdir', 'rmdir', 'ln', 'rm', 'mount', 'umount', 'findmnt', 'dmesg'],
-  ...['dd', 'cmp', 'od', 'blockdev', 'lsblk', 'sync', 'sleep', 'ps', 'kill', 'grep', 'find', 'df'],
-  ...['sha256sum', 'head', 'tail', 'stty', 'modprobe', 'rmmod', 'lsmod'],
-  ...['ip', 'ping', 'ss', 'getent'],
+  'sh', 'cat', 'ls', 'cp', 'mkdir', 'rmdir', 'ln', 'rm', 'mount', 'umount', 'findmnt', 'dmesg',
+  'dd', 'cmp', 'od', 'blockdev', 'lsblk', 'sync', 'sleep', 'ps', 'kill', 'grep', 'find', 'df',
+  'sha256sum', 'head', 'tail', 'stty', 'modprobe', 'rmmod', 'lsmod',
+  'ip', 'ping', 'ss', 'getent',
 ];
 
 /**
@@ -11,7 +12,13 @@ export const blockTools: readonly string[] = [
  * the program of its command; `-i fio` adds it for interactive use.
  */
 export const optionalBlockTools: readonly string[] = [
-  ...['mkfs.xfs', 'mkfs.ext4', 'mkfs.btrfs', 'tcpdump', 'strace', 'vi', 'less'],
+  'mkfs.xfs',
+  'mkfs.ext4',
+  'mkfs.btrfs',
+  'tcpdump',
+  'strace',
+  'vi',
+  'less',
 ];
 
 /** Filesystems for the served block device. */

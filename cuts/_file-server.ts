@@ -4,16 +4,31 @@ import type { Cut } from 'rapido';
 export type ServedFilesystem = 'xfs' | 'btrfs';
 
 /** Programs for the shell of a file server or client, and for tests of files. */
+// biome-ignore format: a list of short words
 export const FILE_PROGRAMS = [
-  ...['sh', 'cat', 'ls', 'cp', 'mv', 'ln', 'rm', 'mkdir', 'rmdir', 'touch', 'stat', 'df', 'du'],
-  ...['mount', 'umount', 'findmnt', 'dmesg', 'ps', 'id', 'uname', 'date', 'env', 'kill', 'grep'],
-  ...['sed', 'head', 'tail', 'wc', 'sort', 'dd', 'cmp', 'sync', 'sleep', 'true', 'sha256sum'],
-  ...['lsmod', 'modprobe', 'rmmod', 'find', 'chmod', 'chown', 'truncate', 'tee', 'seq', 'ip'],
+  'sh', 'cat', 'ls', 'cp', 'mv', 'ln', 'rm', 'mkdir', 'rmdir', 'touch', 'stat', 'df', 'du',
+  'mount', 'umount', 'findmnt', 'dmesg', 'ps', 'id', 'uname', 'date', 'env', 'kill', 'grep',
+  'sed', 'head', 'tail', 'wc', 'sort', 'dd', 'cmp', 'sync', 'sleep', 'true', 'sha256sum',
+  'lsmod', 'modprobe', 'rmmod', 'find', 'chmod', 'chown', 'truncate', 'tee', 'seq', 'ip',
 ] as const;
 
 export const OPTIONAL_FILE_PROGRAMS = [
-  ...['getfattr', 'setfattr', 'getfacl', 'setfacl', 'flock', 'fallocate', 'xfs_io', 'filefrag'],
-  ...['ping', 'ss', 'strace', 'vi', 'less', 'free', 'clear', 'timeout'],
+  'getfattr',
+  'setfattr',
+  'getfacl',
+  'setfacl',
+  'flock',
+  'fallocate',
+  'xfs_io',
+  'filefrag',
+  'ping',
+  'ss',
+  'strace',
+  'vi',
+  'less',
+  'free',
+  'clear',
+  'timeout',
 ] as const;
 
 /**
@@ -49,6 +64,17 @@ export function fileServer(filesystem: ServedFilesystem) {
  * with AES-CCM, AES-GCM and AES-CMAC, and to convert file names.
  */
 export const SMB_CRYPTO = [
-  ...['ccm', 'gcm', 'ctr', 'ghash-generic', 'cmac', 'hmac', 'md5', 'sha256', 'sha512', 'aes'],
-  ...['aesni-intel', 'ghash-clmulni-intel', 'nls_utf8'],
+  'ccm',
+  'gcm',
+  'ctr',
+  'ghash-generic',
+  'cmac',
+  'hmac',
+  'md5',
+  'sha256',
+  'sha512',
+  'aes',
+  'aesni-intel',
+  'ghash-clmulni-intel',
+  'nls_utf8',
 ] as const;

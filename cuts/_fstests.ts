@@ -4,11 +4,12 @@ import { type Cut, defineCut } from 'rapido';
 const PROGRAMS = {
   xfs: {
     needs: ['mkfs.xfs', 'xfs_repair', 'xfs_db'],
+    // biome-ignore format: a list of short words
     wants: [
-      ...['xfs_admin', 'xfs_bmap', 'xfs_copy', 'xfs_freeze', 'xfs_fsr', 'xfs_growfs', 'xfs_info'],
-      ...['xfs_logprint', 'xfs_mdrestore', 'xfs_metadump', 'xfs_mkfile', 'xfs_ncheck'],
-      ...['xfs_property', 'xfs_protofile', 'xfs_quota', 'xfs_rtcp', 'xfs_spaceman'],
-      ...['xfsdump', 'xfsrestore', 'xfsinvutil', 'fsck.xfs'],
+      'xfs_admin', 'xfs_bmap', 'xfs_copy', 'xfs_freeze', 'xfs_fsr', 'xfs_growfs', 'xfs_info',
+      'xfs_logprint', 'xfs_mdrestore', 'xfs_metadump', 'xfs_mkfile', 'xfs_ncheck',
+      'xfs_property', 'xfs_protofile', 'xfs_quota', 'xfs_rtcp', 'xfs_spaceman',
+      'xfsdump', 'xfsrestore', 'xfsinvutil', 'fsck.xfs',
     ],
   },
   ext4: {
@@ -18,8 +19,15 @@ const PROGRAMS = {
   btrfs: {
     needs: ['mkfs.btrfs', 'btrfs', 'btrfstune'],
     wants: [
-      ...['btrfs-convert', 'btrfs-corrupt-block', 'btrfs-image', 'btrfs-map-logical'],
-      ...['btrfs-find-root', 'duperemove', 'fsck.btrfs', 'mkfs.ext4', 'e2fsck'],
+      'btrfs-convert',
+      'btrfs-corrupt-block',
+      'btrfs-image',
+      'btrfs-map-logical',
+      'btrfs-find-root',
+      'duperemove',
+      'fsck.btrfs',
+      'mkfs.ext4',
+      'e2fsck',
     ],
   },
   exfat: {
@@ -46,54 +54,58 @@ function expectedOf(...filesystems: readonly Filesystem[]): string[] {
 const KERNEL_PROGRAMS = { CONFIG_XFS_ONLINE_SCRUB: ['xfs_scrub'] };
 
 /** Programs that `check` requires (common/config of xfstests), or that nearly every test runs. */
+// biome-ignore format: a list of short words
 const NEEDED = [
-  ...['sh', 'mkfs', 'mount', 'umount', 'perl', 'awk', 'sed', 'bc', 'df', 'xfs_io', 'hostname'],
-  ...['ls', 'cat', 'cp', 'mv', 'ln', 'rm', 'mkdir', 'rmdir', 'touch', 'stat', 'du', 'dd', 'od'],
-  ...['id', 'uname', 'date', 'env', 'kill', 'seq', 'expr', 'grep', 'head', 'tail', 'wc', 'sort'],
-  ...['uniq', 'cut', 'tr', 'tee', 'tac', 'sleep', 'true', 'false', 'test', 'diff', 'cmp', 'comm'],
-  ...['sync', 'md5sum', 'sha256sum', 'find', 'xargs', 'chmod', 'chown', 'chgrp', 'truncate'],
-  ...['mktemp', 'mkfifo', 'mknod', 'basename', 'dirname', 'readlink', 'realpath', 'link', 'unlink'],
-  ...['nproc', 'getconf', 'yes', 'paste', 'fold', 'printf', 'echo', 'egrep', 'fgrep', 'timeout'],
-  ...['ps', 'pgrep', 'pkill', 'dmesg', 'findmnt', 'mountpoint', 'losetup', 'blkid', 'blockdev'],
-  ...['mkswap', 'swapon', 'swapoff', 'sysctl', 'lsmod', 'rmmod', 'insmod', 'modinfo', 'ip', 'su'],
+  'sh', 'mkfs', 'mount', 'umount', 'perl', 'awk', 'sed', 'bc', 'df', 'xfs_io', 'hostname',
+  'ls', 'cat', 'cp', 'mv', 'ln', 'rm', 'mkdir', 'rmdir', 'touch', 'stat', 'du', 'dd', 'od',
+  'id', 'uname', 'date', 'env', 'kill', 'seq', 'expr', 'grep', 'head', 'tail', 'wc', 'sort',
+  'uniq', 'cut', 'tr', 'tee', 'tac', 'sleep', 'true', 'false', 'test', 'diff', 'cmp', 'comm',
+  'sync', 'md5sum', 'sha256sum', 'find', 'xargs', 'chmod', 'chown', 'chgrp', 'truncate',
+  'mktemp', 'mkfifo', 'mknod', 'basename', 'dirname', 'readlink', 'realpath', 'link', 'unlink',
+  'nproc', 'getconf', 'yes', 'paste', 'fold', 'printf', 'echo', 'egrep', 'fgrep', 'timeout',
+  'ps', 'pgrep', 'pkill', 'dmesg', 'findmnt', 'mountpoint', 'losetup', 'blkid', 'blockdev',
+  'mkswap', 'swapon', 'swapoff', 'sysctl', 'lsmod', 'rmmod', 'insmod', 'modinfo', 'ip', 'su',
 ] as const;
 
 /**
  * Programs of single tests, which are "not run" without them. Omitted because of their size: fio (45 MB with
  * its libraries on Debian), dbench (26 MB of data), python3 and a compiler. `-i fio` adds one.
  */
+// biome-ignore format: a list of short words
 const WANTED = [
-  ...['getfattr', 'setfattr', 'attr', 'getfacl', 'setfacl', 'chacl', 'lsattr', 'chattr'],
-  ...['setcap', 'getcap', 'capsh', 'keyctl', 'getent', 'setpriv', 'unshare', 'newuidmap'],
-  ...['newgidmap', 'which', 'free'],
-  ...['quota', 'repquota', 'setquota', 'quotacheck', 'quotaon', 'quotaoff', 'edquota'],
-  ...['dmsetup', 'lvm', 'pvcreate', 'pvremove', 'vgcreate', 'vgremove', 'lvcreate', 'lvremove'],
-  ...['fstrim', 'blkdiscard', 'blkzone', 'wipefs', 'parted', 'lsblk', 'fsck', 'resize', 'partx'],
-  ...['thin_check', 'fallocate', 'filefrag', 'flock', 'hexdump', 'xxd', 'column', 'rev'],
-  ...['killall', 'ipcmk', 'ipcrm', 'ipcs', 'logger', 'uuidgen', 'shuf', 'tar', 'gzip', 'xz'],
-  ...['lz4', 'zcat', 'strace'],
-  ...['fsverity', 'fscryptctl', 'openssl', 'sqlite3', 'indent', 'accton', 'e2image'],
-  ...['mkfs.ext4', 'mkfs.vfat', 'nohup', 'sum', 'cksum', 'split', 'install', 'shred', 'chroot'],
-  ...['less', 'lsof', 'fuser', 'ldd', 'gawk', 'clear', 'tput', 'nl', 'sha1sum', 'base64'],
+  'getfattr', 'setfattr', 'attr', 'getfacl', 'setfacl', 'chacl', 'lsattr', 'chattr',
+  'setcap', 'getcap', 'capsh', 'keyctl', 'getent', 'setpriv', 'unshare', 'newuidmap',
+  'newgidmap', 'which', 'free',
+  'quota', 'repquota', 'setquota', 'quotacheck', 'quotaon', 'quotaoff', 'edquota',
+  'dmsetup', 'lvm', 'pvcreate', 'pvremove', 'vgcreate', 'vgremove', 'lvcreate', 'lvremove',
+  'fstrim', 'blkdiscard', 'blkzone', 'wipefs', 'parted', 'lsblk', 'fsck', 'resize', 'partx',
+  'thin_check', 'fallocate', 'filefrag', 'flock', 'hexdump', 'xxd', 'column', 'rev',
+  'killall', 'ipcmk', 'ipcrm', 'ipcs', 'logger', 'uuidgen', 'shuf', 'tar', 'gzip', 'xz',
+  'lz4', 'zcat', 'strace',
+  'fsverity', 'fscryptctl', 'openssl', 'sqlite3', 'indent', 'accton', 'e2image',
+  'mkfs.ext4', 'mkfs.vfat', 'nohup', 'sum', 'cksum', 'split', 'install', 'shred', 'chroot',
+  'less', 'lsof', 'fuser', 'ldd', 'gawk', 'clear', 'tput', 'nl', 'sha1sum', 'base64',
 ] as const;
 
+// biome-ignore format: a list of short words
 const DRIVERS = [
-  ...['zram', 'brd', 'loop', 'scsi_debug'],
-  ...['sd_mod', 'sg', 'dm-mod', 'dm-flakey', 'dm-snapshot', 'dm-log-writes', 'dm-thin-pool'],
-  ...['dm-delay'],
-  ...['dm-zero', 'dm-crypt', 'dm-verity', 'dm-dust', 'overlay', 'quota_v2', 'crc32c'],
-  ...['xxhash_generic'],
-  ...['blake2b_generic', 'sha256', 'nls_utf8', 'nls_iso8859-1', 'libcrc32c', 'raid6_pq', 'fuse'],
+  'zram', 'brd', 'loop', 'scsi_debug',
+  'sd_mod', 'sg', 'dm-mod', 'dm-flakey', 'dm-snapshot', 'dm-log-writes', 'dm-thin-pool',
+  'dm-delay',
+  'dm-zero', 'dm-crypt', 'dm-verity', 'dm-dust', 'overlay', 'quota_v2', 'crc32c',
+  'xxhash_generic',
+  'blake2b_generic', 'sha256', 'nls_utf8', 'nls_iso8859-1', 'libcrc32c', 'raid6_pq', 'fuse',
 ] as const;
 
 /** Sources and build files of the tree, and results of the user's own runs. */
+// biome-ignore format: a list of short words
 const LEFTOVERS = [
-  ...['.git', '*.c', '*.h', '*.o', '*.lo', '*.la', '*.a', '*.Po', '.dep', '.ltdep', '.libs'],
-  ...['autom4te.cache'],
-  ...['/libtool', '/ltmain.sh', '/configure', '/aclocal.m4', '/config.log', '/config.status'],
-  ...['/m4'],
-  ...['/doc', '/LICENSES', '/debian', '/lsqa.pl', '/results', '/local.config', '/install-sh'],
-  ...['/config.guess', '/config.sub', '/build'],
+  '.git', '*.c', '*.h', '*.o', '*.lo', '*.la', '*.a', '*.Po', '.dep', '.ltdep', '.libs',
+  'autom4te.cache',
+  '/libtool', '/ltmain.sh', '/configure', '/aclocal.m4', '/config.log', '/config.status',
+  '/m4',
+  '/doc', '/LICENSES', '/debian', '/lsqa.pl', '/results', '/local.config', '/install-sh',
+  '/config.guess', '/config.sub', '/build',
 ] as const;
 
 /** The users that tests need (README of xfstests). */
@@ -111,7 +123,12 @@ const PASSWD = [
 ];
 
 const GROUP = [
-  ...['root:x:0:', 'daemon:x:1:', 'bin:x:2:', 'sys:x:3:', 'tty:x:5:', 'nogroup:x:65534:'],
+  'root:x:0:',
+  'daemon:x:1:',
+  'bin:x:2:',
+  'sys:x:3:',
+  'tty:x:5:',
+  'nogroup:x:65534:',
   ...USERS.map(({ name, id }) => `${name}:x:${id}:`),
 ];
 
@@ -127,8 +144,10 @@ const PAM =
 
 /** Directories with modules of PAM and of perl on Debian, Fedora and openSUSE. */
 const PAM_DIRECTORIES = [
-  ...['/usr/lib/x86_64-linux-gnu/security', '/usr/lib/aarch64-linux-gnu/security'],
-  ...['/usr/lib64/security', '/usr/lib/security'],
+  '/usr/lib/x86_64-linux-gnu/security',
+  '/usr/lib/aarch64-linux-gnu/security',
+  '/usr/lib64/security',
+  '/usr/lib/security',
 ];
 const PERL_DIRECTORIES = [
   '/usr/lib/x86_64-linux-gnu/perl-base',
@@ -279,8 +298,13 @@ function common(
     conf: {
       needs: ['FSTESTS_SRC'],
       uses: [
-        ...['FSTESTS_ZRAM_SIZE', 'FSTESTS_OPTIONS', 'FSTESTS_EXPUNGE', 'FSTESTS_AUTORUN_CMD'],
-        ...['MKFS_OPTIONS', 'MOUNT_OPTIONS', ...keys],
+        'FSTESTS_ZRAM_SIZE',
+        'FSTESTS_OPTIONS',
+        'FSTESTS_EXPUNGE',
+        'FSTESTS_AUTORUN_CMD',
+        'MKFS_OPTIONS',
+        'MOUNT_OPTIONS',
+        ...keys,
       ],
     },
   };

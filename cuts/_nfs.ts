@@ -38,7 +38,11 @@ export const NFS_CLIENT = {
   drivers: ['nfs=CONFIG_NFS_FS'],
   // Versions of the protocol, and layouts of pNFS.
   optionalDrivers: [
-    ...['nfsv4', 'nfsv3', 'nfs_layout_nfsv41_files', 'nfs_layout_flexfiles', 'blocklayoutdriver'],
+    'nfsv4',
+    'nfsv3',
+    'nfs_layout_nfsv41_files',
+    'nfs_layout_flexfiles',
+    'blocklayoutdriver',
   ],
   contents: NFS_COMMON.contents,
   autorun: ['nfs-locks.sh'],
@@ -51,11 +55,7 @@ export function defineNfsd(filesystem: ServedFilesystem, summary: string): Cut {
   return defineCut({
     ...server,
     summary,
-    binaries: [
-      ...server.binaries,
-      ...NFS_COMMON.binaries,
-      ...['rpc.nfsd', 'rpc.mountd', 'exportfs'],
-    ],
+    binaries: [...server.binaries, ...NFS_COMMON.binaries, 'rpc.nfsd', 'rpc.mountd', 'exportfs'],
     optionalBinaries: [...server.optionalBinaries, ...NFS_COMMON.optionalBinaries, 'nfsdclnts'],
     drivers: [...server.drivers, 'nfsd=CONFIG_NFSD'],
     contents: { ...server.contents, ...NFS_COMMON.contents },

@@ -19,7 +19,10 @@ export function defineSamba(filesystem: ServedFilesystem, summary: string): Cut 
     binaries: [...server.binaries, 'smbd', 'smbpasswd'],
     optionalBinaries: [
       ...server.optionalBinaries,
-      ...['smbstatus', 'testparm', 'smbcontrol', 'pdbedit'],
+      'smbstatus',
+      'testparm',
+      'smbcontrol',
+      'pdbedit',
     ],
     files: filesystem === 'btrfs' ? BTRFS_MODULES : [],
     autorun: ['smb-share.sh', 'samba.sh'],

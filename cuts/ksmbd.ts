@@ -24,7 +24,9 @@ export default defineCut({
     ...['tools', 'build/tools', 'libexec', 'usr/libexec', 'usr/local/libexec'].map(
       (directory) => `\${KSMBD_TOOLS_SRC}/${directory}`,
     ),
-    ...['/usr/libexec', '/usr/local/libexec', '/usr/lib/ksmbd-tools'],
+    '/usr/libexec',
+    '/usr/local/libexec',
+    '/usr/lib/ksmbd-tools',
   ],
   binaries: [...server.binaries, 'ksmbd.tools'],
   drivers: [...server.drivers, 'ksmbd=CONFIG_SMB_SERVER'],

@@ -6,10 +6,11 @@ import { defineCut } from 'rapido';
  */
 export default defineCut({
   summary: 'An NVMe device over nvmet (loop, or TCP to itself), backed by zram',
+  // biome-ignore format: a list of short words
   binaries: [
-    ...['sh', 'cat', 'ls', 'mkdir', 'rmdir', 'ln', 'rm', 'mount', 'umount', 'findmnt', 'dmesg'],
-    ...['dd', 'cmp', 'blockdev', 'sync', 'sleep', 'ps', 'grep', 'find', 'df', 'sha256sum', 'head'],
-    ...['lsblk', 'modprobe', 'rmmod', 'lsmod', 'tail', 'stty', 'ip'],
+    'sh', 'cat', 'ls', 'mkdir', 'rmdir', 'ln', 'rm', 'mount', 'umount', 'findmnt', 'dmesg',
+    'dd', 'cmp', 'blockdev', 'sync', 'sleep', 'ps', 'grep', 'find', 'df', 'sha256sum', 'head',
+    'lsblk', 'modprobe', 'rmmod', 'lsmod', 'tail', 'stty', 'ip',
   ],
   optionalBinaries: ['nvme', 'mkfs.xfs', 'mkfs.ext4', 'strace', 'vi', 'less'],
   zram: { BACKING: '${NVME_LOCAL_SIZE}' },

@@ -7,32 +7,31 @@ export default defineCut({
 
   // Programs by name. Their libraries are added. Programs that this host lacks are reported before anything
   // is built.
+  // biome-ignore format: a list of short words
   binaries: [
     'sh',
-    ...['cat', 'ls', 'cp', 'mv', 'ln', 'rm', 'mkdir', 'rmdir', 'touch', 'stat', 'df', 'du'],
-    ...['mount', 'umount', 'findmnt', 'dmesg', 'ps', 'id', 'uname', 'date', 'env', 'kill'],
-    ...['seq', 'printf', 'echo', 'grep', 'sed', 'head', 'tail', 'wc', 'sort', 'cut', 'tr', 'tee'],
-    ...['sleep', 'true', 'false', 'test', 'dd', 'od', 'sync', 'sha256sum', 'md5sum', 'stty'],
-    ...['lsmod', 'modprobe', 'rmmod', 'insmod', 'find', 'xargs', 'chmod', 'chown', 'truncate'],
-    ...['tty', 'nproc', 'mktemp', 'basename', 'dirname', 'readlink'],
+    'cat', 'ls', 'cp', 'mv', 'ln', 'rm', 'mkdir', 'rmdir', 'touch', 'stat', 'df', 'du',
+    'mount', 'umount', 'findmnt', 'dmesg', 'ps', 'id', 'uname', 'date', 'env', 'kill',
+    'seq', 'printf', 'echo', 'grep', 'sed', 'head', 'tail', 'wc', 'sort', 'cut', 'tr', 'tee',
+    'sleep', 'true', 'false', 'test', 'dd', 'od', 'sync', 'sha256sum', 'md5sum', 'stty',
+    'lsmod', 'modprobe', 'rmmod', 'insmod', 'find', 'xargs', 'chmod', 'chown', 'truncate',
+    'tty', 'nproc', 'mktemp', 'basename', 'dirname', 'readlink',
   ],
   // Programs that are added if the host has them.
   optionalBinaries: [
-    ...[
-      'vi',
-      'less',
-      'strace',
-      'free',
-      'top',
-      'lsblk',
-      'ip',
-      'awk',
-      'timeout',
-      'hostname',
-      'clear',
-      'which',
-      'realpath',
-    ],
+    'vi',
+    'less',
+    'strace',
+    'free',
+    'top',
+    'lsblk',
+    'ip',
+    'awk',
+    'timeout',
+    'hostname',
+    'clear',
+    'which',
+    'realpath',
   ],
 
   // Small files to create in the image. Without this one, vim reports that its defaults are missing.

@@ -3,16 +3,28 @@ import { defineCut } from 'rapido';
 /** systemd as PID 1, with journal, udev and everyday programs. There is no D-Bus, because systemctl works without it. */
 export default defineCut({
   summary: 'A system whose init is systemd, with journal and udev',
+  // biome-ignore format: a list of short words
   binaries: [
-    ...['sh', 'systemctl', 'journalctl', 'cat', 'ls', 'cp', 'mv', 'ln', 'rm', 'mkdir', 'rmdir'],
-    ...['touch', 'stat', 'df', 'mount', 'umount', 'findmnt', 'dmesg', 'ps', 'id', 'uname', 'date'],
-    ...['env', 'kill', 'seq', 'printf', 'echo', 'grep', 'sed', 'head', 'tail', 'wc', 'sort', 'cut'],
-    ...['tr', 'tee', 'sleep', 'true', 'false', 'test', 'dd', 'sync', 'stty', 'tty', 'readlink'],
-    ...['lsmod', 'modprobe', 'rmmod', 'find', 'xargs', 'chmod', 'chown', 'timeout'],
+    'sh', 'systemctl', 'journalctl', 'cat', 'ls', 'cp', 'mv', 'ln', 'rm', 'mkdir', 'rmdir',
+    'touch', 'stat', 'df', 'mount', 'umount', 'findmnt', 'dmesg', 'ps', 'id', 'uname', 'date',
+    'env', 'kill', 'seq', 'printf', 'echo', 'grep', 'sed', 'head', 'tail', 'wc', 'sort', 'cut',
+    'tr', 'tee', 'sleep', 'true', 'false', 'test', 'dd', 'sync', 'stty', 'tty', 'readlink',
+    'lsmod', 'modprobe', 'rmmod', 'find', 'xargs', 'chmod', 'chown', 'timeout',
   ],
   optionalBinaries: [
-    ...['systemd-run', 'systemd-analyze', 'systemd-cgls', 'systemd-detect-virt', 'systemd-notify'],
-    ...['udevadm', 'busctl', 'vi', 'less', 'strace', 'ip', 'lsblk', 'clear'],
+    'systemd-run',
+    'systemd-analyze',
+    'systemd-cgls',
+    'systemd-detect-virt',
+    'systemd-notify',
+    'udevadm',
+    'busctl',
+    'vi',
+    'less',
+    'strace',
+    'ip',
+    'lsblk',
+    'clear',
   ],
   init: 'systemd',
   contents: {

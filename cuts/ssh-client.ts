@@ -5,10 +5,19 @@ import { SSH_PROGRAMS } from './_ssh.ts';
 export default defineCut({
   summary: 'Logs in to an ssh server with your key (OpenSSH)',
   network: true,
-  binaries: [...['ssh', 'ip', 'ping', 'ss'], ...SSH_PROGRAMS, ...['find', 'stty', 'chmod']],
+  binaries: ['ssh', 'ip', 'ping', 'ss', ...SSH_PROGRAMS, 'find', 'stty', 'chmod'],
   optionalBinaries: [
-    ...['scp', 'sftp', 'ssh-keygen', 'ssh-keyscan', 'rsync', 'tar', 'tcpdump'],
-    ...['vi', 'less', 'strace', 'clear'],
+    'scp',
+    'sftp',
+    'ssh-keygen',
+    'ssh-keyscan',
+    'rsync',
+    'tar',
+    'tcpdump',
+    'vi',
+    'less',
+    'strace',
+    'clear',
   ],
   files: [
     { source: '${SSH_IDENTITY}', target: '/root/.ssh/identity' },

@@ -24,11 +24,22 @@ import { reportError } from './ui/report-error.ts';
 
 /** In the order of the help. */
 const COMMANDS = [
-  ...[list, cut, boot],
-  ...[run, results],
-  ...[ps, exec, console, stop],
-  ...[doctor, conf, initCuts],
-  ...[setupNetwork, teardownNetwork, setupRamdisk, teardownRamdisk],
+  list,
+  cut,
+  boot,
+  run,
+  results,
+  ps,
+  exec,
+  console,
+  stop,
+  doctor,
+  conf,
+  initCuts,
+  setupNetwork,
+  teardownNetwork,
+  setupRamdisk,
+  teardownRamdisk,
 ];
 
 /** Runs a command line, without the program's name. @returns the exit status */

@@ -25,11 +25,12 @@ function makeFloor({ home, accelerator }: Bench, name: string, kernel: string): 
   packInitramfs(join(home.directory, 'floor'), image);
   return {
     name,
+    // biome-ignore format: an option and its value share a line
     argv: [
       ...(['qemu-system-x86_64', '-smp', '2', '-m', '512M'] as const),
       ...(accelerator === 'kvm' ? ['-enable-kvm', '-cpu', 'host'] : ['-cpu', 'max']),
-      ...['-kernel', kernel, '-initrd', image, '-nographic', '-no-reboot'],
-      ...['-append', 'console=ttyS0 rdinit=/init panic=-1 loglevel=5'],
+      '-kernel', kernel, '-initrd', image, '-nographic', '-no-reboot',
+      '-append', 'console=ttyS0 rdinit=/init panic=-1 loglevel=5',
     ],
   };
 }

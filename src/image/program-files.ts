@@ -45,7 +45,9 @@ export const PROGRAM_FILES: readonly ProgramFiles[] = [
   {
     programs: ['openssl'],
     files: [
-      ...['/usr/lib/ssl/openssl.cnf', '/etc/ssl/openssl.cnf', '/etc/pki/tls/openssl.cnf'],
+      '/usr/lib/ssl/openssl.cnf',
+      '/etc/ssl/openssl.cnf',
+      '/etc/pki/tls/openssl.cnf',
       '/etc/crypto-policies/back-ends/opensslcnf.config',
     ],
     why: 'required by `openssl req`, with which tests of fs-verity create certificates',

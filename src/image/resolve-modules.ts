@@ -103,7 +103,11 @@ export function resolveModules(
     tree,
     [
       ...new Set([
-        ...[...own, ...forDisks, ...forNetwork, ...wanted, ...available(optional)],
+        ...own,
+        ...forDisks,
+        ...forNetwork,
+        ...wanted,
+        ...available(optional),
         ...(hasZram ? available(ZRAM_COMPRESSORS) : []),
         ...(mayBootSystemd(cut.cut.init, network.netConf) ? available(SYSTEMD_DRIVERS) : []),
         ...available(netdevAliases(network)),

@@ -12,7 +12,10 @@ import type { Problem } from './resolve-request.ts';
  */
 const DRACUT_MODULES = [
   'systemd',
-  ...['systemd-journald', 'systemd-udevd', 'systemd-tmpfiles', 'systemd-sysctl'],
+  'systemd-journald',
+  'systemd-udevd',
+  'systemd-tmpfiles',
+  'systemd-sysctl',
   'systemd-modules-load',
 ];
 
@@ -146,9 +149,10 @@ export function networkdEntries(netConf: NetConf, service: Buffer, wait: Buffer)
 
 /** Users and groups that units and rules of systemd name, other than root and nobody. */
 const USERS = ['systemd-journal', 'systemd-network'];
+// biome-ignore format: a list of short words
 const GROUPS = [
-  ...['adm', 'audio', 'cdrom', 'clock', 'dialout', 'disk', 'input', 'kmem', 'kvm', 'lp', 'render'],
-  ...['sgx', 'tape', 'users', 'utmp', 'video', 'wheel', ...USERS],
+  'adm', 'audio', 'cdrom', 'clock', 'dialout', 'disk', 'input', 'kmem', 'kvm', 'lp', 'render',
+  'sgx', 'tape', 'users', 'utmp', 'video', 'wheel', ...USERS,
 ];
 const FIRST_ID = 900;
 

@@ -66,7 +66,8 @@ async function find(root: string, exclude: readonly string[], output: number): P
       ...(left === undefined
         ? []
         : ['-regextype', 'posix-extended', '-regex', left, '-prune', '-o']),
-      ...['-printf', FORMAT],
+      '-printf',
+      FORMAT,
     ],
     {
       stdio: ['ignore', output, 'ignore'],

@@ -79,16 +79,17 @@ export function dracutCommandLine(
   plan: PlannedUserspace,
   workspace: DracutWorkspace,
 ): [string, ...string[]] {
+  // biome-ignore format: an option and its value share a line
   return [
     plan.dracut,
     ...(plan.local ? ['--local'] : []),
-    ...['--force', '--no-kernel', '--no-hostonly', '--no-hostonly-cmdline'],
-    ...['--no-compress', '--no-early-microcode', '--nostrip', '--nohardlink'],
-    ...['--conf', '/dev/null', '--confdir', workspace.confDirectory],
-    ...['--tmpdir', workspace.temporary, '--loginstall', workspace.log],
+    '--force', '--no-kernel', '--no-hostonly', '--no-hostonly-cmdline',
+    '--no-compress', '--no-early-microcode', '--nostrip', '--nohardlink',
+    '--conf', '/dev/null', '--confdir', workspace.confDirectory,
+    '--tmpdir', workspace.temporary, '--loginstall', workspace.log,
     // dracut 112 prints its steps only with this option.
-    ...['--stdlog', '4'],
-    ...['--modules', plan.modules.join(' ')],
+    '--stdlog', '4',
+    '--modules', plan.modules.join(' '),
     ...joinUpTo(plan.install, INSTALL_ARGUMENT_BYTES).flatMap((paths) => ['--install', paths]),
     ...plan.extraArguments,
     workspace.output,

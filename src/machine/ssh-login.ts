@@ -32,10 +32,11 @@ export function describeLogin(
  * A VM generates its host key at each boot, unless the conf provides one. ssh(1) must not compare it with the key
  * of another VM or boot.
  */
+// biome-ignore format: an option and its value share a line
 const NO_HOST_KEY = [
-  ...['-o', 'StrictHostKeyChecking=no'],
-  ...['-o', 'UserKnownHostsFile=/dev/null'],
-  ...['-o', 'LogLevel=ERROR'],
+  '-o', 'StrictHostKeyChecking=no',
+  '-o', 'UserKnownHostsFile=/dev/null',
+  '-o', 'LogLevel=ERROR',
 ];
 
 function formatLogin(host: string, port: string[], identity: string | undefined): string {

@@ -33,13 +33,14 @@ export function dhcpServerCommand(
       .filter(({ dhcp }) => dhcp)
       .map(({ mac, lease }) => [mac, ...(lease === undefined ? [] : [lease, hostname])].join(',')),
   );
+  // biome-ignore format: an option and its value share a line
   return [
     ...(['dnsmasq', '--conf-file=/dev/null', '--pid-file=', '--leasefile-ro', '--port=0'] as const),
-    ...[`--interface=${bridge}`, '--except-interface=lo', '--bind-interfaces'],
+    `--interface=${bridge}`, '--except-interface=lo', '--bind-interfaces',
     `--dhcp-range=${MARK},${range.first},${range.last},${range.lease}`,
     ...hosts.map((host) => `--dhcp-host=${host}`),
     // rapido neither routes packets nor resolves names on this network.
-    ...['--dhcp-option=option:router', '--dhcp-option=option:dns-server'],
+    '--dhcp-option=option:router', '--dhcp-option=option:dns-server',
     // Pinging an address before it is leased takes three seconds.
     '--no-ping',
     ...(isOnLan ? ['--dhcp-ignore=tag:!known'] : ['--dhcp-authoritative']),

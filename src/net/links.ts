@@ -134,8 +134,10 @@ function wordsOf(info: IpAddress & { local: string; prefixlen: number }): string
     ...(info.noprefixroute ? ['noprefixroute'] : []),
     ...(info.dynamic
       ? [
-          ...['valid_lft', String(info.valid_life_time ?? 0)],
-          ...['preferred_lft', String(info.preferred_life_time ?? 0)],
+          'valid_lft',
+          String(info.valid_life_time ?? 0),
+          'preferred_lft',
+          String(info.preferred_life_time ?? 0),
         ]
       : []),
     ...(info.nodad ? ['nodad'] : []),

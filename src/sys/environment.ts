@@ -8,7 +8,13 @@ export type Environment = Readonly<Record<string, string | undefined>>;
  * for hooks, names another repository.
  */
 const TOOL_VARIABLES = [
-  ...['PATH', 'LD_LIBRARY_PATH', 'HOME', 'USER', 'LOGNAME', 'XDG_CONFIG_HOME', 'TMPDIR'],
+  'PATH',
+  'LD_LIBRARY_PATH',
+  'HOME',
+  'USER',
+  'LOGNAME',
+  'XDG_CONFIG_HOME',
+  'TMPDIR',
 ] as const;
 
 /** Output that is parsed must not be translated, and names of files must stay UTF-8. */

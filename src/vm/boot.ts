@@ -68,5 +68,7 @@ export async function bootVm(plan: VmPlan, watch: BootWatch): Promise<VmRecord> 
 
 /** The SHUTDOWN reasons of an end that the user requested at the console. */
 const ORDERLY: ReadonlySet<string | undefined> = new Set([
-  ...['guest-shutdown', 'host-qmp-quit', 'host-ui'],
+  'guest-shutdown',
+  'host-qmp-quit',
+  'host-ui',
 ]);

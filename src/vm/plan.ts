@@ -233,7 +233,8 @@ function diagnosticParameters(
   { name, console }: Architecture,
 ): string[] {
   return [
-    ...['printk.time=1', 'sysrq_always_enabled'],
+    'printk.time=1',
+    'sysrq_always_enabled',
     // The session sends the host the kernel log that this console may not have shown.
     `rapido.judged=${console}`,
     ...(name === 'x86_64' ? ['unknown_nmi_panic'] : []),

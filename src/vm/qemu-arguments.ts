@@ -35,14 +35,15 @@ const MIB = 1024 * 1024;
  * and later.
  */
 export function qemuCommandLine(plan: VmPlan): [string, ...string[]] {
+  // biome-ignore format: an option and its value share a line
   return [
     plan.qemu,
     ...accelerator(plan),
-    ...['-cpu', plan.cpu],
-    ...['-smp', String(plan.cpus), '-m', `${Math.ceil(plan.memory / MIB)}M`],
-    ...['-kernel', plan.kernel, '-initrd', plan.initramfs],
-    ...['-append', plan.parameters.join(' ')],
-    ...['-nodefaults', '-no-reboot'],
+    '-cpu', plan.cpu,
+    '-smp', String(plan.cpus), '-m', `${Math.ceil(plan.memory / MIB)}M`,
+    '-kernel', plan.kernel, '-initrd', plan.initramfs,
+    '-append', plan.parameters.join(' '),
+    '-nodefaults', '-no-reboot',
     ...console(plan),
     ...monitors(plan),
     ...channels(plan),
@@ -50,7 +51,7 @@ export function qemuCommandLine(plan: VmPlan): [string, ...string[]] {
     ...sharedDirectory(MOUNT_TAG.results, plan.session?.results, 'mapped-file'),
     ...plan.disks.flatMap(disk),
     ...networkCards(plan),
-    ...['-pidfile', plan.pidFile],
+    '-pidfile', plan.pidFile,
     ...plan.extraArguments,
     ...quietFirmware(plan),
   ];
@@ -82,9 +83,10 @@ function console(plan: VmPlan): string[] {
     const [chardev, options] = socket(CONSOLE_ID, QEMU_FD.console);
     return [chardev, `${options},logfile=${logFile}`, '-serial', `chardev:${CONSOLE_ID}`];
   }
+  // biome-ignore format: an option and its value share a line
   return [
-    ...['-chardev', `stdio,id=${CONSOLE_ID},mux=on,signal=off,logfile=${logFile}`],
-    ...['-serial', `chardev:${CONSOLE_ID}`, '-monitor', `chardev:${CONSOLE_ID}`],
+    '-chardev', `stdio,id=${CONSOLE_ID},mux=on,signal=off,logfile=${logFile}`,
+    '-serial', `chardev:${CONSOLE_ID}`, '-monitor', `chardev:${CONSOLE_ID}`,
   ];
 }
 
@@ -93,9 +95,10 @@ function console(plan: VmPlan): string[] {
  * same, but QEMU 11.1 warns that it is deprecated.
  */
 function monitors(plan: VmPlan): string[] {
+  // biome-ignore format: an option and its value share a line
   return [
-    ...[...socket('events', QEMU_FD.events), '-qmp', 'chardev:events'],
-    ...['-qmp', `unix:${escapeComma(plan.monitorSocket)},server=on,wait=off`],
+    ...socket('events', QEMU_FD.events), '-qmp', 'chardev:events',
+    '-qmp', `unix:${escapeComma(plan.monitorSocket)},server=on,wait=off`,
   ];
 }
 
@@ -179,9 +182,10 @@ function networkCard({ mac, backend }: NicPlan, index: number, withKvm: boolean)
           ...(backend.vhost && withKvm ? ['vhost=on'] : []),
         ]
       : [`user,id=${id}`, ...backend.forwards.map(forward)];
+  // biome-ignore format: an option and its value share a line
   return [
-    ...['-netdev', options.join(',')],
-    ...['-device', `virtio-net-pci,netdev=${id},mac=${mac},romfile=`],
+    '-netdev', options.join(','),
+    '-device', `virtio-net-pci,netdev=${id},mac=${mac},romfile=`,
   ];
 }
 

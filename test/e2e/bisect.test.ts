@@ -125,8 +125,16 @@ describe('git bisect run rapido run --bisect', () => {
     expect(await run(['make'], { cwd: tree, env: home.env })).toMatchObject({ status: 0 });
     await repository.startBisect();
     const result = await repository.bisectRun([
-      ...['simple-example', '--bisect', '--conf', conf, '--build', 'make'],
-      ...['--include', './reproducer:/root/', '--', './reproducer'],
+      'simple-example',
+      '--bisect',
+      '--conf',
+      conf,
+      '--build',
+      'make',
+      '--include',
+      './reproducer:/root/',
+      '--',
+      './reproducer',
     ]);
     expect(result).toMatchObject({ status: 0 });
     const verdicts = await repository.readVerdicts();
@@ -158,7 +166,13 @@ describe('git bisect run rapido run --bisect', () => {
       const { conf = '', cut = 'simple-example', args = [] }: Mistake = mistake;
       const path = home.write('mistake.conf', conf);
       const result = await repository.bisectRun([
-        ...[cut, '--bisect', '--conf', path, ...args, '-x', 'true'],
+        cut,
+        '--bisect',
+        '--conf',
+        path,
+        ...args,
+        '-x',
+        'true',
       ]);
       expect(result.stderr).toContain(words);
       expect(result.stderr).toContain('exit code 128');

@@ -51,7 +51,13 @@ describe('rapido boot without a terminal', () => {
       'QEMU_EXTRA_KERNEL_PARAMS="console=uart8250,io,0x3f8"\n',
     );
     const result = await home.rapido([
-      ...['--conf', conf, 'cut', 'simple-example', '--boot', '-x', 'echo still here'],
+      '--conf',
+      conf,
+      'cut',
+      'simple-example',
+      '--boot',
+      '-x',
+      'echo still here',
     ]);
     expect(result).toMatchObject({ status: 0 });
     expect(result.stdout).toContain('there is no /dev/uart8250');
@@ -84,8 +90,12 @@ describe('rapido boot without a terminal', () => {
 
   it('gives the VM the requested CPUs and memory', async () => {
     await home.rapido([
-      ...['cut', 'simple-example', '-i', 'nproc'],
-      ...['-x', 'nproc; grep MemTotal /proc/meminfo; hostname'],
+      'cut',
+      'simple-example',
+      '-i',
+      'nproc',
+      '-x',
+      'nproc; grep MemTotal /proc/meminfo; hostname',
     ]);
     const result = await home.rapido(['boot', '--cpus', '3', '--memory', '400M']);
     expect(result.status).toBe(0);

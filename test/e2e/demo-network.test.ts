@@ -18,8 +18,20 @@ const canBreak = process.arch === 'x64';
 
 /** What the client loads; `dummy` is the module with the bug. */
 const DRIVERS = [
-  ...[...CHANNEL_MODULES, '9p', '9pnet_virtio', 'virtio_rng', 'virtio_net', 'af_packet', 'ipv6'],
-  ...['cifs', 'ccm', 'gcm', 'ctr', 'ghash-generic', 'cmac', 'dummy'],
+  ...CHANNEL_MODULES,
+  '9p',
+  '9pnet_virtio',
+  'virtio_rng',
+  'virtio_net',
+  'af_packet',
+  'ipv6',
+  'cifs',
+  'ccm',
+  'gcm',
+  'ctr',
+  'ghash-generic',
+  'cmac',
+  'dummy',
 ];
 
 /** A day's work with two VMs. The test itself is on the share, where the server's side can see it. */

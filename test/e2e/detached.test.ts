@@ -237,7 +237,12 @@ describe('a VM in the background that fails', () => {
     await home.rapido(['cut', 'simple-example']);
     await home.rapido(['boot', '--detach']);
     const crashed = await home.rapido([
-      ...['exec', '1', '--', 'sh', '-c', 'echo c > /proc/sysrq-trigger'],
+      'exec',
+      '1',
+      '--',
+      'sh',
+      '-c',
+      'echo c > /proc/sysrq-trigger',
     ]);
     expect(crashed).toMatchObject({ status: 120 });
     expect(crashed.stderr).toContain('VM 1 ended before the command did');

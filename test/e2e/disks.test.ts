@@ -30,8 +30,13 @@ describe('disks of a VM', () => {
       done
       exit 0`;
     const ran = await run([
-      ...['simple-example', '--disk', 'one.img,readonly'],
-      ...['--disk', 'two.img,readonly,bus=nvme', '-x', text],
+      'simple-example',
+      '--disk',
+      'one.img,readonly',
+      '--disk',
+      'two.img,readonly,bus=nvme',
+      '-x',
+      text,
     ]);
     expect({ status: ran.status, stdout: ran.stdout }).toEqual({
       status: 0,

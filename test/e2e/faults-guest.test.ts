@@ -133,7 +133,8 @@ describe('a run whose guest misbehaves', () => {
     {
       name: 'an OOM kill by sysrq is a splat, although the command succeeds',
       args: [
-        ...['simple-example', '-x'],
+        'simple-example',
+        '-x',
         `sleep 600 & echo 1000 > /proc/$!/oom_score_adj
           echo f > /proc/sysrq-trigger; wait $!; exit 0`,
       ],
@@ -162,7 +163,8 @@ describe('a run whose guest misbehaves', () => {
       name: 'a power-off by an autorun script is a crash',
       args: [
         addCut(home, 'off-in-autorun', {}, { 'off.sh': 'echo o > /proc/sysrq-trigger; sleep 600' }),
-        ...['--', 'true'],
+        '--',
+        'true',
       ],
       verdict: 'crash',
       reason: 'the VM powered off during autorun script off.sh: 0 of 1 autorun scripts',
@@ -170,7 +172,10 @@ describe('a run whose guest misbehaves', () => {
     {
       name: 'a power-off by another process after the command, before the session reports, is a crash',
       args: [
-        ...['simple-example', '-i', 'mkfifo', '-x'],
+        'simple-example',
+        '-i',
+        'mkfifo',
+        '-x',
         // The session reads the taint last: here it waits for ever.
         `mkfifo /pipe && mount --bind /pipe /proc/sys/kernel/tainted || exit 9
           (sleep 2; echo o > /proc/sysrq-trigger) & exit 0`,
@@ -180,10 +185,7 @@ describe('a run whose guest misbehaves', () => {
     },
     {
       name: 'a taint is found even if /proc is not mounted',
-      args: [
-        ...['simple-example', '-x'],
-        'echo 512 > /proc/sys/kernel/tainted; umount --lazy /proc',
-      ],
+      args: ['simple-example', '-x', 'echo 512 > /proc/sys/kernel/tainted; umount --lazy /proc'],
       verdict: 'splat',
       reason: 'the kernel reported a problem: kernel tainted: W, a warning',
     },
@@ -229,7 +231,8 @@ describe('a run whose guest misbehaves', () => {
           { binaries: ['cat', 'timeout', 'sleep'] },
           { 'forge.sh': `${FORGERY} echo o > /proc/sysrq-trigger; sleep 600` },
         ),
-        ...['--', 'true'],
+        '--',
+        'true',
       ],
       verdict: 'crash',
       reason: 'powered off during autorun script forge.sh',

@@ -41,15 +41,13 @@ describe('a run whose kernel fails', () => {
       name: 'an init that cannot be executed is a crash before init, although the kernel runs another',
       parameters: 'rdinit=/no-program',
       args: [
-        ...[
-          'simple-example',
-          '--include',
-          `${noProgram}:/no-program`,
-          '-i',
-          '/bin/sh',
-          '--',
-          'true',
-        ],
+        'simple-example',
+        '--include',
+        `${noProgram}:/no-program`,
+        '-i',
+        '/bin/sh',
+        '--',
+        'true',
       ],
       verdict: 'crash',
       reason:
@@ -68,14 +66,15 @@ describe('a run whose kernel fails', () => {
         addCut(home, 'panic-in-init', {
           contents: { '/etc/modprobe.d/panic.conf': `install virtio_console ${PANIC}\n` },
         }),
-        ...['--', 'true'],
+        '--',
+        'true',
       ],
       verdict: 'crash',
       reason: 'the kernel crashed before init: kernel panic: sysrq triggered crash',
     },
     {
       name: 'a panic in an autorun script is a crash',
-      args: [addCut(home, 'panic-in-autorun', {}, { 'panic.sh': PANIC }), ...['--', 'true']],
+      args: [addCut(home, 'panic-in-autorun', {}, { 'panic.sh': PANIC }), '--', 'true'],
       verdict: 'crash',
       reason:
         'the kernel crashed during autorun script panic.sh: kernel panic: sysrq triggered crash',
@@ -247,8 +246,17 @@ describe('a run whose kernel fails', () => {
       fsfreeze --unfreeze /mnt/frozen
       wait`;
     const ran = await run([
-      ...['simple-example', '--driver', 'zram', '--driver', 'ext4'],
-      ...['-i', 'mkfs.ext4', '-i', 'fsfreeze', '-x', text],
+      'simple-example',
+      '--driver',
+      'zram',
+      '--driver',
+      'ext4',
+      '-i',
+      'mkfs.ext4',
+      '-i',
+      'fsfreeze',
+      '-x',
+      text,
     ]);
     expect(judgedAs(ran, fault)).toEqual(expectedOf(fault));
   });

@@ -29,8 +29,13 @@ describe.concurrent('a run that hangs', () => {
     {
       name: 'before init ends by --boot-timeout',
       args: [
-        ...['simple-example', '--include', `${sleeper}:/sleeper`],
-        ...['--boot-timeout', '15s', '--', 'true'],
+        'simple-example',
+        '--include',
+        `${sleeper}:/sleeper`,
+        '--boot-timeout',
+        '15s',
+        '--',
+        'true',
       ],
       options: { env: { QEMU_EXTRA_KERNEL_PARAMS: 'rdinit=/sleeper' } },
       verdict: 'timeout',
@@ -40,7 +45,10 @@ describe.concurrent('a run that hangs', () => {
       name: 'in an autorun script ends by --timeout',
       args: [
         addCut(home, 'sleep-in-autorun', { binaries: ['sleep'] }, { 'hang.sh': 'sleep 6000' }),
-        ...['--timeout', LIMIT, '--', 'true'],
+        '--timeout',
+        LIMIT,
+        '--',
+        'true',
       ],
       verdict: 'timeout',
       reason: 'it took longer than 60 s during autorun script hang.sh',
@@ -60,7 +68,10 @@ describe.concurrent('a run that hangs', () => {
     {
       name: 'at power-off ends by --timeout, although the command has succeeded',
       args: [
-        ...['simple-example', '--timeout', LIMIT, '-x'],
+        'simple-example',
+        '--timeout',
+        LIMIT,
+        '-x',
         "printf '#!/bin/bash\\nsleep 6000\\n' > /rapido/power-off",
       ],
       verdict: 'timeout',
@@ -97,8 +108,16 @@ describe.concurrent('a run that hangs', () => {
       const module = home.write('hang.ko', breakModule('spins with interrupts off'));
       const ran = await run(
         [
-          ...['simple-example', '--cpus', '1', '--include', `${module}:/hang.ko`],
-          ...['--timeout', LIMIT, '--', 'insmod', '/hang.ko'],
+          'simple-example',
+          '--cpus',
+          '1',
+          '--include',
+          `${module}:/hang.ko`,
+          '--timeout',
+          LIMIT,
+          '--',
+          'insmod',
+          '/hang.ko',
         ],
         { onTestFinished },
       );
@@ -120,8 +139,20 @@ describe.concurrent('a run that hangs', () => {
       touch /mnt/frozen/file`;
     const ran = await run(
       [
-        ...['simple-example', '--driver', 'zram', '--driver', 'ext4', '--ktap', '--silence', '15s'],
-        ...['-i', 'mkfs.ext4', '-i', 'fsfreeze', '-x', text],
+        'simple-example',
+        '--driver',
+        'zram',
+        '--driver',
+        'ext4',
+        '--ktap',
+        '--silence',
+        '15s',
+        '-i',
+        'mkfs.ext4',
+        '-i',
+        'fsfreeze',
+        '-x',
+        text,
       ],
       { onTestFinished },
     );
@@ -138,8 +169,13 @@ describe.concurrent('a run that hangs', () => {
     const late = home.write('late', '#!/bin/bash\nsleep 8\nexec /init\n', 0o755);
     const ran = await run(
       [
-        ...['simple-example', '--include', `${late}:/late`],
-        ...['--boot-timeout', '8s', '-x', 'echo ran anyway'],
+        'simple-example',
+        '--include',
+        `${late}:/late`,
+        '--boot-timeout',
+        '8s',
+        '-x',
+        'echo ran anyway',
       ],
       { env: { QEMU_EXTRA_KERNEL_PARAMS: 'rdinit=/late' }, onTestFinished },
     );
@@ -150,7 +186,10 @@ describe.concurrent('a run that hangs', () => {
   it('does not end if rapido was stopped for longer than --silence', async ({ onTestFinished }) => {
     const ran = await run(
       [
-        ...['simple-example', '--silence', '15s', '-x'],
+        'simple-example',
+        '--silence',
+        '15s',
+        '-x',
         'echo READY; for i in {1..9}; do sleep 1; echo $i; done',
       ],
       {

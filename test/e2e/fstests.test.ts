@@ -111,8 +111,13 @@ describe('rapido run fstests-xfs', () => {
       return `-drive 'if=none,format=raw,id=${serial},file=${path}' -device virtio-blk-pci,drive=${serial},serial=${serial}`;
     });
     const args = [
-      ...['run', 'fstests-xfs', '--results', join(home.directory, 'carried')],
-      ...['--', '-g', 'again'],
+      'run',
+      'fstests-xfs',
+      '--results',
+      join(home.directory, 'carried'),
+      '--',
+      '-g',
+      'again',
     ];
     const envFor = (size: string) => ({
       ...env,

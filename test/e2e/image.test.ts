@@ -58,10 +58,11 @@ describe('the image', () => {
       execFileSync('mknod', [join(tree, 'loop'), 'b', '7', '300']);
     }
     const list = home.write('list.sh', `#!/bin/bash\n${LIST}\n`, 0o755);
+    // biome-ignore format: an option and its value share a line
     const cut = [
-      ...['cut', 'simple-example', '--include', tree, '--include', `${list}:/list`],
-      ...['-i', 'find', '-i', 'sha256sum', '-i', 'od'],
-      ...['-x', `/list '${tree}' > /run/listing; echo BEGIN; cat /run/listing; echo END`],
+      'cut', 'simple-example', '--include', tree, '--include', `${list}:/list`,
+      '-i', 'find', '-i', 'sha256sum', '-i', 'od',
+      '-x', `/list '${tree}' > /run/listing; echo BEGIN; cat /run/listing; echo END`,
     ];
     await home.rapido(cut);
     // Some change afterwards, one becomes shorter: they are in a separate archive.
@@ -90,9 +91,10 @@ describe('the image', () => {
       ...(pack && { pack }),
     });
     const conf = home.write('one-line.conf', `KERNEL_SRC = "${tree}"\n`);
+    // biome-ignore format: an option and its value share a line
     const result = await home.rapido([
-      ...['--conf', conf, 'cut', 'simple-example', '--boot', '--driver', 'zram'],
-      ...['-x', 'modprobe zram && lsmod && cat /sys/block/zram0/size'],
+      '--conf', conf, 'cut', 'simple-example', '--boot', '--driver', 'zram',
+      '-x', 'modprobe zram && lsmod && cat /sys/block/zram0/size',
     ]);
     expect(result).toMatchObject({ status: 0 });
     expect(result.stdout).toMatch(/^zram /m);
@@ -153,9 +155,10 @@ describe('the image', () => {
     mkdirSync(join(home.directory, 'shared, dir'));
     const note = home.write('shared, dir/note', 'from the host');
     const conf = home.write('share.conf', `VIRTFS_SHARE_PATH="${home.directory}/shared, dir"\n`);
+    // biome-ignore format: an option and its value share a line
     const result = await home.rapido([
-      ...['--conf', conf, 'cut', 'simple-example', '--boot'],
-      ...['-x', 'cat /host/note; echo; sha256sum /host/note > /host/sum'],
+      '--conf', conf, 'cut', 'simple-example', '--boot',
+      '-x', 'cat /host/note; echo; sha256sum /host/note > /host/sum',
     ]);
     expect(result).toMatchObject({ status: 0 });
     expect(result.stdout).toContain('from the host');
@@ -179,9 +182,10 @@ describe('the image', () => {
       'keys.conf',
       `NFS_SERVER="server"\nCIFS_PW="hush-hush"\nMY_TEXT='it'"'"'s $HOME "quoted" \\'\n`,
     );
+    // biome-ignore format: an option and its value share a line
     const result = await home.rapido([
-      ...['--conf', conf, 'cut', 'keys', '--boot'],
-      ...['-x', 'env | grep -E "^(NFS_SERVER|MY_TEXT)="; env | grep CIFS; true'],
+      '--conf', conf, 'cut', 'keys', '--boot',
+      '-x', 'env | grep -E "^(NFS_SERVER|MY_TEXT)="; env | grep CIFS; true',
     ]);
     expect(result).toMatchObject({ status: 0 });
     expect(result.stdout).toContain('NFS_SERVER=server');
@@ -192,12 +196,11 @@ describe('the image', () => {
 
   it('enables dynamic debug for modules that are loaded later', async () => {
     const conf = home.write('debug.conf', 'DYN_DEBUG_MODULES="zram nbd"\n');
+    // biome-ignore format: an option and its value share a line
     const result = await home.rapido([
-      ...['--conf', conf, 'cut', 'simple-example', '--boot', '--driver', 'nbd'],
-      ...[
-        '-x',
+      '--conf', conf, 'cut', 'simple-example', '--boot', '--driver', 'nbd',
+      '-x',
         'modprobe nbd; grep "\\[nbd\\]" /sys/kernel/debug/dynamic_debug/control | head -1; cat /proc/cmdline',
-      ],
     ]);
     expect(result).toMatchObject({ status: 0 });
     expect(result.stdout).toContain('zram.dyndbg=+pf nbd.dyndbg=+pf');

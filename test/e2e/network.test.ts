@@ -100,7 +100,14 @@ describe.runIf(canMakeNetworks)('VMs on the bridge', () => {
       if (user === 'nobody') giveTo(own.directory, 65534);
       const { status, stdout, stderr } = await own.rapido(
         [
-          ...['run', 'pinger', '-q', '--timeout', '2m', '-i', 'ip', '-x'],
+          'run',
+          'pinger',
+          '-q',
+          '--timeout',
+          '2m',
+          '-i',
+          'ip',
+          '-x',
           `ip -brief address show dev eth0 scope global; ip route; grep client /etc/hosts
            ping -c 1 -W 5 rapido-host`,
         ],

@@ -31,7 +31,9 @@ const CUT = {
   summary: 'SMB to itself',
   network: true,
   binaries: ['sh', 'cat', 'grep', 'findmnt', 'chown', 'mkdir', 'mkfs.xfs', 'dmesg'].concat([
-    ...['smbd', 'smbpasswd', 'mount.cifs'],
+    'smbd',
+    'smbpasswd',
+    'mount.cifs',
   ]),
   drivers: ['xfs', 'cifs'],
   optionalDrivers: ['ccm', 'gcm', 'ctr', 'ghash-generic', 'cmac', 'nls_utf8'],
@@ -66,7 +68,10 @@ describe.runIf(isThere('smbd') && isThere('mount.cifs'))('a password and a token
     outputs.push(await home.rapido(['--debug', 'cut', 'to-itself']));
     const seen = watchCommandLines();
     const ran = await run([
-      ...['to-itself', '--timeout', '3m', '-x'],
+      'to-itself',
+      '--timeout',
+      '3m',
+      '-x',
       'echo ${#CIFS_PW} ${#MY_TOKEN}; cat /proc/cmdline /proc/mounts',
     ]);
     const commandLines = seen.end();

@@ -31,15 +31,22 @@ describe.skipIf(source === undefined)('rapido run kselftest', () => {
     const name = source!.replace(/^.*\/|\.tar\.xz$/g, '');
     const parts = ['tools/testing/selftests', 'tools/include', 'scripts', 'arch/x86/include'];
     execFileSync('tar', [
-      ...['-xJf', source!, '-C', directory],
+      '-xJf',
+      source!,
+      '-C',
+      directory,
       ...parts.map((part) => `${name}/${part}`),
     ]);
     installed = join(directory, 'installed');
     execFileSync(
       'make',
       [
-        ...['-s', '-C', join(directory, name, 'tools/testing/selftests')],
-        ...[`TARGETS=${COLLECTIONS.join(' ')}`, `INSTALL_PATH=${installed}`, 'install'],
+        '-s',
+        '-C',
+        join(directory, name, 'tools/testing/selftests'),
+        `TARGETS=${COLLECTIONS.join(' ')}`,
+        `INSTALL_PATH=${installed}`,
+        'install',
       ],
       { stdio: 'pipe' },
     );

@@ -41,9 +41,10 @@ describe.runIf(canMakeNetworks)('two VMs on the bridge', () => {
   const pair = createNetworkPair();
 
   it('simple-network shows its addresses, and reaches another by name', async () => {
+    // biome-ignore format: an option and its value share a line
     const ran = await pair.run([
-      ...['--with', 'simple-network', 'simple-network', '--timeout', '2m'],
-      ...['--', 'ping', '-c', '1', '-W', '5', 'rapido-server'],
+      '--with', 'simple-network', 'simple-network', '--timeout', '2m',
+      '--', 'ping', '-c', '1', '-W', '5', 'rapido-server',
     ]);
     expect(ran).toMatchObject({ status: 0 });
     expect(ran.stdout).toContain('1 received');
@@ -59,7 +60,10 @@ describe.runIf(canMakeNetworks)('two VMs on the bridge', () => {
     const server = await pair.serve(['nvme-tcp-target'], { env });
     const put = await server.exec(PREPARE);
     const client = await pair.run([
-      ...['nvme-tcp-initiator', '--timeout', '2m', '-x'],
+      'nvme-tcp-initiator',
+      '--timeout',
+      '2m',
+      '-x',
       USE("device/subsysnqn '*:rapido'"),
     ]);
     expect(client, client.stderr).toMatchObject({ status: 0 });
@@ -80,7 +84,10 @@ describe.runIf(canMakeNetworks)('two VMs on the bridge', () => {
       const env = { INITIATOR_DISCOVERY_ADDR: target.address };
       const client = await pair.run(
         [
-          ...['openiscsi', '--timeout', '2m', '-x'],
+          'openiscsi',
+          '--timeout',
+          '2m',
+          '-x',
           USE(`device/vendor '${target.vendor}'`) + LOG_IN_AS_OTHERS,
         ],
         { env },

@@ -97,7 +97,13 @@ data
     );
     const ran = await pair.run(
       [
-        ...['--with', 'ksmbd', 'cifs', '-q', '--timeout', '3m', '-x'],
+        '--with',
+        'ksmbd',
+        'cifs',
+        '-q',
+        '--timeout',
+        '3m',
+        '-x',
         'echo written > file && sync && cat file && findmnt -n -o FSTYPE .',
       ],
       { env: { ...env, ...(source !== undefined && { KSMBD_TOOLS_SRC: source }) } },

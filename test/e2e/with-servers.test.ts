@@ -20,8 +20,15 @@ describe('rapido run --with', () => {
     addServer('first', 'echo serving as $HOSTNAME');
     addServer('second', 'echo serving too');
     const ran = await run([
-      ...['client', '--with', 'first', '--with', 'second:4', '--timeout', '5m'],
-      ...['-x', 'read -r name < /proc/sys/kernel/hostname; echo "I am $name"'],
+      'client',
+      '--with',
+      'first',
+      '--with',
+      'second:4',
+      '--timeout',
+      '5m',
+      '-x',
+      'read -r name < /proc/sys/kernel/hostname; echo "I am $name"',
     ]);
     expect(ran).toMatchObject({ status: 0, stdout: 'I am rapido2\n' });
     expect(ran.result).toMatchObject({

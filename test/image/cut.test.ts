@@ -377,7 +377,10 @@ describe.skipIf(hostKernel() === undefined)('rapido cut', () => {
     const own = home.directory.slice(1);
     expect(names).toEqual(
       expect.arrayContaining([
-        ...['tests/first', 'here', `${own}/tree/a.txt`, `${own}/bin/dracut`],
+        'tests/first',
+        'here',
+        `${own}/tree/a.txt`,
+        `${own}/bin/dracut`,
         `${own}/.config/rapido/cuts/tool`,
       ]),
     );

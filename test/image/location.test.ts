@@ -45,7 +45,12 @@ describe('old images of runs', () => {
     for (let age = 2; age <= 9; age++) make(`cut${age % 2}-${age}.img`, age);
     pruneRunImages(make('new.img', 0));
     expect(names()).toEqual([
-      ...['cut0-2.img', 'cut0-4.img', 'cut0-6.img', 'cut1-3.img', 'cut1-5.img', 'new.img'],
+      'cut0-2.img',
+      'cut0-4.img',
+      'cut0-6.img',
+      'cut1-3.img',
+      'cut1-5.img',
+      'new.img',
     ]);
   });
 

@@ -310,7 +310,9 @@ describe('without a command', () => {
   test('runs that of the cut, with its keys', () => {
     const own = { command: ['./check', '-g', '${KERNEL_RELEASE}'] };
     expect(resolve(undefined, { test: own, conf: 'KERNEL_RELEASE="6.18"\n' }).words).toEqual([
-      ...['./check', '-g', '6.18'],
+      './check',
+      '-g',
+      '6.18',
     ]);
   });
 

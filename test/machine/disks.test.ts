@@ -57,7 +57,14 @@ describe.skipIf(hostKernel() === undefined)('disks of a VM', () => {
   test('a run rejects them before it builds or cuts anything', async () => {
     const mark = join(home.directory, 'built');
     const { status, stderr } = await home.rapido([
-      ...['run', 'tiny', '--build', `touch '${mark}'`, '--disk', 'b.img', '--', 'true'],
+      'run',
+      'tiny',
+      '--build',
+      `touch '${mark}'`,
+      '--disk',
+      'b.img',
+      '--',
+      'true',
     ]);
     expect(status).toBe(125);
     expect(stderr).toContain('b.img: it does not exist');

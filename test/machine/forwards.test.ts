@@ -35,7 +35,11 @@ describe.skipIf(hostKernel() === undefined)('forwarded ports', () => {
   test('--forward replaces those of the conf, and implies the network that supports it', async () => {
     conf('VM_NET = tap\n[vm1]\nFORWARD = 1234:56\n');
     const { status, stdout } = await boot(
-      ...['--dry-run', '--forward', '2222:22', '--forward', '5353:53/udp,8080:80'],
+      '--dry-run',
+      '--forward',
+      '2222:22',
+      '--forward',
+      '5353:53/udp,8080:80',
     );
     expect(status).toBe(0);
     expect(stdout).toContain(
@@ -58,7 +62,10 @@ describe.skipIf(hostKernel() === undefined)('forwarded ports', () => {
   test('names the option if a port is in use', async () => {
     conf('');
     const { status, stderr } = await boot(
-      ...['--forward', `${busy.tcp}:22`, '--forward', `${busy.udp}:53/udp`],
+      '--forward',
+      `${busy.tcp}:22`,
+      '--forward',
+      `${busy.udp}:53/udp`,
     );
     expect(status).toBe(1);
     expect(named(stderr.slice(stderr.indexOf('rapido:')))).toMatchInlineSnapshot(`

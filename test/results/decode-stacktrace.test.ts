@@ -106,7 +106,13 @@ describe('leaves unchanged', () => {
     const splats = Array.from({ length: 7 }, () => TRACE);
     const decoded = await decodeAll(splats, makeTree());
     expect(decoded.map((splat) => splat.decoded !== undefined)).toEqual([
-      ...[true, true, true, true, true, false, false],
+      true,
+      true,
+      true,
+      true,
+      true,
+      false,
+      false,
     ]);
   });
 

@@ -37,7 +37,9 @@ test('console, stdout and stderr are on disk as they arrive, while the VM runs',
   recorder.onOutput('stdout', Buffer.from([0, 0xff, 0x0a]));
   recorder.onOutput('stderr', Buffer.from('no line end'));
   expect([read('console'), read('stdout'), read('stderr')]).toEqual([
-    ...['[    1.000000] Linux\r\n[ 2', '\0\xff\n', 'no line end'],
+    '[    1.000000] Linux\r\n[ 2',
+    '\0\xff\n',
+    'no line end',
   ]);
 });
 

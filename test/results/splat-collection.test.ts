@@ -230,7 +230,8 @@ describe('if a suite marks its tests in the kernel log', () => {
     splats.push(lineAt(marked, begin('ext4/018')));
     // The log level of the console was lowered here, and raised in the next test.
     const log = [
-      ...[lineAt(marked, begin('ext4/018')), lineAt(hidden, begin('ext4/019'))],
+      lineAt(marked, begin('ext4/018')),
+      lineAt(hidden, begin('ext4/019')),
       ...warning('foo').map((text, index) => lineAt(hidden + 0.001 * (index + 1), text)),
     ];
     seconds += 3;

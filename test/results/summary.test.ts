@@ -190,7 +190,9 @@ describe('kernel reports', () => {
     const text = Array.from({ length: 40 }, (_, index) => `line ${index}`).join('\n');
     const lines = summary({ verdict: 'splat', splats: [aSplat({ text })] }).split('\n');
     expect(lines.slice(-4)).toEqual([
-      ...['  line 22', '  line 23', '    … and 16 more'],
+      '  line 22',
+      '  line 23',
+      '    … and 16 more',
       `  results: ${DIRECTORY}`,
     ]);
   });

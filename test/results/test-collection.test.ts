@@ -23,8 +23,13 @@ test('each test by its name, in the order in which they ended', () => {
 
 test('nested tests contain the names of those around them', () => {
   const { results } = collect([
-    ...['KTAP version 1', '1..1', '    KTAP version 1', '    1..2', '    ok 1 open'],
-    ...['    not ok 2 close', 'not ok 1 net'],
+    'KTAP version 1',
+    '1..1',
+    '    KTAP version 1',
+    '    1..2',
+    '    ok 1 open',
+    '    not ok 2 close',
+    'not ok 1 net',
   ]);
   expect(results).toContain('pass net/open');
   expect(results).toContain('fail net/close');
@@ -55,7 +60,10 @@ test('output that is not declared as KTAP is not read', () => {
 test('a failure after a hundred thousand tests is not lost', () => {
   const passing = Array.from({ length: 100_000 }, (_, index) => `ok ${index + 1} test-${index}`);
   const { results, testProblems } = collect([
-    ...['TAP version 13', '1..100001', ...passing, 'not ok 100001 last'],
+    'TAP version 13',
+    '1..100001',
+    ...passing,
+    'not ok 100001 last',
   ]);
   expect(testProblems.length > 0 || results.includes('fail last')).toBe(true);
 });

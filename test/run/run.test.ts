@@ -142,9 +142,10 @@ describe('a kernel that does not build', () => {
 });
 
 it('--dry-run shows what would be cut, the servers first, and does nothing', async () => {
+  // biome-ignore format: an option and its value share a line
   const { status, stdout, stderr, left } = await rapidoRun([
-    ...['--with', 'simple-example:3', '--with', 'simple-systemd', 'simple-example'],
-    ...['--dry-run', '--', 'true'],
+    '--with', 'simple-example:3', '--with', 'simple-systemd', 'simple-example',
+    '--dry-run', '--', 'true',
   ]);
   expect({ status, stderr, left }).toEqual({ status: 0, stderr: '', left: [] });
   expect(stdout.match(/^# simple.*/gm)).toEqual([

@@ -46,7 +46,10 @@ describe('reads', () => {
 
   test('a build, split as a shell would', () => {
     expect(read({ build: 'make -j8 "LOCALVERSION=-my tree" CC=$CC' }).build).toEqual([
-      ...['make', '-j8', 'LOCALVERSION=-my tree', 'CC=$CC'],
+      'make',
+      '-j8',
+      'LOCALVERSION=-my tree',
+      'CC=$CC',
     ]);
   });
 

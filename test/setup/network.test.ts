@@ -352,8 +352,14 @@ describe.runIf(canMakeNetworks)('the network of the host', () => {
   const holdTap = async (name: string): Promise<ChildProcess> => {
     const [file = '', ...args] = [
       ...space.prefix,
-      ...['qemu-system-x86_64', '-machine', 'none', '-nodefaults', '-display', 'none'],
-      ...['-netdev', `tap,id=n,ifname=${name},script=no,downscript=no`],
+      'qemu-system-x86_64',
+      '-machine',
+      'none',
+      '-nodefaults',
+      '-display',
+      'none',
+      '-netdev',
+      `tap,id=n,ifname=${name},script=no,downscript=no`,
     ];
     const child = spawn(file, args, { stdio: 'ignore' });
     while (!space.run('ip', 'link', 'show', 'dev', name).includes('LOWER_UP')) await sleep(50);
@@ -395,12 +401,14 @@ describe.runIf(canMakeNetworks)('the network of the host', () => {
 
       await setUp();
       space.run(
-        ...['dnsmasq', '--conf-file=/dev/null', '--pid-file=', '--port=0', '--leasefile-ro'],
-        ...[
-          '--interface=rapido-br',
-          '--bind-interfaces',
-          '--dhcp-range=192.168.155.5,192.168.155.6',
-        ],
+        'dnsmasq',
+        '--conf-file=/dev/null',
+        '--pid-file=',
+        '--port=0',
+        '--leasefile-ro',
+        '--interface=rapido-br',
+        '--bind-interfaces',
+        '--dhcp-range=192.168.155.5,192.168.155.6',
       );
       await tearDown();
       expect(servers()).toHaveLength(1);

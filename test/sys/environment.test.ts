@@ -20,8 +20,20 @@ test('a program gets the variables to find programs and the home directory, and 
 });
 
 test.each([
-  ...['BASH_ENV', 'BASH_XTRACEFD', 'BASH_FUNC_ls%%', 'SHELLOPTS', 'LD_PRELOAD', 'LD_AUDIT', 'IFS'],
-  ...['XZ_OPT', 'XZ_DEFAULTS', 'GZIP', 'POSIXLY_CORRECT', 'MKE2FS_CONFIG', 'GIT_DIR', 'CDPATH'],
+  'BASH_ENV',
+  'BASH_XTRACEFD',
+  'BASH_FUNC_ls%%',
+  'SHELLOPTS',
+  'LD_PRELOAD',
+  'LD_AUDIT',
+  'IFS',
+  'XZ_OPT',
+  'XZ_DEFAULTS',
+  'GZIP',
+  'POSIXLY_CORRECT',
+  'MKE2FS_CONFIG',
+  'GIT_DIR',
+  'CDPATH',
 ])('%s of the user does not change its output', (name) => {
   expect(toolEnvironment({ [name]: '1' })).toEqual({ LC_ALL: 'C.UTF-8' });
 });

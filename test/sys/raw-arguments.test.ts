@@ -43,7 +43,8 @@ test('leaves UTF-8 unchanged', async () => {
 test('restores bytes that are not UTF-8', async () => {
   expect(await readThroughShell(['cat', 'caf\\xe9', '\\xff\\xfe', 'plain', ''])).toEqual([
     ...hex('cat'),
-    ...['636166e9', 'fffe'],
+    '636166e9',
+    'fffe',
     ...hex('plain', ''),
   ]);
 });

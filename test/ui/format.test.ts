@@ -41,7 +41,10 @@ test('durations, in a suitable unit', () => {
 
 test('durations in whole seconds, and limits as they were typed', () => {
   expect([0, 350, 59_999, 754_900].map((ms) => formatDuration(ms, { whole: true }))).toEqual([
-    ...['0 s', '0 s', '59 s', '12 min 34 s'],
+    '0 s',
+    '0 s',
+    '59 s',
+    '12 min 34 s',
   ]);
   expect([500, 100_000].map(formatLimit)).toEqual(['0.5 s', '100 s']);
 });

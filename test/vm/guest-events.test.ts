@@ -48,8 +48,19 @@ test('drops unknown fields of an event', () => {
 
 test.each([
   // no JSON, or not an object
-  ...['', ' ', 'login: ', '{', '{"event":"prompt"', '{"event":"prompt"} x', '\0\xff'],
-  ...['null', '7', '"prompt"', '[]', '["prompt"]', '{}'],
+  '',
+  ' ',
+  'login: ',
+  '{',
+  '{"event":"prompt"',
+  '{"event":"prompt"} x',
+  '\0\xff',
+  'null',
+  '7',
+  '"prompt"',
+  '[]',
+  '["prompt"]',
+  '{}',
   // no such event
   '{"event":"panic"}',
   '{"event":"Prompt"}',

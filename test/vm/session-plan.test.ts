@@ -62,14 +62,16 @@ describe('kernel parameters of a run', () => {
     expect(parameters({ readsKernelLog: true })).toContain('log_buf_len=4M');
     const own = parameters({}, 'log_buf_len=16M');
     expect(own.filter((parameter) => parameter.startsWith('log_buf_len='))).toEqual([
-      ...['log_buf_len=1M', 'log_buf_len=16M'],
+      'log_buf_len=1M',
+      'log_buf_len=16M',
     ]);
   });
 
   test('whether there is an input, and a directory for results', () => {
     const whole = parameters({ stdin: true, results: '/runs/1/guest' });
     expect(whole.filter((parameter) => !parameters().includes(parameter))).toEqual([
-      ...['rapido.stdin=1', 'rapido.results=results0'],
+      'rapido.stdin=1',
+      'rapido.results=results0',
     ]);
   });
 

@@ -113,7 +113,12 @@ describe('a session that succeeds', () => {
       foreignLines: 0,
     });
     expect(events.map(({ event }) => event)).toEqual([
-      ...['init', 'autorun-start', 'autorun-end', 'command-start', 'command-end', 'power-off'],
+      'init',
+      'autorun-start',
+      'autorun-end',
+      'command-start',
+      'command-end',
+      'power-off',
     ]);
     const order = [times.init, times.autorunEnd, times.commandStart, times.commandEnd, times.end];
     expect(order).toEqual(order.toSorted((a, b) => (a ?? 0) - (b ?? 0)));

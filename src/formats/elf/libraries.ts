@@ -74,7 +74,10 @@ function hostLibrarySearch(): LibrarySearch {
     cache: '/etc/ld.so.cache',
     directories: [
       ...multiarch.flatMap((name) => [`/lib/${name}`, `/usr/lib/${name}`]),
-      ...['/lib64', '/usr/lib64', '/lib', '/usr/lib'],
+      '/lib64',
+      '/usr/lib64',
+      '/lib',
+      '/usr/lib',
     ],
     native: own,
   };

@@ -12,8 +12,16 @@ describe('rapido run', () => {
   it('passes with what the command prints, and nothing else on stdout; the results are kept', async () => {
     const junit = join(home.directory, 'copy.xml');
     const ran = await run([
-      ...['simple-example', '--cpus', '1', '--memory', '300M', '--junit', junit],
-      ...['--', 'echo', 'a <word>'],
+      'simple-example',
+      '--cpus',
+      '1',
+      '--memory',
+      '300M',
+      '--junit',
+      junit,
+      '--',
+      'echo',
+      'a <word>',
     ]);
     expect(ran).toMatchObject({ status: 0, stdout: 'a <word>\n' });
     expect(ran.stderr).toContain('PASS simple-example: the command succeeded');

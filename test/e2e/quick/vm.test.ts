@@ -21,12 +21,13 @@ describe('a VM', () => {
   it('runs the autorun scripts, then -x and -f in order, and exits with 0', async () => {
     const script = home.write('my script.sh', '#!/bin/bash\necho "two: $0"\n', 0o755);
     const plain = home.write('no-shebang', 'echo "three: $BASH_VERSION"\n');
+    // biome-ignore format: an option and its value share a line
     const result = await home.rapido([
-      ...['cut', 'simple-example', '--boot'],
-      ...['-x', 'echo one: $(uname -n) $(nproc) $(cat /sys/class/dmi/id/product_name)'],
-      ...['-f', script, '-f', plain],
+      'cut', 'simple-example', '--boot',
+      '-x', 'echo one: $(uname -n) $(nproc) $(cat /sys/class/dmi/id/product_name)',
+      '-f', script, '-f', plain,
       // What boot takes, cut takes with --boot.
-      ...['--cpus', '1', '--memory', '400M', '--', '-smbios', 'type=1,product=mine'],
+      '--cpus', '1', '--memory', '400M', '--', '-smbios', 'type=1,product=mine',
     ]);
     expect(result).toMatchObject({ status: 0 });
     const said = result.stdout.replaceAll('\r', '').split('\n');
@@ -124,8 +125,14 @@ describe('a VM', () => {
       done`;
     const ran = await run(
       [
-        ...['simple-example', '--disk', 'test.qcow2,serial=QCOW'],
-        ...['--disk', 'size:64M,bus=nvme,serial=NVME', '-q', '-x', text],
+        'simple-example',
+        '--disk',
+        'test.qcow2,serial=QCOW',
+        '--disk',
+        'size:64M,bus=nvme,serial=NVME',
+        '-q',
+        '-x',
+        text,
       ],
       { env: { RAPIDO_CONF: conf } },
     );
@@ -169,8 +176,15 @@ describe('a VM', () => {
       let heard: string[] = [];
       const ran = await run(
         [
-          ...['simple-example', '--forward', '2222:22', '-q', '--timeout', '2m'],
-          ...['-i', 'busybox', '-x'],
+          'simple-example',
+          '--forward',
+          '2222:22',
+          '-q',
+          '--timeout',
+          '2m',
+          '-i',
+          'busybox',
+          '-x',
           `grep -c rapido1 /etc/hosts; echo READY; echo hello | busybox nc -l -p 22`,
         ],
         {

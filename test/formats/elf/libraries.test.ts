@@ -45,10 +45,26 @@ function ours(...programs: string[]): string[] {
 }
 
 const PROGRAMS = [
-  ...['/bin/bash', '/bin/ls', '/usr/bin/python3', '/usr/bin/perl', '/usr/bin/git', '/usr/bin/ssh'],
-  ...['/usr/bin/curl', '/usr/bin/gdb', '/sbin/mkfs.xfs', '/usr/sbin/xfs_io', '/bin/btrfs'],
-  ...['/usr/bin/fio', '/usr/sbin/smbd', '/sbin/mount.cifs', '/sbin/modprobe', '/usr/sbin/nvme'],
-  ...['/usr/bin/qemu-system-x86_64', '/usr/sbin/rpc.nfsd', '/sbin/ip', process.execPath],
+  '/bin/bash',
+  '/bin/ls',
+  '/usr/bin/python3',
+  '/usr/bin/perl',
+  '/usr/bin/git',
+  '/usr/bin/ssh',
+  '/usr/bin/curl',
+  '/usr/bin/gdb',
+  '/sbin/mkfs.xfs',
+  '/usr/sbin/xfs_io',
+  '/bin/btrfs',
+  '/usr/bin/fio',
+  '/usr/sbin/smbd',
+  '/sbin/mount.cifs',
+  '/sbin/modprobe',
+  '/usr/sbin/nvme',
+  '/usr/bin/qemu-system-x86_64',
+  '/usr/sbin/rpc.nfsd',
+  '/sbin/ip',
+  process.execPath,
 ].filter(existsSync);
 
 describe('the libraries of programs on this host', () => {
@@ -67,10 +83,14 @@ describe.skipIf(!existsSync('/usr/bin/gcc'))('programs built here with gcc', () 
     compile(root, 'lib/libinner.so', 'int inner(void) { return 1; }', '-shared');
     compile(root, 'lib/libouter.so', 'int inner(void); int outer(void) { return inner(); }', [
       '-shared',
-      ...['-Llib', '-linner', '-Wl,--enable-new-dtags,-rpath,$ORIGIN'],
+      '-Llib',
+      '-linner',
+      '-Wl,--enable-new-dtags,-rpath,$ORIGIN',
     ]);
     const main = compile(root, 'bin/main', 'int outer(void); int main(void) { return outer(); }', [
-      ...['-Llib', '-louter', '-Wl,--enable-new-dtags,-rpath,$ORIGIN/../lib'],
+      '-Llib',
+      '-louter',
+      '-Wl,--enable-new-dtags,-rpath,$ORIGIN/../lib',
       '-Wl,-rpath-link,lib',
     ]);
     expect(ours(main).map((path) => path.replace(root, ''))).toEqual(
@@ -89,10 +109,15 @@ describe.skipIf(!existsSync('/usr/bin/gcc'))('programs built here with gcc', () 
     const root = makeRoot();
     compile(root, 'lib/libinner.so', 'int inner(void) { return 1; }', '-shared');
     compile(root, 'lib/libouter.so', 'int inner(void); int outer(void) { return inner(); }', [
-      ...['-shared', '-Llib', '-linner'],
+      '-shared',
+      '-Llib',
+      '-linner',
     ]);
     const main = compile(root, 'main', 'int outer(void); int main(void) { return outer(); }', [
-      ...['-Llib', '-louter', `-Wl,${option},-rpath,${root}/lib`, '-Wl,-rpath-link,lib'],
+      '-Llib',
+      '-louter',
+      `-Wl,${option},-rpath,${root}/lib`,
+      '-Wl,-rpath-link,lib',
     ]);
     const { unresolved } = needsOf([main]);
     const found = ldd(main).includes(`${root}/lib/libinner.so`);

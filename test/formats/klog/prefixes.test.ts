@@ -17,41 +17,55 @@ const ESC = '\u001b';
 /** Escape sequences of every kind in ECMA-48, ISO 2022 and xterm's ctlseqs. */
 const SEQUENCES = [
   // CSI: colours, cursor, modes, private and intermediate characters; the same in 8 bits.
-  ...['[0;31m', '[1;38;5;208m', '[38:2::1:2:3m', '[H', '[12;40H', '[2J', '[K', '[?25l', '[?2004h'],
-  ...['[>0;276;0c', '[=1;2c', '[<0;1;1M', '[4 q', '[!p', '[1$r', '[6n', '[200~'],
+  '[0;31m',
+  '[1;38;5;208m',
+  '[38:2::1:2:3m',
+  '[H',
+  '[12;40H',
+  '[2J',
+  '[K',
+  '[?25l',
+  '[?2004h',
+  '[>0;276;0c',
+  '[=1;2c',
+  '[<0;1;1M',
+  '[4 q',
+  '[!p',
+  '[1$r',
+  '[6n',
+  '[200~',
   // OSC, ended by BEL and by ST.
-  ...[']0;a title\u0007', `]8;;https://example.org/${ESC}\\`, ']52;c;aGVsbG8=\u0007', ']P0ff0000'],
+  ']0;a title\u0007',
+  `]8;;https://example.org/${ESC}\\`,
+  ']52;c;aGVsbG8=\u0007',
+  ']P0ff0000',
   // DCS, SOS, PM, APC.
-  ...[
-    `P1$r0m${ESC}\\`,
-    `P0;1|17/ab${ESC}\\`,
-    `Xstring${ESC}\\`,
-    `^private${ESC}\\`,
-    `_app${ESC}\\`,
-  ],
+  `P1$r0m${ESC}\\`,
+  `P0;1|17/ab${ESC}\\`,
+  `Xstring${ESC}\\`,
+  `^private${ESC}\\`,
+  `_app${ESC}\\`,
   // SS2, SS3, charset selections, line drawing, and others of two or three characters.
-  ...[
-    'Na',
-    'OP',
-    '(B',
-    ')0',
-    '*A',
-    '+B',
-    '-A',
-    '.A',
-    '/A',
-    '%G',
-    '#8',
-    ' F',
-    '7',
-    '8',
-    '=',
-    '>',
-    'c',
-    'M',
-    'n',
-    '|',
-  ],
+  'Na',
+  'OP',
+  '(B',
+  ')0',
+  '*A',
+  '+B',
+  '-A',
+  '.A',
+  '/A',
+  '%G',
+  '#8',
+  ' F',
+  '7',
+  '8',
+  '=',
+  '>',
+  'c',
+  'M',
+  'n',
+  '|',
 ].map((sequence) => `${ESC}${sequence}`);
 const C1 = ['\u009b0;31m', '\u009d0;a title\u009c', '\u0090q\u009c', '\u008e', '\u008f'];
 
@@ -61,9 +75,9 @@ const CUT_SEQUENCES = [...SEQUENCES, ...C1].flatMap((sequence) =>
 );
 
 /** What a program may have printed, and incomplete text of the kernel. */
+// biome-ignore format: a list of short words
 const OTHERS = [
-  ...[
-    '\r',
+  '\r',
     '\0',
     '\t',
     '# ',
@@ -76,21 +90,16 @@ const OTHERS = [
     '[',
     '[[[[',
     '[  ',
-  ],
-  ...[
-    '[   10',
+  '[   10',
     '[   10.',
     '[   10.0000',
     '[   10.000000',
     '[   10.000000][',
     '[   10.000000][    T',
-  ],
-  ...[
-    '[   99.000000] ',
+  '[   99.000000] ',
     '[   99.000000][    T1] half a line of dmesg',
     '[  1 2.345678] ',
     '[12:00:01] ',
-  ],
 ];
 
 /** Console lines that begin a report, and the rule by which they do. */

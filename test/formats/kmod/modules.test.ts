@@ -39,10 +39,11 @@ const host = installed ?? { directory: '', release: '' };
 const suffix = packedSuffix(join(host.directory, 'kernel/fs/xfs/xfs.ko')) ?? '';
 
 /** Filesystems, block devices, network, storage targets: what rapido's own cuts ask for. */
+// biome-ignore format: a list of short words
 const DRIVERS = [
-  ...['xfs', 'btrfs', 'ext4', 'f2fs', 'cifs', 'nfsd', '9p', 'overlay'],
-  ...['zram', 'null_blk', 'dm-multipath', 'scsi-debug', 'virtio_net', 'virtio-blk'],
-  ...['nvme_tcp', 'nvmet-tcp', 'nvme-fc', 'iscsi_tcp', 'target_core_mod', 'usbip-host'],
+  'xfs', 'btrfs', 'ext4', 'f2fs', 'cifs', 'nfsd', '9p', 'overlay',
+  'zram', 'null_blk', 'dm-multipath', 'scsi-debug', 'virtio_net', 'virtio-blk',
+  'nvme_tcp', 'nvmet-tcp', 'nvme-fc', 'iscsi_tcp', 'target_core_mod', 'usbip-host',
 ];
 const ALIASES = ['fs-xfs', 'crypto-crc32c', 'net-pf-40', 'virtio:d00000001v00001AF4', 'sha256'];
 

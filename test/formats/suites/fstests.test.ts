@@ -44,7 +44,9 @@ describe('each test', () => {
       'generic/001         3s',
       'generic/002  12s ...  14s',
       'xfs/1212       0s',
-      ...['Ran: generic/001 generic/002 xfs/1212', 'Passed all 3 tests', ''],
+      'Ran: generic/001 generic/002 xfs/1212',
+      'Passed all 3 tests',
+      '',
     );
     expect(said).toMatchInlineSnapshot(`
       [
@@ -91,7 +93,9 @@ describe('each test', () => {
     const { said, end } = check(
       'generic/003       [not run] xfs_io fiexchange failed (old kernel/wrong fs?)',
       'generic/004        [expunged]',
-      ...['Ran: generic/003', 'Not run: generic/003', 'Passed all 1 tests'],
+      'Ran: generic/003',
+      'Not run: generic/003',
+      'Passed all 1 tests',
     );
     expect(results(said)).toMatchInlineSnapshot(`
       [
@@ -126,7 +130,9 @@ describe('each test', () => {
       'generic/001        - output mismatch (see x)',
       'generic/001        1s',
       'generic/001 aggregate results across 2 runs: pass=1 (50.0%), fail=1 (50.0%)',
-      ...['Ran: generic/001', 'Failures: generic/001', 'Failed 1 of 1 tests'],
+      'Ran: generic/001',
+      'Failures: generic/001',
+      'Failed 1 of 1 tests',
     );
     expect(results(said)).toEqual([
       'fail generic/001: output mismatch (see x)',
@@ -140,7 +146,9 @@ describe('each test', () => {
       'generic/001 2s ...  [03:44:03] [03:44:05] 2s',
       'generic/002        [03:44:05] [03:44:06] [not run]',
       '\tgeneric/002 -- no such device',
-      ...['Ran: generic/001 generic/002', 'Not run: generic/002', 'Passed all 2 tests'],
+      'Ran: generic/001 generic/002',
+      'Not run: generic/002',
+      'Passed all 2 tests',
     );
     expect(results(said)).toEqual([
       'pass generic/001: 2000 ms',
@@ -150,8 +158,11 @@ describe('each test', () => {
 
   test('is read with its output between its name and its result, too: -d', () => {
     const { said } = check(
-      ...['generic/001 2s ... QA output created by 001', 'all is well', ' 5s'],
-      ...['Ran: generic/001', 'Passed all 1 tests'],
+      'generic/001 2s ... QA output created by 001',
+      'all is well',
+      ' 5s',
+      'Ran: generic/001',
+      'Passed all 1 tests',
     );
     expect(results(said)).toEqual(['pass generic/001: 5000 ms']);
   });
@@ -191,7 +202,9 @@ describe('a running test', () => {
 describe("check's own summary", () => {
   test('with a failure that no line reports is a problem', () => {
     const { end } = check(
-      ...['generic/001        1s', 'Ran: generic/001', 'Failures: generic/001'],
+      'generic/001        1s',
+      'Ran: generic/001',
+      'Failures: generic/001',
       'Failed 1 of 1 tests',
     );
     expect(end().problems).toEqual(['check lists generic/001 as failed, but its line does not']);
@@ -199,7 +212,9 @@ describe("check's own summary", () => {
 
   test('with more or fewer tests than lines is a problem', () => {
     const { end } = check(
-      ...['generic/001        1s', 'Ran: generic/001 generic/002', 'Passed all 2 tests'],
+      'generic/001        1s',
+      'Ran: generic/001 generic/002',
+      'Passed all 2 tests',
     );
     expect(end().problems).toEqual([
       'no result for generic/002',
@@ -216,8 +231,10 @@ describe("check's own summary", () => {
 
   test('on the line of an interrupted test leaves it without a result', () => {
     const { said, end } = check(
-      ...['generic/001        1s', 'generic/002  7s ... Ran: generic/001 generic/002'],
-      ...['Interrupted!', 'Passed all 2 tests'],
+      'generic/001        1s',
+      'generic/002  7s ... Ran: generic/001 generic/002',
+      'Interrupted!',
+      'Passed all 2 tests',
     );
     expect(said.slice(-1)).toEqual(['start generic/002']);
     expect(end().problems).toEqual(['check was interrupted']);
@@ -225,7 +242,10 @@ describe("check's own summary", () => {
 
   test('after an interruption is a problem', () => {
     const { end } = check(
-      ...['generic/001        1s', 'Ran: generic/001', 'Interrupted!', 'Passed all 1 tests'],
+      'generic/001        1s',
+      'Ran: generic/001',
+      'Interrupted!',
+      'Passed all 1 tests',
     );
     expect(end().problems).toEqual(['check was interrupted']);
   });

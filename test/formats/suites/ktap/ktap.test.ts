@@ -275,14 +275,18 @@ describe('output of KUnit', () => {
 
   test('a log of 100 suites that lost lines anywhere is not accepted as complete', () => {
     const lines = [
-      ...['KTAP version 1', '1..100'],
+      'KTAP version 1',
+      '1..100',
       ...Array.from({ length: 100 }, (_, at) => [
-        ...['    KTAP version 1', `    # Subtest: suite${at + 1}`, '    # module: m', '    1..2'],
-        ...['    ok 1 first', '    ok 2 second', `# suite${at + 1}: pass:2 fail:0 skip:0 total:2`],
-        ...[
-          '# Totals: pass:2 fail:0 skip:0 total:2',
-          `${at === 0 ? 'not ' : ''}ok ${at + 1} suite${at + 1}`,
-        ],
+        '    KTAP version 1',
+        `    # Subtest: suite${at + 1}`,
+        '    # module: m',
+        '    1..2',
+        '    ok 1 first',
+        '    ok 2 second',
+        `# suite${at + 1}: pass:2 fail:0 skip:0 total:2`,
+        '# Totals: pass:2 fail:0 skip:0 total:2',
+        `${at === 0 ? 'not ' : ''}ok ${at + 1} suite${at + 1}`,
       ]).flat(),
     ];
     const suitesOf = (text: string): number => {
@@ -783,26 +787,27 @@ describe.each(PRINTERS)('any tests printed as %s', (_, print, above) => {
 
 test('garbage never throws, and problems stay few', () => {
   const word = fc.constantFrom(
-    ...['KTAP version 1', 'TAP version 13', '1..2', '1..0 # SKIP x', 'ok 1 a', 'not ok 2 b # TODO'],
-    ...[
-      'ok',
-      'Bail out! x',
-      'Subtest: s',
-      'selftests: d: p',
-      'ok 1 selftests: d: p',
-      'Totals: pass:1',
-    ],
-    ...[
-      'ok 0',
-      'ok 99999999999',
-      '---',
-      '...',
-      ' RUN  a ...',
-      'x: ok 1 - y',
-      '[ 1.2] ',
-      '#',
-      '\\#',
-    ],
+    'KTAP version 1',
+    'TAP version 13',
+    '1..2',
+    '1..0 # SKIP x',
+    'ok 1 a',
+    'not ok 2 b # TODO',
+    'ok',
+    'Bail out! x',
+    'Subtest: s',
+    'selftests: d: p',
+    'ok 1 selftests: d: p',
+    'Totals: pass:1',
+    'ok 0',
+    'ok 99999999999',
+    '---',
+    '...',
+    ' RUN  a ...',
+    'x: ok 1 - y',
+    '[ 1.2] ',
+    '#',
+    '\\#',
   );
   const margin = fc.constantFrom('', '', '  ', '    ', '\t', '# ', '# # ', '#   ', '    # ', ' ');
   const line = fc.oneof(
