@@ -2,7 +2,7 @@ import { afterAll, beforeAll, describe, it } from 'vitest';
 import { canMakeNetworks, makeNetworkNamespace } from '../support/network-namespace.ts';
 import { expectToPrint, openPage } from '../support/pages.ts';
 
-const PAGES = ['README.md', 'docs/ci-and-bisect.md', 'docs/fstests.md', 'docs/writing-cuts.md'];
+const PAGES = ['README.md', 'docs/ci-and-bisect.md', 'docs/writing-cuts.md'];
 
 describe.each(PAGES)('%s shows what is printed', (name) => {
   const page = openPage(name);

@@ -27,7 +27,6 @@ import {
   type Step,
 } from './transcripts.ts';
 import { CHECKOUT, RAPIDO, run } from './workspace.ts';
-import { makeXfstestsTree } from './xfstests-tree.ts';
 
 /** A page whose `console` blocks run in a home directory that is prepared for it. */
 export interface Page {
@@ -77,12 +76,6 @@ const PREPARATIONS: Readonly<Record<string, Readonly<Record<string, Preparation>
     'When a bisection goes wrong 1': prepareBisection,
     'Time limits 2': (home) => home.write('~/.config/rapido/rapido.conf', ''),
     'Comparing with a base run 1': (home) => prepareRunsOfFrob(home, '~/ci'),
-  },
-  'docs/fstests.md': {
-    'Interactive use 1': (home) => {
-      makeXfstestsTree(join(home.directory, 'xfstests-dev'), [{ name: 'generic/001', script: '' }]);
-      home.write('~/.config/rapido/rapido.conf', 'FSTESTS_SRC = ~/xfstests-dev\n');
-    },
   },
   'docs/networking.md': {
     'Without root 2': (home) => {
