@@ -131,7 +131,7 @@ export interface TestResult {
 }
 
 export interface RunSplat {
-  /** `warning`, `kasan`, `panic` …: a `SplatKind` of src/klog. */
+  /** `warning`, `kasan`, `panic` …: a `SplatKind` of src/formats/klog. */
   kind: string;
   severity: Severity;
   /** Short, and the same in every run. */
