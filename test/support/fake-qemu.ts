@@ -11,6 +11,10 @@ export interface FakeQemu {
 
 /** The machine as seen by the function of its guest. */
 export interface FakeMachine {
+  /** How many machines were started from this fake QEMU, including this one. */
+  nth: number;
+  /** Whether it has no streams for a command, as a server of a run. */
+  isServer: boolean;
   /** Sends the first event of the session; waits for the key. */
   init: () => Promise<void>;
   /** The key that was received after the first event, as if read from the memory of the session. */
@@ -73,13 +77,21 @@ export async function passes(vm: FakeMachine): Promise<void> {
 
 /** QMP is on file descriptor 3, the channels on 4 to 8, as in src/vm/qemu-arguments.ts. */
 const MACHINE = String.raw`
-const { appendFileSync, writeFileSync } = require('node:fs');
+const { appendFileSync, fstatSync, statSync, writeFileSync } = require('node:fs');
 const { Socket } = require('node:net');
 
 function run(notes, guest) {
   const names = ['events', 'control', 'console', 'stdout', 'stderr', 'stdin'];
   const end = {};
+  const isSocket = (fd) => {
+    try {
+      return fstatSync(fd).isSocket();
+    } catch {
+      return false;
+    }
+  };
   for (const [index, name] of names.entries()) {
+    if (!isSocket(3 + index)) continue;
     end[name] = new Socket({ fd: 3 + index, allowHalfOpen: true });
     end[name].on('error', () => {});
   }
@@ -125,8 +137,11 @@ function run(notes, guest) {
   const sendEvent = (event, fields) =>
     write('control', '\n' + JSON.stringify({ key, event, ...fields }) + '\n');
 
+  appendFileSync(notes + '.starts', '.');
   say({ QMP: { version: {}, capabilities: [] } });
   guest({
+    nth: statSync(notes + '.starts').size,
+    isServer: end.stdout === undefined,
     init: async () => {
       await sendEvent('init', { uptime: '1.0' });
       key = await receive();
