@@ -1,6 +1,7 @@
 import { CommanderError } from '@commander-js/extra-typings';
 import { ownWords, runProgram, VERSION } from './cli/program.ts';
 import { boot } from './commands/boot.ts';
+import { completion } from './commands/completion.ts';
 import { conf } from './commands/conf.ts';
 import { console } from './commands/console.ts';
 import { cut } from './commands/cut.ts';
@@ -8,6 +9,7 @@ import { doctor } from './commands/doctor.ts';
 import { exec } from './commands/exec.ts';
 import { initCuts } from './commands/init-cuts.ts';
 import { list } from './commands/list.ts';
+import { names } from './commands/names.ts';
 import { ps } from './commands/ps.ts';
 import { results } from './commands/results.ts';
 import { run } from './commands/run.ts';
@@ -23,7 +25,7 @@ import { requireWritten, watchOwnOutput } from './ui/own-output.ts';
 import { reportError } from './ui/report-error.ts';
 
 /** In the order of the help. */
-const COMMANDS = [
+export const COMMANDS = [
   list,
   cut,
   boot,
@@ -40,6 +42,8 @@ const COMMANDS = [
   teardownNetwork,
   setupRamdisk,
   teardownRamdisk,
+  completion,
+  names,
 ];
 
 /** Runs a command line, without the program's name. @returns the exit status */

@@ -1,6 +1,6 @@
-import { Command, CommanderError } from '@commander-js/extra-typings';
+import { Command, CommanderError, type CommandUnknownOpts } from '@commander-js/extra-typings';
 import { EXIT } from '../errors.ts';
-import { createCall, type Definition, GROUP } from './definition.ts';
+import { type Call, createCall, type Definition, GROUP } from './definition.ts';
 import { collect } from './options.ts';
 
 declare const __RAPIDO_VERSION__: string;
@@ -20,12 +20,10 @@ export async function runProgram(
   const own = ownWords(argv);
   const rest = own.length === argv.length ? undefined : argv.slice(own.length + 1);
   let status: number = EXIT.ok;
-  const program = createProgram();
   const finish = (exitStatus: number): void => {
     status = exitStatus;
   };
-  const call = createCall(program, { rest, finish });
-  for (const define of commands) program.addCommand(define(call));
+  const program = createProgram(commands, { rest, finish });
   await program.parseAsync(own, { from: 'user' }).catch((error) => {
     // --help and --version also throw.
     if (!(error instanceof CommanderError && error.exitCode === 0)) throw error;
@@ -39,8 +37,12 @@ export function ownWords(argv: readonly string[]): readonly string[] {
   return separator === -1 ? argv : argv.slice(0, separator);
 }
 
-function createProgram() {
-  return new Command('rapido')
+/** @param commands in the order of the help */
+export function createProgram(
+  commands: readonly Definition[],
+  parts: Pick<Call, 'rest' | 'finish'>,
+): CommandUnknownOpts {
+  const program = new Command('rapido')
     .description(
       'Build an initramfs of what a test needs, boot it with the kernel just built, and run the test.',
     )
@@ -49,6 +51,7 @@ function createProgram() {
     .option('--cut-dir <dir>', 'directory with cuts of your own (repeatable)', collect)
     .option('--debug', 'print more: command lines, and why layers are rebuilt')
     .commandsGroup(GROUP.host)
+    .configureHelp({ sortOptions: true })
     .helpCommand(true)
     .showHelpAfterError('  hint: `rapido --help` lists the commands')
     .configureOutput({ outputError: (text, write) => write(`rapido: ${text}`) })
@@ -62,4 +65,11 @@ Examples:
   rapido boot                        boot the last image again
   rapido doctor                      check this host`,
     );
+  const call = createCall(program, parts);
+  for (const define of commands) {
+    const command = define(call);
+    // `__names` is for scripts; the help omits it.
+    program.addCommand(command, { hidden: command.name().startsWith('__') });
+  }
+  return program;
 }

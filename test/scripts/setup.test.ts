@@ -54,6 +54,9 @@ const DEBIAN: Packages = {
   'libxml2-utils': ['xmllint'],
   'vim-tiny': ['vi'],
   bc: ['bc'],
+  zsh: ['zsh'],
+  fish: ['fish'],
+  'groff-base': ['groff'],
   systemd: ['systemctl', 'networkctl'],
   udev: ['udevadm'],
   dmsetup: ['dmsetup'],
@@ -110,6 +113,9 @@ const FEDORA: Packages = {
   libxml2: ['xmllint'],
   'vim-minimal': ['vi'],
   bc: ['bc'],
+  zsh: ['zsh'],
+  fish: ['fish'],
+  'groff-base': ['groff'],
   systemd: ['systemctl'],
   'systemd-udev': ['udevadm'],
   'systemd-networkd': ['networkctl'],
@@ -159,6 +165,9 @@ const OPENSUSE: Packages = {
   'libxml2-tools': ['xmllint'],
   'vim-small': ['vi'],
   bc: ['bc'],
+  zsh: ['zsh'],
+  fish: ['fish'],
+  groff: ['groff'],
   systemd: ['systemctl'],
   udev: ['udevadm'],
   'systemd-network': ['networkctl'],
@@ -241,8 +250,22 @@ function makeCheckout(machine: string, ready: boolean): void {
   write(checkout, 'node_modules/.package-lock.json', '{}');
   write(checkout, 'dist/cli.js', '');
   write(checkout, 'dist/types/src/index.d.ts', '');
+  write(checkout, 'dist/man/rapido.1', '');
   symlinkSync(join(checkout, 'bin/rapido.js'), join(machine, 'usr/local/bin/rapido'));
+  for (const [file, link] of REFERENCE) {
+    const path = join(machine, 'usr/local/share', link);
+    mkdirSync(dirname(path), { recursive: true });
+    symlinkSync(join(checkout, 'dist', file), path);
+  }
 }
+
+/** What setup links below share/, by its place in dist/. */
+const REFERENCE = [
+  ['completion/rapido.bash', 'bash-completion/completions/rapido'],
+  ['completion/rapido.fish', 'fish/vendor_completions.d/rapido.fish'],
+  ['completion/rapido.zsh', 'zsh/site-functions/_rapido'],
+  ['man/rapido.1', 'man/man1/rapido.1'],
+] as const;
 
 /** Notes its arguments and leaves what npm would. */
 const FAKE_NPM = `
@@ -250,7 +273,7 @@ echo "npm $*" >>"$MACHINE/log"
 [ ! -e "$MACHINE/npm-fails" ] || exit 1
 case $1 in
   install) mkdir -p node_modules && touch node_modules/.package-lock.json ;;
-  run) mkdir -p dist/types/src && touch dist/cli.js dist/types/src/index.d.ts ;;
+  run) mkdir -p dist/types/src dist/man && touch dist/cli.js dist/types/src/index.d.ts dist/man/rapido.1 ;;
 esac`;
 
 /** A package manager that installs what the packages have, and nothing if one of them is unknown or refused. */
@@ -429,7 +452,8 @@ describe('scripts/setup --dry-run', () => {
       would run: apt-get update && apt-get install -y --no-install-recommends qemu-system-x86 dracut-core kmod util-linux mount procps cpio xz-utils zstd bash iproute2 linux-image-amd64
       would run: npm install --no-save --include=dev --loglevel=error (node_modules is missing)
       would run: npm run --silent build (dist is missing)
-      would link MACHINE/usr/local/bin/rapido to MACHINE/a checkout/bin/rapido.js"
+      would link MACHINE/usr/local/bin/rapido to MACHINE/a checkout/bin/rapido.js
+      would link in MACHINE/usr/local/share: bash completion, fish completion, zsh completion, man page"
     `);
     expect(outcome).toMatchObject({ status: 0, stderr: '', log: [] });
     expect(existsSync(join(machine, CHECKOUT, 'node_modules'))).toBe(false);
@@ -452,16 +476,16 @@ describe('scripts/setup --dry-run', () => {
     };
     const suse = 'ID="opensuse-tumbleweed"\nID_LIKE="opensuse suse"';
     expect(await commandFor('ID=ubuntu\nID_LIKE=debian', 'x86_64')).toMatchInlineSnapshot(
-      `"apt-get update && apt-get install -y --no-install-recommends qemu-system-x86 dracut-core kmod util-linux mount procps cpio xz-utils zstd bash iproute2 linux-image-generic bsdutils git shellcheck build-essential libarchive-tools bzip2 lz4 bsdextrautils libxml2-utils vim-tiny bc systemd udev dmsetup xfsprogs btrfs-progs exfatprogs f2fs-tools udftools rsync dnsmasq-base udhcpc busybox iputils-ping tgt open-iscsi dropbear-bin openssh-client samba samba-common-bin cifs-utils nfs-kernel-server nfs-common rpcbind debootstrap"`,
+      `"apt-get update && apt-get install -y --no-install-recommends qemu-system-x86 dracut-core kmod util-linux mount procps cpio xz-utils zstd bash iproute2 linux-image-generic bsdutils git shellcheck build-essential libarchive-tools bzip2 lz4 bsdextrautils libxml2-utils vim-tiny zsh fish groff-base bc systemd udev dmsetup xfsprogs btrfs-progs exfatprogs f2fs-tools udftools rsync dnsmasq-base udhcpc busybox iputils-ping tgt open-iscsi dropbear-bin openssh-client samba samba-common-bin cifs-utils nfs-kernel-server nfs-common rpcbind debootstrap"`,
     );
     expect(await commandFor('ID=debian', 'aarch64')).toMatchInlineSnapshot(
-      `"apt-get update && apt-get install -y --no-install-recommends qemu-system-arm dracut-core kmod util-linux mount procps cpio xz-utils zstd bash iproute2 linux-image-arm64 bsdutils git shellcheck build-essential libarchive-tools bzip2 lz4 bsdextrautils libxml2-utils vim-tiny bc systemd udev dmsetup xfsprogs btrfs-progs exfatprogs f2fs-tools udftools rsync dnsmasq-base udhcpc busybox iputils-ping tgt open-iscsi dropbear-bin openssh-client samba samba-common-bin cifs-utils nfs-kernel-server nfs-common rpcbind debootstrap"`,
+      `"apt-get update && apt-get install -y --no-install-recommends qemu-system-arm dracut-core kmod util-linux mount procps cpio xz-utils zstd bash iproute2 linux-image-arm64 bsdutils git shellcheck build-essential libarchive-tools bzip2 lz4 bsdextrautils libxml2-utils vim-tiny zsh fish groff-base bc systemd udev dmsetup xfsprogs btrfs-progs exfatprogs f2fs-tools udftools rsync dnsmasq-base udhcpc busybox iputils-ping tgt open-iscsi dropbear-bin openssh-client samba samba-common-bin cifs-utils nfs-kernel-server nfs-common rpcbind debootstrap"`,
     );
     expect(await commandFor('ID=fedora', 'x86_64')).toMatchInlineSnapshot(
-      `"dnf install -y --setopt=install_weak_deps=False qemu-system-x86-core dracut kmod util-linux procps-ng cpio xz zstd bash iproute kernel-core kernel-modules /usr/bin/script git ShellCheck gcc bsdcpio bzip2 lz4 libxml2 vim-minimal bc systemd systemd-udev systemd-networkd device-mapper xfsprogs btrfs-progs exfatprogs f2fs-tools udftools rsync dnsmasq busybox iputils scsi-target-utils iscsi-initiator-utils dropbear openssh-clients samba samba-common-tools cifs-utils nfs-utils rpcbind"`,
+      `"dnf install -y --setopt=install_weak_deps=False qemu-system-x86-core dracut kmod util-linux procps-ng cpio xz zstd bash iproute kernel-core kernel-modules /usr/bin/script git ShellCheck gcc bsdcpio bzip2 lz4 libxml2 vim-minimal zsh fish groff-base bc systemd systemd-udev systemd-networkd device-mapper xfsprogs btrfs-progs exfatprogs f2fs-tools udftools rsync dnsmasq busybox iputils scsi-target-utils iscsi-initiator-utils dropbear openssh-clients samba samba-common-tools cifs-utils nfs-utils rpcbind"`,
     );
     expect(await commandFor(suse, 'aarch64')).toMatchInlineSnapshot(
-      `"zypper --non-interactive install --no-recommends qemu-arm dracut kmod util-linux procps cpio xz zstd bash iproute2 kernel-default git ShellCheck gcc bsdtar bzip2 lz4 libxml2-tools vim-small bc systemd udev systemd-network device-mapper xfsprogs btrfsprogs exfatprogs f2fs-tools udftools rsync dnsmasq busybox iputils tgt open-iscsi openssh-clients samba samba-client cifs-utils nfs-kernel-server nfs-client rpcbind"`,
+      `"zypper --non-interactive install --no-recommends qemu-arm dracut kmod util-linux procps cpio xz zstd bash iproute2 kernel-default git ShellCheck gcc bsdtar bzip2 lz4 libxml2-tools vim-small zsh fish groff bc systemd udev systemd-network device-mapper xfsprogs btrfsprogs exfatprogs f2fs-tools udftools rsync dnsmasq busybox iputils tgt open-iscsi openssh-clients samba samba-client cifs-utils nfs-kernel-server nfs-client rpcbind"`,
     );
   });
 
@@ -636,7 +660,8 @@ describe('scripts/setup prepares the checkout', () => {
         "stderr": "",
         "stdout": "running npm install --no-save --include=dev --loglevel=error: node_modules is missing
       running npm run --silent build: dist is missing
-      linked MACHINE/usr/local/bin/rapido to MACHINE/a checkout/bin/rapido.js",
+      linked MACHINE/usr/local/bin/rapido to MACHINE/a checkout/bin/rapido.js
+      linked in MACHINE/usr/local/share: bash completion, fish completion, zsh completion, man page",
       }
     `);
     expect(readlinkSync(join(machine, 'usr/local/bin/rapido'))).toBe(
@@ -715,6 +740,7 @@ describe('scripts/setup and the `rapido` command', () => {
     const { stdout } = await setup(machine);
     expect(stdout).toMatchInlineSnapshot(`
       "linked MACHINE/home/.local/bin/rapido to MACHINE/a checkout/bin/rapido.js
+      linked in MACHINE/home/.local/share: bash completion, fish completion, man page
       setup: to run it as \`rapido\`, add this line to your shell profile:
         export PATH="MACHINE/home/.local/bin:$PATH""
     `);
