@@ -39,6 +39,7 @@ export default defineConfig({
           name: 'e2e',
           include: ['test/e2e/**/*.test.ts'],
           exclude: ['test/e2e/quick/**'],
+          globalSetup: 'test/support/warm-cache.ts',
           ...BOOTS,
         },
       },
