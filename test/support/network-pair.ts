@@ -2,7 +2,13 @@ import { afterAll, beforeAll, expect, onTestFinished } from 'vitest';
 import { makeNetworkNamespace, type NetworkNamespace } from './network-namespace.ts';
 import { createRunner, type Runner } from './runs.ts';
 import { openTerminal, type Terminal } from './terminal.ts';
-import { createWorkspace, type Finished, type RunOptions, type Workspace } from './workspace.ts';
+import {
+  createWorkspace,
+  type Finished,
+  ONE_CPU,
+  type RunOptions,
+  type Workspace,
+} from './workspace.ts';
 
 /**
  * A bridge with taps for two VMs, in its own network namespace, for tests of a server and its client. Requires
@@ -39,7 +45,7 @@ export interface Server {
  * @param conf lines of rapido.conf, before its sections
  */
 export function createNetworkPair(conf = ''): NetworkPair {
-  const home = createWorkspace(afterAll);
+  const home = createWorkspace(afterAll, ONE_CPU);
   home.write('rapido.conf', `TAP_USER = root\n${conf}\n[vm1]\n[vm2]\n`);
   let space: NetworkNamespace | undefined;
   const inNamespace = (options: RunOptions = {}): RunOptions => ({

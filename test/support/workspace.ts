@@ -1,9 +1,17 @@
 import { spawn } from 'node:child_process';
-import { chmodSync, mkdirSync, mkdtempSync, rmSync, writeFileSync } from 'node:fs';
+import {
+  chmodSync,
+  cpSync,
+  existsSync,
+  mkdirSync,
+  mkdtempSync,
+  rmSync,
+  writeFileSync,
+} from 'node:fs';
 import { tmpdir } from 'node:os';
 import { dirname, join } from 'node:path';
 import { fileURLToPath } from 'node:url';
-import { onTestFinished } from 'vitest';
+import { inject, onTestFinished } from 'vitest';
 
 export const CHECKOUT = fileURLToPath(new URL('../..', import.meta.url)).replace(/\/$/, '');
 export const RAPIDO = join(CHECKOUT, 'bin/rapido.js');
@@ -57,6 +65,7 @@ export function createWorkspace(
     ...conf,
   };
   mkdirSync(env.XDG_RUNTIME_DIR, { mode: 0o700 });
+  copyWarmCache(join(directory, '.cache/rapido'));
   const write: Workspace['write'] = (name, content, mode = 0o644) => {
     const path = join(directory, name);
     mkdirSync(dirname(path), { recursive: true });
@@ -77,6 +86,18 @@ export function createWorkspace(
         env: { ...env, ...options.env },
       }),
   };
+}
+
+/** What test/support/warm-cache.ts has made, if the test is one that boots VMs. */
+function copyWarmCache(cache: string): void {
+  const warm = inject('warmCache');
+  if (warm === undefined) return;
+  mkdirSync(dirname(cache), { mode: 0o700 });
+  mkdirSync(cache, { mode: 0o700 });
+  for (const part of ['layers', 'kernels']) {
+    const from = join(warm, part);
+    if (existsSync(from)) cpSync(from, join(cache, part), { recursive: true });
+  }
 }
 
 /** Runs a command and waits for its end. */

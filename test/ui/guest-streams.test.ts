@@ -109,10 +109,12 @@ describe('output', () => {
   });
 
   test('a non-blocking pipe, as other programs may leave it, gets everything, too', async () => {
-    const { stdout, stderr } = await run(
-      ['bash', '-c', '"$1" "$2" nonblocking | { sleep 0.5; wc -c; }', 'bash', ...node('')],
-      {},
-    );
+    const errors = join(makeTemporaryDirectory(), 'errors');
+    // The pipe is full before anything is read.
+    const script = `: > "$4"; "$1" "$2" nonblocking 2> "$4" | {
+      until [[ -s $4 ]]; do sleep 0.1; done; sleep 0.5; wc -c
+    }; cat "$4" >&2`;
+    const { stdout, stderr } = await run(['bash', '-c', script, 'bash', ...node(''), errors], {});
     expect({ stdout: stdout.trim(), stderr }).toEqual({
       stdout: expect.stringMatching(/^1\d{6}$/),
       stderr: expect.stringMatching(/^EAGAIN\n(tick \d+\n)+done\n$/),
