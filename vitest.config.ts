@@ -23,8 +23,6 @@ export default defineConfig({
           exclude: ['test/e2e/**'],
           // Many tests wait for processes and timers: on two cores, three at a time take half the time of one.
           maxWorkers: 3,
-          // A new process for each file would cost a fifth of the time. So a test file leaves no state behind.
-          isolate: false,
           testTimeout: 60_000,
           sequence: { groupOrder: 0 },
         },
