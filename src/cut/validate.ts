@@ -1,4 +1,5 @@
 import * as z from 'zod/mini';
+import en from 'zod/v4/locales/en.js';
 import type { ConfKey } from '../conf/key.ts';
 import { CONF_TYPES } from '../conf/types.ts';
 import { UsageError } from '../errors.ts';
@@ -152,8 +153,8 @@ const schema = z.strictObject({
   conf: z.optional(conf),
 } satisfies FieldsOf<Cut>);
 
-/** zod/mini has no messages of its own. */
-const { localeError } = z.locales.en();
+/** zod/mini has no messages of its own. `z.locales` would add those of fifty languages to the bundle. */
+const { localeError } = en();
 
 /**
  * Checks the export of a cut file.

@@ -1,11 +1,11 @@
-import * as z from 'zod/mini';
+import en from 'zod/v4/locales/en.js';
 import { RESULT_VERSION, type RunResult, runResult } from './run-result.ts';
 
 /** A result, or why the text is not one, in a few words. */
 export type ParsedResult = { result: RunResult } | { reason: string };
 
-/** zod/mini has no messages of its own. */
-const { localeError } = z.locales.en();
+/** zod/mini has no messages of its own. `z.locales` would add those of fifty languages to the bundle. */
+const { localeError } = en();
 
 /**
  * Parses the text of a result.json. Unknown fields are kept, because a newer rapido may add fields without a new

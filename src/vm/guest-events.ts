@@ -60,43 +60,6 @@ const guestEvent = z.discriminatedUnion('event', [
 /** The messages of the guest's session on the control channel, one JSON object per line. */
 export type GuestEvent = z.infer<typeof guestEvent>;
 
-type Word = GuestEvent['event'];
-
-/** The last messages of a session of `rapido run`, and those that may come while nothing runs. */
-const LAST: readonly Word[] = ['no-log', 'power-off'];
-const NEXT: readonly Word[] = [
-  ...(['autorun-start', 'no-directory', 'no-channel', 'command-start'] as const),
-  ...LAST,
-];
-
-/** Which messages may follow each message of such a session; key `undefined`: the first message. */
-const FOLLOWERS: ReadonlyMap<Word | undefined, readonly Word[]> = new Map([
-  [undefined, ['init']],
-  ['init', NEXT],
-  ['autorun-start', ['autorun-end']],
-  ['autorun-end', NEXT],
-  ['no-directory', LAST],
-  ['no-channel', LAST],
-  ['command-start', ['command-end']],
-  ['command-end', LAST],
-  ['no-log', ['power-off']],
-]);
-
-/**
- * Finds a message that a session cannot send after the one before it. Then a program in the guest has read the key
- * and forged messages.
- * @returns both messages; undefined: the order is correct
- */
-export function findContradiction(
-  events: readonly GuestEvent[],
-): [before: Word | 'nothing', after: Word] | undefined {
-  for (const [index, { event }] of events.entries()) {
-    const before = events[index - 1]?.event;
-    if (FOLLOWERS.get(before)?.includes(event) !== true) return [before ?? 'nothing', event];
-  }
-  return undefined;
-}
-
 /** The fields of the event are in the same object as the key. */
 const guestMessage = z.pipe(
   z.pipe(
