@@ -52,6 +52,10 @@ const ENVIRONMENT = [
   ...tagged('RAPIDO_CONF', 'The configuration file, unless --conf names another.'),
   ...tagged('RAPIDO_TRUST', 'Directories, separated by colons, that may belong to other users.'),
   ...tagged('NO_COLOR', 'If it is not empty, the output has no colours.'),
+  ...tagged(
+    'FORCE_COLOR',
+    'If it is not empty, the output has colours even if it is not a terminal; 0 turns them off. It overrides NO_COLOR.',
+  ),
   '.PP',
   'A non\\-empty variable with the name of a configuration key overrides the file.',
 ];

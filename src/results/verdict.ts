@@ -10,7 +10,8 @@ import {
   refusesKernel,
   whyReportsUnknown,
 } from '../vm/ending.ts';
-import { findContradiction, type GuestEvent } from '../vm/guest-events.ts';
+import { findContradiction } from '../vm/event-order.ts';
+import type { GuestEvent } from '../vm/guest-events.ts';
 import { isTooSmall } from '../vm/memory-shortage.ts';
 import type { SessionRecord } from '../vm/session.ts';
 import type { TimeLimits } from '../vm/session-watch.ts';

@@ -10,7 +10,8 @@ import {
   RUN_EXIT,
   type RunFacts,
 } from '../../src/results/verdict.ts';
-import { findContradiction, type GuestEvent } from '../../src/vm/guest-events.ts';
+import { findContradiction } from '../../src/vm/event-order.ts';
+import type { GuestEvent } from '../../src/vm/guest-events.ts';
 import type { SessionRecord } from '../../src/vm/session.ts';
 import { aSplat, tests } from './a-result.ts';
 
