@@ -195,7 +195,7 @@ export const CONF_KEYS = {
     group: 'Network on the host',
     type: 'path',
     meaning:
-      'A directory that contains a directory vm1, vm2 … for each VM whose network systemd-networkd sets up, with systemd.network(5) files. The init of such a VM is systemd. The files determine taps, MACs, addresses and host name of the VM unless its section sets them. Without it, and for other VMs, the sections [vm1] … determine the network, which is set up faster.',
+      'A directory that contains a directory vm1, vm2 … for each VM whose network systemd-networkd sets up, with systemd.network(5) files. The init of such a VM is systemd. The files determine taps, MACs, addresses and hostname of the VM unless its section sets them. Without it, and for other VMs, the sections [vm1] … determine the network, which is set up faster.',
     example: '${RAPIDO_DIR}/net-conf',
   },
 
@@ -641,7 +641,7 @@ export const VM_KEYS = {
   HOSTNAME: {
     type: 'hostname',
     meaning:
-      'Host name of the VM, known to the other VMs. By default, rapido1 for VM 1, and so on.',
+      'Hostname of the VM, known to the other VMs. By default, rapido1 for VM 1, and so on.',
     example: 'server',
   },
   TAP: {

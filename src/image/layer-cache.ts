@@ -35,7 +35,7 @@ export interface LayerRecipe<Record> {
 /** The facts about a layer that was just made. */
 export interface MadeLayer<Record> {
   record: Record;
-  /** Size of its unpacked files in the root file system of a guest, in bytes. */
+  /** Size of its unpacked files in the root filesystem of a guest, in bytes. */
   unpacked: number;
 }
 
@@ -50,7 +50,7 @@ export interface Layer<Record = unknown> {
   fd: number;
   /** Size in bytes of the archive, which is at the start of the file. */
   bytes: number;
-  /** Size of its unpacked files in the root file system of a guest, in bytes. */
+  /** Size of its unpacked files in the root filesystem of a guest, in bytes. */
   unpacked: number;
   record: Record;
   /** Why it was made, or undefined if it was reused. */

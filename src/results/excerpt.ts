@@ -2,7 +2,7 @@ import type { BlockedTask } from '../formats/klog/blocked-tasks.ts';
 import { toPlainText } from '../ui/plain-text.ts';
 import type { RunSplat } from './run-result.ts';
 
-/** The prefix of a line of the kernel log: level, time stamp and caller. */
+/** The prefix of a line of the kernel log: level, timestamp and caller. */
 const STAMP = /^(?:<\d+>)?(?:\[ *\d+\.\d{6}\](?: ?\[ *[TC]\d+\])? ?)?/;
 
 /**

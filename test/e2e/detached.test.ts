@@ -129,7 +129,7 @@ describe('a VM in the background', () => {
     await exec(['mount', '-t', 'devpts', 'devpts', '/dev/pts']);
   });
 
-  it('runs a program by its host name, without a shell, word by word', async () => {
+  it('runs a program by its hostname, without a shell, word by word', async () => {
     const words = ['a b', '$HOME', "it's", 'two\nlines', '', 'ä'];
     const ran = await home.rapido(['exec', 'rapido1', '--', 'printf', '<%s>', ...words]);
     expect(ran).toMatchObject({ status: 0, stdout: words.map((word) => `<${word}>`).join('') });

@@ -111,7 +111,7 @@ describe('a run whose guest misbehaves', () => {
       reason: 'kernel panic: Attempted to kill init!',
     },
     {
-      name: 'a command that fills the root file system fails',
+      name: 'a command that fills the root filesystem fails',
       args: ['simple-example', '-x', 'head -c 9G /dev/zero > /full; status=$?; df /; exit $status'],
       verdict: 'fail',
       status: 1,

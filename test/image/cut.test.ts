@@ -102,7 +102,7 @@ function listModes(path: string): { path: string; mode: string }[] {
   })).sort((a, b) => (a.path < b.path ? -1 : 1));
 }
 
-/** Does something while rapido's cache directory is a file system of that size. */
+/** Does something while rapido's cache directory is a filesystem of that size. */
 async function withSmallCache(
   home: Workspace,
   size: string,
@@ -716,7 +716,7 @@ describe.skipIf(hostKernel() === undefined)('rapido cut', () => {
       const { status, stderr } = await home.rapido(['cut', 'small']);
       expect(status).toBe(1);
       expect(stderr).toContain('rapido: error: no space left on the device\n');
-      expect(stderr).toContain(`free space on the file systems of ${small}/rapido`);
+      expect(stderr).toContain(`free space on the filesystems of ${small}/rapido`);
       expect(stderr).not.toContain('failed');
     });
   });

@@ -6,7 +6,7 @@ import type { Splat } from '../../src/formats/klog/splat.ts';
 import { describeBlockedTask, excerptOf, informativeLines } from '../../src/results/excerpt.ts';
 import { CHECKOUT } from '../support/workspace.ts';
 
-/** The excerpt of the first fatal report or error in a log of the corpus, without time stamps. */
+/** The excerpt of the first fatal report or error in a log of the corpus, without timestamps. */
 function excerptFrom(log: string): string[] {
   const splats: Splat[] = [];
   const scanner = createSplatScanner({

@@ -388,7 +388,7 @@ describe('an output that cannot be written', () => {
     const explained = explainFailure(() => writeCpio(fd, [], { outputName: 'images/xfs.cpio' }));
     closeSync(fd);
     expect(explained).toMatchInlineSnapshot(`
-      "images/xfs.cpio: no space left on its file system
+      "images/xfs.cpio: no space left on its filesystem
       hint: free some space there"
     `);
   });
