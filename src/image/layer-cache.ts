@@ -94,13 +94,13 @@ export async function obtainLayer<Record>(
   const stale = rebuild
     ? 'rebuild requested'
     : found === undefined
-      ? 'not made before'
+      ? 'not built before'
       : await recipe.findChange(found);
   if (found !== undefined) {
     if (stale === undefined) return found;
     closeSync(found.fd);
   }
-  return makeLayer(pathOf(directory, recipe), recipe, stale ?? 'not made before');
+  return makeLayer(pathOf(directory, recipe), recipe, stale ?? 'not built before');
 }
 
 function pathOf(directory: string, { kind, ingredients }: RecipeName): string {

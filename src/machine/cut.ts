@@ -150,11 +150,11 @@ function report(
   );
   if (debug) {
     for (const { kind, madeBecause } of image.layers) {
-      ui.note(`${kind}: ${madeBecause === undefined ? 'reused' : `made: ${madeBecause}`}`);
+      ui.note(`${kind}: ${madeBecause === undefined ? 'reused' : `built: ${madeBecause}`}`);
     }
   }
 }
 
 function describeLayer({ kind, bytes, madeBecause }: BuiltLayer): string {
-  return madeBecause === undefined ? `${kind} reused` : `${kind} made, ${formatBytes(bytes)}`;
+  return madeBecause === undefined ? `${kind} reused` : `${kind} built, ${formatBytes(bytes)}`;
 }

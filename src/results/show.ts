@@ -231,7 +231,7 @@ function formatTimes(times: RunTimes): string {
     const time = times[phase];
     return time === undefined ? [] : [`${name} ${formatDuration(time)}`];
   });
-  return [...phases, `${formatDuration(times.total)} in all`].join(', ');
+  return [...phases, `total ${formatDuration(times.total)}`].join(', ');
 }
 
 function formatBoots(boots: readonly RunBoot[]): string {

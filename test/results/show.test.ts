@@ -184,7 +184,7 @@ test('a run: verdict and reason first, failed tests and splats, files last', () 
       command  ./check -g quick 'a b'  (exit status 1)
       autorun  zram.sh, fstests.sh (exit status 3)
       machine  kvm, 2 CPUs, 512 MiB
-      times    build 12.3 s, cut 0.35 s, boot 0.90 s, autorun 2.10 s, command 12 min 34 s, 12 min 50 s in all
+      times    build 12.3 s, cut 0.35 s, boot 0.90 s, autorun 2.10 s, command 12 min 34 s, total 12 min 50 s
       tests    1 passed, 1 failed, 1 skipped, 1 failed as expected, 1 passed unexpectedly
 
     failed tests
@@ -268,7 +268,7 @@ test('a run with little information is shown briefly', () => {
       kernel   6.18.0-rc6  /linux/arch/x86/boot/bzImage
       command  -x "echo 'a'; ls"  (not seen to end)
       machine  tcg, 1 CPU, 1.0 GiB
-      times    cut 0.35 s, boot 0.90 s, 2.50 s in all"
+      times    cut 0.35 s, boot 0.90 s, total 2.50 s"
   `);
 });
 
