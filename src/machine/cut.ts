@@ -107,8 +107,8 @@ async function checkBootOptions(options: CutOptions): Promise<void> {
   };
   const unused = Object.entries(given).find(([, value]) => value !== undefined)?.[0];
   if (unused === undefined) return;
-  throw new UsageError(`rapido cut: ${unused} needs a VM, but no VM is booted`, {
-    hint: 'add -b, or pass it to `rapido boot`',
+  throw new UsageError(`rapido cut: ${unused} requires -b, because it applies to a VM`, {
+    hint: 'add -b, or give it to `rapido boot`',
   });
 }
 

@@ -144,7 +144,7 @@ function judgeEnd({ record, limits, splats }: RunFacts): Judgement | undefined {
   }
   if (record.timedOut !== undefined) {
     const isLate = record.events.length > 0;
-    const where = record.timedOut !== 'boot' ? ` ${during}` : isLate ? '; it came later' : '';
+    const where = record.timedOut !== 'boot' ? ` ${during}` : isLate ? '; it started later' : '';
     return verdictOf('timeout', `${describeLimit(record.timedOut, limits)}${where}`);
   }
   if (hasPoweredOff) return undefined;
@@ -172,7 +172,7 @@ function judgeEnd({ record, limits, splats }: RunFacts): Judgement | undefined {
 }
 
 const LIMITS: Readonly<Record<keyof TimeLimits, string>> = {
-  total: 'it took longer than',
+  total: 'the run exceeded the time limit of',
   boot: "the guest's init did not start within",
   silence: 'there was no output for',
 };
@@ -257,7 +257,7 @@ const NOT_EXECUTED: Readonly<Record<number, string>> = {
 const LAST_SIGNAL = 64;
 
 function describeStatus(status: number): string {
-  const text = `the command ended with status ${status}`;
+  const text = `the command exited with status ${status}`;
   const signal = status - 128;
   const named = Object.entries(constants.signals).find(([, number]) => number === signal)?.[0];
   const meaning =

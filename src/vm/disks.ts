@@ -115,7 +115,7 @@ function readDisk(text: string, place: DiskPlace, problems: string[]): DiskReque
   for (const word of words) {
     const [name = '', ...rest] = word.split('=');
     const value = rest.length === 0 ? undefined : rest.join('=');
-    if (seen.has(name)) complain(`${name} is given twice`);
+    if (seen.has(name)) complain(`${name} was given twice`);
     seen.add(name);
     applyOption(disk, name, value, complain);
   }
@@ -261,7 +261,7 @@ export function planDisks(
 }
 
 function describeSame(path: string, other: string): string {
-  return path === other ? 'it is given twice' : `it is the same as ${other}`;
+  return path === other ? 'it was given twice' : `it is the same as ${other}`;
 }
 
 function planDisk(

@@ -183,7 +183,7 @@ describe('a VM in the background', () => {
       '125 rapido: error: VM 7 is not running',
       '125 rapido: error: there is no command after `--`',
       '2 rapido: error: "no such" is neither the number nor the name of a VM',
-      '2 rapido: error: no VM is given',
+      '2 rapido: error: no VM was given',
     ]);
   });
 });

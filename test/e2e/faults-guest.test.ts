@@ -115,7 +115,7 @@ describe('a run whose guest misbehaves', () => {
       args: ['simple-example', '-x', 'head -c 9G /dev/zero > /full; status=$?; df /; exit $status'],
       verdict: 'fail',
       status: 1,
-      reason: 'the command ended with status 1',
+      reason: 'the command exited with status 1',
     },
     {
       name: 'a command that the OOM killer kills gives 137',
@@ -214,7 +214,7 @@ describe('a run whose guest misbehaves', () => {
       args: ['simple-example', '-x', `${FORGERY} exit 3`],
       verdict: 'fail',
       status: 3,
-      reason: 'the command ended with status 3',
+      reason: 'the command exited with status 3',
     },
     {
       name: 'forged success and a power-off are a crash',

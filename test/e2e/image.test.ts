@@ -134,7 +134,7 @@ describe('the image', () => {
     );
     expect(result.status).toBe(125);
     expect(result.stderr).toMatch(
-      /^ERROR simple-example: module zram refused: unknown symbols: the module belongs to another build; then the command ended with status 1/m,
+      /^ERROR simple-example: module zram refused: unknown symbols: the module belongs to another build; then the command exited with status 1/m,
     );
   });
 

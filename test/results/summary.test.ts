@@ -44,10 +44,10 @@ test('every phase of the run, with its time', () => {
 });
 
 test.each([
-  ['fail', 'the command ended with status 3'],
+  ['fail', 'the command exited with status 3'],
   ['crash', 'the kernel panicked during the command: Fatal exception'],
   ['splat', 'the kernel reported a problem: WARNING in foo'],
-  ['timeout', 'it took longer than 600 s during the command'],
+  ['timeout', 'the run exceeded the time limit of 600 s during the command'],
   ['interrupted', 'interrupted by SIGINT during the command'],
   ['error', 'QEMU did not start the VM'],
 ] as const)('%s: the word, the reason, and the results directory', (verdict, reason) => {

@@ -155,7 +155,7 @@ describe('DISKS of the conf', () => {
     ['serial=', 'a serial has 1 to 20'],
     ['serial=123456789012345678901', 'a serial has 1 to 20'],
     ['readonly=yes', 'it takes no value'],
-    ['readonly,readonly', 'readonly is given twice'],
+    ['readonly,readonly', 'readonly was given twice'],
     ['file=/etc/shadow', 'there is no option file'],
   ])('rejects %s', async (option, why) => {
     expect(await complaintOf(() => parseDisk(`a.img,${option}`, PLACE))).toContain(why);
@@ -239,7 +239,7 @@ describe('the format of a disk', () => {
 describe('rejects together:', () => {
   test('one file twice, also with two names', async () => {
     const same = { '/disks/a': { identity: '8:16' }, '/disks/b': { identity: '8:16' } };
-    expect(await complaintOf(() => plan(read('a', 'a')))).toContain('/disks/a: it is given twice');
+    expect(await complaintOf(() => plan(read('a', 'a')))).toContain('/disks/a: it was given twice');
     expect(await complaintOf(() => plan(read('a', 'b'), same))).toContain(
       '/disks/b: it is the same as /disks/a',
     );
