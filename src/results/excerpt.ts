@@ -85,7 +85,7 @@ function essenceOf({ text, decoded }: Pick<RunSplat, 'text' | 'decoded'>): strin
 
 const FRAME = /^\s+\S|^\s*\[<[0-9a-f]+>\]/;
 
-/** `NAME (pid PID) in FUNCTION` */
+/** `NAME (PID NUMBER) in FUNCTION` */
 export function describeBlockedTask({ name, pid, function: place }: BlockedTask): string {
-  return toPlainText(`${name} (pid ${pid})${place === undefined ? '' : ` in ${place}`}`);
+  return toPlainText(`${name} (PID ${pid})${place === undefined ? '' : ` in ${place}`}`);
 }

@@ -196,7 +196,7 @@ function describeServer({ cut, number, failure, console }: RunServer): string {
 
 function describeEnd({ commandStatus, autorun }: RunResult): string {
   if (commandStatus !== undefined) return `exit status ${commandStatus}`;
-  return autorun.some(({ status }) => status !== 0) ? 'not started' : 'not seen to end';
+  return autorun.some(({ status }) => status !== 0) ? 'not started' : 'end not reported';
 }
 
 function formatCommand(command: RunCommand): string {

@@ -232,7 +232,7 @@ function judgeScripts({ record: { events }, autorun }: RunFacts): Judgement | un
   if (ended === autorun) return undefined;
   return verdictOf(
     'crash',
-    `the VM powered off ${describePhase(events)}: ${ended} of ${autorun} autorun scripts were seen to end`,
+    `the VM powered off ${describePhase(events)}: ${ended} of ${autorun} autorun scripts reported their end`,
   );
 }
 
@@ -240,7 +240,7 @@ function judgeCommand({ record, hasCommand, tests }: RunFacts): Judgement | unde
   if (!hasCommand) return undefined;
   const end = record.events.find((event) => event.event === 'command-end');
   if (end === undefined) {
-    return verdictOf('crash', 'the VM powered off before the command was seen to end');
+    return verdictOf('crash', 'the VM powered off before the end of the command was reported');
   }
   if (end.status === 0) return undefined;
   const reason = describeFailures(tests) ?? describeStatus(end.status);

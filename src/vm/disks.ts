@@ -136,7 +136,7 @@ function readSource(source: string, { base, home }: DiskPlace, complain: Complai
   if (size !== undefined) {
     const bytes = parseSize(size);
     if (bytes === undefined)
-      complain(`"${size}" is not a size: use a number with a unit, such as 512M, 10G or 1T`);
+      complain(`"${size}" is not a valid size: use a number with a unit, such as 512M, 10G or 1T`);
     else if (bytes < MIB) complain(`${size} is less than 1M; did you mean ${parseInt(size, 10)}G?`);
     else if (bytes % SECTOR !== 0) complain(`${size} is not a multiple of ${SECTOR} bytes`);
     return { bytes: bytes ?? 0 };

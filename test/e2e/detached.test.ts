@@ -163,7 +163,7 @@ describe('a VM in the background', () => {
 
   it('shows its console on a terminal of that size, and detaches', async () => {
     const terminal = openTerminal(home, ['console', '1']);
-    await terminal.waitFor(/Ctrl-a d leaves it/);
+    await terminal.waitFor(/Ctrl-a d detaches/);
     await terminal.waitFor(/rapido1:~# /);
     terminal.type('echo $((6*7)); stty size\r');
     await terminal.waitFor(/^42\n37 111$/m);

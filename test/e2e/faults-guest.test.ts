@@ -145,19 +145,19 @@ describe('a run whose guest misbehaves', () => {
       name: 'a power-off by the command is a crash: its end was not reported',
       args: ['simple-example', '-x', 'echo o > /proc/sysrq-trigger; sleep 600'],
       verdict: 'crash',
-      reason: 'powered off before the command was seen to end',
+      reason: 'powered off before the end of the command was reported',
     },
     {
       name: 'so is `shutdown`',
       args: ['simple-example', '--', 'shutdown'],
       verdict: 'crash',
-      reason: 'powered off before the command was seen to end',
+      reason: 'powered off before the end of the command was reported',
     },
     {
       name: 'so is `reboot`',
       args: ['simple-example', '--', 'reboot'],
       verdict: 'crash',
-      reason: 'powered off before the command was seen to end',
+      reason: 'powered off before the end of the command was reported',
     },
     {
       name: 'a power-off by an autorun script is a crash',
@@ -220,7 +220,7 @@ describe('a run whose guest misbehaves', () => {
       name: 'forged success and a power-off are a crash',
       args: ['simple-example', '-x', `${FORGERY} echo o > /proc/sysrq-trigger; sleep 600`],
       verdict: 'crash',
-      reason: 'powered off before the command was seen to end',
+      reason: 'powered off before the end of the command was reported',
     },
     {
       name: 'forged success in an autorun script and a power-off are a crash',

@@ -160,7 +160,7 @@ describe.concurrent('a run that hangs', () => {
     expect(ran.result?.tests).toMatchObject([{ name: 'fs/frozen', status: 'interrupted' }]);
     const [task] = ran.result?.blockedTasks ?? [];
     expect(task).toMatchObject({ name: 'touch', function: expect.stringMatching(/./) });
-    expect(ran.stderr).toContain(`  blocked: touch (pid ${task?.pid}) in ${task?.function}\n`);
+    expect(ran.stderr).toContain(`  blocked: touch (PID ${task?.pid}) in ${task?.function}\n`);
     expect(ran.stderr).toContain('  interrupted: fs/frozen: it was running');
     expect(ran.file('console.log').toString('latin1')).toMatch(/sysrq: Show Blocked State/);
   });

@@ -53,7 +53,11 @@ test('changes since the trees layer was built are found once, and then known', a
   expect(await cut()).toEqual({ trees: 'reused', changes: [] });
   write('a', '22');
   await tick();
-  expect(await cut()).toEqual({ trees: 'reused', changes: ['a'], changesLayer: 'not built before' });
+  expect(await cut()).toEqual({
+    trees: 'reused',
+    changes: ['a'],
+    changesLayer: 'not built before',
+  });
   expect(await cut()).toEqual({ trees: 'reused', changes: 'as before' });
   write('sub/c', '22');
   await tick();

@@ -91,8 +91,8 @@ test('blocked tasks at a limit, as the kernel reports them', () => {
     '\n',
   );
   expect(lines.slice(1, 3)).toEqual([
-    '  blocked: touch (pid 100) in mnt_want_write',
-    '  blocked: touch (pid 101)',
+    '  blocked: touch (PID 100) in mnt_want_write',
+    '  blocked: touch (PID 101)',
   ]);
   expect(lines[11]).toBe('  … and 2 more');
 });

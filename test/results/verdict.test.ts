@@ -157,7 +157,7 @@ test('a VM that ends during the command, without a message', () => {
   ]);
   expect(table(Object.fromEntries(cases))).toMatchInlineSnapshot(`
     "it powers off in order
-      crash 120: the VM powered off before the command was seen to end
+      crash 120: the VM powered off before the end of the command was reported
     the kernel panics
       crash 120: the kernel panicked during the command: Fatal exception
     the kernel panics and has pvpanic
@@ -177,7 +177,7 @@ test('a VM that ends during the command, without a message', () => {
     QEMU fails
       crash 120: the VM was lost during the command: QEMU failed with status 1
     QEMU fails after it has powered off
-      crash 120: the VM powered off before the command was seen to end
+      crash 120: the VM powered off before the end of the command was reported
     QEMU fails after a kernel without a power-off of its own has ended with init
       crash 120: the kernel panicked during the command: Attempted to kill init! exitcode=0x00000000
     QEMU fails after it was told to quit
@@ -264,7 +264,7 @@ test('a VM that ends after the kernel crashed on its console', () => {
   ]);
   expect(table(Object.fromEntries(cases))).toMatchInlineSnapshot(`
     "it powers off in order
-      crash 120: the VM powered off before the command was seen to end
+      crash 120: the VM powered off before the end of the command was reported
     the kernel panics
       crash 120: the kernel crashed during the command: NULL dereference in foo
     the kernel panics and has pvpanic
@@ -284,7 +284,7 @@ test('a VM that ends after the kernel crashed on its console', () => {
     QEMU fails
       crash 120: the kernel crashed during the command: NULL dereference in foo
     QEMU fails after it has powered off
-      crash 120: the VM powered off before the command was seen to end
+      crash 120: the VM powered off before the end of the command was reported
     QEMU fails after a kernel without a power-off of its own has ended with init
       crash 120: the kernel crashed during the command: NULL dereference in foo
     QEMU fails after it was told to quit
@@ -390,15 +390,15 @@ test('a VM that does not reach its command', () => {
     the kernel panics with no message
       crash 120: the kernel panicked during init: no message
     it powers off without a word of init
-      crash 120: the VM powered off before init: 0 of 1 autorun scripts were seen to end
+      crash 120: the VM powered off before init: 0 of 1 autorun scripts reported their end
     an autorun script fails
       fail 1: autorun script mkfs.sh failed with status 3
     an autorun script powers it off
-      crash 120: the VM powered off during autorun script mkfs.sh: 0 of 1 autorun scripts were seen to end
+      crash 120: the VM powered off during autorun script mkfs.sh: 0 of 1 autorun scripts reported their end
     an autorun script hangs
       timeout 124: there was no output for 1.5 s during autorun script mkfs.sh
     the second of two autorun scripts powers it off
-      crash 120: the VM powered off during autorun script fsck.sh: 1 of 2 autorun scripts were seen to end
+      crash 120: the VM powered off during autorun script fsck.sh: 1 of 2 autorun scripts reported their end
     the directory of the cut is not there
       error 125: the directory that the cut names is not in the image"
   `);
@@ -458,7 +458,7 @@ test('the command, in a VM that powers off in order', () => {
     it ends with 255
       fail 255: the command exited with status 255
     it powers the VM off
-      crash 120: the VM powered off before the command was seen to end
+      crash 120: the VM powered off before the end of the command was reported
     it powers the VM off in order, and never ends
       error 125: the messages of the session contradict each other and may be forged: power-off after command-start
     it leaves a process behind that powers the VM off
@@ -604,7 +604,7 @@ test('a run without a command', () => {
     three
       pass 0: all 3 autorun scripts succeeded
     three, of which two were heard
-      crash 120: the VM powered off after the end of the command: 2 of 3 autorun scripts were seen to end
+      crash 120: the VM powered off after the end of the command: 2 of 3 autorun scripts reported their end
     the second of three fails
       fail 1: autorun script fsck.sh failed with status 8
     powered off before the end

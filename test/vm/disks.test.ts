@@ -136,7 +136,7 @@ describe('DISKS of the conf', () => {
         - --disk: a,seral=X: there is no option seral; did you mean serial?
         - --disk: b,format=qcow3,cache=nono: format=qcow3: possible values are raw, qcow2, qcow, qed, vmdk, vdi, vhdx, vpc, parallels; did you mean format=qcow2?
         - --disk: b,format=qcow3,cache=nono: cache=nono: possible values are none, writeback, writethrough, directsync, unsafe; did you mean cache=none?
-        - --disk: size:10GB: "10GB" is not a size: use a number with a unit, such as 512M, 10G or 1T
+        - --disk: size:10GB: "10GB" is not a valid size: use a number with a unit, such as 512M, 10G or 1T
         - --disk: size:512: 512 is less than 1M; did you mean 512G?
         - --disk: c,serial=a b,bus=scsi: serial=a b: a serial has 1 to 20 letters, digits, "_", "-" or "."
         - --disk: c,serial=a b,bus=scsi: bus=scsi: possible values are virtio, nvme

@@ -398,11 +398,11 @@ function readHostFile(fd: number, sink: Sink, length: number, file: string | Buf
   }
 }
 
-const CHANGED_HINT = 'another process changes these files: try again when it has finished';
+const CHANGED_HINT = 'another process is changing these files: try again when it has finished';
 
 function resized(file: string | Buffer, how: 'grew' | 'shrank', size: number): EntryProblem {
   return new EntryProblem(
-    `${formatPath(file)}: it ${how} while it was added; before, it had ${size} bytes`,
+    `${formatPath(file)}: it ${how} while it was being added; before, it had ${size} bytes`,
     {
       hint: CHANGED_HINT,
     },
