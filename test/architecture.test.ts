@@ -76,14 +76,14 @@ test('finds every import in src/', () => {
   expect(offending((_, imported) => isOurs(imported) && !names.has(imported))).toEqual([]);
 });
 
-test('every folder and file of src/ has a room', () => {
+test('every folder and file of src/ belongs to a part', () => {
   const unplaced = files
     .map(({ name }) => layerOf(name))
     .filter((layer) => !LAYERS.includes(layer));
   expect([...new Set(unplaced)]).toEqual([API]);
 });
 
-test('imports go down the table of rooms, never up', () => {
+test('imports go down the table of parts, never up', () => {
   const isUp = (file: SourceFile, imported: string): boolean =>
     file.name !== API &&
     isOurs(imported) &&

@@ -24,7 +24,7 @@ export const OPTION = {
   net: new Option('--net <kind>', 'kind of network: tap, user or none'),
   forward: new Option(
     '--forward <host:guest>',
-    'forward a TCP or UDP port of this host to the VM, with --net user (repeatable)',
+    'forward a TCP or UDP port of this host to the VM; implies --net user (repeatable)',
   ).argParser(collect),
   dryRun: new Option('--dry-run', 'print what would be done and exit'),
   json: new Option('--json', 'print JSON'),

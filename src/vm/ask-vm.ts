@@ -46,7 +46,9 @@ async function connect(path: string): Promise<Socket> {
 function explain({ number }: VmEntry, cause: Error): UserError {
   const isGone = ['ENOENT', 'ECONNREFUSED'].includes(errorCode(cause) ?? '');
   return new UserError(
-    isGone ? `VM ${number} does not accept requests (yet)` : `VM ${number} cannot be reached`,
+    isGone
+      ? `VM ${number} is not accepting requests; it may still be starting`
+      : `VM ${number} cannot be reached`,
     { cause, hint: 'rapido ps lists the running VMs' },
   );
 }

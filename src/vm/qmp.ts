@@ -10,7 +10,7 @@ export interface Qmp {
   execute: (command: string, options?: ExecuteOptions) => Promise<boolean>;
   /** `reason` of the SHUTDOWN event (RunState in qapi/run-state.json); undefined: none came. */
   shutdown: () => string | undefined;
-  /** Whether a guest's write to a disk failed because the host's file system was full. */
+  /** Whether a guest's write to a disk failed because the host's filesystem was full. */
   wasHostFull: () => boolean;
   /** Resolves when QEMU has closed the monitor. */
   closed: Promise<void>;

@@ -159,7 +159,7 @@ export function refuseUnsafe(directory: string): void {
 function refuseTaken(directory: string, number: number): UserError {
   const isOwn = listVms(directory).some((vm) => vm.number === number);
   return isOwn
-    ? new UserError(`VM ${number} is running already`, { hint: `rapido stop ${number}` })
+    ? new UserError(`VM ${number} is already running`, { hint: `rapido stop ${number}` })
     : new UserError(
         `VM ${number} is taken: its files in ${directory} belong to another user or another version of rapido`,
         { hint: 'use another number, or set QEMU_PID_DIR to a directory of your own' },

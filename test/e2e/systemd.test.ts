@@ -53,7 +53,9 @@ describe('simple-systemd', () => {
       status: 120,
       verdict: 'crash',
     });
-    expect(ran.result?.reason).toBe('the VM powered off before the command was seen to end');
+    expect(ran.result?.reason).toBe(
+      'the VM powered off before the end of the command was reported',
+    );
   });
 
   it('fails if a unit failed; any cut can use systemd as its init', async () => {
