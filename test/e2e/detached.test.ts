@@ -173,7 +173,7 @@ describe('a VM in the background', () => {
 
   it('ends a command at Ctrl-C, with the status of the signal', async () => {
     const ran = await exec(['sh', '-c', 'echo READY; exec sleep 100'], {
-      onStart: (pid: number) => setTimeout(() => process.kill(pid, 'SIGINT'), 4000),
+      onOutput: (pid: number) => process.kill(pid, 'SIGINT'),
     });
     expect(ran).toMatchObject({ status: 130, stdout: 'READY\n' });
     expect((await exec(['ps', 'ax'])).stdout).not.toContain('sleep 100');
