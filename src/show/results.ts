@@ -106,7 +106,13 @@ function showRun(run: StoredRun, json: boolean, ui: Ui): number {
 }
 
 function showComparison(a: StoredRun, b: StoredRun, json: boolean, ui: Ui): number {
-  const comparison = compareRuns(resultOf(a), resultOf(b));
+  const before = resultOf(a);
+  if (before.verdict === 'error' && before.tests.length === 0) {
+    throw new UserError(`run ${before.id} tested nothing: ${before.reason}`, {
+      hint: 'compare with another run: `rapido results` lists them',
+    });
+  }
+  const comparison = compareRuns(before, resultOf(b));
   if (json) ui.result(formatJson(comparison));
   else for (const line of formatComparison(comparison, { paint: ui.paint })) ui.result(line);
   return comparison.worse.length === 0 ? EXIT.ok : EXIT.failed;
