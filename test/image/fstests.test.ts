@@ -58,6 +58,8 @@ describe('is rejected before anything is built', () => {
     const { status, stderr } = await planCut('fstests-xfs', { FSTESTS_SRC: '' });
     expect(status).toBe(1);
     expect(stderr).toContain('FSTESTS_SRC is not set in rapido.conf: A built tree of ');
+    // The cut names the key in three of its fields.
+    expect(stderr.match(/^ {2}- /gm)).toHaveLength(1);
     expect(stderr).toMatch(/hint: add to .+rapido\.conf, for example: FSTESTS_SRC="[^"…]+"$/m);
   });
 
