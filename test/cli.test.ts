@@ -59,6 +59,24 @@ describe('--help', () => {
     );
   });
 
+  test('of cut has a heading for options that need --boot; boot has none', async () => {
+    const optionsUnder = async (heading: string, command: string): Promise<string[]> => {
+      const { stdout } = await rapido(command, '--help');
+      const [, lines = ''] = stdout.split(`\n${heading}\n`);
+      return (
+        (lines.split('\n\n', 1)[0] ?? '').match(/^ {2}--[a-z]+/gm)?.map((it) => it.trim()) ?? []
+      );
+    };
+    expect(await optionsUnder('With --boot:', 'cut')).toEqual([
+      '--cpus',
+      '--disk',
+      '--forward',
+      '--memory',
+    ]);
+    expect(await optionsUnder('With --boot:', 'boot')).toEqual([]);
+    expect(await optionsUnder('Options:', 'boot')).toContain('--cpus');
+  });
+
   test('is printed for an empty command line, with the status of a mistake', async () => {
     const { status, stdout, stderr } = await rapido();
     expect({ status, stdout }).toEqual({ status: 2, stdout: '' });

@@ -38,18 +38,18 @@ const EXIT_STATUS = [
   ...tagged('2', 'A mistake in the command line or in rapido.conf.'),
   ...tagged('70', 'A bug in rapido.'),
   '.PP',
-  `${bold('rapido run')} exits with the status of the command that it ran, or with`,
-  ...tagged('120', 'The kernel crashed, or the VM was lost.'),
+  `${bold('rapido run')} exits with the command's own status, or with`,
+  ...tagged('120', 'The kernel crashed, or the VM died.'),
   ...tagged('121', 'The command succeeded, but the kernel reported a problem.'),
   ...tagged('124', 'A time limit expired.'),
-  ...tagged('125', 'An error of rapido or of the host, or the outcome could not be determined.'),
+  ...tagged('125', 'rapido or the host failed, or the outcome could not be determined.'),
   ...tagged('130', 'Interrupted.'),
   '.PP',
-  `With ${bold('--bisect')}, it exits with a status for ${bold('git bisect run')}: 0 good, 1 bad, 125 skip, 128 stop.`,
+  `With ${bold('--bisect')}, it exits with a status for ${bold('git bisect run')}: 0 good, 1 bad, 125 skip, 128 abort.`,
 ];
 
 const ENVIRONMENT = [
-  ...tagged('RAPIDO_CONF', 'The configuration file, unless --conf names another.'),
+  ...tagged('RAPIDO_CONF', 'The configuration file, unless --conf names another one.'),
   ...tagged('RAPIDO_TRUST', 'Directories, separated by colons, that may belong to other users.'),
   ...tagged('NO_COLOR', 'If it is not empty, the output has no colours.'),
   ...tagged(

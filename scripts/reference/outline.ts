@@ -72,7 +72,7 @@ const VALUES: Readonly<Record<string, Values>> = {
   'help command': 'commands',
   'boot name': 'images',
   name: 'cuts',
-  'cut[:vm]': 'cuts',
+  'target[:vm]': 'cuts',
   vm: 'vms',
   run: 'runs',
   other: 'runs',

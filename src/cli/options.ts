@@ -16,19 +16,26 @@ export const OPTION = {
     'add a kernel module to the image (repeatable)',
   ).argParser(collect),
   cpus: new Option('--cpus <count>', 'number of virtual CPUs'),
-  memory: new Option('--memory <size>', 'memory of the VM, for example 2G'),
+  memory: new Option('--memory <size>', 'memory size (e.g. 2G)'),
   disk: new Option(
     '--disk <disk>',
-    'attach a disk: FILE, /dev/NAME or size:10G, with options (repeatable)',
+    'attach a disk: FILE, /dev/NAME or size:10G[,serial=NAME][,readonly] (repeatable)',
   ).argParser(collect),
-  net: new Option('--net <kind>', 'kind of network: tap, user or none'),
+  net: new Option('--net <kind>', 'network: tap, user or none'),
   forward: new Option(
     '--forward <host:guest>',
-    'forward a TCP or UDP port of this host to the VM; implies --net user (repeatable)',
+    'forward host port HOST to port GUEST in the VM; append /udp for UDP; implies --net user (repeatable)',
   ).argParser(collect),
   dryRun: new Option('--dry-run', 'print what would be done and exit'),
   json: new Option('--json', 'print JSON'),
 };
+
+/** A copy of the option that the help of one command lists under a heading of its own. */
+export function underHeading<T extends Option>(heading: string, option: T): T {
+  const copy: T = Object.assign(Object.create(Object.getPrototypeOf(option)), option);
+  copy.helpGroup(heading);
+  return copy;
+}
 
 /** Argument parser of an option that may be repeated. */
 export function collect(value: string, previous: string[] | undefined): string[] {
@@ -39,7 +46,7 @@ export function collect(value: string, previous: string[] | undefined): string[]
 export function once(option: string) {
   return (value: string, previous: string | undefined): string => {
     if (previous === undefined) return value;
-    throw new UsageError(`${option} was given twice; there can be only one command`, {
+    throw new UsageError(`${option}: only one command is allowed`, {
       hint: 'combine them: -x "first && second", or use a script',
     });
   };

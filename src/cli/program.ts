@@ -58,16 +58,15 @@ export function createProgram(
   parts: Pick<Call, 'rest' | 'finish'>,
 ): CommandUnknownOpts {
   const program = new Command('rapido')
-    .description(
-      'Build an initramfs with what a test needs, boot it with the kernel that you have just built, and run the test.',
-    )
-    .version(VERSION, '-V, --version')
-    .option('--conf <file>', 'configuration file to read instead of the default ones')
-    .option('--cut-dir <dir>', 'directory with cuts of your own (repeatable)', collect)
-    .option('--debug', 'print more: command lines, and why layers are rebuilt')
+    .description('Boot your kernel in QEMU with a small initramfs and run a test in it.')
+    .version(VERSION, '-V, --version', 'print the version')
+    .helpOption('-h, --help', 'show help')
+    .option('--conf <file>', 'use this configuration file instead of the default one')
+    .option('--cut-dir <dir>', 'also look for cuts in this directory (repeatable)', collect)
+    .option('--debug', 'verbose: print the commands run and why layers are rebuilt')
     .commandsGroup(GROUP.host)
     .configureHelp({ sortOptions: true })
-    .helpCommand(true)
+    .helpCommand('help [command]', 'show help')
     .showHelpAfterError('  hint: `rapido --help` lists the commands')
     .configureOutput({ outputError: (text, write) => write(`rapido: ${text}`) })
     .exitOverride()

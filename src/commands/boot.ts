@@ -8,7 +8,7 @@ export const boot: Definition = (call) =>
       takesRest: true,
       hint: 'QEMU arguments follow `--`; `rapido boot --help` shows examples',
       examples: `
-  rapido boot                        the image built last
+  rapido boot                        boot the last image built by \`rapido cut\`
   rapido boot simple-example --cpus 4 --memory 2G
   rapido boot --disk test.qcow2,serial=TEST_DEV --disk size:10G,serial=SCRATCH_DEV
   rapido boot -- -gdb tcp:127.0.0.1:1234 -S    QEMU waits for gdb
@@ -18,8 +18,8 @@ export const boot: Definition = (call) =>
 In the VM: shutdown or exit powers off; Ctrl-a x kills the VM, Ctrl-a h shows more keys.`,
     })
     .alias('vm')
-    .description('boot an image: the last one built, or that of NAME')
-    .argument('[name]', 'a target, or the path of an image')
+    .description("boot the last image built, or NAME's")
+    .argument('[name]', 'a target, or the path to an image')
     .addOption(OPTION.cpus)
     .addOption(OPTION.memory)
     .addOption(OPTION.disk)

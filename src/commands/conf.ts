@@ -10,7 +10,7 @@ export const conf: Definition = (call) =>
   rapido conf KERNEL_SRC IMAGE_DIR
   KERNEL_SRC=/other/linux rapido conf KERNEL_SRC`,
     })
-    .description('show all configuration keys, their values and where each was set')
+    .description('show configuration keys, their values and where each is set')
     .argument('[key...]', 'keys to show (default: all)')
     .addOption(OPTION.json)
     .action(async (keys, _options, command) => {

@@ -7,7 +7,7 @@ export const console: Definition = (call) =>
       examples: `
   rapido console 1`,
     })
-    .description('attach this terminal to the console of a detached VM; Ctrl-a d detaches')
+    .description("attach this terminal to a detached VM's console; Ctrl-a d detaches")
     .argument('<vm>', 'number or hostname of a running VM')
     .action(async (name, _options, command) => {
       const { runConsole } = await import('../machine/console.ts');

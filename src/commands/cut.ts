@@ -1,6 +1,8 @@
 import { type Definition, GROUP } from '../cli/definition.ts';
-import { OPTION } from '../cli/options.ts';
+import { OPTION, underHeading } from '../cli/options.ts';
 import type { CutExtras } from '../image/resolve-request.ts';
+
+const WITH_BOOT = 'With --boot:';
 
 export const cut: Definition = (call) => {
   const commands: CutExtras['commands'][number][] = [];
@@ -14,15 +16,19 @@ export const cut: Definition = (call) => {
   rapido cut simple-example -b -i strace -i ./my-test --driver zram
   rapido cut simple-example --include ~/data:/data --include ./notes.txt:/root/
   rapido cut simple-example -b --cpus 4 --memory 2G --disk size:10G -- -s
-  rapido cut simple-example --dry-run`,
+  rapido cut simple-example --dry-run
+What -x and -f add stays in the image until the next cut.`,
     })
     .description('build the initramfs image of a target')
     .argument('<name>', 'a target; `rapido list` shows all')
     .option('-b, --boot', 'boot the image')
-    .option('-B, --no-boot', 'do not boot the image (default; the original rapido booted it)')
+    .option(
+      '-B, --no-boot',
+      "don't boot (the default; for scripts written for the original rapido)",
+    )
     .option(
       '-x, --exec <command>',
-      'run a shell command after the autorun scripts (repeatable)',
+      "run this shell command at boot, after the target's autorun scripts (repeatable)",
       (command) => {
         commands.push({ command });
         return command;
@@ -30,7 +36,7 @@ export const cut: Definition = (call) => {
     )
     .option(
       '-f, --file <script>',
-      'run a script after the autorun scripts (repeatable)',
+      "run this script at boot, after the target's autorun scripts (repeatable)",
       (file) => {
         commands.push({ file });
         return file;
@@ -39,15 +45,15 @@ export const cut: Definition = (call) => {
     .addOption(OPTION.install)
     .addOption(OPTION.include)
     .addOption(OPTION.driver)
-    .option('--net <kind>', 'add network support; with -b, also select the kind: tap, user or none')
-    .addOption(OPTION.cpus)
-    .addOption(OPTION.memory)
-    .addOption(OPTION.disk)
-    .addOption(OPTION.forward)
+    .option('--net <kind>', 'network: tap, user or none (also adds the drivers to the image)')
     .option('-o, --output <file>', 'write the image to this file')
     .addOption(OPTION.dryRun)
-    .option('--rebuild', 'rebuild all layers')
-    .usage('[options] <name> [-- QEMU arguments]')
+    .option('--rebuild', 'ignore cached layers')
+    .addOption(underHeading(WITH_BOOT, OPTION.cpus))
+    .addOption(underHeading(WITH_BOOT, OPTION.memory))
+    .addOption(underHeading(WITH_BOOT, OPTION.disk))
+    .addOption(underHeading(WITH_BOOT, OPTION.forward))
+    .usage('[options] <name> [-- QEMU arguments (with --boot)]')
     .action(async (name, _options, command) => {
       const { runCut } = await import('../machine/cut.ts');
       const options = command.optsWithGlobals();

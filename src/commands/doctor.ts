@@ -8,7 +8,7 @@ export const doctor: Definition = (call) =>
       examples: `
   rapido doctor`,
     })
-    .description('check whether this host has what rapido needs')
+    .description('check that your machine is set up')
     .action(async (_options, command) => {
       const { runDoctor } = await import('../show/doctor.ts');
       call.finish(await runDoctor(command.optsWithGlobals() as GlobalOptions, await call.ui()));

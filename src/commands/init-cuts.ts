@@ -9,8 +9,8 @@ export const initCuts: Definition = (call) =>
   rapido init-cuts ./cuts            for a project; name it with --cut-dir or CUT_DIR
 Existing files are not overwritten. If the directory already contains cuts, only tsconfig.json is written.`,
     })
-    .description('write a first cut, and a tsconfig.json with types for your editor')
-    .argument('[dir]', 'directory of your cuts (default: ~/.config/rapido/cuts)')
+    .description('create an example cut and a tsconfig.json')
+    .argument('[dir]', 'where to put them (default: ~/.config/rapido/cuts)')
     .action(async (directory, _options, command) => {
       const { runInitCuts } = await import('../setup/init-cuts.ts');
       call.finish(await runInitCuts(directory, command.optsWithGlobals(), await call.ui()));

@@ -9,7 +9,7 @@ export const names: Definition = (call) =>
       examples: `
   rapido __names cuts`,
     })
-    .description('print names for the completion of command lines, one a line')
+    .description('print names for command-line completion, one per line')
     .addArgument(new Argument('<kind>').choices(['cuts', 'vms', 'runs', 'keys']))
     .action(async (kind, _options, command) => {
       const { runNames } = await import('../show/names.ts');

@@ -8,18 +8,18 @@ export const results: Definition = (call) =>
       examples: `
   rapido results                     list runs, newest first
   rapido results latest
-  rapido results --cut fstests-xfs   list the runs of one target
+  rapido results --cut fstests-xfs   list one target's runs
   rapido results latest:fstests-xfs  show the latest of them
-  rapido results latest~1 latest     compare; exit status 1 for a regression`,
+  rapido results latest~1 latest     compare; the exit status is 1 if anything regressed`,
     })
     .description('list past runs, show one, or compare two')
     .argument(
       '[run]',
-      'a run: its ID or the beginning or end of it, latest, latest~1, latest:CUT, or a path',
+      'a run: its ID (the start or end is enough), latest, latest~1, latest:TARGET, or a path',
     )
-    .argument('[other]', 'a run to compare it with')
+    .argument('[other]', 'another run to compare it with')
     .option('--cut <name>', 'list only runs of this target')
-    .option('--results <dir>', 'directory of the runs')
+    .option('--results <dir>', 'look for runs in this directory')
     .addOption(OPTION.json)
     .action(async (run, other, _options, command) => {
       const { runResults } = await import('../show/results.ts');

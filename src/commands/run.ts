@@ -13,14 +13,15 @@ export const run: Definition = (call) =>
   rapido run simple-example --timeout 10m --junit out.xml -f ./my-test.sh
   git bisect run rapido run simple-example --bisect --build 'make -j8' -- ./reproducer
   rapido run --with nfsd-xfs nfs-client -x 'dd if=/dev/zero of=/mnt/nfs/file bs=1M count=8'
-Exit status: that of the command; 120 kernel crash or lost VM; 121 the command succeeded, but the kernel
-reported a problem; 124 time limit; 125 error of rapido or of this host; 130 interrupted.`,
+Durations: 90s, 10m, 2h; plain numbers are seconds.
+Exit status: the command's own; 120 kernel crashed or VM died; 121 the command succeeded, but the kernel
+reported a problem; 124 time limit; 125 rapido or the host failed; 130 interrupted.`,
     })
-    .description('build, boot, run a command unattended, and report a verdict')
+    .description('boot a target, run one command in it, and report pass or fail')
     .argument('<name>', 'a target; `rapido list` shows all')
     .usage('[options] <name> [-- command and arguments]')
     .option('-x, --exec <command>', 'run a shell command', once('-x'))
-    .option('-f, --file <script>', 'run a script from this host', once('-f'))
+    .option('-f, --file <script>', "copy this host's script into the VM and run it", once('-f'))
     .addOption(OPTION.install)
     .addOption(OPTION.include)
     .addOption(OPTION.driver)
@@ -31,34 +32,41 @@ reported a problem; 124 time limit; 125 error of rapido or of this host; 130 int
     .addOption(OPTION.forward)
     .option(
       '--timeout <duration>',
-      'time limit for the VMs of the run, for example 90s, 10m (default: none)',
+      'fail the run after this long, not counting builds (e.g. 90s, 10m; default: none)',
     )
     .option(
       '--boot-timeout <duration>',
-      "time limit until the guest's init runs (default: 1m, emulated 5m)",
+      "fail if init hasn't started after this long (default: 1m, 5m under TCG)",
     )
-    .option('--silence <duration>', 'time limit without any output (default: none)')
-    .option('--keep-going', 'do not stop at a kernel oops; the run still fails')
-    .option('--resume-after-crash', 'after a crash, boot again and run the remaining tests')
+    .option(
+      '--silence <duration>',
+      'fail if neither console nor command prints anything for this long, once init is up (default: off)',
+    )
+    .option('--keep-going', 'carry on after an oops (the run still fails)')
+    .option(
+      '--resume-after-crash',
+      'after a crash, reboot and run the remaining tests (test suites only)',
+    )
     .option(
       '--expected <file>',
-      'list of expected kernel reports, one per line: PATTERN [@ TEST] # REASON',
+      'file of known splats to ignore: one PATTERN [@ TEST] # REASON per line',
     )
     .option('--ktap', 'parse the output as KTAP: one result per test')
-    .option('--with <cut[:vm]>', 'boot this target as a server for the run (repeatable)', collect)
-    .option('--results <dir>', 'store the results below this directory')
+    .option(
+      '--with <target[:vm]>',
+      "also boot this target, before NAME, and wait until it's ready (repeatable)",
+      collect,
+    )
+    .option('--results <dir>', 'store results under this directory')
     .option('--junit <file>', 'also write JUnit XML to this file')
     .option('--json', "print the result as JSON instead of the command's output")
     .option('--console', "print the VM's console to stderr")
     .option('-q, --quiet', "print only the command's output")
     .option(
       '--build <command>',
-      'first build the kernel in KERNEL_SRC with this command and install its modules',
+      'run this in KERNEL_SRC first, then make modules_install (not a shell command)',
     )
-    .option(
-      '--bisect',
-      'exit with a status for `git bisect run`: 0 good, 1 bad, 125 skip, 128 stop',
-    )
+    .option('--bisect', 'use git-bisect exit statuses: 0 good, 1 bad, 125 skip, 128 abort')
     .addOption(OPTION.dryRun)
     .action(async (name, _options, command) => {
       const { runRun } = await import('../run/run.ts');

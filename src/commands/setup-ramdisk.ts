@@ -10,7 +10,7 @@ export const setupRamdisk: Definition = (call) =>
   sudo rapido setup-ramdisk --size 8G
 The ramdisk uses memory as it fills.`,
     })
-    .description('mount a compressed ramdisk over the image directory (root)')
+    .description('mount a zram-backed ramdisk on the image directory (root)')
     .option('--size <size>', 'capacity (default: 2G)')
     .addOption(OPTION.dryRun)
     .action(async (_options, command) => {

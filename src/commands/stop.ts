@@ -6,9 +6,10 @@ export const stop: Definition = (call) =>
       group: GROUP.vms,
       examples: `
   rapido stop 1
-  rapido stop --all`,
+  rapido stop --all
+A VM has 10 s to power off, or 30 s without KVM.`,
     })
-    .description('power off VMs, and kill those that do not power off in time')
+    .description("shut VMs down, killing them if they don't power off in time")
     .argument('[vm...]', 'numbers or hostnames of running VMs')
     .option('-a, --all', 'stop all running VMs')
     .action(async (names, _options, command) => {

@@ -8,7 +8,7 @@ export const teardownRamdisk: Definition = (call) =>
       examples: `
   sudo rapido teardown-ramdisk`,
     })
-    .description('unmount the ramdisk and discard its contents (root)')
+    .description('unmount the ramdisk; the images on it are lost (root)')
     .addOption(OPTION.dryRun)
     .action(async (_options, command) => {
       const { runTeardownRamdisk } = await import('../setup/ramdisk.ts');

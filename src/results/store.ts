@@ -295,7 +295,7 @@ function latestTarget(parent: string): string | undefined {
 
 /**
  * Finds a run by its name: an ID, the beginning of an ID, the last four digits, `latest`, `latest~1` for the run that
- * ended before it, `latest:CUT` for the latest run of a cut, or, if it contains a `/`, the path of the directory of a
+ * ended before it, `latest:TARGET` for the latest run of a target, or, if it contains a `/`, the path of the directory of a
  * run or of a result.json.
  * @param cut considers only runs of this cut
  * @throws UsageError if no run or several runs match

@@ -155,7 +155,7 @@ describe('the man page', () => {
         { env },
       );
       expect({ status, stderr }).toEqual({ status: 0, stderr: '' });
-      expect(stdout).toContain('cut [options] <name> [-- QEMU arguments]');
+      expect(stdout).toContain('cut [options] <name> [-- QEMU arguments (with --boot)]');
       expect(stdout).toContain("rapido cut simple-example -b -x 'uname -a; dmesg | tail'");
       expect(stdout).toMatch(/--boot-timeout duration\n/);
       expect(stdout).toContain('rapido 1.2.3');
