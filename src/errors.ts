@@ -55,29 +55,29 @@ export class UsageError extends UserError {
 const SYSTEM_ERRORS: Readonly<Record<string, string>> = {
   EACCES: 'permission denied',
   EPERM: 'operation not permitted',
-  EROFS: 'the filesystem is read-only',
+  EROFS: 'read-only filesystem',
   ENOSPC: 'no space left on the device',
   EDQUOT: 'disk quota exceeded',
   ENOENT: 'no such file or directory',
-  ENOTDIR: 'a part of the path is not a directory',
-  EISDIR: 'it is a directory',
+  ENOTDIR: 'part of the path is not a directory',
+  EISDIR: 'is a directory',
   ELOOP: 'too many symbolic links',
-  ENAMETOOLONG: 'the name is too long',
+  ENAMETOOLONG: 'name too long',
   EMFILE: 'too many open files (see `ulimit -n`)',
   ENFILE: 'too many open files on this host',
   ENOMEM: 'out of memory',
   EAGAIN: 'the system is out of processes or memory (see `ulimit -u`)',
   E2BIG: 'the arguments or the environment are too long',
-  ETXTBSY: 'the program is being written',
+  ETXTBSY: 'program file in use',
   ENOEXEC: 'not a program that this host can execute',
-  EPIPE: 'the other end has closed the connection',
-  ECONNRESET: 'the other end has closed the connection',
-  EFBIG: 'the file would be too large',
-  EEXIST: 'it already exists',
-  ENOTEMPTY: 'the directory is not empty',
-  EXDEV: 'it is on another filesystem',
-  EBUSY: 'it is in use',
-  ESTALE: 'stale handle of a network filesystem',
+  EPIPE: 'connection closed by the other end',
+  ECONNRESET: 'connection closed by the other end',
+  EFBIG: 'file too large',
+  EEXIST: 'already exists',
+  ENOTEMPTY: 'directory not empty',
+  EXDEV: 'on another filesystem',
+  EBUSY: 'in use',
+  ESTALE: 'stale network filesystem handle',
   EIO: 'input or output error',
 };
 
@@ -97,6 +97,18 @@ export function explainSystemError(error: unknown): unknown {
   }
   const path = 'path' in error && typeof error.path === 'string' ? `${error.path}: ` : '';
   return new UserError(`${path}${meaning} (${error.syscall})`, { cause: error });
+}
+
+/** The meaning of an error's code, such as "permission denied"; the code itself if it is an unusual one. */
+export function describeErrorCode(error: unknown): string {
+  const code = errorCode(error) ?? 'unknown error';
+  return SYSTEM_ERRORS[code] ?? code;
+}
+
+/** Why a file cannot be read, as a message that names it. */
+export function describeReadError(path: string, error: unknown): string {
+  const isMissing = ['ENOENT', 'ENOTDIR'].includes(errorCode(error) ?? '');
+  return isMissing ? `${path} does not exist` : `cannot read ${path}: ${describeErrorCode(error)}`;
 }
 
 /** Node throws these if it cannot allocate a Buffer, or if a worker thread runs out of memory. */

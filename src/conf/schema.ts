@@ -64,7 +64,7 @@ export const CONF_KEYS = {
     group: 'Virtual machine',
     type: 'integer',
     minimum: 1,
-    meaning: 'Number of virtual CPUs of a VM. A cut may request more.',
+    meaning: 'Number of virtual CPUs per VM. A cut may request more.',
     default: '2',
     example: '4',
   },
@@ -72,7 +72,7 @@ export const CONF_KEYS = {
     group: 'Virtual machine',
     type: 'size',
     minimum: 16 * MIB,
-    meaning: 'Memory of a VM. A cut may request more.',
+    meaning: 'Memory size per VM. A cut may request more.',
     default: '512M',
     example: '2G',
   },
@@ -216,14 +216,14 @@ export const CONF_KEYS = {
   FSTESTS_SRC: {
     group: 'xfstests (fstests-*)',
     type: 'path',
-    meaning: 'A built tree of https://git.kernel.org/pub/scm/fs/xfs/xfstests-dev.git',
+    meaning: 'A built xfstests tree, https://git.kernel.org/pub/scm/fs/xfs/xfstests-dev.git',
     example: '~/xfstests-dev',
   },
   FSTESTS_ZRAM_SIZE: {
     group: 'xfstests (fstests-*)',
     type: 'size',
     meaning:
-      'Size of each zram device for the filesystems under test. The VM gets additional memory for them. With 0, there are no zram devices: give disks with DISKS or --disk, with serial=TEST_DEV and serial=SCRATCH_DEV.',
+      'Size of each zram device for the filesystems under test. The VM gets additional memory for them. With 0, no zram devices are made: give disks with DISKS or --disk, with serial=TEST_DEV and serial=SCRATCH_DEV.',
     default: '1G',
     example: '2G',
   },
@@ -294,7 +294,7 @@ export const CONF_KEYS = {
   BLKTESTS_SRC: {
     group: 'Other test suites',
     type: 'path',
-    meaning: 'A built tree of https://github.com/osandov/blktests',
+    meaning: 'A built blktests tree, https://github.com/osandov/blktests',
     example: '~/blktests',
   },
   BLKTESTS_AUTORUN_CMD: {
@@ -307,7 +307,7 @@ export const CONF_KEYS = {
   ZONEFSTOOLS_SRC: {
     group: 'Other test suites',
     type: 'path',
-    meaning: 'A built tree of https://github.com/damien-lemoal/zonefs-tools',
+    meaning: 'A built zonefs-tools tree, https://github.com/damien-lemoal/zonefs-tools',
     example: '~/zonefs-tools',
   },
   ZONEFSTESTS_AUTORUN_CMD: {
@@ -320,7 +320,7 @@ export const CONF_KEYS = {
   LTP_DIR: {
     group: 'Other test suites',
     type: 'path',
-    meaning: 'The directory in which the Linux Test Project is installed.',
+    meaning: 'An installed LTP, the Linux Test Project.',
     default: '/opt/ltp',
   },
   LTP_AUTORUN_CMD: {
@@ -333,38 +333,38 @@ export const CONF_KEYS = {
   KSELFTEST_DIR: {
     group: 'Other test suites',
     type: 'path',
-    meaning: "The directory in which `make kselftest-install` installed the kernel's selftests.",
+    meaning: 'The directory where `make kselftest-install` put the tests.',
     default: '${KERNEL_SRC}/tools/testing/selftests/kselftest_install',
     example: '~/kselftest',
   },
   UNIONMOUNT_TESTSUITE_SRC: {
     group: 'Other test suites',
     type: 'path',
-    meaning: 'A tree of https://github.com/amir73il/unionmount-testsuite',
+    meaning: 'A unionmount-testsuite tree, https://github.com/amir73il/unionmount-testsuite',
     example: '~/unionmount-testsuite',
   },
   LIBURING_SRC: {
     group: 'Other test suites',
     type: 'path',
-    meaning: 'A built tree of https://github.com/axboe/liburing',
+    meaning: 'A built liburing tree, https://github.com/axboe/liburing',
     example: '~/liburing',
   },
   UBLKSRV_SRC: {
     group: 'Other test suites',
     type: 'path',
-    meaning: 'A built tree of https://github.com/ublk-org/ublksrv',
+    meaning: 'A built ublksrv tree, https://github.com/ublk-org/ublksrv',
     example: '~/ublksrv',
   },
   LKL_SRC: {
     group: 'Other test suites',
     type: 'path',
-    meaning: 'A built tree of the Linux Kernel Library, https://github.com/lkl/linux',
+    meaning: 'A built Linux Kernel Library tree, https://github.com/lkl/linux',
     example: '~/lkl',
   },
   SYS_PARAM_CHECK_SRC: {
     group: 'Other test suites',
     type: 'path',
-    meaning: 'A tree of https://github.com/openSUSE/sys-param-check',
+    meaning: 'A sys-param-check tree, https://github.com/openSUSE/sys-param-check',
     example: '~/sys-param-check',
   },
 
@@ -448,7 +448,7 @@ export const CONF_KEYS = {
     group: 'NFS and autofs',
     type: 'path',
     meaning:
-      'A built tree of https://git.kernel.org/pub/scm/linux/storage/autofs/autofs.git/ to use instead of the installed programs.',
+      'A built autofs tree (https://git.kernel.org/pub/scm/linux/storage/autofs/autofs.git/) to use instead of the installed programs.',
     example: '~/autofs',
   },
 
@@ -482,31 +482,31 @@ export const CONF_KEYS = {
   TCMU_RUNNER_SRC: {
     group: 'iSCSI and NVMe',
     type: 'path',
-    meaning: 'A built tree of https://github.com/open-iscsi/tcmu-runner',
+    meaning: 'A built tcmu-runner tree, https://github.com/open-iscsi/tcmu-runner',
     example: '~/tcmu-runner',
   },
   LRBD_SRC: {
     group: 'iSCSI and NVMe',
     type: 'path',
-    meaning: 'A tree of lrbd, which sets up iSCSI targets for RBD images.',
+    meaning: 'An lrbd tree, which sets up iSCSI targets for RBD images.',
     example: '~/lrbd',
   },
   TARGETCLI_SRC: {
     group: 'iSCSI and NVMe',
     type: 'path',
-    meaning: 'A tree of targetcli, which lrbd uses.',
+    meaning: 'A targetcli tree, which lrbd uses.',
     example: '~/targetcli-fb',
   },
   RTSLIB_SRC: {
     group: 'iSCSI and NVMe',
     type: 'path',
-    meaning: 'A tree of rtslib, which targetcli uses.',
+    meaning: 'An rtslib tree, which targetcli uses.',
     example: '~/rtslib-fb',
   },
   CONFIGSHELL_SRC: {
     group: 'iSCSI and NVMe',
     type: 'path',
-    meaning: 'A tree of configshell, which targetcli uses.',
+    meaning: 'A configshell tree, which targetcli uses.',
     example: '~/configshell-fb',
   },
   NVME_TARGET_TCP: {
@@ -566,7 +566,7 @@ export const CONF_KEYS = {
   RBD_USB_SRC: {
     group: 'Ceph',
     type: 'path',
-    meaning: 'A tree of https://github.com/ddiss/rbd-usb',
+    meaning: 'An rbd-usb tree, https://github.com/ddiss/rbd-usb',
     example: '~/rbd-usb',
   },
 
@@ -587,7 +587,7 @@ export const CONF_KEYS = {
   SSH_IDENTITY: {
     group: 'SSH',
     type: 'path',
-    meaning: 'Private key file of the client; the public key is next to it, as FILE.pub.',
+    meaning: 'The private key file of the client; the public key is next to it, as FILE.pub.',
     example: '~/.ssh/rapido',
   },
   SSH_KNOWN_HOSTS: {
@@ -612,7 +612,7 @@ export const VM_KEYS = {
   NET: {
     type: 'enum',
     values: NETWORK_KINDS,
-    meaning: 'The network of the VM: tap, user or none. Overrides VM_NET.',
+    meaning: "The VM's network: tap, user or none. Overrides VM_NET.",
     example: 'tap',
   },
   ADDRESS: {
@@ -664,7 +664,7 @@ export const VM_KEYS = {
   MEMORY: {
     type: 'size',
     minimum: 16 * MIB,
-    meaning: 'Memory of the VM. Overrides VM_MEMORY.',
+    meaning: 'Memory size. Overrides VM_MEMORY.',
     example: '2G',
   },
   DISKS: {

@@ -171,6 +171,15 @@ export function isFormShown(key: ConfKey): boolean {
   return rowOf(key).isFormShown === true;
 }
 
+/**
+ * The first sentence of a key's meaning, to be used inside a sentence: "a built xfstests tree"; undefined if it is not
+ * a noun with its article.
+ */
+export function nounPhrase(meaning: string): string | undefined {
+  const [, article = '', rest] = /^(An?|The) ((?:[^.]|\.(?! |$))*)/.exec(meaning) ?? [];
+  return rest === undefined ? undefined : `${article.toLowerCase()} ${rest}`;
+}
+
 /** An example of a valid value, if there is a meaningful one. */
 export function exampleValue(key: ConfKey): string | undefined {
   const { example } = rowOf(key);

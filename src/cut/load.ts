@@ -66,7 +66,7 @@ export function findCuts(origins: readonly CutOrigin[], trust: Trust): CutFile[]
 }
 
 function sameName(name: string, paths: readonly string[]): UsageError {
-  return new UsageError(`two cuts are called ${name}`, {
+  return new UsageError(`two cuts have the name ${name}`, {
     problems: paths,
     hint: 'rename one of them',
   });
@@ -97,7 +97,7 @@ function refuseStrangers(
   const strangers = [directory, ...paths].flatMap((path) => findUntrusted(path, trust) ?? []);
   const [stranger] = strangers;
   if (stranger === undefined) return;
-  const name = kind === 'user' ? 'the directory of your cuts' : kind;
+  const name = kind === 'user' ? 'your cut directory' : kind;
   throw new UsageError(`${name}: ${directory} is not trusted: ${stranger.path} ${stranger.why}`, {
     hint: hintForUntrusted(directory),
   });
@@ -110,7 +110,7 @@ function cutName(fileOrName: string): string {
     .replaceAll('_', '-');
 }
 
-/** @throws UsageError that names similar cuts if there is no cut with this name */
+/** @throws UsageError that names similar targets if there is no target with this name */
 export function pickCut(name: string, cuts: readonly CutFile[]): CutFile {
   const wanted = cutName(name);
   const found = cuts.find((cut) => cut.name === wanted);
@@ -122,11 +122,11 @@ export function pickCut(name: string, cuts: readonly CutFile[]): CutFile {
     .filter(({ name: known, cost }) => cost <= allowed || (wanted && known.includes(wanted)))
     .sort((a, b) => a.cost - b.cost)
     .slice(0, 3);
-  throw new UsageError(`there is no cut called ${name}`, {
+  throw new UsageError(`no such target: ${name}`, {
     hint:
       near.length > 0
         ? `did you mean ${near.map((cut) => cut.name).join(' or ')}? \`rapido list\` shows all`
-        : '`rapido list` shows all cuts',
+        : '`rapido list` shows all',
   });
 }
 
@@ -207,5 +207,5 @@ export function findCutFile(
   const found = candidates.find(isFile);
   if (found !== undefined) return found;
   const places = candidates.map((path) => dirname(path)).join(', ');
-  throw new UserError(`${cut.path}: ${field}: there is no ${name} in ${places}`);
+  throw new UserError(`${cut.path}: ${field}: ${name} not found in ${places}`);
 }

@@ -39,8 +39,8 @@ export function requireKeys(
       unset: name,
       message:
         known === undefined
-          ? `${field}: "${text}": unknown conf key ${name}`
-          : `${field}: "${text}": ${name} is not set in rapido.conf`,
+          ? `${field}: "${text}": unknown key ${name}`
+          : `${field}: "${text}": ${name} is not set`,
     });
   }
   return undefined;

@@ -1,6 +1,6 @@
 import { createHash } from 'node:crypto';
 import { closeSync, constants, fstatSync, openSync, readSync } from 'node:fs';
-import { errorCode, UserError } from '../errors.ts';
+import { describeReadError, UserError } from '../errors.ts';
 import { readCpio, readCpioData } from '../formats/cpio/read.ts';
 import type { CpioEntry } from '../formats/cpio/write.ts';
 import { moduleNameOfPath } from '../formats/kmod/resolve.ts';
@@ -77,7 +77,7 @@ export function readImageHeader(path: string): ImageHeader {
     throw new UserError(`${path}: the image is incomplete`, { hint: 'cut it again: `rapido cut`' });
   }
   if (header !== undefined) return header;
-  throw new UserError(`${path}: not an image of this version of rapido`, {
+  throw new UserError(`${path}: not an image that this rapido version made`, {
     hint: 'cut one with `rapido cut NAME`; `rapido list` shows the names',
   });
 }
@@ -88,7 +88,7 @@ function tryReadImageHeader(path: string): ImageHeader | 'incomplete' | undefine
   try {
     fd = openSync(path, 'r');
   } catch (cause) {
-    throw new UserError(`${path} cannot be read (${errorCode(cause)})`, { cause });
+    throw new UserError(describeReadError(path, cause), { cause });
   }
   try {
     for (const member of readCpio(fd)) {

@@ -23,7 +23,7 @@ export function findMissingProgram(
 }
 
 function explainMissing(name: string, context: CommandContext): Problem {
-  const message = `neither this host nor the image has a program ${name}`;
+  const message = `${name} not found on this host or in the image`;
   if (!name.includes('/')) return { message, program: name };
   const onHost = resolve(context.cwd, name);
   const dependsOn = dependsOnCheckout(onHost, context);

@@ -22,10 +22,12 @@ export function refuseProblems(
   const hints = [suggestSettings(conf, problems), suggestInstall(programs)].filter(
     (hint) => hint !== undefined,
   );
+  const messages = problems.map(({ message }) => message);
+  const [only] = messages.length === 1 ? messages : [];
   throw new UserError(
-    `${cut.name} cannot be cut: ${problems.length === 1 ? 'something is' : `${problems.length} things are`} missing`,
+    `cannot cut ${cut.name}${only === undefined ? ` (${messages.length} problems)` : `: ${only}`}`,
     {
-      problems: problems.map(({ message }) => message),
+      problems: only === undefined ? messages : [],
       dependsOn: combineDependencies(problems),
       ...(hints.length > 0 && { hint: hints.join('; ') }),
     },

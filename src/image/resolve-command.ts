@@ -1,6 +1,6 @@
 import { readFileSync } from 'node:fs';
 import { basename, join, resolve } from 'node:path';
-import { errorCode } from '../errors.ts';
+import { describeReadError } from '../errors.ts';
 import { parseShebang, SHEBANG_MAX } from '../formats/elf/elf.ts';
 import { usesSections } from '../formats/suites/fstests.ts';
 import { formatCommandLine } from '../sys/command-line.ts';
@@ -73,7 +73,7 @@ function locateOwn(
     return { ...locate([...own, ...words], contents, cwd), isOwnTest: true, tests: undefined };
   }
   if (words.length > 0) {
-    problems.push({ message: `${words[0]}: ${cut.name} has no test command that accepts options` });
+    problems.push({ message: `${words[0]}: ${cut.name} has no test command to pass options to` });
   }
   return undefined;
 }
@@ -126,8 +126,8 @@ function refuseUnknown(
     problems.push({
       message:
         word === option
-          ? `${word}: options of ${name} must precede the names of tests`
-          : `${word}: ${name} has no test with this name`,
+          ? `${word}: options must precede test names`
+          : `${word}: no such test in ${name}`,
       ...(word !== option && { dependsOn: dependsOnCheckout(tree, context) }),
     });
   }
@@ -189,7 +189,7 @@ function readScript(path: string, problems: Problem[]): ResolvedCommand | undefi
   try {
     content = readFileSync(path);
   } catch (error) {
-    problems.push({ message: `--file: ${path} cannot be read (${errorCode(error)})` });
+    problems.push({ message: `-f: ${describeReadError(path, error)}` });
     return undefined;
   }
   const script = { name: basename(path), content };

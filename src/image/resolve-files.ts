@@ -2,8 +2,9 @@ import { readFileSync } from 'node:fs';
 import { basename, join, resolve } from 'node:path';
 import type { Conf } from '../conf/conf.ts';
 import type { Tree } from '../cut/cut.ts';
+import { nounPhrase } from '../conf/types.ts';
 import { findCutFile, type LoadedCut } from '../cut/load.ts';
-import { errorCode, UserError } from '../errors.ts';
+import { describeReadError, UserError } from '../errors.ts';
 import type { Kernel } from '../host/kernel.ts';
 import { isDirectory, isReadable, statIfReachable } from '../sys/stat.ts';
 import { expandKeys, hostPath, requireKeys } from './expand-keys.ts';
@@ -24,7 +25,7 @@ export function resolveTrees(
   const add = (source: string, target: string, exclude: readonly string[] = []): void => {
     if (/^[/.]*$/.test(target)) {
       problems.push({
-        message: `${source} cannot be copied to ${target}: name a directory below it`,
+        message: `cannot copy ${source} to ${target}; name a directory below it`,
       });
     } else trees.push({ source, target, exclude });
   };
@@ -40,8 +41,9 @@ export function resolveTrees(
     if (source === undefined || target === undefined) continue;
     const flaw = isDirectory(source) ? describeAbsent(source, tree) : 'is not a directory';
     if (flaw !== undefined) {
+      const { key, expected } = explainKey(tree.source, conf);
       problems.push({
-        message: `trees: ${source} ${flaw}${explainKeys(tree.source, conf)}`,
+        message: `${key ?? 'trees'}: ${source} ${flaw}${expected}`,
         dependsOn: dependsOnCheckout(source, request),
       });
     }
@@ -54,9 +56,9 @@ export function resolveTrees(
     const target = targetOf(file.target, 'files') ?? source;
     if (source === undefined || target === undefined) continue;
     if (!isReadable(source)) {
-      const meaning = explainKeys(file.source, conf);
+      const { key, expected } = explainKey(file.source, conf);
       problems.push({
-        message: `files: ${source} ${whyUnreadable(source)}${meaning}`,
+        message: `${key ?? 'files'}: ${whyUnreadable(source)}${expected}`,
         dependsOn: dependsOnCheckout(source, request),
       });
     }
@@ -69,7 +71,7 @@ export function resolveTrees(
     const { source, target } = splitInclude(include, cwd);
     if (!isReadable(source)) {
       problems.push({
-        message: `--include: ${source} ${whyUnreadable(source)}${hintFor(include)}`,
+        message: `--include: ${whyUnreadable(source)}${hintFor(include)}`,
         dependsOn: dependsOnCheckout(source, request),
       });
     }
@@ -84,14 +86,12 @@ function describeAbsent(source: string, { contains = [] }: Tree): string | undef
   return absent.length === 0 ? undefined : `does not contain ${absent.join(', ')}`;
 }
 
-/** The meanings of the conf keys in a text, for a message about a file that does not exist. */
-function explainKeys(text: string, conf: Conf): string {
-  const names = [...text.matchAll(/\$\{(\w+)\}/g)].map(([, name = '']) => name);
-  const meanings = names.flatMap((name) => {
-    const meaning = conf.entry(name)?.key.meaning;
-    return meaning === undefined ? [] : [` (${name}: ${meaning})`];
-  });
-  return meanings.join('');
+/** The conf key that a path begins with, for a message, and what its value should be if the path is that value. */
+function explainKey(text: string, conf: Conf): { key: string | undefined; expected: string } {
+  const [, key, rest] = /^\$\{(\w+)\}(.*)$/.exec(text) ?? [];
+  const meaning = key === undefined || rest !== '' ? undefined : conf.entry(key)?.key.meaning;
+  const phrase = meaning === undefined ? undefined : nounPhrase(meaning);
+  return { key, expected: phrase === undefined ? '' : ` (expected ${phrase})` };
 }
 
 function isThere(source: string, cut: LoadedCut, conf: Conf): boolean {
@@ -111,7 +111,8 @@ function hintFor(include: string): string {
 }
 
 function whyUnreadable(path: string): string {
-  return statIfReachable(path) === undefined ? 'does not exist' : 'cannot be read by this user';
+  const isMissing = statIfReachable(path) === undefined;
+  return isMissing ? `${path} does not exist` : `cannot read ${path}: permission denied`;
 }
 
 /**
@@ -146,7 +147,7 @@ export function resolveAutorun(
     attempt(() => readScript(findCutFile('autorun', script, cut, directories)));
   }
   for (const extra of extras.commands) {
-    if ('file' in extra) attempt(() => readScript(resolve(cwd, extra.file), '--file: '));
+    if ('file' in extra) attempt(() => readScript(resolve(cwd, extra.file), '-f: '));
     // The name of a command is its text, so that messages quote it.
     else scripts.push({ name: extra.command, content: Buffer.from(`${extra.command}\n`) });
   }
@@ -157,6 +158,6 @@ function readScript(path: string, option = ''): AutorunScript {
   try {
     return { name: basename(path), content: readFileSync(path), path };
   } catch (cause) {
-    throw new UserError(`${option}${path} cannot be read (${errorCode(cause)})`, { cause });
+    throw new UserError(`${option}${describeReadError(path, cause)}`, { cause });
   }
 }

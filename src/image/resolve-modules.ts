@@ -74,7 +74,7 @@ export function resolveModules(
   if (share && !hasAll(SHARE_DRIVERS)) {
     problems.push({
       dependsOn: 'kernel',
-      message: `VIRTFS_SHARE_PATH is set, but the kernel ${kernel.release} has no 9p over virtio (CONFIG_9P_FS, CONFIG_NET_9P_VIRTIO)`,
+      message: `VIRTFS_SHARE_PATH is set, but kernel ${kernel.release} has no 9p over virtio (CONFIG_9P_FS, CONFIG_NET_9P_VIRTIO)`,
     });
   }
   const channel = hasAll(CHANNEL_DRIVERS) ? 'virtio' : 'serial';
@@ -118,10 +118,10 @@ export function resolveModules(
   for (const { name, suggestion } of plan.missing) {
     const meant = suggestion === undefined ? '' : `; did you mean ${suggestion}?`;
     const option = required.find((driver) => driver.name === name)?.option;
-    const named = option === undefined ? name : `${name} (${option})`;
+    const named = option === undefined ? name : `${name}, ${option}`;
     problems.push({
       dependsOn: 'kernel',
-      message: `the kernel ${kernel.release} has no driver ${named}: it is not configured, or its modules are not installed${meant}`,
+      message: `kernel ${kernel.release} has no module ${named} (not enabled in the config, or not installed)${meant}`,
     });
   }
   const loadable = (names: readonly string[]): string[] =>
@@ -157,7 +157,7 @@ function parseDriver(text: string): { name: string; option: string | undefined }
 /** Notes that the modules are not from KERNEL_SRC/mods. If they were not installed from that tree, the test uses the wrong ones. */
 function noteForeignModules({ hasForeignModules, modules, buildTree }: Kernel): string[] {
   if (hasForeignModules !== true) return [];
-  return [`using the modules in ${modules}, because there are none in ${buildTree}/mods`];
+  return [`using the modules in ${modules}, because ${buildTree}/mods has none`];
 }
 
 /** Warns of modules that `make` has rebuilt and `make modules_install` has not yet installed. */

@@ -33,7 +33,7 @@ export function resolveNetwork(request: ResolveRequest, problems: Problem[]): Re
   const client = isDhcp ? findDhcpClient(env.PATH) : undefined;
   if (isDhcp && client === undefined) {
     problems.push({
-      message: `no DHCP client, which a VM in rapido.conf needs: one of ${DHCP_CLIENTS.join(', ')}`,
+      message: `no DHCP client found on this host, but a VM in rapido.conf needs one: ${DHCP_CLIENTS.join(', ')}`,
       program: 'udhcpc',
     });
   }

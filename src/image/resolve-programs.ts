@@ -73,7 +73,7 @@ export function resolvePrograms(
     const expanded = requireKeys(name, 'binaries', conf, problems);
     if (expanded !== undefined && lookForOwn(expanded) === undefined) {
       problems.push({
-        message: `this host has no program ${expanded}`,
+        message: `${expanded} not found on this host`,
         program: basename(expanded),
       });
     }
@@ -86,7 +86,7 @@ export function resolvePrograms(
   for (const { script, program } of interpretersOf(allScripts, problems)) {
     if (look(program) === undefined) {
       problems.push({
-        message: `${script}: its first line names ${program}, which this host does not have`,
+        message: `${script}: interpreter ${program} not found on this host`,
         program: basename(program),
       });
     }
@@ -99,7 +99,7 @@ export function resolvePrograms(
       isFile(path)
         ? { message: `--install: ${path} is not executable`, dependsOn }
         : {
-            message: `--install: this host has no program ${path}`,
+            message: `--install: ${path} not found on this host`,
             program: basename(name),
             dependsOn,
           },
@@ -156,7 +156,7 @@ function interpretersOf(
     if (shebang === undefined) return [];
     if (head.toString('latin1').split('\n', 1)[0]?.endsWith('\r')) {
       problems.push({
-        message: `${name}: its first line ends in a carriage return (DOS line endings)`,
+        message: `${name}: the first line ends in a carriage return (DOS line endings)`,
       });
       return [];
     }
@@ -176,7 +176,7 @@ export function resolveDracut(conf: Conf, problems: Problem[]): { dracut: string
   const dracut = findProgram('dracut', programSearchPath(process.env.PATH));
   if (dracut === undefined) {
     problems.push({
-      message: 'this host has no program dracut, which builds the image',
+      message: 'dracut, which builds the image, not found on this host',
       program: 'dracut',
     });
   }

@@ -17,7 +17,7 @@ export function resolveZram(
   for (const [name, device] of Object.entries(cut.cut.zram ?? {})) {
     const { size, when = {} } = typeof device === 'string' ? { size: device } : device;
     for (const key of Object.keys(when).filter((each) => conf.entry(each) === undefined)) {
-      problems.push({ message: `zram: ${name}: unknown conf key ${key}` });
+      problems.push({ message: `zram: ${name}: unknown key ${key}` });
     }
     const isWanted = Object.entries(when).every(([key, value]) => conf.entry(key)?.text === value);
     const text = isWanted ? requireKeys(size, 'zram', conf, problems) : '0';

@@ -1,6 +1,7 @@
 import { readFileSync } from 'node:fs';
 import { join } from 'node:path';
 import type { ConfEntry } from '../conf/conf.ts';
+import { nounPhrase } from '../conf/types.ts';
 import { parseSize } from '../conf/values.ts';
 import type { ModuleTree } from '../formats/kmod/modules.ts';
 import { architectureOf } from '../host/architecture.ts';
@@ -202,14 +203,21 @@ function declaredSettings(
   for (const name of new Set([...needs, ...uses, ...Object.keys(defines)])) {
     const entry = conf.entry(name);
     if (entry === undefined) {
-      problems.push({ message: `${cut.path}: conf: unknown conf key ${name}`, unset: name });
+      problems.push({ message: `${cut.path}: conf: unknown key ${name}`, unset: name });
     } else if (entry.text !== undefined) settings[name] = guestText(entry);
     else if (needs.includes(name)) {
-      const message = `${name} is not set in rapido.conf: ${entry.key.meaning}`;
-      problems.push({ message, unset: name });
+      problems.push({ message: explainUnset(name, entry), unset: name });
     }
   }
   return settings;
+}
+
+/** Says what to set. The default of a key may depend on another key that is not set. */
+function explainUnset(name: string, { key }: ConfEntry): string {
+  const phrase = nounPhrase(key.meaning);
+  const [, other] = /\$\{(\w+)\}/.exec(key.default ?? '') ?? [];
+  const value = phrase === undefined ? ` (${key.meaning})` : `; set it to ${phrase}`;
+  return `${name} is not set${value}${other === undefined ? '' : `, or set ${other}`}`;
 }
 
 function readGuestFiles({ root }: Directories): Record<GuestFile, Buffer> {

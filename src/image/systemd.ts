@@ -64,13 +64,13 @@ export function mayBootSystemd(init: 'systemd' | undefined, netConf: NetConf): b
 /** @param key the field of the cut, or the conf key, that requires systemd */
 export function requireSystemd(key: string, problems: Problem[]): void {
   if (findInSystemd('systemd') === undefined) {
-    problems.push({ message: `${key}: this host has no systemd`, program: 'systemctl' });
+    problems.push({ message: `${key}: systemd not found on this host`, program: 'systemctl' });
     return;
   }
   for (const { program } of SERVICES) {
     if ((findInSystemd(program) ?? findProgram(program, SYSTEM_DIRECTORIES)) !== undefined)
       continue;
-    problems.push({ message: `${key}: this host has no program ${program}`, program });
+    problems.push({ message: `${key}: ${program} not found on this host`, program });
   }
 }
 
@@ -80,7 +80,7 @@ export function findNetworkd(problems: Problem[]): string[] {
     const path = findInSystemd(name);
     if (path !== undefined) return [path];
     problems.push({
-      message: `VM_NET_CONF: this host has no program ${name}`,
+      message: `VM_NET_CONF: ${name} not found on this host`,
       program: 'systemd-networkd',
     });
     return [];

@@ -1,5 +1,5 @@
 import { constants, lstatSync, readdirSync, readlinkSync, realpathSync } from 'node:fs';
-import { errorCode, UserError } from '../errors.ts';
+import { describeReadError, UserError } from '../errors.ts';
 import { formatPath } from '../formats/cpio/format.ts';
 import type { FileFacts } from '../sys/file-signature.ts';
 import { compileExclusions } from './exclusions.ts';
@@ -79,7 +79,7 @@ function listDirectory(path: HostPath): string[] {
 }
 
 function unreadable(path: HostPath, cause: unknown): UserError {
-  return new UserError(`${formatPath(path)} cannot be read (${errorCode(cause)})`, { cause });
+  return new UserError(describeReadError(formatPath(path), cause), { cause });
 }
 
 /** Converts a binary string. */

@@ -93,7 +93,7 @@ export function treesLayer(
         }
       }
       const found = findChanges(attachment(), await walk());
-      if (found === undefined) return 'its files changed';
+      if (found === undefined) return 'files changed';
       changes = found;
       return undefined;
     },

@@ -1,6 +1,6 @@
 import { readFileSync } from 'node:fs';
 import { findCutFile, type LoadedCut } from '../cut/load.ts';
-import { errorCode, UsageError } from '../errors.ts';
+import { describeReadError, UsageError } from '../errors.ts';
 import { type ExpectedSplat, parseExpectedSplats } from '../formats/klog/expected.ts';
 import type { Directories } from '../host/directories.ts';
 
@@ -10,7 +10,7 @@ export function readExpected(path: string): ExpectedSplat[] {
   try {
     text = readFileSync(path, 'utf8');
   } catch (cause) {
-    throw new UsageError(`--expected: ${path} cannot be read (${errorCode(cause)})`, { cause });
+    throw new UsageError(`--expected: ${describeReadError(path, cause)}`, { cause });
   }
   return parseExpectedSplats(text, path);
 }

@@ -60,10 +60,10 @@ function findWrongVermagic(
   const [builtFor = ''] = vermagic.split(' ', 1);
   const own = optionsOf(vermagic) ?? '';
   if (builtFor !== release && !own.split(' ').includes('modversions')) {
-    return `it was built for Linux ${builtFor}, not for ${release}`;
+    return `built for Linux ${builtFor}, not for ${release}`;
   }
   if (options === undefined || own === options) return undefined;
-  return `it was built for a kernel with "${own}", the other modules for one with "${options}"`;
+  return `built for a kernel with "${own}", the other modules for one with "${options}"`;
 }
 
 function optionsOf(vermagic: string | undefined): string | undefined {

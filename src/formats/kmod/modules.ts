@@ -16,7 +16,7 @@ import { tmpdir } from 'node:os';
 import { basename, join, resolve } from 'node:path';
 import { promisify } from 'node:util';
 import * as zlib from 'node:zlib';
-import { errorCode, UserError } from '../../errors.ts';
+import { describeReadError, errorCode, UserError } from '../../errors.ts';
 import { runTool } from '../../sys/exec.ts';
 import type { ReadBytes } from '../elf/headers.ts';
 import { exportedSymbols, findMisfits } from './module-check.ts';
@@ -94,17 +94,14 @@ export function readModuleTree(directory: string): ModuleTree {
   const absolute = resolve(directory);
   const release = basename(absolute);
   if (statSync(absolute, { throwIfNoEntry: false })?.isDirectory() !== true) {
-    throw new UserError(
-      `${absolute} is not a directory, so there are no modules for the kernel ${release}`,
-      {
-        dependsOn: 'kernel',
-        hint: 'in the kernel tree: make && INSTALL_MOD_PATH=./mods make modules_install',
-      },
-    );
+    throw new UserError(`no modules for kernel ${release}: ${absolute} is not a directory`, {
+      dependsOn: 'kernel',
+      hint: 'in the kernel tree: make && INSTALL_MOD_PATH=./mods make modules_install',
+    });
   }
   const dep = readIndexFile(absolute, 'modules.dep');
   if (dep === undefined) {
-    throw new UserError(`${join(absolute, 'modules.dep')} is missing: depmod was not run`, {
+    throw new UserError(`${join(absolute, 'modules.dep')} does not exist (depmod not run?)`, {
       dependsOn: 'kernel',
       hint: depmodCommand(absolute),
     });
@@ -144,7 +141,7 @@ function readIfPresent(path: string): Buffer | undefined {
     return readFileSync(path);
   } catch (error) {
     if (errorCode(error) === 'ENOENT') return undefined;
-    throw new UserError(`${path} cannot be read (${errorCode(error)})`, { cause: error });
+    throw new UserError(describeReadError(path, error), { cause: error });
   }
 }
 
@@ -257,7 +254,7 @@ function rejectMisfits(plan: ModulesPlan, contents: readonly Content[]): void {
     const misfits = findMisfits(modules, plan.release, exported);
     if (misfits.length === 0) return;
     throw new UserError(
-      `the kernel ${plan.release} would reject modules of ${plan.directory}: they belong to another build`,
+      `kernel ${plan.release} would reject modules in ${plan.directory}, which belong to another build`,
       {
         problems: misfits,
         hint: 'install the modules of this build: make modules && make modules_install',
