@@ -184,14 +184,16 @@ function typed(
 function explainMismatch(name: string, key: ConfKey, text: string): string {
   const shown = key.secret ? '(not shown)' : `"${text}"`;
   if (key.type === 'path' && text.startsWith('~')) {
-    return `${name}: ${shown}: only ~/ is expanded, not the home directory of another user. Write an absolute path`;
+    return `${name}: ${shown}: only ~/ is expanded, not another user's home directory; write an absolute path`;
   }
   if (key.type === 'size' && /^\d+$/.test(text)) {
-    return `${name}: ${shown} is ${text} bytes, less than ${formatSize(key.minimum ?? 0)}. Did you mean ${text}M?`;
+    return `${name}: ${shown} is ${text} bytes, less than ${formatSize(key.minimum ?? 0)} (did you mean ${text}M?)`;
   }
+  const form = describeForm(key);
+  if (key.type === 'integer') return `${name}: ${shown} is not ${form}`;
   const example = exampleValue(key);
   const shownExample = example === undefined ? '' : `, for example ${name}="${example}"`;
-  return `${name}: ${shown}: expected ${describeForm(key)}${shownExample}`;
+  return `${name}: ${shown}: expected ${form}${shownExample}`;
 }
 
 function makeVms(
@@ -216,9 +218,9 @@ function explainSection(name: string): string {
   const nearest = number === undefined ? findNearest(name, ['vm1']) : `vm${number}`;
   const remedy =
     nearest === undefined
-      ? 'Sections are [vm1], [vm2] and so on; all other keys must be above the first section'
-      : `Did you mean [${nearest}]?`;
-  return `unknown section [${name}]. ${remedy}`;
+      ? '; sections are [vm1], [vm2] and so on, below all other keys'
+      : ` (did you mean [${nearest}]?)`;
+  return `unknown section [${name}]${remedy}`;
 }
 
 function makeVmEntries(
@@ -240,14 +242,14 @@ function makeVmEntries(
 
 function explainVmKey(name: string, section: string): string {
   if (keyOf(CONF_KEYS, name) !== undefined) {
-    return `${name} is not a key of [${section}]: it applies to all VMs. Move it above the first section`;
+    return `${name} applies to all VMs, not to [${section}]; move this line above the first section`;
   }
   const nearest = findNearest(name, Object.keys(VM_KEYS));
   const remedy =
     nearest === undefined
-      ? `Its keys are ${Object.keys(VM_KEYS).join(', ')}`
-      : `Did you mean ${nearest}?`;
-  return `unknown conf key ${name} in [${section}]. ${remedy}`;
+      ? `; section keys are ${Object.keys(VM_KEYS).join(', ')}`
+      : ` (did you mean ${nearest}?)`;
+  return `unknown key ${name} in [${section}]${remedy}`;
 }
 
 function settingsOf(entries: readonly ConfEntry[] | undefined): VmSettings {
@@ -258,12 +260,15 @@ function settingsOf(entries: readonly ConfEntry[] | undefined): VmSettings {
 function refuse(problems: readonly LineProblem[], file: string | undefined): void {
   if (problems.length === 0) return;
   const isFromFile = problems.some(({ line }) => line > 0);
-  const count = problems.length === 1 ? '1 problem' : `${problems.length} problems`;
-  throw new UsageError(`${count} in ${isFromFile ? file : 'the environment'}`, {
-    problems: problems
-      .toSorted((a, b) => a.line - b.line)
-      .map(({ line, message }) => `${line > 0 ? `${file}:${line}` : 'environment'}: ${message}`),
-    hint: `${ownFile('rapido.conf.example')} documents every key and the syntax`,
+  const messages = problems
+    .toSorted((a, b) => a.line - b.line)
+    .map(({ line, message }) => `${line > 0 ? `${file}:${line}` : 'environment'}: ${message}`);
+  const hint = `${ownFile('rapido.conf.example')} documents every key and the syntax`;
+  const [only = ''] = messages;
+  if (messages.length === 1) throw new UsageError(only, { hint });
+  throw new UsageError(`${messages.length} problems in ${isFromFile ? file : 'the environment'}`, {
+    problems: messages,
+    hint,
   });
 }
 
@@ -296,13 +301,13 @@ export function refuseUnknownKeys(conf: Conf, extraKeys: ConfKeyTable = {}): voi
 /** Describes the keys of the file that rapido does not know, for commands that load no cuts: "rapido.conf:7: …". */
 export function describeUnknownKeys({ unknown, entries, source }: Conf): string[] {
   const names = entries.map(({ name }) => name);
-  const otherwise = 'It may be a key of a cut; this command does not load cuts';
+  const otherwise = '; a cut may define it, but this command does not load cuts';
   return unknown.map(
     ({ name, line }) => `${source?.name}:${line}: ${explainUnknownKey(name, names, otherwise)}`,
   );
 }
 
-const NO_SUCH_KEY = '`rapido conf` lists all keys; a key of your own must be defined by a cut';
+const NO_SUCH_KEY = '; `rapido conf` lists all keys, and a cut can define more';
 
 /** @param otherwise the advice for a key that resembles no other */
 function explainUnknownKey(
@@ -311,16 +316,16 @@ function explainUnknownKey(
   otherwise = NO_SUCH_KEY,
 ): string {
   const former = explainFormerKey(name);
-  if (former !== undefined) return `unknown conf key ${name}. ${former}`;
+  if (former !== undefined) return `unknown key ${name}; ${former}`;
   if (keyOf(VM_KEYS, name) !== undefined) {
-    return `unknown conf key ${name}. It is a key of a VM section: write it below a line [vm1]`;
+    return `unknown key ${name} outside a VM section; write it below a line [vm1]`;
   }
   const nearest = findNearest(name, names);
   const remedy =
     nearest === undefined
       ? otherwise
-      : `Did you mean ${nearest}?${name.toUpperCase() === nearest ? ' Keys are in upper case' : ''}`;
-  return `unknown conf key ${name}. ${remedy}`;
+      : ` (did you mean ${nearest}?${name.toUpperCase() === nearest ? ' Keys are in upper case' : ''})`;
+  return `unknown key ${name}${remedy}`;
 }
 
 const FORMER_KEYS: Readonly<Record<string, string>> = {
@@ -337,5 +342,5 @@ function explainFormerKey(name: string): string | undefined {
   if (key === undefined) return undefined;
   const number = Number(digits) + (key === 'TAP' ? 1 : 0);
   const line = dhcp === undefined ? `${key}="…"` : `${key}="dhcp"`;
-  return `Keys of a VM are now in its section: write [vm${number}], and below it ${line}`;
+  return `VM keys are now in sections: write [vm${number}], and below that ${line}`;
 }

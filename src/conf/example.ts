@@ -6,9 +6,9 @@ import { describeForm, isFormShown } from './types.ts';
 const WIDTH = 79;
 
 const INTRODUCTION = [
-  'Configuration of rapido. Copy this file to rapido.conf and remove the # in front of the keys that you want to set. All keys are optional: without any of them, rapido boots a kernel that is installed on this host. `rapido conf` prints the current value of each key and its source.',
-  'rapido reads the first of these files that exists: the argument of --conf, $RAPIDO_CONF, ./rapido.conf, rapido.conf in the checkout of rapido, ~/.config/rapido/rapido.conf, /etc/rapido.conf. A non-empty environment variable with the name of a key overrides the file.',
-  'Write one KEY="value" per line. "${KEY}" expands to the value of a key that is set above, of a key with a default, of RAPIDO_DIR (the checkout of rapido), or of an environment variable. Nothing is expanded between single quotes. \\$ is a dollar sign. A backslash at the end of a line continues the line. A # at the start of a line or after a blank starts a comment. Paths may begin with ~/; relative paths are relative to the directory of this file. A key set to "" has its default value, or is empty if it is a list. This file is data, not shell code: commands are rejected.',
+  "rapido configuration. Copy this file to rapido.conf and remove the # in front of the keys that you want to set. All keys are optional: without any of them, rapido boots one of the host's kernels. `rapido conf` prints the current value of each key and its source.",
+  'rapido reads the first of these files that exists: the argument of --conf, $RAPIDO_CONF, ./rapido.conf, rapido.conf in the rapido checkout, ~/.config/rapido/rapido.conf, /etc/rapido.conf. A non-empty environment variable with the name of a key overrides the file.',
+  'Write one KEY="value" per line. "${KEY}" expands to the value of a key that is set above, of a key with a default, of RAPIDO_DIR (the rapido checkout), or of an environment variable. Nothing is expanded between single quotes. \\$ is a dollar sign. A backslash at the end of a line continues the line. A # at the start of a line or after a blank starts a comment. Paths may begin with ~/; relative paths are relative to the directory of this file. A key set to "" has its default value, or is empty if it is a list. This file is data, not shell code: commands are rejected.',
   'The keys from "xfstests" on only affect the targets that use them. Some belong to targets of the original tool that rapido does not have (see `rapido list`); they are accepted so that its files work.',
 ] as const;
 

@@ -1,6 +1,6 @@
 import { statSync } from 'node:fs';
 import { basename, dirname, join, resolve } from 'node:path';
-import { errorCode, UsageError } from '../errors.ts';
+import { describeErrorCode, errorCode, UsageError } from '../errors.ts';
 import { hintForUntrusted, readTrusted, trustOf, type Untrusted } from '../sys/trust.ts';
 import { type Surroundings, xdgConfigHome } from './resolve.ts';
 
@@ -85,7 +85,7 @@ function readCandidate(
     const code = errorCode(error);
     if (code === undefined) throw error;
     throw new UsageError(
-      `conf file ${name}${named} ${REASONS[code] ?? `cannot be read (${code})`}`,
+      `conf file ${name}${named} ${REASONS[code] ?? `cannot be read: ${describeErrorCode(error)}`}`,
       {
         hint,
         cause: error,
@@ -105,8 +105,6 @@ function readCandidate(
 const REASONS: Readonly<Record<string, string>> = {
   ENOENT: 'does not exist',
   ENOTDIR: 'does not exist',
-  EACCES: 'cannot be read by this user',
-  EPERM: 'cannot be read by this user',
   EISDIR: 'is a directory',
 };
 

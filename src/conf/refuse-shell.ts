@@ -10,7 +10,6 @@ interface Refusal {
 }
 
 const NOT_RUN = 'this is shell code, and rapido.conf is not a script';
-const ONE_PER_LINE = 'Write one KEY="value" per line';
 
 const BLOCK_START =
   /^(?:if|for|while|until|case|select|function)(?=\s|$)|^\w+[ \t]*\(\)|^\{(?=\s|$)/;
@@ -20,12 +19,12 @@ const REFUSALS: readonly Refusal[] = [
   {
     pattern: BLOCK_START,
     explain: () =>
-      `${NOT_RUN}. Write plain KEY="value" lines; to choose between settings, keep several files and name one with --conf or RAPIDO_CONF`,
+      `${NOT_RUN}; write plain KEY="value" lines; to choose between settings, keep several files and name one with --conf or RAPIDO_CONF`,
   },
   {
     pattern: /^(?:source|\.)\s/,
     explain: () =>
-      'other files cannot be included. Copy the lines of that file, or name it with --conf or RAPIDO_CONF',
+      'other files cannot be included; copy the lines of that file, or name it with --conf or RAPIDO_CONF',
   },
   {
     pattern: /^(?:export|declare|typeset|readonly|local)(?=\s|$)/,
@@ -34,37 +33,36 @@ const REFUSALS: readonly Refusal[] = [
   },
   {
     pattern: /^\[|^\(\(/,
-    explain: () =>
-      `neither a section nor a KEY="value" line, and tests are shell code. ${ONE_PER_LINE}; sections are [vm1], [vm2] and so on`,
+    explain: () => 'syntax error: expected KEY="value" or a section such as [vm1]',
   },
   {
     pattern: /^\w+(?:\[[^\]]*\])?\+=/,
     explain: (line) => {
       const key = /^\w+/.exec(line)?.[0];
-      return `+= is not supported. Write the whole value: ${key}="\${${key}} more"`;
+      return `+= is not supported; write the whole value: ${key}="\${${key}} more"`;
     },
   },
   {
     pattern: /^\w+=\(|^\w+\[[^\]]*\]=/,
     explain: (line) =>
-      `arrays are not supported. Write the items in one value, separated by blanks: ${/^\w+/.exec(line)?.[0]}="one two"`,
+      `arrays are not supported; write the items in one value, separated by blanks: ${/^\w+/.exec(line)?.[0]}="one two"`,
   },
   {
     pattern: /^=/,
-    explain: () => `there is no key before the =. ${ONE_PER_LINE}`,
+    explain: () => `no key before the =`,
   },
   {
     pattern: /^[^\s=]+[ \t]*=/,
     explain: (line) =>
-      `${line.split(/[ \t]*=/, 1)[0]} cannot be a key: a key consists of capital letters, digits and _`,
+      `${line.split(/[ \t]*=/, 1)[0]} is not a valid key: keys consist of capital letters, digits and _`,
   },
   {
     pattern: /^[A-Z_][A-Z\d_]*[ \t]*$/,
-    explain: (line) => `it has no value. Write ${line.trim()}="value"`,
+    explain: (line) => `no value; write ${line.trim()}="value"`,
   },
   {
     pattern: /^/,
-    explain: () => `neither KEY="value" nor a [section], and commands are not run. ${ONE_PER_LINE}`,
+    explain: () => 'syntax error: expected KEY="value" or [section]',
   },
 ];
 
@@ -89,17 +87,15 @@ export function continuesBlock(line: string): boolean {
 
 /** Explanations for shell constructs inside a value. */
 export const IN_VALUE = {
-  command: `${NOT_RUN}. Write the value itself, or set the key in the environment for one call`,
-  arithmetic: `${NOT_RUN}. Write the number itself`,
-  operation: 'only ${NAME} and $NAME are expanded. Write the value itself',
-  parameter: 'shell parameters are not supported. Write \\$ for a dollar sign',
-  quoting: 'this kind of shell quoting is not supported. Use "…" or \'…\'',
-  openBrace: 'the } is missing. Add it, or write \\$ for a dollar sign',
-  operator: `in a shell, another command would follow here. ${ONE_PER_LINE}; if it is part of the value, put the whole value in quotes; a comment starts with #`,
+  command: `${NOT_RUN}; write the value itself, or set the key in the environment for one call`,
+  arithmetic: `${NOT_RUN}; write the number itself`,
+  operation: 'only ${NAME} and $NAME are expanded; write the value itself',
+  parameter: 'shell parameters are not supported; write \\$ for a dollar sign',
+  quoting: 'this kind of shell quoting is not supported; use "…" or \'…\'',
+  openBrace: 'missing }; add it, or write \\$ for a dollar sign',
+  operator: 'unquoted shell operator; put the value in quotes, and start a comment with #',
   afterQuote:
-    'this follows the closing quote. Put the whole value inside the quotes; a comment starts with #',
-  unclosed:
-    'this quote is not closed. Close it, or put a value that contains a quote in quotes of the other kind',
-  blankAfterBackslash:
-    'there is a blank after the backslash, so the line does not continue. Remove the blank',
+    'text after the closing quote; put the whole value inside the quotes, and start a comment with #',
+  unclosed: 'unterminated quote',
+  blankAfterBackslash: 'blank after the backslash, so the line does not continue; remove the blank',
 } as const;

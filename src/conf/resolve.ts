@@ -182,7 +182,7 @@ function warnOfRepeat(
   if (earlier === undefined || earlier === 'broken') return;
   // K="${K} more" extends the earlier value on purpose.
   if (pieces.some((piece) => 'name' in piece && piece.name === key)) return;
-  const where = section === undefined ? '' : ` of [${section}]`;
+  const where = section === undefined ? '' : ` in [${section}]`;
   const message = `${key}${where} is set twice: this line overrides line ${earlier.line}`;
   warnings.push({ line, message });
 }
@@ -221,9 +221,9 @@ function undefinedReference(
 ): LineProblem {
   const later = statements.find((other) => other.line > line && other.key === name);
   const nearest = findNearest(name, [...top.keys(), ...Object.keys(keys)]);
-  let remedy = `Set it in a line above or in the environment, or write \\$ for a dollar sign`;
-  if (later !== undefined) remedy = `Line ${later.line} sets it: move that line above this one`;
-  else if (keyOf(keys, name) !== undefined) remedy = `Set ${name} in a line above`;
-  else if (nearest !== undefined) remedy = `Did you mean \${${nearest}}?`;
-  return { line, message: `${key}: \`\${${name}}\`: ${name} is not set. ${remedy}` };
+  let remedy = `; set it in a line above or in the environment, or write \\$ for a dollar sign`;
+  if (later !== undefined) remedy = `; line ${later.line} sets it: move that line above this one`;
+  else if (keyOf(keys, name) !== undefined) remedy = `; set ${name} in a line above`;
+  else if (nearest !== undefined) remedy = ` (did you mean \${${nearest}}?)`;
+  return { line, message: `${key}: \`\${${name}}\`: ${name} is not set${remedy}` };
 }

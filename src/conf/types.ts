@@ -57,7 +57,9 @@ export const CONF_TYPES: { readonly [Type in ConfType]: ConfTypeRow<Type> } = {
     parse: (text, key) =>
       /^-?\d{1,15}$/.test(text) ? atLeast(key.minimum, Number(text)) : undefined,
     form: ({ unit, minimum }) =>
-      `a whole number${unit === undefined ? '' : ` (${unit})`}, ${minimum ?? 0} or more`,
+      minimum === 1
+        ? `a positive integer${unit === undefined ? '' : ` (${unit})`}`
+        : `an integer${unit === undefined ? '' : ` (${unit})`}, ${minimum ?? 0} or more`,
     isFormShown: true,
     example: '1',
   },

@@ -47,8 +47,8 @@ function findShared(vms: ReadonlyMap<number, readonly Entry[]>): LineProblem[] {
         if (owner === undefined) continue;
         const message =
           owner === number
-            ? `${name} of [vm${number}]: ${text} is listed twice`
-            : `${name} of [vm${number}]: ${text} is already used by [vm${owner}]. Give each VM its own`;
+            ? `${name} in [vm${number}]: ${text} is listed twice`
+            : `${name} in [vm${number}]: ${text} is already used by [vm${owner}]; give each VM its own`;
         problems.push({ line, message });
       }
     }
@@ -70,9 +70,9 @@ function findStray(number: number, entries: readonly Entry[]): LineProblem[] {
     return [
       ...strays.map(({ value, tap }) => ({
         line,
-        message: `${name} of [vm${number}]: ${value}@${tap}: its taps are ${taps.join(', ')}. Add ${tap} to TAP`,
+        message: `${name} in [vm${number}]: ${value}@${tap}: the VM's taps are ${taps.join(', ')}; add ${tap} to TAP`,
       })),
-      ...(crowded ? [{ line, message: `MAC of [vm${number}]: a tap has only one MAC` }] : []),
+      ...(crowded ? [{ line, message: `MAC in [vm${number}]: a tap has only one MAC` }] : []),
     ];
   });
 }

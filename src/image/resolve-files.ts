@@ -1,8 +1,8 @@
 import { readFileSync } from 'node:fs';
 import { basename, join, resolve } from 'node:path';
 import type { Conf } from '../conf/conf.ts';
-import type { Tree } from '../cut/cut.ts';
 import { nounPhrase } from '../conf/types.ts';
+import type { Tree } from '../cut/cut.ts';
 import { findCutFile, type LoadedCut } from '../cut/load.ts';
 import { describeReadError, UserError } from '../errors.ts';
 import type { Kernel } from '../host/kernel.ts';

@@ -71,7 +71,7 @@ function disksOfSection(number: number, conf: Conf, env: Context['env']): DiskRe
   const file = origin.from === 'file' ? origin.file : '/';
   const line = origin.from === 'file' ? `:${origin.line}` : '';
   return parseDisks(text, {
-    where: `${conf.source?.name ?? file}${line}: DISKS of [vm${number}]`,
+    where: `${conf.source?.name ?? file}${line}: DISKS in [vm${number}]`,
     base: dirname(file),
     home: env.HOME || homedir(),
   });

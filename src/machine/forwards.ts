@@ -91,10 +91,10 @@ function explain(code: string, holder: VmEntry | undefined): string {
   }
 }
 
-/** `rapido.conf:12: FORWARD of [vm1]` */
+/** `rapido.conf:12: FORWARD in [vm1]` */
 function nameKey(number: number, conf: Conf): string {
   const origin = conf.vmEntries(number).find(({ name }) => name === 'FORWARD')?.origin;
   const line =
     origin?.from === 'file' ? `${conf.source?.name ?? origin.file}:${origin.line}: ` : '';
-  return `${line}FORWARD of [vm${number}]`;
+  return `${line}FORWARD in [vm${number}]`;
 }

@@ -75,7 +75,7 @@ async function interruptTest(vm: VmEntry): Promise<string> {
 
 async function endByForce(vm: VmEntry): Promise<string> {
   for (const signal of ['SIGTERM', 'SIGKILL'] as const) {
-    for (const process of [vm.owner, ...(vm.qemu === undefined ? [] : [vm.qemu])]) {
+    for (const process in [vm.owner, ...(vm.qemu === undefined ? [] : [vm.qemu])]) {
       sendSignal(process, signal);
     }
     if (await hasEnded(vm, SIGNAL_GRACE)) return FORCED;

@@ -34,7 +34,7 @@ export async function runConf(
     return EXIT.ok;
   }
   const rows = explainConf(conf).filter(({ key }) => keys.length === 0 || keys.includes(key));
-  ui.note(conf.source === undefined ? 'no rapido.conf was found' : `from ${conf.source.path}`);
+  ui.note(conf.source === undefined ? 'no rapido.conf found' : `from ${conf.source.path}`);
   for (const line of formatRows(rows, ui.paint)) ui.result(line);
   return EXIT.ok;
 }
@@ -42,7 +42,7 @@ export async function runConf(
 function checkKeys(keys: readonly string[], names: readonly string[]): void {
   const unknown = keys.filter((key) => !names.includes(key));
   if (unknown.length === 0) return;
-  throw new UsageError(`unknown conf key ${unknown.join(', ')}`, {
+  throw new UsageError(`unknown key ${unknown.join(', ')}`, {
     problems: unknown
       .map((key) => ({ key, nearest: findNearest(key, names) }))
       .filter(({ nearest }) => nearest !== undefined)

@@ -14,7 +14,7 @@ type DiskCache = (typeof CACHES)[number];
 
 /** A disk as the user specified it. */
 export interface DiskRequest {
-  /** The origin, for messages: `--disk`, `rapido.conf:12: DISKS of [vm1]`. */
+  /** The origin, for messages: `--disk`, `rapido.conf:12: DISKS in [vm1]`. */
   where: string;
   source: DiskSource;
   format: DiskFormat | undefined;

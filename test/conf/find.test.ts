@@ -128,7 +128,7 @@ describe('an unreadable file is an error that names the option or variable', () 
     chmodSync(join(root, 'here/rapido.conf'), 0);
     chmodSync(root, 0o755);
     const error = await withoutRoot(() => errorOf(() => load()));
-    expect(error).toContain('cannot be read by this user');
+    expect(error).toContain('cannot be read: permission denied');
   });
 
   test('not text', () => {

@@ -21,7 +21,8 @@ export function problemsOf(action: () => unknown): readonly string[] {
   try {
     action();
   } catch (error) {
-    if (error instanceof UsageError) return error.problems;
+    if (error instanceof UsageError)
+      return error.problems.length > 0 ? error.problems : [error.message];
     throw error;
   }
   throw new Error('nothing was refused');

@@ -168,7 +168,7 @@ test('if a key is set twice, the last line applies, and a warning names both', (
   expect(conf.warnings).toMatchInlineSnapshot(`
     [
       "rapido.conf:3: BR_DEV is set twice: this line overrides line 1",
-      "rapido.conf:6: TAP of [vm1] is set twice: this line overrides line 5",
+      "rapido.conf:6: TAP in [vm1] is set twice: this line overrides line 5",
     ]
   `);
 });

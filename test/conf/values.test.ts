@@ -182,7 +182,7 @@ describe('the environment', () => {
 
   test('is validated, too', () => {
     expect(refusal('', { env: { VM_CPUS: 'many' } })).toMatchInlineSnapshot(
-      `"environment: VM_CPUS: "many": expected a whole number, 1 or more, for example VM_CPUS="4""`,
+      `"environment: VM_CPUS: "many" is not a positive integer"`,
     );
   });
 });
@@ -209,17 +209,17 @@ test('a wrong type: file, line, key, value, expected type and an example', () =>
     'SAMBA_SRC = ~you/samba',
   ];
   expect(lines.map((line) => refusal(line)).join('\n')).toMatchInlineSnapshot(`
-    "rapido.conf:1: VM_CPUS: "many": expected a whole number, 1 or more, for example VM_CPUS="4"
-    rapido.conf:1: VM_CPUS: "0": expected a whole number, 1 or more, for example VM_CPUS="4"
-    rapido.conf:1: VM_MEMORY: "1024" is 1024 bytes, less than 16M. Did you mean 1024M?
+    "rapido.conf:1: VM_CPUS: "many" is not a positive integer
+    rapido.conf:1: VM_CPUS: "0" is not a positive integer
+    rapido.conf:1: VM_MEMORY: "1024" is 1024 bytes, less than 16M (did you mean 1024M?)
     rapido.conf:1: VM_MEMORY: "lots": expected a size in bytes or with a unit (64k, 512M, 2G, 1T), 16M or more, for example VM_MEMORY="2G"
     rapido.conf:1: VM_ACCEL: "fast": expected auto, kvm or tcg, for example VM_ACCEL="auto"
     rapido.conf:1: BR_DEV: "a-very-long-bridge-name": expected a network interface name of at most 15 letters, digits, ".", "_" or "-", for example BR_DEV="rapido-br"
     rapido.conf:1: BR_IF: "eth0/1": expected a network interface name of at most 15 letters, digits, ".", "_" or "-", for example BR_IF="eth1"
     rapido.conf:1: BR_ADDR: "192.168.155.1": expected IP addresses with prefix lengths, for example BR_ADDR="192.168.155.1/24, fd00:155::1/64"
     rapido.conf:1: QEMU_EXTRA_ARGS: "-append 'a b": expected arguments separated by blanks, with every quote closed, for example QEMU_EXTRA_ARGS="-nographic -gdb tcp:127.0.0.1:1234"
-    rapido.conf:1: CEPH_RBD_IMAGE_MB: "4G": expected a whole number (MiB), 1 or more, for example CEPH_RBD_IMAGE_MB="4096"
-    rapido.conf:1: SAMBA_SRC: "~you/samba": only ~/ is expanded, not the home directory of another user. Write an absolute path"
+    rapido.conf:1: CEPH_RBD_IMAGE_MB: "4G" is not a positive integer (MiB)
+    rapido.conf:1: SAMBA_SRC: "~you/samba": only ~/ is expanded, not another user's home directory; write an absolute path"
   `);
 });
 
@@ -251,7 +251,7 @@ describe('keys that cuts add', () => {
       MY_PIN: { type: 'integer', secret: true, meaning: 'A PIN.' },
     };
     expect(refusal('MY_PIN=hunter2', { extraKeys: secretNumber })).toMatchInlineSnapshot(
-      `"rapido.conf:1: MY_PIN: (not shown): expected a whole number, 0 or more, for example MY_PIN="1""`,
+      `"rapido.conf:1: MY_PIN: (not shown) is not an integer, 0 or more"`,
     );
   });
 
@@ -268,7 +268,7 @@ describe('keys that cuts add', () => {
       [
         "KERNEL_SRC: rapido already has a key with this name",
         "myTests: a key consists of capital letters, digits and _",
-        "MY_COUNT: its default "some" is not valid, expected a whole number, 0 or more",
+        "MY_COUNT: its default "some" is not valid, expected an integer, 0 or more",
         "MY_LEVEL: its example "c" is not valid, expected a or b",
         "MY_ENUM: an enum needs values",
       ]

@@ -92,7 +92,7 @@ describe('rejects in a section:', () => {
       rapido.conf:5: MAC: "01:00:5e:00:00:01": expected a unicast MAC address: six bytes in hexadecimal, the first one even; for a second tap, add @TAP, for example MAC="b8:ac:24:45:c5:01"
       rapido.conf:6: HOSTNAME: "-bad_name": expected a hostname: letters, digits and "-", parts separated by ".", for example HOSTNAME="server"
       rapido.conf:7: TAP: "rapido-tap-number-1": expected names of network interfaces, each once, of at most 15 letters, digits, ".", "_" or "-", for example TAP="rapido-tap1, lan1"
-      rapido.conf:8: CPUS: "0": expected a whole number, 1 or more, for example CPUS="4"
+      rapido.conf:8: CPUS: "0" is not a positive integer
       rapido.conf:9: MEMORY: "4k": expected a size in bytes or with a unit (64k, 512M, 2G, 1T), 16M or more, for example MEMORY="2G"
       rapido.conf:12: MAC: "00:00:00:00:00:00": expected a unicast MAC address: six bytes in hexadecimal, the first one even; for a second tap, add @TAP, for example MAC="b8:ac:24:45:c5:01"
       rapido.conf:13: DNS: ",": expected IP addresses without prefix length, for example DNS="192.168.155.1""
@@ -101,9 +101,9 @@ describe('rejects in a section:', () => {
 
   test('unknown keys, and keys that apply to all VMs', () => {
     expect(refusal('[vm1]\nADRESS=dhcp\nKERNEL_SRC=/a\nCOLOUR=red')).toMatchInlineSnapshot(`
-      "rapido.conf:2: unknown conf key ADRESS in [vm1]. Did you mean ADDRESS?
-      rapido.conf:3: KERNEL_SRC is not a key of [vm1]: it applies to all VMs. Move it above the first section
-      rapido.conf:4: unknown conf key COLOUR in [vm1]. Its keys are NET, ADDRESS, GATEWAY, DNS, MAC, HOSTNAME, TAP, FORWARD, CPUS, MEMORY, DISKS"
+      "rapido.conf:2: unknown key ADRESS in [vm1] (did you mean ADDRESS?)
+      rapido.conf:3: KERNEL_SRC applies to all VMs, not to [vm1]; move this line above the first section
+      rapido.conf:4: unknown key COLOUR in [vm1]; section keys are NET, ADDRESS, GATEWAY, DNS, MAC, HOSTNAME, TAP, FORWARD, CPUS, MEMORY, DISKS"
     `);
   });
 
@@ -114,10 +114,10 @@ describe('rejects in a section:', () => {
           '[vm2]\nMAC=B8:AC:24:45:C5:01\nTAP=t1\nADDRESS=fd00::1/64,10.0.0.1/16\nHOSTNAME=a\n',
       ),
     ).toMatchInlineSnapshot(`
-      "rapido.conf:7: MAC of [vm2]: b8:ac:24:45:c5:01 is already used by [vm1]. Give each VM its own
-      rapido.conf:8: TAP of [vm2]: t1 is already used by [vm1]. Give each VM its own
-      rapido.conf:9: ADDRESS of [vm2]: 10.0.0.1 is already used by [vm1]. Give each VM its own
-      rapido.conf:10: HOSTNAME of [vm2]: a is already used by [vm1]. Give each VM its own"
+      "rapido.conf:7: MAC in [vm2]: b8:ac:24:45:c5:01 is already used by [vm1]; give each VM its own
+      rapido.conf:8: TAP in [vm2]: t1 is already used by [vm1]; give each VM its own
+      rapido.conf:9: ADDRESS in [vm2]: 10.0.0.1 is already used by [vm1]; give each VM its own
+      rapido.conf:10: HOSTNAME in [vm2]: a is already used by [vm1]; give each VM its own"
     `);
     expect(readConf('[vm1]\nADDRESS=dhcp\n[vm2]\nADDRESS=dhcp').vmNumbers).toEqual([1, 2]);
   });

@@ -82,7 +82,7 @@ describe.skipIf(hostKernel() === undefined)('forwarded ports', () => {
     const { status, stderr } = await home.rapido(['run', 'tiny', '--', 'true']);
     expect(status).toBe(125);
     expect(named(stderr)).toContain(
-      'rapido.conf:4: FORWARD of [vm1]: port TCP of 127.0.0.1 is in use',
+      'rapido.conf:4: FORWARD in [vm1]: port TCP of 127.0.0.1 is in use',
     );
   });
 });
