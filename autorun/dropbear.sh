@@ -16,7 +16,7 @@ echo "$keys" > /root/.ssh/authorized_keys
 if [[ ! -e $host_key && -e $host_key.host ]]; then
 	# Convert from the format of OpenSSH to that of dropbear.
 	dropbearconvert openssh dropbear "$host_key.host" "$host_key" > /dev/null 2>&1 ||
-		die "the host key (DROPBEAR_HOST_KEY) cannot be read: it is not a private key in the format of ssh-keygen, or has a passphrase"
+		die "DROPBEAR_HOST_KEY: not an ssh-keygen private key, or has a passphrase"
 elif [[ ! -e $host_key ]]; then
 	dropbearkey -t ed25519 -f "$host_key" > /dev/null 2>&1 || die 'no host key could be generated'
 fi

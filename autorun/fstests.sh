@@ -40,7 +40,7 @@ choose_devices() {
 }
 
 die_without() {
-	die "there is no disk with the serial number $1, and FSTESTS_ZRAM_SIZE is 0"
+	die "no disk has serial $1, and FSTESTS_ZRAM_SIZE is 0"
 }
 
 make_filesystem_on() {

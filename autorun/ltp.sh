@@ -58,7 +58,7 @@ leave_out_done() {
 read_runtest() {
 	local file=$1 tag command
 	[[ $file == */* ]] || file=runtest/$file
-	[[ -r $file ]] || die "there is no $file in $PWD"
+	[[ -r $file ]] || die "no $file in $PWD"
 	while read -r tag command || [[ -n $tag ]]; do
 		[[ -n $tag && $tag != '#'* ]] || continue
 		[[ $tag =~ $pattern ]] || continue
@@ -75,7 +75,7 @@ add_named() {
 		return
 	fi
 	read -r tag command < <(awk -v tag="$1" '$1 == tag { print; exit }' runtest/*) ||
-		die "there is no test and no runtest file $1 in $PWD"
+		die "no test or runtest file $1 in $PWD"
 	tags+=("$tag")
 	commands+=("$command")
 }
@@ -107,7 +107,7 @@ run_ltp() {
 		esac
 	done
 	shift $((OPTIND - 1))
-	cd "$LTP_DIR" || die "there is no $LTP_DIR"
+	cd "$LTP_DIR" || die "$LTP_DIR does not exist"
 	for i; do add_named "$i"; done
 	((${#files[@]} + ${#tags[@]} > 0)) || files=(syscalls)
 	for i in "${files[@]}"; do read_runtest "$i"; done

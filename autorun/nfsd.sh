@@ -11,9 +11,9 @@ set -eu
 : "${filesystem:?}" "${NFS_SHARE:?}"
 
 directory=/${NFS_SHARE#/}
-[[ $directory != *[[:space:]\"\\]* ]] || die "NFS_SHARE: $NFS_SHARE cannot be exported: it contains a blank, a quote or a backslash"
+[[ $directory != *[[:space:]\"\\]* ]] || die "NFS_SHARE: $NFS_SHARE contains a blank, a quote or a backslash, which exportfs does not accept"
 there=("$directory"/*)
-[[ ! -e ${there[0]} ]] || die "NFS_SHARE: $directory is a directory of the VM itself"
+[[ ! -e ${there[0]} ]] || die "NFS_SHARE: $directory is one of the VM's own directories"
 
 load_modules "$filesystem=CONFIG_${filesystem^^}_FS" nfsd=CONFIG_NFSD
 mount_disk SHARE "$filesystem" "$directory"

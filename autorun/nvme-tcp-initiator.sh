@@ -24,6 +24,6 @@ if ! find_disk disk device/subsysnqn "$NVME_TARGET_NQN"; then
 	[[ -z $error ]] || die "no connection to $where: ${error##*: } (see dmesg)"
 	wait_for 10 "a disk of $where" find_disk disk device/subsysnqn "$NVME_TARGET_NQN"
 fi
-dd if="$disk" of=/dev/null bs=64k count=1 iflag=direct status=none || die "$disk cannot be read"
+dd if="$disk" of=/dev/null bs=64k count=1 iflag=direct status=none || die "cannot read $disk"
 lsblk --noheadings --nodeps --output NAME,SIZE,TYPE "$disk"
 echo "$disk is $where over NVMe/TCP"

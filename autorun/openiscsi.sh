@@ -34,7 +34,7 @@ if ! find_iscsi_disks; then
 fi
 
 for disk in "${disks[@]}"; do
-	dd if="$disk" of=/dev/null bs=64k count=1 iflag=direct status=none || die "$disk cannot be read"
+	dd if="$disk" of=/dev/null bs=64k count=1 iflag=direct status=none || die "cannot read $disk"
 done
 lsblk --noheadings --nodeps --output NAME,SIZE,TYPE,VENDOR "${disks[@]}"
 echo "${disks[*]}: from $server over iSCSI"

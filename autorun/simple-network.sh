@@ -7,7 +7,7 @@ set -eu
 . /rapido/lib.sh
 
 cards=$(ip -brief address show up scope global)
-[[ -n $cards ]] || die 'there is no network: was the VM booted with --net none?'
+[[ -n $cards ]] || die 'no network; was the VM booted with --net none?'
 # The state between name and addresses is omitted: it may be DOWN for a card that has just been set up.
 while read -r card _ addresses; do
 	echo "$card $addresses"

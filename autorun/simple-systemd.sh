@@ -16,7 +16,7 @@ has_booted() {
 }
 succeeds_within 60 has_booted || {
 	systemctl --no-pager list-jobs
-	die "systemd is $state: it has not finished its boot"
+	die "systemd is $state and has not finished booting"
 }
 if [[ $state == degraded ]]; then
 	systemctl --no-pager --failed

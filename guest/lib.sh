@@ -115,7 +115,7 @@ try_add_zram() {
 # add_zram VARIABLE SIZE: creates a compressed block device in memory; SIZE is 512M or 1G, for example.
 add_zram() {
 	try_add_zram "$@" ||
-		die "no zram device of $2 could be created: check the size, CONFIG_ZRAM of the kernel, and zram in the cut's drivers"
+		die "could not create a $2 zram device; check the size, CONFIG_ZRAM in the kernel, and zram in the cut's drivers"
 }
 
 # make_filesystem TYPE DEVICE [OPTION…]: creates a filesystem; the previous contents of the device are lost. The
@@ -150,7 +150,7 @@ mount_disk() {
 	if [[ $_disk != /dev/zram* ]]; then
 		mount -t "$2" -o X-mount.mkdir "$_disk" "$3" 2> /dev/null && return
 		_is_blank "$_disk" ||
-			die "the disk with the serial $1 has no $2 that can be mounted, and is not empty: use another disk, or wipe it"
+			die "the disk with serial $1 has no mountable $2, and is not empty; use another disk, or wipe it"
 	fi
 	make_filesystem "$2" "$_disk"
 	mount_filesystem "$2" "$_disk" "$3"

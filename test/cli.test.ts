@@ -148,16 +148,16 @@ describe('a usage error is reported on stderr, with status 2', () => {
           rapido: error: these disks cannot be used
             - --disk: /nowhere.img: it does not exist
       an option of a VM, but no VM is booted: rapido cut simple-example --cpus 4
-          rapido: error: rapido cut: --cpus requires -b, because it applies to a VM
-            hint: add -b, or give it to \`rapido boot\`
+          rapido: error: --cpus needs --boot
+            hint: add --boot, or pass it to \`rapido boot\`
       QEMU arguments, but no VM is booted: rapido cut simple-example -- -s
-          rapido: error: rapido cut: \`--\` requires -b, because it applies to a VM
-            hint: add -b, or give it to \`rapido boot\`
+          rapido: error: \`--\` needs --boot
+            hint: add --boot, or pass it to \`rapido boot\`
       a wrong option of a VM: rapido cut simple-example -b --memory much
           rapido: error: --memory: "much" is not a valid size
             hint: use a number with a unit, at least 16M: --memory 2G
       an unknown cut: rapido cut simple-exampel
-          rapido: error: there is no cut called simple-exampel
+          rapido: error: no such target: simple-exampel
             hint: did you mean simple-example? \`rapido list\` shows all
       a cut directory that does not exist: rapido --cut-dir /nowhere list
           rapido: error: --cut-dir: /nowhere is not a directory
@@ -165,7 +165,7 @@ describe('a usage error is reported on stderr, with status 2', () => {
           rapido: error: conf file /nowhere/rapido.conf, named by --conf, does not exist
             hint: name a readable file, or omit --conf
       an unknown conf key: rapido conf KERNEL_SRK
-          rapido: error: unknown conf key KERNEL_SRK
+          rapido: error: unknown key KERNEL_SRK
             - KERNEL_SRK: did you mean KERNEL_SRC?
             hint: \`rapido conf\` shows all keys
       "

@@ -121,11 +121,12 @@ export function pickCut(name: string, cuts: readonly CutFile[]): CutFile {
     .map((cut) => ({ name: cut.name, cost: distance(wanted, cut.name) }))
     .filter(({ name: known, cost }) => cost <= allowed || (wanted && known.includes(wanted)))
     .sort((a, b) => a.cost - b.cost)
-    .slice(0, 3);
+    .map((cut) => cut.name);
+  const few = near.length > 3 ? `one of ${near.join(', ')}` : near.join(' or ');
   throw new UsageError(`no such target: ${name}`, {
     hint:
       near.length > 0
-        ? `did you mean ${near.map((cut) => cut.name).join(' or ')}? \`rapido list\` shows all`
+        ? `did you mean ${few}? \`rapido list\` shows all`
         : '`rapido list` shows all',
   });
 }

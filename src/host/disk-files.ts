@@ -1,5 +1,5 @@
 import { closeSync, constants, openSync, readSync, type Stats } from 'node:fs';
-import { errorCode } from '../errors.ts';
+import { describeErrorCode, describeReadError, errorCode } from '../errors.ts';
 import { listIfReachable, readTextIfReachable, statIfReachable } from '../sys/stat.ts';
 import { findMounts } from './mounts.ts';
 
@@ -18,28 +18,29 @@ export interface DiskFile {
  * It is opened in the same mode as by QEMU. A block device is opened with O_EXCL. Linux then rejects a device
  * that the host uses (mounted, swap, a part of LVM or RAID), or of which it uses a partition.
  * @param headBytes number of bytes to read from its start
- * @returns the reason, as text, if it cannot be used
+ * @returns the reason, as text that names the file, if it cannot be used
  */
 export function probeDiskFile(
   path: string,
   { readonly, headBytes }: { readonly: boolean; headBytes: number },
 ): DiskFile | string {
   const stats = statIfReachable(path);
-  if (stats === undefined) return 'it does not exist';
+  if (stats === undefined) return `${path} does not exist`;
   const isBlockDevice = stats.isBlockDevice();
-  if (stats.isDirectory()) return 'it is a directory, not a disk';
-  if (!isBlockDevice && !stats.isFile()) return 'it is neither a file nor a block device';
+  if (stats.isDirectory()) return `${path} is a directory, not a disk`;
+  if (!isBlockDevice && !stats.isFile()) return `${path} is neither a file nor a block device`;
   if (stats.isFile() && stats.size === 0) {
-    return 'it is empty: a disk needs a size (truncate -s 10G FILE)';
+    return `${path} is empty; give it a size: truncate -s 10G ${path}`;
   }
   const loop = isBlockDevice ? undefined : findLoopDevice(stats);
-  if (loop !== undefined) return `this host uses it as ${loop}: losetup --detach ${loop}`;
+  if (loop !== undefined)
+    return `${path} is in use on this host as ${loop}: losetup --detach ${loop}`;
   const mode = readonly ? constants.O_RDONLY : constants.O_RDWR;
   let fd: number;
   try {
     fd = openSync(path, mode | (isBlockDevice ? constants.O_EXCL : 0));
   } catch (error) {
-    return explainRefusal(errorCode(error), stats, readonly);
+    return explainRefusal(path, error, stats, readonly);
   }
   try {
     const head = Buffer.alloc(headBytes);
@@ -49,33 +50,33 @@ export function probeDiskFile(
       : `file ${deviceNumber(stats.dev)}:${stats.ino}`;
     return { identity, isBlockDevice, head: head.subarray(0, length) };
   } catch (error) {
-    return `it cannot be read (${errorCode(error)})`;
+    return describeReadError(path, error);
   } finally {
     closeSync(fd);
   }
 }
 
-function explainRefusal(code: string | undefined, stats: Stats, readonly: boolean): string {
-  const what = readonly ? 'read' : 'written';
+function explainRefusal(path: string, error: unknown, stats: Stats, readonly: boolean): string {
+  const what = readonly ? 'read' : 'write';
   const remedy = readonly ? '' : ', or add readonly';
-  switch (code) {
+  switch (errorCode(error)) {
     case 'EBUSY': {
       const where = findMounts().find(
         ({ device }) => device === deviceNumber(stats.rdev),
       )?.directory;
       return where === undefined
-        ? 'this host uses it, or a part of it (swap, LVM, RAID, a mounted partition): lsblk shows how'
-        : `it is mounted on this host at ${where}: umount ${where}`;
+        ? `${path}, or a part of it, is in use on this host (swap, LVM, RAID, a mounted partition): see lsblk`
+        : `${path} is mounted on this host at ${where}: umount ${where}`;
     }
     case 'EACCES':
     case 'EPERM':
       return stats.isBlockDevice()
-        ? `it cannot be ${what} by this user: join the group of the device (ls -l), or ask root${remedy}`
-        : `it cannot be ${what} by this user: chmod${remedy}`;
+        ? `cannot ${what} ${path}: permission denied; join the device's group (ls -l), or ask root${remedy}`
+        : `cannot ${what} ${path}: permission denied; chmod${remedy}`;
     case 'EROFS':
-      return `it is on a filesystem that is read-only${remedy}`;
+      return `${path} is on a read-only filesystem${remedy}`;
     default:
-      return `it cannot be ${what} (${code})${remedy}`;
+      return `cannot ${what} ${path}: ${describeErrorCode(error)}${remedy}`;
   }
 }
 

@@ -1,6 +1,6 @@
 import { closeSync, openSync, readSync } from 'node:fs';
 import { release } from 'node:os';
-import { join } from 'node:path';
+import { basename, join } from 'node:path';
 import { UsageError, UserError } from '../errors.ts';
 import { readImageRelease } from '../formats/bzimage/bzimage.ts';
 import { formatCommandLine } from '../sys/command-line.ts';
@@ -89,7 +89,11 @@ function chooseKernel(choice: KernelChoice, search: KernelSearch): Kernel {
 function refuseOtherImage({ image, release, chosenBy, buildTree }: Kernel): void {
   const own = readReleaseOf(image);
   if (own === undefined || own === release) return;
-  throw new UserError(`${chosenBy}: ${image} is Linux ${own}, not ${release}`, {
+  const message =
+    buildTree === undefined
+      ? `${chosenBy}: ${image} is Linux ${own}, not ${release}`
+      : `${chosenBy}: ${basename(image)} is ${own}, but the tree is at ${release}; interrupted build?`;
+  throw new UserError(message, {
     hint:
       buildTree === undefined
         ? 'install the package of that kernel again, or set KERNEL_RELEASE'
@@ -136,7 +140,7 @@ function kernelFromTree(
     throw new UserError(
       `KERNEL_SRC: ${tree} is configured for ${configuredArchitecture(config)}, but this host is ${architecture.name}`,
       {
-        hint: `the image contains programs of this host: configure the kernel for ${architecture.name}`,
+        hint: `the image contains this host's programs: configure the kernel for ${architecture.name}`,
       },
     );
   }
@@ -147,7 +151,7 @@ function kernelFromTree(
     ...(isFile(image) ? [] : [architecture.kernelImage]),
   ];
   if (!release || missing.length > 0) {
-    const lacks = `KERNEL_SRC: ${tree} is not built: it has no ${missing.join(', no ')}`;
+    const lacks = `KERNEL_SRC: ${tree} is not built (no ${listWithOr(missing)})`;
     const looksLikeSource = isFile(join(tree, 'Kconfig')) || config !== undefined;
     throw new UserError(lacks, {
       // No commit contains a .config, so another one does not help.
@@ -213,14 +217,19 @@ function treeModules(
   const key = installModPath === undefined ? `${tree}/mods` : 'KERNEL_INSTALL_MOD_PATH';
   throw new UserError(
     others.length > 0
-      ? `${key} has modules of ${others.join(', ')}, but the kernel in ${tree} is ${release}`
-      : `the modules of the kernel in ${tree} (${release}) are not installed`,
+      ? `${key} has modules for ${others.join(', ')}, but the kernel in ${tree} is ${release}`
+      : `the modules for ${tree} (${release}) are not installed`,
     {
       dependsOn: 'kernel',
       problems: roots.map((root) => `looked for ${join(root, release)}`),
       hint: `${formatCommandLine(['cd', tree])} && ${installCommand(installModPath)}`,
     },
   );
+}
+
+/** "a", "a or b", "a, b or c" */
+function listWithOr(words: readonly string[]): string {
+  return [words.slice(0, -1).join(', '), ...words.slice(-1)].filter(Boolean).join(' or ');
 }
 
 function configuredArchitecture(config: string): string {
@@ -255,11 +264,11 @@ function requireInstalledKernel(
   const kernel = installedKernel(release, moduleRoots, search, 'KERNEL_RELEASE');
   if (kernel !== undefined) return kernel;
   const installed = installedReleases(moduleRoots, search);
-  throw new UsageError(`KERNEL_RELEASE: the kernel ${release} cannot be booted`, {
+  throw new UsageError(`KERNEL_RELEASE: cannot boot kernel ${release}`, {
     problems: lacksOf(release, moduleRoots, search),
     hint:
       installed.length > 0
-        ? `kernels that can be booted: ${installed.join(', ')}`
+        ? `bootable kernels: ${installed.join(', ')}`
         : 'install its package, or set KERNEL_SRC to a kernel tree',
   });
 }
@@ -271,7 +280,9 @@ function lacksOf(release: string, moduleRoots: readonly string[], search: Kernel
     ...(isReadable(image)
       ? []
       : [
-          `${image} ${isFile(image) ? `cannot be read by this user (sudo chmod +r ${image})` : 'does not exist'}`,
+          isFile(image)
+            ? `cannot read ${image}: permission denied (sudo chmod +r ${image})`
+            : `${image} does not exist`,
         ]),
     ...(modules.some(isDirectory) ? [] : [`no ${modules.join(', no ')}`]),
   ];
@@ -288,8 +299,8 @@ function newestInstalledKernel(moduleRoots: readonly string[], search: KernelSea
     .filter((name) => name.startsWith('vmlinuz-'))
     .map((name) => join(search.boot, name))
     .filter((path) => !isReadable(path));
-  throw new UserError('there is no kernel to boot', {
-    problems: unreadable.map((path) => `${path} cannot be read by this user`),
+  throw new UserError('no kernel to boot', {
+    problems: unreadable.map((path) => `cannot read ${path}: permission denied`),
     hint:
       unreadable.length > 0
         ? `sudo chmod +r ${unreadable.join(' ')}`

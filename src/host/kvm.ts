@@ -1,5 +1,5 @@
 import { closeSync, constants, openSync } from 'node:fs';
-import { errorCode } from '../errors.ts';
+import { describeErrorCode, errorCode } from '../errors.ts';
 import { readTextIfReachable, statIfReachable } from '../sys/stat.ts';
 import type { Architecture } from './architecture.ts';
 
@@ -30,12 +30,12 @@ function openDevice(): { reason: string; remedy?: string } | undefined {
   } catch (error) {
     switch (errorCode(error)) {
       case 'ENOENT':
-        return { reason: `there is no ${DEVICE}` };
+        return { reason: `${DEVICE} does not exist` };
       case 'EACCES':
       case 'EPERM':
-        return { reason: `this user may not open ${DEVICE}`, remedy: permissionRemedy() };
+        return { reason: `cannot open ${DEVICE}: permission denied`, remedy: permissionRemedy() };
       default:
-        return { reason: `${DEVICE} cannot be opened (${errorCode(error)})` };
+        return { reason: `cannot open ${DEVICE}: ${describeErrorCode(error)}` };
     }
   }
 }

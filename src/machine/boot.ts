@@ -85,12 +85,12 @@ function chooseImage(name: string | undefined, context: Context): string {
   const path = imagePath(conf, cutName);
   if (!existsSync(path)) {
     const { name: known } = pickCut(name, cuts);
-    throw new UserError(`there is no image of ${known} yet`, { hint: `rapido cut ${known}` });
+    throw new UserError(`no image for ${known} yet`, { hint: `rapido cut ${known}` });
   }
   rejectUntrusted(path, context);
   const { image } = readImageHeader(path);
   if (image.cut === cutName) return path;
-  throw new UserError(`${path} (DRACUT_OUT) is an image of ${image.cut}, not of ${cutName}`, {
+  throw new UserError(`${path} (DRACUT_OUT) is an image for ${image.cut}, not for ${cutName}`, {
     hint: `rapido cut ${cutName}`,
   });
 }
@@ -185,7 +185,7 @@ function refuseOtherKernel({ image }: ImageHeader, kernel: Kernel, path: string,
     {
       hint: sameConf
         ? `rapido cut ${cut}`
-        : `it was cut with another conf: rapido --conf ${image.conf} boot, or rapido cut ${cut}`,
+        : `boot with the conf that it was cut with: rapido --conf ${image.conf} boot, or rapido cut ${cut}`,
     },
   );
 }
@@ -208,7 +208,7 @@ async function watchVm({ plan, image, registration, context }: RegisteredVm): Pr
     onEvent: ({ event }) => {
       if (event === 'prompt') registration.onState('ready');
       if (event === 'no-console')
-        ui.note(`rapido: ${describeNoConsole(plan.number)}; Ctrl-a x kills it`);
+        ui.note(`rapido: Ctrl-a x kills the VM; ${describeNoConsole(plan.number)}`);
     },
     onStderr: ui.passOn,
   });
@@ -225,6 +225,6 @@ async function watchVm({ plan, image, registration, context }: RegisteredVm): Pr
 
 function announce(plan: VmPlan, { cut, extras, kernelRelease }: ImageInfo): string {
   const what = extras === undefined ? cut : `${cut} (cut with ${shorten(toPlainText(extras), 60)})`;
-  const leave = plan.interactive && plan.console === 'terminal' ? '; Ctrl-a x kills it' : '';
-  return `booting ${what} as ${plan.hostname} on Linux ${kernelRelease}, ${describeAccelerator(plan)}${leave}`;
+  const leave = plan.interactive && plan.console === 'terminal' ? ' (Ctrl-a x kills it)' : '';
+  return `booting ${what} as ${plan.hostname}${leave} on Linux ${kernelRelease}, ${describeAccelerator(plan)}`;
 }

@@ -112,8 +112,8 @@ async function checkBootOptions(options: CutOptions, { cwd, env }: Context): Pro
   };
   const unused = Object.entries(given).find(([, value]) => value !== undefined)?.[0];
   if (unused === undefined) return;
-  throw new UsageError(`rapido cut: ${unused} requires -b, because it applies to a VM`, {
-    hint: 'add -b, or give it to `rapido boot`',
+  throw new UsageError(`${unused} needs --boot`, {
+    hint: 'add --boot, or pass it to `rapido boot`',
   });
 }
 

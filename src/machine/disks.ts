@@ -4,7 +4,7 @@ import { dirname, join } from 'node:path';
 import type { Context } from '../cli/context.ts';
 import type { Conf } from '../conf/conf.ts';
 import { formatSize } from '../conf/values.ts';
-import { errorCode, UsageError, UserError } from '../errors.ts';
+import { errorCode, UserError } from '../errors.ts';
 import { probeDiskFile } from '../host/disk-files.ts';
 import { makePrivateDirectory } from '../sys/private-directory.ts';
 import { removeLitter, temporaryNameFor } from '../sys/temporary.ts';
@@ -17,6 +17,7 @@ import {
   parseDisk,
   parseDisks,
   planDisks,
+  refuseDisks,
 } from '../vm/disks.ts';
 
 /** Rejects disks of the command line that cannot be used, before any work is done. */
@@ -83,16 +84,14 @@ function probeAll(requests: readonly DiskRequest[]): Map<string, DiskFacts> {
   for (const { source, readonly, where } of requests) {
     if (!('path' in source)) continue;
     const found = probeDiskFile(source.path, { readonly, headBytes: HEAD_BYTES });
-    if (typeof found === 'string') problems.push(`${where}: ${source.path}: ${found}`);
+    if (typeof found === 'string') problems.push(`${where}: ${found}`);
     else {
       // A block device is always raw: an image format on one is rare, and a guest could have written it.
       const head = found.isBlockDevice ? Buffer.alloc(0) : found.head;
       facts.set(source.path, { identity: found.identity, recognised: recogniseFormat(head) });
     }
   }
-  if (problems.length > 0) {
-    throw new UsageError('these disks cannot be used', { problems: [...new Set(problems)] });
-  }
+  refuseDisks([...new Set(problems)]);
   return facts;
 }
 

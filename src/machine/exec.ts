@@ -46,7 +46,7 @@ export async function runExec(
   const terminal = chooseTerminal(options.tty);
   const command = words ?? (terminal === undefined ? [] : SHELL);
   if ((command[0]?.length ?? 0) === 0) {
-    throw new UsageError('there is no command after `--`', {
+    throw new UsageError('no command given after `--`', {
       hint: `rapido exec ${name} -- ls -l; for a shell, at a terminal: rapido exec ${name}`,
     });
   }

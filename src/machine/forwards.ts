@@ -22,7 +22,7 @@ export function parseForwardOptions(
   const ports = forwards?.map(describePort) ?? [];
   const twice = ports.find((port, index) => ports.indexOf(port) < index);
   if (twice === undefined) return forwards;
-  throw new UsageError(`--forward: port ${twice} of this host was given twice`);
+  throw new UsageError(`--forward: host port ${twice} is listed twice`);
 }
 
 export function forwardsOf(network: VmNetwork | undefined): PortForward[] {
@@ -69,9 +69,11 @@ export async function refuseBusyPorts(
     if (code === 'EADDRINUSE') busy.push(port);
     problems.push(`${where}: port ${port} of 127.0.0.1 ${explain(code, holder)}`);
   }
-  if (problems.length === 0) return;
-  throw new UserError(`ports of this host cannot be forwarded to VM ${number}`, {
-    problems,
+  const [first, ...more] = problems;
+  if (first === undefined) return;
+  const isSingle = more.length === 0;
+  throw new UserError(isSingle ? first : `cannot forward host ports to VM ${number}`, {
+    problems: isSingle ? [] : problems,
     hint:
       busy.length > 0
         ? '`ss -lntup` shows what listens; choose other ports with --forward HOST:GUEST'
@@ -87,7 +89,7 @@ function explain(code: string, holder: VmEntry | undefined): string {
     case 'EACCES':
       return 'requires root';
     default:
-      return `cannot be used (${code})`;
+      return `is not available (${code})`;
   }
 }
 

@@ -56,7 +56,7 @@ export async function bootWithKeeper(ui: Ui): Promise<number> {
     await said;
     const [status, signal] = await exited;
     if (signal === null) return status;
-    throw new UserError(`the background process of the VM was killed by ${signal}`, {
+    throw new UserError(`the VM's background process was killed by ${signal}`, {
       exitCode: EXIT.software,
     });
   }
@@ -107,7 +107,7 @@ export async function keepVm({
   /** Records a failure of the keeper for `rapido ps`, because its stderr is closed once the VM is ready. */
   const noteFailure = (error: unknown): void => {
     const reason = error instanceof Error ? error.message : String(error);
-    const lines = [`the background process of the VM failed: ${reason}`];
+    const lines = [`the VM's background process failed: ${reason}`];
     if (boot.state === 'ready') noteEnding(plan.consoleLog, { cut: image.cut, lines });
   };
   const watch: BootWatch = {

@@ -41,13 +41,11 @@ interface NetworkSources {
 export function parseNetworkKind({ net, forward }: NetworkOptions): NetworkKind | undefined {
   const kind = NETWORK_KINDS.find((known) => known === net);
   if (net !== undefined && kind === undefined) {
-    throw new UsageError(`--net: "${net}" is not a kind of network`, {
-      hint: `--net ${NETWORK_KINDS.join(', --net ')}`,
-    });
+    throw new UsageError(`--net: unknown network type "${net}" (tap, user or none)`);
   }
   if (parseForwardOptions(forward) === undefined) return kind;
   if (kind === undefined || kind === 'user') return 'user';
-  throw new UsageError(`--forward: ports cannot be forwarded with --net ${kind}`, {
+  throw new UsageError(`--forward does not work with --net ${kind}`, {
     hint: 'omit --net, or use --net user',
   });
 }
@@ -62,7 +60,7 @@ export function chooseNetwork(sources: NetworkSources, number: number): VmNetwor
   const asked = parseNetworkKind(options);
   if (!image.network) {
     if (asked === undefined || asked === 'none') return undefined;
-    throw new UserError(`this image of ${image.cut} was cut without a network`, {
+    throw new UserError(`this ${image.cut} image was cut without a network`, {
       hint: `rapido cut ${image.cut} --net ${asked}`,
     });
   }
@@ -79,7 +77,7 @@ export function chooseNetwork(sources: NetworkSources, number: number): VmNetwor
   if (network?.kind === 'tap') refuseOtherFiles(image, netConf, number);
   if (network?.nics.some(({ dhcp }) => dhcp) && image.dhcpClient === undefined) {
     throw new UserError(
-      `VM ${number} gets its address by DHCP, but this image of ${image.cut} has no DHCP client`,
+      `VM ${number} gets its address by DHCP, but this ${image.cut} image has no DHCP client`,
       { hint: `rapido cut ${image.cut}` },
     );
   }
@@ -99,7 +97,7 @@ function refuseOtherFiles(
   const digest = files === undefined ? undefined : digestNetConf(files);
   if (networkFiles[number] === digest) return;
   throw new UserError(
-    `the network files of VM ${number} (VM_NET_CONF) differ from those that this image of ${cut} was cut with`,
+    `the network files for VM ${number} (VM_NET_CONF) have changed since this ${cut} image was cut`,
     { hint: `rapido cut ${cut}` },
   );
 }
@@ -151,8 +149,9 @@ export function refuseUnusableTaps(
     canOpenTun: canOpenTun(),
   });
   if (problems.length === 0) return;
-  throw new UserError(`the network of VM ${number} cannot be used`, {
-    problems,
-    hint: "`sudo rapido setup-network` creates the bridge and a tap for each section [vmN] of rapido.conf, or two taps if it has no such section; --net user (VM_NET=user, NET=user in the VM's section) needs neither",
+  const [only] = problems.length === 1 ? problems : [];
+  throw new UserError(only ?? `VM ${number} cannot use its taps`, {
+    problems: only === undefined ? problems : [],
+    hint: 'run `sudo rapido setup-network`, or use --net user',
   });
 }

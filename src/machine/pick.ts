@@ -19,8 +19,7 @@ export function findRunningVms(options: GlobalOptions, ui: Ui): RunningVms {
 export function pickVm(vms: readonly VmEntry[], text: string): VmEntry {
   const vm = vms.find(({ number, hostname }) => String(number) === text || hostname === text);
   if (vm !== undefined) return vm;
-  if (!/^[\w-]+$/.test(text))
-    throw new UsageError(`"${text}" is neither the number nor the name of a VM`);
+  if (!/^[\w-]+$/.test(text)) throw new UsageError(`"${text}" is not a VM number or name`);
   throw new UserError(`VM ${text} is not running`, {
     hint:
       vms.length === 0

@@ -24,7 +24,7 @@ export function describeLogin(
     ({ protocol, guest }) => protocol === 'tcp' && guest === SSH_PORT,
   );
   return forward === undefined
-    ? `no port of this host is forwarded to its ssh server; forward one with --forward 2222:${SSH_PORT}`
+    ? `no host port is forwarded to its ssh server; forward one with --forward 2222:${SSH_PORT}`
     : formatLogin('127.0.0.1', ['-p', String(forward.host)], sshServer.identity);
 }
 

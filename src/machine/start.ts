@@ -178,7 +178,7 @@ function warnOfMemory(
   const source = options.memory === undefined ? `[vm${number}] MEMORY` : '--memory';
   const size = formatBytes(statSync(path).size);
   context.ui.warn(
-    `${source}: with ${formatBytes(memory)} the kernel may fail to boot: unpacking the image of ${size} takes about ${formatBytes(needed)}`,
+    `${source}: with ${formatBytes(memory)} the kernel may fail to boot: unpacking the ${size} image takes about ${formatBytes(needed)}`,
   );
 }
 
@@ -205,7 +205,7 @@ export function requirePrograms({ env }: Context): void {
     (name) => findProgram(name, searchPath) === undefined,
   );
   if (missing.length === 0) return;
-  throw new UserError(`this host has no program ${missing.join(' and no program ')}`, {
+  throw new UserError(`${missing.join(' and ')} not found on this host`, {
     hint: suggestInstall(missing) ?? 'run `rapido doctor`',
   });
 }
@@ -220,13 +220,13 @@ function chooseDisks(sources: VmSources, number: number, forDryRun: boolean): Di
   const option = { virtio: 'CONFIG_VIRTIO_BLK', nvme: 'CONFIG_BLK_DEV_NVME' }[bus];
   const [other] = image.diskBuses;
   throw new UserError(
-    `the kernel ${image.kernelRelease} has no driver for disk ${serial} (${option})`,
+    `kernel ${image.kernelRelease} has no driver for disk ${serial} (${option})`,
     {
       dependsOn: 'kernel',
       hint:
         other === undefined
           ? `set ${option} and rebuild the kernel`
-          : `it has a driver for bus=${other}`,
+          : `use bus=${other}, for which this kernel has a driver`,
     },
   );
 }

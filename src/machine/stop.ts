@@ -25,10 +25,10 @@ export async function runStop(
   ui: Ui,
 ): Promise<number> {
   if (names.length === 0 && options.all !== true) {
-    throw new UsageError('no VM was given', { hint: 'rapido stop 1, or rapido stop --all' });
+    throw new UsageError('which VM?', { hint: 'rapido stop 1, or rapido stop --all' });
   }
   if (names.length > 0 && options.all === true) {
-    throw new UsageError('--all cannot be combined with the name of a VM');
+    throw new UsageError('give either --all or VMs, not both');
   }
   const { vms } = findRunningVms(options, ui);
   const chosen = options.all === true ? vms : names.map((name) => pickVm(vms, name));
@@ -75,13 +75,13 @@ async function interruptTest(vm: VmEntry): Promise<string> {
 
 async function endByForce(vm: VmEntry): Promise<string> {
   for (const signal of ['SIGTERM', 'SIGKILL'] as const) {
-    for (const process in [vm.owner, ...(vm.qemu === undefined ? [] : [vm.qemu])]) {
+    for (const process of [vm.owner, ...(vm.qemu === undefined ? [] : [vm.qemu])]) {
       sendSignal(process, signal);
     }
     if (await hasEnded(vm, SIGNAL_GRACE)) return FORCED;
   }
-  throw new UserError(`VM ${describeVm(vm)} cannot be killed`, {
-    hint: `its processes are rapido (PID ${vm.owner.pid}) and QEMU (PID ${vm.qemu?.pid ?? 'unknown'})`,
+  throw new UserError(`cannot kill VM ${describeVm(vm)}`, {
+    hint: `the VM's processes are rapido (PID ${vm.owner.pid}) and QEMU (PID ${vm.qemu?.pid ?? 'unknown'})`,
   });
 }
 

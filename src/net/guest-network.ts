@@ -113,8 +113,8 @@ function defaultAddresses(conf: Conf, number: number): string[] {
     const address = addressInNetwork(network, offset);
     if (address !== undefined) return `${address}/${network.prefix}`;
     throw new UsageError(
-      `the network of BR_ADDR, ${network.address}/${network.prefix}, is too small for an address of VM ${number}`,
-      { hint: `set an address in the section of the VM: [vm${number}], and below it ADDRESS="…"` },
+      `the BR_ADDR network, ${network.address}/${network.prefix}, is too small for VM ${number}'s address`,
+      { hint: `set an address in the VM's section: [vm${number}], and below that ADDRESS="…"` },
     );
   });
 }

@@ -110,7 +110,7 @@ const ipLinks = z.array(z.union([ipLink, nothing]));
 export function parseLinks(text: string): Link[] {
   const links = parseJson(ipLinks, text || '[]');
   if (links === undefined) {
-    throw new UserError(`${SHOW_LINKS.join(' ')}: rapido does not understand its output`, {
+    throw new UserError(`${SHOW_LINKS.join(' ')}: unexpected output`, {
       hint: 'is `ip` the program of iproute2? try `ip -V`',
     });
   }

@@ -48,7 +48,7 @@ export function withNetConf(conf: Conf, netConf: NetConf): Conf {
     ),
   );
   if (conflicts.length > 0) {
-    throw new UsageError('VM_NET_CONF and the sections of rapido.conf conflict', {
+    throw new UsageError('VM_NET_CONF and the rapido.conf sections conflict', {
       problems: conflicts.map(({ message }) => message),
     });
   }
@@ -124,7 +124,7 @@ export function placeFiles(
 
 function tooFewTaps(number: number, path: string, { name }: NamedNetworkFile): UsageError {
   return new UsageError(`${path}/${name}: VM ${number} has no tap for this file`, {
-    hint: `name a tap for each file in the section of the VM: [vm${number}], and below it TAP="rapido-tap${number}, …"`,
+    hint: `name a tap for each file in the VM's section: [vm${number}], and below that TAP="rapido-tap${number}, …"`,
   });
 }
 

@@ -60,7 +60,7 @@ function refuseStrangers(wanted: HostNetwork, { links }: HostState): void {
     problems.push(
       owner === undefined
         ? `${link.name} (${key}) exists, and rapido did not create it: set another ${key}, or, if it is not needed, run \`ip link delete ${link.name}\``
-        : `${link.name} (${key}) is part of the network of user ${owner}: set another ${key}, or run \`sudo TAP_USER=${owner} rapido teardown-network\``,
+        : `${link.name} (${key}) belongs to user ${owner}'s network: set another ${key}, or run \`sudo TAP_USER=${owner} rapido teardown-network\``,
     );
   };
   const found = find(bridge.name);
@@ -84,7 +84,7 @@ function refuseStrangers(wanted: HostNetwork, { links }: HostState): void {
     ),
   );
   if (problems.length === 0) return;
-  throw new UserError('the network cannot be set up; nothing was changed', { problems });
+  throw new UserError('cannot set up the network; nothing was changed', { problems });
 }
 
 function findUplinkProblems(
@@ -94,9 +94,9 @@ function findUplinkProblems(
 ): string[] {
   if (name === undefined) return [];
   const link = find(name);
-  if (link === undefined) return [`there is no interface ${name} (BR_IF)`];
+  if (link === undefined) return [`no interface ${name} (BR_IF)`];
   if (name === 'lo' || link.kind === 'bridge') return [`${name} (BR_IF) cannot be on a bridge`];
-  if (ownerOf(link) !== undefined) return [`${name} (BR_IF) is a tap device of rapido`];
+  if (ownerOf(link) !== undefined) return [`${name} (BR_IF) is one of rapido's taps`];
   const master = find(link.master);
   if (master === undefined || ownerOf(master) === user.uid) return [];
   return [`${name} (BR_IF) is already part of ${master.name}`];
@@ -138,7 +138,7 @@ function planTaps({ bridge, taps, user }: HostNetwork, links: readonly Link[]): 
       if (ownerOf(link) === undefined) {
         return {
           ...NOTHING,
-          notes: [`${name} is a tap device that rapido did not create: it is not changed`],
+          notes: [`${name} is a tap device that rapido did not create; left alone`],
         };
       }
       return planOwnTap(link, bridge.name);

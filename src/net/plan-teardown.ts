@@ -35,10 +35,7 @@ export function planTeardown(user: TapUser, state: HostState): HostPlan {
       changes: [...taps, ...bridges].map(({ name }) => `removed ${name}`),
       notes: state.links
         .filter((link) => link.kind === 'bridge' && ![undefined, user.uid].includes(ownerOf(link)))
-        .map(
-          (link) =>
-            `${link.name} is part of the network of user ${ownerOf(link)}: it is not removed`,
-        ),
+        .map((link) => `${link.name} belongs to user ${ownerOf(link)}'s network; left alone`),
     },
   ]);
 }

@@ -40,7 +40,7 @@ export function readNetConf(conf: Conf): NetConf {
     numbers.map((number) => [number, readVm(join(directory, `vm${number}`), trust, problems)]),
   );
   if (problems.length === 0) return netConf;
-  throw new UsageError('VM_NET_CONF: the network files of the VMs cannot be used', {
+  throw new UsageError('VM_NET_CONF: bad network files', {
     problems,
     hint: `see "With systemd-networkd" in ${ownFile('docs/networking.md')}; without VM_NET_CONF, the sections [vm1] … determine the network`,
   });
@@ -148,7 +148,6 @@ function explain(path: string, error: unknown): string {
   const reasons: Record<string, string> = {
     ENOENT: 'does not exist',
     ENOTDIR: 'is not a directory',
-    EACCES: 'cannot be read by this user',
   };
   return `${path} ${reasons[code] ?? `cannot be read (${code})`}`;
 }

@@ -22,20 +22,22 @@ export function findTapProblems(taps: readonly string[], facts: TapFacts): strin
 
 function findProblem(tap: string, { links, vms, user, isRoot }: TapFacts): string | undefined {
   const link = links.find(({ name }) => name === tap);
-  if (link === undefined) return `there is no tap device ${tap}`;
+  if (link === undefined) return `no tap device ${tap}`;
   if (link.tap === undefined) return `${tap} is not a tap device`;
   const owner = link.tap.user;
   if (!isRoot && owner !== user) {
     const whose = owner === undefined ? 'only root' : `only ${owner}`;
-    return `${tap}: ${whose} may use it, and you are ${user}`;
+    return `${whose} may use ${tap}, and you are ${user}`;
   }
   const vm = vms.find((other) => other.taps.includes(tap));
-  if (vm !== undefined) return `${tap}: the running VM ${vm.number} (${vm.hostname}) uses it`;
+  if (vm !== undefined) return `${tap} is in use by VM ${vm.number} (${vm.hostname})`;
   if (!link.isUp) return `${tap} is down`;
   if (link.hasCarrier) {
     return `${tap} is in use by another process: a VM of another user, or with another QEMU_PID_DIR?`;
   }
   if (link.master === undefined) return `${tap} is not attached to a bridge`;
   const bridge = links.find(({ name }) => name === link.master);
-  return bridge?.isUp === false ? `${bridge.name}, the bridge of ${tap}, is down` : undefined;
+  return bridge?.isUp === false
+    ? `${bridge.name}, which ${tap} is attached to, is down`
+    : undefined;
 }

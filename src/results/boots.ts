@@ -42,8 +42,9 @@ export function sumUpBoots(boots: readonly EndedBoot[]): BootsSummary {
   const last = boots.at(-1)!;
   const { events } = last.record;
   const several = boots.length > 1;
+  const judgement = judgeBoots(boots);
   return {
-    ...judgeBoots(boots),
+    ...judgement,
     commandStatus: events.find((event) => event.event === 'command-end')?.status,
     autorun: events
       .filter((event) => event.event === 'autorun-end')
@@ -55,7 +56,7 @@ export function sumUpBoots(boots: readonly EndedBoot[]): BootsSummary {
     notes: [
       ...new Set(boots.flatMap(({ unwritten }) => unwritten)),
       // Not those of earlier boots: their output is incomplete because of the crash.
-      ...last.testProblems,
+      ...last.testProblems.filter((problem) => problem !== judgement.reason),
       ...boots.flatMap(describeOddities),
     ],
     times: boots.map(({ record }) => phasesOf(record.times)).reduce(addTimes),

@@ -8,6 +8,7 @@ import {
   type VmRecord,
   whyReportsUnknown,
 } from '../vm/ending.ts';
+import { describeExit } from '../vm/exit-status.ts';
 import type { RunServer, RunSplat, Verdict } from './run-result.ts';
 import {
   type Blame,
@@ -51,7 +52,7 @@ export function judgeServer(server: EndedServer): Failure | undefined {
   const crash = splats.find(isCrash);
   if (ending.kind === 'interrupted') return fail('interrupted', `interrupted by ${ending.signal}`);
   if (record.wasHostFull === true) {
-    return fail('error', 'the host has no space left for its disks; its writes failed', 'setup');
+    return fail('error', 'no space left on the host for its disks; guest writes failed', 'setup');
   }
   // Checked before the crash: a kernel without enough memory for its image panics, too.
   if (ending.kind === 'no-memory') return fail('error', ending.message, blameForMemory(record));
@@ -63,7 +64,7 @@ export function judgeServer(server: EndedServer): Failure | undefined {
     const { status } = script;
     return fail(
       'fail',
-      `autorun script ${nameOfScript(script.script)} failed with status ${status}`,
+      `autorun script ${nameOfScript(script.script)} failed: ${describeExit(status)}`,
     );
   }
   if (record.events.some(({ event }) => event === 'no-directory')) {
@@ -80,19 +81,19 @@ export function judgeServer(server: EndedServer): Failure | undefined {
     case 'failed':
       return fail('error', describeFailure(ending, record), 'host');
     case 'powered-off': {
-      if (!wasStopped) return fail('crash', 'it powered off before the end of the test');
+      if (!wasStopped) return fail('crash', 'powered off before the end of the test');
       const unknown = whyReportsUnknown(record.events);
       if (unknown === undefined) return undefined;
       return fail('error', `cannot tell whether its kernel reported a problem: ${unknown}`);
     }
     case 'reset':
-      return fail('crash', 'it reset: a triple fault, or a reboot that bypassed rapido');
+      return fail('crash', 'reset: a triple fault, or a reboot that bypassed rapido');
     case 'quit':
       return wasStopped
-        ? fail('timeout', 'it did not power off in time after the end of the test')
+        ? fail('timeout', 'did not power off in time after the end of the test')
         : fail('crash', 'QEMU was terminated', 'host');
     case 'lost':
-      return fail('crash', `it was lost: ${ending.reason}`, 'host');
+      return fail('crash', `VM lost: ${ending.reason}`, 'host');
   }
 }
 

@@ -189,11 +189,11 @@ const LARGEST_RESULT = 256 * 1024 * 1024;
 function explainUnread(file: string): RunState | undefined {
   const stats = statIfReachable(file);
   if (stats === undefined) return undefined;
-  if (stats.isDirectory()) return { state: 'unreadable', reason: 'it is a directory' };
+  if (stats.isDirectory()) return { state: 'unreadable', reason: 'is a directory' };
   if (!isReadable(file)) return { state: 'unreadable', reason: 'permission denied' };
   return {
     state: 'unreadable',
-    reason: stats.isFile() ? 'it is too large' : 'it is not a regular file',
+    reason: stats.isFile() ? 'too large' : 'not a regular file',
   };
 }
 
@@ -312,11 +312,11 @@ export function readRun(parent: string, name: string, cut?: string): StoredRun {
   const [id, ...others] = pickRuns(name, ids);
   if (id !== undefined && others.length === 0) return inspectRun(join(resolve(parent), id));
   if (id !== undefined) {
-    throw new UsageError(`${name} is ambiguous: it matches ${others.length + 1} runs`, {
+    throw new UsageError(`${name} is ambiguous (${others.length + 1} runs match)`, {
       hint: `use a longer name: ${[id, ...others].slice(0, 3).join(', ')}`,
     });
   }
-  throw new UsageError(`there is no run ${name} in ${resolve(parent)}`, {
+  throw new UsageError(`no run ${name} in ${resolve(parent)}`, {
     hint: hintForUnknown(parent, name, ids),
   });
 }
@@ -340,7 +340,7 @@ function hintForUnknown(parent: string, name: string, ids: readonly string[]): s
   if (ids.length === 0)
     return `${resolve(parent)} contains no runs yet; start one with \`rapido run NAME\``;
   if (ids.some((id) => parseId(id)?.cut === name)) {
-    return `latest:${name} is the last run of that cut; \`rapido results --cut ${name}\` lists all`;
+    return `latest:${name} is that target's last run; \`rapido results --cut ${name}\` lists all`;
   }
   const nearest = findNearest(name, ids);
   const similar = ids.filter((id) => id.includes(name));
@@ -354,9 +354,9 @@ export function requireRunsOf(parent: string, cut: string): void {
   if (listRunIds(parent, cut).length > 0) return;
   const known = [...new Set(listRunIds(parent).flatMap((id) => parseId(id)?.cut ?? []))].sort();
   const nearest = findNearest(cut, known);
-  const others = known.length === 0 ? undefined : `there are runs of ${known.join(', ')}`;
+  const others = known.length === 0 ? undefined : `targets with runs: ${known.join(', ')}`;
   const hint = nearest === undefined ? others : `did you mean ${nearest}?`;
-  throw new UsageError(`there are no runs of ${cut} in ${resolve(parent)}`, {
+  throw new UsageError(`no ${cut} runs in ${resolve(parent)}`, {
     ...(hint !== undefined && { hint }),
   });
 }
@@ -379,8 +379,8 @@ function readLatest(
   if (run !== undefined) return run;
   throw new UsageError(
     ended.length === 0
-      ? `no run in ${resolve(parent)} has ended yet`
-      : `${name}: only ${ended.length} of the runs in ${resolve(parent)} have ended`,
+      ? `no finished runs in ${resolve(parent)}`
+      : `${name}: only ${ended.length} finished ${ended.length === 1 ? 'run' : 'runs'}`,
     { hint: ended.length === 0 ? 'rapido run NAME' : '`rapido results` lists them' },
   );
 }
@@ -396,13 +396,13 @@ function endOf(run: StoredRun): number {
 function readRunAt(path: string): StoredRun {
   if (isDirectory(path)) {
     if (![RUNNING, RESULT].some((file) => existsSync(join(path, file)))) {
-      throw new UsageError(`${path}: not the directory of a run: it has no ${RESULT}`);
+      throw new UsageError(`${path}: not a run's directory (no ${RESULT})`);
     }
     return underOwnName(inspectRun(realpathSync(path)));
   }
   if (!isFile(path)) throw new UsageError(`${path} does not exist`);
   const file = realpathSync(path);
-  const state = readResult(file) ?? { state: 'unreadable', reason: 'it has just been removed' };
+  const state = readResult(file) ?? { state: 'unreadable', reason: 'just removed' };
   return underOwnName({ ...runDirectory(dirname(file)), ...state });
 }
 
@@ -423,7 +423,7 @@ export function resultOf(run: StoredRun): RunResult {
         hint: formatCommandLine(['tail', '-f', run.file('console.log')]),
       });
     case 'lost':
-      throw new UserError(`${run.id} has no result: its rapido process was killed`, {
+      throw new UserError(`${run.id} has no result; its rapido process was killed`, {
         hint: `see its files in ${run.path}`,
       });
     case 'unreadable':

@@ -41,6 +41,14 @@ export interface FoundTests {
   unfinished: string[];
 }
 
+/** As their users write them. */
+const FORMAT_NAMES = {
+  ktap: 'KTAP',
+  fstests: 'xfstests',
+  blktests: 'blktests',
+  ltp: 'LTP',
+} as const satisfies Record<OutputFormat, string>;
+
 /** The parser of each format. */
 const PARSERS: Readonly<Record<OutputFormat, (listener: SuiteListener) => SuiteParser>> = {
   ktap: ({ onTest }) => createKtapParser(onTest),
@@ -110,8 +118,8 @@ export function collectTests(
       const isEmpty = tests.length + inFlight.size + done.length === 0;
       if (skipped !== undefined && isEmpty) {
         tests.push({ name: 'all tests', status: 'skip', message: skipped });
-      } else if (found && isEmpty && problems.length === 0) problems.push('it contains no tests');
-      const none = requiresTests ? [`it contains no results in the format ${format}`] : [];
+      } else if (found && isEmpty && problems.length === 0) problems.push('no tests in the output');
+      const none = requiresTests ? [`no ${FORMAT_NAMES[format]} results in the output`] : [];
       const testProblems = found ? problems : none;
       return { tests, testProblems, testsDropped, unfinished: [...inFlight] };
     },

@@ -1,4 +1,3 @@
-import { constants } from 'node:os';
 import { refusedModule } from '../formats/klog/rules/modules.ts';
 import { formatLimit } from '../ui/format.ts';
 import {
@@ -11,6 +10,7 @@ import {
   whyReportsUnknown,
 } from '../vm/ending.ts';
 import { findContradiction } from '../vm/event-order.ts';
+import { describeExit, meaningOfStatus } from '../vm/exit-status.ts';
 import type { GuestEvent } from '../vm/guest-events.ts';
 import { isTooSmall } from '../vm/memory-shortage.ts';
 import type { SessionRecord } from '../vm/session.ts';
@@ -132,10 +132,7 @@ function judgeEnd({ record, limits, splats }: RunFacts): Judgement | undefined {
   if (ending.kind === 'no-memory') return verdictOf('error', ending.message);
   // Its consequences in the guest, even a panic, are caused by the host.
   if (record.wasHostFull === true) {
-    return verdictOf(
-      'error',
-      'the host has no space left for the disks of the VM; writes of the guest failed',
-    );
+    return verdictOf('error', "no space left on the host for the VM's disks; guest writes failed");
   }
   // Checked before the limits: after a crash, rapido only waits for the rest of the report.
   const hasPoweredOff =
@@ -213,7 +210,7 @@ function judgeConsistency({ record: { events } }: RunFacts): Judgement | undefin
   const [before, after] = contradiction;
   return verdictOf(
     'error',
-    `the messages of the session contradict each other and may be forged: ${after} after ${before}`,
+    `the session's messages contradict each other and may be forged: ${after} after ${before}`,
   );
 }
 
@@ -227,7 +224,10 @@ function judgeScripts({ record: { events }, autorun }: RunFacts): Judgement | un
   const [failed] = failedAutoruns(events);
   if (failed !== undefined) {
     const { script, status } = failed;
-    return verdictOf('fail', `autorun script ${nameOfScript(script)} failed with status ${status}`);
+    return verdictOf(
+      'fail',
+      `autorun script ${nameOfScript(script)} failed: ${describeExit(status)}`,
+    );
   }
   const ended = events.filter(({ event }) => event === 'autorun-end').length;
   if (ended === autorun) return undefined;
@@ -248,31 +248,16 @@ function judgeCommand({ record, hasCommand, tests }: RunFacts): Judgement | unde
   return { verdict: 'fail', status: end.status, reason };
 }
 
-/** Exit statuses of a shell for a program that it cannot execute or find. */
-const NOT_EXECUTED: Readonly<Record<number, string>> = {
-  126: 'cannot be executed',
-  127: 'not found',
-};
-
-/** SIGRTMAX of Linux. */
-const LAST_SIGNAL = 64;
-
 function describeStatus(status: number): string {
-  const text = `the command exited with status ${status}`;
-  const signal = status - 128;
-  const named = Object.entries(constants.signals).find(([, number]) => number === signal)?.[0];
-  const meaning =
-    signal > 0 && signal <= LAST_SIGNAL
-      ? `killed by ${named ?? `signal ${signal}`}`
-      : NOT_EXECUTED[status];
-  return meaning === undefined ? text : `${text}, which means "${meaning}"`;
+  const meaning = meaningOfStatus(status);
+  return `the command exited with status ${status}${meaning === undefined ? '' : ` (${meaning})`}`;
 }
 
 function judgeTests({ tests, testProblems }: RunFacts): Judgement | undefined {
   const failures = describeFailures(tests);
   if (failures !== undefined) return verdictOf('fail', failures);
   const [problem] = testProblems;
-  if (problem !== undefined) return verdictOf('fail', `the test output: ${problem}`);
+  if (problem !== undefined) return verdictOf('fail', problem);
   const interrupted = tests.find(({ status }) => status === 'interrupted');
   if (interrupted !== undefined) {
     return verdictOf('error', `${interrupted.name} did not finish`);
@@ -317,7 +302,7 @@ function judgeEvidence(facts: RunFacts): Judgement | undefined {
   const ending = judgeEnding(record);
   if (ending.kind === 'failed') return verdictOf('error', describeFailure(ending, record));
   if (hasCommand && !record.isOutputComplete) {
-    return verdictOf('error', 'the output of the command was not received completely');
+    return verdictOf('error', "some of the command's output was lost");
   }
   const [file] = unwritten;
   return file === undefined ? undefined : verdictOf('error', `results are incomplete: ${file}`);
@@ -325,8 +310,8 @@ function judgeEvidence(facts: RunFacts): Judgement | undefined {
 
 function describePass(facts: RunFacts): string {
   const excused = facts.splats.filter((splat) => splat.severity !== 'note' && splat.excused).length;
-  const reports = excused === 1 ? 'report' : 'reports';
-  const note = excused === 0 ? '' : `; ${excused} expected kernel ${reports}`;
+  const splats = excused === 1 ? 'splat' : 'splats';
+  const note = excused === 0 ? '' : `; ${excused} expected ${splats}`;
   return `${describeSuccess(facts)}${note}`;
 }
 

@@ -33,10 +33,10 @@ export async function buildKernel(
       onLine: (line) => appendFileSync(log, `${line}\n`, { mode: 0o600 }),
     });
   const work = async (): Promise<void> => {
-    await run(command, 'building the kernel');
+    await run(command, 'kernel build');
     if (!hasModules(tree)) return;
     const path = conf.get('KERNEL_INSTALL_MOD_PATH') ?? join(tree, 'mods');
-    await run(['make', `INSTALL_MOD_PATH=${path}`, 'modules_install'], 'installing the modules');
+    await run(['make', `INSTALL_MOD_PATH=${path}`, 'modules_install'], 'modules_install');
   };
   await cleaningUpOnSignals(work, onInterrupt);
 }
@@ -44,7 +44,7 @@ export async function buildKernel(
 function hasModules(tree: string): boolean {
   const config = readTextIfReachable(join(tree, '.config'));
   if (config !== undefined) return /^CONFIG_MODULES=y$/m.test(config);
-  throw new UserError(`KERNEL_SRC: ${tree} is not configured: it has no .config`, {
+  throw new UserError(`KERNEL_SRC: ${tree} is not configured (no .config)`, {
     hint: formatCommandLine(['make', '-C', tree, 'defconfig', 'kvm_guest.config']),
   });
 }

@@ -16,6 +16,6 @@ export function parseDuration(option: string, text: string | undefined): number 
   const milliseconds = Number(number) * (UNITS[unit] ?? 0) * 1000;
   if (number !== '' && milliseconds > 0 && milliseconds <= LONGEST) return milliseconds;
   throw new UsageError(`${option}: "${text}" is not a valid duration`, {
-    hint: `use a positive number with the unit s, m, h or d, at most 24d: ${option} 90s, ${option} 10m`,
+    hint: 'use e.g. 90s, 10m, 2h (max 24d; default unit: seconds)',
   });
 }

@@ -106,7 +106,7 @@ function makeGuestDirectory({ directory, cut, context }: RunContext): string {
     const tooLarge = carryFile(directory, name);
     if (tooLarge === undefined) continue;
     context.ui.warn(
-      `${tooLarge} is not passed on to the next run: it is larger than ${formatBytes(LARGEST_CARRIED)}`,
+      `${tooLarge} is larger than ${formatBytes(LARGEST_CARRIED)}, so the next run does not get it`,
     );
   }
   return path;

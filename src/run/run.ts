@@ -8,7 +8,13 @@ import type { CommandRequest } from '../image/resolve-request.ts';
 import { findDisks } from '../machine/disks.ts';
 import { requirePrograms } from '../machine/start.ts';
 import { formatCommandLine } from '../sys/command-line.ts';
-import { isDirectory, isReadable, isWritable, lstatIfReachable } from '../sys/stat.ts';
+import {
+  isDirectory,
+  isReadable,
+  isWritable,
+  lstatIfReachable,
+  statIfReachable,
+} from '../sys/stat.ts';
 import type { Ui } from '../ui/terminal.ts';
 import { describeDisk } from '../vm/disks.ts';
 import type { RunRequest } from './context.ts';
@@ -40,7 +46,11 @@ export async function runRun(name: string, options: RunOptions, ui: Ui): Promise
 function refuseMissingScript(command: CommandRequest | undefined, cwd: string): void {
   if (command === undefined || !('script' in command)) return;
   const path = resolve(cwd, command.script);
-  if (!isReadable(path)) throw new UsageError(`-f: ${path} cannot be read`);
+  if (isReadable(path)) return;
+  const isMissing = statIfReachable(path) === undefined;
+  throw new UsageError(
+    isMissing ? `-f: ${path} does not exist` : `-f: cannot read ${path}: permission denied`,
+  );
 }
 
 /** --resume-after-crash requires that the scripts of the cut skip tests that are done, and that each test runs once. */
@@ -48,14 +58,14 @@ function refuseResuming({ cut, settings: { command } }: RunRequest): void {
   const { output, resumes } = cut.cut.test ?? {};
   if (resumes !== true || output === undefined) {
     throw new UsageError(`--resume-after-crash: ${cut.name} cannot skip tests that are done`, {
-      hint: `the cuts of test suites can; for a cut of your own, see \`test.resumes\` in ${ownFile('docs/writing-cuts.md')}`,
+      hint: `test suites can; for a cut of your own, see \`test.resumes\` in ${ownFile('docs/writing-cuts.md')}`,
     });
   }
   const words =
     command !== undefined && 'arguments' in command ? command.arguments.map(String) : [];
   if (output !== 'fstests' || !repeatsTests(words)) return;
   throw new UsageError(
-    '--resume-after-crash: cannot be combined with options of check that repeat tests (-i, -I, -L)',
+    '--resume-after-crash does not work with check options that repeat tests (-i, -I, -L)',
     {
       hint: 'remove -i, -I and -L: the names of repeated tests do not show which ones are done',
     },
@@ -66,7 +76,10 @@ function refuseResuming({ cut, settings: { command } }: RunRequest): void {
 function refuseJunitTarget(junit: string | undefined): void {
   if (junit === undefined) return;
   if (!isDirectory(dirname(junit))) {
-    throw new UsageError(`--junit: ${dirname(junit)} is not a directory`);
+    const isMissing = statIfReachable(dirname(junit)) === undefined;
+    throw new UsageError(
+      `--junit: ${dirname(junit)} ${isMissing ? 'does not exist' : 'is not a directory'}`,
+    );
   }
   if (!isWritable(dirname(junit))) {
     throw new UsageError(`--junit: ${dirname(junit)} is not writable`);

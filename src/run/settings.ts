@@ -104,18 +104,13 @@ function chooseCommand({
     ...(file === undefined ? [] : [{ script: file }]),
   ];
   if (given.length > 1) {
-    throw new UsageError('more than one command was given: use one of -x, -f and `--`', {
-      hint:
-        file === undefined
-          ? 'remove one of them'
-          : 'to pass arguments to a script: -- ./script a b',
-    });
+    throw new UsageError('give only one of -x, -f and `--`');
   }
   if (exec?.trim() === '') {
     throw new UsageError('-x: the command is empty', { hint: "-x 'uname -a'" });
   }
   if (command?.length === 0 || command?.[0]?.length === 0) {
-    throw new UsageError('there is no command after `--`', {
+    throw new UsageError('no command given after `--`', {
       hint: 'rapido run NAME -- ls -l /dev',
     });
   }
@@ -140,7 +135,7 @@ function parseServer(text: string): ServerRequest {
   if (name !== undefined) {
     return { name, number: number === undefined ? undefined : Number(number) };
   }
-  throw new UsageError(`--with: "${text}" is neither CUT nor CUT:NUMBER`, {
+  throw new UsageError(`--with: "${text}" is not TARGET or TARGET:VM`, {
     hint: 'for example: --with nfsd-xfs or --with nfsd-xfs:1',
   });
 }

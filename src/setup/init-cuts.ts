@@ -99,7 +99,7 @@ function firstCut(root: string): Record<string, string> {
 // All fields: ${join(root, 'docs/writing-cuts.md')}
 export default defineCut({
   summary: 'my first test',
-  binaries: ['uname'], // programs of this host; their libraries are added
+  binaries: ['uname'], // programs from this host; their libraries are added
   drivers: [], // kernel modules, such as 'zram'; those that they depend on are added
   autorun: ['${FIRST}.sh'], // scripts beside this file, which run after boot
 });

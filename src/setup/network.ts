@@ -26,12 +26,9 @@ export interface NetworkOptions extends GlobalOptions {
 export async function runSetupNetwork(options: NetworkOptions, ui: Ui): Promise<number> {
   const { context, name } = await openNetwork('setup-network', options, ui);
   if (name === undefined) {
-    throw new UsageError(
-      'cannot determine the owner of the taps: TAP_USER is not set, and rapido was not called with sudo',
-      {
-        hint: 'run `sudo rapido setup-network` as the user who boots the VMs, or set TAP_USER="root" in rapido.conf',
-      },
-    );
+    throw new UsageError('who should own the taps?', {
+      hint: 'run `sudo rapido setup-network` as the user who boots the VMs, or set TAP_USER="root" in rapido.conf',
+    });
   }
   const user = await lookUpUser(name);
   const { conf } = applyNetConf(context.conf);
@@ -56,7 +53,7 @@ export async function runTeardownNetwork(options: NetworkOptions, ui: Ui): Promi
   const user = await lookUpUser(name ?? (await findOwner()));
   return carryOut(options, ui, {
     plan: async () => planTeardown(user, await readState(user)),
-    nothing: `there is no bridge or tap of user ${user.name}`,
+    nothing: `user ${user.name} has no bridge or taps`,
   });
 }
 
@@ -116,7 +113,7 @@ function requirePrograms({ env }: BaseContext, names: readonly string[]): void {
   );
   if (missing.length === 0) return;
   const install = suggestInstall(missing);
-  throw new UserError(`this host has no program ${missing.join(' and no program ')}`, {
+  throw new UserError(`${missing.join(' and ')} not found on this host`, {
     ...(install !== undefined && { hint: install }),
   });
 }

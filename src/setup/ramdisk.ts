@@ -39,7 +39,7 @@ async function openRamdisk(options: RamdiskOptions, ui: Ui): Promise<Ramdisk> {
   const invoker = await findInvoker(process.env);
   const context = createContextWithoutCuts(options, ui, { ...process.env, HOME: invoker.home });
   const directory = context.conf.get('IMAGE_DIR');
-  if (directory === undefined) throw new UsageError('IMAGE_DIR is not set in rapido.conf');
+  if (directory === undefined) throw new UsageError('IMAGE_DIR is not set');
   return { invoker, context, directory, mount: findMountAt(directory) };
 }
 
@@ -226,7 +226,7 @@ export async function runTeardownRamdisk(options: RamdiskOptions, ui: Ui): Promi
   const ramdisk = await openRamdisk(options, ui);
   const { directory, mount } = ramdisk;
   if (mount === undefined) {
-    ui.note(`there is no ramdisk at ${directory}`);
+    ui.note(`no ramdisk at ${directory}`);
     return EXIT.ok;
   }
   if (!isOurs(mount, process.getuid?.() === 0)) throw foreignMountError(directory, mount);
@@ -260,7 +260,7 @@ async function unmountPinned({ directory, invoker }: Ramdisk): Promise<void> {
     release();
     const isTheirs = invoker.uid === 0 || stats.uid === invoker.uid;
     if (mount === undefined || !isOurs(mount, true) || !isTheirs) {
-      throw new UserError(`${directory} (IMAGE_DIR) is not a ramdisk of user ${invoker.uid}`);
+      throw new UserError(`${directory} (IMAGE_DIR) is not user ${invoker.uid}'s ramdisk`);
     }
     await runTool(unmount(target), {
       purpose: `unmounting ${directory} (\`fuser -vm\` shows the processes that use it)`,

@@ -62,7 +62,7 @@ function examine(context: Context): Finding[] {
   const look = programFinder(context);
   return [
     checkDracut(context) ?? look('cutting', 'dracut', 'collects programs and their libraries'),
-    look('cutting', 'setpriv', 'ends the child processes of rapido when rapido ends'),
+    look('cutting', 'setpriv', "ends rapido's child processes when rapido ends"),
     look('cutting', 'bash', 'runs the scripts in the guest'),
     look('cutting', 'modprobe', 'loads modules in the guest'),
     look('cutting', 'mount', 'mounts filesystems in the guest'),
@@ -88,15 +88,15 @@ async function checkNetwork({ conf }: Context): Promise<Finding[]> {
   const setUp = 'sudo rapido setup-network; or set VM_NET=user for a network without root';
   return [
     canOpenTun()
-      ? { area, what: '/dev/net/tun can be opened', state: 'ok' }
+      ? { area, what: '/dev/net/tun works', state: 'ok' }
       : {
           area,
-          what: '/dev/net/tun cannot be opened, so VMs cannot use taps',
+          what: 'cannot open /dev/net/tun, so VMs cannot use taps',
           state: 'advice',
           fix: 'sudo modprobe tun',
         },
     network === undefined
-      ? { area, what: 'there is no bridge for VMs', state: 'advice', fix: setUp }
+      ? { area, what: 'no bridge for VMs', state: 'advice', fix: setUp }
       : {
           area,
           what: [`network: ${network.text}`, ...network.lacks].join('; '),
@@ -117,7 +117,7 @@ function programFinder(context: Context) {
     if (path !== undefined) return { area, what: `${program}: ${path}`, state: 'ok' };
     return {
       area,
-      what: `this host has no program ${program}, which ${purpose}`,
+      what: `${program}, which ${purpose}, not found`,
       state: otherwise,
       fix: suggestInstall([program]) ?? `install ${program}`,
       isSetUp: true,
@@ -168,7 +168,7 @@ function checkKvm(architecture: Architecture): Finding {
   if (kvm.usable) return { area: 'booting', what: 'KVM works', state: 'ok' };
   return {
     area: 'booting',
-    what: `no KVM, so VMs are emulated and slow: ${kvm.reason}`,
+    what: `no KVM, so VMs run under TCG and are slow: ${kvm.reason}`,
     state: 'advice',
     fix:
       kvm.remedy ??

@@ -103,15 +103,15 @@ export async function runTool(argv: readonly [string, ...string[]], run: ToolRun
   // Exit statuses of setpriv and of shells for a program that is not executable or does not exist.
   const missing = result.exitCode === 126 || result.exitCode === 127;
   const how = isLate
-    ? `it took longer than ${(run.timeout ?? 0) / 1000} s`
+    ? `took longer than ${(run.timeout ?? 0) / 1000} s`
     : missing
-      ? 'it cannot be executed'
+      ? 'could not be executed'
       : result.signal !== undefined
-        ? `it was killed by ${result.signal}`
-        : `it exited with status ${result.exitCode}`;
+        ? `was killed by ${result.signal}`
+        : `exited with status ${result.exitCode}`;
   // Another commit may have a missing program if it is in the checkout, but not if it belongs to the host.
   const isOwnFailure = missing ? argv[0].includes('/') : result.signal === undefined;
-  throw new UserError(`${run.purpose}: ${argv[0]} failed: ${how}`, {
+  throw new UserError(`${run.purpose} failed: ${argv[0]} ${how}`, {
     problems: [`command: ${formatCommandLine(argv)}`, ...lastLines(output, 12)],
     ...(isOwnFailure && run.dependsOn !== undefined && { dependsOn: run.dependsOn }),
     ...(missing && run.installHint !== undefined ? { hint: run.installHint } : {}),

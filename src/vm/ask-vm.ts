@@ -92,7 +92,7 @@ function readAnswers(socket: Socket, vm: VmEntry): Omit<VmConnection, 'socket'> 
       if (answer === undefined) {
         throw new UserError(
           `VM ${vm.number}: its rapido process gave an answer that this rapido does not know`,
-          { hint: 'use the version of rapido that started the VM' },
+          { hint: 'use the rapido version that started the VM' },
         );
       }
       if (answer.answer !== 'refused') return answer;

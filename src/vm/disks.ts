@@ -89,11 +89,17 @@ export function parseDisk(text: string, place: DiskPlace): DiskRequest {
 
 function refuse(problems: readonly string[]): void {
   if (problems.length === 0) return;
-  const count = problems.length === 1 ? 'a mistake' : `${problems.length} mistakes`;
-  throw new UsageError(`${count} in the disks of a VM`, {
-    problems,
+  refuseDisks(problems, {
     hint: 'FILE, /dev/NAME or size:10G, then options separated by commas without blanks: disk.qcow2,serial=TEST_DEV,readonly; in DISKS, separate disks with a comma and a blank',
   });
+}
+
+/** Throws if there are problems: a single one is the message. @throws UsageError */
+export function refuseDisks(problems: readonly string[], details: { hint?: string } = {}): void {
+  const [first, ...more] = problems;
+  if (first === undefined) return;
+  if (more.length === 0) throw new UsageError(first, details);
+  throw new UsageError(`${problems.length} bad disks or disk options`, { problems, ...details });
 }
 
 function readDisk(text: string, place: DiskPlace, problems: string[]): DiskRequest {
@@ -115,7 +121,7 @@ function readDisk(text: string, place: DiskPlace, problems: string[]): DiskReque
   for (const word of words) {
     const [name = '', ...rest] = word.split('=');
     const value = rest.length === 0 ? undefined : rest.join('=');
-    if (seen.has(name)) complain(`${name} was given twice`);
+    if (seen.has(name)) complain(`${name} is listed twice`);
     seen.add(name);
     applyOption(disk, name, value, complain);
   }
@@ -186,7 +192,7 @@ const SERIAL = /^[\w.-]{1,20}$/;
 
 function readSwitch(name: string, value: string | undefined, complain: Complain): boolean {
   if (value === undefined || value === 'on') return true;
-  if (value !== 'off') complain(`${name}=${value}: it takes no value`);
+  if (value !== 'off') complain(`${name}=${value}: ${name} takes no value`);
   return false;
 }
 
@@ -199,7 +205,7 @@ function pick<Choice extends string>(
   const found = choices.find((choice) => choice === value);
   if (found !== undefined) return found;
   const nearest = findNearest(value ?? '', choices);
-  const meant = nearest === undefined ? '' : `; did you mean ${name}=${nearest}?`;
+  const meant = nearest === undefined ? '' : ` (did you mean ${name}=${nearest}?)`;
   complain(`${name}=${value ?? ''}: possible values are ${choices.join(', ')}${meant}`);
   return undefined;
 }
@@ -208,9 +214,8 @@ function explainOption(name: string): string {
   if (name.startsWith('size:'))
     return `separate ${name} from the disk before it with a comma and a blank`;
   const nearest = findNearest(name, OPTIONS);
-  const remedy =
-    nearest === undefined ? `the options are ${OPTIONS.join(', ')}` : `did you mean ${nearest}?`;
-  return `there is no option ${name}; ${remedy}`;
+  const remedy = nearest === undefined ? ` (${OPTIONS.join(', ')})` : ` (did you mean ${nearest}?)`;
+  return `unknown option ${name}${remedy}`;
 }
 
 /** Combines the disks. One of the command line replaces one of the conf with the same serial. */
@@ -238,7 +243,7 @@ export function planDisks(
 ): DiskPlan[] {
   const problems: string[] = [];
   if (requests.length > MAXIMAL_DISKS) {
-    problems.push(`${requests.length} disks: a VM can have ${MAXIMAL_DISKS} at most`);
+    problems.push(`${requests.length} disks: a VM can have at most ${MAXIMAL_DISKS}`);
   }
   const plans = requests.map((request, index) => {
     const plan = planDisk(request, index + 1, facts, scratchPath);
@@ -249,19 +254,17 @@ export function planDisks(
     const { where = '' } = requests[index] ?? {};
     const earlier = plans.slice(0, index);
     const same = earlier.find((plan) => plan.identity === identity);
-    if (same !== undefined) problems.push(`${where}: ${path}: ${describeSame(path, same.path)}`);
+    if (same !== undefined) problems.push(`${where}: ${path} ${describeSame(path, same.path)}`);
     else if (earlier.some((plan) => plan.serial === serial)) {
-      problems.push(`${where}: ${path}: another disk has the serial ${serial}`);
+      problems.push(`${where}: ${path}: another disk has serial ${serial}`);
     }
   }
-  if (problems.length > 0) {
-    throw new UsageError('these disks cannot be used', { problems });
-  }
+  refuseDisks(problems);
   return plans;
 }
 
 function describeSame(path: string, other: string): string {
-  return path === other ? 'it was given twice' : `it is the same as ${other}`;
+  return path === other ? 'is listed twice' : `is the same disk as ${other}`;
 }
 
 function planDisk(
@@ -304,7 +307,7 @@ function checkOtherFiles(
   const { recognised } = facts.get(source.path) ?? {};
   if (recognised?.otherFiles === undefined) return;
   problems.push(
-    `${where}: ${source.path}: it looks like ${recognised.format}, and ${recognised.otherFiles}; a guest could have written this header: add format=${recognised.format} if it is one, else format=raw`,
+    `${where}: ${source.path} looks like ${recognised.format}, and ${recognised.otherFiles}; a guest could have written this header: add format=${recognised.format} if the format is right, else format=raw`,
   );
 }
 

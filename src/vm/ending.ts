@@ -95,7 +95,7 @@ function judgeReset(record: VmRecord, status: number): VmEnding {
 
 /** The last line of QEMU's standard error, or a text saying that there is none. */
 export function lastErrorLine({ qemuSaid }: Pick<VmRecord, 'qemuSaid'>): string {
-  return qemuSaid.trim().split('\n').at(-1) || 'it printed no error message';
+  return qemuSaid.trim().split('\n').at(-1) || 'no error message';
 }
 
 /** Describes a failure of QEMU after the end of its VM, in one line. */

@@ -65,7 +65,7 @@ export function createGuestCommands(
   return {
     run: async (words, sockets, terminal) => {
       if (channel === 'serial') {
-        throw new UserError('the kernel of this VM has no virtio console', {
+        throw new UserError("this VM's kernel has no virtio console", {
           hint: 'build it with CONFIG_VIRTIO_CONSOLE, or use the console: rapido console N',
         });
       }

@@ -9,6 +9,7 @@ import {
   type VmRecord,
   whyReportsUnknown,
 } from './ending.ts';
+import { describeExit } from './exit-status.ts';
 import type { GuestEvent } from './guest-events.ts';
 
 /** How `rapido boot` ends. */
@@ -41,7 +42,7 @@ export function judgeBoot(
 ): BootJudgement {
   const ending = judgeEnding(record);
   const failed = failedAutoruns(record.events).map(
-    ({ script, status }) => `autorun script ${nameOf(script)} failed with status ${status}`,
+    ({ script, status }) => `autorun script ${nameOf(script)} failed: ${describeExit(status)}`,
   );
   const misplaced = record.events.some(({ event }) => event === 'no-directory')
     ? ['the directory that the cut names is not in the image']
@@ -81,7 +82,7 @@ function describeSuccess(events: readonly GuestEvent[]): string {
 /** Killing the VM is a normal end at the prompt, but not before: the scripts have not ended. */
 function doubtsOfQuit(ending: VmEnding, events: readonly GuestEvent[]): string[] {
   if (ending.kind !== 'quit' || events.some(({ event }) => event === 'prompt')) return [];
-  return ['the VM was killed by hand before it reached its prompt'];
+  return ['VM killed before it reached a prompt'];
 }
 
 /** Strips the number that sorts the scripts. */
@@ -145,5 +146,5 @@ function doubtsOf(ending: VmEnding, events: readonly GuestEvent[], autorun: numb
 
 /** Says what still works without a serial console. */
 export function describeNoConsole(number: number): string {
-  return `the kernel has no serial console: rapido exec ${number} -- COMMAND runs a command in the VM`;
+  return `no serial console in this kernel; run commands with rapido exec ${number} -- COMMAND`;
 }

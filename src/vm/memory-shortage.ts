@@ -54,5 +54,5 @@ export function describeShortage(evidence: Evidence): string | undefined {
   const said = words === undefined ? '' : ` ("${words}")`;
   if (!isSmall) return `the VM ran out of memory before init${said}; increase it with --memory`;
   const { bytes, toUnpack } = memory;
-  return `the VM has too little memory for its image${said}: it has ${formatBytes(bytes)}, but unpacking takes about ${formatBytes(toUnpack)}; increase it with --memory`;
+  return `the VM has too little memory for its image${said}: ${formatBytes(bytes)}, but unpacking takes about ${formatBytes(toUnpack)}; increase it with --memory`;
 }

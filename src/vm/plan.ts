@@ -163,7 +163,7 @@ export function chooseAccelerator(wanted: VmSpec['accelerator'], kvm: KvmState):
   if (wanted === 'auto') return { kind: 'tcg', reason: kvm.reason };
   // The CPU flags are only a hint; a user who requests KVM may know better.
   if (kvm.deviceOpens) return { kind: 'kvm', reason: undefined };
-  throw new UsageError(`VM_ACCEL: KVM cannot be used: ${kvm.reason}`, {
+  throw new UsageError(`VM_ACCEL: KVM does not work: ${kvm.reason}`, {
     hint: 'VM_ACCEL="auto" falls back to emulation',
   });
 }

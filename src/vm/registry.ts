@@ -161,7 +161,7 @@ function refuseTaken(directory: string, number: number): UserError {
   return isOwn
     ? new UserError(`VM ${number} is already running`, { hint: `rapido stop ${number}` })
     : new UserError(
-        `VM ${number} is taken: its files in ${directory} belong to another user or another version of rapido`,
+        `VM ${number} is taken: its files in ${directory} belong to another user or another rapido version`,
         { hint: 'use another number, or set QEMU_PID_DIR to a directory of your own' },
       );
 }

@@ -69,7 +69,7 @@ export function unpackedKernelPath(image: string, cache: string): string | undef
  */
 export async function unpackKernel(image: string, cache: string): Promise<UnpackedKernel> {
   const path = unpackedKernelPath(image, cache);
-  if (path === undefined) return { reason: `${image} cannot be read` };
+  if (path === undefined) return { reason: `cannot read ${image}` };
   const found = statIfReachable(path);
   if (found !== undefined) markUsed(path);
   else {

@@ -73,7 +73,7 @@ test.each(WITHOUT_CUTS.map((args) => [args.join(' '), args] as const))(
     const { stderr } = await rapido(args);
     expect(existsSync(mark())).toBe(false);
     expect(stderr).toContain(
-      'warning: rapido.conf:2: unknown conf key OWN_KEY. It may be a key of a cut; this command does not load cuts',
+      'warning: rapido.conf:2: unknown key OWN_KEY; a cut may define it, but this command does not load cuts',
     );
   },
 );

@@ -130,12 +130,12 @@ describe('picking by name', () => {
     ['fstests', 'did you mean fstests-xfs or fstests-btrfs? `rapido list` shows all'],
     ['xfs', 'did you mean fstests-xfs? `rapido list` shows all'],
     ['rdb', 'did you mean rbd? `rapido list` shows all'],
-    ['nfs', '`rapido list` shows all cuts'],
-    ['kselftest', '`rapido list` shows all cuts'],
-    ['', '`rapido list` shows all cuts'],
+    ['nfs', '`rapido list` shows all'],
+    ['kselftest', '`rapido list` shows all'],
+    ['', '`rapido list` shows all'],
   ])('%j is unknown: %s', async (name, hint) => {
     expect(await refused(() => pickCut(name, cuts))).toBe(
-      `rapido: error: there is no cut called ${name}\n  hint: ${hint}`,
+      `rapido: error: no such target: ${name}\n  hint: ${hint}`,
     );
   });
 });
@@ -276,7 +276,7 @@ describe('autorun scripts', () => {
     expect(
       await refused(() => findCutFile('autorun', 'a.sh', cut, directories)),
     ).toMatchInlineSnapshot(
-      `"rapido: error: ROOT/rapido/dist/cuts/mine.ts: autorun: there is no a.sh in ROOT/rapido/autorun"`,
+      `"rapido: error: ROOT/rapido/dist/cuts/mine.ts: autorun: a.sh not found in ROOT/rapido/autorun"`,
     );
   });
 
@@ -285,7 +285,7 @@ describe('autorun scripts', () => {
     expect(
       await refused(() => findCutFile('autorun', 'a.sh', cut, directories)),
     ).toMatchInlineSnapshot(
-      `"rapido: error: ROOT/own/mine.ts: autorun: there is no a.sh in ROOT/own, ROOT/own/autorun, ROOT/rapido/autorun"`,
+      `"rapido: error: ROOT/own/mine.ts: autorun: a.sh not found in ROOT/own, ROOT/own/autorun, ROOT/rapido/autorun"`,
     );
   });
 });

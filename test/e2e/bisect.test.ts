@@ -157,7 +157,7 @@ describe('git bisect run rapido run --bisect', () => {
     });
 
     it.each([
-      ['a mistake in the conf', { conf: 'KERNEL_SRCC=/linux\n' }, 'unknown conf key KERNEL_SRCC'],
+      ['a mistake in the conf', { conf: 'KERNEL_SRCC=/linux\n' }, 'unknown key KERNEL_SRCC'],
       [
         'a wrong value on the command line',
         { args: ['--timeout', 'soon'] },

@@ -27,9 +27,9 @@ describe('rapido boot without a terminal', () => {
   it('reports a failed autorun script, and runs the next one', async () => {
     const result = await boot('-x', 'exit 3', '-x', 'echo went on');
     expect(result.status).toBe(1);
-    expect(result.stdout).toContain('autorun script exit_3 failed with status 3');
+    expect(result.stdout).toContain('autorun script exit_3 failed: exit status 3');
     expect(result.stdout).toContain('went on');
-    expect(result.stderr).toContain('rapido: autorun script exit_3 failed with status 3');
+    expect(result.stderr).toContain('rapido: autorun script exit_3 failed: exit status 3');
   });
 
   it('gives scripts an empty standard input, and reports a directory that is not in the image', async () => {
@@ -41,7 +41,7 @@ describe('rapido boot without a terminal', () => {
     const result = await home.rapido(['cut', 'adrift', '--boot', '-x', script]);
     expect(result.status).toBe(1);
     expect(result.stdout).toContain('read: , status 1, adrift 1');
-    expect(result.stdout).toContain('there is no directory /no/such in this image');
+    expect(result.stdout).toContain('no directory /no/such in this image');
     expect(result.stderr).toContain('the directory that the cut names is not in the image');
   });
 
@@ -60,7 +60,7 @@ describe('rapido boot without a terminal', () => {
       'echo still here',
     ]);
     expect(result).toMatchObject({ status: 0 });
-    expect(result.stdout).toContain('there is no /dev/uart8250');
+    expect(result.stdout).toContain('no /dev/uart8250');
     expect(result.stdout).toContain('still here');
   });
 

@@ -201,9 +201,9 @@ describe('a VM in the background', () => {
     );
     expect(complaints.map(({ status, stderr }) => `${status} ${stderr.split('\n')[0]}`)).toEqual([
       '125 rapido: error: VM 7 is not running',
-      '125 rapido: error: there is no command after `--`',
+      '125 rapido: error: no command given after `--`',
       '2 rapido: error: "no such" is neither the number nor the name of a VM',
-      '2 rapido: error: no VM was given',
+      '2 rapido: error: which VM?',
     ]);
   });
 });
@@ -216,7 +216,7 @@ describe('a VM in the background that fails', () => {
     const booted = await home.rapido(['boot', '--detach']);
     expect(booted).toMatchObject({ status: 1, stdout: '' });
     expect(booted.stderr).toContain('  | to be seen\n');
-    expect(booted.stderr).toContain('autorun script echo_to_be_seen_exit_3 failed with status 3');
+    expect(booted.stderr).toContain('autorun script echo_to_be_seen_exit_3 failed: exit status 3');
     expect((await home.rapido(['ps'])).stderr).toContain('no VMs are running');
   });
 

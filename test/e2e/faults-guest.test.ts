@@ -68,21 +68,21 @@ describe('a run whose guest misbehaves', () => {
       args: ['simple-example', '--', 'bash', '-c', 'kill -KILL $$'],
       verdict: 'fail',
       status: 137,
-      reason: 'status 137, which means "killed by SIGKILL"',
+      reason: 'status 137 (killed by SIGKILL)',
     },
     {
       name: 'a command that crashes gives 128 plus the signal: 139',
       args: ['simple-example', '--', 'bash', '-c', 'kill -SEGV $$'],
       verdict: 'fail',
       status: 139,
-      reason: 'status 139, which means "killed by SIGSEGV"',
+      reason: 'status 139 (killed by SIGSEGV)',
     },
     {
       name: 'a command that kills its process group kills only itself: 143',
       args: ['simple-example', '--', 'bash', '-c', 'kill 0; sleep 600'],
       verdict: 'fail',
       status: 143,
-      reason: 'status 143, which means "killed by SIGTERM"',
+      reason: 'status 143 (killed by SIGTERM)',
     },
     {
       name: 'a command that kills all processes but PID 1 loses its output, and does not pass',
@@ -95,14 +95,14 @@ describe('a run whose guest misbehaves', () => {
       args: ['simple-example', '--', '/run/no-such-program'],
       verdict: 'fail',
       status: 127,
-      reason: 'status 127, which means "not found"',
+      reason: 'status 127 (command not found)',
     },
     {
       name: 'a file that cannot be executed gives 126',
       args: ['simple-example', '--', '/rapido/boot.sh'],
       verdict: 'fail',
       status: 126,
-      reason: 'status 126, which means "cannot be executed"',
+      reason: 'status 126 (cannot execute)',
     },
     {
       name: 'an init that is destroyed while the command runs is a crash, although the command succeeds',
@@ -122,7 +122,7 @@ describe('a run whose guest misbehaves', () => {
       args: ['simple-example', '--', 'tail', '/dev/zero'],
       verdict: 'fail',
       status: 137,
-      reason: 'status 137, which means "killed by SIGKILL"',
+      reason: 'status 137 (killed by SIGKILL)',
     },
     {
       name: 'another process that the OOM killer kills is a splat, although the command succeeds',
@@ -270,7 +270,7 @@ describe('a run whose guest misbehaves', () => {
     const fault = {
       verdict: 'fail',
       status: 1,
-      reason: 'autorun script fail.sh failed with status 9',
+      reason: 'autorun script fail.sh failed: exit status 9',
     } as const;
     const cut = addCut(home, 'fail-in-autorun', {}, { 'fail.sh': 'exit 9' });
     const ran = await run([cut, '-x', 'echo the command ran']);

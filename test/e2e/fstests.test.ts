@@ -250,7 +250,7 @@ describe('rapido run fstests-xfs', () => {
     });
     expect({ status, reason: result?.reason }).toEqual({
       status: 1,
-      reason: 'the test output: there is no test generic/999',
+      reason: 'no such test: generic/999',
     });
   });
 });

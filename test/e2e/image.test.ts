@@ -148,7 +148,7 @@ describe('the image', () => {
     });
     const failing = await home.rapido([...arguments_, '-x', 'exit 7']);
     expect(failing.status).toBe(1);
-    expect(failing.stderr).toContain('autorun script exit_7 failed with status 7');
+    expect(failing.stderr).toContain('autorun script exit_7 failed: exit status 7');
   });
 
   it('mounts VIRTFS_SHARE_PATH at /host, in both directions', async () => {

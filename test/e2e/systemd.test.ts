@@ -77,7 +77,7 @@ describe('simple-systemd', () => {
     const ran = await run([cut]);
     expect(ran.result).toMatchObject({
       verdict: 'fail',
-      reason: 'autorun script simple-systemd.sh failed with status 1',
+      reason: 'autorun script simple-systemd.sh failed: exit status 1',
     });
     expect(ran.file('console.log').toString()).toMatch(/broken\.service.*failed.*Breaks/);
   });
@@ -100,7 +100,7 @@ describe('simple-systemd', () => {
     const ran = await run([cut]);
     expect(ran.result).toMatchObject({
       verdict: 'fail',
-      reason: 'autorun script simple-systemd.sh failed with status 1',
+      reason: 'autorun script simple-systemd.sh failed: exit status 1',
     });
     expect(ran.file('console.log').toString()).toContain('systemd-journald is inactive');
   });

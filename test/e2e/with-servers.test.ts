@@ -81,7 +81,7 @@ describe('rapido run --with', () => {
     expect(ran.result).toMatchObject({
       verdict: 'fail',
       status: 1,
-      reason: 'failing (VM 1): autorun script failing.sh failed with status 5',
+      reason: 'failing (VM 1): autorun script failing.sh failed: exit status 5',
     });
     expect(ran.file('console-vm1-failing.log').toString()).toContain('no disk');
     const unknown = await run(['client', '--with', 'no-such', '--', 'true']);

@@ -52,7 +52,7 @@ test('a file that this user can only read is a disk with readonly', async () => 
   });
   chmodSync(path, 0o000);
   await withoutRoot(() => {
-    expect(probe(path, true)).toBe('it cannot be read by this user: chmod');
+    expect(probe(path, true)).toBe(`cannot read ${path}: permission denied; chmod`);
   });
 });
 

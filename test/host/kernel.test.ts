@@ -127,7 +127,7 @@ describe('KERNEL_SRC', () => {
     expect(found({ KERNEL_SRC: 'linux' })).toMatchObject({ release: '6.10.0-rc1+' });
     writeFileSync(image, makeBzImage({ payload, version: '6.9.0 (me@here) #1 SMP' }));
     expect(await refused({ KERNEL_SRC: 'linux' })).toMatchInlineSnapshot(`
-      "rapido: error: KERNEL_SRC: ROOT/linux/arch/x86/boot/bzImage is Linux 6.9.0, not 6.10.0-rc1+
+      "rapido: error: KERNEL_SRC: bzImage is 6.9.0, but the tree is at 6.10.0-rc1+; interrupted build?
         hint: make -C ROOT/linux -j$(nproc)"
     `);
   });
@@ -141,7 +141,7 @@ describe('KERNEL_SRC', () => {
     expect(
       await refused({ KERNEL_SRC: 'linux', KERNEL_INSTALL_MOD_PATH: 'empty' }),
     ).toMatchInlineSnapshot(`
-      "rapido: error: the modules of the kernel in ROOT/linux (6.10.0-rc1+) are not installed
+      "rapido: error: the modules for ROOT/linux (6.10.0-rc1+) are not installed
         - looked for ROOT/empty/lib/modules/6.10.0-rc1+
         - looked for ROOT/empty/usr/lib/modules/6.10.0-rc1+
         hint: cd 'ROOT/linux' && make 'INSTALL_MOD_PATH=ROOT/empty' modules_install"
@@ -178,7 +178,7 @@ describe('KERNEL_SRC', () => {
   test('rejects a source tree that is not built', async () => {
     make({ 'linux/Kconfig': '' });
     expect(await refused({ KERNEL_SRC: 'linux' })).toMatchInlineSnapshot(`
-      "rapido: error: KERNEL_SRC: ROOT/linux is not built: it has no .config, no include/config/kernel.release, no arch/x86/boot/bzImage
+      "rapido: error: KERNEL_SRC: ROOT/linux is not built (no .config, include/config/kernel.release or arch/x86/boot/bzImage)
         hint: cd 'ROOT/linux' && make defconfig kvm_guest.config && make -j$(nproc) && make INSTALL_MOD_PATH=./mods modules_install   # or set KERNEL_SRC to the O= directory it was built in"
     `);
   });
@@ -186,7 +186,7 @@ describe('KERNEL_SRC', () => {
   test('rejects a directory that is not a kernel tree', async () => {
     make({ 'linux/README': '' });
     expect(await refused({ KERNEL_SRC: 'linux' })).toMatchInlineSnapshot(`
-      "rapido: error: KERNEL_SRC: ROOT/linux is not built: it has no .config, no include/config/kernel.release, no arch/x86/boot/bzImage
+      "rapido: error: KERNEL_SRC: ROOT/linux is not built (no .config, include/config/kernel.release or arch/x86/boot/bzImage)
         hint: set KERNEL_SRC to the top of a kernel tree, or to the O= directory it was built in"
     `);
   });
@@ -194,7 +194,7 @@ describe('KERNEL_SRC', () => {
   test('rejects a build without an image', async () => {
     makeTree({ 'arch/x86/boot/bzImage': undefined });
     expect(await refused({ KERNEL_SRC: 'linux' })).toMatchInlineSnapshot(`
-      "rapido: error: KERNEL_SRC: ROOT/linux is not built: it has no arch/x86/boot/bzImage
+      "rapido: error: KERNEL_SRC: ROOT/linux is not built (no arch/x86/boot/bzImage)
         hint: cd 'ROOT/linux' && make -j$(nproc) && make INSTALL_MOD_PATH=./mods modules_install   # or set KERNEL_SRC to the O= directory it was built in"
     `);
   });
@@ -202,7 +202,7 @@ describe('KERNEL_SRC', () => {
   test('rejects an empty kernel.release, which an interrupted build leaves', async () => {
     makeTree({ 'include/config/kernel.release': '' });
     expect(await refused({ KERNEL_SRC: 'linux' })).toMatchInlineSnapshot(`
-      "rapido: error: KERNEL_SRC: ROOT/linux is not built: it has no include/config/kernel.release
+      "rapido: error: KERNEL_SRC: ROOT/linux is not built (no include/config/kernel.release)
         hint: cd 'ROOT/linux' && make -j$(nproc) && make INSTALL_MOD_PATH=./mods modules_install   # or set KERNEL_SRC to the O= directory it was built in"
     `);
   });
@@ -210,7 +210,7 @@ describe('KERNEL_SRC', () => {
   test('rejects modules that are not installed', async () => {
     makeTree();
     expect(await refused({ KERNEL_SRC: 'linux' })).toMatchInlineSnapshot(`
-      "rapido: error: the modules of the kernel in ROOT/linux (6.10.0-rc1+) are not installed
+      "rapido: error: the modules for ROOT/linux (6.10.0-rc1+) are not installed
         - looked for ROOT/linux/mods/lib/modules/6.10.0-rc1+
         - looked for ROOT/linux/mods/usr/lib/modules/6.10.0-rc1+
         - looked for ROOT/lib/modules/6.10.0-rc1+
@@ -222,7 +222,7 @@ describe('KERNEL_SRC', () => {
   test('rejects modules of another build in mods/', async () => {
     makeTree({ 'mods/lib/modules/6.9.0/': '', 'mods/lib/modules/6.10.0-rc1-dirty/': '' });
     expect(await refused({ KERNEL_SRC: 'linux' })).toMatchInlineSnapshot(`
-      "rapido: error: ROOT/linux/mods has modules of 6.10.0-rc1-dirty, 6.9.0, but the kernel in ROOT/linux is 6.10.0-rc1+
+      "rapido: error: ROOT/linux/mods has modules for 6.10.0-rc1-dirty, 6.9.0, but the kernel in ROOT/linux is 6.10.0-rc1+
         - looked for ROOT/linux/mods/lib/modules/6.10.0-rc1+
         - looked for ROOT/linux/mods/usr/lib/modules/6.10.0-rc1+
         - looked for ROOT/lib/modules/6.10.0-rc1+
@@ -237,7 +237,7 @@ describe('KERNEL_SRC', () => {
     });
     expect(await refused({ KERNEL_SRC: 'linux' })).toMatchInlineSnapshot(`
       "rapido: error: KERNEL_SRC: ROOT/linux is configured for arm64, but this host is x86_64
-        hint: the image contains programs of this host: configure the kernel for x86_64"
+        hint: the image contains this host's programs: configure the kernel for x86_64"
     `);
   });
 
@@ -245,7 +245,7 @@ describe('KERNEL_SRC', () => {
     makeTree({ '.config': '# CONFIG_64BIT is not set\nCONFIG_X86_32=y\n' });
     expect(await refused({ KERNEL_SRC: 'linux' })).toMatchInlineSnapshot(`
       "rapido: error: KERNEL_SRC: ROOT/linux is configured for another architecture, but this host is x86_64
-        hint: the image contains programs of this host: configure the kernel for x86_64"
+        hint: the image contains this host's programs: configure the kernel for x86_64"
     `);
   });
 });
@@ -295,9 +295,9 @@ describe('KERNEL_RELEASE', () => {
       modules: 'ROOT/mods/lib/modules/6.2.0',
     });
     expect(await refused({ ...choice, KERNEL_RELEASE: '6.1.0' })).toMatchInlineSnapshot(`
-      "rapido: error: KERNEL_RELEASE: the kernel 6.1.0 cannot be booted
+      "rapido: error: KERNEL_RELEASE: cannot boot kernel 6.1.0
         - no ROOT/mods/lib/modules/6.1.0, no ROOT/mods/usr/lib/modules/6.1.0
-        hint: kernels that can be booted: 6.2.0"
+        hint: bootable kernels: 6.2.0"
     `);
   });
 
@@ -306,17 +306,17 @@ describe('KERNEL_RELEASE', () => {
     install('6.10-rc1-amd64');
     install('6.10-amd64');
     expect(await refused({ KERNEL_RELEASE: '6.11-amd64' })).toMatchInlineSnapshot(`
-      "rapido: error: KERNEL_RELEASE: the kernel 6.11-amd64 cannot be booted
+      "rapido: error: KERNEL_RELEASE: cannot boot kernel 6.11-amd64
         - ROOT/boot/vmlinuz-6.11-amd64 does not exist
         - no ROOT/lib/modules/6.11-amd64, no ROOT/usr/lib/modules/6.11-amd64
-        hint: kernels that can be booted: 6.10-amd64, 6.10-rc1-amd64, 6.9.1-amd64"
+        hint: bootable kernels: 6.10-amd64, 6.10-rc1-amd64, 6.9.1-amd64"
     `);
   });
 
   test('rejects an image without modules, if there is no other kernel', async () => {
     make({ 'boot/vmlinuz-6.9.1': '' });
     expect(await refused({ KERNEL_RELEASE: '6.9.1' })).toMatchInlineSnapshot(`
-      "rapido: error: KERNEL_RELEASE: the kernel 6.9.1 cannot be booted
+      "rapido: error: KERNEL_RELEASE: cannot boot kernel 6.9.1
         - no ROOT/lib/modules/6.9.1, no ROOT/usr/lib/modules/6.9.1
         hint: install its package, or set KERNEL_SRC to a kernel tree"
     `);
@@ -341,7 +341,7 @@ describe('neither KERNEL_SRC nor KERNEL_RELEASE', () => {
   test('fails if there is none', async () => {
     mkdirSync(search.boot);
     expect(await refused()).toMatchInlineSnapshot(`
-      "rapido: error: there is no kernel to boot
+      "rapido: error: no kernel to boot
         hint: set KERNEL_SRC to a built kernel tree, or install a kernel package"
     `);
   });
@@ -373,12 +373,12 @@ test('rejects kernel images that this user cannot read, as Ubuntu installs them'
   const args = [search, ...choices].map((value) => JSON.stringify(value));
   const { stdout } = await runScript(script, args, ORDINARY_USER);
   expect(stdout.replaceAll(root, 'ROOT')).toMatchInlineSnapshot(`
-    "rapido: error: there is no kernel to boot
-      - ROOT/boot/vmlinuz-6.5.0-running cannot be read by this user
-      - ROOT/boot/vmlinuz-6.8.0-31-generic cannot be read by this user
+    "rapido: error: no kernel to boot
+      - cannot read ROOT/boot/vmlinuz-6.5.0-running: permission denied
+      - cannot read ROOT/boot/vmlinuz-6.8.0-31-generic: permission denied
       hint: sudo chmod +r ROOT/boot/vmlinuz-6.5.0-running ROOT/boot/vmlinuz-6.8.0-31-generic
-    rapido: error: KERNEL_RELEASE: the kernel 6.8.0-31-generic cannot be booted
-      - ROOT/boot/vmlinuz-6.8.0-31-generic cannot be read by this user (sudo chmod +r ROOT/boot/vmlinuz-6.8.0-31-generic)
+    rapido: error: KERNEL_RELEASE: cannot boot kernel 6.8.0-31-generic
+      - cannot read ROOT/boot/vmlinuz-6.8.0-31-generic: permission denied (sudo chmod +r ROOT/boot/vmlinuz-6.8.0-31-generic)
       hint: install its package, or set KERNEL_SRC to a kernel tree
     "
   `);

@@ -57,9 +57,9 @@ describe('is rejected before anything is built', () => {
   test('without FSTESTS_SRC, with the meaning of the key', async () => {
     const { status, stderr } = await planCut('fstests-xfs', { FSTESTS_SRC: '' });
     expect(status).toBe(1);
-    expect(stderr).toContain('FSTESTS_SRC is not set in rapido.conf: A built tree of ');
-    // The cut names the key in three of its fields.
-    expect(stderr.match(/^ {2}- /gm)).toHaveLength(1);
+    expect(stderr).toContain('FSTESTS_SRC is not set; set it to a built xfstests tree, ');
+    // The cut names the key in three of its fields; a single problem is on the line of the error.
+    expect(stderr).not.toMatch(/^ {2}- /m);
     expect(stderr).toMatch(/hint: add to .+rapido\.conf, for example: FSTESTS_SRC="[^"…]+"$/m);
   });
 

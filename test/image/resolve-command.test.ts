@@ -171,7 +171,7 @@ describe('a missing program', () => {
 
   test('is rejected with a hint', () => {
     expect(resolve(args('no-such-program')).problems).toEqual([
-      'neither this host nor the image has a program no-such-program',
+      'no-such-program not found on this host or in the image',
     ]);
   });
 
@@ -229,8 +229,8 @@ describe('words that name tests', () => {
 
   test('are rejected before a boot if such a test does not exist', () => {
     expect(resolve(args('generic/001', 'generic/999', '-d'), fstests()).problems).toEqual([
-      'generic/999: mine has no test with this name',
-      '-d: options of mine must precede the names of tests',
+      'generic/999: no such test in mine',
+      '-d: options must precede test names',
     ]);
   });
 
@@ -253,7 +253,7 @@ describe('words that name tests', () => {
   test('are a program if the cut has no tests of its own', () => {
     const { test: _, ...without } = fstests();
     expect(resolve(args('generic/001'), without).problems).toEqual([
-      expect.stringContaining('neither this host nor the image has a program generic/001'),
+      expect.stringContaining('generic/001 not found on this host or in the image'),
     ]);
   });
 
@@ -300,9 +300,9 @@ describe('-f', () => {
   test('one that cannot be read is reported with the other problems', () => {
     expect(resolve({ script: 'nowhere.sh' })).toMatchObject({
       words: undefined,
-      problems: ['--file: HERE/nowhere.sh cannot be read (ENOENT)'],
+      problems: ['-f: HERE/nowhere.sh does not exist'],
     });
-    expect(resolve({ script: '.' }).problems).toEqual(['--file: HERE cannot be read (EISDIR)']);
+    expect(resolve({ script: '.' }).problems).toEqual(['-f: cannot read HERE: is a directory']);
   });
 });
 

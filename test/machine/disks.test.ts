@@ -50,7 +50,7 @@ describe.skipIf(hostKernel() === undefined)('disks of a VM', () => {
     const { status, stderr } = await boot('--conf', conf);
     expect(status).toBe(2);
     expect(inHome(stderr)).toContain(
-      'wrong.conf:3: DISKS in [vm1]: b.img,serail=A: there is no option serail; did you mean serial?',
+      'wrong.conf:3: DISKS in [vm1]: b.img,serail=A: unknown option serail (did you mean serial?)',
     );
   });
 

@@ -50,7 +50,7 @@ describe.skipIf(hostKernel() === undefined)('forwarded ports', () => {
   test.each([
     [['2222'], '"2222" is not HOST:GUEST'],
     [['0:22'], '"0:22" is not HOST:GUEST'],
-    [['2222:22', '2222:23'], 'port 2222 of this host was given twice'],
+    [['2222:22', '2222:23'], 'host port 2222 is listed twice'],
     [['2222:22', '--net', 'tap'], 'ports cannot be forwarded with --net tap'],
   ])('--forward %j is rejected before any work', async ([first = '', ...more], complaint) => {
     const rest = more.length === 1 ? ['--forward', ...more] : more;
@@ -69,7 +69,7 @@ describe.skipIf(hostKernel() === undefined)('forwarded ports', () => {
     );
     expect(status).toBe(1);
     expect(named(stderr.slice(stderr.indexOf('rapido:')))).toMatchInlineSnapshot(`
-      "rapido: error: ports of this host cannot be forwarded to VM 1
+      "rapido: error: cannot forward host ports to VM 1
         - --forward: port TCP of 127.0.0.1 is in use
         - --forward: port UDP/udp of 127.0.0.1 is in use
         hint: \`ss -lntup\` shows what listens; choose other ports with --forward HOST:GUEST

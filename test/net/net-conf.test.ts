@@ -158,7 +158,7 @@ describe('rejects, all at once, with the name of the file', () => {
 
   test('one that cannot be read', () => {
     expect(refusalOf({ 'vm1/lan.network/': '' })).toBe(
-      'NET/vm1/lan.network cannot be read (EISDIR)',
+      'cannot read NET/vm1/lan.network: is a directory',
     );
   });
 });

@@ -112,7 +112,7 @@ describe('a problem of a server', () => {
         { wasStopped: false },
         { events: [{ event: 'autorun-end', script: '00-nfsd.sh', status: 2 }] },
       ),
-      'fail: nfsd-xfs (VM 1): autorun script nfsd.sh failed with status 2',
+      'fail: nfsd-xfs (VM 1): autorun script nfsd.sh failed: exit status 2',
     ],
     [
       'an end of its own',

@@ -315,45 +315,45 @@ describe('a run is found by', () => {
         RUNS: parent,
       });
     expect(await complain('20261123-021557-fstests-xfx')).toMatchInlineSnapshot(`
-      "rapido: error: there is no run 20261123-021557-fstests-xfx in RUNS
+      "rapido: error: no run 20261123-021557-fstests-xfx in RUNS
         hint: nearest: OLD; \`rapido results\` lists all"
     `);
     expect(await complain('blktests')).toMatchInlineSnapshot(`
-      "rapido: error: there is no run blktests in RUNS
-        hint: latest:blktests is the last run of that cut; \`rapido results --cut blktests\` lists all"
+      "rapido: error: no run blktests in RUNS
+        hint: latest:blktests is that target's last run; \`rapido results --cut blktests\` lists all"
     `);
     expect(await complain('latest:blktest')).toMatchInlineSnapshot(`
-      "rapido: error: there are no runs of blktest in RUNS
+      "rapido: error: no blktest runs in RUNS
         hint: did you mean blktests?"
     `);
     expect(await complain('latest:ltp')).toMatchInlineSnapshot(`
-      "rapido: error: there are no runs of ltp in RUNS
-        hint: there are runs of blktests, fstests-xfs"
+      "rapido: error: no ltp runs in RUNS
+        hint: targets with runs: blktests, fstests-xfs"
     `);
     expect(await complain('latest:blktests~1')).toMatchInlineSnapshot(`
-      "rapido: error: latest:blktests~1: only 1 of the runs in RUNS have ended
+      "rapido: error: latest:blktests~1: only 1 finished run
         hint: \`rapido results\` lists them"
     `);
     expect(await complain('2025')).toMatchInlineSnapshot(`
-      "rapido: error: there is no run 2025 in RUNS
+      "rapido: error: no run 2025 in RUNS
         hint: newest: RECENT, OLD; \`rapido results\` lists all"
     `);
     expect(await complain('20261123')).toMatchInlineSnapshot(`
-      "rapido: error: 20261123 is ambiguous: it matches 2 runs
+      "rapido: error: 20261123 is ambiguous (2 runs match)
         hint: use a longer name: RECENT, OLD"
     `);
     expect(await complain('latest~2')).toMatchInlineSnapshot(`
-      "rapido: error: latest~2: only 2 of the runs in RUNS have ended
+      "rapido: error: latest~2: only 2 finished runs
         hint: \`rapido results\` lists them"
     `);
     expect(await complain('./no/such')).toMatchInlineSnapshot(
       `"rapido: error: ./no/such does not exist"`,
     );
     expect(await complain(`${parent}/`)).toMatchInlineSnapshot(
-      `"rapido: error: RUNS/: not the directory of a run: it has no result.json"`,
+      `"rapido: error: RUNS/: not a run's directory (no result.json)"`,
     );
     expect(await complain('package.json')).toMatchInlineSnapshot(`
-      "rapido: error: there is no run package.json in RUNS
+      "rapido: error: no run package.json in RUNS
         hint: to specify a file or directory, use ./package.json"
     `);
   });
@@ -362,11 +362,11 @@ describe('a run is found by', () => {
     const empty = join(parent, 'empty');
     const complain = (name: string) => complaintOf(() => readRun(empty, name), { RUNS: empty });
     expect(await complain('2026')).toMatchInlineSnapshot(`
-      "rapido: error: there is no run 2026 in RUNS
+      "rapido: error: no run 2026 in RUNS
         hint: RUNS contains no runs yet; start one with \`rapido run NAME\`"
     `);
     expect(await complain('latest')).toMatchInlineSnapshot(`
-      "rapido: error: no run in RUNS has ended yet
+      "rapido: error: no finished runs in RUNS
         hint: rapido run NAME"
     `);
   });
@@ -384,7 +384,7 @@ test('for a run without a result, says which files to read', async () => {
   expect((await Promise.all(complaints)).join('\n')).toMatchInlineSnapshot(`
     "rapido: error: RUNNING is still running
       hint: tail -f 'RUNS/RUNNING/console.log'
-    rapido: error: LOST has no result: its rapido process was killed
+    rapido: error: LOST has no result; its rapido process was killed
       hint: see its files in RUNS/LOST
     rapido: error: RUNS/BROKEN/result.json: empty"
   `);

@@ -40,8 +40,8 @@ test('a test that never reports is a problem', () => {
 });
 
 test('output without KTAP is a problem if the cut promises KTAP', () => {
-  expect(collect(['hello']).testProblems).toEqual(['it contains no results in the format ktap']);
-  expect(collect([]).testProblems).toEqual(['it contains no results in the format ktap']);
+  expect(collect(['hello']).testProblems).toEqual(['no KTAP results in the output']);
+  expect(collect([]).testProblems).toEqual(['no KTAP results in the output']);
 });
 
 test('but none if a command of the user replaces that of the cut', () => {

@@ -182,7 +182,7 @@ test('a VM that ends during the command, without a message', () => {
     QEMU fails after a kernel without a power-off of its own has ended with init
       crash 120: the kernel panicked during the command: Attempted to kill init! exitcode=0x00000000
     QEMU fails after it was told to quit
-      error 125: QEMU failed with status 1 after a quit command: it printed no error message
+      error 125: QEMU failed with status 1 after a quit command: no error message
     QEMU ends without saying why
       crash 120: the VM was lost during the command: QEMU exited without an error message
     QEMU names a reason that rapido does not know
@@ -232,9 +232,9 @@ test('a VM that ends after its session', () => {
     QEMU fails after it has powered off
       error 125: QEMU failed with status 1 after the VM had powered off: qemu-system-x86_64: flushing disk: No space left
     QEMU fails after a kernel without a power-off of its own has ended with init
-      error 125: QEMU failed with status 1 after the VM had powered off: it printed no error message
+      error 125: QEMU failed with status 1 after the VM had powered off: no error message
     QEMU fails after it was told to quit
-      error 125: QEMU failed with status 1 after a quit command: it printed no error message
+      error 125: QEMU failed with status 1 after a quit command: no error message
     QEMU ends without saying why
       crash 120: the VM was lost after the end of the command: QEMU exited without an error message
     QEMU names a reason that rapido does not know
@@ -377,7 +377,7 @@ test('a VM that does not reach its command', () => {
     QEMU does not start, for a reason that rapido does not know
       error 125: QEMU did not start the VM: qemu-system-x86_64: the moon is full
     QEMU does not start, and is silent
-      error 125: QEMU did not start the VM: it printed no error message
+      error 125: QEMU did not start the VM: no error message
     nothing is heard of init
       timeout 124: the guest's init did not start within 60 s
     the kernel panics before init
@@ -393,7 +393,7 @@ test('a VM that does not reach its command', () => {
     it powers off without a word of init
       crash 120: the VM powered off before init: 0 of 1 autorun scripts reported their end
     an autorun script fails
-      fail 1: autorun script mkfs.sh failed with status 3
+      fail 1: autorun script mkfs.sh failed: exit status 3
     an autorun script powers it off
       crash 120: the VM powered off during autorun script mkfs.sh: 0 of 1 autorun scripts reported their end
     an autorun script hangs
@@ -447,25 +447,25 @@ test('the command, in a VM that powers off in order', () => {
     it exits with 125
       fail 125: the command exited with status 125
     it cannot be executed
-      fail 126: the command exited with status 126, which means "cannot be executed"
+      fail 126: the command exited with status 126 (cannot execute)
     there is no such program
-      fail 127: the command exited with status 127, which means "not found"
+      fail 127: the command exited with status 127 (command not found)
     it ends with 128
       fail 128: the command exited with status 128
     it is killed by SIGKILL
-      fail 137: the command exited with status 137, which means "killed by SIGKILL"
+      fail 137: the command exited with status 137 (killed by SIGKILL)
     it is killed by the last of the signals
-      fail 192: the command exited with status 192, which means "killed by signal 64"
+      fail 192: the command exited with status 192 (killed by signal 64)
     it ends with 255
       fail 255: the command exited with status 255
     it powers the VM off
       crash 120: the VM powered off before the end of the command was reported
     it powers the VM off in order, and never ends
-      error 125: the messages of the session contradict each other and may be forged: power-off after command-start
+      error 125: the session's messages contradict each other and may be forged: power-off after command-start
     it leaves a process behind that powers the VM off
       crash 120: the VM powered off by itself after the end of the command
     its output is not whole
-      error 125: the output of the command was not received completely
+      error 125: some of the command's output was lost
     it fails, and its output is not whole
       fail 2: the command exited with status 2
     a file of the run cannot be written
@@ -507,7 +507,7 @@ test('kernel reports while the command succeeded', () => {
     a warning and a KASAN report
       splat 121: the kernel reported a problem: WARNING in foo and 1 more
     an excused warning
-      pass 0: the command succeeded; 1 expected kernel report
+      pass 0: the command succeeded; 1 expected splat
     an excused warning and another
       splat 121: the kernel reported a problem: slab-use-after-free in foo_release
     a note
@@ -515,7 +515,7 @@ test('kernel reports while the command succeeded', () => {
     an oops that it survived
       splat 121: the kernel reported a problem: NULL dereference in foo
     an oops that a test only made it say
-      pass 0: the command succeeded; 1 expected kernel report
+      pass 0: the command succeeded; 1 expected splat
     an oops that was expected, and ended it
       crash 120: the kernel panicked after the end of the command: Fatal exception
     a warning, and the command failed
@@ -559,11 +559,11 @@ test('results of single tests in the output', () => {
     one passes that may fail
       pass 0: 1 test passed, 1 skipped or expected to fail
     one never reports
-      fail 1: the test output: planned 2 tests, 1 reported
+      fail 1: planned 2 tests, 1 reported
     one fails, and one never reports
       fail 1: a failed
     there is no test in it at all
-      fail 1: the test output: there is no KTAP in it
+      fail 1: there is no KTAP in it
     one fails, and so does the command
       fail 1: a failed"
   `);
@@ -607,7 +607,7 @@ test('a run without a command', () => {
     three, of which two were heard
       crash 120: the VM powered off after the end of the command: 2 of 3 autorun scripts reported their end
     the second of three fails
-      fail 1: autorun script fsck.sh failed with status 8
+      fail 1: autorun script fsck.sh failed: exit status 8
     powered off before the end
       crash 120: the VM powered off by itself after autorun script mkfs.sh"
   `);
@@ -646,11 +646,11 @@ test('a host without space for the disks is an error, whatever the guest did', (
   };
   expect(table(cases)).toMatchInlineSnapshot(`
     "it passes
-      error 125: the host has no space left for the disks of the VM; writes of the guest failed
+      error 125: no space left on the host for the VM's disks; guest writes failed
     it fails
-      error 125: the host has no space left for the disks of the VM; writes of the guest failed
+      error 125: no space left on the host for the VM's disks; guest writes failed
     it panics
-      error 125: the host has no space left for the disks of the VM; writes of the guest failed
+      error 125: no space left on the host for the VM's disks; guest writes failed
     it is interrupted
       interrupted 130: interrupted by SIGINT after the end of the command"
   `);
@@ -692,13 +692,13 @@ test('missing and contradicting information', () => {
     neither can, and the console has shown a warning
       splat 121: the kernel reported a problem: WARNING in foo
     two ends of the command
-      error 125: the messages of the session contradict each other and may be forged: command-end after command-end
+      error 125: the session's messages contradict each other and may be forged: command-end after command-end
     two ends of the session
-      error 125: the messages of the session contradict each other and may be forged: power-off after power-off
+      error 125: the session's messages contradict each other and may be forged: power-off after power-off
     a command that begins twice
-      error 125: the messages of the session contradict each other and may be forged: command-start after command-start
+      error 125: the session's messages contradict each other and may be forged: command-start after command-start
     an end without a beginning
-      error 125: the messages of the session contradict each other and may be forged: command-end after autorun-end"
+      error 125: the session's messages contradict each other and may be forged: command-end after autorun-end"
   `);
 });
 
@@ -866,7 +866,7 @@ describe('a module of the image that the kernel rejected', () => {
       verdict: 'error',
       status: 125,
       reason:
-        'module xfs refused: unknown symbols: the module belongs to another build; then autorun script mkfs.sh failed with status 3',
+        'module xfs refused: unknown symbols: the module belongs to another build; then autorun script mkfs.sh failed: exit status 3',
       bisect: 125,
     });
     const waits = { timedOut: 'boot', shutdown: 'host-qmp-quit', events: [] } as const;

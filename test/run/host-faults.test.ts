@@ -183,7 +183,7 @@ describe('the host lacks something', () => {
       args: ['-i', 'no-such-program', '--', 'true'],
       verdict: undefined,
       bisecting: 128,
-      says: '--install: this host has no program no-such-program',
+      says: '--install: no-such-program not found on this host',
     },
     {
       name: 'a program for --build',
@@ -198,7 +198,7 @@ describe('the host lacks something', () => {
       args: ['--driver', 'no_such_driver', '--', 'true'],
       verdict: undefined,
       bisecting: 128,
-      says: 'has no driver no_such_driver',
+      says: 'has no module no_such_driver',
     },
     {
       name: 'a file outside of the checkout',
@@ -229,14 +229,14 @@ describe('KERNEL_SRC', () => {
       env: () => ({ KERNEL_SRC: home.images }),
       verdict: undefined,
       bisecting: 128,
-      says: 'is not built: it has no .config',
+      says: 'is not built (no .config',
     },
     {
       name: 'is not configured',
       env: () => ({ KERNEL_SRC: dirname(home.write('unconfigured/Kconfig', '')) }),
       verdict: undefined,
       bisecting: 128,
-      says: 'is not built: it has no .config',
+      says: 'is not built (no .config',
     },
   ]);
 });
@@ -293,7 +293,7 @@ describe('another commit may have it', () => {
       env: () => ({ KERNEL_SRC: tree }),
       verdict: 'error',
       bisecting: 125,
-      says: 'has no driver no_such_driver',
+      says: 'has no module no_such_driver',
     },
     {
       name: 'a file of the checkout',
@@ -307,14 +307,14 @@ describe('another commit may have it', () => {
       args: ['-i', './tools/reproducer', '--', 'true'],
       verdict: 'error',
       bisecting: 125,
-      says: /--install: this host has no program .*\/tools\/reproducer/,
+      says: /--install: .*\/tools\/reproducer not found on this host/,
     },
     {
       name: 'a command of the checkout',
       args: ['--', './reproducer'],
       verdict: 'error',
       bisecting: 125,
-      says: /neither this host nor the image has a program \.\/reproducer/,
+      says: /\.\/reproducer not found on this host or in the image/,
     },
   ]);
 });

@@ -57,7 +57,7 @@ describe('mistakes', () => {
       rapido: error: missing required argument 'name'
         hint: the command follows \`--\`; \`rapido run --help\` shows examples
       a target that does not exist: 125
-      rapido: error: there is no cut called simple-exmaple
+      rapido: error: no such target: simple-exmaple
         hint: did you mean simple-example? \`rapido list\` shows all
       an option that does not exist: 125
       rapido: error: unknown option '--no-such'
@@ -66,10 +66,10 @@ describe('mistakes', () => {
       rapido: error: too many arguments for 'run'. Expected 1 argument but got 2.
         hint: the command follows \`--\`; \`rapido run --help\` shows examples
       two commands: 125
-      rapido: error: more than one command was given: use one of -x, -f and \`--\`
+      rapido: error: give only one of -x, -f and \`--\`
         hint: remove one of them
       nothing after \`--\`: 125
-      rapido: error: there is no command after \`--\`
+      rapido: error: no command given after \`--\`
         hint: rapido run NAME -- ls -l /dev
       an invalid limit: 125
       rapido: error: --timeout: "soon" is not a valid duration
@@ -83,7 +83,7 @@ describe('mistakes', () => {
       rapido: error: --resume-after-crash: cannot be combined with options of check that repeat tests (-i, -I, -L)
         hint: remove -i, -I and -L: the names of repeated tests do not show which ones are done
       a missing program: 125
-      rapido: error: neither this host nor the image has a program no-such-program
+      rapido: error: no-such-program not found on this host or in the image
         hint: use -x to run a shell command in the VM
       a conf that does not exist: 125
       rapido: error: conf file nowhere, named by --conf, does not exist

@@ -100,26 +100,24 @@ describe('mistakes', () => {
     }
     expect(lines.join('\n')).toMatchInlineSnapshot(`
       "two commands:
-      rapido: error: more than one command was given: use one of -x, -f and \`--\`
-        hint: remove one of them
+      rapido: error: give only one of -x, -f and \`--\`
       two commands of another kind:
-      rapido: error: more than one command was given: use one of -x, -f and \`--\`
-        hint: to pass arguments to a script: -- ./script a b
+      rapido: error: give only one of -x, -f and \`--\`
       nothing after --:
-      rapido: error: there is no command after \`--\`
+      rapido: error: no command given after \`--\`
         hint: rapido run NAME -- ls -l /dev
       an empty word after --:
-      rapido: error: there is no command after \`--\`
+      rapido: error: no command given after \`--\`
         hint: rapido run NAME -- ls -l /dev
       a limit that is not a duration:
       rapido: error: --timeout: "soon" is not a valid duration
-        hint: use a positive number with the unit s, m, h or d, at most 24d: --timeout 90s, --timeout 10m
+        hint: use e.g. 90s, 10m, 2h (max 24d; default unit: seconds)
       a limit of nothing:
       rapido: error: --boot-timeout: "0" is not a valid duration
-        hint: use a positive number with the unit s, m, h or d, at most 24d: --boot-timeout 90s, --boot-timeout 10m
+        hint: use e.g. 90s, 10m, 2h (max 24d; default unit: seconds)
       a limit with a strange unit:
       rapido: error: --silence: "5min" is not a valid duration
-        hint: use a positive number with the unit s, m, h or d, at most 24d: --silence 90s, --silence 10m
+        hint: use e.g. 90s, 10m, 2h (max 24d; default unit: seconds)
       no CPU:
       rapido: error: --cpus: "0" is not a number from 1 to 255
       CPUs that are no number:
@@ -145,13 +143,11 @@ describe('mistakes', () => {
       rapido: error: --build: "|" requires a shell, but the command runs without one
         hint: use a single command or a script; rapido installs the modules itself
       a missing list of expected splats:
-      rapido: error: --expected: HERE/nowhere cannot be read (ENOENT)
+      rapido: error: --expected: HERE/nowhere does not exist
       expected splats in a directory:
-      rapido: error: --expected: HERE cannot be read (EISDIR)
+      rapido: error: --expected: cannot read HERE: is a directory
       expected splats without a reason, or not an expression:
-      rapido: error: HERE/broken: not a list of expected splats
-        - HERE/broken:1: no reason is given: WARNING in foo
-        - HERE/broken:2: Invalid regular expression: /(unclosed/: Unterminated group
+      rapido: error: HERE/broken:1: missing "# REASON" (and 1 more)
         hint: write one entry per line: PATTERN # REASON, such as \`warning: WARNING in foo # fixed in 6.13\`, or PATTERN @ TEST # REASON"
     `);
   });

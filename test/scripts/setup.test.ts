@@ -720,7 +720,7 @@ describe('scripts/setup and the `rapido` command', () => {
     write(machine, link, 'something else');
     const { status, stderr } = await setup(machine);
     expect(stderr).toMatchInlineSnapshot(
-      `"setup: MACHINE/usr/local/bin/rapido is another program and was not replaced; run MACHINE/a checkout/bin/rapido.js instead"`,
+      `"setup: MACHINE/usr/local/bin/rapido is another program; left alone. Use MACHINE/a checkout/bin/rapido.js"`,
     );
     expect(readFileSync(join(machine, link), 'utf8')).toBe('something else');
     expect(status).toBe(0);

@@ -106,7 +106,7 @@ describe.runIf(canMakeNetworks)('the network of the host', () => {
     expect(snapshot()).toBe(before);
     expect(await tearDown()).toMatchObject({
       status: 0,
-      stderr: 'there is no bridge or tap of user nobody\n',
+      stderr: 'user nobody has no bridge or taps\n',
     });
   });
 
@@ -421,7 +421,7 @@ describe.runIf(canMakeNetworks)('the network of the host', () => {
       'TAP_USER = nobody-at-all',
       'TAP_USER: user nobody-at-all does not exist',
     ],
-    ['an interface that does not exist', 'BR_IF = eth7', 'there is no interface eth7 (BR_IF)'],
+    ['an interface that does not exist', 'BR_IF = eth7', 'no interface eth7 (BR_IF)'],
     ['the loopback', 'BR_IF = lo', 'lo (BR_IF) cannot be on a bridge'],
     [
       'a tap that is the bridge',
@@ -464,7 +464,7 @@ describe.runIf(canMakeNetworks)('the network of the host', () => {
         prefix: space.prefix,
         env: { RAPIDO_CONF: '/dev/null' },
       });
-    const nothing = { status: 0, stderr: 'there is no bridge or tap of user root\n' };
+    const nothing = { status: 0, stderr: 'user root has no bridge or taps\n' };
     expect(await tearDownAsRoot()).toMatchObject(nothing);
     await setUp();
     const { stderr } = await tearDownAsRoot();

@@ -106,7 +106,7 @@ describe.runIf(canMount)('as root', () => {
         "mounted a ramdisk of up to 64M at HOME/user/images; \`rapido teardown-ramdisk\` and a reboot delete its contents
         HOME/user/images is already a ramdisk
         removed the ramdisk at HOME/user/images
-        there is no ramdisk at HOME/user/images
+        no ramdisk at HOME/user/images
         "
       `);
       expect(zramDevices()).toEqual(before);

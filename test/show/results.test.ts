@@ -153,7 +153,7 @@ test('mistakes', async () => {
       hint: rapido results latest~1 latest"
   `);
   expect(await complain(['a'])).toMatchInlineSnapshot(`
-    "rapido: error: there is no run a in RUNS
+    "rapido: error: no run a in RUNS
       hint: RUNS contains no runs yet; start one with \`rapido run NAME\`"
   `);
   expect(await complain([], { results: join(results, 'no') })).toMatchInlineSnapshot(

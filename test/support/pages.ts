@@ -49,7 +49,7 @@ export async function expectToPrint(page: Page, block: CodeBlock): Promise<void>
 
 /** Blocks that show what is missing on a host, with a program that this host may have. */
 export function isAboutOtherHosts(name: string, { text }: CodeBlock): boolean {
-  const missing = /^ {2}- this host has no program (\S+)$/m.exec(text)?.[1];
+  const missing = /^ {2}- (\S+) not found on this host$/m.exec(text)?.[1];
   return name === 'docs/writing-cuts.md' && missing !== undefined && findProgram(missing);
 }
 

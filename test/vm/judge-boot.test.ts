@@ -95,7 +95,7 @@ test('the message and the exit status for each ending', () => {
           the autorun script succeeded
     an autorun script fails
       powered-off, status 1
-          autorun script a.sh failed with status 3
+          autorun script a.sh failed: exit status 3
     an autorun script powers it off
       powered-off, status 1
           autorun script a.sh powered off the VM itself; rapido cannot tell whether it succeeded
@@ -187,7 +187,7 @@ describe('at a terminal', () => {
     const events = [INIT, START, FAILED, PROMPT, POWER_OFF];
     expect(watched({ events })).toMatchInlineSnapshot(`
       "powered-off, status 1
-            autorun script a.sh failed with status 3"
+            autorun script a.sh failed: exit status 3"
     `);
     expect(watched({ events, shutdown: 'host-qmp-quit' })).toContain('status 1');
   });
@@ -246,7 +246,7 @@ test('Ctrl-a x is an orderly end at the prompt, and none before it', () => {
   const before = makeRecord({ ...quit, events: [{ event: 'init', uptime: 1 }] });
   expect(judgeBoot(before, { interactive: true, autorun: 1, oops: undefined })).toMatchObject({
     status: 1,
-    lines: ['the VM was killed by hand before it reached its prompt'],
+    lines: ['VM killed before it reached a prompt'],
   });
   const after = makeRecord({ ...quit, events: [{ event: 'prompt' }] });
   expect(judgeBoot(after, { interactive: true, autorun: 1, oops: undefined })).toEqual({

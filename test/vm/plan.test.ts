@@ -91,7 +91,7 @@ describe('the accelerator', () => {
   test('rejects KVM that is requested and cannot be used', async () => {
     const request = { accelerator: 'kvm' as const, kvm: noKvm };
     expect(await complaintOf(() => plan(request))).toMatchInlineSnapshot(`
-      "rapido: error: VM_ACCEL: KVM cannot be used: there is no /dev/kvm
+      "rapido: error: VM_ACCEL: KVM does not work: there is no /dev/kvm
         hint: VM_ACCEL="auto" falls back to emulation"
     `);
   });

@@ -119,7 +119,7 @@ describe('the vmlinux in a bzImage', () => {
 
   it('is in the kernel that VM tests boot', async ({ skip }) => {
     const kernel = hostKernel();
-    if (kernel === undefined) return skip('there is no kernel to boot');
+    if (kernel === undefined) return skip('no kernel to boot');
     if (architectureOf(process.arch).name !== 'x86_64') return skip('only x86 kernels are packed');
     const path = pathOf(await unpackKernel(kernel.image, makeTemporaryDirectory()));
     expect(readFileSync(path).subarray(0, 4).toString('latin1')).toBe('\x7fELF');

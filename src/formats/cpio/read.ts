@@ -84,7 +84,7 @@ export function* readCpio(
   }
   if (unfinished)
     throw failure(input, input.size, 'the archive has no trailer, so it is truncated');
-  if (archive === 0) throw failure(input, 0, 'there is no cpio archive');
+  if (archive === 0) throw failure(input, 0, 'no cpio archive');
 }
 
 /**

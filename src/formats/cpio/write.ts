@@ -412,7 +412,7 @@ function resized(file: string | Buffer, how: 'grew' | 'shrank', size: number): E
 function describeReadError(cause: unknown, file: string | Buffer): unknown {
   const code = errorCode(cause);
   if (code === undefined) return cause;
-  const { what, hint } = READ_ERRORS[code] ?? { what: `it cannot be read (${code})` };
+  const { what, hint } = READ_ERRORS[code] ?? { what: `cannot read it (${code})` };
   return new EntryProblem(`${formatPath(file)}: ${what}`, {
     ...(hint === undefined ? {} : { hint }),
     cause,
@@ -420,11 +420,11 @@ function describeReadError(cause: unknown, file: string | Buffer): unknown {
 }
 
 const READ_ERRORS: Record<string, { what: string; hint?: string }> = {
-  ENOENT: { what: 'it no longer exists', hint: CHANGED_HINT },
-  ENOTDIR: { what: 'it no longer exists', hint: CHANGED_HINT },
-  EISDIR: { what: 'it is now a directory', hint: CHANGED_HINT },
-  EACCES: { what: 'you are not allowed to read it', hint: 'make it readable, or omit it' },
-  EPERM: { what: 'you are not allowed to read it', hint: 'make it readable, or omit it' },
+  ENOENT: { what: 'no longer exists', hint: CHANGED_HINT },
+  ENOTDIR: { what: 'no longer exists', hint: CHANGED_HINT },
+  EISDIR: { what: 'is now a directory', hint: CHANGED_HINT },
+  EACCES: { what: 'permission denied', hint: 'make it readable, or omit it' },
+  EPERM: { what: 'permission denied', hint: 'make it readable, or omit it' },
 };
 
 /** The archive on its way to `fd`. */
@@ -489,7 +489,7 @@ function describeWriteError(error: unknown, outputName: string): unknown {
 }
 
 const WRITE_ERRORS: Record<string, { what: string; hint: string }> = {
-  ENOSPC: { what: 'no space left on its filesystem', hint: 'free some space there' },
+  ENOSPC: { what: 'no space left on the filesystem', hint: 'free some space there' },
   EDQUOT: { what: 'your disk quota is exceeded', hint: 'free some space there' },
   EFBIG: { what: 'larger than the limit for files there', hint: 'check the limit: ulimit -f' },
   EIO: { what: 'its disk reports an I/O error', hint: 'see the kernel log: dmesg' },

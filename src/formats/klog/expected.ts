@@ -33,8 +33,8 @@ export function parseExpectedSplats(text: string, file: string): ExpectedSplat[]
     return [];
   });
   if (problems.length === 0) return expected;
-  throw new UsageError(`${file}: not a list of expected splats`, {
-    problems,
+  const [first = '', ...more] = problems;
+  throw new UsageError(more.length === 0 ? first : `${first} (and ${more.length} more)`, {
     hint: 'write one entry per line: PATTERN # REASON, such as `warning: WARNING in foo # fixed in 6.13`, or PATTERN @ TEST # REASON',
   });
 }
@@ -42,11 +42,11 @@ export function parseExpectedSplats(text: string, file: string): ExpectedSplat[]
 /** @returns the entry, or a message if the line is invalid */
 function parseEntry(line: string, where: string): ExpectedSplat | string {
   const [, head = line, reason = ''] = /^(.*?)\s+#(?:\s+(.*))?$/.exec(line) ?? [];
-  if (reason === '') return `no reason is given: ${line}`;
+  if (reason === '') return 'missing "# REASON"';
   const separated = /^(.*)(?:^|\s)@(?:\s+(.*))?$/.exec(head);
   const [source, test] = separated === null ? [head] : [separated[1]!.trim(), separated[2] ?? ''];
-  if (source === '') return `no pattern is given: ${line}`;
-  if (test === '') return `no test is given: ${line}`;
+  if (source === '') return 'missing PATTERN';
+  if (test === '') return 'missing TEST after the @';
   try {
     return {
       pattern: new RegExp(source),

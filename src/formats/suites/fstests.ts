@@ -223,7 +223,7 @@ function takeSummary(parser: Parser, line: string): boolean {
   const { summary } = parser;
   const [, unknown] = /^(\S+) - unknown test, ignored$/.exec(line) ?? [];
   if (unknown !== undefined) {
-    complain(parser, `there is no test ${unknown}`);
+    complain(parser, `no such test: ${unknown}`);
     return true;
   }
   const [, key, names = ''] = /^(Ran|Not run|Failures): (.*)$/.exec(line) ?? [];

@@ -32,7 +32,7 @@ describe('the version magic of modules', () => {
   test('of another release is reported, but with versions of symbols the kernel does not compare it', () => {
     const old = '6.17.0 SMP preempt mod_unload';
     expect(check([aModule('a'), aModule('b', old)])).toEqual([
-      'b: it was built for Linux 6.17.0, not for 6.18.0-test',
+      'b: built for Linux 6.17.0, not for 6.18.0-test',
     ]);
     const versions = `${VERMAGIC} modversions`;
     expect(check([aModule('a', versions), aModule('b', `${old} modversions`)])).toEqual([]);
@@ -41,7 +41,7 @@ describe('the version magic of modules', () => {
   test('with other options than the rest is reported', () => {
     const odd = aModule('odd', `${RELEASE} SMP mod_unload`);
     expect(check([aModule('a'), odd, aModule('b')])).toEqual([
-      'odd: it was built for a kernel with "SMP mod_unload", the other modules for one with "SMP preempt mod_unload"',
+      'odd: built for a kernel with "SMP mod_unload", the other modules for one with "SMP preempt mod_unload"',
     ]);
   });
 

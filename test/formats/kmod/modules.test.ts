@@ -305,7 +305,7 @@ describe('messages to the user', () => {
     expect(() => readModuleTree('/nowhere/lib/modules/6.9.0-test')).toThrowError(
       expect.objectContaining({
         message:
-          '/nowhere/lib/modules/6.9.0-test is not a directory, so there are no modules for the kernel 6.9.0-test',
+          'no modules for kernel 6.9.0-test: /nowhere/lib/modules/6.9.0-test is not a directory',
         hint: 'in the kernel tree: make && INSTALL_MOD_PATH=./mods make modules_install',
       }),
     );
@@ -317,7 +317,7 @@ describe('messages to the user', () => {
     const base = directory.replace('/lib/modules/6.9.0-test', '');
     expect(() => readModuleTree(directory)).toThrowError(
       expect.objectContaining({
-        message: `${directory}/modules.dep is missing: depmod was not run`,
+        message: `${directory}/modules.dep does not exist (depmod not run?)`,
         hint: `depmod -b ${base} 6.9.0-test`,
       }),
     );

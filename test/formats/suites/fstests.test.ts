@@ -226,7 +226,7 @@ describe("check's own summary", () => {
     const { end } = read(
       ['generic/9999 - unknown test, ignored', ...HEADINGS, 'Passed all 0 tests', ''].join('\n'),
     );
-    expect(end().problems).toEqual(['there is no test generic/9999', 'check ran no tests']);
+    expect(end().problems).toEqual(['no such test: generic/9999', 'check ran no tests']);
   });
 
   test('on the line of an interrupted test leaves it without a result', () => {

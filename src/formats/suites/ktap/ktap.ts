@@ -486,8 +486,7 @@ function finish(parser: Parser, block: Block, isExcused: boolean): void {
   const hasUnfinished = begun.length > 0 && block.orphans.length === 0;
   for (const child of block.orphans.splice(0)) finishOrphan(parser, child);
   if (isExcused || block.isCounted) return;
-  if (block.kunit && block.results === 0 && !block.plan)
-    complain(parser, block, 'it contains no tests');
+  if (block.kunit && block.results === 0 && !block.plan) complain(parser, block, 'no tests');
   const missing = missingNumbers(block.numbers, block.plan ?? block.last);
   const numbers = firstNumbers(missing);
   const isWhole = block.plan !== undefined && missing.length === 0;
@@ -510,7 +509,7 @@ function finish(parser: Parser, block: Block, isExcused: boolean): void {
 
 function finishOrphan(parser: Parser, block: Block): void {
   if (block.name === undefined) nameBlock(parser, block, [placeholder(block.parent!)]);
-  complain(parser, block, 'it has subtests, but no result of its own');
+  complain(parser, block, 'subtests, but no result of its own');
   finish(parser, block, false);
 }
 

@@ -223,7 +223,7 @@ describe('output of KUnit', () => {
 
   test('a suite in which the kernel crashed', () => {
     expect(summarize(readSample('kunit-module'))).toMatchInlineSnapshot(`
-      "PROBLEM kunit_fault: it has subtests, but no result of its own
+      "PROBLEM kunit_fault: subtests, but no result of its own
       PROBLEM kunit_fault: planned 1 tests, got 0 results: no result for test 1
       MISSING kunit_fault/#1
       MISSING kunit_fault"
@@ -309,11 +309,11 @@ describe('output of KUnit', () => {
 
   test('a test that announces subtests and has none is one test, and no plain pass', () => {
     expect(summarize(readSample('subtest-without-tests'))).toBe(
-      'pass 1 suite/case\nPROBLEM suite/case: it contains no tests',
+      'pass 1 suite/case\nPROBLEM suite/case: no tests',
     );
     expect(
       summarize('KTAP version 1\n1..1\n    KTAP version 1\n    # Subtest: s\n    1..0\nok 1 s'),
-    ).toBe('pass 1 s\nPROBLEM s: it contains no tests');
+    ).toBe('pass 1 s\nPROBLEM s: no tests');
     expect(
       summarize(
         'KTAP version 1\n1..1\n    KTAP version 1\n    # Subtest: s\n    1..0\nok 1 s # SKIP no tests run',
@@ -594,7 +594,7 @@ describe('reports what is wrong', () => {
     expect(summarize(text)).toMatchInlineSnapshot(`
       "pass 1 timers/nanosleep
       pass 1 timers/posix_timers/a
-      PROBLEM timers/posix_timers: it has subtests, but no result of its own
+      PROBLEM timers/posix_timers: subtests, but no result of its own
       PROBLEM timers/posix_timers: planned 2 tests, got 1 results: no result for test 2
       PROBLEM planned 3 tests, got 1 results: no result for test 2-3
       MISSING timers/posix_timers/#2
