@@ -3,7 +3,7 @@ import { defineCut } from 'rapido';
 /** The annotated first cut: a shell, everyday programs, and one autorun script. */
 export default defineCut({
   // Shown by `rapido list`.
-  summary: 'A shell with the everyday programs; copy it to write your own target',
+  summary: 'A shell with the usual tools; copy it to write your own target',
 
   // Programs by name. Their libraries are added. Programs that this host lacks are reported before anything
   // is built.

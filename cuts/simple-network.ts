@@ -2,7 +2,7 @@ import { defineCut } from 'rapido';
 
 /** simple-example with a network. */
 export default defineCut({
-  summary: 'A shell with the everyday programs and a network',
+  summary: 'A shell with the usual tools and networking',
   network: true,
   // biome-ignore format: a list of short words
   binaries: [

@@ -199,7 +199,7 @@ const TYPES: Readonly<Record<string, string>> = {
   object: 'an object',
   string: 'a string',
   boolean: 'true or false',
-  int: 'a whole number',
+  int: 'an integer',
   record: 'an object',
 };
 

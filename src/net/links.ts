@@ -111,7 +111,7 @@ export function parseLinks(text: string): Link[] {
   const links = parseJson(ipLinks, text || '[]');
   if (links === undefined) {
     throw new UserError(`${SHOW_LINKS.join(' ')}: unexpected output`, {
-      hint: 'is `ip` the program of iproute2? try `ip -V`',
+      hint: 'is this iproute2? try `ip -V`',
     });
   }
   return links.filter((link) => link !== undefined).map(toLink);

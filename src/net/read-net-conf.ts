@@ -4,7 +4,7 @@ import type { Conf } from '../conf/conf.ts';
 import { INTERFACE_NAME } from '../conf/network-values.ts';
 import { VM_KEYS } from '../conf/schema.ts';
 import { parseConfValue } from '../conf/types.ts';
-import { errorCode, UsageError } from '../errors.ts';
+import { describeReadError, errorCode, UsageError } from '../errors.ts';
 import { ownFile } from '../host/directories.ts';
 import { isDirectory } from '../sys/stat.ts';
 import { readTrusted, type Trust, trustOf } from '../sys/trust.ts';
@@ -143,11 +143,8 @@ function read(path: string, trust: Trust, problems: string[]): Buffer | undefine
 }
 
 function explain(path: string, error: unknown): string {
-  const code = errorCode(error);
-  if (code === undefined) throw error;
-  const reasons: Record<string, string> = {
-    ENOENT: 'does not exist',
-    ENOTDIR: 'is not a directory',
-  };
-  return `${path} ${reasons[code] ?? `cannot be read (${code})`}`;
+  if (errorCode(error) === undefined) throw error;
+  return errorCode(error) === 'ENOTDIR'
+    ? `${path} is not a directory`
+    : describeReadError(path, error);
 }

@@ -27,8 +27,7 @@ it('boot before any cut', async () => {
 it('boot of a target that was not cut', async () => {
   expect(await rapido(['boot', 'simple-example'])).toEqual({
     status: 1,
-    stderr:
-      'rapido: error: no image for simple-example yet\n  hint: rapido cut simple-example\n',
+    stderr: 'rapido: error: no image for simple-example yet\n  hint: rapido cut simple-example\n',
   });
 });
 
@@ -53,9 +52,7 @@ it('a conf key misspelt', async () => {
   expect(stderr).toBe('');
   const conf = await rapido(['conf'], { 'rapido.conf': 'KERNEL_SCR="/linux"\n' });
   expect(conf.status).toBe(2);
-  expect(conf.stderr).toContain(
-    'rapido.conf:1: unknown key KERNEL_SCR (did you mean KERNEL_SRC?)',
-  );
+  expect(conf.stderr).toContain('rapido.conf:1: unknown key KERNEL_SCR (did you mean KERNEL_SRC?)');
 });
 
 it('a missing kernel tree, which doctor finds, too', async () => {

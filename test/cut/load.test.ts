@@ -121,6 +121,15 @@ describe('picking by name', () => {
     (name): CutFile => ({ name, path: `/cuts/${name}.js`, origin, shadows: [] }),
   );
 
+  test('an unknown name that is a part of many others gets all of them as suggestions', async () => {
+    const many = ['xfs', 'ext4', 'nfs', 'udf'].map(
+      (name): CutFile => ({ name: `fstests-${name}`, path: '', origin, shadows: [] }),
+    );
+    expect(await refused(() => pickCut('fstest', many))).toContain(
+      'did you mean one of fstests-xfs, fstests-nfs, fstests-udf, fstests-ext4?',
+    );
+  });
+
   test.each(['fstests-xfs', 'fstests_xfs', 'fstests-xfs.ts'])('%s is fstests-xfs', (name) => {
     expect(pickCut(name, cuts).name).toBe('fstests-xfs');
   });

@@ -170,7 +170,7 @@ describe('rejects, with the file and the field', () => {
       {"resources":{"cpus":0}}
           resources.cpus: Too small: expected number to be >=1
       {"resources":{"cpus":1.5}}
-          resources.cpus: must be a whole number
+          resources.cpus: must be an integer
       {"resources":{"memory":512}}
           resources.memory: must be a string, not a number
       {"resources":{"memory":"512"}}

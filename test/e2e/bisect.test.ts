@@ -140,7 +140,7 @@ describe('git bisect run rapido run --bisect', () => {
     const verdicts = await repository.readVerdicts();
     expect(verdicts).toContain('skip: version 5');
     expect(verdicts.at(-1)).toBe('first bad commit: version 7');
-    expect(result.stderr).toContain('building the kernel: make failed');
+    expect(result.stderr).toContain('kernel build failed: make exited');
     expect(result.stderr).toMatch(/reproducer\.c:1:\d+: error: expected .;. before/);
   });
 

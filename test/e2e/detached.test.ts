@@ -202,7 +202,7 @@ describe('a VM in the background', () => {
     expect(complaints.map(({ status, stderr }) => `${status} ${stderr.split('\n')[0]}`)).toEqual([
       '125 rapido: error: VM 7 is not running',
       '125 rapido: error: no command given after `--`',
-      '2 rapido: error: "no such" is neither the number nor the name of a VM',
+      '2 rapido: error: "no such" is not a VM number or name',
       '2 rapido: error: which VM?',
     ]);
   });

@@ -134,7 +134,7 @@ describe.runIf(canMakeNetworks)('VMs on the bridge', () => {
     expect(status).toBe(1);
     expect(stderr).toMatchInlineSnapshot(`
       "rapido: error: no tap device rapido-tap1
-        hint: \`sudo rapido setup-network\` creates the bridge and a tap for each section [vmN] of rapido.conf, or two taps if it has no such section; --net user (VM_NET=user, NET=user in the VM's section) needs neither
+        hint: run \`sudo rapido setup-network\`, or use --net user
       "
     `);
     await home.rapido(['cut', 'simple-example'], { env });

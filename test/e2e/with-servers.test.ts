@@ -91,7 +91,7 @@ describe('rapido run --with', () => {
       '--with: VM 3 is assigned to both first and failing',
     );
     const strange = await run(['client', '--with', 'first:x', '--', 'true']);
-    expect(strange.stderr).toContain('--with: "first:x" is neither CUT nor CUT:NUMBER');
+    expect(strange.stderr).toContain('--with: "first:x" is not TARGET or TARGET:VM');
     expect(registry()).toEqual(['lock']);
   });
 

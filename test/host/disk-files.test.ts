@@ -34,12 +34,12 @@ test('a file: its first bytes, and one identity under all its names', () => {
 });
 
 test('says why something is no disk', () => {
-  expect(probe(join(directory, 'nothing'))).toBe('it does not exist');
-  expect(probe(directory)).toBe('it is a directory, not a disk');
-  expect(probe('/dev/null')).toBe('it is neither a file nor a block device');
+  expect(probe(join(directory, 'nothing'))).toBe(`${directory}/nothing does not exist`);
+  expect(probe(directory)).toBe(`${directory} is a directory, not a disk`);
+  expect(probe('/dev/null')).toBe('/dev/null is neither a file nor a block device');
   execFileSync('mkfifo', [join(directory, 'fifo')]);
-  expect(probe(join(directory, 'fifo'))).toBe('it is neither a file nor a block device');
-  expect(probe(makeFile('empty', ''))).toContain('it is empty');
+  expect(probe(join(directory, 'fifo'))).toContain('is neither a file nor a block device');
+  expect(probe(makeFile('empty', ''))).toContain('/empty is empty; give it a size');
 });
 
 test('a file that this user can only read is a disk with readonly', async () => {
@@ -47,7 +47,7 @@ test('a file that this user can only read is a disk with readonly', async () => 
   const path = makeFile('disk.img');
   chmodSync(path, 0o444);
   await withoutRoot(() => {
-    expect(probe(path)).toBe('it cannot be written by this user: chmod, or add readonly');
+    expect(probe(path)).toBe(`cannot write ${path}: permission denied; chmod, or add readonly`);
     expect(probe(path, true)).toMatchObject({ isBlockDevice: false });
   });
   chmodSync(path, 0o000);
@@ -84,7 +84,7 @@ describe.runIf(canLoop)('a block device', () => {
     execFileSync('mkdir', [mountPoint]);
     execFileSync('mount', [loop, mountPoint]);
     try {
-      const why = `it is mounted on this host at ${mountPoint}: umount ${mountPoint}`;
+      const why = `${loop} is mounted on this host at ${mountPoint}: umount ${mountPoint}`;
       expect(probe(loop)).toBe(why);
       expect(probe(loop, true)).toBe(why);
     } finally {
@@ -94,6 +94,6 @@ describe.runIf(canLoop)('a block device', () => {
   });
 
   test('the file behind a used one is rejected', () => {
-    expect(probe(file)).toBe(`this host uses it as ${loop}: losetup --detach ${loop}`);
+    expect(probe(file)).toBe(`${file} is in use on this host as ${loop}: losetup --detach ${loop}`);
   });
 });

@@ -42,8 +42,8 @@ test('reads the output of ip, without the empty objects that some versions print
 test.each(['[', '{}', 'null', '[{"ifname":"lo"}]'])('rejects %s', async (text) => {
   expect(await complaintOf(() => parseLinks(text))).toBe(
     [
-      'rapido: error: ip -json -details address show: rapido does not understand its output',
-      '  hint: is `ip` the program of iproute2? try `ip -V`',
+      'rapido: error: ip -json -details address show: unexpected output',
+      '  hint: is this iproute2? try `ip -V`',
     ].join('\n'),
   );
 });

@@ -113,8 +113,8 @@ describe('a VM with network files', () => {
   test('cannot share a MAC or an address with another', () => {
     const { conf } = given({ 'vm1/a.network': LAN, 'vm2/b.network': LAN });
     expect(problemsOf(() => withNetConf(conf, readNetConf(conf)))).toEqual([
-      'ADDRESS in [vm2]: 192.168.155.50 is already used by [vm1]. Give each VM its own',
-      'MAC in [vm2]: b8:ac:24:45:c5:01 is already used by [vm1]. Give each VM its own',
+      'ADDRESS in [vm2]: 192.168.155.50 is already used by [vm1]; give each VM its own',
+      'MAC in [vm2]: b8:ac:24:45:c5:01 is already used by [vm1]; give each VM its own',
     ]);
   });
 

@@ -75,17 +75,17 @@ describe('a problem of a server', () => {
     [
       'no power-off on request',
       server({}, { shutdown: 'host-qmp-quit' }),
-      'timeout: nfsd-xfs (VM 1): it did not power off in time after the end of the test',
+      'timeout: nfsd-xfs (VM 1): did not power off in time after the end of the test',
     ],
     [
       'a reset on a request to power off',
       server({}, { shutdown: 'guest-reset' }),
-      'crash: nfsd-xfs (VM 1): it reset: a triple fault, or a reboot that bypassed rapido',
+      'crash: nfsd-xfs (VM 1): reset: a triple fault, or a reboot that bypassed rapido',
     ],
     [
       'a QEMU that is killed on a request to power off',
       server({}, { exit: { signal: 'SIGKILL' } }),
-      'crash: nfsd-xfs (VM 1): it was lost: QEMU was killed by SIGKILL',
+      'crash: nfsd-xfs (VM 1): VM lost: QEMU was killed by SIGKILL',
     ],
     [
       'too little memory for its image, of which its kernel panics',
@@ -98,7 +98,7 @@ describe('a problem of a server', () => {
           memory: { bytes: 512 * 1024 ** 2, toUnpack: 1024 ** 3 },
         },
       ),
-      'error: nfsd-xfs (VM 1): the VM has too little memory for its image ("Initramfs unpacking failed: write error"): it has 512 MiB, but unpacking takes about 1.0 GiB; increase it with --memory',
+      'error: nfsd-xfs (VM 1): the VM has too little memory for its image ("Initramfs unpacking failed: write error"): 512 MiB, but unpacking takes about 1.0 GiB; increase it with --memory',
     ],
     ['a panic', panicked, 'crash: nfsd-xfs (VM 1): the kernel panicked: Oops'],
     [
@@ -117,12 +117,12 @@ describe('a problem of a server', () => {
     [
       'an end of its own',
       server({ wasStopped: false }),
-      'crash: nfsd-xfs (VM 1): it powered off before the end of the test',
+      'crash: nfsd-xfs (VM 1): powered off before the end of the test',
     ],
     [
       'a QEMU that is killed',
       server({ wasStopped: false }, { exit: { signal: 'SIGKILL' } }),
-      'crash: nfsd-xfs (VM 1): it was lost: QEMU was killed by SIGKILL',
+      'crash: nfsd-xfs (VM 1): VM lost: QEMU was killed by SIGKILL',
     ],
     [
       'a limit',
@@ -169,7 +169,7 @@ describe('a run with a server', () => {
       'is an error of its server, for which the client was ended',
       ENDED,
       server({ wasStopped: false }, { shutdown: 'guest-reset', wasHostFull: true }),
-      'error: nfsd-xfs (VM 1): the host has no space left for its disks; its writes failed',
+      'error: nfsd-xfs (VM 1): no space left on the host for its disks; guest writes failed',
     ],
     [
       'crashes with its client first, if both kernels do',

@@ -129,7 +129,7 @@ describe('the list', () => {
     rmSync(directory.file('result.json'));
     mkdirSync(directory.file('result.json'));
     expect(listRuns(parent)).toMatchObject([
-      { state: 'unreadable', reason: expect.stringContaining('it is a directory') },
+      { state: 'unreadable', reason: expect.stringContaining('is a directory') },
       { state: 'unreadable', reason: 'written by a newer rapido (format version 7)' },
       { state: 'unreadable', reason: 'not valid JSON' },
       { state: 'running' },
@@ -151,11 +151,11 @@ describe('the list', () => {
   });
 
   test.each([
-    ['pipe', (path: string) => void spawnSync('mkfifo', [path]), 'it is not a regular file'],
-    ['file without end', (path: string) => truncateSync(path, 2 ** 40), 'it is too large'],
+    ['pipe', (path: string) => void spawnSync('mkfifo', [path]), 'not a regular file'],
+    ['file without end', (path: string) => truncateSync(path, 2 ** 40), 'too large'],
   ])('does not wait for a %s in place of a result', (_, make, reason) => {
     const run = finishedRun(0);
-    if (reason === 'it is not a regular file') rmSync(run.file('result.json'));
+    if (reason === 'not a regular file') rmSync(run.file('result.json'));
     make(run.file('result.json'));
     expect(listRuns(parent)).toMatchObject([{ state: 'unreadable', reason }]);
   });

@@ -80,7 +80,7 @@ test('a build that fails: its last lines, no modules', async () => {
   expect(
     await complaintOf(() => buildKernel(['make', '-j2'], job(conf())), { TREE: tree }),
   ).toMatchInlineSnapshot(`
-    "rapido: error: building the kernel: make failed: it exited with status 2
+    "rapido: error: kernel build failed: make exited with status 2
       - command: make -j2
       - fs/foo.c:1: error: expected ;"
   `);
@@ -94,7 +94,7 @@ test('modules that cannot be installed', async () => {
   expect(
     await complaintOf(() => buildKernel(['make'], job(conf())), { TREE: tree }),
   ).toMatchInlineSnapshot(`
-    "rapido: error: installing the modules: make failed: it exited with status 1
+    "rapido: error: modules_install failed: make exited with status 1
       - command: make 'INSTALL_MOD_PATH=TREE/mods' modules_install
       - no depmod"
   `);

@@ -42,6 +42,6 @@ test.each([
 ])('%j is not a valid duration', async (text) => {
   expect(await complaintOf(() => parseDuration('--silence', text))).toBe(
     `rapido: error: --silence: "${text}" is not a valid duration\n` +
-      '  hint: use a positive number with the unit s, m, h or d, at most 24d: --silence 90s, --silence 10m',
+      '  hint: use e.g. 90s, 10m, 2h (max 24d; default unit: seconds)',
   );
 });

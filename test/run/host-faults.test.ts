@@ -191,7 +191,7 @@ describe('the host lacks something', () => {
       env: () => ({ KERNEL_SRC: tree }),
       verdict: 'error',
       bisecting: 128,
-      says: 'no-such-make failed: it cannot be executed',
+      says: 'failed: no-such-make could not be executed',
     },
     {
       name: 'a driver of the installed kernel, which is the same for every commit',
@@ -269,7 +269,7 @@ describe('another commit may have it', () => {
       env: () => ({ KERNEL_SRC: tree }),
       verdict: 'error',
       bisecting: 125,
-      says: 'building the kernel: false failed: it exited with status 1',
+      says: 'kernel build failed: false exited with status 1',
     },
     {
       name: 'a kernel that is not built',

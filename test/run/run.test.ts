@@ -73,14 +73,14 @@ describe('mistakes', () => {
         hint: rapido run NAME -- ls -l /dev
       an invalid limit: 125
       rapido: error: --timeout: "soon" is not a valid duration
-        hint: use a positive number with the unit s, m, h or d, at most 24d: --timeout 90s, --timeout 10m
+        hint: use e.g. 90s, 10m, 2h (max 24d; default unit: seconds)
       a junit file in no directory: 125
       rapido: error: --junit: ~/out is not a directory
       to go on after a crash without a suite: 125
       rapido: error: --resume-after-crash: simple-example cannot skip tests that are done
         hint: the cuts of test suites can; for a cut of your own, see \`test.resumes\` in RAPIDO/docs/writing-cuts.md
       to resume with tests that repeat: 125
-      rapido: error: --resume-after-crash: cannot be combined with options of check that repeat tests (-i, -I, -L)
+      rapido: error: --resume-after-crash does not work with check options that repeat tests (-i, -I, -L)
         hint: remove -i, -I and -L: the names of repeated tests do not show which ones are done
       a missing program: 125
       rapido: error: no-such-program not found on this host or in the image

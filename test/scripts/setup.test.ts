@@ -726,6 +726,18 @@ describe('scripts/setup and the `rapido` command', () => {
     expect(status).toBe(0);
   });
 
+  it('leaves the link to another checkout alone, and reports it', async () => {
+    const machine = describeMachine();
+    rmSync(join(machine, link));
+    write(machine, 'other/bin/rapido.js', '');
+    symlinkSync(join(machine, 'other/bin/rapido.js'), join(machine, link));
+    const { stderr } = await setup(machine);
+    expect(stderr).toContain(
+      'usr/local/bin/rapido is a link to another checkout; left alone. Use ',
+    );
+    expect(readlinkSync(join(machine, link))).toBe(join(machine, 'other/bin/rapido.js'));
+  });
+
   it('replaces the dangling link of a moved checkout', async () => {
     const machine = describeMachine();
     rmSync(join(machine, link));

@@ -239,7 +239,7 @@ describe.runIf(canMakeNetworks)('the network of the host', () => {
       const failing = failOn('address delete 10.9.0.5/24');
       const { status, stderr } = await setUp(conf, failing);
       expect(status).toBe(1);
-      expect(stderr).toContain('setting up the network: ip failed: it exited with status 1');
+      expect(stderr).toContain('setting up the network failed: ip exited with status 1');
       expect(stderr).toContain('no luck');
       expect(stderr).toContain('all changes were undone');
       expect(snapshot()).toBe(before);
@@ -295,7 +295,7 @@ describe.runIf(canMakeNetworks)('the network of the host', () => {
     const { status, stderr } = await setUp();
     expect(status).toBe(1);
     expect(stderr).toMatchInlineSnapshot(`
-      "rapido: error: the network cannot be set up; nothing was changed
+      "rapido: error: cannot set up the network; nothing was changed
         - rapido-br (BR_DEV) exists, and rapido did not create it: set another BR_DEV, or, if it is not needed, run \`ip link delete rapido-br\`
         - rapido-tap2 (TAP) exists, and rapido did not create it: set another TAP, or, if it is not needed, run \`ip link delete rapido-tap2\`
       "
@@ -306,7 +306,7 @@ describe.runIf(canMakeNetworks)('the network of the host', () => {
     space.run('ip', 'tuntap', 'add', 'dev', 'own', 'mode', 'tap', 'user', 'nobody');
     const own = await setUp('BR_DEV = br7\n[vm1]\nTAP = own\n');
     expect(own.stderr).toBe(
-      'own is a tap device that rapido did not create: it is not changed\ncreated br7 with 192.168.155.1/24\n',
+      'own is a tap device that rapido did not create; left alone\ncreated br7 with 192.168.155.1/24\n',
     );
     await tearDown();
     space.run('ip', 'tuntap', 'delete', 'dev', 'own', 'mode', 'tap');
@@ -318,12 +318,12 @@ describe.runIf(canMakeNetworks)('the network of the host', () => {
     const other = { TAP_USER: 'root' };
     const { status, stderr } = await setUp('', other);
     expect(status).toBe(1);
-    expect(stderr).toContain('rapido-br (BR_DEV) is part of the network of user 65534');
+    expect(stderr).toContain('rapido-br (BR_DEV) belongs to user 65534's network');
     const second = await setUp('BR_DEV = br7\nBR_ADDR = 10.7.0.1/24\n[vm1]\nTAP = t7\n', other);
     expect(second.status).toBe(0);
     const gone = await rapido(['teardown-network'], '', other);
     expect(gone.stderr).toContain(
-      'rapido-br is part of the network of user 65534: it is not removed\n',
+      "rapido-br belongs to user 65534's network; left alone\n",
     );
     expect(names()).toEqual(['lo', 'rapido-br', 'rapido-tap1', 'rapido-tap2']);
     await tearDown();
@@ -454,7 +454,7 @@ describe.runIf(canMakeNetworks)('the network of the host', () => {
   test('root without sudo must name the user of the taps', async () => {
     const { status, stderr } = await home.rapido(['setup-network'], { prefix: space.prefix });
     expect(status).toBe(2);
-    expect(stderr).toContain('cannot determine the owner of the taps');
+    expect(stderr).toContain('who should own the taps?');
     expect(stderr).toContain('hint: run `sudo rapido setup-network` as the user who boots the VMs');
   });
 

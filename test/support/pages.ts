@@ -287,7 +287,7 @@ function prepareRunsOfBisection(home: Home): void {
   add('20261123-030204-simple-example-b2d1', '03:02', 2870, {
     verdict: 'error',
     status: 125,
-    reason: 'building the kernel: make failed',
+    reason: 'kernel build failed: make exited',
     kernel: undefined,
     vm: undefined,
   });

@@ -22,7 +22,7 @@ test('a program that takes too long is ended, and that is a failure', async () =
   const complaint = await complaintOf(() => runTool(['sleep', '20'], { purpose, timeout: 200 }));
   expect(performance.now() - started).toBeLessThan(10_000);
   expect(complaint).toMatchInlineSnapshot(`
-    "rapido: error: decoding a stack trace: sleep failed: it took longer than 0.2 s
+    "rapido: error: decoding a stack trace failed: sleep took longer than 0.2 s
       - command: sleep 20"
   `);
 });

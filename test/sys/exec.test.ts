@@ -87,7 +87,7 @@ test('uses no shell', async () => {
 test('a program that fails: its status, its command line as one would type it, its last lines', async () => {
   const script = 'seq 1 20; echo "cannot find xfs_io" >&2; exit 3';
   expect(await complaintOf(() => runTool(sh(script), { purpose }))).toMatchInlineSnapshot(`
-    "rapido: error: making the userspace layer: sh failed: it exited with status 3
+    "rapido: error: making the userspace layer failed: sh exited with status 3
       - command: sh -c 'seq 1 20; echo "cannot find xfs_io" >&2; exit 3'
       - 10
       - 11
@@ -108,7 +108,7 @@ test('the same if its lines are watched', async () => {
   const lines: string[] = [];
   const run = { purpose, onLine: (line: string) => lines.push(line) };
   expect(await complaintOf(() => runTool(sh('echo hello; exit 1'), run))).toMatchInlineSnapshot(`
-    "rapido: error: making the userspace layer: sh failed: it exited with status 1
+    "rapido: error: making the userspace layer failed: sh exited with status 1
       - command: sh -c 'echo hello; exit 1'
       - hello"
   `);
@@ -117,7 +117,7 @@ test('the same if its lines are watched', async () => {
 
 test('a program that is killed: the signal', async () => {
   expect(await complaintOf(() => runTool(sh('kill -KILL $$'), { purpose }))).toMatchInlineSnapshot(`
-    "rapido: error: making the userspace layer: sh failed: it was killed by SIGKILL
+    "rapido: error: making the userspace layer failed: sh was killed by SIGKILL
       - command: sh -c 'kill -KILL $$'"
   `);
 });
@@ -129,7 +129,7 @@ test('a missing program: the command that installs it', async () => {
   expect(
     await complaintOf(() => runTool(['dracut-nowhere', '--kver', '6.1'], run)),
   ).toMatchInlineSnapshot(`
-    "rapido: error: making the userspace layer: dracut-nowhere failed: it cannot be executed
+    "rapido: error: making the userspace layer failed: dracut-nowhere could not be executed
       - command: dracut-nowhere --kver 6.1
       - setpriv: failed to execute dracut-nowhere: No such file or directory
       hint: sudo apt install dracut-core"
@@ -143,7 +143,7 @@ test('a program without execute permission', async () => {
   expect(
     await complaintOf(() => runTool([program], { purpose }), { TOOL: program }),
   ).toMatchInlineSnapshot(`
-    "rapido: error: making the userspace layer: TOOL failed: it cannot be executed
+    "rapido: error: making the userspace layer failed: TOOL could not be executed
       - command: 'TOOL'
       - setpriv: failed to execute TOOL: Permission denied"
   `);

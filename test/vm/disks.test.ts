@@ -154,7 +154,7 @@ describe('DISKS of the conf', () => {
   test.each([
     ['serial=', 'a serial has 1 to 20'],
     ['serial=123456789012345678901', 'a serial has 1 to 20'],
-    ['readonly=yes', 'it takes no value'],
+    ['readonly=yes', 'readonly takes no value'],
     ['readonly,readonly', 'readonly is listed twice'],
     ['file=/etc/shadow', 'unknown option file'],
   ])('rejects %s', async (option, why) => {
@@ -227,7 +227,9 @@ describe('the format of a disk', () => {
   });
 
   test('must be named for an image that refers to other files: a guest can write such a header', async () => {
-    expect(await complaintOf(() => formatOf('d', backed))).toMatchInlineSnapshot(`"rapido: error: --disk: /disks/d looks like qcow2, and it names a backing file; a guest could have written this header: add format=qcow2 if the format is right, else format=raw"`);
+    expect(await complaintOf(() => formatOf('d', backed))).toMatchInlineSnapshot(
+      `"rapido: error: --disk: /disks/d looks like qcow2, and it names a backing file; a guest could have written this header: add format=qcow2 if the format is right, else format=raw"`,
+    );
     expect(formatOf('d,format=qcow2', backed)).toBe('qcow2');
     expect(formatOf('d,format=raw', backed)).toBe('raw');
   });
@@ -238,20 +240,20 @@ describe('rejects together:', () => {
     const same = { '/disks/a': { identity: '8:16' }, '/disks/b': { identity: '8:16' } };
     expect(await complaintOf(() => plan(read('a', 'a')))).toContain('/disks/a is listed twice');
     expect(await complaintOf(() => plan(read('a', 'b'), same))).toContain(
-      '/disks/b: it is the same as /disks/a',
+      '/disks/b is the same disk as /disks/a',
     );
   });
 
   test('one serial twice, also if one follows from the position', async () => {
     expect(await complaintOf(() => plan(read('a,serial=X', 'b,serial=X')))).toContain(
-      'another disk has the serial X',
+      'another disk has serial X',
     );
     expect(await complaintOf(() => plan(read('a,serial=disk2', 'b')))).toContain('serial disk2');
   });
 
   test('more than fit on the bus', async () => {
     const many = Array.from({ length: 21 }, (_, index) => `disk ${index}`);
-    expect(await complaintOf(() => plan(read(...many)))).toContain('a VM can have 20 at most');
+    expect(await complaintOf(() => plan(read(...many)))).toContain('a VM can have at most 20');
   });
 });
 

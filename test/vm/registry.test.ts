@@ -294,7 +294,7 @@ describe.runIf(process.getuid?.() === 0)('a directory that several users share',
     expect((await claim()).number).toBe(3);
     expect(readdirSync(directory).filter((name) => name.endsWith('.json'))).toHaveLength(3);
     expect(await complaintOf(() => claim(1), { DIRECTORY: directory })).toMatchInlineSnapshot(`
-      "rapido: error: VM 1 is taken: its files in DIRECTORY belong to another user or another version of rapido
+      "rapido: error: VM 1 is taken: its files in DIRECTORY belong to another user or another rapido version
         hint: use another number, or set QEMU_PID_DIR to a directory of your own"
     `);
   });

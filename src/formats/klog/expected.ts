@@ -1,6 +1,9 @@
 import { UsageError } from '../../errors.ts';
 import { keyOf, type SplatHead } from './splat.ts';
 
+/** How many wrong lines are listed: a file that is not a list has hundreds. */
+const LISTED = 5;
+
 /** A known splat that does not fail a run, and the reason. */
 export interface ExpectedSplat {
   /** Matched anywhere in `KIND: TITLE`. */
@@ -33,8 +36,11 @@ export function parseExpectedSplats(text: string, file: string): ExpectedSplat[]
     return [];
   });
   if (problems.length === 0) return expected;
-  const [first = '', ...more] = problems;
-  throw new UsageError(more.length === 0 ? first : `${first} (and ${more.length} more)`, {
+  const isSingle = problems.length === 1;
+  const listed = problems.slice(0, LISTED);
+  const more = problems.length - listed.length;
+  throw new UsageError(isSingle ? `${listed[0]}` : `${file}: ${problems.length} bad lines`, {
+    problems: isSingle ? [] : [...listed, ...(more > 0 ? [`and ${more} more`] : [])],
     hint: 'write one entry per line: PATTERN # REASON, such as `warning: WARNING in foo # fixed in 6.13`, or PATTERN @ TEST # REASON',
   });
 }

@@ -52,9 +52,9 @@ describe('a list of expected splats', () => {
       parse();
     } catch (error) {
       expect((error as UsageError).problems).toEqual([
-        'e.txt:1: no reason is given: warning: foo',
+        'e.txt:1: missing "# REASON"',
         expect.stringMatching(/^e\.txt:2: Invalid regular expression/),
-        'e.txt:3: no reason is given: bug: x #',
+        'e.txt:3: missing "# REASON"',
       ]);
     }
   });
@@ -101,9 +101,9 @@ describe('a splat that is expected during a test', () => {
       expect.unreachable();
     } catch (error) {
       expect((error as UsageError).problems).toEqual([
-        'e:1: no test is given: foo @ # why',
+        'e:1: missing TEST after the @',
         expect.stringMatching(/^e:2: Invalid regular expression/),
-        'e:3: no pattern is given: @ ext4/018 # why',
+        'e:3: missing PATTERN',
         expect.stringMatching(/^e:4: Invalid regular expression/),
       ]);
     }

@@ -237,7 +237,7 @@ describe.skipIf(!withKmod)('a tree with compressed modules', () => {
       process.env.PATH = directoryWith('setpriv');
       await expect(cut(['xfs'], directory)).rejects.toMatchObject({
         name: 'UserError',
-        message: expect.stringContaining(`${program} failed: it cannot be executed`),
+        message: expect.stringContaining(`failed: ${program} could not be executed`),
         hint: expect.stringContaining(hint),
       });
     },

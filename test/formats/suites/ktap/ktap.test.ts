@@ -558,7 +558,7 @@ describe('reports what is wrong', () => {
       'the result of a test with subtests is missing',
       'KTAP version 1\n1..1\n  KTAP version 1\n  1..1\n  ok 1 a',
       [
-        '#1: it has subtests, but no result of its own',
+        '#1: subtests, but no result of its own',
         'planned 1 tests, got 0 results: no result for test 1',
       ],
     ],
