@@ -102,6 +102,7 @@ describe('a usage error is reported on stderr, with status 2', () => {
     'a cut directory that does not exist': ['--cut-dir', '/nowhere', 'list'],
     'a conf file that does not exist': ['--conf', '/nowhere/rapido.conf', 'list'],
     'an unknown conf key': ['conf', 'KERNEL_SRK'],
+    'an unknown shell': ['completion', 'tcsh'],
   };
 
   test.each(Object.keys(MISTAKES))('%s', async (name) => {
@@ -145,8 +146,7 @@ describe('a usage error is reported on stderr, with status 2', () => {
           rapido: error: -x: the command is empty
             hint: -x 'uname -a'
       a disk that does not exist: rapido cut simple-example -b --disk /nowhere.img
-          rapido: error: these disks cannot be used
-            - --disk: /nowhere.img: it does not exist
+          rapido: error: --disk: /nowhere.img does not exist
       an option of a VM, but no VM is booted: rapido cut simple-example --cpus 4
           rapido: error: --cpus needs --boot
             hint: add --boot, or pass it to \`rapido boot\`
@@ -168,6 +168,8 @@ describe('a usage error is reported on stderr, with status 2', () => {
           rapido: error: unknown key KERNEL_SRK
             - KERNEL_SRK: did you mean KERNEL_SRC?
             hint: \`rapido conf\` shows all keys
+      an unknown shell: rapido completion tcsh
+          rapido: error: unknown shell tcsh (bash, fish or zsh)
       "
     `);
   });

@@ -37,6 +37,16 @@ export function underHeading<T extends Option>(heading: string, option: T): T {
   return copy;
 }
 
+/** Argument parser for one of a few words, with an error in the form of our others. @param what "shell" */
+export function oneOf<Word extends string>(what: string, words: readonly Word[]) {
+  return (text: string): Word => {
+    const found = words.find((word) => word === text);
+    if (found !== undefined) return found;
+    const listed = `${words.slice(0, -1).join(', ')} or ${words.at(-1)}`;
+    throw new UsageError(`unknown ${what} ${text} (${listed})`);
+  };
+}
+
 /** Argument parser of an option that may be repeated. */
 export function collect(value: string, previous: string[] | undefined): string[] {
   return [...(previous ?? []), value];

@@ -1,14 +1,8 @@
 import { Argument } from '@commander-js/extra-typings';
 import { type Definition, GROUP } from '../cli/definition.ts';
-import { UsageError } from '../errors.ts';
+import { oneOf } from '../cli/options.ts';
 
 const SHELLS = ['bash', 'fish', 'zsh'] as const;
-
-function parseShell(text: string): (typeof SHELLS)[number] {
-  const shell = SHELLS.find((known) => known === text);
-  if (shell !== undefined) return shell;
-  throw new UsageError(`unknown shell ${text} (bash, fish or zsh)`);
-}
 
 export const completion: Definition = (call) =>
   call
@@ -21,7 +15,9 @@ export const completion: Definition = (call) =>
   rapido completion fish > ~/.config/fish/completions/rapido.fish`,
     })
     .description('print a shell completion script')
-    .addArgument(new Argument('<shell>', 'the shell').choices(SHELLS).argParser(parseShell))
+    .addArgument(
+      new Argument('<shell>', 'the shell').choices(SHELLS).argParser(oneOf('shell', SHELLS)),
+    )
     .action(async (shell, _options, command) => {
       const { runCompletion } = await import('../show/completion.ts');
       call.finish(await runCompletion(shell, command.optsWithGlobals(), await call.ui()));

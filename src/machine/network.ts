@@ -45,7 +45,7 @@ export function parseNetworkKind({ net, forward }: NetworkOptions): NetworkKind 
   }
   if (parseForwardOptions(forward) === undefined) return kind;
   if (kind === undefined || kind === 'user') return 'user';
-  throw new UsageError(`--forward does not work with --net ${kind}`, {
+  throw new UsageError(`--forward: not possible with --net ${kind}`, {
     hint: 'omit --net, or use --net user',
   });
 }

@@ -41,7 +41,7 @@ it('boot of a file that is not an image', async () => {
   expect(await rapido(['boot', './notes'], { notes: 'not an image' })).toEqual({
     status: 1,
     stderr:
-      'rapido: error: ~/notes: not an image of this version of rapido\n' +
+      'rapido: error: ~/notes: not an image that this rapido version made\n' +
       '  hint: cut one with `rapido cut NAME`; `rapido list` shows the names\n',
   });
 });

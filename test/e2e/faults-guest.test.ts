@@ -88,7 +88,7 @@ describe('a run whose guest misbehaves', () => {
       name: 'a command that kills all processes but PID 1 loses its output, and does not pass',
       args: ['simple-example', '-x', 'echo lost; kill -KILL -1; exit 0'],
       verdict: 'error',
-      reason: 'the output of the command was not received completely',
+      reason: "some of the command's output was lost",
     },
     {
       name: 'a program that is missing in the guest gives 127',

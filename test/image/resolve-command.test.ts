@@ -100,7 +100,7 @@ describe("the cut's own test command", () => {
 
   test('is required if there are options for it', () => {
     expect(resolve(args('-g', 'quick')).problems).toEqual([
-      expect.stringContaining('no test command that accepts options'),
+      expect.stringContaining('no test command to pass options to'),
     ]);
   });
 });

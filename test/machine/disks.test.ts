@@ -39,8 +39,8 @@ describe.skipIf(hostKernel() === undefined)('disks of a VM', () => {
     const { status, stderr } = await boot('--disk', 'size:1G,bus=nvme,serial=N');
     expect(status).toBe(1);
     expect(stderr.replace(/kernel \S+/, 'kernel RELEASE')).toMatchInlineSnapshot(`
-      "rapido: error: the kernel RELEASE has no driver for disk N (CONFIG_BLK_DEV_NVME)
-        hint: it has a driver for bus=virtio
+      "rapido: error: kernel RELEASE has no driver for disk N (CONFIG_BLK_DEV_NVME)
+        hint: use bus=virtio, for which this kernel has a driver
       "
     `);
   });
@@ -67,7 +67,7 @@ describe.skipIf(hostKernel() === undefined)('disks of a VM', () => {
       'true',
     ]);
     expect(status).toBe(125);
-    expect(stderr).toContain('b.img: it does not exist');
+    expect(stderr).toContain('b.img does not exist');
     expect(existsSync(mark)).toBe(false);
   });
 
@@ -75,9 +75,9 @@ describe.skipIf(hostKernel() === undefined)('disks of a VM', () => {
     const { status, stderr } = await boot('--disk', 'b.img', '--disk', '/dev/null');
     expect(status).toBe(2);
     expect(inHome(stderr)).toMatchInlineSnapshot(`
-      "rapido: error: these disks cannot be used
-        - --disk: HOME/b.img: it does not exist
-        - --disk: /dev/null: it is neither a file nor a block device
+      "rapido: error: 2 bad disks or disk options
+        - --disk: HOME/b.img does not exist
+        - --disk: /dev/null is neither a file nor a block device
       "
     `);
   });

@@ -147,7 +147,9 @@ describe('mistakes', () => {
       expected splats in a directory:
       rapido: error: --expected: cannot read HERE: is a directory
       expected splats without a reason, or not an expression:
-      rapido: error: HERE/broken:1: missing "# REASON" (and 1 more)
+      rapido: error: HERE/broken: 2 bad lines
+        - HERE/broken:1: missing "# REASON"
+        - HERE/broken:2: Invalid regular expression: /(unclosed/: Unterminated group
         hint: write one entry per line: PATTERN # REASON, such as \`warning: WARNING in foo # fixed in 6.13\`, or PATTERN @ TEST # REASON"
     `);
   });

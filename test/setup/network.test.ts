@@ -318,13 +318,11 @@ describe.runIf(canMakeNetworks)('the network of the host', () => {
     const other = { TAP_USER: 'root' };
     const { status, stderr } = await setUp('', other);
     expect(status).toBe(1);
-    expect(stderr).toContain('rapido-br (BR_DEV) belongs to user 65534's network');
+    expect(stderr).toContain("rapido-br (BR_DEV) belongs to user 65534's network");
     const second = await setUp('BR_DEV = br7\nBR_ADDR = 10.7.0.1/24\n[vm1]\nTAP = t7\n', other);
     expect(second.status).toBe(0);
     const gone = await rapido(['teardown-network'], '', other);
-    expect(gone.stderr).toContain(
-      "rapido-br belongs to user 65534's network; left alone\n",
-    );
+    expect(gone.stderr).toContain("rapido-br belongs to user 65534's network; left alone\n");
     expect(names()).toEqual(['lo', 'rapido-br', 'rapido-tap1', 'rapido-tap2']);
     await tearDown();
   });
@@ -441,7 +439,7 @@ describe.runIf(canMakeNetworks)('the network of the host', () => {
     [
       'a network that is too small',
       'BR_ADDR = 192.168.155.1/30',
-      'the network of BR_ADDR, 192.168.155.1/30, is too small for an address of VM 1',
+      "the BR_ADDR network, 192.168.155.1/30, is too small for VM 1's address",
     ],
   ])('rejected, with nothing done: %s', async (_what, conf, complaint) => {
     const before = snapshot();

@@ -182,9 +182,7 @@ describe.runIf(canMount)('as root', () => {
         { IMAGE_DIR: images, ...asUser },
       );
       expect(stdout).toBe('refused with 1\n');
-      expect(inHome(stderr)).toContain(
-        'HOME/user/images (IMAGE_DIR) is not a ramdisk of user 65534',
-      );
+      expect(inHome(stderr)).toContain("HOME/user/images (IMAGE_DIR) is not user 65534's ramdisk");
     });
   });
 

@@ -239,9 +239,9 @@ describe('host files', () => {
       - TMP/emptied: it shrank while it was being added; before, it had 9 bytes
       - TMP/grown: it grew while it was being added; before, it had 9 bytes
       - TMP/from-nothing: it grew while it was being added; before, it had 0 bytes
-      - TMP/gone: it no longer exists
-      - TMP/kept/below: it no longer exists
-      - TMP/sub: it is now a directory
+      - TMP/gone: no longer exists
+      - TMP/kept/below: no longer exists
+      - TMP/sub: is now a directory
       hint: another process is changing these files: try again when it has finished"
     `);
   });
@@ -271,7 +271,7 @@ describe('host files', () => {
     );
     closeSync(fd);
     expect(explained.replaceAll(inTempDir(), 'TMP')).toMatchInlineSnapshot(`
-      "out.cpio: cannot add TMP/secret: you are not allowed to read it
+      "out.cpio: cannot add TMP/secret: permission denied
       hint: make it readable, or omit it"
     `);
   });
@@ -388,7 +388,7 @@ describe('an output that cannot be written', () => {
     const explained = explainFailure(() => writeCpio(fd, [], { outputName: 'images/xfs.cpio' }));
     closeSync(fd);
     expect(explained).toMatchInlineSnapshot(`
-      "images/xfs.cpio: no space left on its filesystem
+      "images/xfs.cpio: no space left on the filesystem
       hint: free some space there"
     `);
   });
