@@ -1,9 +1,11 @@
+import { hostname, machine, release } from 'node:os';
 import { resolve } from 'node:path';
+import { VERSION } from '../cli/program.ts';
 import { explainSystemError, type UserError } from '../errors.ts';
 import { isOwnTest } from '../image/resolve-command.ts';
 import { bisectStatus } from '../results/bisect.ts';
 import { decodeSplats, findDecoder } from '../results/decode-stacktrace.ts';
-import type { RunCommand, RunResult } from '../results/run-result.ts';
+import type { RunCommand, RunHost, RunResult } from '../results/run-result.ts';
 import {
   createRun,
   discardRun,
@@ -75,7 +77,8 @@ function beginRun(request: RunRequest, parent: string, startedMs: number): RunCo
     store();
     return RUN_EXIT.interrupted;
   };
-  return { ...request, directory, result, store, onInterrupt };
+  const elapsed = (): number => Math.round(performance.now() - startedMs);
+  return { ...request, directory, result, store, elapsed, onInterrupt };
 }
 
 /** The result of a run that has not begun. */
@@ -87,6 +90,8 @@ function beginResult({ id }: RunDirectory, request: RunRequest, started: Date): 
     status: RUN_EXIT.error,
     reason: 'the run did not finish',
     cut: request.cut.name,
+    rapido: VERSION,
+    host: describeHost(),
     command: describeCommand(request),
     commandStatus: undefined,
     autorun: [],
@@ -106,6 +111,10 @@ function beginResult({ id }: RunDirectory, request: RunRequest, started: Date): 
     splats: [],
     notes: [],
   };
+}
+
+function describeHost(): RunHost {
+  return { name: hostname(), release: release(), architecture: machine() };
 }
 
 /** The user's command; the cut's own command is not known until the image is planned. */
