@@ -37,7 +37,7 @@ export async function recordRun(
 ): Promise<number> {
   const { settings, context, conf } = request;
   const parent = resultsDirectory(request);
-  const run = beginRun(request, parent, startedMs);
+  const run = await beginRun(request, parent, startedMs);
   const onFailure = (error: unknown): void => {
     Object.assign(run.result, errorOf(`rapido itself failed: ${describeError(error)}`));
     run.store();
@@ -64,13 +64,21 @@ function resultsDirectory({ settings, context }: RunRequest): string {
 }
 
 /** Makes the context of a run, with its directory. */
-function beginRun(request: RunRequest, parent: string, startedMs: number): RunContext {
+async function beginRun(
+  request: RunRequest,
+  parent: string,
+  startedMs: number,
+): Promise<RunContext> {
+  const { settings } = request;
+  // Loaded before the run, because an interrupted run writes its page, too.
+  const page = settings.html === undefined ? undefined : await import('../page/write.ts');
   const started = new Date();
   const directory = createRun(parent, request.cut.name, started);
   const result = beginResult(directory, request, started);
   const store = (): void => {
     result.times.total = performance.now() - startedMs;
-    writeResults({ directory, settings: request.settings }, result);
+    writeResults({ directory, settings }, result);
+    if (settings.html !== undefined) page?.writeRunPage(settings.html, directory, result);
   };
   const onInterrupt = (signal: EndingSignal): number => {
     Object.assign(result, interruptedBy(signal, result));
