@@ -106,8 +106,8 @@ function groupLines(lines: readonly string[]): LineGroup[] {
 
 /** xfstests indents its diff by four blanks. */
 function kindOfLine(line: string): LineGroup['kind'] {
-  const [, sign] = /^ {0,4}(@@|[+-])/.exec(line) ?? [];
+  const [, sign] = /^ {0,4}(@@|---(?= )|\+\+\+(?= )|[+-])/.exec(line) ?? [];
   if (sign === undefined) return undefined;
-  if (sign === '@@') return 'hunk';
+  if (sign.length > 1) return 'hunk';
   return sign === '+' ? 'added' : 'removed';
 }

@@ -201,7 +201,7 @@ function WhatRan({ result }: { result: RunResult }) {
             command && (
               <>
                 <code>{formatCommand(command)}</code>
-                {commandStatus === undefined ? null : ` exit status ${commandStatus}`}
+                {commandStatus === undefined ? null : ` (exit status ${commandStatus})`}
               </>
             ),
           ],

@@ -7,7 +7,7 @@ export function TimelineView({ timeline: { total, lanes } }: { timeline: Timelin
   return (
     <div class="timeline">
       {lanes.map((lane, index) => (
-        <LaneView key={index} lane={lane} place={place} />
+        <LaneView key={index} lane={lane} place={place} total={total} />
       ))}
       <svg class="axis" role="presentation">
         {ticksOf(total).map((tick) => (
@@ -29,7 +29,12 @@ export function TimelineView({ timeline: { total, lanes } }: { timeline: Timelin
 
 type Place = (time: number) => string;
 
-function LaneView({ lane: { name, bars, marks }, place }: { lane: Lane; place: Place }) {
+/** The part of the timeline that the name of a bar needs on a phone. */
+const ROOM = 0.2;
+
+function LaneView(props: { lane: Lane; place: Place; total: number }) {
+  const { lane, place, total } = props;
+  const { name, bars, marks } = lane;
   return (
     <div class="lane">
       <span class="lane-name">{name}</span>
@@ -37,6 +42,11 @@ function LaneView({ lane: { name, bars, marks }, place }: { lane: Lane; place: P
         {bars.map((bar, index) => (
           <BarView key={index} bar={bar} place={place} />
         ))}
+        {bars
+          .filter(({ name, from, to }) => name !== undefined && to - from > ROOM * total)
+          .map((bar, index) => (
+            <BarName key={index} bar={bar} place={place} />
+          ))}
         {marks.map((mark) => (
           <MarkView key={mark.splat} mark={mark} place={place} />
         ))}
@@ -61,6 +71,15 @@ function BarView({ bar: { from, to, kind, title, test }, place }: { bar: Bar; pl
   return test === undefined ? rect : <a href={`#t${test}`}>{rect}</a>;
 }
 
+/** The name of a bar, if the bar has room for it. */
+function BarName({ bar: { name, from }, place }: { bar: Bar; place: Place }) {
+  return (
+    <text class="bar-name" x={place(from)} dx="6" y="19">
+      {name}
+    </text>
+  );
+}
+
 /** A pin: a line through the lane, with a head that is easy to hit. */
 function MarkView({ mark: { at, isFatal, title, splat }, place }: { mark: Mark; place: Place }) {
   return (
@@ -76,7 +95,7 @@ function MarkView({ mark: { at, isFatal, title, splat }, place }: { mark: Mark; 
 function formatTick(ms: number): string {
   if (ms === 0) return '0';
   if (ms < 60_000) return `${ms / 1000} s`;
-  const [hours, minutes] = [Math.floor(ms / 3_600_000), Math.round(ms / 60_000) % 60];
+  const [hours, minutes] = [Math.floor(ms / 3_600_000), Math.floor(ms / 60_000) % 60];
   const seconds = Math.round(ms / 1000) % 60;
   if (hours > 0) return minutes === 0 ? `${hours} h` : `${hours} h ${minutes} min`;
   return seconds === 0 ? `${minutes} min` : `${minutes} min ${seconds} s`;

@@ -1,4 +1,5 @@
 import type { RunBoot, RunResult, RunSplat, TestResult } from '../results/run-result.ts';
+import { isCrash } from '../results/verdict.ts';
 import { formatDuration } from '../ui/format.ts';
 
 /** Where the time of a run went. All times are in milliseconds since the start of the run. */
@@ -19,6 +20,8 @@ export interface Bar {
   /** A status of a test, `phase`, or `vm`. */
   kind: string;
   title: string;
+  /** Shown in the bar. */
+  name?: string | undefined;
   /** Index of the test. */
   test?: number | undefined;
 }
@@ -52,7 +55,13 @@ export function layOutTimeline(result: RunResult): Timeline | undefined {
       ...servers.flatMap(({ cut, number, start }) => {
         const name = `${cut} (VM ${number})`;
         if (start === undefined) return [];
-        const bar = { from: start, to: times.total, kind: 'vm', title: `${name}, a server` };
+        const bar = {
+          from: start,
+          to: times.total,
+          kind: 'vm',
+          name: cut,
+          title: `${name}, a server`,
+        };
         return [{ name, bars: [bar], marks: marksOf(({ vm }) => vm === name) }];
       }),
       ...boots.flatMap((boot, index) => {
@@ -73,21 +82,38 @@ function markOf({ kind, title, severity }: RunSplat, at: number, splat: number):
 interface PlacedBoot {
   start: number;
   times: RunBoot['times'];
+  /** When the command ended, or the VM was lost. */
+  end: number;
   /** With the index of each. */
   tests: (readonly [number, TestResult])[];
 }
 
-function bootsOf({ boots, vm, times, tests }: RunResult): PlacedBoot[] {
+/** Without boots whose start is unknown. */
+function bootsOf(result: RunResult): PlacedBoot[] {
+  const { vm, times, tests } = result;
+  const { boots = [{ start: vm?.start, times, tests: tests.length }] } = result;
   const numbered = tests.map((test, index) => [index, test] as const);
-  if (boots === undefined) {
-    return vm?.start === undefined ? [] : [{ start: vm.start, times, tests: numbered }];
-  }
   let first = 0;
-  return boots.flatMap((boot) => {
+  return boots.flatMap((boot, index) => {
     const own = numbered.slice(first, first + boot.tests);
     first += boot.tests;
-    return boot.start === undefined ? [] : [{ start: boot.start, times: boot.times, tests: own }];
+    if (boot.start === undefined) return [];
+    const next = boots[index + 1]?.start;
+    const end = endOfCommand(boot.start, boot.times) ?? endOfVm(result, index + 1) ?? next;
+    return [{ start: boot.start, times: boot.times, end: end ?? times.total, tests: own }];
   });
+}
+
+function endOfCommand(start: number, times: RunBoot['times']): number | undefined {
+  const { boot = 0, autorun = 0, command } = times;
+  return command === undefined ? undefined : start + boot + autorun + command;
+}
+
+/** When the kernel of a boot crashed. */
+function endOfVm({ splats }: RunResult, boot: number): number | undefined {
+  return splats.find(
+    (splat) => isCrash(splat) && splat.vm === undefined && (splat.boot ?? 1) === boot,
+  )?.start;
 }
 
 function beforeBoot({ times }: RunResult): Bar[] {
@@ -98,29 +124,37 @@ function beforeBoot({ times }: RunResult): Bar[] {
   ]);
 }
 
-function phasesOf({ start, times }: PlacedBoot): Bar[] {
-  return inSequence(start, [
+function phasesOf({ start, times, end }: PlacedBoot): Bar[] {
+  const bars = inSequence(start, [
     ['boot', times.boot],
     ['autorun', times.autorun],
     ['command', times.command],
     ['power off', times.powerOff],
   ]);
+  const last = bars.at(-1)?.to ?? start;
+  if (times.command !== undefined || end <= last) return bars;
+  const title = `did not end, ${formatDuration(end - last)}`;
+  return [...bars, { from: last, to: end, kind: 'phase', name: 'did not end', title }];
 }
 
 function inSequence(start: number, phases: readonly (readonly [string, number | undefined])[]) {
   let from = start;
   return phases.flatMap(([name, took]): Bar[] => {
     if (took === undefined) return [];
-    const bar = { from, to: from + took, kind: 'phase', title: `${name}, ${formatDuration(took)}` };
+    const bar = {
+      from,
+      to: from + took,
+      kind: 'phase',
+      name,
+      title: `${name}, ${formatDuration(took)}`,
+    };
     from = bar.to;
     return [bar];
   });
 }
 
 /** Without tests whose start is unknown. */
-function layOutTests({ start, times, tests }: PlacedBoot, total: number): Bar[] {
-  const { boot = 0, autorun = 0, command } = times;
-  const end = command === undefined ? total : start + boot + autorun + command;
+function layOutTests({ tests, end }: PlacedBoot, total: number): Bar[] {
   const placed = tests.filter(([, test]) => test.start !== undefined);
   const bars = placed.map(([index, test], place): Bar => {
     const from = test.start ?? 0;
