@@ -1,4 +1,4 @@
-import { buildHistory, type History, type ReportHistory } from '../results/history.ts';
+import { buildHistory, type History } from '../results/history.ts';
 import type { RunResult } from '../results/run-result.ts';
 import { formatCommand } from '../results/show.ts';
 import { formatDuration } from '../ui/format.ts';
@@ -34,7 +34,7 @@ export function renderHistoryPage(stored: readonly RunResult[]): string {
         <main>
           {cuts.map(({ cut, id, history }) => (
             <Section key={id} id={id} title={cut} count={history.runs.length}>
-              <Reports reports={history.reports} />
+              <Reports history={history} />
               <Tests id={id} history={history} />
               <Runs history={history} />
             </Section>
@@ -96,7 +96,8 @@ function Tests({ id, history }: { id: string; history: History }) {
   );
 }
 
-function Reports({ reports }: { reports: readonly ReportHistory[] }) {
+function Reports({ history: { reports, runs: all } }: { history: History }) {
+  const seen = new Map(all.map((run) => [run.id, <Seen key={run.id} run={run} />]));
   if (reports.length === 0) return null;
   return (
     <div class="part">
@@ -121,14 +122,24 @@ function Reports({ reports }: { reports: readonly ReportHistory[] }) {
                   {during.length === 0 ? null : <div class="message">in {listSome(during)}</div>}
                 </td>
                 <td class="is-number">{runs}</td>
-                <td class="quiet">{firstSeen}</td>
-                <td class="quiet">{lastSeen}</td>
+                <td>{seen.get(firstSeen)}</td>
+                <td>{seen.get(lastSeen)}</td>
               </tr>
             ))}
           </tbody>
         </table>
       </div>
     </div>
+  );
+}
+
+/** When a run began, and its kernel. */
+function Seen({ run: { id, started, kernel } }: { run: RunResult }) {
+  return (
+    <span class="quiet" title={id}>
+      {formatTime(started).slice(0, 10)}
+      <div class="message">{kernel?.git ?? kernel?.release}</div>
+    </span>
   );
 }
 

@@ -18,8 +18,8 @@ import { TimelineView } from './timeline-view.tsx';
 
 /** Renders the page of a run. @param logs the most useful first */
 export function renderRunPage(stored: RunResult, logs: readonly RawLog[]): string {
-  const packed = logs.filter(({ text }) => text.trim() !== '').map((log) => pack(log, stored));
   const result = toPlainDeep(stored);
+  const packed = logs.filter(({ text }) => text.trim() !== '').map((log) => pack(log, result));
   const flaky = findFlaky(result.tests);
   const tests = result.tests.map(
     (test): PageTest => (flaky.has(nameOfTest(test.name)) ? { ...test, isFlaky: true } : test),
