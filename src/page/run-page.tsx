@@ -165,7 +165,7 @@ export function countTests(tests: readonly TestResult[]): string {
   ].join(', ');
 }
 
-function countReports({ length }: readonly RunSplat[]): string {
+function countReports({ length }: readonly unknown[]): string {
   return length === 1 ? '1 kernel report' : `${length} kernel reports`;
 }
 
@@ -413,7 +413,7 @@ function LogView({ log }: { log: PackedLog }) {
         <summary>
           <h2>{LOG_TITLES[name] ?? name}</h2>
           <span class="count">{lines === 1 ? '1 line' : `${lines} lines`}</span>
-          {marks.length === 0 ? null : <span class="count">{marks.length} kernel reports</span>}
+          {marks.length === 0 ? null : <span class="count">{countReports(marks)}</span>}
         </summary>
         <div class="log-view">
           <p class="quiet">The log needs JavaScript; {name} has it as plain text.</p>

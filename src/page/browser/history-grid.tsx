@@ -54,12 +54,14 @@ export function HistoryGrid({ group: { tests, runs } }: { group: HistoryGroup })
         </div>
         <output>{rows.length === tests.length ? '' : `${rows.length} of ${tests.length}`}</output>
       </div>
-      <div class="table is-history" role="table">
-        {rows.slice(0, shown).map((row) => (
-          <Row key={row.name} row={row} runs={runs} />
-        ))}
-        <div ref={end} />
-      </div>
+      <table class="rows is-history">
+        <tbody>
+          {rows.slice(0, shown).map((row) => (
+            <Row key={row.name} row={row} runs={runs} />
+          ))}
+        </tbody>
+      </table>
+      <div ref={end} />
       {rows.length === 0 ? <p class="quiet">No test matches.</p> : null}
     </>
   );
@@ -69,17 +71,17 @@ function Row({ row, runs }: { row: HistoryRow; runs: HistoryGroup['runs'] }) {
   const { name, flips, streak, results } = row;
   const last = `${streak} in a row`;
   return (
-    <div class="row" role="row">
-      <div role="cell" class="is-status">
+    <tr class="row">
+      <td class="is-status">
         <Badge kind={row.class}>{row.class}</Badge>
-      </div>
-      <div role="cell" class="is-name">
+      </td>
+      <td class="is-name">
         <span class="name">{name}</span>{' '}
         <span class="quiet">
           {flips === 0 ? last : `${flips === 1 ? '1 flip' : `${flips} flips`}, ${last}`}
         </span>
-      </div>
-      <div role="cell" class="is-runs">
+      </td>
+      <td class="is-runs">
         <svg
           class="cells"
           width={results.length * CELL}
@@ -101,11 +103,11 @@ function Row({ row, runs }: { row: HistoryRow; runs: HistoryGroup['runs'] }) {
             </rect>
           ))}
         </svg>
-      </div>
-      <div role="cell" class="is-times">
+      </td>
+      <td class="is-times">
         <TimePlot times={row.times} />
-      </div>
-    </div>
+      </td>
+    </tr>
   );
 }
 

@@ -79,23 +79,27 @@ export function TestTable({ tests }: { tests: readonly PageTest[] }) {
         <Filters tests={tests} status={status} choose={setStatus} />
         <output>{rows.length === tests.length ? '' : `${rows.length} of ${tests.length}`}</output>
       </div>
-      <div class="table is-tests" role="table">
-        <div class="row is-head" role="row">
-          {COLUMNS.map(([column, title]) => (
-            <Heading key={column} {...{ column, title, order, setOrder }} />
+      <table class="rows is-tests">
+        <thead>
+          <tr class="row is-head">
+            {COLUMNS.map(([column, title]) => (
+              <Heading key={column} {...{ column, title, order, setOrder }} />
+            ))}
+          </tr>
+        </thead>
+        <tbody>
+          {rows.slice(0, shown).map((row) => (
+            <TestRow
+              key={row.index}
+              row={row}
+              isOpen={open.has(row.index)}
+              isTarget={row.index === target}
+              toggle={toggle}
+            />
           ))}
-        </div>
-        {rows.slice(0, shown).map((row) => (
-          <TestRow
-            key={row.index}
-            row={row}
-            isOpen={open.has(row.index)}
-            isTarget={row.index === target}
-            toggle={toggle}
-          />
-        ))}
-        <div ref={end} />
-      </div>
+        </tbody>
+      </table>
+      <div ref={end} />
       {rows.length === 0 ? <p class="quiet">No test matches.</p> : null}
     </>
   );
@@ -178,7 +182,7 @@ function Heading(props: {
   const isCurrent = order.column === column;
   const sort = !isCurrent ? 'none' : order.isReversed ? 'descending' : 'ascending';
   return (
-    <div role="columnheader" aria-sort={sort} class={`is-${column}`}>
+    <th aria-sort={sort} class={`is-${column}`}>
       <button
         type="button"
         onClick={() => setOrder({ column, isReversed: isCurrent && !order.isReversed })}
@@ -186,7 +190,7 @@ function Heading(props: {
         {title}
         {isCurrent ? (order.isReversed ? ' ▴' : ' ▾') : ''}
       </button>
-    </div>
+    </th>
   );
 }
 
@@ -201,11 +205,11 @@ function TestRow(props: {
   const { status, name, isFlaky, message, output, start, duration } = test;
   const more = output !== undefined;
   return (
-    <div class={isTarget ? 'row is-target' : 'row'} role="row" id={`t${index}`}>
-      <div role="cell" class="is-status">
+    <tr class={isTarget ? 'row is-target' : 'row'} id={`t${index}`}>
+      <td class="is-status">
         <StatusBadge status={status} />
-      </div>
-      <div role="cell" class="is-name">
+      </td>
+      <td class="is-name">
         <a href={`#t${index}`}>{name}</a> {isFlaky ? <Badge kind="flaky">flaky</Badge> : null}
         {message === undefined ? null : <div class="message">{message}</div>}
         {more ? (
@@ -213,18 +217,14 @@ function TestRow(props: {
             output
           </button>
         ) : null}
-      </div>
-      <div role="cell" class="is-start">
-        {start === undefined ? '' : formatDuration(start)}
-      </div>
-      <div role="cell" class="is-duration">
-        {duration === undefined ? '' : formatDuration(duration)}
-      </div>
+      </td>
+      <td class="is-start">{start === undefined ? '' : formatDuration(start)}</td>
+      <td class="is-duration">{duration === undefined ? '' : formatDuration(duration)}</td>
       {more && isOpen ? (
-        <div class="row-output">
+        <td class="row-output">
           <Output text={output} />
-        </div>
+        </td>
       ) : null}
-    </div>
+    </tr>
   );
 }
