@@ -48,6 +48,7 @@ reported a problem; 124 time limit; 125 error of rapido or of this host; 130 int
     .option('--with <cut[:vm]>', 'boot this target as a server for the run (repeatable)', collect)
     .option('--results <dir>', 'store the results below this directory')
     .option('--junit <file>', 'also write JUnit XML to this file')
+    .option('--html <file>', 'also write a page with the result, for a browser')
     .option('--json', "print the result as JSON instead of the command's output")
     .option('--console', "print the VM's console to stderr")
     .option('-q, --quiet', "print only the command's output")

@@ -3,6 +3,8 @@ import type { BlockedTask } from '../formats/klog/blocked-tasks.ts';
 import type { ShownDisk } from '../vm/disks.ts';
 import type {
   RunBoot,
+  RunHost,
+  RunKernel,
   RunResult,
   RunServer,
   RunSplat,
@@ -23,6 +25,7 @@ const status = z.int();
 const test = {
   name: text,
   status: z.enum(['pass', 'fail', 'skip', 'xfail', 'xpass', 'interrupted']),
+  start: milliseconds.optional(),
   duration: milliseconds.optional(),
   message: text.optional(),
   output: text.optional(),
@@ -33,6 +36,7 @@ const splat = {
   severity: z.enum(['fatal', 'error', 'note']),
   title: text,
   count: z.int(),
+  start: milliseconds.optional(),
   text,
   decoded: text.optional(),
   during: text.optional(),
@@ -74,6 +78,7 @@ const boot = {
   verdict,
   reason: text,
   tests: z.int(),
+  start: milliseconds.optional(),
   times: z.object({
     boot: milliseconds.optional(),
     autorun: milliseconds.optional(),
@@ -86,8 +91,19 @@ const server = {
   cut: text,
   number: z.int(),
   failure: text.optional(),
+  start: milliseconds.optional(),
   console: text,
 } satisfies Fields<RunServer>;
+
+const kernel = {
+  release: text,
+  image: text,
+  git: text.optional(),
+  commit: text.optional(),
+  branch: text.optional(),
+} satisfies Fields<RunKernel>;
+
+const host = { name: text, release: text, architecture: text } satisfies Fields<RunHost>;
 
 const fields = {
   version: z.literal(VERSION),
@@ -96,6 +112,8 @@ const fields = {
   status,
   reason: text,
   cut: text,
+  rapido: text.optional(),
+  host: z.object(host).optional(),
   command: z
     .union([
       z.object({ arguments: z.array(text) }),
@@ -105,12 +123,13 @@ const fields = {
     .optional(),
   commandStatus: status.optional(),
   autorun: z.array(z.object({ script: text, status })),
-  kernel: z.object({ release: text, image: text, git: text.optional() }).optional(),
+  kernel: z.object(kernel).optional(),
   vm: z
     .object({
       accelerator: z.enum(['kvm', 'tcg']),
       cpus: z.int(),
       memory: z.number(),
+      start: milliseconds.optional(),
       disks: z.array(z.object(disk)).optional(),
       qemu: z.array(text),
     })

@@ -20,6 +20,10 @@ export interface RunResult {
   /** The reason for the verdict, one line. */
   reason: string;
   cut: string;
+  /** Version of the rapido that ran it; undefined: an older one, which did not record it. */
+  rapido?: string | undefined;
+  /** undefined: an older rapido did not record it. */
+  host?: RunHost | undefined;
   /** What ran in the guest after the autorun scripts; undefined: nothing. */
   command: RunCommand | undefined;
   /** Exit status of the command, if rapido saw it end. */
@@ -47,12 +51,25 @@ export interface RunResult {
   notes: string[];
 }
 
+/** The machine on which rapido ran. */
+export interface RunHost {
+  name: string;
+  /** As printed by `uname -r`. */
+  release: string;
+  /** As printed by `uname -m`. */
+  architecture: string;
+}
+
 export interface RunKernel {
   release: string;
   /** Path of the kernel image. */
   image: string;
   /** `git describe` of KERNEL_SRC. */
   git: string | undefined;
+  /** Hash of the commit that is checked out in KERNEL_SRC. */
+  commit?: string | undefined;
+  /** Its branch; undefined: HEAD is detached. */
+  branch?: string | undefined;
 }
 
 export interface RunVm {
@@ -60,6 +77,8 @@ export interface RunVm {
   cpus: number;
   /** In bytes. */
   memory: number;
+  /** Of the last boot: from the start of the run to the start of QEMU. */
+  start?: number | undefined;
   /** Its disks; `scratch`: size in bytes of a disk that was created for the run. */
   disks?: ShownDisk[] | undefined;
   /** The QEMU command line, program first. */
@@ -90,6 +109,8 @@ export interface RunServer {
   number: number;
   /** How it failed; undefined: it served until the end of the run. */
   failure?: string | undefined;
+  /** From the start of the run to the start of its QEMU. */
+  start?: number | undefined;
   /** Name of its console log in the directory of the run. */
   console: string;
 }
@@ -115,6 +136,8 @@ export interface RunBoot {
   reason: string;
   /** How many of the tests belong to this boot. The tests are in the order of the boots. */
   tests: number;
+  /** From the start of the run to the start of QEMU. */
+  start?: number | undefined;
   times: Pick<RunTimes, 'boot' | 'autorun' | 'command' | 'powerOff'>;
 }
 
@@ -122,6 +145,11 @@ export interface TestResult {
   /** Nested names are joined with `/`: `net/tls/tls.12_aes_gcm.splice`. */
   name: string;
   status: TestStatus;
+  /**
+   * From the start of the run to the start of the test. If the suite does not report it: to the result of the test
+   * before it, or to the start of the command.
+   */
+  start?: number | undefined;
   /** In milliseconds. */
   duration?: number | undefined;
   /** Why it failed or was skipped, in one line. */
@@ -138,6 +166,8 @@ export interface RunSplat {
   title: string;
   /** How often it appeared. */
   count: number;
+  /** From the start of the run to the first line of the first one, as rapido received it. */
+  start?: number | undefined;
   /** The first one, complete, as it was on the console. */
   text: string;
   /** The first one, decoded by decode_stacktrace.sh. */

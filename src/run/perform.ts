@@ -1,5 +1,5 @@
 import type { Conf } from '../conf/conf.ts';
-import { describeSource } from '../host/git-describe.ts';
+import { describeSource, type Source } from '../host/git-describe.ts';
 import type { Kernel } from '../host/kernel.ts';
 import { prepareKernelImage } from '../machine/kernel-image.ts';
 import type { VmSources } from '../machine/start.ts';
@@ -53,7 +53,7 @@ export async function perform(
     servers.length === 0
       ? await runBoots(run, path, setup)
       : await runBootsWithServers(run, path, setup, servers);
-  result.kernel.git = await git;
+  Object.assign(result.kernel, await git);
   return { kernel, blames };
 }
 
@@ -61,9 +61,9 @@ export function describeWords(words: readonly Buffer[]): RunCommand {
   return { arguments: words.map((word) => word.toString()) };
 }
 
-async function describeKernel(conf: Conf): Promise<string | undefined> {
+async function describeKernel(conf: Conf): Promise<Source> {
   const tree = conf.get('KERNEL_SRC');
-  return tree === undefined ? undefined : describeSource(tree);
+  return tree === undefined ? {} : describeSource(tree);
 }
 
 /** Everything that is made before the first VM starts. */
