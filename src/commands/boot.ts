@@ -20,6 +20,7 @@ In the VM: shutdown or exit powers off; Ctrl-a x kills the VM, Ctrl-a h shows mo
     .alias('vm')
     .description('boot an image: the last one built, or that of NAME')
     .argument('[name]', 'a target, or the path of an image')
+    .addOption(OPTION.kernel)
     .addOption(OPTION.cpus)
     .addOption(OPTION.memory)
     .addOption(OPTION.disk)

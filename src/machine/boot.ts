@@ -5,7 +5,9 @@ import {
   checkUnknownKeys,
   chooseKernel,
   createContext,
+  describeKernel,
   type GlobalOptions,
+  type KernelOptions,
   requireWritable,
 } from '../cli/context.ts';
 import type { Conf } from '../conf/conf.ts';
@@ -41,7 +43,7 @@ import {
   withVm,
 } from './start.ts';
 
-export interface BootOptions extends GlobalOptions, VmOptions {
+export interface BootOptions extends GlobalOptions, KernelOptions, VmOptions {
   detach?: boolean | undefined;
   dryRun?: boolean | undefined;
   /** The arguments after `--`. */
@@ -62,7 +64,10 @@ export async function runBoot(
   const context = createContext(options, ui);
   await checkUnknownKeys(context, context.conf);
   if (options.dryRun !== true) requireWritable(context, ['cache', 'state']);
-  return bootImage(chooseImage(name, context), context.conf, options, context);
+  const path = chooseImage(name, context);
+  const kernel = chooseKernel(context);
+  ui.note(describeKernel(kernel));
+  return bootImage({ path, kernel }, context.conf, options, context);
 }
 
 /** @returns the path of the image with this cut name or path; without a name, of the image cut last */
@@ -107,7 +112,7 @@ function rejectUntrusted(image: string, { env }: Context): string {
 
 /** Boots an image and waits until the VM has ended. @returns the exit status */
 export async function bootImage(
-  path: string,
+  { path, kernel }: { path: string; kernel: Kernel },
   conf: Conf,
   options: BootOptions,
   context: Context,
@@ -115,7 +120,6 @@ export async function bootImage(
   const { ui } = context;
   const header = readImageHeader(path);
   const { cut } = header.image;
-  const kernel = chooseKernel(conf);
   refuseOtherKernel(header, kernel, path, conf);
   const changedSources = findChangedSources(header.sources);
   const changed = findChangedFile(knownSignatures(header.moduleFiles));

@@ -3,7 +3,9 @@ import {
   type Context,
   chooseKernel,
   createContext,
+  describeKernel,
   type GlobalOptions,
+  type KernelOptions,
   openCut,
   requireWritable,
 } from '../cli/context.ts';
@@ -21,7 +23,7 @@ import type { Ui } from '../ui/terminal.ts';
 import { parseNetworkKind } from './network.ts';
 import type { VmOptions } from './start.ts';
 
-export interface CutOptions extends GlobalOptions, VmOptions {
+export interface CutOptions extends GlobalOptions, KernelOptions, VmOptions {
   boot?: boolean | undefined;
   install?: string[] | undefined;
   include?: string[] | undefined;
@@ -42,7 +44,9 @@ export async function runCut(name: string, options: CutOptions, ui: Ui): Promise
   const context = createContext(options, ui);
   const { cut, conf } = await openCut(context, name);
   if (options.dryRun !== true) requireWritable(context, ['cache']);
-  const kernel = chooseKernel(conf);
+  const kernel = chooseKernel(context);
+  // Of a dry run, it is the first line of the plan.
+  if (options.dryRun !== true) ui.note(describeKernel(kernel));
   const output =
     options.output === undefined
       ? checkImage(imagePath(conf, cut.name), 'DRACUT_OUT')
@@ -87,7 +91,7 @@ export async function runCut(name: string, options: CutOptions, ui: Ui): Promise
   const { bootImage } = await import('./boot.ts');
   const { cpus, memory, disk, net, forward, qemuArguments = [] } = options;
   const vm = { cpus, memory, disk, net, forward, qemuArguments: [...qemuArguments] };
-  return bootImage(image.path, conf, vm, context);
+  return bootImage({ path: image.path, kernel }, conf, vm, context);
 }
 
 /** Rejects wrong VM options before anything is cut, and VM options without `-b`, which would have no effect. */
