@@ -7,6 +7,7 @@ import { cut } from './commands/cut.ts';
 import { doctor } from './commands/doctor.ts';
 import { exec } from './commands/exec.ts';
 import { initCuts } from './commands/init-cuts.ts';
+import { kconfig } from './commands/kconfig.ts';
 import { list } from './commands/list.ts';
 import { ps } from './commands/ps.ts';
 import { results } from './commands/results.ts';
@@ -35,6 +36,7 @@ const COMMANDS = [
   stop,
   doctor,
   conf,
+  kconfig,
   initCuts,
   setupNetwork,
   teardownNetwork,

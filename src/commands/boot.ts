@@ -26,6 +26,8 @@ In the VM: shutdown or exit powers off; Ctrl-a x kills the VM, Ctrl-a h shows mo
     .addOption(OPTION.disk)
     .addOption(OPTION.net)
     .addOption(OPTION.forward)
+    .addOption(OPTION.append)
+    .addOption(OPTION.qemuArg)
     .option('-d, --detach', 'run the VM in the background; see ps, exec, console, stop')
     .option('--dry-run', 'print the QEMU command line and exit')
     .usage('[options] [name] [-- QEMU arguments]')

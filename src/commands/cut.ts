@@ -44,6 +44,8 @@ export const cut: Definition = (call) => {
     .addOption(OPTION.memory)
     .addOption(OPTION.disk)
     .addOption(OPTION.forward)
+    .addOption(OPTION.append)
+    .addOption(OPTION.qemuArg)
     .addOption(OPTION.kernel)
     .option('-o, --output <file>', 'write the image to this file')
     .addOption(OPTION.dryRun)

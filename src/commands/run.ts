@@ -30,6 +30,8 @@ reported a problem; 124 time limit; 125 error of rapido or of this host; 130 int
     .addOption(OPTION.disk)
     .addOption(OPTION.net)
     .addOption(OPTION.forward)
+    .addOption(OPTION.append)
+    .addOption(OPTION.qemuArg)
     .option(
       '--timeout <duration>',
       'time limit for the VMs of the run, for example 90s, 10m (default: none)',

@@ -11,6 +11,7 @@ import type { Kernel } from '../host/kernel.ts';
 import { formatCommandLine } from '../sys/command-line.ts';
 import { statIfReachable } from '../sys/stat.ts';
 import { requireKeys } from './expand-keys.ts';
+import { type KernelOption, optionsOfCut, parseDriver } from './kernel-options.ts';
 import type { ImagePlan } from './plan.ts';
 import type { ResolvedNetwork } from './resolve-network.ts';
 import type { Problem, ResolveRequest } from './resolve-request.ts';
@@ -51,6 +52,8 @@ export interface ResolvedModules {
   channel: ImagePlan['image']['channel'];
   sharesDirectory: boolean;
   sharesResults: boolean;
+  /** Options that the cut requires of the kernel. */
+  options: KernelOption[];
   leftOut: string[];
   warnings: string[];
   notes: string[];
@@ -79,7 +82,8 @@ export function resolveModules(
   }
   const channel = hasAll(CHANNEL_DRIVERS) ? 'virtio' : 'serial';
   const sharesResults = request.run !== undefined && hasAll(SHARE_DRIVERS);
-  const wantsRandom = conf.get('QEMU_EXTRA_ARGS').some((word) => word.startsWith('virtio-rng'));
+  const qemuArguments = [...conf.get('QEMU_EXTRA_ARGS'), ...extras.qemuArguments];
+  const wantsRandom = qemuArguments.some((word) => word.startsWith('virtio-rng'));
   const own = [
     ...(channel === 'virtio' ? CHANNEL_DRIVERS : []),
     ...((share || sharesResults) && hasAll(SHARE_DRIVERS) ? ['virtio_pci', ...SHARE_DRIVERS] : []),
@@ -89,10 +93,10 @@ export function resolveModules(
   const optional = cut.cut.optionalDrivers ?? [];
   const required = (cut.cut.drivers ?? []).flatMap((driver) => {
     const expanded = requireKeys(driver, 'drivers', conf, problems);
-    return expanded === undefined ? [] : [parseDriver(expanded)];
+    return expanded === undefined ? [] : [expanded];
   });
   const wanted = [
-    ...required.map(({ name }) => name),
+    ...required.map((driver) => parseDriver(driver).name),
     ...extras.drivers,
     ...(hasZram ? ['zram'] : []),
   ];
@@ -117,7 +121,9 @@ export function resolveModules(
   );
   for (const { name, suggestion } of plan.missing) {
     const meant = suggestion === undefined ? '' : `; did you mean ${suggestion}?`;
-    const option = required.find((driver) => driver.name === name)?.option;
+    const option = [...required, name]
+      .map(parseDriver)
+      .find((driver) => driver.name === name)?.option;
     const named = option === undefined ? name : `${name} (${option})`;
     problems.push({
       dependsOn: 'kernel',
@@ -136,6 +142,7 @@ export function resolveModules(
     channel,
     sharesDirectory: share,
     sharesResults,
+    options: optionsOfCut(cut.cut, hasZram ? ['zram', ...required] : required),
     leftOut: optional.filter((name) => !available([name]).includes(name)),
     notes: noteForeignModules(kernel),
     warnings: warnOfOldModules(plan, kernel, conf.get('KERNEL_INSTALL_MOD_PATH')),
@@ -146,12 +153,6 @@ export function resolveModules(
 function netdevAliases({ netConf }: ResolvedNetwork): string[] {
   const kinds = [...netConf.values()].flatMap((files) => files.kinds);
   return kinds.map((kind) => (kind === 'tap' ? 'tun' : `rtnl-link-${kind}`));
-}
-
-/** Parses `ksmbd=CONFIG_SMB_SERVER`: a module, and the option that enables it. */
-function parseDriver(text: string): { name: string; option: string | undefined } {
-  const [name = '', option] = text.split('=', 2);
-  return { name, option };
 }
 
 /** Notes that the modules are not from KERNEL_SRC/mods. If they were not installed from that tree, the test uses the wrong ones. */

@@ -18,6 +18,7 @@ import { type ImageHeader, readImageHeader } from '../image/image-header.ts';
 import { findChangedSources } from '../image/image-sources.ts';
 import { imagePath, lastImage } from '../image/location.ts';
 import type { ImageInfo } from '../image/plan.ts';
+import { refuseLackingKernel } from '../image/resolve-kernel-options.ts';
 import { formatCommandLine } from '../sys/command-line.ts';
 import { findChangedFile, knownSignatures } from '../sys/file-signature.ts';
 import { findUntrusted, trustOf } from '../sys/trust.ts';
@@ -121,6 +122,7 @@ export async function bootImage(
   const header = readImageHeader(path);
   const { cut } = header.image;
   refuseOtherKernel(header, kernel, path, conf);
+  refuseLackingKernel(kernel, header);
   const changedSources = findChangedSources(header.sources);
   const changed = findChangedFile(knownSignatures(header.moduleFiles));
   if (changed !== undefined) warnOfChange(changed, cut, ui);
@@ -129,7 +131,8 @@ export async function bootImage(
       `this image cannot mount VIRTFS_SHARE_PATH, which was not set when it was cut: rapido cut ${cut}`,
     );
   }
-  const kernelSources = { kernel, conf, context, qemuArguments: options.qemuArguments ?? [] };
+  const qemuArguments = [...(options.qemuArg ?? []), ...(options.qemuArguments ?? [])];
+  const kernelSources = { kernel, conf, context, qemuArguments };
   const kernelImage =
     options.dryRun === true
       ? foreseeKernelImage(kernelSources)
@@ -186,7 +189,7 @@ function refuseOtherKernel({ image }: ImageHeader, kernel: Kernel, path: string,
     `${path} was cut for Linux ${kernelRelease}, but the kernel to boot is ${kernel.release} (${kernel.chosenBy})`,
     {
       hint: sameConf
-        ? `rapido cut ${cut}`
+        ? `rapido cut ${cut}, or with that kernel: ${formatCommandLine(['rapido', 'boot', '--kernel', image.kernel])}`
         : `it was cut with another conf: rapido --conf ${image.conf} boot, or rapido cut ${cut}`,
     },
   );

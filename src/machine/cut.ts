@@ -89,8 +89,11 @@ export async function runCut(name: string, options: CutOptions, ui: Ui): Promise
     return 0;
   }
   const { bootImage } = await import('./boot.ts');
-  const { cpus, memory, disk, net, forward, qemuArguments = [] } = options;
-  const vm = { cpus, memory, disk, net, forward, qemuArguments: [...qemuArguments] };
+  const { cpus, memory, disk, net, forward, append, qemuArg, qemuArguments = [] } = options;
+  const vm = {
+    ...{ cpus, memory, disk, net, forward, append, qemuArg },
+    qemuArguments: [...qemuArguments],
+  };
   return bootImage({ path: image.path, kernel }, conf, vm, context);
 }
 
@@ -101,12 +104,14 @@ async function checkBootOptions(options: CutOptions): Promise<void> {
     checkVmOptions(options);
     return;
   }
-  const { cpus, memory, disk, forward, qemuArguments } = options;
+  const { cpus, memory, disk, forward, append, qemuArg, qemuArguments } = options;
   const given = {
     '--cpus': cpus,
     '--memory': memory,
     '--disk': disk,
     '--forward': forward,
+    '--append': append,
+    '--qemu-arg': qemuArg,
     '`--`': qemuArguments,
   };
   const unused = Object.entries(given).find(([, value]) => value !== undefined)?.[0];
@@ -136,6 +141,7 @@ function extrasOf(options: CutOptions): CutExtras {
     include: options.include ?? [],
     drivers: options.driver ?? [],
     network: parseNetworkKind(options),
+    qemuArguments: [...(options.qemuArg ?? []), ...(options.qemuArguments ?? [])],
     commands: options.commands,
   };
 }

@@ -81,7 +81,7 @@ async function prepare(run: RunContext, plan: RunPlan): Promise<Prepared> {
   const { conf, context } = run;
   const { kernel, image } = plan;
   const unpacking = prepareKernelImage(
-    { kernel, conf, context, qemuArguments: [] },
+    { kernel, conf, context, qemuArguments: run.settings.qemuArg ?? [] },
     {
       onUnpack: () => showProgress(run, 'unpacking the kernel'),
       onSignal: run.onInterrupt,

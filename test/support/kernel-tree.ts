@@ -42,7 +42,8 @@ export function makeKernelTree(
     mkdirSync(dirname(join(directory, name)), { recursive: true });
     writeFileSync(join(directory, name), content);
   };
-  write('.config', `${architecture.configLine}\nCONFIG_MODULES=y\n`);
+  const config = kernel.config === undefined ? '' : readFileSync(kernel.config, 'utf8');
+  write('.config', config || `${architecture.configLine}\nCONFIG_MODULES=y\n`);
   write('include/config/kernel.release', `${kernel.release}\n`);
   const image = join(directory, architecture.kernelImage);
   mkdirSync(dirname(image), { recursive: true });
