@@ -28,11 +28,14 @@ export interface ImageHeader {
   unpacked: number;
 }
 
+/** Absolute paths of the modules from which an image was made. */
+export function modulePaths({ moduleFiles }: Pick<ImageHeader, 'moduleFiles'>): string[] {
+  return Object.keys(moduleFiles).filter((path) => /\.ko(\.\w+)?$/.test(path));
+}
+
 /** Names of the modules in an image, from the names of their files. */
-export function moduleNames({ moduleFiles }: Pick<ImageHeader, 'moduleFiles'>): string[] {
-  return Object.keys(moduleFiles)
-    .filter((path) => /\.ko(\.\w+)?$/.test(path))
-    .map(moduleNameOfPath);
+export function moduleNames(header: Pick<ImageHeader, 'moduleFiles'>): string[] {
+  return modulePaths(header).map(moduleNameOfPath);
 }
 
 export function headerMembers(header: ImageHeader): CpioEntry[] {

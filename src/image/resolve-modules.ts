@@ -1,6 +1,5 @@
 import { join } from 'node:path';
 import {
-  type ModulesPlan,
   type ModuleTree,
   planModules,
   readBuiltinTree,
@@ -8,14 +7,13 @@ import {
 } from '../formats/kmod/modules.ts';
 import { selectAvailable } from '../formats/kmod/resolve.ts';
 import type { Kernel } from '../host/kernel.ts';
-import { formatCommandLine } from '../sys/command-line.ts';
-import { statIfReachable } from '../sys/stat.ts';
 import { requireKeys } from './expand-keys.ts';
 import { type KernelOption, optionsOfCut, parseDriver } from './kernel-options.ts';
 import type { ImagePlan } from './plan.ts';
 import type { ResolvedNetwork } from './resolve-network.ts';
 import type { Problem, ResolveRequest } from './resolve-request.ts';
 import { ZRAM_COMPRESSORS } from './resolve-zram.ts';
+import { hasBuilt, installCommand, warnOfStaleBuild } from './stale-build.ts';
 import { mayBootSystemd, SYSTEMD_DRIVERS } from './systemd.ts';
 
 /** Modules that the control channel needs; a kernel without them uses the second serial port. */
@@ -127,7 +125,9 @@ export function resolveModules(
     const named = option === undefined ? name : `${name} (${option})`;
     problems.push({
       dependsOn: 'kernel',
-      message: `the kernel ${kernel.release} has no driver ${named}: it is not configured, or its modules are not installed${meant}`,
+      message: hasBuilt(kernel, name)
+        ? `the driver ${named} is built in ${kernel.buildTree}, but not installed: ${installCommand(kernel)}`
+        : `the kernel ${kernel.release} has no driver ${named}: it is not configured, or its modules are not installed${meant}`,
     });
   }
   const loadable = (names: readonly string[]): string[] =>
@@ -145,7 +145,10 @@ export function resolveModules(
     options: optionsOfCut(cut.cut, hasZram ? ['zram', ...required] : required),
     leftOut: optional.filter((name) => !available([name]).includes(name)),
     notes: noteForeignModules(kernel),
-    warnings: warnOfOldModules(plan, kernel, conf.get('KERNEL_INSTALL_MOD_PATH')),
+    warnings: warnOfStaleBuild(
+      kernel,
+      plan.modules.map(({ source }) => join(plan.directory, source)),
+    ),
   };
 }
 
@@ -159,23 +162,4 @@ function netdevAliases({ netConf }: ResolvedNetwork): string[] {
 function noteForeignModules({ hasForeignModules, modules, buildTree }: Kernel): string[] {
   if (hasForeignModules !== true) return [];
   return [`using the modules in ${modules}, because there are none in ${buildTree}/mods`];
-}
-
-/** Warns of modules that `make` has rebuilt and `make modules_install` has not yet installed. */
-function warnOfOldModules(
-  plan: ModulesPlan,
-  { buildTree }: Kernel,
-  installModPath = './mods',
-): string[] {
-  if (buildTree === undefined) return [];
-  const isOlder = ({ path, source }: ModulesPlan['modules'][number]): boolean => {
-    const built = statIfReachable(join(buildTree, path.replace(/^kernel\//, '')));
-    const installed = statIfReachable(join(plan.directory, source));
-    return built !== undefined && installed !== undefined && built.mtimeMs > installed.mtimeMs;
-  };
-  const old = plan.modules.filter(isOlder).map(({ name }) => name);
-  if (old.length === 0) return [];
-  return [
-    `${old.join(', ')}: rebuilt since the last modules_install; the image contains the old modules: ${formatCommandLine(['make', '-C', buildTree, `INSTALL_MOD_PATH=${installModPath}`, 'modules_install'])}`,
-  ];
 }

@@ -14,11 +14,12 @@ import type { Conf } from '../conf/conf.ts';
 import { pickCut } from '../cut/load.ts';
 import { EXIT, UsageError, UserError } from '../errors.ts';
 import type { Kernel } from '../host/kernel.ts';
-import { type ImageHeader, readImageHeader } from '../image/image-header.ts';
+import { type ImageHeader, modulePaths, readImageHeader } from '../image/image-header.ts';
 import { findChangedSources } from '../image/image-sources.ts';
 import { imagePath, lastImage } from '../image/location.ts';
 import type { ImageInfo } from '../image/plan.ts';
 import { refuseLackingKernel } from '../image/resolve-kernel-options.ts';
+import { warnOfStaleBuild } from '../image/stale-build.ts';
 import { formatCommandLine } from '../sys/command-line.ts';
 import { findChangedFile, knownSignatures } from '../sys/file-signature.ts';
 import { findUntrusted, trustOf } from '../sys/trust.ts';
@@ -68,7 +69,7 @@ export async function runBoot(
   const path = chooseImage(name, context);
   const kernel = chooseKernel(context);
   ui.note(describeKernel(kernel));
-  return bootImage({ path, kernel }, context.conf, options, context);
+  return bootImage({ path, kernel, wasJustCut: false }, context.conf, options, context);
 }
 
 /** @returns the path of the image with this cut name or path; without a name, of the image cut last */
@@ -113,7 +114,7 @@ function rejectUntrusted(image: string, { env }: Context): string {
 
 /** Boots an image and waits until the VM has ended. @returns the exit status */
 export async function bootImage(
-  { path, kernel }: { path: string; kernel: Kernel },
+  { path, kernel, wasJustCut }: { path: string; kernel: Kernel; wasJustCut: boolean },
   conf: Conf,
   options: BootOptions,
   context: Context,
@@ -126,6 +127,9 @@ export async function bootImage(
   const changedSources = findChangedSources(header.sources);
   const changed = findChangedFile(knownSignatures(header.moduleFiles));
   if (changed !== undefined) warnOfChange(changed, cut, ui);
+  if (!wasJustCut) {
+    for (const warning of warnOfStaleBuild(kernel, modulePaths(header))) ui.warn(warning);
+  }
   if (conf.get('VIRTFS_SHARE_PATH') !== undefined && !header.image.sharesDirectory) {
     ui.warn(
       `this image cannot mount VIRTFS_SHARE_PATH, which was not set when it was cut: rapido cut ${cut}`,

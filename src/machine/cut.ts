@@ -94,7 +94,7 @@ export async function runCut(name: string, options: CutOptions, ui: Ui): Promise
     ...{ cpus, memory, disk, net, forward, append, qemuArg },
     qemuArguments: [...qemuArguments],
   };
-  return bootImage({ path: image.path, kernel }, conf, vm, context);
+  return bootImage({ path: image.path, kernel, wasJustCut: true }, conf, vm, context);
 }
 
 /** Rejects wrong VM options before anything is cut, and VM options without `-b`, which would have no effect. */
