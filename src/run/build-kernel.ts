@@ -41,7 +41,10 @@ export async function buildKernel(
   const work = async (): Promise<void> => {
     await run(command, 'building the kernel');
     if (!hasModules(tree)) return;
-    await run(['make', `INSTALL_MOD_PATH=${installModPath}`, 'modules_install'], 'installing the modules');
+    await run(
+      ['make', `INSTALL_MOD_PATH=${installModPath}`, 'modules_install'],
+      'installing the modules',
+    );
   };
   await cleaningUpOnSignals(work, onInterrupt);
 }

@@ -36,7 +36,14 @@ export function planServerImage(
   kernel: Kernel,
 ): ResolvedImage {
   const network = parseNetworkKind({ net: request.settings.net });
-  const extras: CutExtras = { install: [], include: [], drivers: [], qemuArguments: [], commands: [], network };
+  const extras: CutExtras = {
+    install: [],
+    include: [],
+    drivers: [],
+    qemuArguments: [],
+    commands: [],
+    network,
+  };
   return planImage(request, server, kernel, { extras, run: undefined });
 }
 

@@ -43,7 +43,9 @@ beforeEach(() => {
 });
 
 const warnings = (): string[] =>
-  warnOfStaleBuild(kernel, [join(root, INSTALLED)]).map((text) => text.replaceAll(root, 'ROOT').replaceAll("'", ''));
+  warnOfStaleBuild(kernel, [join(root, INSTALLED)]).map((text) =>
+    text.replaceAll(root, 'ROOT').replaceAll("'", ''),
+  );
 
 test('after make and make modules_install, there is nothing to say', () => {
   expect(warnings()).toEqual([]);
