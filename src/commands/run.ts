@@ -24,11 +24,14 @@ reported a problem; 124 time limit; 125 error of rapido or of this host; 130 int
     .addOption(OPTION.install)
     .addOption(OPTION.include)
     .addOption(OPTION.driver)
+    .addOption(OPTION.kernel)
     .addOption(OPTION.cpus)
     .addOption(OPTION.memory)
     .addOption(OPTION.disk)
     .addOption(OPTION.net)
     .addOption(OPTION.forward)
+    .addOption(OPTION.append)
+    .addOption(OPTION.qemuArg)
     .option(
       '--timeout <duration>',
       'time limit for the VMs of the run, for example 90s, 10m (default: none)',
@@ -52,7 +55,7 @@ reported a problem; 124 time limit; 125 error of rapido or of this host; 130 int
     .option('--json', "print the result as JSON instead of the command's output")
     .option('--console', "print the VM's console to stderr")
     .option('-q, --quiet', "print only the command's output")
-    .option('--build <command>', 'first build the kernel of KERNEL_SRC and install its modules')
+    .option('--build <command>', 'first build the kernel tree and install its modules')
     .option(
       '--bisect',
       'exit with a status for `git bisect run`: 0 good, 1 bad, 125 skip, 128 stop',

@@ -93,6 +93,9 @@ const schema = z.strictObject({
   searchPath: names.optional(),
   drivers: names.optional(),
   optionalDrivers: names.optional(),
+  kernelOptions: z
+    .record(z.string().regex(/^CONFIG_\w+$/, 'a kernel option, CONFIG_…'), z.string().min(1))
+    .optional(),
   trees: z.array(tree).optional(),
   files: z.array(hostFile).optional(),
   contents: z.record(guestPath(), z.string()).optional(),

@@ -8,6 +8,7 @@ import { architectureOf } from '../host/architecture.ts';
 import type { Directories } from '../host/directories.ts';
 import { suggestInstall } from '../host/distribution.ts';
 import { digestNetConf, type NetConf } from '../net/net-conf.ts';
+import { formatCommandLine } from '../sys/command-line.ts';
 import { dracutEnvironment } from './dracut-environment.ts';
 import { requireKeys } from './expand-keys.ts';
 import { readDirectoryLinks } from './guest-path.ts';
@@ -16,6 +17,7 @@ import { GUEST_FILES, type GuestFile, planOverlay } from './overlay.ts';
 import type { ImagePlan } from './plan.ts';
 import { type ResolvedCommand, resolveCommand } from './resolve-command.ts';
 import { resolveAutorun, resolveTrees } from './resolve-files.ts';
+import { checkKernelOptions } from './resolve-kernel-options.ts';
 import { resolveModules } from './resolve-modules.ts';
 import { type ResolvedNetwork, resolveNetwork } from './resolve-network.ts';
 import { type ResolvedPrograms, resolveDracut, resolvePrograms } from './resolve-programs.ts';
@@ -61,6 +63,7 @@ export function resolveImage(request: ResolveRequest): ResolvedImage {
   const programs = resolvePrograms(request, { autorun, command, network }, problems);
   const zram = resolveZram(request, problems);
   const modules = resolveModules(request, { network, zram }, problems);
+  checkKernelOptions(request, modules, problems);
   const dracut = resolveDracut(request.conf, problems);
   refuse(request, problems);
 
@@ -73,6 +76,7 @@ export function resolveImage(request: ResolveRequest): ResolvedImage {
     image: {
       cut: cut.name,
       conf: conf.source?.path,
+      kernel: kernel.buildTree ?? kernel.image,
       kernelRelease: kernel.release,
       cpus: resources.cpus,
       memory: resources.memory === undefined ? undefined : parseSize(resources.memory),
@@ -85,6 +89,7 @@ export function resolveImage(request: ResolveRequest): ResolvedImage {
       diskBuses: modules.diskBuses,
       sharesDirectory: modules.sharesDirectory,
       sharesResults: modules.sharesResults,
+      kernelOptions: modules.options,
       autorun: autorun.length,
     },
     links: readDirectoryLinks(),
@@ -181,7 +186,7 @@ function refuse({ cut }: ResolveRequest, found: readonly Problem[]): void {
       unset === undefined || found.findIndex((each) => each.unset === unset) === index,
   );
   const programs = problems.map(({ program }) => program).filter((name) => name !== undefined);
-  const install = suggestInstall(programs);
+  const install = suggestInstall(programs) ?? suggestOptions(problems, cut.name);
   throw new UserError(
     `${cut.name} cannot be cut: ${problems.length === 1 ? 'something is' : `${problems.length} things are`} missing`,
     {
@@ -190,6 +195,11 @@ function refuse({ cut }: ResolveRequest, found: readonly Problem[]): void {
       ...(install !== undefined && { hint: install }),
     },
   );
+}
+
+function suggestOptions(problems: readonly Problem[], cut: string): string | undefined {
+  if (!problems.some(({ option }) => option !== undefined)) return undefined;
+  return `${formatCommandLine(['rapido', 'kconfig', cut])} prints the options, for scripts/kconfig/merge_config.sh`;
 }
 
 /** What another commit must change to solve all problems; undefined if one of them has nothing to do with the commit. */

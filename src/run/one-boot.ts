@@ -85,7 +85,7 @@ function sourcesOf(
     conf,
     context,
     options: settings,
-    qemuArguments: [],
+    qemuArguments: settings.qemuArg ?? [],
     terminal: undefined,
     detached: false,
     serversOf: servers === undefined ? undefined : () => servers.numbers,

@@ -1,5 +1,6 @@
 import { hostname, machine, release } from 'node:os';
 import { resolve } from 'node:path';
+import { kernelTree } from '../cli/context.ts';
 import { VERSION } from '../cli/program.ts';
 import { explainSystemError, type UserError } from '../errors.ts';
 import { isOwnTest } from '../image/resolve-command.ts';
@@ -167,9 +168,9 @@ function isRefusal({ dependsOn }: UserError, { times, vm }: RunResult): boolean 
 
 /** Decoding takes seconds, so it is done after the results are stored: an interruption does not lose them. */
 async function addDecodedTraces(run: RunContext, { kernel, blames }: Performed): Promise<void> {
-  const { conf, context, result } = run;
+  const { context, result } = run;
   if (result.verdict === 'interrupted' || result.splats.length === 0) return;
-  const decoder = findDecoder(conf.get('KERNEL_SRC'), trustOf(context.env));
+  const decoder = findDecoder(kernelTree(context)?.tree, trustOf(context.env));
   if (decoder === undefined) return;
   if ('unusable' in decoder) {
     result.notes.push(`traces are not decoded: ${decoder.unusable}`);

@@ -34,7 +34,7 @@ export async function prepareServers(
       ...kernel,
       conf,
       context,
-      // --cpus, --memory and --disk apply only to the VM under test.
+      // --cpus, --memory, --disk, --append and --qemu-arg apply only to the VM under test.
       options: { net: settings.net },
       qemuArguments: [],
       terminal: DETACHED_TERMINAL,

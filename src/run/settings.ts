@@ -1,5 +1,5 @@
 import { resolve } from 'node:path';
-import type { GlobalOptions } from '../cli/context.ts';
+import type { GlobalOptions, KernelOptions } from '../cli/context.ts';
 import { splitArguments } from '../conf/values.ts';
 import { UsageError } from '../errors.ts';
 import type { ExpectedSplat } from '../formats/klog/expected.ts';
@@ -12,7 +12,7 @@ import { parseDuration } from './duration.ts';
 import { readExpected } from './expected-lists.ts';
 
 /** The options of `rapido run`, not yet parsed. */
-export interface RunOptions extends GlobalOptions, VmOptions {
+export interface RunOptions extends GlobalOptions, KernelOptions, VmOptions {
   /** The words after `--`, byte for byte. */
   command: readonly Buffer[] | undefined;
   exec?: string | undefined;
