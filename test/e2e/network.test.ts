@@ -134,7 +134,7 @@ describe.runIf(canMakeNetworks)('VMs on the bridge', () => {
     expect(status).toBe(1);
     expect(stderr).toMatchInlineSnapshot(`
       "rapido: error: the network of VM 1 cannot be used
-        - there is not a tap device rapido-tap1
+        - there is no tap device rapido-tap1
         hint: \`sudo rapido setup-network\` creates the bridge and a tap for each section [vmN] of rapido.conf, or two taps if it has no such section; --net user (VM_NET=user, NET=user in the VM's section) needs neither
       "
     `);

@@ -17,6 +17,6 @@ test("an installed package boots the user's first cut, and the test in it passes
   expect({ status, stderr }).toMatchObject({ status: 0 });
   expect(JSON.parse(stdout)).toMatchObject({
     verdict: 'pass',
-    autorun: [{ script: 'my-test.sh', status: 0 }],
+    autorun: [{ script: '00-my-test.sh', status: 0 }],
   });
 });

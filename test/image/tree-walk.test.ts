@@ -51,6 +51,6 @@ describe('walkTree', () => {
     mkdirSync(join(root, 'closed'), { mode: 0o000 });
     chmodSync(root, 0o755);
     const complaint = await withoutRoot(() => complaintOf(() => walkTree(root, []), { '~': root }));
-    expect(complaint).toBe('rapido: error: ~/closed: cannot be read (EACCES)');
+    expect(complaint).toBe('rapido: error: ~/closed cannot be read (EACCES)');
   });
 });

@@ -94,7 +94,7 @@ const VARIABLE: [RegExp, string][] = [
   [/\b\d{8}-\d{6}-([\w-]+)-[0-9a-f]{4}\b/g, 'RUN-OF-$1'],
   [/\b[A-Z][a-z]{2} \d\d +(?:\d\d:\d\d|\d{4})\b/g, 'DATE'],
   // PID and time since the start, in `rapido ps`.
-  [/ {2}\d+ {2}[\dhm ]*\d+s {2}/g, '  PID  UP  '],
+  [/ {2}\d+ {2}(?:\d+ s|\d+ h \d+ min|DURATION) {2}/g, '  PID  UP  '],
   // root needs no sudo.
   [/\bsudo (?=apt )/g, ''],
 ];
