@@ -65,7 +65,9 @@ export async function runResults(
     throw new UsageError('--html and --json cannot be combined', { hint: 'call rapido twice' });
   }
   if (a === undefined) {
-    return html === undefined ? showList(parent, cut, json, ui) : writeHistory(parent, cut, html);
+    return html === undefined
+      ? showList(parent, cut, json, ui)
+      : writeHistory(parent, cut, html, ui);
   }
   if (b === undefined) {
     const run = readRun(parent, a, cut);
@@ -96,7 +98,7 @@ function showList(parent: string, cut: string | undefined, json: boolean, ui: Ui
   if (json) {
     ui.result(formatJson(finishedOf(runs)));
   } else {
-    if (runs.length === 0) ui.note(`no runs yet in ${parent}; start one with \`rapido run\``);
+    if (runs.length === 0) noteNoRuns(parent, ui);
     const ids = listRunIds(parent);
     for (const line of formatRunTable(runs, surroundings(ui), ids)) ui.result(line);
   }
@@ -104,6 +106,10 @@ function showList(parent: string, cut: string | undefined, json: boolean, ui: Ui
     if (run.state === 'unreadable') ui.warn(`${run.file('result.json')}: ${run.reason}`);
   }
   return EXIT.ok;
+}
+
+function noteNoRuns(parent: string, ui: Ui): void {
+  ui.note(`no runs yet in ${parent}; start one with \`rapido run\``);
 }
 
 function showRun(run: StoredRun, json: boolean, ui: Ui): number {
@@ -128,9 +134,15 @@ function showComparison(a: StoredRun, b: StoredRun, json: boolean, ui: Ui): numb
   return comparison.worse.length === 0 ? EXIT.ok : EXIT.failed;
 }
 
-async function writeHistory(parent: string, cut: string | undefined, path: string) {
+async function writeHistory(
+  parent: string,
+  cut: string | undefined,
+  path: string,
+  ui: Ui,
+): Promise<number> {
   const { writeHistoryPage } = await import('../page/write.ts');
   const runs = listRuns(parent, cut);
+  if (runs.length === 0) noteNoRuns(parent, ui);
   writeHistoryPage(path, finishedOf(runs));
   return EXIT.ok;
 }

@@ -62,7 +62,7 @@ describe.each(targets)('the fragment for %s', (file) => {
     for (const { name } of requiredOf(groups)) {
       const missing = findMissingOptions(without(fragment, [name]), requiredOf(groups), NO_MODULES);
       expect(missing.map(describeMissing)).toEqual([
-        expect.stringMatching(new RegExp(`^${name} is not set; it gives \\S`)),
+        expect.stringMatching(new RegExp(`^${name} is not set; it provides \\S`)),
       ]);
     }
   });
@@ -110,7 +110,7 @@ test('a module counts if it is in the image', () => {
     ).map(describeMissing);
   expect(check(['ext4'])).toEqual([]);
   expect(check([])).toEqual([
-    'CONFIG_EXT4_FS is a module (=m), but ext4 is not in the image; it gives the driver ext4',
+    'CONFIG_EXT4_FS is a module (=m), but ext4 is not in the image; it provides the driver ext4',
   ]);
 });
 
@@ -118,7 +118,7 @@ test('what is missing is named with what it depends on', () => {
   const options = optionsOfCut({ summary: '', kernelOptions: { CONFIG_NFS_V4: 'NFS 4' } }, []);
   const config = 'CONFIG_INET=y\nCONFIG_NET=y\nCONFIG_MULTIUSER=y\nCONFIG_FILE_LOCKING=y\n';
   expect(findMissingOptions(config, options, NO_MODULES).map(describeMissing)).toEqual([
-    'CONFIG_NFS_V4 is not set (nor CONFIG_NETWORK_FILESYSTEMS, CONFIG_NFS_FS, on which it depends); it gives NFS 4',
+    'CONFIG_NFS_V4 is not set (nor CONFIG_NETWORK_FILESYSTEMS, CONFIG_NFS_FS, on which it depends); it provides NFS 4',
   ]);
 });
 
