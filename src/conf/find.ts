@@ -45,9 +45,14 @@ function listCandidates(confFile: string | undefined, surroundings: Surroundings
   return [
     join(cwd, 'rapido.conf'),
     join(rapidoDir, 'rapido.conf'),
-    join(xdgConfigHome(surroundings), 'rapido', 'rapido.conf'),
+    userConfFile(surroundings),
     '/etc/rapido.conf',
   ].map((path) => ({ path }));
+}
+
+/** The user's own conf file, which need not exist. */
+export function userConfFile(surroundings: Surroundings): string {
+  return join(xdgConfigHome(surroundings), 'rapido', 'rapido.conf');
 }
 
 function resolveNamed(cwd: string, file: string): string {

@@ -58,6 +58,7 @@ describe('is rejected before anything is built', () => {
     const { status, stderr } = await planCut('fstests-xfs', { FSTESTS_SRC: '' });
     expect(status).toBe(1);
     expect(stderr).toContain('FSTESTS_SRC is not set in rapido.conf: A built tree of ');
+    expect(stderr).toMatch(/hint: add to \S+rapido\.conf, for example: FSTESTS_SRC="[^"…]+"$/m);
   });
 
   test('for a filesystem that fstests-local does not support', async () => {
