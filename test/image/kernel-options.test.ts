@@ -102,6 +102,18 @@ test('the fragment for arm64 has its own console', () => {
   expect(fragment.join('\n')).not.toMatch(/8250|ACPI|PVH/);
 });
 
+test('an option without a prompt is printed as the option that selects it', () => {
+  const fragment = formatFragment([
+    {
+      purpose: 'nfsd',
+      options: optionsOfCut({ summary: '', drivers: ['nfsd'] }, ['nfsd']),
+      isRequired: true,
+    },
+  ]);
+  // NFSD depends on FSNOTIFY, which INOTIFY_USER selects.
+  expect(fragment).toContain('CONFIG_INOTIFY_USER=y');
+});
+
 test('a module counts if it is in the image', () => {
   const [option] = optionsOfCut({ summary: '' }, ['ext4']);
   const check = (modules: readonly string[]) =>
