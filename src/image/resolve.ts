@@ -6,12 +6,13 @@ import type { ModuleTree } from '../formats/kmod/modules.ts';
 import { architectureOf } from '../host/architecture.ts';
 import type { Directories } from '../host/directories.ts';
 import { digestNetConf, type NetConf } from '../net/net-conf.ts';
+import { formatCommandLine } from '../sys/command-line.ts';
 import { dracutEnvironment } from './dracut-environment.ts';
 import { requireKeys } from './expand-keys.ts';
 import { readDirectoryLinks } from './guest-path.ts';
 import { digestScript } from './image-sources.ts';
 import { GUEST_FILES, type GuestFile, planOverlay } from './overlay.ts';
-import type { ImagePlan } from './plan.ts';
+import type { ImageInfo, ImagePlan } from './plan.ts';
 import { refuseProblems } from './refuse-problems.ts';
 import { type ResolvedCommand, resolveCommand } from './resolve-command.ts';
 import { resolveAutorun, resolveTrees } from './resolve-files.ts';
@@ -19,7 +20,7 @@ import { checkKernelOptions } from './resolve-kernel-options.ts';
 import { resolveModules } from './resolve-modules.ts';
 import { type ResolvedNetwork, resolveNetwork } from './resolve-network.ts';
 import { type ResolvedPrograms, resolveDracut, resolvePrograms } from './resolve-programs.ts';
-import type { Problem, ResolveRequest } from './resolve-request.ts';
+import type { CutExtras, Problem, ResolveRequest } from './resolve-request.ts';
 import { resolveZram } from './resolve-zram.ts';
 import { findIdentity } from './ssh-identity.ts';
 import { mayBootSystemd, systemdDracutModules, systemdUnits } from './systemd.ts';
@@ -73,6 +74,7 @@ export function resolveImage(request: ResolveRequest): ResolvedImage {
     output: request.output,
     image: {
       cut: cut.name,
+      ...describeExtras(request.extras),
       conf: conf.source?.path,
       kernel: kernel.buildTree ?? kernel.image,
       kernelRelease: kernel.release,
@@ -141,6 +143,18 @@ export function resolveImage(request: ResolveRequest): ResolvedImage {
     warnings: modules.warnings,
     notes: modules.notes,
   };
+}
+
+function describeExtras(extras: CutExtras): Pick<ImageInfo, 'extras'> {
+  const words = [
+    ...extras.install.flatMap((program) => ['-i', program]),
+    ...extras.include.flatMap((include) => ['--include', include]),
+    ...extras.drivers.flatMap((driver) => ['--driver', driver]),
+    ...extras.commands.flatMap((each) =>
+      'command' in each ? ['-x', each.command] : ['-f', each.file],
+    ),
+  ];
+  return words.length === 0 ? {} : { extras: formatCommandLine(words) };
 }
 
 /** Plans what dracut builds. */

@@ -127,8 +127,19 @@ function showRun(run: StoredRun, json: boolean, ui: Ui): number {
   return EXIT.ok;
 }
 
+/** The result of a run with which another one is compared. @throws UserError if there is nothing to compare with */
+function tested(run: StoredRun): RunResult {
+  const result = resultOf(run);
+  if (result.verdict === 'error' && result.tests.length === 0) {
+    throw new UserError(`run ${result.id} tested nothing: ${result.reason}`, {
+      hint: 'compare with another run: `rapido results` lists them',
+    });
+  }
+  return result;
+}
+
 function showComparison(a: StoredRun, b: StoredRun, json: boolean, ui: Ui): number {
-  const comparison = compareRuns(resultOf(a), resultOf(b));
+  const comparison = compareRuns(tested(a), resultOf(b));
   if (json) ui.result(formatJson(comparison));
   else for (const line of formatComparison(comparison, { paint: ui.paint })) ui.result(line);
   return comparison.worse.length === 0 ? EXIT.ok : EXIT.failed;
@@ -156,7 +167,7 @@ async function writeRun(run: StoredRun, path: string): Promise<number> {
 /** Also tells which tests are slower than in earlier runs of the same cut. */
 async function writeComparison(runA: StoredRun, runB: StoredRun, parent: string, path: string) {
   const { writeComparisonPage } = await import('../page/write.ts');
-  const [a, b] = [resultOf(runA), resultOf(runB)];
+  const [a, b] = [tested(runA), resultOf(runB)];
   const earlier = finishedOf(listRuns(parent, b.cut)).filter(
     ({ cut, started }) => cut === b.cut && started < b.started,
   );

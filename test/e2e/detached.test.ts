@@ -28,7 +28,9 @@ describe('a VM in the background', () => {
     await home.rapido(['cut', 'simple-example', '-i', 'hostname']);
     const booted = await home.rapido(['boot', '--detach']);
     expect(booted).toMatchObject({ status: 0, stdout: '1\n' });
-    expect(booted.stderr).toMatch(/^booting simple-example as rapido1 on Linux/m);
+    expect(booted.stderr).toMatch(
+      /^booting simple-example \(cut with -i hostname\) as rapido1 on Linux/m,
+    );
   });
   afterAll(() => home.rapido(['stop', '--all']));
 
