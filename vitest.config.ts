@@ -1,5 +1,6 @@
 import { fileURLToPath } from 'node:url';
 import { defineConfig } from 'vitest/config';
+import { browserBundlesInTests } from './scripts/browser-bundle.mjs';
 
 const alias = { rapido: fileURLToPath(new URL('./src/index.ts', import.meta.url)) };
 
@@ -17,6 +18,7 @@ export default defineConfig({
     projects: [
       {
         resolve: { alias },
+        plugins: [browserBundlesInTests],
         test: {
           name: 'unit',
           include: ['test/**/*.test.ts'],
@@ -29,10 +31,12 @@ export default defineConfig({
       },
       {
         resolve: { alias },
+        plugins: [browserBundlesInTests],
         test: { name: 'quick', include: ['test/e2e/quick/**/*.test.ts'], ...BOOTS },
       },
       {
         resolve: { alias },
+        plugins: [browserBundlesInTests],
         test: {
           name: 'e2e',
           include: ['test/e2e/**/*.test.ts'],

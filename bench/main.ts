@@ -8,6 +8,7 @@ import { cpus, release, totalmem } from 'node:os';
 import { parseArgs } from 'node:util';
 import { architectureOf } from '../src/host/architecture.ts';
 import { findKernel, hostKernelSearch } from '../src/host/kernel.ts';
+import { HOST_KERNEL } from '../src/host/kernel-choice.ts';
 import { probeKvm } from '../src/host/kvm.ts';
 import type { Bench } from './bench.ts';
 import { CASES } from './cases/index.ts';
@@ -37,10 +38,7 @@ function showStep(step: string): void {
 }
 
 const architecture = architectureOf(process.arch);
-const kernel = findKernel(
-  { KERNEL_SRC: undefined, KERNEL_RELEASE: undefined, KERNEL_INSTALL_MOD_PATH: undefined },
-  hostKernelSearch(architecture),
-);
+const kernel = findKernel(HOST_KERNEL, hostKernelSearch(architecture));
 const home = makeWorkbench();
 const bench: Bench = {
   home,

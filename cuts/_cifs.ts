@@ -6,7 +6,7 @@ export const CIFS_CLIENT = {
   network: true,
   // It reads the password from a file. Without it, mount needs the password as an argument.
   binaries: ['mount.cifs'],
-  drivers: ['cifs=CONFIG_CIFS'],
+  drivers: ['cifs'],
   optionalDrivers: SMB_CRYPTO,
   autorun: ['cifs-credentials.sh'],
   conf: {

@@ -237,6 +237,7 @@ export function defineFstestsOnShare(
     binaries: [...NEEDED, ...(client.binaries ?? [])],
     optionalBinaries: [...WANTED, ...(client.optionalBinaries ?? [])],
     drivers: client.drivers ?? [],
+    ...(client.kernelOptions === undefined ? {} : { kernelOptions: client.kernelOptions }),
     optionalDrivers: [...(client.optionalDrivers ?? []), ...(own.optionalDrivers ?? [])],
     // A server elsewhere may have its name from DNS.
     contents: {

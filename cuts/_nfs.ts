@@ -35,7 +35,8 @@ export const NFS_CLIENT = {
   network: true,
   binaries: [...NFS_COMMON.binaries, 'mount.nfs'],
   optionalBinaries: NFS_COMMON.optionalBinaries,
-  drivers: ['nfs=CONFIG_NFS_FS'],
+  drivers: ['nfs'],
+  kernelOptions: { CONFIG_NFS_V4: 'NFS version 4, which mount.nfs asks for first' },
   // Versions of the protocol, and layouts of pNFS.
   optionalDrivers: [
     'nfsv4',
@@ -57,7 +58,8 @@ export function defineNfsd(filesystem: ServedFilesystem, summary: string): Cut {
     summary,
     binaries: [...server.binaries, ...NFS_COMMON.binaries, 'rpc.nfsd', 'rpc.mountd', 'exportfs'],
     optionalBinaries: [...server.optionalBinaries, ...NFS_COMMON.optionalBinaries, 'nfsdclnts'],
-    drivers: [...server.drivers, 'nfsd=CONFIG_NFSD'],
+    drivers: [...server.drivers, 'nfsd'],
+    kernelOptions: { CONFIG_NFSD_V4: 'NFS version 4, which clients ask for first' },
     contents: { ...server.contents, ...NFS_COMMON.contents },
     autorun: ['nfs-locks.sh', 'nfsd.sh'],
     conf: { uses: ['NFS_SHARE'], defines: server.conf.defines },

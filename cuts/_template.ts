@@ -16,6 +16,9 @@ export default defineCut({
   // Kernel modules that are added if the kernel has them.
   optionalDrivers: [],
 
+  // Options that the kernel must have, apart from those of the modules: { CONFIG_NFS_V4: 'NFS version 4' }.
+  kernelOptions: {},
+
   // Test directories, copied whole: { source: '${MY_TESTS}', exclude: ['.git', '*.o'] }.
   trees: [],
 

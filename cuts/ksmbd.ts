@@ -29,7 +29,7 @@ export default defineCut({
     '/usr/lib/ksmbd-tools',
   ],
   binaries: [...server.binaries, 'ksmbd.tools'],
-  drivers: [...server.drivers, 'ksmbd=CONFIG_SMB_SERVER'],
+  drivers: [...server.drivers, 'ksmbd'],
   optionalDrivers: SMB_CRYPTO,
   files: ENCODINGS,
   autorun: ['smb-share.sh', 'ksmbd.sh'],

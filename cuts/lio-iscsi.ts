@@ -9,6 +9,7 @@ export default defineCut({
   optionalBinaries: optionalBlockTools,
   zram: { BACKING: '${LIO_ISCSI_SIZE}' },
   drivers: ['target_core_mod', 'target_core_iblock', 'iscsi_target_mod'],
+  kernelOptions: { CONFIG_CONFIGFS_FS: 'the directory where the target is set up' },
   // Every login requests crc32c from the crypto API, although only sessions with digests use it.
   optionalDrivers: ['configfs', 'crc32c_generic', 'crc32c_intel', 'target_core_file'],
   autorun: ['lio-iscsi.sh'],

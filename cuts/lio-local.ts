@@ -12,6 +12,7 @@ export default defineCut({
   optionalBinaries: ['sg_inq', 'lsscsi', 'mkfs.xfs', 'mkfs.ext4', 'strace', 'vi', 'less'],
   zram: { BACKING: '${LIO_LOCAL_SIZE}' },
   drivers: ['target_core_mod', 'target_core_iblock', 'tcm_loop', 'sd_mod'],
+  kernelOptions: { CONFIG_CONFIGFS_FS: 'the directory where the target is set up' },
   optionalDrivers: ['configfs', 'sg', 'target_core_file', 'xfs', 'ext4'],
   autorun: ['lio-local.sh'],
   conf: {

@@ -15,6 +15,7 @@ export default defineCut({
   optionalBinaries: ['nvme', 'mkfs.xfs', 'mkfs.ext4', 'strace', 'vi', 'less'],
   zram: { BACKING: '${NVME_LOCAL_SIZE}' },
   drivers: ['nvmet', 'nvme-fabrics'],
+  kernelOptions: { CONFIG_CONFIGFS_FS: 'the directory where the target is set up' },
   optionalDrivers: ['nvme-loop', 'nvmet-tcp', 'nvme-tcp', 'configfs', 'xfs', 'ext4'],
   autorun: ['nvme-local.sh'],
   conf: {

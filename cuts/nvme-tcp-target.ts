@@ -9,6 +9,7 @@ export default defineCut({
   optionalBinaries: optionalBlockTools,
   zram: { BACKING: '${NVME_TCP_SIZE}' },
   drivers: ['nvmet', 'nvmet-tcp'],
+  kernelOptions: { CONFIG_CONFIGFS_FS: 'the directory where the target is set up' },
   optionalDrivers: ['configfs'],
   autorun: ['nvme-tcp-target.sh'],
   conf: {

@@ -5,6 +5,7 @@ import { tmpdir } from 'node:os';
 import { dirname, join } from 'node:path';
 import { fileURLToPath, pathToFileURL } from 'node:url';
 import { build } from 'esbuild';
+import { browserBundles } from './browser-bundle.mjs';
 
 const ROOT = fileURLToPath(new URL('..', import.meta.url));
 const { version } = JSON.parse(readFileSync(join(ROOT, 'package.json'), 'utf8'));
@@ -31,6 +32,7 @@ async function load(source) {
       format: 'cjs',
       platform: 'node',
       external: ['jiti'],
+      plugins: [browserBundles],
       logLevel: 'error',
       // Only code that is not called here needs it.
       define: { 'import.meta.url': '""' },

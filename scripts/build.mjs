@@ -19,6 +19,7 @@ import {
 import { basename, dirname, join } from 'node:path';
 import { fileURLToPath } from 'node:url';
 import { build } from 'esbuild';
+import { browserBundles } from './browser-bundle.mjs';
 import { collectLicences } from './third-party-licences.mjs';
 
 const ROOT = fileURLToPath(new URL('..', import.meta.url));
@@ -50,6 +51,7 @@ async function bundle() {
     target: 'node20',
     alias: { rapido: join(ROOT, 'src/index.ts') },
     external: ['jiti'],
+    plugins: [browserBundles],
     define: { __RAPIDO_VERSION__: JSON.stringify(version) },
     // Bundled CommonJS packages (commander) call `require` for Node's own modules.
     banner: {

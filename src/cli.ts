@@ -8,6 +8,7 @@ import { cut } from './commands/cut.ts';
 import { doctor } from './commands/doctor.ts';
 import { exec } from './commands/exec.ts';
 import { initCuts } from './commands/init-cuts.ts';
+import { kconfig } from './commands/kconfig.ts';
 import { list } from './commands/list.ts';
 import { names } from './commands/names.ts';
 import { ps } from './commands/ps.ts';
@@ -37,6 +38,7 @@ export const COMMANDS = [
   stop,
   doctor,
   conf,
+  kconfig,
   initCuts,
   setupNetwork,
   teardownNetwork,

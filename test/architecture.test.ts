@@ -12,6 +12,7 @@ const LAYERS = [
   'run',
   'machine',
   'cli',
+  'page',
   'results',
   'vm',
   'image',
@@ -52,12 +53,13 @@ function readSource(name: string): SourceFile {
   return { name, text, imports: resolved };
 }
 
+const isOurs = (path: string): boolean => /\.tsx?$/.test(path);
+
 const files = readdirSync(SRC, { recursive: true, encoding: 'utf8' })
-  .filter((name) => name.endsWith('.ts'))
+  .filter(isOurs)
   .map(readSource);
 
 const layerOf = (name: string): string => name.replace(/\/.*/, '');
-const isOurs = (path: string): boolean => path.endsWith('.ts');
 
 /** `FILE -> IMPORTED` for each import that is not as it should be. */
 function offending(isWrong: (file: SourceFile, imported: string) => boolean): string[] {

@@ -4,7 +4,7 @@ import type { Conf } from '../conf/conf.ts';
 import { describeUnknownKeys, refuseUnknownKeys, withKeys } from '../conf/conf.ts';
 import { formatOrigin } from '../conf/explain.ts';
 import type { ConfKeyTable } from '../conf/key.ts';
-import { loadConf } from '../conf/load.ts';
+import { type LoadConfOptions, loadConf } from '../conf/load.ts';
 import {
   type CutFile,
   cutDirectories,
@@ -17,6 +17,15 @@ import { UsageError, UserError } from '../errors.ts';
 import { architectureOf } from '../host/architecture.ts';
 import { type Directories, hintForUnwritable, locateDirectories } from '../host/directories.ts';
 import { findKernel, hostKernelSearch, type Kernel } from '../host/kernel.ts';
+import {
+  decideKernel,
+  type KernelChoice,
+  type KernelRequest,
+  type KernelTree,
+  requestKernel,
+  treeOf,
+  treeOfRequest,
+} from '../host/kernel-choice.ts';
 import { canWriteTo } from '../sys/stat.ts';
 import { trustOf } from '../sys/trust.ts';
 import type { Ui } from '../ui/terminal.ts';
@@ -28,6 +37,14 @@ export interface GlobalOptions {
   debug?: boolean | undefined;
 }
 
+/** Options that determine the kernel, of commands that have them. */
+export interface KernelOptions {
+  /** `--kernel` */
+  kernel?: string | undefined;
+  /** `--build`: the kernel is built before it is used. */
+  build?: string | undefined;
+}
+
 /** Shared by all commands. */
 export interface BaseContext {
   ui: Ui;
@@ -37,6 +54,8 @@ export interface BaseContext {
   debug: boolean;
   /** rapido.conf, possibly with unknown keys, which the user's own cuts may define. */
   conf: Conf;
+  /** What takes precedence over the kernel in rapido.conf. */
+  kernelRequest: KernelRequest;
 }
 
 /** For commands that may load cuts. */
@@ -47,13 +66,30 @@ export interface Context extends BaseContext {
 
 /** @param env environment of the user, which may differ from that of this process (sudo) */
 export function createContext(
-  options: GlobalOptions,
+  options: GlobalOptions & KernelOptions,
   ui: Ui,
   env: Context['env'] = process.env,
 ): Context {
   const cwd = process.cwd();
   const directories = locateDirectories(env);
-  const conf = loadConf({ confFile: options.conf, rapidoDir: directories.root, env, cwd });
+  const kernelRequest = requestKernel(
+    {
+      option: options.kernel,
+      env,
+      cwd,
+      architecture: architectureOf(process.arch),
+      willBuild: options.build !== undefined,
+      trust: trustOf(env),
+    },
+    ui.warn,
+  );
+  const conf = loadConf({
+    confFile: options.conf,
+    rapidoDir: directories.root,
+    env,
+    cwd,
+    given: givenBy(kernelRequest),
+  });
   for (const warning of conf.warnings) ui.warn(warning);
   const named = (options.cutDir ?? []).map((directory) => resolve(cwd, directory));
   const cutDir = conf.entry('CUT_DIR');
@@ -66,11 +102,18 @@ export function createContext(
     cwd,
     debug: options.debug ?? false,
     conf,
+    kernelRequest,
     get cuts() {
       cuts ??= findCuts(cutDirectories(directories, named, confCutDir), trustOf(env));
       return cuts;
     },
   };
+}
+
+function givenBy(request: KernelRequest): LoadConfOptions['given'] {
+  const text = treeOfRequest(request);
+  if (text === undefined) return undefined;
+  return { KERNEL_SRC: { text, origin: request?.from === 'option' ? 'option' : 'directory' } };
 }
 
 /**
@@ -147,21 +190,40 @@ export function requireWritable(
   throw new UserError(`${closed} is not writable`, { hint: hintForUnwritable(env) });
 }
 
+/** What determines the kernel. A cut may add keys to the conf of the context. */
+export type KernelSources = Pick<BaseContext, 'kernelRequest' | 'conf'>;
+
+function kernelChoice({ kernelRequest, conf }: KernelSources): KernelChoice {
+  return decideKernel(
+    kernelRequest,
+    {
+      KERNEL_SRC: conf.get('KERNEL_SRC'),
+      KERNEL_RELEASE: conf.get('KERNEL_RELEASE'),
+      KERNEL_INSTALL_MOD_PATH: conf.get('KERNEL_INSTALL_MOD_PATH'),
+    },
+    (key) => conf.entry(key)?.origin.from === 'environment',
+  );
+}
+
 /** Chooses the kernel to cut for and to boot. @throws UserError */
-export function chooseKernel(conf: Conf): Kernel {
+export function chooseKernel(sources: KernelSources): Kernel {
   try {
-    return findKernel(
-      {
-        KERNEL_SRC: conf.get('KERNEL_SRC'),
-        KERNEL_RELEASE: conf.get('KERNEL_RELEASE'),
-        KERNEL_INSTALL_MOD_PATH: conf.get('KERNEL_INSTALL_MOD_PATH'),
-      },
-      hostKernelSearch(architectureOf(process.arch)),
-    );
+    return findKernel(kernelChoice(sources), hostKernelSearch(architectureOf(process.arch)));
   } catch (error) {
-    if (error instanceof UserError) error.message = withLine(error.message, conf);
+    if (error instanceof UserError) error.message = withLine(error.message, sources.conf);
     throw error;
   }
+}
+
+/** The tree of the kernel, which may not be built yet; undefined: it is installed, or an image without a tree. */
+export function kernelTree(sources: KernelSources): KernelTree | undefined {
+  return treeOf(kernelChoice(sources));
+}
+
+/** The first line of commands that use a kernel: which one, and why. */
+export function describeKernel({ release, buildTree, image, chosenBy }: Kernel): string {
+  const where = buildTree ?? image;
+  return `kernel: Linux ${release}, ${where} (${chosenBy})`;
 }
 
 /** If the message begins with a conf key that a file sets, prefixes it with the file and line. */

@@ -26,6 +26,17 @@ export const OPTION = {
     '--forward <host:guest>',
     'forward host port HOST to port GUEST in the VM; append /udp for UDP; implies --net user (repeatable)',
   ).argParser(collect),
+  append: new Option(
+    '--append <parameters>',
+    'add parameters to the kernel command line (repeatable)',
+  ).argParser(collect),
+  qemuArg: new Option('--qemu-arg <argument>', 'pass one argument to QEMU (repeatable)').argParser(
+    collect,
+  ),
+  kernel: new Option(
+    '--kernel <kernel>',
+    'use this kernel: a tree, an image, an unpacked package, or an installed release',
+  ),
   dryRun: new Option('--dry-run', 'print what would be done and exit'),
   json: new Option('--json', 'print JSON'),
 };

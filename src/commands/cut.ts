@@ -46,6 +46,7 @@ What -x and -f add stays in the image until the next cut.`,
     .addOption(OPTION.include)
     .addOption(OPTION.driver)
     .option('--net <kind>', 'network: tap, user or none (also adds the drivers to the image)')
+    .addOption(OPTION.kernel)
     .option('-o, --output <file>', 'write the image to this file')
     .addOption(OPTION.dryRun)
     .option('--rebuild', 'ignore cached layers')
@@ -53,6 +54,8 @@ What -x and -f add stays in the image until the next cut.`,
     .addOption(underHeading(WITH_BOOT, OPTION.memory))
     .addOption(underHeading(WITH_BOOT, OPTION.disk))
     .addOption(underHeading(WITH_BOOT, OPTION.forward))
+    .addOption(underHeading(WITH_BOOT, OPTION.append))
+    .addOption(underHeading(WITH_BOOT, OPTION.qemuArg))
     .usage('[options] <name> [-- QEMU arguments (with --boot)]')
     .action(async (name, _options, command) => {
       const { runCut } = await import('../machine/cut.ts');

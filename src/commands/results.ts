@@ -10,7 +10,9 @@ export const results: Definition = (call) =>
   rapido results latest
   rapido results --cut fstests-xfs   list one target's runs
   rapido results latest:fstests-xfs  show the latest of them
-  rapido results latest~1 latest     compare; the exit status is 1 if anything regressed`,
+  rapido results latest~1 latest     compare; the exit status is 1 if anything regressed
+  rapido results latest --html run.html
+  rapido results --html all.html     the history of all tests`,
     })
     .description('list past runs, show one, or compare two')
     .argument(
@@ -21,6 +23,7 @@ export const results: Definition = (call) =>
     .option('--cut <name>', 'list only runs of this target')
     .option('--results <dir>', 'look for runs in this directory')
     .addOption(OPTION.json)
+    .option('--html <file>', 'write a page for a browser instead of printing')
     .action(async (run, other, _options, command) => {
       const { runResults } = await import('../show/results.ts');
       const names = [run, other].filter((name) => name !== undefined);

@@ -25,11 +25,14 @@ reported a problem; 124 time limit; 125 rapido or the host failed; 130 interrupt
     .addOption(OPTION.install)
     .addOption(OPTION.include)
     .addOption(OPTION.driver)
+    .addOption(OPTION.kernel)
     .addOption(OPTION.cpus)
     .addOption(OPTION.memory)
     .addOption(OPTION.disk)
     .addOption(OPTION.net)
     .addOption(OPTION.forward)
+    .addOption(OPTION.append)
+    .addOption(OPTION.qemuArg)
     .option(
       '--timeout <duration>',
       'fail the run after this long, not counting builds (e.g. 90s, 10m; default: none)',
@@ -59,12 +62,13 @@ reported a problem; 124 time limit; 125 rapido or the host failed; 130 interrupt
     )
     .option('--results <dir>', 'store results under this directory')
     .option('--junit <file>', 'also write JUnit XML to this file')
+    .option('--html <file>', 'also write a page with the result, for a browser')
     .option('--json', "print the result as JSON instead of the command's output")
     .option('--console', "print the VM's console to stderr")
     .option('-q, --quiet', "print only the command's output")
     .option(
       '--build <command>',
-      'run this in KERNEL_SRC first, then make modules_install (not a shell command)',
+      'run this in the kernel tree first, then make modules_install (not a shell command)',
     )
     .option('--bisect', 'use git-bisect exit statuses: 0 good, 1 bad, 125 skip, 128 abort')
     .addOption(OPTION.dryRun)

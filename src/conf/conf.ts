@@ -7,7 +7,7 @@ import { type ConfKey, type ConfKeyTable, type ConfValue, isListKey } from './ke
 import {
   emptyCounts,
   expandDefault,
-  fromEnvironment,
+  fromOutside,
   keyOf,
   type ResolvedConf,
   resolveConf,
@@ -24,6 +24,10 @@ import { findVmConflicts } from './vm-conflicts.ts';
 export type Origin =
   | { from: 'default' }
   | { from: 'environment' }
+  /** An option of the command line. */
+  | { from: 'option' }
+  /** The kernel tree that is the current directory. */
+  | { from: 'directory' }
   /** `file` is absolute, `line` counts from 1. */
   | { from: 'file'; file: string; line: number };
 
@@ -126,11 +130,11 @@ function makeEntries(
   const scope = { ...surroundings, keys, top };
   const entries = new Map<string, ConfEntry>();
   for (const [name, key] of Object.entries(keys)) {
-    const environment = fromEnvironment(name, key, surroundings);
+    const outside = fromOutside(name, key, surroundings);
     const written = top.get(name);
     let entry: ConfEntry;
-    if (environment !== undefined) {
-      entry = typed(name, key, environment, { from: 'environment' }, problems);
+    if (outside !== undefined) {
+      entry = typed(name, key, outside.text, { from: outside.from }, problems);
     } else if (written !== undefined && (written.text !== '' || emptyCounts(key))) {
       entry = typed(name, key, written.text, { from: 'file', file, line: written.line }, problems);
     } else {

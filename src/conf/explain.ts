@@ -41,7 +41,14 @@ export function explainConf(conf: Conf): ConfRow[] {
 
 /** `default`, `environment` or `rapido.conf:3`. */
 export function formatOrigin(origin: Origin, conf: Conf): string {
-  return origin.from === 'file' ? `${conf.source?.name}:${origin.line}` : origin.from;
+  switch (origin.from) {
+    case 'file':
+      return `${conf.source?.name}:${origin.line}`;
+    case 'directory':
+      return 'the current directory';
+    default:
+      return origin.from;
+  }
 }
 
 export interface ConfValueJson {

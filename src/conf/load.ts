@@ -1,6 +1,7 @@
 import { buildConf, type Conf } from './conf.ts';
 import { findConfSource } from './find.ts';
 import type { ConfKeyTable } from './key.ts';
+import type { GivenValue } from './resolve.ts';
 
 export interface LoadConfOptions {
   /** Argument of `--conf`. */
@@ -9,6 +10,8 @@ export interface LoadConfOptions {
   rapidoDir: string;
   /** Keys that cuts define, if already known; see `withKeys`. */
   extraKeys?: ConfKeyTable;
+  /** Values that take precedence over the environment. */
+  given?: Readonly<Record<string, GivenValue>> | undefined;
   env?: NodeJS.ProcessEnv;
   cwd?: string;
 }
@@ -22,9 +25,10 @@ export function loadConf({
   confFile,
   rapidoDir,
   extraKeys = {},
+  given,
   env = process.env,
   cwd = process.cwd(),
 }: LoadConfOptions): Conf {
-  const surroundings = { env, cwd, rapidoDir };
+  const surroundings = { env, cwd, rapidoDir, given };
   return buildConf({ source: findConfSource(confFile, surroundings), surroundings, extraKeys });
 }

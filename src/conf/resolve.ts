@@ -12,6 +12,14 @@ export interface Surroundings {
   cwd: string;
   /** Value of `${RAPIDO_DIR}`: the checkout or installation directory. */
   rapidoDir: string;
+  /** Values that take precedence over the environment: key to text. */
+  given?: Readonly<Record<string, GivenValue>> | undefined;
+}
+
+/** A value from an option of the command line, or from the kernel tree in the current directory. */
+export interface GivenValue {
+  text: string;
+  origin: 'option' | 'directory';
 }
 
 /** The expanded text of a value, with absolute paths. */
@@ -82,14 +90,17 @@ function finish(key: ConfKey | undefined, text: string, base: string, home: stri
   return text.startsWith('~') ? text : resolve(base, text);
 }
 
-/** The value of a key in the environment, which overrides the file unless it is empty. */
-export function fromEnvironment(
+/** The value of a key that overrides the file: a given one, otherwise that of the environment unless it is empty. */
+export function fromOutside(
   name: string,
   key: ConfKey,
-  { env, cwd }: Surroundings,
-): string | undefined {
+  { env, cwd, given }: Surroundings,
+): { text: string; from: 'environment' | GivenValue['origin'] } | undefined {
+  const value = given?.[name];
+  if (value !== undefined) return { text: value.text, from: value.origin };
   const text = nonEmpty(env[name]);
-  return text === undefined ? undefined : finish(key, text, cwd, homeOf(env));
+  if (text === undefined) return undefined;
+  return { text: finish(key, text, cwd, homeOf(env)), from: 'environment' };
 }
 
 /** Whether an empty value is a valid value of the key. */
@@ -120,8 +131,8 @@ function lookUp(name: string, scope: Scope): string | typeof BROKEN | undefined 
   const key = keyOf(scope.keys, name);
   const written = scope.top.get(name);
   if (key !== undefined) {
-    const text = fromEnvironment(name, key, scope);
-    if (text !== undefined) return text;
+    const outside = fromOutside(name, key, scope);
+    if (outside !== undefined) return outside.text;
     if (written === 'broken') return BROKEN;
     if (written !== undefined && (written.text !== '' || emptyCounts(key))) return written.text;
     return expandDefault(key, scope) ?? written?.text;

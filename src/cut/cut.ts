@@ -29,6 +29,13 @@ export interface Cut {
   /** Kernel modules that are added if the kernel has them. */
   optionalDrivers?: readonly string[];
 
+  /**
+   * Options that the kernel must have, apart from those of `drivers`, with what each of them gives, for messages:
+   * `CONFIG_NFS_V4` to `NFS version 4`. One that is a module (=m) must be in the image: add it to `drivers`, as
+   * `MODULE=CONFIG_…`.
+   */
+  kernelOptions?: Readonly<Record<string, string>>;
+
   /** Directories with tests, copied unchanged. */
   trees?: readonly Tree[];
   /** Single host files, copied unchanged; `target` defaults to the same path. */

@@ -138,6 +138,7 @@ const schema = z.strictObject({
   searchPath: z.optional(names),
   drivers: z.optional(names),
   optionalDrivers: z.optional(names),
+  kernelOptions: z.optional(z.record(kernelOption, text)),
   trees: z.optional(z.array(tree)),
   files: z.optional(z.array(hostFile)),
   contents: z.optional(z.record(guestPath, z.string())),

@@ -164,7 +164,7 @@ function writeImage(plan: ImagePlan, layers: Layers, { placeFor }: BuildOptions)
     (layer) => layer !== undefined,
   );
   const header: ImageHeader = {
-    version: 7,
+    version: 8,
     image: plan.image,
     parts: {
       userspace: layers.userspace.id,

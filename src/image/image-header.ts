@@ -16,7 +16,7 @@ import type { ImageInfo } from './plan.ts';
 const HEADER_PATH = 'rapido/image.json';
 
 export interface ImageHeader {
-  version: 7;
+  version: 8;
   image: ImageInfo;
   /** IDs of the layers and digest of the overlay. If they are equal, the images are equal. */
   parts: Record<LayerKind | 'overlay', string>;
@@ -28,11 +28,14 @@ export interface ImageHeader {
   unpacked: number;
 }
 
+/** Absolute paths of the modules from which an image was made. */
+export function modulePaths({ moduleFiles }: Pick<ImageHeader, 'moduleFiles'>): string[] {
+  return Object.keys(moduleFiles).filter((path) => /\.ko(\.\w+)?$/.test(path));
+}
+
 /** Names of the modules in an image, from the names of their files. */
-export function moduleNames({ moduleFiles }: Pick<ImageHeader, 'moduleFiles'>): string[] {
-  return Object.keys(moduleFiles)
-    .filter((path) => /\.ko(\.\w+)?$/.test(path))
-    .map(moduleNameOfPath);
+export function moduleNames(header: Pick<ImageHeader, 'moduleFiles'>): string[] {
+  return modulePaths(header).map(moduleNameOfPath);
 }
 
 export function headerMembers(header: ImageHeader): CpioEntry[] {
@@ -96,7 +99,7 @@ function tryReadImageHeader(path: string): ImageHeader | 'incomplete' | undefine
       if (name === 'rapido') continue;
       if (name !== HEADER_PATH) return undefined;
       const header: ImageHeader = JSON.parse(readCpioData(fd, member).toString());
-      if (header.version !== 7) return undefined;
+      if (header.version !== 8) return undefined;
       return hasEnd(fd, header) ? header : 'incomplete';
     }
     return undefined;

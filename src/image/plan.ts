@@ -1,6 +1,7 @@
 import type { ModulesPlan } from '../formats/kmod/modules.ts';
 import type { DhcpClient } from '../net/dhcp-client.ts';
 import type { DirectoryLinks } from './guest-path.ts';
+import type { KernelOption } from './kernel-options.ts';
 import type { OverlayEntry } from './overlay-entry.ts';
 import type { PlannedUserspace } from './userspace-layer.ts';
 import type { PlannedTree } from './walked-tree.ts';
@@ -30,7 +31,9 @@ export interface ImageInfo {
   extras?: string;
   /** Path of the conf file with which it was cut. */
   conf: string | undefined;
-  /** Release of the kernel to which the modules belong. */
+  /** The kernel to which the modules belong: its tree or its image, as for `--kernel`. */
+  kernel: string;
+  /** Its release. */
   kernelRelease: string;
   /** Number of virtual CPUs that the cut requests; undefined for the default. */
   cpus: number | undefined;
@@ -54,6 +57,8 @@ export interface ImageInfo {
   sharesDirectory: boolean;
   /** Whether it is for `rapido run` and can mount the results directory of the host. */
   sharesResults: boolean;
+  /** Options that the cut requires of the kernel, apart from those that every VM needs. */
+  kernelOptions: readonly KernelOption[];
   /** Number of its autorun scripts. */
   autorun: number;
 }

@@ -3,6 +3,7 @@ import { userConfFile } from '../conf/find.ts';
 import { exampleValue } from '../conf/types.ts';
 import { type DependsOn, UserError } from '../errors.ts';
 import { suggestInstall } from '../host/distribution.ts';
+import { formatCommandLine } from '../sys/command-line.ts';
 import type { Problem, ResolveRequest } from './resolve-request.ts';
 
 /**
@@ -19,9 +20,11 @@ export function refuseProblems(
       unset === undefined || found.findIndex((each) => each.unset === unset) === index,
   );
   const programs = problems.map(({ program }) => program).filter((name) => name !== undefined);
-  const hints = [suggestSettings(conf, problems), suggestInstall(programs)].filter(
-    (hint) => hint !== undefined,
-  );
+  const hints = [
+    suggestSettings(conf, problems),
+    suggestInstall(programs),
+    suggestOptions(problems, cut.name),
+  ].filter((hint) => hint !== undefined);
   const messages = problems.map(({ message }) => message);
   const [only] = messages.length === 1 ? messages : [];
   throw new UserError(
@@ -43,6 +46,11 @@ function suggestSettings(conf: Conf, problems: readonly Problem[]): string | und
   if (lines.length === 0) return undefined;
   const file = conf.source?.name ?? userConfFile(conf.input.surroundings);
   return `add to ${file}, for example: ${lines.join(', ')}`;
+}
+
+function suggestOptions(problems: readonly Problem[], cut: string): string | undefined {
+  if (!problems.some(({ option }) => option !== undefined)) return undefined;
+  return `${formatCommandLine(['rapido', 'kconfig', cut])} prints the options, for scripts/kconfig/merge_config.sh`;
 }
 
 /** What another commit must change to solve all problems; undefined if one of them has nothing to do with the commit. */

@@ -1,6 +1,5 @@
 import { join } from 'node:path';
 import {
-  type ModulesPlan,
   type ModuleTree,
   planModules,
   readBuiltinTree,
@@ -8,13 +7,13 @@ import {
 } from '../formats/kmod/modules.ts';
 import { selectAvailable } from '../formats/kmod/resolve.ts';
 import type { Kernel } from '../host/kernel.ts';
-import { formatCommandLine } from '../sys/command-line.ts';
-import { statIfReachable } from '../sys/stat.ts';
 import { requireKeys } from './expand-keys.ts';
+import { type KernelOption, optionsOfCut, parseDriver } from './kernel-options.ts';
 import type { ImagePlan } from './plan.ts';
 import type { ResolvedNetwork } from './resolve-network.ts';
 import type { Problem, ResolveRequest } from './resolve-request.ts';
 import { ZRAM_COMPRESSORS } from './resolve-zram.ts';
+import { hasBuilt, installCommand, warnOfStaleBuild } from './stale-build.ts';
 import { mayBootSystemd, SYSTEMD_DRIVERS } from './systemd.ts';
 
 /** Modules that the control channel needs; a kernel without them uses the second serial port. */
@@ -51,6 +50,8 @@ export interface ResolvedModules {
   channel: ImagePlan['image']['channel'];
   sharesDirectory: boolean;
   sharesResults: boolean;
+  /** Options that the cut requires of the kernel. */
+  options: KernelOption[];
   leftOut: string[];
   warnings: string[];
   notes: string[];
@@ -79,7 +80,8 @@ export function resolveModules(
   }
   const channel = hasAll(CHANNEL_DRIVERS) ? 'virtio' : 'serial';
   const sharesResults = request.run !== undefined && hasAll(SHARE_DRIVERS);
-  const wantsRandom = conf.get('QEMU_EXTRA_ARGS').some((word) => word.startsWith('virtio-rng'));
+  const qemuArguments = [...conf.get('QEMU_EXTRA_ARGS'), ...extras.qemuArguments];
+  const wantsRandom = qemuArguments.some((word) => word.startsWith('virtio-rng'));
   const own = [
     ...(channel === 'virtio' ? CHANNEL_DRIVERS : []),
     ...((share || sharesResults) && hasAll(SHARE_DRIVERS) ? ['virtio_pci', ...SHARE_DRIVERS] : []),
@@ -89,10 +91,10 @@ export function resolveModules(
   const optional = cut.cut.optionalDrivers ?? [];
   const required = (cut.cut.drivers ?? []).flatMap((driver) => {
     const expanded = requireKeys(driver, 'drivers', conf, problems);
-    return expanded === undefined ? [] : [parseDriver(expanded)];
+    return expanded === undefined ? [] : [expanded];
   });
   const wanted = [
-    ...required.map(({ name }) => name),
+    ...required.map((driver) => parseDriver(driver).name),
     ...extras.drivers,
     ...(hasZram ? ['zram'] : []),
   ];
@@ -117,11 +119,15 @@ export function resolveModules(
   );
   for (const { name, suggestion } of plan.missing) {
     const meant = suggestion === undefined ? '' : `; did you mean ${suggestion}?`;
-    const option = required.find((driver) => driver.name === name)?.option;
+    const option = [...required, name]
+      .map(parseDriver)
+      .find((driver) => driver.name === name)?.option;
     const named = option === undefined ? name : `${name}, ${option}`;
     problems.push({
       dependsOn: 'kernel',
-      message: `kernel ${kernel.release} has no module ${named} (not enabled in the config, or not installed)${meant}`,
+      message: hasBuilt(kernel, name)
+        ? `module ${named} is built in ${kernel.buildTree}, but not installed: ${installCommand(kernel)}`
+        : `kernel ${kernel.release} has no module ${named} (not enabled in the config, or not installed)${meant}`,
     });
   }
   const loadable = (names: readonly string[]): string[] =>
@@ -136,9 +142,13 @@ export function resolveModules(
     channel,
     sharesDirectory: share,
     sharesResults,
+    options: optionsOfCut(cut.cut, hasZram ? ['zram', ...required] : required),
     leftOut: optional.filter((name) => !available([name]).includes(name)),
     notes: noteForeignModules(kernel),
-    warnings: warnOfOldModules(plan, kernel, conf.get('KERNEL_INSTALL_MOD_PATH')),
+    warnings: warnOfStaleBuild(
+      kernel,
+      plan.modules.map(({ source }) => join(plan.directory, source)),
+    ),
   };
 }
 
@@ -148,33 +158,8 @@ function netdevAliases({ netConf }: ResolvedNetwork): string[] {
   return kinds.map((kind) => (kind === 'tap' ? 'tun' : `rtnl-link-${kind}`));
 }
 
-/** Parses `ksmbd=CONFIG_SMB_SERVER`: a module, and the option that enables it. */
-function parseDriver(text: string): { name: string; option: string | undefined } {
-  const [name = '', option] = text.split('=', 2);
-  return { name, option };
-}
-
 /** Notes that the modules are not from KERNEL_SRC/mods. If they were not installed from that tree, the test uses the wrong ones. */
 function noteForeignModules({ hasForeignModules, modules, buildTree }: Kernel): string[] {
   if (hasForeignModules !== true) return [];
   return [`using the modules in ${modules}, because ${buildTree}/mods has none`];
-}
-
-/** Warns of modules that `make` has rebuilt and `make modules_install` has not yet installed. */
-function warnOfOldModules(
-  plan: ModulesPlan,
-  { buildTree }: Kernel,
-  installModPath = './mods',
-): string[] {
-  if (buildTree === undefined) return [];
-  const isOlder = ({ path, source }: ModulesPlan['modules'][number]): boolean => {
-    const built = statIfReachable(join(buildTree, path.replace(/^kernel\//, '')));
-    const installed = statIfReachable(join(plan.directory, source));
-    return built !== undefined && installed !== undefined && built.mtimeMs > installed.mtimeMs;
-  };
-  const old = plan.modules.filter(isOlder).map(({ name }) => name);
-  if (old.length === 0) return [];
-  return [
-    `${old.join(', ')}: rebuilt since the last modules_install; the image contains the old modules: ${formatCommandLine(['make', '-C', buildTree, `INSTALL_MOD_PATH=${installModPath}`, 'modules_install'])}`,
-  ];
 }

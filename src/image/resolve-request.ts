@@ -16,6 +16,8 @@ export interface CutExtras {
   drivers: readonly string[];
   /** `--net`: the image must contain what this network needs. */
   network: NetworkKind | undefined;
+  /** Arguments of QEMU, which may be for devices that need a module. */
+  qemuArguments: readonly string[];
   /** `-x` and `-f`, in the order they were given. */
   commands: readonly ({ command: string } | { file: string })[];
 }
@@ -54,6 +56,8 @@ export interface Problem {
   dependsOn?: DependsOn | undefined;
   /** The conf key that is not set. It is reported once, even if the cut uses it several times. */
   unset?: string;
+  /** The kernel option that is not set. */
+  option?: string;
   /** The missing program, if installing it would help. */
   program?: string;
 }

@@ -17,6 +17,7 @@ import type { ImageInfo, ImagePlan } from './plan.ts';
 import { refuseProblems } from './refuse-problems.ts';
 import { type ResolvedCommand, resolveCommand } from './resolve-command.ts';
 import { resolveAutorun, resolveTrees } from './resolve-files.ts';
+import { checkKernelOptions } from './resolve-kernel-options.ts';
 import { resolveModules } from './resolve-modules.ts';
 import { type ResolvedNetwork, resolveNetwork } from './resolve-network.ts';
 import { type ResolvedPrograms, resolveDracut, resolvePrograms } from './resolve-programs.ts';
@@ -62,6 +63,7 @@ export function resolveImage(request: ResolveRequest): ResolvedImage {
   const programs = resolvePrograms(request, { autorun, command, network }, problems);
   const zram = resolveZram(request, problems);
   const modules = resolveModules(request, { network, zram }, problems);
+  checkKernelOptions(request, modules, problems);
   const dracut = resolveDracut(request.conf, problems);
   refuseProblems(request, problems);
 
@@ -75,6 +77,7 @@ export function resolveImage(request: ResolveRequest): ResolvedImage {
       cut: cut.name,
       ...describeExtras(request.extras),
       conf: conf.source?.path,
+      kernel: kernel.buildTree ?? kernel.image,
       kernelRelease: kernel.release,
       cpus: resources.cpus,
       memory: resources.memory === undefined ? undefined : parseSize(resources.memory),
@@ -87,6 +90,7 @@ export function resolveImage(request: ResolveRequest): ResolvedImage {
       diskBuses: modules.diskBuses,
       sharesDirectory: modules.sharesDirectory,
       sharesResults: modules.sharesResults,
+      kernelOptions: modules.options,
       autorun: autorun.length,
     },
     links: readDirectoryLinks(),

@@ -5,17 +5,21 @@ import {
   checkUnknownKeys,
   chooseKernel,
   createContext,
+  describeKernel,
   type GlobalOptions,
+  type KernelOptions,
   requireWritable,
 } from '../cli/context.ts';
 import type { Conf } from '../conf/conf.ts';
 import { pickCut } from '../cut/load.ts';
 import { EXIT, UsageError, UserError } from '../errors.ts';
 import type { Kernel } from '../host/kernel.ts';
-import { type ImageHeader, readImageHeader } from '../image/image-header.ts';
+import { type ImageHeader, modulePaths, readImageHeader } from '../image/image-header.ts';
 import { findChangedSources } from '../image/image-sources.ts';
 import { imagePath, lastImage } from '../image/location.ts';
 import type { ImageInfo } from '../image/plan.ts';
+import { refuseLackingKernel } from '../image/resolve-kernel-options.ts';
+import { warnOfStaleBuild } from '../image/stale-build.ts';
 import { formatCommandLine } from '../sys/command-line.ts';
 import { findChangedFile, knownSignatures } from '../sys/file-signature.ts';
 import { shorten } from '../sys/text.ts';
@@ -43,7 +47,7 @@ import {
   withVm,
 } from './start.ts';
 
-export interface BootOptions extends GlobalOptions, VmOptions {
+export interface BootOptions extends GlobalOptions, KernelOptions, VmOptions {
   detach?: boolean | undefined;
   dryRun?: boolean | undefined;
   /** The arguments after `--`. */
@@ -64,7 +68,10 @@ export async function runBoot(
   const context = createContext(options, ui);
   await checkUnknownKeys(context, context.conf);
   if (options.dryRun !== true) requireWritable(context, ['cache', 'state']);
-  return bootImage(chooseImage(name, context), context.conf, options, context);
+  const path = chooseImage(name, context);
+  const kernel = chooseKernel(context);
+  ui.note(describeKernel(kernel));
+  return bootImage({ path, kernel, wasJustCut: false }, context.conf, options, context);
 }
 
 /** @returns the path of the image with this cut name or path; without a name, of the image cut last */
@@ -109,7 +116,7 @@ function rejectUntrusted(image: string, { env }: Context): string {
 
 /** Boots an image and waits until the VM has ended. @returns the exit status */
 export async function bootImage(
-  path: string,
+  { path, kernel, wasJustCut }: { path: string; kernel: Kernel; wasJustCut: boolean },
   conf: Conf,
   options: BootOptions,
   context: Context,
@@ -117,17 +124,21 @@ export async function bootImage(
   const { ui } = context;
   const header = readImageHeader(path);
   const { cut } = header.image;
-  const kernel = chooseKernel(conf);
   refuseOtherKernel(header, kernel, path, conf);
+  refuseLackingKernel(kernel, header);
   const changedSources = findChangedSources(header.sources);
   const changed = findChangedFile(knownSignatures(header.moduleFiles));
   if (changed !== undefined) warnOfChange(changed, cut, ui);
+  if (!wasJustCut) {
+    for (const warning of warnOfStaleBuild(kernel, modulePaths(header))) ui.warn(warning);
+  }
   if (conf.get('VIRTFS_SHARE_PATH') !== undefined && !header.image.sharesDirectory) {
     ui.warn(
       `this image cannot mount VIRTFS_SHARE_PATH, which was not set when it was cut: rapido cut ${cut}`,
     );
   }
-  const kernelSources = { kernel, conf, context, qemuArguments: options.qemuArguments ?? [] };
+  const qemuArguments = [...(options.qemuArg ?? []), ...(options.qemuArguments ?? [])];
+  const kernelSources = { kernel, conf, context, qemuArguments };
   const kernelImage =
     options.dryRun === true
       ? foreseeKernelImage(kernelSources)
@@ -184,7 +195,7 @@ function refuseOtherKernel({ image }: ImageHeader, kernel: Kernel, path: string,
     `${path} was cut for Linux ${kernelRelease}, but the kernel to boot is ${kernel.release} (${kernel.chosenBy})`,
     {
       hint: sameConf
-        ? `rapido cut ${cut}`
+        ? `rapido cut ${cut}, or with that kernel: ${formatCommandLine(['rapido', 'boot', '--kernel', image.kernel])}`
         : `boot with the conf that it was cut with: rapido --conf ${image.conf} boot, or rapido cut ${cut}`,
     },
   );

@@ -3,7 +3,9 @@ import {
   type Context,
   chooseKernel,
   createContext,
+  describeKernel,
   type GlobalOptions,
+  type KernelOptions,
   openCut,
   requireWritable,
 } from '../cli/context.ts';
@@ -21,7 +23,7 @@ import type { Ui } from '../ui/terminal.ts';
 import { parseNetworkKind } from './network.ts';
 import type { VmOptions } from './start.ts';
 
-export interface CutOptions extends GlobalOptions, VmOptions {
+export interface CutOptions extends GlobalOptions, KernelOptions, VmOptions {
   boot?: boolean | undefined;
   install?: string[] | undefined;
   include?: string[] | undefined;
@@ -45,7 +47,9 @@ export async function runCut(name: string, options: CutOptions, ui: Ui): Promise
   }
   const { cut, conf } = await openCut(context, name);
   if (options.dryRun !== true) requireWritable(context, ['cache']);
-  const kernel = chooseKernel(conf);
+  const kernel = chooseKernel(context);
+  // Of a dry run, it is the first line of the plan.
+  if (options.dryRun !== true) ui.note(describeKernel(kernel));
   const output =
     options.output === undefined
       ? checkImage(imagePath(conf, cut.name), 'DRACUT_OUT')
@@ -88,9 +92,12 @@ export async function runCut(name: string, options: CutOptions, ui: Ui): Promise
     return 0;
   }
   const { bootImage } = await import('./boot.ts');
-  const { cpus, memory, disk, net, forward, qemuArguments = [] } = options;
-  const vm = { cpus, memory, disk, net, forward, qemuArguments: [...qemuArguments] };
-  return bootImage(image.path, conf, vm, context);
+  const { cpus, memory, disk, net, forward, append, qemuArg, qemuArguments = [] } = options;
+  const vm = {
+    ...{ cpus, memory, disk, net, forward, append, qemuArg },
+    qemuArguments: [...qemuArguments],
+  };
+  return bootImage({ path: image.path, kernel, wasJustCut: true }, conf, vm, context);
 }
 
 /** Rejects wrong VM options before anything is cut, and VM options without `-b`, which would have no effect. */
@@ -102,12 +109,14 @@ async function checkBootOptions(options: CutOptions, { cwd, env }: Context): Pro
     checkDiskOptions(options.disk, cwd, env);
     return;
   }
-  const { cpus, memory, disk, forward, qemuArguments } = options;
+  const { cpus, memory, disk, forward, append, qemuArg, qemuArguments } = options;
   const given = {
     '--cpus': cpus,
     '--memory': memory,
     '--disk': disk,
     '--forward': forward,
+    '--append': append,
+    '--qemu-arg': qemuArg,
     '`--`': qemuArguments,
   };
   const unused = Object.entries(given).find(([, value]) => value !== undefined)?.[0];
@@ -137,6 +146,7 @@ function extrasOf(options: CutOptions): CutExtras {
     include: options.include ?? [],
     drivers: options.driver ?? [],
     network: parseNetworkKind(options),
+    qemuArguments: [...(options.qemuArg ?? []), ...(options.qemuArguments ?? [])],
     commands: options.commands,
   };
 }

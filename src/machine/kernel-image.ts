@@ -57,7 +57,7 @@ interface KernelSources {
   kernel: Kernel;
   conf: Conf;
   context: Context;
-  /** The arguments after `--`. */
+  /** Those of `--qemu-arg`, and those after `--`. */
   qemuArguments: readonly string[];
 }
 

@@ -50,6 +50,10 @@ export interface VmOptions extends NetworkOptions {
   memory?: string | undefined;
   /** The values of `--disk`, as typed. */
   disk?: string[] | undefined;
+  /** The values of `--append`, which follow QEMU_EXTRA_KERNEL_PARAMS. */
+  append?: string[] | undefined;
+  /** The values of `--qemu-arg`, which follow QEMU_EXTRA_ARGS. */
+  qemuArg?: string[] | undefined;
 }
 
 /** Everything that determines a VM, except its number. */
@@ -62,7 +66,7 @@ export interface VmSources {
   kernelImage: string;
   conf: Conf;
   options: VmOptions;
-  /** The arguments after `--`. */
+  /** Those of `--qemu-arg`, and those after `--`. */
   qemuArguments: readonly string[];
   /** undefined: the boot is unattended. */
   terminal: Terminal | undefined;
@@ -268,7 +272,10 @@ function makePlan(sources: VmSources, { number, files, disks, network }: VmParts
     network,
     channel: image.channel,
     extraArguments: [...conf.get('QEMU_EXTRA_ARGS'), ...sources.qemuArguments],
-    extraParameters: conf.get('QEMU_EXTRA_KERNEL_PARAMS'),
+    extraParameters: joinParameters([
+      conf.get('QEMU_EXTRA_KERNEL_PARAMS'),
+      ...(options.append ?? []),
+    ]),
     dynamicDebug: {
       modules: conf.get('DYN_DEBUG_MODULES'),
       files: conf.get('DYN_DEBUG_FILES'),
@@ -278,6 +285,10 @@ function makePlan(sources: VmSources, { number, files, disks, network }: VmParts
     judged: sources.judged,
     session,
   });
+}
+
+function joinParameters(texts: readonly (string | undefined)[]): string | undefined {
+  return texts.filter((text) => text !== undefined && text.trim() !== '').join(' ') || undefined;
 }
 
 function parseCpus(text: string | undefined): number | undefined {

@@ -16,6 +16,8 @@ import {
  * own VM and runs the tests that the earlier boots did not run.
  */
 export interface EndedBoot extends RunFacts {
+  /** Milliseconds from the start of the run to the start of QEMU. */
+  start?: number | undefined;
   testsDropped: number;
   /** Tests that were running at its end. */
   unfinished: readonly string[];
@@ -114,7 +116,8 @@ function joinSplats(boots: readonly EndedBoot[]): RunSplat[] {
 
 function describeBoot(boot: EndedBoot): RunBoot {
   const { verdict, reason } = judgeRun(boot);
-  return { verdict, reason, tests: boot.tests.length, times: phasesOf(boot.record.times) };
+  const { start, tests, record } = boot;
+  return { verdict, reason, tests: tests.length, start, times: phasesOf(record.times) };
 }
 
 function describeOddities({ record, testsDropped }: EndedBoot): string[] {

@@ -132,7 +132,8 @@ function compareTests(a: readonly TestResult[], b: readonly TestResult[]): TestC
   return changes;
 }
 
-function worstByName(tests: readonly TestResult[]): Map<string, TestResult> {
+/** @returns each test once: of several results, the worst */
+export function worstByName(tests: readonly TestResult[]): Map<string, TestResult> {
   const worst = new Map<string, TestResult>();
   for (const test of tests) {
     const known = worst.get(test.name);

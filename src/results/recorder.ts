@@ -37,7 +37,10 @@ export function createRecorder(options: RecorderOptions): Recorder {
   let endedBecause: string | undefined;
   let findings: Findings | undefined;
   return {
-    onEvent: kernel.enter,
+    onEvent: (event) => {
+      kernel.enter(event);
+      if (event.event === 'command-start') tests.begin();
+    },
     onConsole: (chunk) => {
       logs.console.write(chunk);
       kernel.push(chunk);
@@ -60,7 +63,12 @@ export function createRecorder(options: RecorderOptions): Recorder {
       const ofKernel = kernel.finish();
       const crash = ofKernel.splats.findLast(isCrash);
       for (const name of found.unfinished) {
-        const test = { name, ...judgeUnfinished(crash, endedBecause ?? lost) };
+        const start = tests.startOf(name);
+        const test = {
+          name,
+          ...(start !== undefined && { start }),
+          ...judgeUnfinished(crash, endedBecause ?? lost),
+        };
         found.tests.push(test);
         options.listener?.onTest(test);
       }

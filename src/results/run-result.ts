@@ -9,12 +9,27 @@ const milliseconds = z.number();
 
 const exitStatus = z.int();
 
+/** The machine on which rapido ran. */
+const runHost = z.object({
+  name: z.string(),
+  /** As printed by `uname -r`. */
+  release: z.string(),
+  /** As printed by `uname -m`. */
+  architecture: z.string(),
+});
+
+export type RunHost = z.infer<typeof runHost>;
+
 const runKernel = z.object({
   release: z.string(),
   /** Path of the kernel image. */
   image: z.string(),
   /** `git describe` of KERNEL_SRC. */
   git: orAbsent(z.string()),
+  /** Hash of the commit that is checked out in KERNEL_SRC. */
+  commit: z.optional(z.string()),
+  /** Its branch; undefined: HEAD is detached. */
+  branch: z.optional(z.string()),
 });
 
 export type RunKernel = z.infer<typeof runKernel>;
@@ -33,6 +48,8 @@ const runVm = z.object({
   cpus: z.int(),
   /** In bytes. */
   memory: z.number(),
+  /** Of the last boot: from the start of the run to the start of QEMU. */
+  start: z.optional(milliseconds),
   /** Its disks; `scratch`: size in bytes of a disk that was created for the run. */
   disks: z.optional(z.array(shownDisk)),
   /** The QEMU command line, program first. */
@@ -69,6 +86,8 @@ const runServer = z.object({
   number: z.int(),
   /** How it failed; undefined: it served until the end of the run. */
   failure: z.optional(z.string()),
+  /** From the start of the run to the start of its QEMU. */
+  start: z.optional(milliseconds),
   /** Name of its console log in the directory of the run. */
   console: z.string(),
 });
@@ -102,6 +121,8 @@ const runBoot = z.object({
   reason: z.string(),
   /** How many of the tests belong to this boot. The tests are in the order of the boots. */
   tests: z.int(),
+  /** From the start of the run to the start of QEMU. */
+  start: z.optional(milliseconds),
   times: z.object(timesOfBoot),
 });
 
@@ -117,6 +138,11 @@ const testResult = z.object({
   /** Nested names are joined with `/`: `net/tls/tls.12_aes_gcm.splice`. */
   name: z.string(),
   status: testStatus,
+  /**
+   * From the start of the run to the start of the test. If the suite does not report it: to the result of the test
+   * before it, or to the start of the command.
+   */
+  start: z.optional(milliseconds),
   duration: z.optional(milliseconds),
   /** Why it failed or was skipped, in one line. */
   message: z.optional(z.string()),
@@ -136,6 +162,8 @@ const runSplat = z.object({
   title: z.string(),
   /** How often it appeared. */
   count: z.int(),
+  /** From the start of the run to the first line of the first one, as rapido received it. */
+  start: z.optional(milliseconds),
   /** The first one, complete, as it was on the console. */
   text: z.string(),
   /** The first one, decoded by decode_stacktrace.sh. */
@@ -174,6 +202,10 @@ export const runResult = z.object({
   /** The reason for the verdict, one line. */
   reason: z.string(),
   cut: z.string(),
+  /** Version of the rapido that ran it; undefined: an older one, which did not record it. */
+  rapido: z.optional(z.string()),
+  /** undefined: an older rapido did not record it. */
+  host: z.optional(runHost),
   /** What ran in the guest after the autorun scripts; undefined: nothing. */
   command: orAbsent(runCommand),
   /** Exit status of the command, if rapido saw it end. */

@@ -23,6 +23,8 @@ import {
 export interface EndedServer {
   cut: string;
   number: number;
+  /** Milliseconds from the start of the run to the start of its QEMU. */
+  start?: number | undefined;
   record: VmRecord;
   splats: readonly RunSplat[];
   /** Why rapido ended it before it was ready, such as a limit; undefined: it did not. */
@@ -131,8 +133,8 @@ function rankOf(verdict: Verdict): number {
 }
 
 export function describeServer(server: EndedServer, consoleLog: string): RunServer {
-  const { cut, number } = server;
-  return { cut, number, failure: judgeServer(server)?.reason, console: consoleLog };
+  const { cut, number, start } = server;
+  return { cut, number, failure: judgeServer(server)?.reason, start, console: consoleLog };
 }
 
 /** @returns its kernel reports, with the name of the server */

@@ -199,7 +199,7 @@ function describeEnd({ commandStatus, autorun }: RunResult): string {
   return autorun.some(({ status }) => status !== 0) ? 'not started' : 'end not reported';
 }
 
-function formatCommand(command: RunCommand): string {
+export function formatCommand(command: RunCommand): string {
   if ('arguments' in command) return formatCommandLine(command.arguments);
   return 'shell' in command
     ? `-x ${formatCommandLine([command.shell])}`

@@ -16,6 +16,8 @@ export interface SplatOptions {
   survivesOops: boolean;
   /** How the suite marks its tests in the kernel log; undefined: splats are assigned by the order of results. */
   mark?: TestMark | undefined;
+  /** @returns milliseconds since the start of the run; undefined: the starts of splats are not recorded */
+  elapsed?: (() => number) | undefined;
 }
 
 /** Collects the kernel reports of one boot: each once, with the phase or test in which it appeared. */
@@ -36,7 +38,12 @@ export interface SplatCollection {
   finish: () => RunSplat[];
 }
 
-export function collectSplats({ expected, survivesOops, mark }: SplatOptions): SplatCollection {
+export function collectSplats({
+  expected,
+  survivesOops,
+  mark,
+  elapsed,
+}: SplatOptions): SplatCollection {
   const timeline = createTestTimeline(mark);
   const store = createSplatStore(expected, timeline);
   let moment: Moment = { phase: 'boot', test: undefined };
@@ -46,9 +53,9 @@ export function collectSplats({ expected, survivesOops, mark }: SplatOptions): S
   let isStuck = false;
   let isOver = false;
   let taint = 0;
-  const scanner = createSplatScanner<Moment>(
+  const scanner = createSplatScanner<Begun>(
     {
-      onBegin: () => moment,
+      onBegin: () => ({ moment, start: elapsed?.() }),
       onFatal: (head) => {
         // A test may provoke a report that is fatal otherwise; the kernel then continues. Without marks in the kernel
         // log, the test is not known until its result arrives.
@@ -57,10 +64,10 @@ export function collectSplats({ expected, survivesOops, mark }: SplatOptions): S
         isStuck = head.kind === 'boot' && (isStuck || !isCrashed);
         isCrashed = true;
       },
-      onEnd: (splat, when) => {
+      onEnd: (splat, begun) => {
         // A kernel without a power-off driver ends like this; see guest/power-off.
         if (isOver && splat.title.includes('Attempted to kill init!')) return;
-        store.add(splat, when);
+        store.add(splat, begun);
       },
     },
     { oopsIsFatal: !survivesOops },
@@ -107,15 +114,21 @@ interface Moment {
   test: string | undefined;
 }
 
-interface KeptSplat extends Splat {
-  count: number;
+/** When a splat began. */
+interface Begun {
   moment: Moment;
+  /** Milliseconds since the start of the run. */
+  start: number | undefined;
+}
+
+interface KeptSplat extends Splat, Begun {
+  count: number;
   /** Whether it counts regardless of the test in which it appeared. */
   counts: boolean;
 }
 
 interface SplatStore {
-  add: (splat: Splat, moment: Moment) => void;
+  add: (splat: Splat, begun: Begun) => void;
   list: () => RunSplat[];
 }
 
@@ -136,7 +149,7 @@ function createSplatStore(expected: readonly ExpectedSplat[], timeline: TestTime
   /** @returns false if there are too many of this group and severity */
   const put = (
     splat: Splat,
-    moment: Moment,
+    begun: Begun,
     group: 'open' | 'excused' | 'counting',
     common: Moment | ExpectedSplat | undefined,
   ): boolean => {
@@ -150,16 +163,17 @@ function createSplatStore(expected: readonly ExpectedSplat[], timeline: TestTime
     const size = (sizes.get(`${splat.severity} ${group}`) ?? 0) + 1;
     if (size > MAX_SPLATS) return false;
     sizes.set(`${splat.severity} ${group}`, size);
-    const first = { ...splat, count: 1, moment, counts: group === 'counting' };
+    const first = { ...splat, ...begun, count: 1, counts: group === 'counting' };
     kept.set(keyOf(splat), alike.set(common, first));
     inOrder.push(first);
     return true;
   };
   return {
-    add: (splat, moment) => {
-      if (isOpen(splat, moment) && put(splat, moment, 'open', moment)) return;
+    add: (splat, begun) => {
+      const { moment } = begun;
+      if (isOpen(splat, moment) && put(splat, begun, 'open', moment)) return;
       const excuse = findExcuse(splat, testOf(splat.time, moment), expected);
-      put(splat, moment, excuse === undefined ? 'counting' : 'excused', excuse);
+      put(splat, begun, excuse === undefined ? 'counting' : 'excused', excuse);
     },
     list: () =>
       joinEqual(
@@ -173,12 +187,21 @@ function createSplatStore(expected: readonly ExpectedSplat[], timeline: TestTime
 }
 
 function describeSplat(
-  { kind, severity, title, count, text, moment }: KeptSplat,
+  { kind, severity, title, count, start, text, moment }: KeptSplat,
   test: string | undefined,
   excuse: ExpectedSplat | undefined,
 ): RunSplat {
   const during = test ?? moment.phase;
-  return { kind, severity, title, count, text, during, ...describeExcuse(excuse) };
+  return {
+    kind,
+    severity,
+    title,
+    count,
+    ...(start !== undefined && { start }),
+    text,
+    during,
+    ...describeExcuse(excuse),
+  };
 }
 
 function describeExcuse(
@@ -196,7 +219,10 @@ function joinEqual(splats: readonly RunSplat[]): RunSplat[] {
     if (same === undefined) joined.set(key, splat);
     else {
       same.count += splat.count;
-      if (splat.severity === 'fatal') Object.assign(same, splat, { count: same.count });
+      if (splat.severity === 'fatal') {
+        const { count, start } = same;
+        Object.assign(same, splat, { count }, start !== undefined && { start });
+      }
     }
   }
   return [...joined.values()];

@@ -18,17 +18,23 @@ export interface TestOptions {
   /** Tests whose results an earlier boot has reported. That they are skipped now is not recorded. */
   done?: readonly string[] | undefined;
   listener?: TestListener | undefined;
+  /** @returns milliseconds since the start of the run; undefined: the starts of tests are not recorded */
+  elapsed?: (() => number) | undefined;
   /** Path of /rapido/results on the host; undefined: its files are not on the host. */
   resultsDirectory?: string | undefined;
 }
 
 /** Collects the results of single tests from the output of the command. */
 export interface TestCollection {
+  /** The command has been started. */
+  begin: () => void;
   /** Takes a line of stdout. */
   push: (line: string) => void;
   /** Takes the beginning of a line that has not ended. */
   partial: (text: string) => void;
   finish: () => FoundTests;
+  /** @returns when a test without a result began, in milliseconds since the start of the run */
+  startOf: (name: string) => number | undefined;
 }
 
 export interface FoundTests {
@@ -70,7 +76,7 @@ export function markOf(format: OutputFormat | undefined): TestMark | undefined {
 }
 
 export function collectTests(
-  { format, requiresTests, done = [], listener, resultsDirectory }: TestOptions,
+  { format, requiresTests, done = [], listener, elapsed, resultsDirectory }: TestOptions,
   onTest: (name: string) => void,
 ): TestCollection {
   const tests: TestResult[] = [];
@@ -78,6 +84,8 @@ export function collectTests(
   let testsDropped = 0;
   if (format === undefined) {
     return {
+      begin: () => {},
+      startOf: () => undefined,
       push: () => {},
       partial: () => {},
       finish: () => ({ tests, testProblems: [], testsDropped, unfinished: [] }),
@@ -85,11 +93,17 @@ export function collectTests(
   }
   // A program counts as done if one of the tests in it is.
   const isDone = new Set(done.flatMap((name) => [name, ...namesAround(name)]));
-  /** Tests that have begun and have no result yet. */
-  const inFlight = new Set<string>();
+  /** Tests that have begun and have no result yet, with their start. */
+  const inFlight = new Map<string, number | undefined>();
+  /** When the command began, or the last result arrived. */
+  let lastEnd: number | undefined;
+  const withStart = (name: string): Pick<TestResult, 'start'> => {
+    const start = inFlight.has(name) ? inFlight.get(name) : lastEnd;
+    return start === undefined ? {} : { start };
+  };
   const parser = PARSERS[format]({
     onStart: (path) => {
-      inFlight.add(path.join('/'));
+      inFlight.set(path.join('/'), elapsed?.());
       listener?.onStart(path.join('/'));
     },
     onTest: ({ path, ...result }) => {
@@ -97,6 +111,8 @@ export function collectTests(
       for (const text of ['message', 'output'] as const) {
         if (result[text] !== undefined) result[text] = toHostPaths(result[text], resultsDirectory);
       }
+      const start = withStart(name);
+      lastEnd = elapsed?.();
       inFlight.delete(name);
       if (result.status === 'skip' && isDone.has(name)) return;
       onTest(name);
@@ -104,24 +120,31 @@ export function collectTests(
       if (result.status === 'fail') failures++;
       const isKept =
         tests.length < MAX_TESTS || (result.status === 'fail' && failures <= MAX_TESTS);
-      if (isKept) tests.push({ name, ...result });
+      if (isKept) tests.push({ name, ...start, ...result });
       else testsDropped++;
     },
   });
   return {
+    begin: () => {
+      lastEnd = elapsed?.();
+    },
+    startOf: (name) => withStart(name).start,
     push: (line) => parser.push(line),
     partial: (text) => parser.partial?.(text),
     finish: () => {
       const { found, problems, skipped, unfinished = [] } = parser.end();
-      for (const path of unfinished) inFlight.add(path.join('/'));
-      for (const name of inFlight) onTest(name);
+      for (const path of unfinished) {
+        const name = path.join('/');
+        if (!inFlight.has(name)) inFlight.set(name, lastEnd);
+      }
+      for (const name of inFlight.keys()) onTest(name);
       const isEmpty = tests.length + inFlight.size + done.length === 0;
       if (skipped !== undefined && isEmpty) {
         tests.push({ name: 'all tests', status: 'skip', message: skipped });
       } else if (found && isEmpty && problems.length === 0) problems.push('no tests in the output');
       const none = requiresTests ? [`no ${FORMAT_NAMES[format]} results in the output`] : [];
       const testProblems = found ? problems : none;
-      return { tests, testProblems, testsDropped, unfinished: [...inFlight] };
+      return { tests, testProblems, testsDropped, unfinished: [...inFlight.keys()] };
     },
   };
 }

@@ -24,6 +24,8 @@ export interface RunContext extends RunRequest {
   result: RunResult;
   /** Writes the result to the directory. @throws UserError */
   store: () => void;
+  /** @returns whole milliseconds since the start of the run */
+  elapsed: () => number;
   /** Records in the result that a signal ended the run. @returns the exit status */
   onInterrupt: (signal: EndingSignal) => number;
 }

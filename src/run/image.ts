@@ -36,7 +36,14 @@ export function planServerImage(
   kernel: Kernel,
 ): ResolvedImage {
   const network = parseNetworkKind({ net: request.settings.net });
-  const extras: CutExtras = { install: [], include: [], drivers: [], commands: [], network };
+  const extras: CutExtras = {
+    install: [],
+    include: [],
+    drivers: [],
+    qemuArguments: [],
+    commands: [],
+    network,
+  };
   return planImage(request, server, kernel, { extras, run: undefined });
 }
 
@@ -47,6 +54,7 @@ export function extrasOf({ settings }: Pick<RunRequest, 'settings'>): CutExtras 
     include: settings.include ?? [],
     drivers: settings.driver ?? [],
     network: parseNetworkKind(settings),
+    qemuArguments: settings.qemuArg ?? [],
     commands: [],
   };
 }

@@ -59,11 +59,13 @@ export async function bootOnce(run: RunContext, boot: Boot): Promise<EndedBoot> 
   const hasChannel = header.image.channel !== 'serial';
   const sources = sourcesOf(run, boot, header, stdin !== undefined && hasChannel);
   return withVm(sources, async (plan, registration) => {
-    run.result.vm = describeVm(plan);
+    const start = run.elapsed();
+    run.result.vm = { ...describeVm(plan), start };
     if (run.context.debug) run.context.ui.note(formatCommandLine(run.result.vm.qemu));
     showProgress(run, describeBoot(plan, header));
     const ended = await watchBoot(run, boot, plan, stdin, registration);
-    return { ...ended, autorun: header.image.autorun, hasCommand, modules: moduleNames(header) };
+    const modules = moduleNames(header);
+    return { ...ended, start, autorun: header.image.autorun, hasCommand, modules };
   });
 }
 
@@ -83,7 +85,7 @@ function sourcesOf(
     conf,
     context,
     options: settings,
-    qemuArguments: [],
+    qemuArguments: settings.qemuArg ?? [],
     terminal: undefined,
     detached: false,
     serversOf: servers === undefined ? undefined : () => servers.numbers,
@@ -136,7 +138,7 @@ async function watchBoot(
   plan: VmPlan,
   stdin: Readable | undefined,
   { onStart }: Pick<Registration, 'onStart'>,
-): Promise<Omit<EndedBoot, 'autorun' | 'hasCommand' | 'modules'>> {
+): Promise<Omit<EndedBoot, 'start' | 'autorun' | 'hasCommand' | 'modules'>> {
   const { settings } = run;
   const { display } = boot;
   const hasInput = plan.session?.stdin === true;
@@ -201,6 +203,7 @@ function createBootRecorder(
     // If an earlier boot has reported all tests, this one has none to report.
     requiresTests: done.length === 0 && (settings.ktap === true || command?.isOwnTest === true),
     done,
+    elapsed: run.elapsed,
     listener: display.listener,
     resultsDirectory: plan.session?.results === undefined ? undefined : directory.file('guest'),
   });

@@ -1,5 +1,5 @@
-import type { Conf } from '../conf/conf.ts';
-import { describeSource } from '../host/git-describe.ts';
+import { type Context, describeKernel, kernelTree } from '../cli/context.ts';
+import { describeSource, type Source } from '../host/git-describe.ts';
 import type { Kernel } from '../host/kernel.ts';
 import { prepareKernelImage } from '../machine/kernel-image.ts';
 import type { VmSources } from '../machine/start.ts';
@@ -33,7 +33,7 @@ export async function perform(
   run: RunContext,
   makePlan: () => Promise<RunPlan>,
 ): Promise<Performed> {
-  const { settings, conf, result } = run;
+  const { settings, result } = run;
   if (settings.build !== undefined) {
     const startedMs = performance.now();
     showProgress(run, 'building the kernel');
@@ -42,7 +42,8 @@ export async function perform(
   }
   const plan = await makePlan();
   const { kernel, image } = plan;
-  const git = describeKernel(conf);
+  if (settings.quiet !== true) run.context.ui.note(describeKernel(kernel));
+  const git = describeTree(run.context);
   result.kernel = { release: kernel.release, image: kernel.image, git: undefined };
   // Here the user's arguments are a part of the cut's own command.
   if (image.command?.isOwnTest) result.command = describeWords(image.command.words);
@@ -53,7 +54,7 @@ export async function perform(
     servers.length === 0
       ? await runBoots(run, path, setup)
       : await runBootsWithServers(run, path, setup, servers);
-  result.kernel.git = await git;
+  Object.assign(result.kernel, await git);
   return { kernel, blames };
 }
 
@@ -61,9 +62,9 @@ export function describeWords(words: readonly Buffer[]): RunCommand {
   return { arguments: words.map((word) => word.toString()) };
 }
 
-async function describeKernel(conf: Conf): Promise<string | undefined> {
-  const tree = conf.get('KERNEL_SRC');
-  return tree === undefined ? undefined : describeSource(tree);
+async function describeTree(context: Context): Promise<Source> {
+  const tree = kernelTree(context)?.tree;
+  return tree === undefined ? {} : describeSource(tree);
 }
 
 /** Everything that is made before the first VM starts. */
@@ -80,7 +81,7 @@ async function prepare(run: RunContext, plan: RunPlan): Promise<Prepared> {
   const { conf, context } = run;
   const { kernel, image } = plan;
   const unpacking = prepareKernelImage(
-    { kernel, conf, context, qemuArguments: [] },
+    { kernel, conf, context, qemuArguments: run.settings.qemuArg ?? [] },
     {
       onUnpack: () => showProgress(run, 'unpacking the kernel'),
       onSignal: run.onInterrupt,

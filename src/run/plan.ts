@@ -1,4 +1,4 @@
-import { chooseKernel, openCut } from '../cli/context.ts';
+import { chooseKernel, kernelTree, openCut } from '../cli/context.ts';
 import { explainSystemError, UserError } from '../errors.ts';
 import type { Kernel } from '../host/kernel.ts';
 import type { ResolvedImage } from '../image/resolve.ts';
@@ -24,7 +24,7 @@ export interface PlannedServer extends Target {
 /** @throws UserError */
 export async function planRun(request: RunRequest): Promise<RunPlan> {
   const startedMs = performance.now();
-  const kernel = chooseKernel(request.conf);
+  const kernel = chooseKernel(request.context);
   const image = planRunImage(request, kernel);
   const servers: PlannedServer[] = [];
   for (const { name, number } of request.settings.servers) {
@@ -67,11 +67,11 @@ export async function catchUserError(
 
 /** Like `catchUserError`, but a failure of an installed kernel does not depend on the commit. */
 export async function catchFailure(
-  { conf }: Pick<RunRequest, 'conf'>,
+  { context }: Pick<RunRequest, 'context'>,
   work: () => Promise<void>,
 ): Promise<UserError | undefined> {
   const failure = await catchUserError(work);
-  if (failure?.dependsOn === 'kernel' && conf.get('KERNEL_SRC') === undefined) {
+  if (failure?.dependsOn === 'kernel' && kernelTree(context) === undefined) {
     failure.dependsOn = undefined;
   }
   return failure;

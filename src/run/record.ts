@@ -1,9 +1,12 @@
+import { hostname, machine, release } from 'node:os';
 import { resolve } from 'node:path';
+import { kernelTree } from '../cli/context.ts';
+import { VERSION } from '../cli/program.ts';
 import { explainSystemError, type UserError } from '../errors.ts';
 import { isOwnTest } from '../image/resolve-command.ts';
 import { bisectStatus } from '../results/bisect.ts';
 import { decodeSplats, findDecoder } from '../results/decode-stacktrace.ts';
-import type { RunCommand, RunResult } from '../results/run-result.ts';
+import type { RunCommand, RunHost, RunResult } from '../results/run-result.ts';
 import {
   createRun,
   discardRun,
@@ -35,7 +38,7 @@ export async function recordRun(
 ): Promise<number> {
   const { settings, context, conf } = request;
   const parent = resultsDirectory(request);
-  const run = beginRun(request, parent, startedMs);
+  const run = await beginRun(request, parent, startedMs);
   const onFailure = (error: unknown): void => {
     Object.assign(run.result, errorOf(`rapido itself failed: ${describeError(error)}`));
     run.store();
@@ -62,20 +65,29 @@ function resultsDirectory({ settings, context }: RunRequest): string {
 }
 
 /** Makes the context of a run, with its directory. */
-function beginRun(request: RunRequest, parent: string, startedMs: number): RunContext {
+async function beginRun(
+  request: RunRequest,
+  parent: string,
+  startedMs: number,
+): Promise<RunContext> {
+  const { settings } = request;
+  // Loaded before the run, because an interrupted run writes its page, too.
+  const page = settings.html === undefined ? undefined : await import('../page/write.ts');
   const started = new Date();
   const directory = createRun(parent, request.cut.name, started);
   const result = beginResult(directory, request, started);
   const store = (): void => {
     result.times.total = performance.now() - startedMs;
-    writeResults({ directory, settings: request.settings }, result);
+    writeResults({ directory, settings }, result);
+    if (settings.html !== undefined) page?.writeRunPage(settings.html, directory, result);
   };
   const onInterrupt = (signal: EndingSignal): number => {
     Object.assign(result, interruptedBy(signal, result));
     store();
     return RUN_EXIT.interrupted;
   };
-  return { ...request, directory, result, store, onInterrupt };
+  const elapsed = (): number => Math.round(performance.now() - startedMs);
+  return { ...request, directory, result, store, elapsed, onInterrupt };
 }
 
 /** The result of a run that has not begun. */
@@ -87,6 +99,8 @@ function beginResult({ id }: RunDirectory, request: RunRequest, started: Date): 
     status: RUN_EXIT.error,
     reason: 'the run did not finish',
     cut: request.cut.name,
+    rapido: VERSION,
+    host: describeHost(),
     command: describeCommand(request),
     commandStatus: undefined,
     autorun: [],
@@ -106,6 +120,10 @@ function beginResult({ id }: RunDirectory, request: RunRequest, started: Date): 
     splats: [],
     notes: [],
   };
+}
+
+function describeHost(): RunHost {
+  return { name: hostname(), release: release(), architecture: machine() };
 }
 
 /** The user's command; the cut's own command is not known until the image is planned. */
@@ -150,9 +168,9 @@ function isRefusal({ dependsOn }: UserError, { times, vm }: RunResult): boolean 
 
 /** Decoding takes seconds, so it is done after the results are stored: an interruption does not lose them. */
 async function addDecodedTraces(run: RunContext, { kernel, blames }: Performed): Promise<void> {
-  const { conf, context, result } = run;
+  const { context, result } = run;
   if (result.verdict === 'interrupted' || result.splats.length === 0) return;
-  const decoder = findDecoder(conf.get('KERNEL_SRC'), trustOf(context.env));
+  const decoder = findDecoder(kernelTree(context)?.tree, trustOf(context.env));
   if (decoder === undefined) return;
   if ('unusable' in decoder) {
     result.notes.push(`traces are not decoded: ${decoder.unusable}`);

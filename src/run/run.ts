@@ -1,4 +1,4 @@
-import { dirname, resolve } from 'node:path';
+import { resolve } from 'node:path';
 import { createContext, openCut, requireWritable } from '../cli/context.ts';
 import { EXIT, UsageError } from '../errors.ts';
 import { repeatsTests } from '../formats/suites/fstests.ts';
@@ -8,13 +8,8 @@ import type { CommandRequest } from '../image/resolve-request.ts';
 import { findDisks } from '../machine/disks.ts';
 import { requirePrograms } from '../machine/start.ts';
 import { formatCommandLine } from '../sys/command-line.ts';
-import {
-  isDirectory,
-  isReadable,
-  isWritable,
-  lstatIfReachable,
-  statIfReachable,
-} from '../sys/stat.ts';
+import { requireOutputFile } from '../sys/output-file.ts';
+import { isReadable, statIfReachable } from '../sys/stat.ts';
 import type { Ui } from '../ui/terminal.ts';
 import { describeDisk } from '../vm/disks.ts';
 import type { RunRequest } from './context.ts';
@@ -29,7 +24,8 @@ export async function runRun(name: string, options: RunOptions, ui: Ui): Promise
   const startedMs = performance.now();
   const context = createContext(options, ui);
   const asked = readRunOptions(options, context.cwd);
-  refuseJunitTarget(asked.junit);
+  if (asked.junit !== undefined) requireOutputFile('--junit', asked.junit);
+  if (asked.html !== undefined) requireOutputFile('--html', asked.html);
   refuseMissingScript(asked.command, context.cwd);
   const { cut, conf } = await openCut(context, name);
   requirePrograms(context);
@@ -70,24 +66,6 @@ function refuseResuming({ cut, settings: { command } }: RunRequest): void {
       hint: 'remove -i, -I and -L: the names of repeated tests do not show which ones are done',
     },
   );
-}
-
-/** An existing target that is not a regular file must not be replaced: /dev/stdout, a directory. */
-function refuseJunitTarget(junit: string | undefined): void {
-  if (junit === undefined) return;
-  if (!isDirectory(dirname(junit))) {
-    const isMissing = statIfReachable(dirname(junit)) === undefined;
-    throw new UsageError(
-      `--junit: ${dirname(junit)} ${isMissing ? 'does not exist' : 'is not a directory'}`,
-    );
-  }
-  if (!isWritable(dirname(junit))) {
-    throw new UsageError(`--junit: ${dirname(junit)} is not writable`);
-  }
-  const stats = lstatIfReachable(junit);
-  if (stats !== undefined && !stats.isFile()) {
-    throw new UsageError(`--junit: ${junit} exists and is not a regular file`);
-  }
 }
 
 /** Prints what a run would do. @returns the exit status */

@@ -34,7 +34,7 @@ export async function prepareServers(
       ...kernel,
       conf,
       context,
-      // --cpus, --memory and --disk apply only to the VM under test.
+      // --cpus, --memory, --disk, --append and --qemu-arg apply only to the VM under test.
       options: { net: settings.net },
       qemuArguments: [],
       terminal: DETACHED_TERMINAL,
@@ -140,6 +140,7 @@ async function startServer(
   });
   ended.catch(begun.reject);
   const { number, watch } = await begun.promise;
+  const start = run.elapsed();
   return {
     number,
     ready: watch.ready,
@@ -147,7 +148,7 @@ async function startServer(
     giveUp: watch.giveUp,
     stop: async () => {
       const facts = watch.stop();
-      return { cut, number, record: await ended, ...facts() };
+      return { cut, number, start, record: await ended, ...facts() };
     },
   };
 }
@@ -165,11 +166,12 @@ interface ServerWatch {
 }
 
 function watchServer(
-  { settings }: RunContext,
+  { settings, elapsed }: RunContext,
   plan: VmPlan,
   { onStart, onState }: Registration,
 ): ServerWatch {
   const kernel = readKernelLog({
+    elapsed,
     expected: settings.expected,
     survivesOops: settings.keepGoing === true,
   });

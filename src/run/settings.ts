@@ -1,5 +1,5 @@
 import { resolve } from 'node:path';
-import type { GlobalOptions } from '../cli/context.ts';
+import type { GlobalOptions, KernelOptions } from '../cli/context.ts';
 import { splitArguments } from '../conf/values.ts';
 import { UsageError } from '../errors.ts';
 import type { ExpectedSplat } from '../formats/klog/expected.ts';
@@ -12,7 +12,7 @@ import { parseDuration } from './duration.ts';
 import { readExpected } from './expected-lists.ts';
 
 /** The options of `rapido run`, not yet parsed. */
-export interface RunOptions extends GlobalOptions, VmOptions {
+export interface RunOptions extends GlobalOptions, KernelOptions, VmOptions {
   /** The words after `--`, byte for byte. */
   command: readonly Buffer[] | undefined;
   exec?: string | undefined;
@@ -29,6 +29,7 @@ export interface RunOptions extends GlobalOptions, VmOptions {
   ktap?: boolean | undefined;
   results?: string | undefined;
   junit?: string | undefined;
+  html?: string | undefined;
   json?: boolean | undefined;
   console?: boolean | undefined;
   quiet?: boolean | undefined;
@@ -50,7 +51,8 @@ type ParsedOption =
   | 'expected'
   | 'with'
   | 'build'
-  | 'junit';
+  | 'junit'
+  | 'html';
 
 /** The options, parsed. They are checked before anything is done. */
 export interface RunSettings extends Omit<RunOptions, ParsedOption> {
@@ -62,6 +64,8 @@ export interface RunSettings extends Omit<RunOptions, ParsedOption> {
   build: [string, ...string[]] | undefined;
   /** Absolute path for a copy of junit.xml. */
   junit: string | undefined;
+  /** Absolute path for the page of the run. */
+  html: string | undefined;
 }
 
 /** A server of `--with`. */
@@ -75,7 +79,7 @@ export interface ServerRequest {
 /** @throws UsageError */
 export function readRunOptions(options: RunOptions, cwd: string): RunSettings {
   const { command, exec, file, timeout, bootTimeout, silence, ...others } = options;
-  const { expected, with: servers, build, junit, ...rest } = others;
+  const { expected, with: servers, build, junit, html, ...rest } = others;
   checkVmOptions(options);
   checkDiskOptions(options.disk, cwd, process.env);
   return {
@@ -90,6 +94,7 @@ export function readRunOptions(options: RunOptions, cwd: string): RunSettings {
     servers: parseServers(servers ?? []),
     build: build === undefined ? undefined : splitBuild(build),
     junit: junit === undefined ? undefined : resolve(cwd, junit),
+    html: html === undefined ? undefined : resolve(cwd, html),
   };
 }
 

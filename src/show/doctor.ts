@@ -139,9 +139,9 @@ function checkDracut({ conf }: Context): Finding | undefined {
 /** A user who sets one of these does not use the kernel of the distribution. */
 const KERNEL_KEYS = ['KERNEL_SRC', 'KERNEL_RELEASE', 'KERNEL_INSTALL_MOD_PATH'] as const;
 
-function checkKernel({ conf }: Context): Finding {
+function checkKernel(context: Context): Finding {
   try {
-    const kernel = chooseKernel(conf);
+    const kernel = chooseKernel(context);
     // Without the lists of depmod, the first cut would fail.
     if (kernel.modules !== undefined) readModuleTree(kernel.modules);
     return {
@@ -158,7 +158,8 @@ function checkKernel({ conf }: Context): Finding {
       fix: error.hint,
       // scripts/setup installs a kernel of the distribution if there is none.
       isSetUp:
-        KERNEL_KEYS.every((key) => conf.get(key) === undefined) && error.problems.length === 0,
+        KERNEL_KEYS.every((key) => context.conf.get(key) === undefined) &&
+        error.problems.length === 0,
     };
   }
 }

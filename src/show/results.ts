@@ -3,6 +3,8 @@ import type { GlobalOptions } from '../cli/context.ts';
 import { EXIT, explainSystemError, UsageError, UserError } from '../errors.ts';
 import { locateDirectories } from '../host/directories.ts';
 import { compareRuns } from '../results/compare.ts';
+import { compareTimes } from '../results/compare-times.ts';
+import type { RunResult } from '../results/run-result.ts';
 import {
   formatComparison,
   formatRun,
@@ -20,6 +22,7 @@ import {
   runsDirectory,
   type StoredRun,
 } from '../results/store.ts';
+import { requireOutputFile } from '../sys/output-file.ts';
 import { isDirectory, readTextIfReachable, statIfReachable } from '../sys/stat.ts';
 import { formatJson } from '../ui/plain-text.ts';
 import type { Ui } from '../ui/terminal.ts';
@@ -28,6 +31,8 @@ export interface ResultsOptions extends GlobalOptions {
   /** Only runs of this cut. */
   cut?: string | undefined;
   json?: boolean | undefined;
+  /** File for a page instead of the output. */
+  html?: string | undefined;
   /** Directory of the runs. */
   results?: string | undefined;
 }
@@ -53,19 +58,33 @@ export async function runResults(
     });
   }
   const json = options.json === true;
-  const { cut } = options;
+  const { cut, html } = options;
+  if (html !== undefined) requireOutputFile('--html', html);
   if (cut !== undefined) requireRunsOf(parent, cut);
-  if (a === undefined) return showList(parent, cut, json, ui);
-  if (b === undefined) return showRun(readRun(parent, a, cut), json, ui);
-  return orTrouble(() =>
-    showComparison(readRun(parent, a, cut), readRun(parent, b, cut), json, ui),
-  );
+  if (html !== undefined && json) {
+    throw new UsageError('--html and --json cannot be combined', { hint: 'call rapido twice' });
+  }
+  if (a === undefined) {
+    return html === undefined
+      ? showList(parent, cut, json, ui)
+      : writeHistory(parent, cut, html, ui);
+  }
+  if (b === undefined) {
+    const run = readRun(parent, a, cut);
+    return html === undefined ? showRun(run, json, ui) : writeRun(run, html);
+  }
+  return orTrouble(async () => {
+    const [runA, runB] = [readRun(parent, a, cut), readRun(parent, b, cut)];
+    return html === undefined
+      ? showComparison(runA, runB, json, ui)
+      : writeComparison(runA, runB, parent, html);
+  });
 }
 
 /** As in diff(1), 1 means that the runs differ, so errors must have another exit status: 2. */
-function orTrouble(compare: () => number): number {
+async function orTrouble(compare: () => Promise<number>): Promise<number> {
   try {
-    return compare();
+    return await compare();
   } catch (error) {
     const explained = explainSystemError(error);
     if (!(explained instanceof UserError)) throw error;
@@ -77,10 +96,9 @@ function orTrouble(compare: () => number): number {
 function showList(parent: string, cut: string | undefined, json: boolean, ui: Ui): number {
   const runs = listRuns(parent, cut);
   if (json) {
-    const results = runs.flatMap((run) => (run.state === 'finished' ? [run.result] : []));
-    ui.result(formatJson(results));
+    ui.result(formatJson(finishedOf(runs)));
   } else {
-    if (runs.length === 0) ui.note(`no runs yet in ${parent}; start one with \`rapido run\``);
+    if (runs.length === 0) noteNoRuns(parent, ui);
     const ids = listRunIds(parent);
     for (const line of formatRunTable(runs, surroundings(ui), ids)) ui.result(line);
   }
@@ -88,6 +106,10 @@ function showList(parent: string, cut: string | undefined, json: boolean, ui: Ui
     if (run.state === 'unreadable') ui.warn(`${run.file('result.json')}: ${run.reason}`);
   }
   return EXIT.ok;
+}
+
+function noteNoRuns(parent: string, ui: Ui): void {
+  ui.note(`no runs yet in ${parent}; start one with \`rapido run\``);
 }
 
 function showRun(run: StoredRun, json: boolean, ui: Ui): number {
@@ -105,17 +127,57 @@ function showRun(run: StoredRun, json: boolean, ui: Ui): number {
   return EXIT.ok;
 }
 
-function showComparison(a: StoredRun, b: StoredRun, json: boolean, ui: Ui): number {
-  const before = resultOf(a);
-  if (before.verdict === 'error' && before.tests.length === 0) {
-    throw new UserError(`run ${before.id} tested nothing: ${before.reason}`, {
+/** The result of a run with which another one is compared. @throws UserError if there is nothing to compare with */
+function tested(run: StoredRun): RunResult {
+  const result = resultOf(run);
+  if (result.verdict === 'error' && result.tests.length === 0) {
+    throw new UserError(`run ${result.id} tested nothing: ${result.reason}`, {
       hint: 'compare with another run: `rapido results` lists them',
     });
   }
-  const comparison = compareRuns(before, resultOf(b));
+  return result;
+}
+
+function showComparison(a: StoredRun, b: StoredRun, json: boolean, ui: Ui): number {
+  const comparison = compareRuns(tested(a), resultOf(b));
   if (json) ui.result(formatJson(comparison));
   else for (const line of formatComparison(comparison, { paint: ui.paint })) ui.result(line);
   return comparison.worse.length === 0 ? EXIT.ok : EXIT.failed;
+}
+
+async function writeHistory(
+  parent: string,
+  cut: string | undefined,
+  path: string,
+  ui: Ui,
+): Promise<number> {
+  const { writeHistoryPage } = await import('../page/write.ts');
+  const runs = listRuns(parent, cut);
+  if (runs.length === 0) noteNoRuns(parent, ui);
+  writeHistoryPage(path, finishedOf(runs));
+  return EXIT.ok;
+}
+
+async function writeRun(run: StoredRun, path: string): Promise<number> {
+  const { writeRunPage } = await import('../page/write.ts');
+  writeRunPage(path, run, resultOf(run));
+  return EXIT.ok;
+}
+
+/** Also tells which tests are slower than in earlier runs of the same cut. */
+async function writeComparison(runA: StoredRun, runB: StoredRun, parent: string, path: string) {
+  const { writeComparisonPage } = await import('../page/write.ts');
+  const [a, b] = [tested(runA), resultOf(runB)];
+  const earlier = finishedOf(listRuns(parent, b.cut)).filter(
+    ({ cut, started }) => cut === b.cut && started < b.started,
+  );
+  const comparison = compareRuns(a, b);
+  writeComparisonPage(path, { comparison, times: compareTimes(a, b, earlier) });
+  return comparison.worse.length === 0 ? EXIT.ok : EXIT.failed;
+}
+
+function finishedOf(runs: readonly StoredRun[]): RunResult[] {
+  return runs.flatMap((run) => (run.state === 'finished' ? [run.result] : []));
 }
 
 function surroundings({ paint }: Ui): Surroundings {

@@ -151,7 +151,7 @@ function refuseTooLong(parameters: readonly string[]): void {
   throw new UsageError(
     `the kernel command line has ${bytes} bytes; the limit is ${COMMAND_LINE_BYTES}`,
     {
-      hint: 'shorten QEMU_EXTRA_KERNEL_PARAMS, DYN_DEBUG_MODULES or DYN_DEBUG_FILES, or remove sections [vmN]: every VM gets the addresses of all of them',
+      hint: 'shorten --append, QEMU_EXTRA_KERNEL_PARAMS, DYN_DEBUG_MODULES or DYN_DEBUG_FILES, or remove sections [vmN]: every VM gets the addresses of all of them',
     },
   );
 }

@@ -38,26 +38,39 @@ function commit(): void {
 test('a tag, with the distance from it and whether files were changed', async () => {
   commit();
   git('tag', '-a', '-m', 'Linux 6.18', 'v6.18');
-  expect(await describeSource(tree)).toBe('v6.18');
+  expect((await describeSource(tree)).git).toBe('v6.18');
   writeFiles(tree, { Makefile: 'VERSION = 7\n' });
-  expect(await describeSource(tree)).toBe('v6.18-dirty');
+  expect((await describeSource(tree)).git).toBe('v6.18-dirty');
   git('commit', '--quiet', '-a', '-m', 'a change');
-  expect(await describeSource(tree)).toMatch(/^v6\.18-1-g[0-9a-f]{7,}$/);
+  expect((await describeSource(tree)).git).toMatch(/^v6\.18-1-g[0-9a-f]{7,}$/);
+});
+
+test('the commit and its branch, which a detached HEAD does not have', async () => {
+  commit();
+  git('branch', '-m', 'my-fix');
+  const { git: described = '', commit: hash, branch } = await describeSource(tree);
+  expect({ hash, branch }).toEqual({
+    hash: expect.stringMatching(/^[0-9a-f]{40}$/),
+    branch: 'my-fix',
+  });
+  expect(hash).toContain(described);
+  git('checkout', '--quiet', '--detach');
+  expect(await describeSource(tree)).toEqual({ git: described, commit: hash });
 });
 
 test('without a tag, the commit', async () => {
   commit();
-  expect(await describeSource(tree)).toMatch(/^[0-9a-f]{7,}$/);
+  expect((await describeSource(tree)).git).toMatch(/^[0-9a-f]{7,}$/);
 });
 
 test('a tree without git, or a missing tree, has no version', async () => {
-  expect(await describeSource(tree)).toBeUndefined();
-  expect(await describeSource(join(tree, 'nowhere'))).toBeUndefined();
+  expect(await describeSource(tree)).toEqual({});
+  expect(await describeSource(join(tree, 'nowhere'))).toEqual({});
 });
 
 test('a repository without commits has none', async () => {
   git('init', '--quiet');
-  expect(await describeSource(tree)).toBeUndefined();
+  expect(await describeSource(tree)).toEqual({});
 });
 
 test('warnings of git are not part of the version', async () => {
@@ -65,19 +78,19 @@ test('warnings of git are not part of the version', async () => {
   git('tag', '-a', '-m', 'Linux 6.18', 'v6.18');
   // A tag that was renamed by hand: git says so on stderr.
   renameSync(join(tree, '.git/refs/tags/v6.18'), join(tree, '.git/refs/tags/mine'));
-  expect(await describeSource(tree)).toMatch(/^[\w.-]+$/);
+  expect((await describeSource(tree)).git).toMatch(/^[\w.-]+$/);
 });
 
 test('a tree inside a repository of something else has no version', async () => {
   commit();
   const linux = join(tree, 'linux-6.18');
   mkdirSync(linux);
-  expect(await describeSource(linux)).toBeUndefined();
+  expect(await describeSource(linux)).toEqual({});
 });
 
 test('ignores a repository that the environment names, as in a git hook', async () => {
   commit();
   git('tag', 'v6.18');
   vi.stubEnv('GIT_DIR', join(makeTemporaryDirectory(), 'other.git'));
-  expect(await describeSource(tree)).toBe('v6.18');
+  expect((await describeSource(tree)).git).toBe('v6.18');
 });

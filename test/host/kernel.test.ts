@@ -3,13 +3,9 @@ import { join } from 'node:path';
 import fc from 'fast-check';
 import { beforeEach, describe, expect, test } from 'vitest';
 import { architectureOf } from '../../src/host/architecture.ts';
-import {
-  compareReleases,
-  findKernel,
-  type Kernel,
-  type KernelChoice,
-  type KernelSearch,
-} from '../../src/host/kernel.ts';
+import { compareReleases } from '../../src/host/installed-kernel.ts';
+import { findKernel, type Kernel, type KernelSearch } from '../../src/host/kernel.ts';
+import { decideKernel, type KernelKeys } from '../../src/host/kernel-choice.ts';
 import { makeBzImage } from '../support/bzimage.ts';
 import { complaintOf } from '../support/complaint.ts';
 import { makeTemporaryDirectory, writeFiles } from '../support/temporary-directory.ts';
@@ -31,30 +27,31 @@ beforeEach(() => {
 const make = (files: Readonly<Record<string, string>>): void => writeFiles(root, files);
 const at = (path: string): string => join(root, path);
 
-const UNSET: KernelChoice = {
+const UNSET: KernelKeys = {
   KERNEL_SRC: undefined,
   KERNEL_RELEASE: undefined,
   KERNEL_INSTALL_MOD_PATH: undefined,
 };
 
 /** The keys and the results are relative to the test's directory. */
-function find(choice: Partial<KernelChoice>): Kernel {
+function find(choice: Partial<KernelKeys>): Kernel {
   const inRoot = (path: string | undefined) => (path === undefined ? undefined : at(path));
+  const keys = {
+    KERNEL_SRC: inRoot(choice.KERNEL_SRC),
+    KERNEL_RELEASE: choice.KERNEL_RELEASE,
+    KERNEL_INSTALL_MOD_PATH: inRoot(choice.KERNEL_INSTALL_MOD_PATH),
+  };
   return findKernel(
-    {
-      KERNEL_SRC: inRoot(choice.KERNEL_SRC),
-      KERNEL_RELEASE: choice.KERNEL_RELEASE,
-      KERNEL_INSTALL_MOD_PATH: inRoot(choice.KERNEL_INSTALL_MOD_PATH),
-    },
+    decideKernel(undefined, keys, () => false),
     search,
   );
 }
 
-function found(choice: Partial<KernelChoice> = {}): unknown {
+function found(choice: Partial<KernelKeys> = {}): unknown {
   return JSON.parse(JSON.stringify(find(choice)).replaceAll(root, 'ROOT'));
 }
 
-const refused = (choice: Partial<KernelChoice> = {}): Promise<string> =>
+const refused = (choice: Partial<KernelKeys> = {}): Promise<string> =>
   complaintOf(() => find(choice), { ROOT: root });
 
 const CONFIG = '# Linux/x86 6.10.0-rc1 Kernel Configuration\nCONFIG_X86_64=y\nCONFIG_MODULES=y\n';
@@ -97,7 +94,7 @@ describe('KERNEL_SRC', () => {
     });
   });
 
-  test('distinguishes modules that the host has for the release from those of the tree', () => {
+  test('modules that the host has for such a release are told apart from its own', () => {
     makeTree();
     make({ 'lib/modules/6.10.0-rc1+/': '' });
     expect(found({ KERNEL_SRC: 'linux' })).toMatchObject({
@@ -119,7 +116,7 @@ describe('KERNEL_SRC', () => {
     });
   });
 
-  test('rejects an image of another release than the tree', async () => {
+  test('refused: an image that is of another release than the tree', async () => {
     makeTree({ 'mods/lib/modules/6.10.0-rc1+/': '' });
     const image = at('linux/arch/x86/boot/bzImage');
     const payload = Buffer.from('\x7fELF', 'latin1');
@@ -132,7 +129,7 @@ describe('KERNEL_SRC', () => {
     `);
   });
 
-  test('if KERNEL_INSTALL_MOD_PATH is set, modules are only there', async () => {
+  test('KERNEL_INSTALL_MOD_PATH alone is where its modules are, if it is set', async () => {
     makeTree({ 'mods/lib/modules/6.10.0-rc1+/': '' });
     make({ 'elsewhere/lib/modules/6.10.0-rc1+/': '', 'empty/': '' });
     expect(found({ KERNEL_SRC: 'linux', KERNEL_INSTALL_MOD_PATH: 'elsewhere' })).toMatchObject({
@@ -148,7 +145,7 @@ describe('KERNEL_SRC', () => {
     `);
   });
 
-  test('takes precedence over KERNEL_RELEASE', () => {
+  test('it comes before KERNEL_RELEASE', () => {
     makeTree({ 'mods/lib/modules/6.10.0-rc1+/': '' });
     expect(found({ KERNEL_SRC: 'linux', KERNEL_RELEASE: '5.0' })).toMatchObject({
       chosenBy: 'KERNEL_SRC',
@@ -160,7 +157,7 @@ describe('KERNEL_SRC', () => {
     expect(found({ KERNEL_SRC: 'linux' })).not.toHaveProperty('modules');
   });
 
-  test('the image on aarch64', () => {
+  test('on aarch64 the image is another one', () => {
     search = { ...search, architecture: architectureOf('arm64') };
     makeTree({ '.config': 'CONFIG_ARM64=y\n', 'arch/arm64/boot/Image': '' });
     expect(found({ KERNEL_SRC: 'linux' })).toMatchObject({
@@ -168,14 +165,14 @@ describe('KERNEL_SRC', () => {
     });
   });
 
-  test('rejects a missing directory', async () => {
+  test('refused: no such directory', async () => {
     expect(await refused({ KERNEL_SRC: 'linux' })).toMatchInlineSnapshot(`
       "rapido: error: KERNEL_SRC: ROOT/linux is not a directory
         hint: set KERNEL_SRC to a kernel tree or its O= build directory, or unset it to boot an installed kernel"
     `);
   });
 
-  test('rejects a source tree that is not built', async () => {
+  test('refused: a source tree where nothing was built', async () => {
     make({ 'linux/Kconfig': '' });
     expect(await refused({ KERNEL_SRC: 'linux' })).toMatchInlineSnapshot(`
       "rapido: error: KERNEL_SRC: ROOT/linux is not built (no .config, include/config/kernel.release or arch/x86/boot/bzImage)
@@ -183,7 +180,7 @@ describe('KERNEL_SRC', () => {
     `);
   });
 
-  test('rejects a directory that is not a kernel tree', async () => {
+  test('refused: a directory that is no kernel tree', async () => {
     make({ 'linux/README': '' });
     expect(await refused({ KERNEL_SRC: 'linux' })).toMatchInlineSnapshot(`
       "rapido: error: KERNEL_SRC: ROOT/linux is not built (no .config, include/config/kernel.release or arch/x86/boot/bzImage)
@@ -191,7 +188,7 @@ describe('KERNEL_SRC', () => {
     `);
   });
 
-  test('rejects a build without an image', async () => {
+  test('refused: a build that left no image', async () => {
     makeTree({ 'arch/x86/boot/bzImage': undefined });
     expect(await refused({ KERNEL_SRC: 'linux' })).toMatchInlineSnapshot(`
       "rapido: error: KERNEL_SRC: ROOT/linux is not built (no arch/x86/boot/bzImage)
@@ -199,7 +196,7 @@ describe('KERNEL_SRC', () => {
     `);
   });
 
-  test('rejects an empty kernel.release, which an interrupted build leaves', async () => {
+  test('refused: an empty kernel.release, as an interrupted build leaves it', async () => {
     makeTree({ 'include/config/kernel.release': '' });
     expect(await refused({ KERNEL_SRC: 'linux' })).toMatchInlineSnapshot(`
       "rapido: error: KERNEL_SRC: ROOT/linux is not built (no include/config/kernel.release)
@@ -207,7 +204,7 @@ describe('KERNEL_SRC', () => {
     `);
   });
 
-  test('rejects modules that are not installed', async () => {
+  test('refused: modules were not installed', async () => {
     makeTree();
     expect(await refused({ KERNEL_SRC: 'linux' })).toMatchInlineSnapshot(`
       "rapido: error: the modules for ROOT/linux (6.10.0-rc1+) are not installed
@@ -219,7 +216,7 @@ describe('KERNEL_SRC', () => {
     `);
   });
 
-  test('rejects modules of another build in mods/', async () => {
+  test('refused: mods/ has the modules of another build', async () => {
     makeTree({ 'mods/lib/modules/6.9.0/': '', 'mods/lib/modules/6.10.0-rc1-dirty/': '' });
     expect(await refused({ KERNEL_SRC: 'linux' })).toMatchInlineSnapshot(`
       "rapido: error: ROOT/linux/mods has modules for 6.10.0-rc1-dirty, 6.9.0, but the kernel in ROOT/linux is 6.10.0-rc1+
@@ -231,7 +228,7 @@ describe('KERNEL_SRC', () => {
     `);
   });
 
-  test('rejects a kernel configured for another architecture', async () => {
+  test('refused: a kernel configured for another architecture', async () => {
     makeTree({
       '.config': '#\n# Linux/arm64 6.10.0-rc1 Kernel Configuration\n#\nCONFIG_ARM64=y\n',
     });
@@ -241,10 +238,10 @@ describe('KERNEL_SRC', () => {
     `);
   });
 
-  test('rejects a 32-bit x86 kernel', async () => {
+  test('refused: a 32-bit x86 kernel', async () => {
     makeTree({ '.config': '# CONFIG_64BIT is not set\nCONFIG_X86_32=y\n' });
     expect(await refused({ KERNEL_SRC: 'linux' })).toMatchInlineSnapshot(`
-      "rapido: error: KERNEL_SRC: ROOT/linux is configured for another architecture, but this host is x86_64
+      "rapido: error: KERNEL_SRC: ROOT/linux is configured for 32-bit x86 (CONFIG_64BIT is not set), but this host is x86_64
         hint: the image contains this host's programs: configure the kernel for x86_64"
     `);
   });
@@ -270,7 +267,7 @@ describe('KERNEL_RELEASE', () => {
     `);
   });
 
-  test('its configuration may be beside its modules, or missing', () => {
+  test('its configuration may be beside its modules, or nowhere', () => {
     install('6.9.0');
     expect(found({ KERNEL_RELEASE: '6.9.0' })).not.toHaveProperty('config');
     make({ 'lib/modules/6.9.0/config': CONFIG });
@@ -279,7 +276,7 @@ describe('KERNEL_RELEASE', () => {
     });
   });
 
-  test('its image may be beside its modules, as on Fedora and openSUSE', () => {
+  test('one that has its image beside its modules, as Fedora and openSUSE install it', () => {
     make({ 'usr/lib/modules/6.9.4-200.fc40.x86_64/vmlinuz': '' });
     expect(found({ KERNEL_RELEASE: '6.9.4-200.fc40.x86_64' })).toMatchObject({
       image: 'ROOT/usr/lib/modules/6.9.4-200.fc40.x86_64/vmlinuz',
@@ -287,7 +284,7 @@ describe('KERNEL_RELEASE', () => {
     });
   });
 
-  test('if KERNEL_INSTALL_MOD_PATH is set, modules are searched for only there', async () => {
+  test('its modules are looked for in KERNEL_INSTALL_MOD_PATH alone, if it is set', async () => {
     install('6.1.0');
     make({ 'mods/lib/modules/6.2.0/': '', 'boot/vmlinuz-6.2.0': '' });
     const choice = { KERNEL_INSTALL_MOD_PATH: 'mods' };
@@ -301,7 +298,7 @@ describe('KERNEL_RELEASE', () => {
     `);
   });
 
-  test('rejects a release that is not installed, and names the installed ones, newest first', async () => {
+  test('refused: not installed; the kernels that are installed are named, newest first', async () => {
     install('6.9.1-amd64');
     install('6.10-rc1-amd64');
     install('6.10-amd64');
@@ -313,7 +310,7 @@ describe('KERNEL_RELEASE', () => {
     `);
   });
 
-  test('rejects an image without modules, if there is no other kernel', async () => {
+  test('refused: the image is there, the modules are not, and there is no other kernel', async () => {
     make({ 'boot/vmlinuz-6.9.1': '' });
     expect(await refused({ KERNEL_RELEASE: '6.9.1' })).toMatchInlineSnapshot(`
       "rapido: error: KERNEL_RELEASE: cannot boot kernel 6.9.1
@@ -324,13 +321,13 @@ describe('KERNEL_RELEASE', () => {
 });
 
 describe('neither KERNEL_SRC nor KERNEL_RELEASE', () => {
-  test('the running kernel is preferred to a newer one', () => {
+  test('the running kernel comes before a newer one', () => {
     install('6.5.0-running');
     install('6.10.0');
     expect(found()).toMatchObject({ release: '6.5.0-running', chosenBy: 'the running kernel' });
   });
 
-  test('the newest, if the running one cannot be booted', () => {
+  test('the newest, where the running one cannot be booted', () => {
     make({ 'boot/vmlinuz-6.5.0-running': '', 'lib/modules/7.0.0/': '', 'boot/config-8.0.0': '' });
     install('6.9.0');
     install('6.10.0-rc7');
@@ -338,7 +335,7 @@ describe('neither KERNEL_SRC nor KERNEL_RELEASE', () => {
     expect(found()).toMatchObject({ release: '6.10.0', chosenBy: 'the newest installed kernel' });
   });
 
-  test('fails if there is none', async () => {
+  test('refused: there is none', async () => {
     mkdirSync(search.boot);
     expect(await refused()).toMatchInlineSnapshot(`
       "rapido: error: no kernel to boot
@@ -347,14 +344,14 @@ describe('neither KERNEL_SRC nor KERNEL_RELEASE', () => {
   });
 });
 
-test('rejects kernel images that this user cannot read, as Ubuntu installs them', async () => {
+test('refused: kernel images that this user may not read, as Ubuntu installs them', async () => {
   chmodSync(root, 0o755);
   install('6.8.0-31-generic');
   install('6.5.0-running');
   for (const name of ['6.8.0-31-generic', '6.5.0-running']) {
     chmodSync(at(`boot/vmlinuz-${name}`), 0o200);
   }
-  // A separate process, because root can read everything.
+  // A process of its own, because root may read everything.
   const script = compileScript(
     root,
     'find',
@@ -369,7 +366,9 @@ test('rejects kernel images that this user cannot read, as Ubuntu installs them'
        }
      }`,
   );
-  const choices = [UNSET, { ...UNSET, KERNEL_RELEASE: '6.8.0-31-generic' }];
+  const choices = [UNSET, { ...UNSET, KERNEL_RELEASE: '6.8.0-31-generic' }].map((keys) =>
+    decideKernel(undefined, keys, () => false),
+  );
   const args = [search, ...choices].map((value) => JSON.stringify(value));
   const { stdout } = await runScript(script, args, ORDINARY_USER);
   expect(stdout.replaceAll(root, 'ROOT')).toMatchInlineSnapshot(`
@@ -404,13 +403,13 @@ describe('the order of releases', () => {
     '10.0.0',
   ];
 
-  test('compares numbers as numbers, and puts a release candidate before its release', () => {
+  test('numbers compare as numbers, and a release candidate comes before its release', () => {
     expect(compareReleases('6.9', '6.10')).toBeLessThan(0);
     expect(compareReleases('6.10-rc1', '6.10')).toBeLessThan(0);
     expect([...ASCENDING].reverse().sort(compareReleases)).toEqual(ASCENDING);
   });
 
-  test('is an order, whatever the names of releases', () => {
+  test('it is an order, whatever the releases are called', () => {
     const part = fc.constantFrom('6', '10', '0', '.', '-', '~', 'rc', 'rc2', 'amd64', '+');
     const release = fc.array(part, { maxLength: 7 }).map((parts) => parts.join(''));
     fc.assert(

@@ -14,7 +14,7 @@ test('reads what was written, with or without the optional fields', () => {
     commandStatus: 1,
     autorun: [{ script: 'fstests.sh', status: 0 }],
     tests: [
-      { name: 'xfs/001', status: 'pass', duration: 1200 },
+      { name: 'xfs/001', status: 'pass', start: 2400, duration: 1200 },
       { name: 'xfs/002', status: 'fail', message: 'output mismatch', output: '-a\n+b\n' },
     ],
     splats: [
@@ -29,6 +29,8 @@ test('reads what was written, with or without the optional fields', () => {
         excused: 'known',
       },
     ],
+    rapido: '0.1.0',
+    host: { name: 'build7', release: '6.12.9', architecture: 'x86_64' },
     notes: ['junit.xml could not be written'],
   });
   expect(parseResult(JSON.stringify(full))).toEqual({ result: full });

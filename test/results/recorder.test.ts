@@ -53,6 +53,26 @@ test('messages of rapido are on lines of their own in the console log, and are n
   expect(recorder.finish().splats).toEqual([]);
 });
 
+test('tests and kernel reports have their start, also a test that a crash ends', () => {
+  let now = 0;
+  const { recorder } = record({ format: 'fstests', elapsed: () => now });
+  const at = (time: number, work: () => void): void => {
+    now = time;
+    work();
+  };
+  at(1000, () => recorder.onEvent({ event: 'command-start' }));
+  at(2000, () => recorder.onOutput('stdout', Buffer.from('xfs/001  ')));
+  at(5000, () => recorder.onOutput('stdout', Buffer.from('3s\nxfs/002  ')));
+  at(6000, () => recorder.onConsole(Buffer.from('[    6.000000] Kernel panic - not syncing: x\n')));
+  now = 9000;
+  const { tests, splats } = recorder.finish();
+  expect(tests).toMatchObject([
+    { name: 'xfs/001', status: 'pass', start: 2000 },
+    { name: 'xfs/002', status: 'fail', start: 5000 },
+  ]);
+  expect(splats).toMatchObject([{ severity: 'fatal', start: 6000 }]);
+});
+
 test('a panic is known when its line is complete, whatever the pieces', () => {
   const { recorder } = record();
   const line = '[    3.141592] Kernel panic - not syncing: Fatal exception\r\n';

@@ -1,4 +1,5 @@
 import { describe, expect, test } from 'vitest';
+import type { OutputFormat } from '../../src/cut/cut.ts';
 import { collectTests, type TestOptions } from '../../src/results/test-collection.ts';
 
 function collect(lines: readonly string[], changes: Partial<TestOptions> = {}) {
@@ -19,6 +20,26 @@ test('each test by its name, in the order in which they ended', () => {
     testProblems: [],
     ended: ['first', 'second'],
   });
+});
+
+test('the start of a test: its own, else the result before it, else the start of the command', () => {
+  const startsOf = (format: OutputFormat, lines: readonly string[]) => {
+    let now = 100;
+    const tests = collectTests({ format, requiresTests: true, elapsed: () => now }, () => {});
+    tests.begin();
+    for (const line of lines) {
+      now += 10;
+      tests.push(line);
+    }
+    const { tests: found, unfinished } = tests.finish();
+    return {
+      ...Object.fromEntries(found.map(({ name, start }) => [name, start])),
+      ...Object.fromEntries(unfinished.map((name) => [name, tests.startOf(name)])),
+    };
+  };
+  expect(startsOf('ktap', KTAP)).toEqual({ first: 100, second: 130 });
+  const fstests = ['', 'xfs/001 ', 'xfs/002  3s', 'xfs/003 '].map((line) => line.trimStart());
+  expect(startsOf('fstests', fstests)).toEqual({ 'xfs/001': 120, 'xfs/002': 130, 'xfs/003': 140 });
 });
 
 test('nested tests contain the names of those around them', () => {

@@ -28,7 +28,7 @@ function installMake(script = ''): () => string {
 
 /** The parts of a run that the build needs. */
 const job = (ofConf: Conf) => ({
-  conf: ofConf,
+  context: { conf: ofConf, kernelRequest: undefined },
   directory: { id: '', path: dirname(log), file: () => log },
   onInterrupt: () => 130,
 });
@@ -102,8 +102,8 @@ test('modules that cannot be installed', async () => {
 
 test('a build without a tree is a mistake', async () => {
   expect(await complaintOf(() => buildKernel(['make'], job(readConf(''))))).toMatchInlineSnapshot(`
-    "rapido: error: --build: KERNEL_SRC is not set
-      hint: set KERNEL_SRC="/path/to/linux" in rapido.conf"
+    "rapido: error: --build: there is no kernel tree
+      hint: cd to it, use --kernel /path/to/linux, or set KERNEL_SRC in rapido.conf"
   `);
 });
 

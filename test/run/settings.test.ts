@@ -18,6 +18,7 @@ describe('reads', () => {
       servers: [],
       build: undefined,
       junit: undefined,
+      html: undefined,
     });
   });
 
@@ -56,6 +57,7 @@ describe('reads', () => {
   test('paths relative to the current directory', () => {
     expect(read({ junit: 'out/junit.xml' }).junit).toBe('/here/out/junit.xml');
     expect(read({ junit: '/abs.xml' }).junit).toBe('/abs.xml');
+    expect(read({ html: 'out/run.html' }).html).toBe('/here/out/run.html');
   });
 
   test('expected splats, from a file', () => {

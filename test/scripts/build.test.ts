@@ -48,8 +48,10 @@ beforeEach(() => {
   onTestFinished(() => rmSync(checkout, { recursive: true }));
   for (const [file, text] of Object.entries(SOURCES)) write(file, text);
   mkdirSync(join(checkout, 'scripts'));
-  for (const script of ['scripts/build.mjs', 'scripts/third-party-licences.mjs'])
+  for (const name of ['build', 'browser-bundle', 'third-party-licences']) {
+    const script = `scripts/${name}.mjs`;
     copyFileSync(join(PROJECT, script), join(checkout, script));
+  }
   symlinkSync(join(PROJECT, 'node_modules'), join(checkout, 'node_modules'));
 });
 

@@ -46,6 +46,7 @@ const DEBIAN: Packages = {
   bsdutils: ['script'],
   git: ['git'],
   shellcheck: ['shellcheck'],
+  chromium: ['chromium'],
   bzip2: ['bzip2'],
   lz4: ['lz4'],
   'build-essential': ['gcc'],
@@ -106,6 +107,7 @@ const FEDORA: Packages = {
   '/usr/bin/script': ['script'],
   git: ['git'],
   ShellCheck: ['shellcheck'],
+  chromium: ['chromium'],
   bzip2: ['bzip2'],
   lz4: ['lz4'],
   gcc: ['gcc'],
@@ -158,6 +160,7 @@ const OPENSUSE: Packages = {
   'kernel-default': ['/lib/modules/6.17.0/vmlinuz'],
   git: ['git'],
   ShellCheck: ['shellcheck'],
+  chromium: ['chromium'],
   bzip2: ['bzip2'],
   lz4: ['lz4'],
   gcc: ['gcc'],
@@ -479,13 +482,13 @@ describe('scripts/setup --dry-run', () => {
       `"apt-get update && apt-get install -y --no-install-recommends qemu-system-x86 dracut-core kmod util-linux mount procps cpio xz-utils zstd bash iproute2 linux-image-generic bsdutils git shellcheck build-essential libarchive-tools bzip2 lz4 bsdextrautils libxml2-utils vim-tiny zsh fish groff-base bc systemd udev dmsetup xfsprogs btrfs-progs exfatprogs f2fs-tools udftools rsync dnsmasq-base udhcpc busybox iputils-ping tgt open-iscsi dropbear-bin openssh-client samba samba-common-bin cifs-utils nfs-kernel-server nfs-common rpcbind debootstrap"`,
     );
     expect(await commandFor('ID=debian', 'aarch64')).toMatchInlineSnapshot(
-      `"apt-get update && apt-get install -y --no-install-recommends qemu-system-arm dracut-core kmod util-linux mount procps cpio xz-utils zstd bash iproute2 linux-image-arm64 bsdutils git shellcheck build-essential libarchive-tools bzip2 lz4 bsdextrautils libxml2-utils vim-tiny zsh fish groff-base bc systemd udev dmsetup xfsprogs btrfs-progs exfatprogs f2fs-tools udftools rsync dnsmasq-base udhcpc busybox iputils-ping tgt open-iscsi dropbear-bin openssh-client samba samba-common-bin cifs-utils nfs-kernel-server nfs-common rpcbind debootstrap"`,
+      `"apt-get update && apt-get install -y --no-install-recommends qemu-system-arm dracut-core kmod util-linux mount procps cpio xz-utils zstd bash iproute2 linux-image-arm64 bsdutils git shellcheck chromium build-essential libarchive-tools bzip2 lz4 bsdextrautils libxml2-utils vim-tiny zsh fish groff-base bc systemd udev dmsetup xfsprogs btrfs-progs exfatprogs f2fs-tools udftools rsync dnsmasq-base udhcpc busybox iputils-ping tgt open-iscsi dropbear-bin openssh-client samba samba-common-bin cifs-utils nfs-kernel-server nfs-common rpcbind debootstrap"`,
     );
     expect(await commandFor('ID=fedora', 'x86_64')).toMatchInlineSnapshot(
-      `"dnf install -y --setopt=install_weak_deps=False qemu-system-x86-core dracut kmod util-linux procps-ng cpio xz zstd bash iproute kernel-core kernel-modules /usr/bin/script git ShellCheck gcc bsdcpio bzip2 lz4 libxml2 vim-minimal zsh fish groff-base bc systemd systemd-udev systemd-networkd device-mapper xfsprogs btrfs-progs exfatprogs f2fs-tools udftools rsync dnsmasq busybox iputils scsi-target-utils iscsi-initiator-utils dropbear openssh-clients samba samba-common-tools cifs-utils nfs-utils rpcbind"`,
+      `"dnf install -y --setopt=install_weak_deps=False qemu-system-x86-core dracut kmod util-linux procps-ng cpio xz zstd bash iproute kernel-core kernel-modules /usr/bin/script git ShellCheck chromium gcc bsdcpio bzip2 lz4 libxml2 vim-minimal zsh fish groff-base bc systemd systemd-udev systemd-networkd device-mapper xfsprogs btrfs-progs exfatprogs f2fs-tools udftools rsync dnsmasq busybox iputils scsi-target-utils iscsi-initiator-utils dropbear openssh-clients samba samba-common-tools cifs-utils nfs-utils rpcbind"`,
     );
     expect(await commandFor(suse, 'aarch64')).toMatchInlineSnapshot(
-      `"zypper --non-interactive install --no-recommends qemu-arm dracut kmod util-linux procps cpio xz zstd bash iproute2 kernel-default git ShellCheck gcc bsdtar bzip2 lz4 libxml2-tools vim-small zsh fish groff bc systemd udev systemd-network device-mapper xfsprogs btrfsprogs exfatprogs f2fs-tools udftools rsync dnsmasq busybox iputils tgt open-iscsi openssh-clients samba samba-client cifs-utils nfs-kernel-server nfs-client rpcbind"`,
+      `"zypper --non-interactive install --no-recommends qemu-arm dracut kmod util-linux procps cpio xz zstd bash iproute2 kernel-default git ShellCheck chromium gcc bsdtar bzip2 lz4 libxml2-tools vim-small zsh fish groff bc systemd udev systemd-network device-mapper xfsprogs btrfsprogs exfatprogs f2fs-tools udftools rsync dnsmasq busybox iputils tgt open-iscsi openssh-clients samba samba-client cifs-utils nfs-kernel-server nfs-client rpcbind"`,
     );
   });
 

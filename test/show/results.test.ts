@@ -1,7 +1,7 @@
-import { mkdirSync, readFileSync, writeFileSync } from 'node:fs';
+import { mkdirSync, readFileSync, statSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { Chalk } from 'chalk';
-import { beforeEach, expect, test, vi } from 'vitest';
+import { beforeEach, describe, expect, test, vi } from 'vitest';
 import type { RunResult } from '../../src/results/run-result.ts';
 import { createRun, finishRun, type RunDirectory } from '../../src/results/store.ts';
 import { type ResultsOptions, runResults } from '../../src/show/results.ts';
@@ -137,12 +137,54 @@ test('a comparison that is not possible: 2, as of diff', async () => {
   await expect(show([lost.id])).rejects.toMatchObject({ exitCode: 1 });
 });
 
+describe('--html', () => {
+  const pageOf = async (names: string[]) => {
+    const html = join(results, 'page.html');
+    const { status, stdout } = await show(names, { results, html });
+    expect(stdout).toBe('');
+    expect(statSync(html).mode & 0o777).toBe(0o644);
+    return { status, html: readFileSync(html, 'utf8') };
+  };
+
+  test('one run, with its logs', async () => {
+    const run = finishedRun(1, { verdict: 'splat', reason: 'a problem', splats: [aSplat()] });
+    writeFileSync(run.file('console.log'), `one\r\ntwo\r\n${aSplat().text}\r\n`);
+    const { status, html } = await pageOf(['latest']);
+    expect(status).toBe(0);
+    expect(html).toContain(`<title>splat: fstests-xfs, ${run.id}</title>`);
+    expect(html).toContain('<a href="#L3">console.log line 3</a>');
+  });
+
+  test('two runs: the exit status is that of the comparison; slower than in earlier runs', async () => {
+    const timed = (duration: number) => ({
+      tests: [{ name: 'xfs/001', status: 'pass' as const, duration }],
+    });
+    for (const minute of [1, 2, 3]) finishedRun(minute, timed(10_000 + minute));
+    finishedRun(4, timed(30_000));
+    const { status, html } = await pageOf(['latest~1', 'latest']);
+    expect(status).toBe(0);
+    expect(html).toContain('10.0 s to 10.0 s in 3 runs');
+    finishedRun(5, { tests: tests({ 'xfs/001': 'fail' }) });
+    expect((await pageOf(['latest~1', 'latest'])).status).toBe(1);
+  });
+
+  test('all runs', async () => {
+    finishedRun(1, { tests: tests({ 'xfs/001': 'pass' }) });
+    finishedRun(2, { tests: tests({ 'xfs/001': 'fail' }) });
+    const { status, html } = await pageOf([]);
+    expect(status).toBe(0);
+    expect(html).toContain('"class":"regression"');
+  });
+});
+
 test('a comparison with a run that tested nothing is refused: nothing would be worse than it', async () => {
   const reason = '--build: KERNEL_SRC is not set';
   const base = finishedRun(1, { verdict: 'error', reason, tests: [] });
   finishedRun(2, { verdict: 'fail' });
   const complaint = await complaintOf(() => show(['latest~1', 'latest']));
   expect(complaint).toContain(`run ${base.id} tested nothing: ${reason}`);
+  const html = join(results, 'page.html');
+  expect(await complaintOf(() => show(['latest~1', 'latest'], { results, html }))).toBe(complaint);
 });
 
 test('mistakes', async () => {

@@ -5,17 +5,13 @@ import { UserError } from '../../src/errors.ts';
 import { planModules, readModuleTree } from '../../src/formats/kmod/modules.ts';
 import { architectureOf } from '../../src/host/architecture.ts';
 import { findKernel, hostKernelSearch, type Kernel } from '../../src/host/kernel.ts';
+import { HOST_KERNEL } from '../../src/host/kernel-choice.ts';
 import { readModuleFile } from './module-file.ts';
 
 /** The kernel of this host that VM tests boot, or undefined if there is none. */
 export function hostKernel(): Kernel | undefined {
-  const nothing = {
-    KERNEL_SRC: undefined,
-    KERNEL_RELEASE: undefined,
-    KERNEL_INSTALL_MOD_PATH: undefined,
-  };
   try {
-    return findKernel(nothing, hostKernelSearch(architectureOf(process.arch)));
+    return findKernel(HOST_KERNEL, hostKernelSearch(architectureOf(process.arch)));
   } catch (error) {
     if (error instanceof UserError) return undefined;
     throw error;
@@ -46,7 +42,8 @@ export function makeKernelTree(
     mkdirSync(dirname(join(directory, name)), { recursive: true });
     writeFileSync(join(directory, name), content);
   };
-  write('.config', `${architecture.configLine}\nCONFIG_MODULES=y\n`);
+  const config = kernel.config === undefined ? '' : readFileSync(kernel.config, 'utf8');
+  write('.config', config || `${architecture.configLine}\nCONFIG_MODULES=y\n`);
   write('include/config/kernel.release', `${kernel.release}\n`);
   const image = join(directory, architecture.kernelImage);
   mkdirSync(dirname(image), { recursive: true });

@@ -1,0 +1,5 @@
+import type { Plugin } from 'esbuild';
+import type { PluginOption } from 'vite';
+
+export const browserBundles: Plugin;
+export const browserBundlesInTests: PluginOption;
