@@ -1,7 +1,9 @@
+import { join } from 'node:path';
 import { chooseKernel, kernelTree, openCut } from '../cli/context.ts';
 import { explainSystemError, UserError } from '../errors.ts';
 import type { Kernel } from '../host/kernel.ts';
 import type { ResolvedImage } from '../image/resolve.ts';
+import { isFile } from '../sys/stat.ts';
 import type { RunRequest } from './context.ts';
 import { planRunImage, planServerImage, type Target } from './image.ts';
 
@@ -24,6 +26,7 @@ export interface PlannedServer extends Target {
 /** @throws UserError */
 export async function planRun(request: RunRequest): Promise<RunPlan> {
   const startedMs = performance.now();
+  refuseUntestedTree(request);
   const kernel = chooseKernel(request.context);
   const image = planRunImage(request, kernel);
   const servers: PlannedServer[] = [];
@@ -32,6 +35,26 @@ export async function planRun(request: RunRequest): Promise<RunPlan> {
     servers.push({ ...target, number, image: planServerImage(request, target, kernel) });
   }
   return { kernel, image, servers, took: performance.now() - startedMs };
+}
+
+/**
+ * A bisection in a kernel tree would find every commit equally good if a kernel of the host were booted, as happens if
+ * the tree is not built.
+ */
+function refuseUntestedTree({ settings, context }: RunRequest): void {
+  const { kernelRequest, conf, cwd } = context;
+  const isNamed =
+    kernelRequest !== undefined ||
+    conf.get('KERNEL_SRC') !== undefined ||
+    conf.get('KERNEL_RELEASE') !== undefined;
+  const isKernelTree = ['Kconfig', 'Kbuild', 'MAINTAINERS'].every((name) =>
+    isFile(join(cwd, name)),
+  );
+  if (settings.bisect !== true || isNamed || !isKernelTree) return;
+  throw new UserError(
+    '--bisect: the kernel tree in the current directory is not built, so it would not be tested',
+    { hint: 'build it, for example with --build "make -j8"; --kernel names another kernel' },
+  );
 }
 
 /**

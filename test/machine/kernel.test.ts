@@ -72,3 +72,12 @@ test('the image of a kernel tree is that of the tree, also by its path', async (
   expect(status).toBe(0);
   expect(stdout).toContain(`# kernel: Linux ${hostKernel()?.release}, ${image} (--kernel)`);
 });
+
+test('a bisection in a kernel tree that is not built is refused: another kernel would be tested', async () => {
+  const home = createWorkspace();
+  for (const name of ['Kconfig', 'Kbuild', 'MAINTAINERS']) home.write(`linux/${name}`, '');
+  const words = ['run', 'simple-example', '--bisect', '--', 'true'];
+  const { status, stderr } = await home.rapido(words, { cwd: join(home.directory, 'linux') });
+  expect(stderr).toContain('--bisect: the kernel tree in the current directory is not built');
+  expect(status).toBe(128);
+});
