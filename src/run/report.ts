@@ -1,4 +1,4 @@
-import { formatJunit } from '../results/junit.ts';
+import { formatJunit } from '../export/junit.ts';
 import type { RunResult } from '../results/run-result.ts';
 import { finishRun } from '../results/store.ts';
 import { formatSummary } from '../results/summary.ts';
