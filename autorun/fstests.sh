@@ -9,7 +9,7 @@ set -eu
 # shellcheck source=/dev/null
 . /etc/fstests/choice
 : "${FSTYP:?}" "${OVERLAY:?}" "${FSTESTS_SRC:?}"
-[[ -x $FSTESTS_SRC/check ]] || die "$FSTESTS_SRC has no program check: is it an xfstests tree?"
+[[ -x $FSTESTS_SRC/check ]] || die "$FSTESTS_SRC has no executable file check: is it an xfstests tree?"
 [[ -x $FSTESTS_SRC/ltp/fsstress ]] || die "$FSTESTS_SRC is not built: make -C $FSTESTS_SRC"
 [[ -z ${FSTESTS_EXPUNGE-} || -f /etc/fstests/expunge ]] ||
 	die "FSTESTS_EXPUNGE: there was no file $FSTESTS_EXPUNGE when the image was cut"

@@ -24,7 +24,7 @@ mkdir -p /var/lib/nfs/v4recovery
 : > /var/lib/nfs/rmtab
 : > /var/lib/nfs/etab
 echo "$directory *(rw,no_root_squash,no_subtree_check,insecure,sec=sys,fsid=1)" > /etc/exports
-exportfs -a || die "exportfs refused $directory ($filesystem)"
+exportfs -a || die "exportfs rejected $directory ($filesystem)"
 start_daemon tcp:20048 rpc.mountd --port 20048
 rpc.nfsd 8 || die 'rpc.nfsd could not start the server'
 is_listening tcp:2049 || die 'nfsd does not listen at tcp:2049'

@@ -31,5 +31,5 @@ chmod 600 /root/.ssh/identity
 # ssh may ask for the passphrase of the key on a terminal. Retry, because the server may just have been started.
 options=(-n -o ConnectionAttempts=10)
 [[ -t 0 ]] || options+=(-o BatchMode=yes)
-ssh "${options[@]}" -- "$SSH_SERVER" true || die "no login at $SSH_SERVER as $SSH_USER"
-echo "$SSH_USER can log in at $SSH_SERVER: ssh $SSH_SERVER"
+ssh "${options[@]}" -- "$SSH_SERVER" true || die "cannot log in to $SSH_SERVER as $SSH_USER"
+echo "$SSH_USER can log in to $SSH_SERVER: ssh $SSH_SERVER"

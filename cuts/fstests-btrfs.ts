@@ -3,5 +3,5 @@ import { defineFstests } from './_fstests.ts';
 export default defineFstests({
   filesystem: 'btrfs',
   searchPath: ['${BTRFS_PROGS_SRC}'],
-  summary: 'The filesystem tests xfstests on Btrfs, with a pool of devices',
+  summary: 'Filesystem tests (xfstests) on Btrfs, with a pool of devices',
 });

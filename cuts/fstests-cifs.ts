@@ -3,6 +3,6 @@ import { defineFstestsOnShare } from './_fstests.ts';
 
 export default defineFstestsOnShare(
   'cifs',
-  'The filesystem tests xfstests on SMB, on a share of a server',
+  'Filesystem tests (xfstests) on an SMB share of a server',
   CIFS_CLIENT,
 );

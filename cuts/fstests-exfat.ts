@@ -3,5 +3,5 @@ import { defineFstests } from './_fstests.ts';
 export default defineFstests({
   filesystem: 'exfat',
   searchPath: ['mkfs', 'fsck', 'dump', 'tune'].map((part) => `\${EXFAT_PROGS_SRC}/${part}`),
-  summary: 'The filesystem tests xfstests on exFAT',
+  summary: 'Filesystem tests (xfstests) on exFAT',
 });

@@ -2,5 +2,5 @@ import { defineFstests } from './_fstests.ts';
 
 export default defineFstests({
   filesystem: 'ext4',
-  summary: 'The filesystem tests xfstests on ext4',
+  summary: 'Filesystem tests (xfstests) on ext4',
 });

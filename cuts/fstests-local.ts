@@ -1,5 +1,5 @@
 import { defineFstestsLocal } from './_fstests.ts';
 
 export default defineFstestsLocal(
-  'The filesystem tests xfstests on XFS, or on what FSTESTS_FSTYP names',
+  'Filesystem tests (xfstests) on XFS, or on the filesystem that FSTESTS_FSTYP names',
 );

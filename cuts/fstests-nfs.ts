@@ -3,6 +3,6 @@ import { NFS_CLIENT } from './_nfs.ts';
 
 export default defineFstestsOnShare(
   'nfs',
-  'The filesystem tests xfstests on NFS, on an export of a server',
+  'Filesystem tests (xfstests) on an NFS export of a server',
   NFS_CLIENT,
 );

@@ -3,5 +3,5 @@ import { defineFstests } from './_fstests.ts';
 export default defineFstests({
   filesystem: 'xfs',
   overlay: true,
-  summary: 'The filesystem tests xfstests on overlayfs over XFS',
+  summary: 'Filesystem tests (xfstests) on overlayfs over XFS',
 });

@@ -2,5 +2,5 @@ import { defineFstests } from './_fstests.ts';
 
 export default defineFstests({
   filesystem: 'tmpfs',
-  summary: 'The filesystem tests xfstests on tmpfs',
+  summary: 'Filesystem tests (xfstests) on tmpfs',
 });

@@ -2,5 +2,5 @@ import { defineFstests } from './_fstests.ts';
 
 export default defineFstests({
   filesystem: 'udf',
-  summary: 'The filesystem tests xfstests on UDF',
+  summary: 'Filesystem tests (xfstests) on UDF',
 });

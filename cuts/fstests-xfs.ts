@@ -2,5 +2,5 @@ import { defineFstests } from './_fstests.ts';
 
 export default defineFstests({
   filesystem: 'xfs',
-  summary: 'The filesystem tests xfstests on XFS',
+  summary: 'Filesystem tests (xfstests) on XFS',
 });

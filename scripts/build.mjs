@@ -24,7 +24,7 @@ import { collectLicences } from './third-party-licences.mjs';
 
 const ROOT = fileURLToPath(new URL('..', import.meta.url));
 const DIST = join(ROOT, 'dist');
-/** Written last. Its time stamp is the start of the build, which scripts/setup compares with the sources. */
+/** Written last. Its timestamp is the start of the build, which scripts/setup compares with the sources. */
 const STAMP = join(DIST, 'cli.js');
 const DAY_MS = 24 * 60 * 60 * 1000;
 

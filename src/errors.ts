@@ -55,7 +55,7 @@ export class UsageError extends UserError {
 const SYSTEM_ERRORS: Readonly<Record<string, string>> = {
   EACCES: 'permission denied',
   EPERM: 'operation not permitted',
-  EROFS: 'the file system is read-only',
+  EROFS: 'the filesystem is read-only',
   ENOSPC: 'no space left on the device',
   EDQUOT: 'disk quota exceeded',
   ENOENT: 'no such file or directory',
@@ -75,9 +75,9 @@ const SYSTEM_ERRORS: Readonly<Record<string, string>> = {
   EFBIG: 'the file would be too large',
   EEXIST: 'it already exists',
   ENOTEMPTY: 'the directory is not empty',
-  EXDEV: 'it is on another file system',
+  EXDEV: 'it is on another filesystem',
   EBUSY: 'it is in use',
-  ESTALE: 'stale handle of a network file system',
+  ESTALE: 'stale handle of a network filesystem',
   EIO: 'input or output error',
 };
 

@@ -79,14 +79,14 @@ test('finds every import in src/', () => {
   expect(offending((_, imported) => isOurs(imported) && !names.has(imported))).toEqual([]);
 });
 
-test('every folder and file of src/ has a room', () => {
+test('every folder and file of src/ belongs to a part', () => {
   const unplaced = files
     .map(({ name }) => layerOf(name))
     .filter((layer) => !LAYERS.includes(layer));
   expect([...new Set(unplaced)]).toEqual([API]);
 });
 
-test('imports go down the table of rooms, never up', () => {
+test('imports go down the table of parts, never up', () => {
   const isUp = (file: SourceFile, imported: string): boolean =>
     file.name !== API &&
     isOurs(imported) &&
@@ -160,4 +160,25 @@ test('every mkdir names a mode, because the umask of the caller may be 000', () 
   );
   expect(calls.length).toBeGreaterThan(0);
   expect(calls.filter((call) => !call.includes('mode: 0o'))).toEqual([]);
+});
+
+test('neither the start of rapido nor a cut loads zod', () => {
+  const sources = new Map(files.map((file) => [file.name, file]));
+  const zod = ['zod/mini', 'sys/json.ts'];
+  /** The modules that are loaded with a file: all that it imports at the top, but types. */
+  const loadedBy = (name: string, seen = new Set<string>()): Set<string> => {
+    if (seen.has(name)) return seen;
+    seen.add(name);
+    const { text = '' } = sources.get(name) ?? {};
+    const paths = [...text.matchAll(/^(?:import|export) (?!type\b)[^;'"]*?\bfrom '([^']+)'/gm)];
+    for (const [, path = ''] of paths)
+      loadedBy(
+        path.startsWith('.') ? relative(SRC, resolve(SRC, dirname(name), path)) : path,
+        seen,
+      );
+    return seen;
+  };
+  expect(zod.filter((path) => loadedBy('run/run.ts').has(path))).toEqual(zod);
+  for (const name of ['cli.ts', 'machine/cut.ts'])
+    expect(zod.filter((path) => loadedBy(name).has(path))).toEqual([]);
 });

@@ -117,11 +117,11 @@ describe('a usage error is reported on stderr, with status 2', () => {
           rapido: error: rapido list: arguments after \`--\` are not supported
             hint: \`rapido boot -- …\` passes arguments to QEMU
       an option of a VM, but no VM is booted: rapido cut simple-example --cpus 4
-          rapido: error: rapido cut: --cpus needs a VM, but no VM is booted
-            hint: add -b, or pass it to \`rapido boot\`
+          rapido: error: rapido cut: --cpus requires -b, because it applies to a VM
+            hint: add -b, or give it to \`rapido boot\`
       QEMU arguments, but no VM is booted: rapido cut simple-example -- -s
-          rapido: error: rapido cut: \`--\` needs a VM, but no VM is booted
-            hint: add -b, or pass it to \`rapido boot\`
+          rapido: error: rapido cut: \`--\` requires -b, because it applies to a VM
+            hint: add -b, or give it to \`rapido boot\`
       a wrong option of a VM: rapido cut simple-example -b --memory much
           rapido: error: --memory: "much" is not a valid size
             hint: use a number with a unit, at least 16M: --memory 2G
@@ -134,7 +134,7 @@ describe('a usage error is reported on stderr, with status 2', () => {
           rapido: error: conf file /nowhere/rapido.conf, named by --conf, does not exist
             hint: name a readable file, or omit --conf
       an unknown conf key: rapido conf KERNEL_SRK
-          rapido: error: unknown conf key: KERNEL_SRK
+          rapido: error: unknown conf key KERNEL_SRK
             - KERNEL_SRK: did you mean KERNEL_SRC?
             hint: \`rapido conf\` shows all keys
       "

@@ -42,7 +42,7 @@ const EXIT_STATUS = [
   ...tagged('120', 'The kernel crashed, or the VM was lost.'),
   ...tagged('121', 'The command succeeded, but the kernel reported a problem.'),
   ...tagged('124', 'A time limit expired.'),
-  ...tagged('125', 'An error of rapido or of the host; the test did not run.'),
+  ...tagged('125', 'An error of rapido or of the host, or the outcome could not be determined.'),
   ...tagged('130', 'Interrupted.'),
   '.PP',
   `With ${bold('--bisect')}, it exits with a status for ${bold('git bisect run')}: 0 good, 1 bad, 125 skip, 128 stop.`,
@@ -52,16 +52,22 @@ const ENVIRONMENT = [
   ...tagged('RAPIDO_CONF', 'The configuration file, unless --conf names another.'),
   ...tagged('RAPIDO_TRUST', 'Directories, separated by colons, that may belong to other users.'),
   ...tagged('NO_COLOR', 'If it is not empty, the output has no colours.'),
+  ...tagged(
+    'FORCE_COLOR',
+    'If it is not empty, the output has colours even if it is not a terminal; 0 turns them off. It overrides NO_COLOR.',
+  ),
   '.PP',
   'A non\\-empty variable with the name of a configuration key overrides the file.',
 ];
 
 const FILES = [
-  ...tagged('./rapido.conf', 'The configuration. The first file that exists is read.'),
+  '.TP',
+  bold('./rapido.conf'),
   '.TQ',
   bold('~/.config/rapido/rapido.conf'),
   '.TQ',
   bold('/etc/rapido.conf'),
+  'The configuration. The first file that exists is read.',
   ...tagged('~/.config/rapido/cuts', 'Your own cuts.'),
   ...tagged('~/.cache/rapido', 'Layers and images. You may delete it at any time.'),
   ...tagged('~/.local/state/rapido', 'Results of runs, and console logs.'),

@@ -24,7 +24,7 @@ export const OPTION = {
   net: new Option('--net <kind>', 'kind of network: tap, user or none'),
   forward: new Option(
     '--forward <host:guest>',
-    'forward a TCP or UDP port of this host to the VM, with --net user (repeatable)',
+    'forward a TCP or UDP port of this host to the VM; implies --net user (repeatable)',
   ).argParser(collect),
   append: new Option(
     '--append <parameters>',

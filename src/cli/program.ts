@@ -44,7 +44,7 @@ export function createProgram(
 ): CommandUnknownOpts {
   const program = new Command('rapido')
     .description(
-      'Build an initramfs of what a test needs, boot it with the kernel just built, and run the test.',
+      'Build an initramfs with what a test needs, boot it with the kernel that you have just built, and run the test.',
     )
     .version(VERSION, '-V, --version')
     .option('--conf <file>', 'configuration file to read instead of the default ones')

@@ -11,7 +11,7 @@ export const completion: Definition = (call) =>
   rapido completion zsh > DIR/_rapido    in a directory DIR of $fpath
   rapido completion fish > ~/.config/fish/completions/rapido.fish`,
     })
-    .description('print a script that makes a shell complete command lines of rapido')
+    .description('print a completion script for a shell')
     .addArgument(new Argument('<shell>', 'the shell').choices(['bash', 'zsh', 'fish']))
     .action(async (shell, _options, command) => {
       const { runCompletion } = await import('../show/completion.ts');

@@ -39,7 +39,7 @@ export const cut: Definition = (call) => {
     .addOption(OPTION.install)
     .addOption(OPTION.include)
     .addOption(OPTION.driver)
-    .option('--net <kind>', 'add network support; with -b, also the kind: tap, user or none')
+    .option('--net <kind>', 'add network support; with -b, also select the kind: tap, user or none')
     .addOption(OPTION.cpus)
     .addOption(OPTION.memory)
     .addOption(OPTION.disk)

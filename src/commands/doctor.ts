@@ -8,7 +8,7 @@ export const doctor: Definition = (call) =>
       examples: `
   rapido doctor`,
     })
-    .description('check this host for what rapido needs')
+    .description('check whether this host has what rapido needs')
     .action(async (_options, command) => {
       const { runDoctor } = await import('../show/doctor.ts');
       call.finish(await runDoctor(command.optsWithGlobals() as GlobalOptions, await call.ui()));

@@ -12,7 +12,7 @@ export const exec: Definition = (call) =>
   rapido exec server -- sh -c 'cat > /tmp/file' < file
 Exit status: that of the command; 120 the VM ended first; 125 error of rapido.`,
     })
-    .description('run a command in a running VM, or an interactive shell')
+    .description('run a command or an interactive shell in a running VM')
     .argument('<vm>', 'number or hostname of a running VM')
     .option('-t, --tty', 'allocate a terminal even if stdout is not one')
     .option('-T, --no-tty', 'use pipes even if stdout is a terminal')

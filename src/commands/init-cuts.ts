@@ -7,7 +7,7 @@ export const initCuts: Definition = (call) =>
       examples: `
   rapido init-cuts                   in ~/.config/rapido/cuts, where rapido finds them
   rapido init-cuts ./cuts            for a project; name it with --cut-dir or CUT_DIR
-No file is overwritten. Where there are cuts already, only tsconfig.json is written.`,
+Existing files are not overwritten. If the directory already contains cuts, only tsconfig.json is written.`,
     })
     .description('write a first cut, and a tsconfig.json with types for your editor')
     .argument('[dir]', 'directory of your cuts (default: ~/.config/rapido/cuts)')

@@ -15,7 +15,10 @@ export const results: Definition = (call) =>
   rapido results --html all.html     the history of all tests`,
     })
     .description('list past runs, show one, or compare two')
-    .argument('[run]', 'a run: its name or the end of it, latest, latest~1, latest:CUT, or a path')
+    .argument(
+      '[run]',
+      'a run: its ID or the beginning or end of it, latest, latest~1, latest:CUT, or a path',
+    )
     .argument('[other]', 'a run to compare it with')
     .option('--cut <name>', 'list only runs of this target')
     .option('--results <dir>', 'directory of the runs')

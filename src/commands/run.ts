@@ -19,8 +19,8 @@ reported a problem; 124 time limit; 125 error of rapido or of this host; 130 int
     .description('build, boot, run a command unattended, and report a verdict')
     .argument('<name>', 'a target; `rapido list` shows all')
     .usage('[options] <name> [-- command and arguments]')
-    .option('-x, --exec <text>', 'run a shell command', once('-x'))
-    .option('-f, --file <script>', 'run a script of this host', once('-f'))
+    .option('-x, --exec <command>', 'run a shell command', once('-x'))
+    .option('-f, --file <script>', 'run a script from this host', once('-f'))
     .addOption(OPTION.install)
     .addOption(OPTION.include)
     .addOption(OPTION.driver)
@@ -55,7 +55,10 @@ reported a problem; 124 time limit; 125 error of rapido or of this host; 130 int
     .option('--json', "print the result as JSON instead of the command's output")
     .option('--console', "print the VM's console to stderr")
     .option('-q, --quiet', "print only the command's output")
-    .option('--build <command>', 'first build the kernel tree and install its modules')
+    .option(
+      '--build <command>',
+      'first build the kernel tree with this command and install its modules',
+    )
     .option(
       '--bisect',
       'exit with a status for `git bisect run`: 0 good, 1 bad, 125 skip, 128 stop',

@@ -8,7 +8,7 @@ export const setupNetwork: Definition = (call) =>
       examples: `
   sudo rapido setup-network              for the user who called sudo
   rapido setup-network --dry-run
-Running it again applies changes of rapido.conf.`,
+Running it again applies changes to rapido.conf.`,
     })
     .description('create the bridge and taps for VMs (root)')
     .addOption(OPTION.dryRun)

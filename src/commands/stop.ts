@@ -8,7 +8,7 @@ export const stop: Definition = (call) =>
   rapido stop 1
   rapido stop --all`,
     })
-    .description('power off VMs, and kill them after a grace period')
+    .description('power off VMs, and kill those that do not power off in time')
     .argument('[vm...]', 'numbers or hostnames of running VMs')
     .option('-a, --all', 'stop all running VMs')
     .action(async (names, _options, command) => {

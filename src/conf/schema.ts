@@ -81,7 +81,7 @@ export const CONF_KEYS = {
     type: 'enum',
     values: NETWORK_KINDS,
     meaning:
-      "The network of a VM whose cut declares one. tap: on the bridge of `rapido setup-network`. user: QEMU's user-mode network, which needs no root; VMs cannot reach each other. none: no network. --net gives any cut a network.",
+      "The network of a VM whose cut declares one. tap: on the bridge of `rapido setup-network`. user: QEMU's user-mode network, which does not require root; VMs cannot reach each other. none: no network. --net gives any cut a network.",
     default: 'tap',
   },
   QEMU_EXTRA_ARGS: {
@@ -165,7 +165,7 @@ export const CONF_KEYS = {
     group: 'Network on the host',
     type: 'cidrs',
     meaning:
-      'Addresses of the host on that bridge, IPv4 and IPv6, separated by blanks or commas. VMs get addresses from the first network of each kind, unless their sections set others. If set to "", the host has no address on the bridge.',
+      'Addresses of the host on the bridge (BR_DEV), IPv4 and IPv6, separated by blanks or commas. VMs get addresses from the first network of each kind, unless their sections set others. If set to "", the host has no address on the bridge.',
     default: '192.168.155.1/24',
     example: '192.168.155.1/24, fd00:155::1/64',
     emptyIsOff: true,
@@ -195,7 +195,7 @@ export const CONF_KEYS = {
     group: 'Network on the host',
     type: 'path',
     meaning:
-      'A directory that contains a directory vm1, vm2 … for each VM whose network systemd-networkd sets up, with systemd.network(5) files. The init of such a VM is systemd. The files determine taps, MACs, addresses and host name of the VM unless its section sets them. Without it, and for other VMs, the sections [vm1] … determine the network, which is set up faster.',
+      'A directory that contains a directory vm1, vm2 … for each VM whose network systemd-networkd sets up, with systemd.network(5) files. The init of such a VM is systemd. The files determine taps, MACs, addresses and hostname of the VM unless its section sets them. Without it, and for other VMs, the sections [vm1] … determine the network, which is set up faster.',
     example: '${RAPIDO_DIR}/net-conf',
   },
 
@@ -406,7 +406,7 @@ export const CONF_KEYS = {
     group: 'SMB: cifs.ko, Samba, ksmbd',
     type: 'string',
     secret: true,
-    meaning: 'The password of that user. Only images whose cuts declare this key contain it.',
+    meaning: 'The password of CIFS_USER. Only images whose cuts declare this key contain it.',
     example: 'a password',
   },
   SAMBA_SRC: {
@@ -560,7 +560,7 @@ export const CONF_KEYS = {
     type: 'integer',
     minimum: 1,
     unit: 'MiB',
-    meaning: 'Size of that image.',
+    meaning: 'Size of the RBD image.',
     default: '4096',
   },
   RBD_USB_SRC: {
@@ -580,7 +580,7 @@ export const CONF_KEYS = {
   SSH_USER: {
     group: 'SSH',
     type: 'string',
-    meaning: 'User on that server.',
+    meaning: 'User to log in as on SSH_SERVER.',
     default: 'root',
     example: 'me',
   },
@@ -640,8 +640,7 @@ export const VM_KEYS = {
   },
   HOSTNAME: {
     type: 'hostname',
-    meaning:
-      'Host name of the VM, known to the other VMs. By default, rapido1 for VM 1, and so on.',
+    meaning: 'Hostname of the VM, known to the other VMs. By default, rapido1 for VM 1, and so on.',
     example: 'server',
   },
   TAP: {

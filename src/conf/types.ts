@@ -132,7 +132,7 @@ export const CONF_TYPES: { readonly [Type in ConfType]: ConfTypeRow<Type> } = {
   },
   hostname: {
     parse: matching(HOSTNAME),
-    form: 'a host name: letters, digits and "-", parts separated by "."',
+    form: 'a hostname: letters, digits and "-", parts separated by "."',
     example: 'rapido1',
   },
   publicKeys: {

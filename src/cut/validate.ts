@@ -1,4 +1,5 @@
-import * as z from 'zod';
+import * as z from 'zod/mini';
+import en from 'zod/v4/locales/en.js';
 import type { ConfKey } from '../conf/key.ts';
 import { CONF_TYPES } from '../conf/types.ts';
 import { UsageError } from '../errors.ts';
@@ -6,8 +7,25 @@ import { ownFile } from '../host/directories.ts';
 import { findNearest } from '../sys/text.ts';
 import type { Cut, HostFile, OutputFormat, Tree, ZramDevice } from './cut.ts';
 
-/** A schema for each field of a type, so that the compiler reports fields that are missing or too many. */
-type FieldsOf<Type> = Record<Type extends unknown ? keyof Type : never, z.ZodType>;
+/** A type as a schema has it: an optional field may be undefined. */
+type Lenient<Type> = Type extends string | number | boolean
+  ? Type
+  : Type extends readonly (infer Item)[]
+    ? readonly Lenient<Item>[]
+    : {
+        [Field in keyof Type]:
+          | Lenient<Type[Field]>
+          | (Partial<Pick<Type, Field>> extends Pick<Type, Field> ? undefined : never);
+      };
+
+/**
+ * A schema for each field of a type, so that the compiler reports fields that are missing, too many, or of another
+ * type. The type of a cut is not inferred from its schema, because the types that users' editors read must not
+ * depend on zod.
+ */
+type FieldsOf<Type> = {
+  [Field in keyof Type]-?: z.ZodMiniType<Lenient<Type[Field]> | undefined>;
+};
 
 const OUTPUT_FORMATS: Readonly<Record<OutputFormat, OutputFormat>> = {
   ktap: 'ktap',
@@ -16,121 +34,128 @@ const OUTPUT_FORMATS: Readonly<Record<OutputFormat, OutputFormat>> = {
   ltp: 'ltp',
 };
 
-const names = z.array(z.string().min(1));
+const text = z.string().check(z.minLength(1));
+const names = z.array(text);
+
+const zramSize = z.string().check(z.regex(/^\d+[KMGT]?$|\$\{/i, 'must be a size: 512M, 2G'));
+
+const guestPath = z.string().check(z.startsWith('/', 'must be an absolute path in the guest'));
+
+/** A guest path that may start with a conf key. */
+const expandablePath = z
+  .string()
+  .check(z.regex(/^(\/|\$\{)/, 'must be an absolute path in the guest'));
 
 const tree = z.strictObject({
-  source: z.string().min(1),
-  target: expandablePath().optional(),
-  exclude: names.optional(),
+  source: text,
+  target: z.optional(expandablePath),
+  exclude: z.optional(names),
 } satisfies FieldsOf<Tree>);
 
 const hostFile = z.strictObject({
-  source: z.string().min(1),
-  target: expandablePath().optional(),
-  optional: z.boolean().optional(),
-  ifSet: z.boolean().optional(),
+  source: text,
+  target: z.optional(expandablePath),
+  optional: z.optional(z.boolean()),
+  ifSet: z.optional(z.boolean()),
 } satisfies FieldsOf<HostFile>);
 
 const dracut = z.strictObject({
-  modules: names.optional(),
-  args: names.optional(),
+  modules: z.optional(names),
+  args: z.optional(names),
 } satisfies FieldsOf<Cut['dracut'] & {}>);
 
+const fileName = z
+  .string()
+  .check(z.regex(/^[\w.-]*[\w-][\w.-]*$/, 'must be a file name without a path'));
+
 const test = z.strictObject({
-  command: names.min(1).optional(),
-  output: z.enum(OUTPUT_FORMATS).optional(),
-  carry: z
-    .array(z.string().regex(/^[\w.-]*[\w-][\w.-]*$/, 'must be a file name without a path'))
-    .optional(),
-  resumes: z.boolean().optional(),
-  expected: names.optional(),
+  command: z.optional(names.check(z.minLength(1))),
+  output: z.optional(z.enum(OUTPUT_FORMATS)),
+  carry: z.optional(z.array(fileName)),
+  resumes: z.optional(z.boolean()),
+  expected: z.optional(names),
 } satisfies FieldsOf<Cut['test'] & {}>);
 
+const zramName = z
+  .string()
+  .check(z.regex(/^[\w.-]{1,20}$/, 'must be 1 to 20 letters, digits, "_", "-" or "."'));
+
 const zramDevice = z.strictObject({
-  size: zramSize(),
+  size: zramSize,
   /** Conf keys and their values. */
-  when: z.record(z.string().min(1), z.string()).optional(),
+  when: z.optional(z.record(text, z.string())),
 } satisfies FieldsOf<ZramDevice>);
 
+const zram = z.record(
+  zramName,
+  z.union([zramSize, zramDevice], {
+    error: "must be a size, such as '512M', or { size, when }",
+  }),
+);
+
+const memory = z
+  .string()
+  .check(z.regex(/^[1-9]\d*[MG]$/, 'must be a number with a unit: 512M, 2G'));
+
 const resources = z.strictObject({
-  cpus: z.int().min(1).max(255).optional(),
-  memory: z
-    .string()
-    .regex(/^[1-9]\d*[MG]$/, 'must be a number with a unit: 512M, 2G')
-    .optional(),
+  cpus: z.optional(z.int().check(z.minimum(1), z.maximum(255))),
+  memory: z.optional(memory),
 } satisfies FieldsOf<Cut['resources'] & {}>);
 
-/** A row of `conf.defines`; `findKeyProblems` checks the values of the fields. */
+type ConfKeyField = ConfKey extends infer Key ? (Key extends Key ? keyof Key : never) : never;
+
+/** A row of `conf.defines`. `findKeyProblems` checks the values of the fields, and which type has which. */
 const confKey = z.strictObject({
   type: z.enum(Object.keys(CONF_TYPES)),
-  meaning: z.string().min(1),
-  group: z.string().optional(),
-  default: z.string().optional(),
-  example: z.string().optional(),
-  unit: z.string().optional(),
-  deprecated: z.string().optional(),
-  secret: z.literal(true).optional(),
-  emptyIsOff: z.literal(true).optional(),
-  minimum: z.number().optional(),
-  values: names.optional(),
-} satisfies FieldsOf<ConfKey>);
+  meaning: text,
+  group: z.optional(z.string()),
+  default: z.optional(z.string()),
+  example: z.optional(z.string()),
+  unit: z.optional(z.string()),
+  deprecated: z.optional(z.string()),
+  secret: z.optional(z.literal(true)),
+  emptyIsOff: z.optional(z.literal(true)),
+  minimum: z.optional(z.number()),
+  values: z.optional(names),
+} satisfies Record<ConfKeyField, z.ZodMiniType>) as unknown as z.ZodMiniType<Lenient<ConfKey>>;
+
+const confKeyName = z.string().check(z.regex(/^[A-Z][A-Z0-9_]*$/, 'must be in capitals: MY_TESTS'));
 
 const conf = z.strictObject({
-  needs: names.optional(),
-  uses: names.optional(),
-  defines: z
-    .record(z.string().regex(/^[A-Z][A-Z0-9_]*$/, 'must be in capitals: MY_TESTS'), confKey)
-    .optional(),
+  needs: z.optional(names),
+  uses: z.optional(names),
+  defines: z.optional(z.record(confKeyName, confKey)),
 } satisfies FieldsOf<Cut['conf'] & {}>);
 
+const kernelOption = z.string().check(z.regex(/^CONFIG_\w+$/, 'a kernel option, CONFIG_…'));
+
 const schema = z.strictObject({
-  summary: z.string().min(1).regex(/^.*$/, 'must be one line'),
-  binaries: names.optional(),
-  optionalBinaries: names.optional(),
-  kernelBinaries: z
-    .record(z.string().regex(/^CONFIG_\w+$/, 'a kernel option, CONFIG_…'), names)
-    .optional(),
-  searchPath: names.optional(),
-  drivers: names.optional(),
-  optionalDrivers: names.optional(),
-  kernelOptions: z
-    .record(z.string().regex(/^CONFIG_\w+$/, 'a kernel option, CONFIG_…'), z.string().min(1))
-    .optional(),
-  trees: z.array(tree).optional(),
-  files: z.array(hostFile).optional(),
-  contents: z.record(guestPath(), z.string()).optional(),
-  kernelConfig: z.boolean().optional(),
-  dracut: dracut.optional(),
-  init: z.literal('systemd').optional(),
-  autorun: names.optional(),
-  directory: z.string().min(1).optional(),
-  test: test.optional(),
-  zram: z
-    .record(
-      z.string().regex(/^[\w.-]{1,20}$/, 'must be 1 to 20 letters, digits, "_", "-" or "."'),
-      z.union([zramSize(), zramDevice], {
-        error: "must be a size, such as '512M', or { size, when }",
-      }),
-    )
-    .optional(),
-  resources: resources.optional(),
-  network: z.boolean().optional(),
-  sshServer: z.boolean().optional(),
-  conf: conf.optional(),
+  summary: text.check(z.regex(/^.*$/, 'must be one line')),
+  binaries: z.optional(names),
+  optionalBinaries: z.optional(names),
+  kernelBinaries: z.optional(z.record(kernelOption, names)),
+  searchPath: z.optional(names),
+  drivers: z.optional(names),
+  optionalDrivers: z.optional(names),
+  kernelOptions: z.optional(z.record(kernelOption, text)),
+  trees: z.optional(z.array(tree)),
+  files: z.optional(z.array(hostFile)),
+  contents: z.optional(z.record(guestPath, z.string())),
+  kernelConfig: z.optional(z.boolean()),
+  dracut: z.optional(dracut),
+  init: z.optional(z.literal('systemd')),
+  autorun: z.optional(names),
+  directory: z.optional(text),
+  test: z.optional(test),
+  zram: z.optional(zram),
+  resources: z.optional(resources),
+  network: z.optional(z.boolean()),
+  sshServer: z.optional(z.boolean()),
+  conf: z.optional(conf),
 } satisfies FieldsOf<Cut>);
 
-function zramSize(): z.ZodString {
-  return z.string().regex(/^\d+[KMGT]?$|\$\{/i, 'must be a size: 512M, 2G');
-}
-
-function guestPath(): z.ZodString {
-  return z.string().startsWith('/', 'must be an absolute path in the guest');
-}
-
-/** A guest path that may start with a conf key. */
-function expandablePath(): z.ZodString {
-  return z.string().regex(/^(\/|\$\{)/, 'must be an absolute path in the guest');
-}
+/** zod/mini has no messages of its own. `z.locales` would add those of fifty languages to the bundle. */
+const { localeError } = en();
 
 /**
  * Checks the export of a cut file.
@@ -143,7 +168,7 @@ export function validateCut(value: unknown, file: string): Cut {
       hint: 'export one: export default defineCut({ summary: …, binaries: […] })',
     });
   }
-  const result = schema.safeParse(value);
+  const result = schema.safeParse(value, { error: localeError });
   if (result.success) return value as Cut;
   throw new UsageError(`${file}: not a valid cut`, {
     problems: result.error.issues.flatMap(describeIssue),
@@ -211,19 +236,19 @@ function insideOf(type: unknown, part: PropertyKey): unknown {
   const object = asObject(type);
   if (object !== undefined) return object.shape[String(part)];
   const bare = withoutOptional(type);
-  if (bare instanceof z.ZodArray) return bare.element;
-  return bare instanceof z.ZodRecord ? bare.valueType : undefined;
+  if (bare instanceof z.ZodMiniArray) return bare.def.element;
+  return bare instanceof z.ZodMiniRecord ? bare.def.valueType : undefined;
 }
 
 /** A union has at most one object; its other members are short forms. */
-function asObject(type: unknown): z.ZodObject | undefined {
+function asObject(type: unknown): z.ZodMiniObject | undefined {
   const bare = withoutOptional(type);
-  const choices: readonly unknown[] = bare instanceof z.ZodUnion ? bare.options : [bare];
-  return choices.find((choice) => choice instanceof z.ZodObject);
+  const choices: readonly unknown[] = bare instanceof z.ZodMiniUnion ? bare.def.options : [bare];
+  return choices.find((choice) => choice instanceof z.ZodMiniObject);
 }
 
 function withoutOptional(type: unknown): unknown {
-  return type instanceof z.ZodOptional ? type.unwrap() : type;
+  return type instanceof z.ZodMiniOptional ? type.def.innerType : type;
 }
 
 /** ["trees", 0, "source"] as trees[0].source, ["contents", "/etc/hosts"] as contents["/etc/hosts"] */

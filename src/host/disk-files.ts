@@ -73,7 +73,7 @@ function explainRefusal(code: string | undefined, stats: Stats, readonly: boolea
         ? `it cannot be ${what} by this user: join the group of the device (ls -l), or ask root${remedy}`
         : `it cannot be ${what} by this user: chmod${remedy}`;
     case 'EROFS':
-      return `it is on a file system that is read-only${remedy}`;
+      return `it is on a filesystem that is read-only${remedy}`;
     default:
       return `it cannot be ${what} (${code})${remedy}`;
   }

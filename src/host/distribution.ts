@@ -1,3 +1,4 @@
+import { parse as parseIni } from 'ini';
 import { readTextIfReachable } from '../sys/stat.ts';
 
 /** The distribution of this host and its package manager. */
@@ -33,8 +34,8 @@ function detectDistribution(): Distribution {
 
 /** @param text os-release(5) */
 export function parseOsRelease(text: string): Distribution {
-  const field = (name: string): string =>
-    new RegExp(`^${name}=["']?(.*?)["']?$`, 'm').exec(text)?.[1] ?? '';
+  const fields = parseIni(text);
+  const field = (name: string): string => String(fields[name] ?? '');
   const ids = [field('ID'), ...field('ID_LIKE').split(/\s+/)];
   const family = ids
     .flatMap((id) => [id, id.replace(/-.*/, '')])

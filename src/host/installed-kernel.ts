@@ -44,7 +44,7 @@ function lacksOf(release: string, roots: readonly string[], search: KernelSearch
     ...(isReadable(image)
       ? []
       : [
-          `${image} ${isFile(image) ? 'cannot be read by this user (sudo chmod +r it)' : 'does not exist'}`,
+          `${image} ${isFile(image) ? `cannot be read by this user (sudo chmod +r ${image})` : 'does not exist'}`,
         ]),
     ...(modules.some(isDirectory) ? [] : [`no ${modules.join(', no ')}`]),
   ];

@@ -89,7 +89,7 @@ export async function buildImage(plan: ImagePlan, options: BuildOptions): Promis
     if (!['ENOSPC', 'EDQUOT', 'EFBIG'].includes(errorCode(error) ?? '')) throw error;
     throw new UserError('no space left on the device', {
       cause: error,
-      hint: `free space on the file systems of ${options.cache} and ${dirname(plan.output)}; the previous image is unchanged`,
+      hint: `free space on the filesystems of ${options.cache} and ${dirname(plan.output)}; the previous image is unchanged`,
     });
   } finally {
     for (const layer of opened) closeSync(layer.fd);

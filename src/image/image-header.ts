@@ -24,7 +24,7 @@ export interface ImageHeader {
   moduleFiles: FileSignatures;
   /** The same for all other sources. */
   sources: ImageSources;
-  /** Size of the unpacked layers in the root file system, in bytes. */
+  /** Size of the unpacked layers in the root filesystem, in bytes. */
   unpacked: number;
 }
 

@@ -35,7 +35,7 @@ export interface LayerRecipe<Record> {
 /** The facts about a layer that was just made. */
 export interface MadeLayer<Record> {
   record: Record;
-  /** Size of its unpacked files in the root file system of a guest, in bytes. */
+  /** Size of its unpacked files in the root filesystem of a guest, in bytes. */
   unpacked: number;
 }
 
@@ -50,7 +50,7 @@ export interface Layer<Record = unknown> {
   fd: number;
   /** Size in bytes of the archive, which is at the start of the file. */
   bytes: number;
-  /** Size of its unpacked files in the root file system of a guest, in bytes. */
+  /** Size of its unpacked files in the root filesystem of a guest, in bytes. */
   unpacked: number;
   record: Record;
   /** Why it was made, or undefined if it was reused. */
@@ -94,13 +94,13 @@ export async function obtainLayer<Record>(
   const stale = rebuild
     ? 'rebuild requested'
     : found === undefined
-      ? 'not made before'
+      ? 'not built before'
       : await recipe.findChange(found);
   if (found !== undefined) {
     if (stale === undefined) return found;
     closeSync(found.fd);
   }
-  return makeLayer(pathOf(directory, recipe), recipe, stale ?? 'not made before');
+  return makeLayer(pathOf(directory, recipe), recipe, stale ?? 'not built before');
 }
 
 function pathOf(directory: string, { kind, ingredients }: RecipeName): string {

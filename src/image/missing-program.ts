@@ -12,7 +12,7 @@ import { dependsOnCheckout, type Problem } from './resolve-request.ts';
 /**
  * Reports a program that cannot exist in the guest. Otherwise, the boot would end with "command not found".
  * @param name name or path with which the guest starts it
- * @returns undefined if it may exist: a script of the cut may create it, or mount the file system that contains it
+ * @returns undefined if it may exist: a script of the cut may create it, or mount the filesystem that contains it
  */
 export function findMissingProgram(
   name: string,

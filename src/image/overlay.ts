@@ -42,7 +42,7 @@ export interface OverlayRequest {
   directory: string | undefined;
   /** Conf keys that the cut declares, with their values. */
   conf: Readonly<Record<string, string>>;
-  /** Guest paths of trees and programs. No file system may be mounted over them. */
+  /** Guest paths of trees and programs. No filesystem may be mounted over them. */
   occupied: readonly string[];
   /** What PID 1 executes; undefined for the session. */
   init: 'systemd' | undefined;
@@ -147,7 +147,7 @@ export function planOverlay(request: OverlayRequest): OverlayEntry[] {
   ];
 }
 
-/** Minimal databases, so that user names and host names can be looked up without the host's databases. */
+/** Minimal databases, so that user names and hostnames can be looked up without the host's databases. */
 const DATABASES: readonly OverlayEntry[] = [
   {
     path: '/etc/passwd',
@@ -225,7 +225,7 @@ const DEVICE_LINKS = [
   ['stderr', '/proc/self/fd/2'],
 ] as const;
 
-/** The file systems that init mounts, in order, for fstab(5). init mounts /proc before that. */
+/** The filesystems that init mounts, in order, for fstab(5). init mounts /proc before that. */
 const MOUNTS = [
   ['sysfs', '/sys', 'sysfs', 'nosuid,nodev,noexec'],
   ['devtmpfs', '/dev', 'devtmpfs', 'nosuid,mode=755'],

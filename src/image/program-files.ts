@@ -60,7 +60,7 @@ export const PROGRAM_FILES: readonly ProgramFiles[] = [
   {
     programs: ['key.dns_resolver'],
     files: ['/etc/keyutils/key.dns_resolver.conf'],
-    why: 'how long host names that the kernel looked up are cached',
+    why: 'how long hostnames that the kernel looked up are cached',
   },
   {
     programs: IP_TOOLS,

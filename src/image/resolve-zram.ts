@@ -25,7 +25,7 @@ export function resolveZram(
     const bytes = parseSize(text);
     if (bytes === undefined) {
       problems.push({
-        message: `zram: ${name}: "${text}" is not a size: use a number with a unit, such as 512M or 2G`,
+        message: `zram: ${name}: "${text}" is not a valid size: use a number with a unit, such as 512M or 2G`,
       });
     } else if (bytes > 0) devices[name] = bytes;
   }

@@ -19,7 +19,7 @@ export async function runConsole(name: string, options: GlobalOptions, ui: Ui): 
   const vm = pickVm(vms, name);
   const connection = await askVm(vm, { request: 'console' });
   await connection.nextAnswer();
-  ui.note(`console of VM ${vm.number} (${vm.cut}); Ctrl-a d leaves it, Ctrl-a x stops the VM`);
+  ui.note(`console of VM ${vm.number} (${vm.cut}); Ctrl-a d detaches, Ctrl-a x stops the VM`);
   let hasLeft = false;
   const keys = createConsoleKeys({
     send: (typed) => connection.socket.write(typed),
@@ -29,7 +29,7 @@ export async function runConsole(name: string, options: GlobalOptions, ui: Ui): 
     },
     stop: () => sendRequest(vm, { request: 'stop' }),
     help: () =>
-      terminal.write('\r\nCtrl-a d leaves, Ctrl-a x stops the VM, Ctrl-a a sends a Ctrl-a\r\n'),
+      terminal.write('\r\nCtrl-a d detaches, Ctrl-a x stops the VM, Ctrl-a a sends a Ctrl-a\r\n'),
   });
   const sendSize = (size: TerminalSize): void => sendRequest(vm, { request: 'size', ...size });
   const terminal = openRawTerminal(keys, sendSize);

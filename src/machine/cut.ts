@@ -116,8 +116,8 @@ async function checkBootOptions(options: CutOptions): Promise<void> {
   };
   const unused = Object.entries(given).find(([, value]) => value !== undefined)?.[0];
   if (unused === undefined) return;
-  throw new UsageError(`rapido cut: ${unused} needs a VM, but no VM is booted`, {
-    hint: 'add -b, or pass it to `rapido boot`',
+  throw new UsageError(`rapido cut: ${unused} requires -b, because it applies to a VM`, {
+    hint: 'add -b, or give it to `rapido boot`',
   });
 }
 
@@ -160,11 +160,11 @@ function report(
   );
   if (debug) {
     for (const { kind, madeBecause } of image.layers) {
-      ui.note(`${kind}: ${madeBecause === undefined ? 'reused' : `made: ${madeBecause}`}`);
+      ui.note(`${kind}: ${madeBecause === undefined ? 'reused' : `built: ${madeBecause}`}`);
     }
   }
 }
 
 function describeLayer({ kind, bytes, madeBecause }: BuiltLayer): string {
-  return madeBecause === undefined ? `${kind} reused` : `${kind} made, ${formatBytes(bytes)}`;
+  return madeBecause === undefined ? `${kind} reused` : `${kind} built, ${formatBytes(bytes)}`;
 }

@@ -132,10 +132,10 @@ function makeSparseFile(path: string, bytes: number): void {
   } catch (cause) {
     if (errorCode(cause) !== 'EFBIG' && errorCode(cause) !== 'EINVAL') throw cause;
     throw new UserError(
-      `${dirname(path)}: the file system does not support a file of ${formatSize(bytes)}`,
+      `${dirname(path)}: the filesystem does not support a file of ${formatSize(bytes)}`,
       {
         cause,
-        hint: 'use a smaller scratch disk, or set XDG_CACHE_HOME to a directory of another file system',
+        hint: 'use a smaller scratch disk, or set XDG_CACHE_HOME to a directory of another filesystem',
       },
     );
   } finally {

@@ -22,7 +22,7 @@ export function parseForwardOptions(
   const ports = forwards?.map(describePort) ?? [];
   const twice = ports.find((port, index) => ports.indexOf(port) < index);
   if (twice === undefined) return forwards;
-  throw new UsageError(`--forward: port ${twice} of this host is given twice`);
+  throw new UsageError(`--forward: port ${twice} of this host was given twice`);
 }
 
 export function forwardsOf(network: VmNetwork | undefined): PortForward[] {

@@ -15,7 +15,7 @@ export function findRunningVms(options: GlobalOptions, ui: Ui): RunningVms {
   return { context, vms: listVms(registryDirectory(context.conf, context)) };
 }
 
-/** @param text the number or the host name of the VM */
+/** @param text the number or the hostname of the VM */
 export function pickVm(vms: readonly VmEntry[], text: string): VmEntry {
   const vm = vms.find(({ number, hostname }) => String(number) === text || hostname === text);
   if (vm !== undefined) return vm;

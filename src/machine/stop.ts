@@ -25,7 +25,7 @@ export async function runStop(
   ui: Ui,
 ): Promise<number> {
   if (names.length === 0 && options.all !== true) {
-    throw new UsageError('no VM is given', { hint: 'rapido stop 1, or rapido stop --all' });
+    throw new UsageError('no VM was given', { hint: 'rapido stop 1, or rapido stop --all' });
   }
   if (names.length > 0 && options.all === true) {
     throw new UsageError('--all cannot be combined with the name of a VM');

@@ -114,5 +114,5 @@ const STOP_TIME = 5000;
 export async function stopDhcpServer({ process: server }: DhcpServer): Promise<void> {
   if (isAlive(server)) process.kill(server.pid, 'SIGTERM');
   if (await waitUntil(STOP_TIME, () => !isAlive(server))) return;
-  throw new UserError(`dnsmasq (pid ${server.pid}) does not exit`);
+  throw new UserError(`dnsmasq (PID ${server.pid}) does not exit`);
 }

@@ -1,5 +1,8 @@
+import * as z from 'zod/mini';
+import { UserError } from '../errors.ts';
 import type { Argv } from '../sys/command-line.ts';
 import { runTool } from '../sys/exec.ts';
+import { parseJson } from '../sys/json.ts';
 
 /** A network interface of this host. */
 export interface Link {
@@ -45,43 +48,73 @@ export async function readLinks(): Promise<Link[]> {
   return parseLinks(text);
 }
 
-/** The used part of the output of `ip -json` for an interface. */
-interface IpLink {
-  ifindex: number;
-  ifname: string;
-  flags: string[];
-  address?: string;
-  ifalias?: string;
-  master?: string;
-  linkinfo?: { info_kind?: string; info_data?: { type?: string; user?: string | number } };
-  addr_info?: IpAddress[];
-}
-
-interface IpAddress {
-  family?: string;
-  local?: string;
+const ipAddress = z.object({
+  family: z.optional(z.string()),
+  local: z.optional(z.string()),
   /** The other end of a point-to-point link. */
-  address?: string;
-  prefixlen?: number;
-  broadcast?: string;
-  scope?: string;
-  label?: string;
-  metric?: number;
-  dynamic?: boolean;
-  temporary?: boolean;
-  noprefixroute?: boolean;
-  mngtmpaddr?: boolean;
-  nodad?: boolean;
+  address: z.optional(z.string()),
+  prefixlen: z.optional(z.int()),
+  broadcast: z.optional(z.string()),
+  scope: z.optional(z.string()),
+  label: z.optional(z.string()),
+  metric: z.optional(z.int()),
+  dynamic: z.optional(z.boolean()),
+  temporary: z.optional(z.boolean()),
+  noprefixroute: z.optional(z.boolean()),
+  mngtmpaddr: z.optional(z.boolean()),
+  nodad: z.optional(z.boolean()),
   /** Seconds. */
-  valid_life_time?: number;
-  preferred_life_time?: number;
-}
+  valid_life_time: z.optional(z.int()),
+  preferred_life_time: z.optional(z.int()),
+});
 
-/** @param text JSON of `ip -json -details address show` */
-function parseLinks(text: string): Link[] {
-  const links: IpLink[] = JSON.parse(text || '[]');
-  // Some versions print an empty object for a filtered interface.
-  return links.filter(({ ifname }) => ifname !== undefined).map(toLink);
+type IpAddress = z.infer<typeof ipAddress>;
+
+/** The kind of an interface, and what depends on the kind: rapido reads only the fields of a tap. */
+const linkInfo = z.object({
+  info_kind: z.optional(z.string()),
+  info_data: z.optional(
+    z.object({
+      type: z.optional(z.unknown()),
+      user: z.optional(z.unknown()),
+    }),
+  ),
+});
+
+/** The used part of the output of `ip -json` for an interface. */
+const ipLink = z.object({
+  ifindex: z.int(),
+  ifname: z.string(),
+  flags: z.array(z.string()),
+  address: z.optional(z.string()),
+  ifalias: z.optional(z.string()),
+  master: z.optional(z.string()),
+  linkinfo: z.optional(linkInfo),
+  addr_info: z.optional(z.array(ipAddress)),
+});
+
+type IpLink = z.infer<typeof ipLink>;
+
+/** Some versions print an empty object for a filtered interface. */
+const nothing = z.pipe(
+  z.strictObject({}),
+  z.transform(() => undefined),
+);
+
+const ipLinks = z.array(z.union([ipLink, nothing]));
+
+/**
+ * @param text JSON of `ip -json -details address show`
+ * @throws UserError if it is something else
+ */
+export function parseLinks(text: string): Link[] {
+  const links = parseJson(ipLinks, text || '[]');
+  if (links === undefined) {
+    throw new UserError(`${SHOW_LINKS.join(' ')}: rapido does not understand its output`, {
+      hint: 'is `ip` the program of iproute2? try `ip -V`',
+    });
+  }
+  return links.filter((link) => link !== undefined).map(toLink);
 }
 
 function toLink(link: IpLink): Link {

@@ -28,7 +28,7 @@ export interface NamedNetworkFile extends NetworkFile {
 }
 
 /**
- * Adds the taps, MACs, addresses and host names from the network files to the conf, unless the section of a VM
+ * Adds the taps, MACs, addresses and hostnames from the network files to the conf, unless the section of a VM
  * sets them. A VM with files is on the bridge, as if it had a section.
  * @throws UsageError if a VM has fewer taps than files for cards, or if two VMs have the same address
  */

@@ -110,13 +110,13 @@ function parse(path: string, name: string, text: string, problems: string[]): Na
   }
 }
 
-/** Reads the file with the host name of a VM, as in the original tool. */
+/** Reads the file with the hostname of a VM, as in the original tool. */
 function readHostname(path: string, trust: Trust, problems: string[]): string | undefined {
   const text = read(path, trust, problems)?.toString().trim();
   if (text === undefined || text === '') return undefined;
   const hostname = parseConfValue(VM_KEYS.HOSTNAME, text);
   if (typeof hostname === 'string') return hostname;
-  problems.push(`${path}: "${text}" is not a host name`);
+  problems.push(`${path}: "${text}" is not a hostname`);
   return undefined;
 }
 

@@ -1,32 +1,38 @@
 import { mkdirSync, readFileSync, rmdirSync, rmSync, statSync } from 'node:fs';
 import { join } from 'node:path';
+import * as z from 'zod/mini';
 import { errorCode } from '../errors.ts';
 import type { Argv } from '../sys/command-line.ts';
 import { runTool } from '../sys/exec.ts';
+import { parseJson } from '../sys/json.ts';
 import { readTextIfReachable } from '../sys/stat.ts';
 import { writeFileAtomic } from '../sys/temporary.ts';
 import type { Link } from './links.ts';
 
-/** The state of a physical interface before it was attached to the bridge. */
-export interface UplinkRecord {
-  version: 1;
-  /** The user who owns the bridge. */
-  uid: number;
-  /** Linux does not reuse the index of an interface during a boot. */
-  bootId: string;
-  index: number;
-  name: string;
-  wasUp: boolean;
-  /** Arguments of `ip address add` for each address, in order. */
-  addresses: string[][];
-  /** The same for each route that does not follow from the addresses. */
-  routes: UplinkRoute[];
-}
+const uplinkRoute = z.object({
+  family: z.literal([4, 6]),
+  words: z.array(z.string()),
+});
 
-export interface UplinkRoute {
-  family: 4 | 6;
-  words: string[];
-}
+export type UplinkRoute = z.infer<typeof uplinkRoute>;
+
+const uplinkRecord = z.object({
+  version: z.literal(1),
+  /** The user who owns the bridge. */
+  uid: z.int(),
+  /** Linux does not reuse the index of an interface during a boot. */
+  bootId: z.string(),
+  index: z.int(),
+  name: z.string(),
+  wasUp: z.boolean(),
+  /** Arguments of `ip address add` for each address, in order. */
+  addresses: z.array(z.array(z.string())),
+  /** The same for each route that does not follow from the addresses. */
+  routes: z.array(uplinkRoute),
+});
+
+/** The state of a physical interface before it was attached to the bridge. */
+export type UplinkRecord = z.infer<typeof uplinkRecord>;
 
 /** The facts about an interface that are needed to attach it. */
 export interface Uplink {
@@ -97,8 +103,8 @@ export function readBootId(): string {
 export function readUplinkRecord(uid: number): UplinkRecord | undefined {
   const text = readTextIfReachable(recordFile(uid));
   if (text === undefined) return undefined;
-  const record: UplinkRecord = JSON.parse(text);
-  return record.version === 1 && record.bootId === readBootId() ? record : undefined;
+  const record = parseJson(uplinkRecord, text);
+  return record?.bootId === readBootId() ? record : undefined;
 }
 
 export function writeUplinkRecord(record: UplinkRecord): void {

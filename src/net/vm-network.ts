@@ -148,7 +148,7 @@ function nameGuest(
   };
 }
 
-/** The name that a VM always has for other VMs, in addition to its host name. */
+/** The name that a VM always has for other VMs, in addition to its hostname. */
 export function nameOf(number: number): string {
   return `rapido${number}`;
 }

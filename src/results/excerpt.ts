@@ -2,7 +2,7 @@ import type { BlockedTask } from '../formats/klog/blocked-tasks.ts';
 import { toPlainText } from '../ui/plain-text.ts';
 import type { RunSplat } from './run-result.ts';
 
-/** The prefix of a line of the kernel log: level, time stamp and caller. */
+/** The prefix of a line of the kernel log: level, timestamp and caller. */
 const STAMP = /^(?:<\d+>)?(?:\[ *\d+\.\d{6}\](?: ?\[ *[TC]\d+\])? ?)?/;
 
 /**
@@ -85,7 +85,7 @@ function essenceOf({ text, decoded }: Pick<RunSplat, 'text' | 'decoded'>): strin
 
 const FRAME = /^\s+\S|^\s*\[<[0-9a-f]+>\]/;
 
-/** `NAME (pid PID) in FUNCTION` */
+/** `NAME (PID NUMBER) in FUNCTION` */
 export function describeBlockedTask({ name, pid, function: place }: BlockedTask): string {
-  return toPlainText(`${name} (pid ${pid})${place === undefined ? '' : ` in ${place}`}`);
+  return toPlainText(`${name} (PID ${pid})${place === undefined ? '' : ` in ${place}`}`);
 }

@@ -44,7 +44,7 @@ export function openLogFile(path: string, unwritten: string[]): LogFile {
     const { message } = explainSystemError(error) as Error;
     unwritten.push(`${basename(path)}: ${message}`);
   };
-  /** A network file system may report a write error only on close. */
+  /** A network filesystem may report a write error only on close. */
   const close = (): void => {
     const open = fd;
     fd = undefined;

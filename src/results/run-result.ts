@@ -1,89 +1,62 @@
+import * as z from 'zod/mini';
 import type { BlockedTask } from '../formats/klog/blocked-tasks.ts';
 import type { Severity } from '../formats/klog/splat.ts';
-import type { TestStatus as SuiteTestStatus } from '../formats/suites/suite.ts';
+import { orAbsent } from '../sys/json.ts';
 import type { ShownDisk } from '../vm/disks.ts';
 
-/** `interrupted`: it was running when rapido ended the VM because of a limit or a signal, or when the VM was lost. */
-export type TestStatus = SuiteTestStatus | 'interrupted';
+/** In milliseconds. */
+const milliseconds = z.number();
 
-/**
- * The contents of `result.json`; docs/results.md describes every field. Times are in milliseconds. A field that is
- * undefined is not in the file.
- */
-export interface RunResult {
-  version: 1;
-  /** Name of the run's directory: `20261123-021557-simple-example-3f2a`, in UTC. */
-  id: string;
-  verdict: Verdict;
-  /** Exit status of `rapido run`. */
-  status: number;
-  /** The reason for the verdict, one line. */
-  reason: string;
-  cut: string;
-  /** Version of the rapido that ran it; undefined: an older one, which did not record it. */
-  rapido?: string | undefined;
-  /** undefined: an older rapido did not record it. */
-  host?: RunHost | undefined;
-  /** What ran in the guest after the autorun scripts; undefined: nothing. */
-  command: RunCommand | undefined;
-  /** Exit status of the command, if rapido saw it end. */
-  commandStatus: number | undefined;
-  /** The autorun scripts that ended, in order. */
-  autorun: { script: string; status: number }[];
-  /** undefined: the run failed before a kernel was chosen. */
-  kernel: RunKernel | undefined;
-  /** undefined: the run failed before the VM was started. */
-  vm: RunVm | undefined;
-  /** ISO 8601. */
-  started: string;
-  times: RunTimes;
-  /** The servers (`--with`); undefined: there were none. */
-  servers?: RunServer[] | undefined;
-  /** The boots of a run that continued after a crash; undefined: there was only one. */
-  boots?: RunBoot[] | undefined;
-  /** Results of single tests in the output of the command. */
-  tests: TestResult[];
-  /** Kernel reports, in the order in which each first appeared. */
-  splats: RunSplat[];
-  /** Tasks in uninterruptible sleep when a limit was reached; undefined: none, or the kernel did not answer. */
-  blockedTasks?: BlockedTask[] | undefined;
-  /** Other information: input that was not passed on, a file that could not be written. */
-  notes: string[];
-}
+const exitStatus = z.int();
 
 /** The machine on which rapido ran. */
-export interface RunHost {
-  name: string;
+const runHost = z.object({
+  name: z.string(),
   /** As printed by `uname -r`. */
-  release: string;
+  release: z.string(),
   /** As printed by `uname -m`. */
-  architecture: string;
-}
+  architecture: z.string(),
+});
 
-export interface RunKernel {
-  release: string;
+export type RunHost = z.infer<typeof runHost>;
+
+const runKernel = z.object({
+  release: z.string(),
   /** Path of the kernel image. */
-  image: string;
+  image: z.string(),
   /** `git describe` of KERNEL_SRC. */
-  git: string | undefined;
+  git: orAbsent(z.string()),
   /** Hash of the commit that is checked out in KERNEL_SRC. */
-  commit?: string | undefined;
+  commit: z.optional(z.string()),
   /** Its branch; undefined: HEAD is detached. */
-  branch?: string | undefined;
-}
+  branch: z.optional(z.string()),
+});
 
-export interface RunVm {
-  accelerator: 'kvm' | 'tcg';
-  cpus: number;
+export type RunKernel = z.infer<typeof runKernel>;
+
+const shownDisk: z.ZodMiniType<ShownDisk> = z.object({
+  path: z.string(),
+  serial: z.string(),
+  bus: z.enum(['virtio', 'nvme']),
+  format: z.string(),
+  readonly: z.boolean(),
+  scratch: z.optional(z.number()),
+});
+
+const runVm = z.object({
+  accelerator: z.enum(['kvm', 'tcg']),
+  cpus: z.int(),
   /** In bytes. */
-  memory: number;
+  memory: z.number(),
   /** Of the last boot: from the start of the run to the start of QEMU. */
-  start?: number | undefined;
+  start: z.optional(milliseconds),
   /** Its disks; `scratch`: size in bytes of a disk that was created for the run. */
-  disks?: ShownDisk[] | undefined;
+  disks: z.optional(z.array(shownDisk)),
   /** The QEMU command line, program first. */
-  qemu: string[];
-}
+  qemu: z.array(z.string()),
+});
+
+export type RunVm = z.infer<typeof runVm>;
 
 /**
  * - `pass`: rapido saw the command exit with 0 and received all of its output, and there is no splat.
@@ -92,94 +65,173 @@ export interface RunVm {
  * - `splat`: the command succeeded, but the kernel reported a problem.
  * - `error`: rapido could not do what was asked, or could not determine the outcome.
  */
-export type Verdict = 'pass' | 'fail' | 'crash' | 'splat' | 'timeout' | 'interrupted' | 'error';
+const verdict = z.enum(['pass', 'fail', 'crash', 'splat', 'timeout', 'interrupted', 'error']);
 
-export type RunCommand =
+export type Verdict = z.infer<typeof verdict>;
+
+const runCommand = z.union([
   /** A program with its arguments, run without a shell. */
-  | { arguments: string[] }
+  z.object({ arguments: z.array(z.string()) }),
   /** `-x`: text for a shell. */
-  | { shell: string }
+  z.object({ shell: z.string() }),
   /** `-f`: path of a script on the host. */
-  | { script: string };
+  z.object({ script: z.string() }),
+]);
+
+export type RunCommand = z.infer<typeof runCommand>;
+
+const runServer = z.object({
+  cut: z.string(),
+  /** Its VM number. */
+  number: z.int(),
+  /** How it failed; undefined: it served until the end of the run. */
+  failure: z.optional(z.string()),
+  /** From the start of the run to the start of its QEMU. */
+  start: z.optional(milliseconds),
+  /** Name of its console log in the directory of the run. */
+  console: z.string(),
+});
 
 /** A server of the run. */
-export interface RunServer {
-  cut: string;
-  /** Its VM number. */
-  number: number;
-  /** How it failed; undefined: it served until the end of the run. */
-  failure?: string | undefined;
-  /** From the start of the run to the start of its QEMU. */
-  start?: number | undefined;
-  /** Name of its console log in the directory of the run. */
-  console: string;
-}
+export type RunServer = z.infer<typeof runServer>;
+
+const timesOfBoot = {
+  /** From the start of QEMU to the first message of the guest's init. */
+  boot: orAbsent(milliseconds),
+  autorun: orAbsent(milliseconds),
+  command: orAbsent(milliseconds),
+  /** From the end of the command to the end of QEMU. */
+  powerOff: orAbsent(milliseconds),
+};
+
+const runTimes = z.object({
+  build: orAbsent(milliseconds),
+  cut: orAbsent(milliseconds),
+  /** Until all servers were ready; undefined: there were none. */
+  servers: z.optional(milliseconds),
+  ...timesOfBoot,
+  total: milliseconds,
+});
 
 /** How long each phase took, summed over all boots; undefined: it was not reached or did not end. */
-export interface RunTimes {
-  build: number | undefined;
-  cut: number | undefined;
-  /** Until all servers were ready; undefined: there were none. */
-  servers?: number | undefined;
-  /** From the start of QEMU to the first message of the guest's init. */
-  boot: number | undefined;
-  autorun: number | undefined;
-  command: number | undefined;
-  /** From the end of the command to the end of QEMU. */
-  powerOff: number | undefined;
-  total: number;
-}
+export type RunTimes = z.infer<typeof runTimes>;
+
+const runBoot = z.object({
+  verdict,
+  reason: z.string(),
+  /** How many of the tests belong to this boot. The tests are in the order of the boots. */
+  tests: z.int(),
+  /** From the start of the run to the start of QEMU. */
+  start: z.optional(milliseconds),
+  times: z.object(timesOfBoot),
+});
 
 /** One boot of a run. */
-export interface RunBoot {
-  verdict: Verdict;
-  reason: string;
-  /** How many of the tests belong to this boot. The tests are in the order of the boots. */
-  tests: number;
-  /** From the start of the run to the start of QEMU. */
-  start?: number | undefined;
-  times: Pick<RunTimes, 'boot' | 'autorun' | 'command' | 'powerOff'>;
-}
+export type RunBoot = z.infer<typeof runBoot>;
 
-export interface TestResult {
+/** `interrupted`: it was running when rapido ended the VM because of a limit or a signal, or when the VM was lost. */
+const testStatus = z.enum(['pass', 'fail', 'skip', 'xfail', 'xpass', 'interrupted']);
+
+export type TestStatus = z.infer<typeof testStatus>;
+
+const testResult = z.object({
   /** Nested names are joined with `/`: `net/tls/tls.12_aes_gcm.splice`. */
-  name: string;
-  status: TestStatus;
+  name: z.string(),
+  status: testStatus,
   /**
    * From the start of the run to the start of the test. If the suite does not report it: to the result of the test
    * before it, or to the start of the command.
    */
-  start?: number | undefined;
-  /** In milliseconds. */
-  duration?: number | undefined;
+  start: z.optional(milliseconds),
+  duration: z.optional(milliseconds),
   /** Why it failed or was skipped, in one line. */
-  message?: string | undefined;
+  message: z.optional(z.string()),
   /** Its output, if known; shortened. */
-  output?: string | undefined;
-}
+  output: z.optional(z.string()),
+});
 
-export interface RunSplat {
+export type TestResult = z.infer<typeof testResult>;
+
+const severity: z.ZodMiniType<Severity> = z.enum(['fatal', 'error', 'note']);
+
+const runSplat = z.object({
   /** `warning`, `kasan`, `panic` …: a `SplatKind` of src/formats/klog. */
-  kind: string;
-  severity: Severity;
+  kind: z.string(),
+  severity,
   /** Short, and the same in every run. */
-  title: string;
+  title: z.string(),
   /** How often it appeared. */
-  count: number;
+  count: z.int(),
   /** From the start of the run to the first line of the first one, as rapido received it. */
-  start?: number | undefined;
+  start: z.optional(milliseconds),
   /** The first one, complete, as it was on the console. */
-  text: string;
+  text: z.string(),
   /** The first one, decoded by decode_stacktrace.sh. */
-  decoded?: string | undefined;
+  decoded: z.optional(z.string()),
   /** The test, autorun script or phase in which the first one appeared. */
-  during: string | undefined;
+  during: orAbsent(z.string()),
   /** The server whose kernel reported it; undefined: the VM under test. */
-  vm?: string | undefined;
+  vm: z.optional(z.string()),
   /** The boot in which the first one appeared, from 1; undefined: there was only one boot. */
-  boot?: number | undefined;
+  boot: z.optional(z.int()),
   /** The reason that a list of expected splats gives, if it excuses this one. */
-  excused?: string | undefined;
+  excused: z.optional(z.string()),
   /** `FILE:LINE` of the list that excuses it. */
-  excusedBy?: string | undefined;
-}
+  excusedBy: z.optional(z.string()),
+});
+
+export type RunSplat = z.infer<typeof runSplat>;
+
+const blockedTask: z.ZodMiniType<BlockedTask> = z.object({
+  name: z.string(),
+  pid: z.int(),
+  function: orAbsent(z.string()),
+});
+
+/** The version of result.json that this rapido writes and reads. */
+export const RESULT_VERSION = 1;
+
+/** The contents of `result.json`. A field that is undefined is not in the file. */
+export const runResult = z.object({
+  version: z.literal(RESULT_VERSION),
+  /** Name of the run's directory: `20261123-021557-simple-example-3f2a`, in UTC. */
+  id: z.string(),
+  verdict,
+  /** Exit status of `rapido run`. */
+  status: exitStatus,
+  /** The reason for the verdict, one line. */
+  reason: z.string(),
+  cut: z.string(),
+  /** Version of the rapido that ran it; undefined: an older one, which did not record it. */
+  rapido: z.optional(z.string()),
+  /** undefined: an older rapido did not record it. */
+  host: z.optional(runHost),
+  /** What ran in the guest after the autorun scripts; undefined: nothing. */
+  command: orAbsent(runCommand),
+  /** Exit status of the command, if rapido saw it end. */
+  commandStatus: orAbsent(exitStatus),
+  /** The autorun scripts that ended, in order. */
+  autorun: z.array(z.object({ script: z.string(), status: exitStatus })),
+  /** undefined: the run failed before a kernel was chosen. */
+  kernel: orAbsent(runKernel),
+  /** undefined: the run failed before the VM was started. */
+  vm: orAbsent(runVm),
+  /** ISO 8601. */
+  started: z.iso.datetime({ offset: true }),
+  times: runTimes,
+  /** The servers (`--with`); undefined: there were none. */
+  servers: z.optional(z.array(runServer)),
+  /** The boots of a run that continued after a crash; undefined: there was only one. */
+  boots: z.optional(z.array(runBoot)),
+  /** Results of single tests in the output of the command. */
+  tests: z.array(testResult),
+  /** Kernel reports, in the order in which each first appeared. */
+  splats: z.array(runSplat),
+  /** Tasks in uninterruptible sleep when a limit was reached; undefined: none, or the kernel did not answer. */
+  blockedTasks: z.optional(z.array(blockedTask)),
+  /** Other information: input that was not passed on, a file that could not be written. */
+  notes: z.array(z.string()),
+});
+
+/** docs/results.md describes every field. */
+export type RunResult = z.infer<typeof runResult>;

@@ -196,7 +196,7 @@ function describeServer({ cut, number, failure, console }: RunServer): string {
 
 function describeEnd({ commandStatus, autorun }: RunResult): string {
   if (commandStatus !== undefined) return `exit status ${commandStatus}`;
-  return autorun.some(({ status }) => status !== 0) ? 'not started' : 'not seen to end';
+  return autorun.some(({ status }) => status !== 0) ? 'not started' : 'end not reported';
 }
 
 export function formatCommand(command: RunCommand): string {
@@ -231,7 +231,7 @@ function formatTimes(times: RunTimes): string {
     const time = times[phase];
     return time === undefined ? [] : [`${name} ${formatDuration(time)}`];
   });
-  return [...phases, `${formatDuration(times.total)} in all`].join(', ');
+  return [...phases, `total ${formatDuration(times.total)}`].join(', ');
 }
 
 function formatBoots(boots: readonly RunBoot[]): string {

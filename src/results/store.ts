@@ -12,8 +12,10 @@ import {
 import { basename, dirname, join, resolve } from 'node:path';
 import { errorCode, UsageError, UserError } from '../errors.ts';
 import { formatCommandLine } from '../sys/command-line.ts';
+import { parseJson } from '../sys/json.ts';
 import { makePrivateDirectory } from '../sys/private-directory.ts';
-import { identifySelf, isAlive, type ProcessIdentity } from '../sys/process-identity.ts';
+import { identifySelf, isAlive } from '../sys/process-identity.ts';
+import { processIdentity } from '../sys/process-schema.ts';
 import { readRegularFile } from '../sys/regular-file.ts';
 import {
   isDirectory,
@@ -196,13 +198,10 @@ function explainUnread(file: string): RunState | undefined {
 }
 
 function isMakerAlive(path: string): boolean {
-  try {
-    const text = readRegularFile(join(path, RUNNING), { limit: 4096 })?.toString();
-    const maker: ProcessIdentity = JSON.parse(text ?? 'no file');
-    return isAlive(maker);
-  } catch {
-    return false; // The file appears complete, so an invalid one does not belong to a live run.
-  }
+  const text = readRegularFile(join(path, RUNNING), { limit: 4096 })?.toString();
+  // The file appears complete, so an invalid one does not belong to a live run.
+  const maker = parseJson(processIdentity, text ?? '');
+  return maker !== undefined && isAlive(maker);
 }
 
 /**

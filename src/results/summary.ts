@@ -63,7 +63,7 @@ function formatTimes(times: RunResult['times']): string {
   ] as const;
   return [
     ...phases.flatMap(([name, ms]) => (ms === undefined ? [] : [`${name} ${formatSeconds(ms)}`])),
-    `all ${formatSeconds(times.total)}`,
+    `total ${formatSeconds(times.total)}`,
   ].join(', ');
 }
 

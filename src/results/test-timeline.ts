@@ -28,7 +28,7 @@ interface Mark {
 
 /**
  * Output and console arrive on different channels, so their order relative to each other is unknown. Suites therefore
- * mark the beginning of a test in the kernel log. The time stamps count, not the order of the lines, because `dmesg`
+ * mark the beginning of a test in the kernel log. The timestamps count, not the order of the lines, because `dmesg`
  * may print old lines to the console again.
  * @param beginning undefined: the suite does not mark tests
  */

@@ -10,7 +10,8 @@ import {
   refusesKernel,
   whyReportsUnknown,
 } from '../vm/ending.ts';
-import { findContradiction, type GuestEvent } from '../vm/guest-events.ts';
+import { findContradiction } from '../vm/event-order.ts';
+import type { GuestEvent } from '../vm/guest-events.ts';
 import { isTooSmall } from '../vm/memory-shortage.ts';
 import type { SessionRecord } from '../vm/session.ts';
 import type { TimeLimits } from '../vm/session-watch.ts';
@@ -144,7 +145,7 @@ function judgeEnd({ record, limits, splats }: RunFacts): Judgement | undefined {
   }
   if (record.timedOut !== undefined) {
     const isLate = record.events.length > 0;
-    const where = record.timedOut !== 'boot' ? ` ${during}` : isLate ? '; it came later' : '';
+    const where = record.timedOut !== 'boot' ? ` ${during}` : isLate ? '; it started later' : '';
     return verdictOf('timeout', `${describeLimit(record.timedOut, limits)}${where}`);
   }
   if (hasPoweredOff) return undefined;
@@ -172,7 +173,7 @@ function judgeEnd({ record, limits, splats }: RunFacts): Judgement | undefined {
 }
 
 const LIMITS: Readonly<Record<keyof TimeLimits, string>> = {
-  total: 'it took longer than',
+  total: 'the run exceeded the time limit of',
   boot: "the guest's init did not start within",
   silence: 'there was no output for',
 };
@@ -232,7 +233,7 @@ function judgeScripts({ record: { events }, autorun }: RunFacts): Judgement | un
   if (ended === autorun) return undefined;
   return verdictOf(
     'crash',
-    `the VM powered off ${describePhase(events)}: ${ended} of ${autorun} autorun scripts were seen to end`,
+    `the VM powered off ${describePhase(events)}: ${ended} of ${autorun} autorun scripts reported their end`,
   );
 }
 
@@ -240,7 +241,7 @@ function judgeCommand({ record, hasCommand, tests }: RunFacts): Judgement | unde
   if (!hasCommand) return undefined;
   const end = record.events.find((event) => event.event === 'command-end');
   if (end === undefined) {
-    return verdictOf('crash', 'the VM powered off before the command was seen to end');
+    return verdictOf('crash', 'the VM powered off before the end of the command was reported');
   }
   if (end.status === 0) return undefined;
   const reason = describeFailures(tests) ?? describeStatus(end.status);
@@ -257,7 +258,7 @@ const NOT_EXECUTED: Readonly<Record<number, string>> = {
 const LAST_SIGNAL = 64;
 
 function describeStatus(status: number): string {
-  const text = `the command ended with status ${status}`;
+  const text = `the command exited with status ${status}`;
   const signal = status - 128;
   const named = Object.entries(constants.signals).find(([, number]) => number === signal)?.[0];
   const meaning =

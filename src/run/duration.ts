@@ -15,7 +15,7 @@ export function parseDuration(option: string, text: string | undefined): number 
   const [, number = '', unit = ''] = /^(\d+(?:\.\d+)?)([smhd]?)$/.exec(text) ?? [];
   const milliseconds = Number(number) * (UNITS[unit] ?? 0) * 1000;
   if (number !== '' && milliseconds > 0 && milliseconds <= LONGEST) return milliseconds;
-  throw new UsageError(`${option}: "${text}" is not a duration`, {
-    hint: `a positive number and s, m, h or d, at most 24d: ${option} 90s, ${option} 10m`,
+  throw new UsageError(`${option}: "${text}" is not a valid duration`, {
+    hint: `use a positive number with the unit s, m, h or d, at most 24d: ${option} 90s, ${option} 10m`,
   });
 }

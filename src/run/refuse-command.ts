@@ -37,7 +37,7 @@ export function refuseCommand({ cut, conf, context, settings }: RunRequest): voi
   const hint =
     first.program === undefined
       ? undefined
-      : (install ?? 'use -x to pass a line to a shell in the VM');
+      : (install ?? 'use -x to run a shell command in the VM');
   throw new UsageError(first.message, {
     problems: rest.map(({ message }) => message),
     ...(hint !== undefined && { hint }),

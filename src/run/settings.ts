@@ -109,7 +109,7 @@ function chooseCommand({
     ...(file === undefined ? [] : [{ script: file }]),
   ];
   if (given.length > 1) {
-    throw new UsageError('more than one command is given: use one of -x, -f and `--`', {
+    throw new UsageError('more than one command was given: use one of -x, -f and `--`', {
       hint:
         file === undefined
           ? 'remove one of them'

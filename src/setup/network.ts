@@ -56,7 +56,7 @@ export async function runTeardownNetwork(options: NetworkOptions, ui: Ui): Promi
   const user = await lookUpUser(name ?? (await findOwner()));
   return carryOut(options, ui, {
     plan: async () => planTeardown(user, await readState(user)),
-    nothing: `${user.name} has no network`,
+    nothing: `there is no bridge or tap of user ${user.name}`,
   });
 }
 
@@ -84,7 +84,7 @@ async function findOwner(): Promise<string> {
   const links = await readLinks();
   const owners = [...new Set(links.map(ownerOf).filter((uid) => uid !== undefined))];
   if (owners.length > 1) {
-    throw new UsageError(`several users have a network: ${owners.join(', ')}`, {
+    throw new UsageError(`more than one user has a network: ${owners.join(', ')}`, {
       hint: `TAP_USER=${owners[0]} rapido teardown-network`,
     });
   }

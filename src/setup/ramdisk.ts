@@ -130,7 +130,7 @@ async function mountZram(place: Place, bytes: number): Promise<string | undefine
   if (number === undefined) return 'this kernel has no zram (CONFIG_ZRAM)';
   try {
     await sizeZram(number, bytes);
-    await runTool(makeExt4(number, place), { purpose: 'creating a file system on zram' });
+    await runTool(makeExt4(number, place), { purpose: 'creating a filesystem on zram' });
     await runTool(mountExt4(number, place), { purpose: 'mounting the ramdisk' });
   } catch (error) {
     await removeZram(number);

@@ -42,7 +42,7 @@ export async function runConf(
 function checkKeys(keys: readonly string[], names: readonly string[]): void {
   const unknown = keys.filter((key) => !names.includes(key));
   if (unknown.length === 0) return;
-  throw new UsageError(`unknown conf key: ${unknown.join(', ')}`, {
+  throw new UsageError(`unknown conf key ${unknown.join(', ')}`, {
     problems: unknown
       .map((key) => ({ key, nearest: findNearest(key, names) }))
       .filter(({ nearest }) => nearest !== undefined)

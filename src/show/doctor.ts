@@ -85,7 +85,7 @@ function examine(context: Context): Finding[] {
 async function checkNetwork({ conf }: Context): Promise<Finding[]> {
   const area = 'networking';
   const network = await readNetworkState(conf, []);
-  const setUp = 'sudo rapido setup-network; or set NET=user for a network without root';
+  const setUp = 'sudo rapido setup-network; or set VM_NET=user for a network without root';
   return [
     canOpenTun()
       ? { area, what: '/dev/net/tun can be opened', state: 'ok' }

@@ -17,7 +17,7 @@ export function removeOwnTemporaries(): void {
 }
 
 /**
- * @returns a unique name in the directory of `path`: on the same file system, so that it can be renamed to `path`
+ * @returns a unique name in the directory of `path`: on the same filesystem, so that it can be renamed to `path`
  * atomically
  */
 export function temporaryNameFor(path: string): string {

@@ -76,11 +76,24 @@ export function createUi(
   };
 }
 
-/** https://no-color.org: any value but the empty one turns colours off. */
+/**
+ * rapido uses only the basic colours, level 1 of chalk. chalk's own detection is not used: it also obeys `--color`
+ * and `--no-color` in the arguments, which may belong to the command of `rapido exec`, and ignores NO_COLOR.
+ *
+ * https://force-color.org and https://no-color.org: an empty value counts as unset. Of both, FORCE_COLOR wins, as in
+ * Node. `0` and `false` turn colours off, as in chalk.
+ */
 function chooseColours(
   stream: Stream,
   env: Readonly<Record<string, string | undefined>>,
 ): ChalkInstance {
-  const coloured = stream.isTTY === true && !env.NO_COLOR && env.TERM !== 'dumb';
-  return new Chalk({ level: coloured ? 1 : 0 });
+  return new Chalk({ level: isColoured(stream, env) ? 1 : 0 });
+}
+
+function isColoured(
+  { isTTY }: Stream,
+  { FORCE_COLOR, NO_COLOR, TERM }: Readonly<Record<string, string | undefined>>,
+): boolean {
+  if (FORCE_COLOR) return !['0', 'false'].includes(FORCE_COLOR);
+  return isTTY === true && !NO_COLOR && TERM !== 'dumb';
 }

@@ -1,16 +1,17 @@
 import { once } from 'node:events';
 import type { Socket } from 'node:net';
 import { errorCode, UserError } from '../errors.ts';
+import { parseJson } from '../sys/json.ts';
 import { connectToOwn } from '../sys/own-socket.ts';
 import type { VmEntry } from './registry.ts';
-import type { VmAnswer, VmRequest } from './vm-requests.ts';
+import { type VmAnswer, type VmRequest, vmAnswer } from './vm-requests.ts';
 
 /** A connection to the rapido that watches a VM. */
 export interface VmConnection {
   socket: Socket;
   /**
    * Waits for the next answer; undefined: the connection was closed.
-   * @throws UserError if the request is rejected
+   * @throws UserError if the request is rejected, or the answer is not known
    */
   nextAnswer: () => Promise<VmAnswer | undefined>;
   /** The bytes that arrived after the last answer. */
@@ -45,7 +46,9 @@ async function connect(path: string): Promise<Socket> {
 function explain({ number }: VmEntry, cause: Error): UserError {
   const isGone = ['ENOENT', 'ECONNREFUSED'].includes(errorCode(cause) ?? '');
   return new UserError(
-    isGone ? `VM ${number} does not accept requests (yet)` : `VM ${number} cannot be reached`,
+    isGone
+      ? `VM ${number} is not accepting requests; it may still be starting`
+      : `VM ${number} cannot be reached`,
     { cause, hint: 'rapido ps lists the running VMs' },
   );
 }
@@ -85,7 +88,13 @@ function readAnswers(socket: Socket, vm: VmEntry): Omit<VmConnection, 'socket'> 
     nextAnswer: async () => {
       const line = await nextLine();
       if (line === undefined) return undefined;
-      const answer: VmAnswer = JSON.parse(line);
+      const answer = parseJson(vmAnswer, line);
+      if (answer === undefined) {
+        throw new UserError(
+          `VM ${vm.number}: its rapido process gave an answer that this rapido does not know`,
+          { hint: 'use the version of rapido that started the VM' },
+        );
+      }
       if (answer.answer !== 'refused') return answer;
       throw new UserError(`VM ${vm.number}: ${answer.reason}`, {
         ...(answer.hint === undefined

@@ -115,7 +115,7 @@ function readDisk(text: string, place: DiskPlace, problems: string[]): DiskReque
   for (const word of words) {
     const [name = '', ...rest] = word.split('=');
     const value = rest.length === 0 ? undefined : rest.join('=');
-    if (seen.has(name)) complain(`${name} is given twice`);
+    if (seen.has(name)) complain(`${name} was given twice`);
     seen.add(name);
     applyOption(disk, name, value, complain);
   }
@@ -136,7 +136,7 @@ function readSource(source: string, { base, home }: DiskPlace, complain: Complai
   if (size !== undefined) {
     const bytes = parseSize(size);
     if (bytes === undefined)
-      complain(`"${size}" is not a size: use a number with a unit, such as 512M, 10G or 1T`);
+      complain(`"${size}" is not a valid size: use a number with a unit, such as 512M, 10G or 1T`);
     else if (bytes < MIB) complain(`${size} is less than 1M; did you mean ${parseInt(size, 10)}G?`);
     else if (bytes % SECTOR !== 0) complain(`${size} is not a multiple of ${SECTOR} bytes`);
     return { bytes: bytes ?? 0 };
@@ -261,7 +261,7 @@ export function planDisks(
 }
 
 function describeSame(path: string, other: string): string {
-  return path === other ? 'it is given twice' : `it is the same as ${other}`;
+  return path === other ? 'it was given twice' : `it is the same as ${other}`;
 }
 
 function planDisk(

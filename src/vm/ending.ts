@@ -10,7 +10,7 @@ export interface VmRecord {
   qemuSaid: string;
   /** `reason` of QMP's SHUTDOWN event (RunState in QEMU's qapi/run-state.json); undefined: none came. */
   shutdown: string | undefined;
-  /** Whether a guest's write to a disk failed because the host's file system was full. */
+  /** Whether a guest's write to a disk failed because the host's filesystem was full. */
   wasHostFull?: boolean | undefined;
   events: readonly GuestEvent[];
   /** The end of the serial console. */

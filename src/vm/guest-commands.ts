@@ -147,7 +147,7 @@ async function plugPorts(
     if (await qmp.execute(command, { arguments: args, timeout: PATIENCE })) return;
     await unplug();
     throw new UserError('QEMU could not add a port to the VM', {
-      hint: 'a VM has ports for ten commands at a time',
+      hint: 'a VM can run at most ten commands at a time',
     });
   };
   for (const [stream, path] of Object.entries(sockets)) {

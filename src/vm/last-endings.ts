@@ -1,20 +1,24 @@
-import { readFileSync, rmSync } from 'node:fs';
+import { rmSync } from 'node:fs';
 import { dirname, join } from 'node:path';
-import { listIfReachable } from '../sys/stat.ts';
+import * as z from 'zod/mini';
+import { parseJson } from '../sys/json.ts';
+import { listIfReachable, readTextIfReachable } from '../sys/stat.ts';
 import { writeFileAtomic } from '../sys/temporary.ts';
 import type { BootJudgement } from './judge-boot.ts';
 
-/** How a detached VM ended. */
-export interface LastEnding {
-  version: 2;
-  number: number;
-  cut: string;
+const lastEnding = z.object({
+  version: z.literal(2),
+  number: z.int(),
+  cut: z.string(),
   /** ISO 8601. */
-  ended: string;
+  ended: z.string(),
   /** What went wrong. */
-  lines: string[];
-  consoleLog: string;
-}
+  lines: z.array(z.string()),
+  consoleLog: z.string(),
+});
+
+/** How a detached VM ended. */
+export type LastEnding = z.infer<typeof lastEnding>;
 
 const FILE = 'ended.json';
 
@@ -49,15 +53,7 @@ export function forgetEnding(directory: string): void {
 export function listEndings(stateDirectory: string): LastEnding[] {
   return listIfReachable(stateDirectory)
     .filter((name) => /^vm\d+$/.test(name))
-    .flatMap((name) => readEnding(join(stateDirectory, name, FILE)) ?? [])
+    .map((name) => readTextIfReachable(join(stateDirectory, name, FILE)) ?? '')
+    .flatMap((text) => parseJson(lastEnding, text) ?? [])
     .sort((a, b) => a.number - b.number);
-}
-
-function readEnding(path: string): LastEnding | undefined {
-  try {
-    const ending: LastEnding = JSON.parse(readFileSync(path, 'utf8'));
-    return ending.version === 2 ? ending : undefined;
-  } catch {
-    return undefined;
-  }
 }

@@ -32,7 +32,7 @@ export interface ImageSize {
 
 /**
  * Memory that a kernel uses before it unpacks the image. Those of Debian 12, 13 and sid (6.1 to 7.2, both flavours)
- * use 50 to 62 MiB, as seen from the size of the root file system in VMs of 512 MiB to 4 GiB. The rest is a reserve
+ * use 50 to 62 MiB, as seen from the size of the root filesystem in VMs of 512 MiB to 4 GiB. The rest is a reserve
  * for larger kernels.
  */
 const KERNEL = 128 * MIB;
@@ -45,7 +45,7 @@ const BOUNCE_BUFFERS = 64 * MIB;
 
 /**
  * The memory in bytes that the kernel needs to unpack an image. The archive stays in memory meanwhile, and the root
- * file system, a tmpfs, may use half of the remaining memory. So the files count twice, and the archive once.
+ * filesystem, a tmpfs, may use half of the remaining memory. So the files count twice, and the archive once.
  * @param shadowShare from `shadowShareOf`
  */
 export function memoryToUnpack({ archive, unpacked }: ImageSize, shadowShare = 0): number {

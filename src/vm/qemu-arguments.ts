@@ -150,7 +150,7 @@ function sharedDirectory(
 
 /**
  * A drive and its device. The format is always given, because QEMU would otherwise probe it, and a guest can write
- * any header. With rerror and werror, a full file system on the host is an I/O error in the guest; by default, QEMU
+ * any header. With rerror and werror, a full filesystem on the host is an I/O error in the guest; by default, QEMU
  * pauses the VM.
  */
 function disk(plan: DiskPlan, index: number): string[] {

@@ -1,5 +1,7 @@
 import type { Duplex } from 'node:stream';
+import * as z from 'zod/mini';
 import { within } from '../sys/awake-clock.ts';
+import { parseJson } from '../sys/json.ts';
 import { readLines } from '../sys/lines.ts';
 
 /** The part of the QEMU machine protocol (docs/interop/qmp-spec.rst) that rapido needs. */
@@ -8,7 +10,7 @@ export interface Qmp {
   execute: (command: string, options?: ExecuteOptions) => Promise<boolean>;
   /** `reason` of the SHUTDOWN event (RunState in qapi/run-state.json); undefined: none came. */
   shutdown: () => string | undefined;
-  /** Whether a guest's write to a disk failed because the host's file system was full. */
+  /** Whether a guest's write to a disk failed because the host's filesystem was full. */
   wasHostFull: () => boolean;
   /** Resolves when QEMU has closed the monitor. */
   closed: Promise<void>;
@@ -20,20 +22,23 @@ interface ExecuteOptions {
   timeout?: number;
 }
 
-interface Message {
-  id?: number;
-  return?: unknown;
-  event?: string;
-  data?: { reason?: string; nospace?: boolean };
-}
+/** The fields that rapido uses of an answer (`id`) or an event. */
+const message = z.object({
+  id: z.optional(z.int()),
+  return: z.optional(z.unknown()),
+  event: z.optional(z.string()),
+  data: z.optional(z.object({ reason: z.optional(z.string()), nospace: z.optional(z.boolean()) })),
+});
+
+type Message = z.infer<typeof message>;
 
 /**
  * Recognises BLOCK_IO_ERROR of qapi/block-core.json for ENOSPC. `nospace` is absent if QEMU is configured not to stop
  * the VM on errors; `reason` is from strerror(3).
  */
-function reportsFullHost(message: Message | undefined): boolean {
-  if (message?.event !== 'BLOCK_IO_ERROR') return false;
-  const { data } = message;
+function reportsFullHost(said: Message | undefined): boolean {
+  if (said?.event !== 'BLOCK_IO_ERROR') return false;
+  const { data } = said;
   return data?.nospace === true || data?.reason === 'No space left on device';
 }
 
@@ -44,10 +49,11 @@ export function openQmp(monitor: Duplex): Qmp {
   let lastId = 0;
   let isOpen = true;
   const closed = readLines(monitor, (line) => {
-    const message = parseMessage(line);
-    if (message?.event === 'SHUTDOWN') reason ??= message.data?.reason;
-    if (reportsFullHost(message)) wasHostFull = true;
-    if (message?.id !== undefined) waiting.get(message.id)?.('return' in message);
+    // The last line may be incomplete if QEMU was killed.
+    const said = parseJson(message, line);
+    if (said?.event === 'SHUTDOWN') reason ??= said.data?.reason;
+    if (reportsFullHost(said)) wasHostFull = true;
+    if (said?.id !== undefined) waiting.get(said.id)?.('return' in said);
   }).then(() => {
     isOpen = false;
     for (const answer of waiting.values()) answer(false);
@@ -65,13 +71,4 @@ export function openQmp(monitor: Duplex): Qmp {
   };
   execute('qmp_capabilities', { timeout: 60_000 });
   return { execute, shutdown: () => reason, wasHostFull: () => wasHostFull, closed };
-}
-
-/** QEMU writes one object per line. The last line may be incomplete if QEMU was killed. */
-function parseMessage(line: string): Message | undefined {
-  try {
-    return JSON.parse(line);
-  } catch {
-    return undefined;
-  }
 }

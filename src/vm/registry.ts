@@ -1,15 +1,13 @@
 import { linkSync, rmSync, statSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
+import * as z from 'zod/mini';
 import type { PortForward } from '../conf/network-values.ts';
 import { errorCode, UsageError, UserError } from '../errors.ts';
+import { orAbsent, parseJson } from '../sys/json.ts';
 import { withLock } from '../sys/lock.ts';
 import { makePrivateDirectory } from '../sys/private-directory.ts';
-import {
-  identifyProcess,
-  identifySelf,
-  isAliveFor,
-  type ProcessIdentity,
-} from '../sys/process-identity.ts';
+import { identifyProcess, identifySelf, isAliveFor } from '../sys/process-identity.ts';
+import { processIdentity } from '../sys/process-schema.ts';
 import { readRegularFile } from '../sys/regular-file.ts';
 import { listIfReachable, lstatIfReachable } from '../sys/stat.ts';
 import { temporaryNameFor, writeFileAtomic } from '../sys/temporary.ts';
@@ -21,42 +19,59 @@ import type { VmDisk } from './disks.ts';
  * this user are trusted. The numbers of other users' VMs are merely avoided.
  */
 
-/** A running VM, as other processes see it. */
-export interface VmEntry {
-  version: 1;
-  number: number;
-  hostname: string;
-  cut: string;
-  kernelRelease: string;
-  /** The rapido process that watches the VM; QEMU ends with it. */
-  owner: ProcessIdentity;
-  /** undefined: QEMU has not been started yet. */
-  qemu: ProcessIdentity | undefined;
-  consoleLog: string;
-  monitorSocket: string;
-  pidFile: string;
-  /** The socket on which its rapido serves requests (`vm-requests.ts`); undefined: a VM of `rapido run`. */
-  requestSocket: string | undefined;
-  state: VmState;
-  /** Its addresses in a network that it shares with the host and other VMs. */
-  addresses: string[];
-  /** Ports of this host that are forwarded to it. */
-  forwards: PortForward[];
-  /** Path of the image that it booted. */
-  image: string;
-  disks: VmDisk[];
-  /** Its tap devices, which no other VM can use. */
-  taps: string[];
-  /** ISO 8601. */
-  since: string;
-}
+const portForward: z.ZodMiniType<PortForward> = z.object({
+  protocol: z.enum(['tcp', 'udp']),
+  host: z.int(),
+  guest: z.int(),
+});
+
+const vmDisk: z.ZodMiniType<VmDisk> = z.object({
+  path: z.string(),
+  identity: z.string(),
+  readonly: z.boolean(),
+});
 
 /**
  * - `starting`: its autorun scripts have not ended.
  * - `ready`: they have ended, and there is a shell at its console.
  * - `testing`: it belongs to a `rapido run`.
  */
-export type VmState = 'starting' | 'ready' | 'testing';
+const vmState = z.enum(['starting', 'ready', 'testing']);
+
+export type VmState = z.infer<typeof vmState>;
+
+/** Fields with a default are later ones: an older rapido that is still running may not have written them. */
+const vmEntry = z.object({
+  version: z.literal(1),
+  number: z.int(),
+  hostname: z.string(),
+  cut: z.string(),
+  kernelRelease: z.string(),
+  /** The rapido process that watches the VM; QEMU ends with it. */
+  owner: processIdentity,
+  /** undefined: QEMU has not been started yet. */
+  qemu: orAbsent(processIdentity),
+  consoleLog: z.string(),
+  monitorSocket: z.string(),
+  pidFile: z.string(),
+  /** The socket on which its rapido serves requests (`vm-requests.ts`); undefined: a VM of `rapido run`. */
+  requestSocket: orAbsent(z.string()),
+  state: z._default(vmState, 'ready'),
+  /** Its addresses in a network that it shares with the host and other VMs. */
+  addresses: z._default(z.array(z.string()), []),
+  /** Ports of this host that are forwarded to it. */
+  forwards: z._default(z.array(portForward), []),
+  /** Path of the image that it booted. */
+  image: z._default(z.string(), ''),
+  disks: z._default(z.array(vmDisk), []),
+  /** Its tap devices, which no other VM can use. */
+  taps: z._default(z.array(z.string()), []),
+  /** ISO 8601. */
+  since: z.string(),
+});
+
+/** A running VM, as other processes see it. */
+export type VmEntry = z.infer<typeof vmEntry>;
 
 /** The files of a VM in the directory of the registry. */
 export interface VmFiles {
@@ -144,7 +159,7 @@ export function refuseUnsafe(directory: string): void {
 function refuseTaken(directory: string, number: number): UserError {
   const isOwn = listVms(directory).some((vm) => vm.number === number);
   return isOwn
-    ? new UserError(`VM ${number} is running already`, { hint: `rapido stop ${number}` })
+    ? new UserError(`VM ${number} is already running`, { hint: `rapido stop ${number}` })
     : new UserError(
         `VM ${number} is taken: its files in ${directory} belong to another user or another version of rapido`,
         { hint: 'use another number, or set QEMU_PID_DIR to a directory of your own' },
@@ -254,35 +269,12 @@ const VM_FILE = /^(?:vm(\d+)\.(?:json|qmp|ask)|rapido_vm(\d+)\.pid)$/;
 /** The size limit for reading an entry, in bytes; real entries are much smaller. */
 const LARGEST_ENTRY = 1024 * 1024;
 
-const LATER_FIELDS = {
-  image: '',
-  disks: [],
-  taps: [],
-  addresses: [],
-  forwards: [],
-  state: 'ready' as const,
-  requestSocket: undefined,
-};
-
 /** Entries are written atomically, by rapido itself. Those of an unknown version are ignored. */
 function readEntry(directory: string, number: number, uid: number): VmEntry | undefined {
   const data = readRegularFile(vmFiles(directory, number).entry, {
     limit: LARGEST_ENTRY,
     isAcceptable: (stats) => stats.uid === uid,
   });
-  try {
-    const entry: VmEntry = JSON.parse(data?.toString() ?? '');
-    const { version, owner, qemu } = entry;
-    if (version !== 1 || entry.number !== number) return undefined;
-    if (!isIdentity(owner) || (qemu !== undefined && !isIdentity(qemu))) return undefined;
-    // An older rapido that is still running may not have written the later fields.
-    return { ...LATER_FIELDS, ...entry };
-  } catch {
-    return undefined;
-  }
-}
-
-/** Rejects PID 0 and negative PIDs: a signal to them would reach many processes. */
-function isIdentity({ pid, startTime }: ProcessIdentity): boolean {
-  return Number.isSafeInteger(pid) && pid > 0 && typeof startTime === 'string';
+  const entry = parseJson(vmEntry, data?.toString() ?? '');
+  return entry?.number === number ? entry : undefined;
 }

@@ -26,8 +26,6 @@ export async function serveVm(
         return;
       case 'stop':
         return stopVm(vm, client);
-      default:
-        throw new UserError('the rapido process of this VM does not support this request');
     }
   });
 }

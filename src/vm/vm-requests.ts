@@ -1,38 +1,69 @@
 import { createServer, type Socket } from 'node:net';
+import * as z from 'zod/mini';
 import { errorCode, UserError } from '../errors.ts';
 import { within } from '../sys/awake-clock.ts';
+import { orAbsent, parseJson } from '../sys/json.ts';
 import { withPrivateUmask } from '../sys/umask.ts';
 import type { CommandSockets } from './guest-commands.ts';
 import type { Terminal } from './plan.ts';
 import type { StopEnding } from './running-vm.ts';
+
+const sockets: z.ZodMiniType<CommandSockets> = z.object({
+  stdin: z.optional(z.string()),
+  stdout: z.string(),
+  stderr: z.string(),
+});
+
+const terminal: z.ZodMiniType<Terminal> = z.object({
+  rows: z.int(),
+  columns: z.int(),
+  type: orAbsent(z.string()),
+});
+
+const vmRequest = z.discriminatedUnion('request', [
+  /**
+   * `words` are in base64, because they may be any bytes. Each line that follows is the name of a signal for the
+   * command, `size ROWS COLUMNS` of its terminal, or, after it has ended, `end WORD`, which requests the end mark made
+   * of that word in its output.
+   */
+  z.object({
+    request: z.literal('exec'),
+    words: z.array(z.base64()),
+    sockets,
+    terminal: z.optional(terminal),
+  }),
+  z.object({ request: z.literal('console') }),
+  /** The size of the terminal that shows the console. */
+  z.object({ request: z.literal('size'), rows: z.int(), columns: z.int() }),
+  z.object({ request: z.literal('stop') }),
+]);
 
 /**
  * A request of another process to the rapido that watches a VM, over a Unix socket in the registry: one JSON object
  * on the first line. Answers are JSON objects, one per line. After `granted`, the connection carries the bytes of the
  * console in both directions.
  */
-export type VmRequest =
-  /**
-   * `words` are in base64, because they may be any bytes. Each line that follows is the name of a signal for the
-   * command, `size ROWS COLUMNS` of its terminal, or, after it has ended, `end WORD`, which requests the end mark made
-   * of that word in its output.
-   */
-  | { request: 'exec'; words: string[]; sockets: CommandSockets; terminal?: Terminal | undefined }
-  | { request: 'console' }
-  /** The size of the terminal that shows the console. */
-  | { request: 'size'; rows: number; columns: number }
-  | { request: 'stop' };
+export type VmRequest = z.infer<typeof vmRequest>;
 
-export type VmAnswer =
-  | { answer: 'started' }
+const stopEnding: z.ZodMiniType<StopEnding> = z.enum(['powered-off', 'forced']);
+
+export const vmAnswer = z.discriminatedUnion('answer', [
+  z.object({ answer: z.literal('started') }),
   /** Whether the command has the requested terminal, or pipes. */
-  | { answer: 'terminal'; made: boolean }
+  z.object({ answer: z.literal('terminal'), made: z.boolean() }),
   /** undefined: the VM ended before the command did. */
-  | { answer: 'ended'; status: number | undefined }
+  z.object({ answer: z.literal('ended'), status: orAbsent(z.int()) }),
   /** The bytes of the console follow. */
-  | { answer: 'granted' }
-  | { answer: 'stopped'; how: StopEnding }
-  | { answer: 'refused'; reason: string; hint?: string | undefined };
+  z.object({ answer: z.literal('granted') }),
+  z.object({ answer: z.literal('stopped'), how: stopEnding }),
+  z.object({
+    answer: z.literal('refused'),
+    reason: z.string(),
+    hint: z.optional(z.string()),
+  }),
+]);
+
+export type VmAnswer = z.infer<typeof vmAnswer>;
 
 /** A connection of a client whose first line has been read. */
 export interface Client {
@@ -72,11 +103,10 @@ export async function serveRequests(path: string, handle: RequestHandler): Promi
         if (socket.writable) socket.write(`${JSON.stringify(answer)}\n`);
       };
       try {
-        await handle(JSON.parse(line), { socket, rest, answer });
+        await handle(readRequest(line), { socket, rest, answer });
       } catch (error) {
-        if (!(error instanceof UserError) && !(error instanceof SyntaxError)) throw error;
-        const hint = error instanceof UserError ? error.hint : undefined;
-        answer({ answer: 'refused', reason: error.message, hint });
+        if (!(error instanceof UserError)) throw error;
+        answer({ answer: 'refused', reason: error.message, hint: error.hint });
         socket.destroySoon();
       }
     };
@@ -105,6 +135,13 @@ export async function serveRequests(path: string, handle: RequestHandler): Promi
       for (const socket of sockets) socket.destroySoon();
     },
   };
+}
+
+/** @throws UserError if it is not a request: the client may be a newer rapido */
+function readRequest(line: string): VmRequest {
+  const request = parseJson(vmRequest, line);
+  if (request !== undefined) return request;
+  throw new UserError('the rapido process of this VM does not support this request');
 }
 
 /** Calls `onLine` once, and then stops reading. */

@@ -160,10 +160,11 @@ describe.runIf(isRoot)('a registry directory that several users share', () => {
   function enter(process: ProcessIdentity, owner: number): void {
     const entry = { version: 1, number: 1, hostname: 'rapido1', cut: 'c', kernelRelease: '6.1' };
     const rest = { owner: process, qemu: process, state: 'ready', since: '2026-01-01T00:00:00Z' };
+    const files = { consoleLog: '/console.log', pidFile: join(vms(), 'rapido_vm1.pid') };
     const socket = { requestSocket: join(vms(), 'vm1.ask'), monitorSocket: join(vms(), 'vm1.qmp') };
     const path = home.write(
       'shared/vm1.json',
-      JSON.stringify({ ...entry, ...rest, ...socket }),
+      JSON.stringify({ ...entry, ...rest, ...files, ...socket }),
       0o644,
     );
     chownSync(path, owner, owner);

@@ -158,7 +158,11 @@ describe('git bisect run rapido run --bisect', () => {
 
     it.each([
       ['a mistake in the conf', { conf: 'KERNEL_SRCC=/linux\n' }, 'unknown conf key KERNEL_SRCC'],
-      ['a wrong value on the command line', { args: ['--timeout', 'soon'] }, 'is not a duration'],
+      [
+        'a wrong value on the command line',
+        { args: ['--timeout', 'soon'] },
+        'is not a valid duration',
+      ],
       ['an unknown option', { args: ['--timeuot', '9'] }, "unknown option '--timeuot'"],
       ['an unknown cut', { cut: 'simple-exmaple' }, 'there is no cut called'],
       ['--build without a kernel tree', { args: ['--build', 'make'] }, 'KERNEL_SRC is not set'],

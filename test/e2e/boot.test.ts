@@ -139,7 +139,7 @@ describe('rapido boot without a terminal', () => {
     expect(existsSync(socket)).toBe(false);
   });
 
-  it('gives each VM its own number, host name and console log', async () => {
+  it('gives each VM its own number, hostname and console log', async () => {
     await home.rapido(['cut', 'simple-example', '-x', 'uname -n; sleep 4']);
     const results = await Promise.all([home.rapido(['boot']), home.rapido(['boot'])]);
     expect(results.map(({ status }) => status)).toEqual([0, 0]);

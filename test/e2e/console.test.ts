@@ -3,7 +3,14 @@ import { join } from 'node:path';
 import { setTimeout as sleep } from 'node:timers/promises';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
 import { breakModule } from '../support/broken-module.ts';
-import { CTRL_A, CTRL_C, modesOf, openTerminal, SIZE, type Terminal } from '../support/terminal.ts';
+import {
+  CTRL_A,
+  interruptProgram,
+  modesOf,
+  openTerminal,
+  SIZE,
+  type Terminal,
+} from '../support/terminal.ts';
 import { createWorkspace } from '../support/workspace.ts';
 
 /** Made of machine code. */
@@ -120,12 +127,7 @@ describe('rapido boot on a terminal', () => {
       type('stty size; echo $-\r');
       await waitFor(new RegExp(`^${SIZE}\\n\\w*m\\w*$`, 'm'));
       await waitFor(PROMPT);
-      type('sleep 1000\r');
-      await waitFor(/sleep 1000\n/);
-      await sleep(500);
-      type(CTRL_C);
-      await waitFor(PROMPT);
-      await sleep(500);
+      await interruptProgram(terminal, PROMPT);
       type('exit\r');
       expect(await terminal.ended).toBe(1);
       expect(terminal.shown()).toMatch(

@@ -129,7 +129,7 @@ describe('a VM in the background', () => {
     await exec(['mount', '-t', 'devpts', 'devpts', '/dev/pts']);
   });
 
-  it('runs a program by its host name, without a shell, word by word', async () => {
+  it('runs a program by its hostname, without a shell, word by word', async () => {
     const words = ['a b', '$HOME', "it's", 'two\nlines', '', 'ä'];
     const ran = await home.rapido(['exec', 'rapido1', '--', 'printf', '<%s>', ...words]);
     expect(ran).toMatchObject({ status: 0, stdout: words.map((word) => `<${word}>`).join('') });
@@ -163,7 +163,7 @@ describe('a VM in the background', () => {
 
   it('shows its console on a terminal of that size, and detaches', async () => {
     const terminal = openTerminal(home, ['console', '1']);
-    await terminal.waitFor(/Ctrl-a d leaves it/);
+    await terminal.waitFor(/Ctrl-a d detaches/);
     await terminal.waitFor(/rapido1:~# /);
     terminal.type('echo $((6*7)); stty size\r');
     await terminal.waitFor(/^42\n37 111$/m);
@@ -183,7 +183,7 @@ describe('a VM in the background', () => {
       '125 rapido: error: VM 7 is not running',
       '125 rapido: error: there is no command after `--`',
       '2 rapido: error: "no such" is neither the number nor the name of a VM',
-      '2 rapido: error: no VM is given',
+      '2 rapido: error: no VM was given',
     ]);
   });
 });

@@ -111,11 +111,11 @@ describe('a run whose guest misbehaves', () => {
       reason: 'kernel panic: Attempted to kill init!',
     },
     {
-      name: 'a command that fills the root file system fails',
+      name: 'a command that fills the root filesystem fails',
       args: ['simple-example', '-x', 'head -c 9G /dev/zero > /full; status=$?; df /; exit $status'],
       verdict: 'fail',
       status: 1,
-      reason: 'the command ended with status 1',
+      reason: 'the command exited with status 1',
     },
     {
       name: 'a command that the OOM killer kills gives 137',
@@ -145,19 +145,19 @@ describe('a run whose guest misbehaves', () => {
       name: 'a power-off by the command is a crash: its end was not reported',
       args: ['simple-example', '-x', 'echo o > /proc/sysrq-trigger; sleep 600'],
       verdict: 'crash',
-      reason: 'powered off before the command was seen to end',
+      reason: 'powered off before the end of the command was reported',
     },
     {
       name: 'so is `shutdown`',
       args: ['simple-example', '--', 'shutdown'],
       verdict: 'crash',
-      reason: 'powered off before the command was seen to end',
+      reason: 'powered off before the end of the command was reported',
     },
     {
       name: 'so is `reboot`',
       args: ['simple-example', '--', 'reboot'],
       verdict: 'crash',
-      reason: 'powered off before the command was seen to end',
+      reason: 'powered off before the end of the command was reported',
     },
     {
       name: 'a power-off by an autorun script is a crash',
@@ -214,13 +214,13 @@ describe('a run whose guest misbehaves', () => {
       args: ['simple-example', '-x', `${FORGERY} exit 3`],
       verdict: 'fail',
       status: 3,
-      reason: 'the command ended with status 3',
+      reason: 'the command exited with status 3',
     },
     {
       name: 'forged success and a power-off are a crash',
       args: ['simple-example', '-x', `${FORGERY} echo o > /proc/sysrq-trigger; sleep 600`],
       verdict: 'crash',
-      reason: 'powered off before the command was seen to end',
+      reason: 'powered off before the end of the command was reported',
     },
     {
       name: 'forged success in an autorun script and a power-off are a crash',

@@ -200,7 +200,7 @@ describe('a run whose host fails', () => {
 
   const canMount = spawnSync('unshare', ['--mount', 'true']).status === 0;
   describe.skipIf(!canMount)('because of a full disk (needs root to mount one)', () => {
-    /** Runs with a small file system at --results, which only that rapido sees. */
+    /** Runs with a small filesystem at --results, which only that rapido sees. */
     const runOnSmallDisk = async (size: string, command: string) => {
       const disk = home.write('disk/here', '');
       const mount = 'mount -t tmpfs -o "size=$1" rapido "$2" && shift 2 && exec "$@"';

@@ -132,7 +132,7 @@ describe('a run whose kernel fails', () => {
           text: `${INSERT}; exit 7`,
           verdict: 'fail',
           status: 7,
-          reason: 'the command ended with status 7',
+          reason: 'the command exited with status 7',
         },
         {
           name: 'a warning is a splat, although the command succeeds',

@@ -51,19 +51,19 @@ describe.concurrent('a run that hangs', () => {
         'true',
       ],
       verdict: 'timeout',
-      reason: 'it took longer than 60 s during autorun script hang.sh',
+      reason: 'the run exceeded the time limit of 60 s during autorun script hang.sh',
     },
     {
       name: 'in the command ends by --timeout',
       args: ['simple-example', '--timeout', LIMIT, '--', 'sleep', '6000'],
       verdict: 'timeout',
-      reason: 'it took longer than 60 s during the command',
+      reason: 'the run exceeded the time limit of 60 s during the command',
     },
     {
       name: 'in the command ends by --timeout, also if it changes the clock',
       args: ['simple-example', '--timeout', LIMIT, '-x', 'date -s 1990-01-01; sleep 6000'],
       verdict: 'timeout',
-      reason: 'it took longer than 60 s during the command',
+      reason: 'the run exceeded the time limit of 60 s during the command',
     },
     {
       name: 'at power-off ends by --timeout, although the command has succeeded',
@@ -75,14 +75,14 @@ describe.concurrent('a run that hangs', () => {
         "printf '#!/bin/bash\\nsleep 6000\\n' > /rapido/power-off",
       ],
       verdict: 'timeout',
-      reason: 'it took longer than 60 s after the end of the command',
+      reason: 'the run exceeded the time limit of 60 s after the end of the command',
     },
     {
       name: 'because its CPUs were stopped ends by --timeout',
       args: ['simple-example', '--timeout', LIMIT, '-x', 'echo READY; sleep 6000'],
       options: { whenReady: ({ monitor }) => sendQmpCommand(monitor, 'stop') },
       verdict: 'timeout',
-      reason: 'it took longer than 60 s during the command',
+      reason: 'the run exceeded the time limit of 60 s during the command',
     },
     {
       name: 'because QEMU was stopped ends by --timeout, and QEMU with it',
@@ -93,7 +93,7 @@ describe.concurrent('a run that hangs', () => {
         },
       },
       verdict: 'timeout',
-      reason: 'it took longer than 60 s during the command',
+      reason: 'the run exceeded the time limit of 60 s during the command',
     },
   ];
 
@@ -160,7 +160,7 @@ describe.concurrent('a run that hangs', () => {
     expect(ran.result?.tests).toMatchObject([{ name: 'fs/frozen', status: 'interrupted' }]);
     const [task] = ran.result?.blockedTasks ?? [];
     expect(task).toMatchObject({ name: 'touch', function: expect.stringMatching(/./) });
-    expect(ran.stderr).toContain(`  blocked: touch (pid ${task?.pid}) in ${task?.function}\n`);
+    expect(ran.stderr).toContain(`  blocked: touch (PID ${task?.pid}) in ${task?.function}\n`);
     expect(ran.stderr).toContain('  interrupted: fs/frozen: it was running');
     expect(ran.file('console.log').toString('latin1')).toMatch(/sysrq: Show Blocked State/);
   });

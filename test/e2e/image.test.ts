@@ -73,7 +73,7 @@ describe('the image', () => {
 
     const result = await home.rapido([...cut, '--boot']);
     expect(result).toMatchObject({ status: 0 });
-    expect(result.stdout).toContain('trees reused, changes made');
+    expect(result.stdout).toContain('trees reused, changes built');
     const said = result.stdout.replaceAll('\r', '');
     const inGuest = said.slice(said.indexOf('BEGIN\n') + 6, said.indexOf('END\n'));
     expect(inGuest).toBe(onHost);
@@ -134,7 +134,7 @@ describe('the image', () => {
     );
     expect(result.status).toBe(125);
     expect(result.stderr).toMatch(
-      /^ERROR simple-example: module zram refused: unknown symbols: the module belongs to another build; then the command ended with status 1/m,
+      /^ERROR simple-example: module zram refused: unknown symbols: the module belongs to another build; then the command exited with status 1/m,
     );
   });
 

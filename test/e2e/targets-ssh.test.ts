@@ -51,7 +51,7 @@ describe.runIf(canMakeNetworks && hasServer)('ssh between two VMs', () => {
     expect(deceived).toMatchObject({ status: 1, stdout: '' });
     const console = deceived.file('console.log').toString();
     expect(console).toContain('Host key verification failed');
-    expect(console).toContain('ssh-client: no login at rapido-server as root');
+    expect(console).toContain('ssh-client: cannot log in to rapido-server as root');
   });
 
   it('without a host key one is generated, and without known hosts any is accepted, with a warning', async () => {

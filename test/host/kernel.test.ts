@@ -377,7 +377,7 @@ test('refused: kernel images that this user may not read, as Ubuntu installs the
       - ROOT/boot/vmlinuz-6.8.0-31-generic cannot be read by this user
       hint: sudo chmod +r ROOT/boot/vmlinuz-6.5.0-running ROOT/boot/vmlinuz-6.8.0-31-generic
     rapido: error: KERNEL_RELEASE: the kernel 6.8.0-31-generic cannot be booted
-      - ROOT/boot/vmlinuz-6.8.0-31-generic cannot be read by this user (sudo chmod +r it)
+      - ROOT/boot/vmlinuz-6.8.0-31-generic cannot be read by this user (sudo chmod +r ROOT/boot/vmlinuz-6.8.0-31-generic)
       hint: install its package, or set KERNEL_SRC to a kernel tree
     "
   `);

@@ -49,11 +49,15 @@ function makeBench() {
 test('changes since the trees layer was built are found once, and then known', async () => {
   const { cut, write } = makeBench();
   await tick();
-  expect(await cut()).toEqual({ trees: 'not made before', changes: [] });
+  expect(await cut()).toEqual({ trees: 'not built before', changes: [] });
   expect(await cut()).toEqual({ trees: 'reused', changes: [] });
   write('a', '22');
   await tick();
-  expect(await cut()).toEqual({ trees: 'reused', changes: ['a'], changesLayer: 'not made before' });
+  expect(await cut()).toEqual({
+    trees: 'reused',
+    changes: ['a'],
+    changesLayer: 'not built before',
+  });
   expect(await cut()).toEqual({ trees: 'reused', changes: 'as before' });
   write('sub/c', '22');
   await tick();

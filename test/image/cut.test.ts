@@ -102,7 +102,7 @@ function listModes(path: string): { path: string; mode: string }[] {
   })).sort((a, b) => (a.path < b.path ? -1 : 1));
 }
 
-/** Does something while rapido's cache directory is a file system of that size. */
+/** Does something while rapido's cache directory is a filesystem of that size. */
 async function withSmallCache(
   home: Workspace,
   size: string,
@@ -127,9 +127,9 @@ describe.skipIf(hostKernel() === undefined)('rapido cut', () => {
     const made = (lines: string[]): string[] => lines.filter((line) => !line.endsWith('reused'));
 
     expect((await home.cut()).sort()).toEqual([
-      'modules: made: not made before',
-      'trees: made: not made before',
-      'userspace: made: not made before',
+      'modules: built: not built before',
+      'trees: built: not built before',
+      'userspace: built: not built before',
     ]);
     expect(dracutCalls(home)).toBe(1);
 
@@ -143,17 +143,17 @@ describe.skipIf(hostKernel() === undefined)('rapido cut', () => {
     copyFileSync(join(module, zram ?? ''), join(home.directory, 'zram.copy'));
     writeFileSync(join(module, zram ?? ''), readFileSync(join(home.directory, 'zram.copy')));
     expect(made(await home.cut())).toEqual([
-      `modules: made: ~/linux/mods/lib/modules/${zram} changed`,
+      `modules: built: ~/linux/mods/lib/modules/${zram} changed`,
     ]);
 
     home.write('tree/a.txt', 'A');
-    expect(made(await home.cut())).toEqual(['changes: made: not made before']);
+    expect(made(await home.cut())).toEqual(['changes: built: not built before']);
     expect((await home.cut()).sort()).toEqual(['changes: reused', ...reused]);
     home.write('tree/a.txt', 'AA');
-    expect(made(await home.cut())).toEqual(['changes: made: files changed']);
+    expect(made(await home.cut())).toEqual(['changes: built: files changed']);
 
     home.write('tree/new.txt', 'new');
-    expect(made(await home.cut())).toEqual(['trees: made: its files changed']);
+    expect(made(await home.cut())).toEqual(['trees: built: its files changed']);
 
     expect(dracutCalls(home)).toBe(1);
     expect((await home.cut()).sort()).toEqual(reused);
@@ -179,27 +179,27 @@ describe.skipIf(hostKernel() === undefined)('rapido cut', () => {
     const home = createSmall();
     const tool = home.write('tool', readFileSync('/bin/cat'), 0o755);
     const made = async (...args: string[]): Promise<string[]> =>
-      (await home.cut(...args)).filter((line) => line.startsWith('userspace: made'));
+      (await home.cut(...args)).filter((line) => line.startsWith('userspace: built'));
     // Its path has a space in it, so rapido copies it; one without goes to dracut.
     const plain = join('/tmp', `rapido-tool-${process.pid}`);
     copyFileSync(tool, plain);
     chmodSync(plain, 0o755);
     try {
-      expect(await made('-i', plain)).toEqual(['userspace: made: not made before']);
+      expect(await made('-i', plain)).toEqual(['userspace: built: not built before']);
       expect(await made('-i', plain)).toEqual([]);
       // The same size and the old mtime: only the ctime shows the change.
       const { atime, mtime } = statSync(plain);
       writeFileSync(plain, readFileSync('/bin/cat'));
       utimesSync(plain, atime, mtime);
-      expect(await made('-i', plain)).toEqual([`userspace: made: ${plain} changed`]);
+      expect(await made('-i', plain)).toEqual([`userspace: built: ${plain} changed`]);
       home.write(
         'bin/dracut',
         `${readFileSync(join(home.directory, 'bin/dracut'), 'utf8')}\n`,
         0o755,
       );
-      expect(await made('-i', plain)).toEqual(['userspace: made: ~/bin/dracut changed']);
-      expect(await made('-i', plain, '-i', 'ls')).toEqual(['userspace: made: not made before']);
-      expect(await made('-i', plain, '--rebuild')).toEqual(['userspace: made: rebuild requested']);
+      expect(await made('-i', plain)).toEqual(['userspace: built: ~/bin/dracut changed']);
+      expect(await made('-i', plain, '-i', 'ls')).toEqual(['userspace: built: not built before']);
+      expect(await made('-i', plain, '--rebuild')).toEqual(['userspace: built: rebuild requested']);
     } finally {
       rmSync(plain, { force: true });
     }
@@ -428,7 +428,7 @@ describe.skipIf(hostKernel() === undefined)('rapido cut', () => {
     await home.cut();
     home.write('tree/sub dir/b.txt', 'changed');
     expect(await home.cut()).toContain(
-      'userspace: made: files in the extra arguments of dracut changed',
+      'userspace: built: files in the extra arguments of dracut changed',
     );
   });
 
@@ -716,7 +716,7 @@ describe.skipIf(hostKernel() === undefined)('rapido cut', () => {
       const { status, stderr } = await home.rapido(['cut', 'small']);
       expect(status).toBe(1);
       expect(stderr).toContain('rapido: error: no space left on the device\n');
-      expect(stderr).toContain(`free space on the file systems of ${small}/rapido`);
+      expect(stderr).toContain(`free space on the filesystems of ${small}/rapido`);
       expect(stderr).not.toContain('failed');
     });
   });

@@ -31,7 +31,7 @@ describe('obtainLayer', () => {
   it('makes a layer once and reuses it while it is valid', async () => {
     const directory = makeTemporaryDirectory();
     const first = await obtainLayer(directory, recipe('one'), false);
-    expect(first.madeBecause).toBe('not made before');
+    expect(first.madeBecause).toBe('not built before');
     expect(read(first)).toBe('one');
     const second = await obtainLayer(directory, recipe('two'), false);
     expect(second.madeBecause).toBeUndefined();
@@ -54,7 +54,7 @@ describe('obtainLayer', () => {
     expect(remade.madeBecause).toBe('it is old');
     expect(read(remade)).toBe('two');
     const other = await obtainLayer(directory, recipe('three', 'others'), false);
-    expect(other.madeBecause).toBe('not made before');
+    expect(other.madeBecause).toBe('not built before');
     closeSync(other.fd);
     const asked = await obtainLayer(directory, recipe('four'), true);
     expect(asked.madeBecause).toBe('rebuild requested');
@@ -88,7 +88,7 @@ describe('obtainLayer', () => {
     const [file = ''] = readdirSync(directory);
     writeFileSync(join(directory, file), damage);
     const again = await obtainLayer(directory, recipe('two'), false);
-    expect(again.madeBecause).toBe('not made before');
+    expect(again.madeBecause).toBe('not built before');
     expect(read(again)).toBe('two');
   });
 

@@ -1,35 +1,12 @@
 import { execFileSync } from 'node:child_process';
 import fc from 'fast-check';
 import { expect, test } from 'vitest';
-import {
-  GUEST_FILES,
-  type GuestCommand,
-  type GuestFile,
-  planOverlay,
-} from '../../src/image/overlay.ts';
+import { type GuestCommand, planOverlay } from '../../src/image/overlay.ts';
 import type { OverlayEntry } from '../../src/image/overlay-entry.ts';
+import { EMPTY_OVERLAY } from './empty-overlay.ts';
 
 function overlay(command: GuestCommand | undefined): OverlayEntry[] {
-  const guestFiles = GUEST_FILES.map((name): [GuestFile, Buffer] => [name, Buffer.from('')]);
-  return planOverlay({
-    cut: 'small',
-    guestFiles: Object.fromEntries(guestFiles) as Record<GuestFile, Buffer>,
-    unlockpt: Buffer.from(''),
-    network: undefined,
-    loadModules: [],
-    loadForDisks: {},
-    zram: {},
-    autorun: [],
-    directory: undefined,
-    conf: {},
-    occupied: [],
-    init: undefined,
-    contents: {},
-    programs: [],
-    terminfo: {},
-    command,
-    done: [],
-  });
+  return planOverlay({ ...EMPTY_OVERLAY, command });
 }
 
 function dataAt(entries: readonly OverlayEntry[], path: string): Buffer {

@@ -9,40 +9,10 @@ import {
   planOverlay,
   quoteForShell,
 } from '../../src/image/overlay.ts';
-
-const nothing: OverlayRequest = {
-  cut: 'small',
-  guestFiles: {
-    init: Buffer.from('init'),
-    network: Buffer.from('network'),
-    'dhcp-lease': Buffer.from('dhcp-lease'),
-    session: Buffer.from('session'),
-    'power-off': Buffer.from('power-off'),
-    bashrc: Buffer.from('bashrc'),
-    'lib.sh': Buffer.from('lib'),
-    'rapido.service': Buffer.from('[Service]'),
-    'systemd-networkd.service': Buffer.from('[Service] of networkd'),
-    'await-network': Buffer.from('await-network'),
-  },
-  unlockpt: Buffer.from('unlockpt'),
-  loadModules: [],
-  loadForDisks: {},
-  network: undefined,
-  zram: {},
-  autorun: [],
-  directory: undefined,
-  conf: {},
-  occupied: [],
-  init: undefined,
-  contents: {},
-  programs: [],
-  terminfo: {},
-  command: undefined,
-  done: [],
-};
+import { EMPTY_OVERLAY } from './empty-overlay.ts';
 
 const textOf = (request: Partial<OverlayRequest>, path: string): string => {
-  const entry = planOverlay({ ...nothing, ...request }).find((found) => found.path === path);
+  const entry = planOverlay({ ...EMPTY_OVERLAY, ...request }).find((found) => found.path === path);
   return entry !== undefined && 'data' in entry ? String(entry.data) : `no ${path}`;
 };
 
@@ -86,7 +56,7 @@ describe('planOverlay', () => {
 });
 
 describe('overlayMembers', () => {
-  const entries = planOverlay(nothing);
+  const entries = planOverlay(EMPTY_OVERLAY);
 
   it('adds its own /etc/passwd only if dracut made none', () => {
     const paths = (provided: string[]): unknown[] =>
@@ -108,7 +78,7 @@ describe('overlayMembers', () => {
 
   it('changes its digest if anything in it differs', () => {
     const digest = (request: Partial<OverlayRequest>): string =>
-      digestMembers(overlayMembers(planOverlay({ ...nothing, ...request }), [], {}));
+      digestMembers(overlayMembers(planOverlay({ ...EMPTY_OVERLAY, ...request }), [], {}));
     expect(digest({})).toBe(digest({}));
     expect(digest({ conf: { A: 'b' } })).not.toBe(digest({}));
     expect(digest({ programs: ['/opt/x'] })).not.toBe(digest({ programs: ['/opt/y'] }));

@@ -16,7 +16,7 @@ function type(...parts: string[]): string[] {
 
 test.each<[string, string[], string[]]>([
   ['what is typed goes to the guest', ['ls\r'], ['send "ls\\r"']],
-  ['Ctrl-a d leaves', ['\x01d'], ['leave']],
+  ['Ctrl-a d detaches', ['\x01d'], ['leave']],
   ['also where the two come one by one', ['\x01', 'd'], ['leave']],
   ['Ctrl-a x stops the VM', ['\x01x'], ['stop']],
   ['Ctrl-a h and Ctrl-a ? help', ['\x01h\x01?'], ['help', 'help']],

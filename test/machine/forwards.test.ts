@@ -50,7 +50,7 @@ describe.skipIf(hostKernel() === undefined)('forwarded ports', () => {
   test.each([
     [['2222'], '"2222" is not HOST:GUEST'],
     [['0:22'], '"0:22" is not HOST:GUEST'],
-    [['2222:22', '2222:23'], 'port 2222 of this host is given twice'],
+    [['2222:22', '2222:23'], 'port 2222 of this host was given twice'],
     [['2222:22', '--net', 'tap'], 'ports cannot be forwarded with --net tap'],
   ])('--forward %j is rejected before any work', async ([first = '', ...more], complaint) => {
     const rest = more.length === 1 ? ['--forward', ...more] : more;

@@ -149,7 +149,7 @@ describe('rejects, all at once, with the name of the file', () => {
     expect(text).toMatchInlineSnapshot(`
       "NET/vm1/a name.network: the name may contain only letters, digits, ".", "_" and "-"
       NET/vm1/lan.network:2: MACAddress=nonsense is not a valid MAC address for a card
-      NET/vm1/hostname: "not a name" is not a host name
+      NET/vm1/hostname: "not a name" is not a hostname
       NET/vm2: contains no *.network file
       NET/vm3/much-too-long-for-a-tap.network: without [Match], it must have the name of its tap, such as rapido-tap1.network
       NET/vm4 is not a directory"

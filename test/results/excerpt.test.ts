@@ -6,7 +6,7 @@ import type { Splat } from '../../src/formats/klog/splat.ts';
 import { describeBlockedTask, excerptOf, informativeLines } from '../../src/results/excerpt.ts';
 import { CHECKOUT } from '../support/workspace.ts';
 
-/** The excerpt of the first fatal report or error in a log of the corpus, without time stamps. */
+/** The excerpt of the first fatal report or error in a log of the corpus, without timestamps. */
 function excerptFrom(log: string): string[] {
   const splats: Splat[] = [];
   const scanner = createSplatScanner({
@@ -129,6 +129,6 @@ test('omits the messages of every emulated boot', () => {
 test('text of a guest cannot control the terminal', () => {
   expect(excerptOf({ text: 'BUG: \x1b[2Jx\r\n foo\x07' })).toEqual(['BUG: x', ' foo']);
   expect(describeBlockedTask({ name: 'a\n\x1b[31mb', pid: 1, function: undefined })).toBe(
-    'a b (pid 1)',
+    'a b (PID 1)',
   );
 });

@@ -39,8 +39,9 @@ test('reads what was written, with or without the optional fields', () => {
   expect(parseResult(bare)).toEqual({ result: JSON.parse(bare) });
 });
 
-test('keeps a field of a later rapido with the same version', () => {
-  const later = { ...aResult(), colour: 'blue' };
+test('keeps fields of a later rapido with the same version', () => {
+  const times = { ...aResult().times, waiting: 5 };
+  const later = { ...aResult(), colour: 'blue', times };
   expect(parseResult(JSON.stringify(later))).toEqual({ result: JSON.parse(JSON.stringify(later)) });
 });
 

@@ -157,7 +157,7 @@ describe.each(Object.keys(SEEN) as (keyof typeof BEGIN)[])('%s', (format) => {
   );
 });
 
-test('damage that the file system finds on a failing device counts', () => {
+test('damage that the filesystem finds on a failing device counts', () => {
   const damage = [
     'EXT4-fs error (device dm-0): ext4_validate_block_bitmap:420: comm xfs_io: bg 0: bad block bitmap checksum',
     'XFS (dm-0): Metadata corruption detected at xfs_agf_verify+0x5f/0xb0 [xfs], xfs_agf block 0x1',

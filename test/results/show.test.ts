@@ -184,7 +184,7 @@ test('a run: verdict and reason first, failed tests and splats, files last', () 
       command  ./check -g quick 'a b'  (exit status 1)
       autorun  zram.sh, fstests.sh (exit status 3)
       machine  kvm, 2 CPUs, 512 MiB
-      times    build 12.3 s, cut 0.35 s, boot 0.90 s, autorun 2.10 s, command 12 min 34 s, 12 min 50 s in all
+      times    build 12.3 s, cut 0.35 s, boot 0.90 s, autorun 2.10 s, command 12 min 34 s, total 12 min 50 s
       tests    1 passed, 1 failed, 1 skipped, 1 failed as expected, 1 passed unexpectedly
 
     failed tests
@@ -237,7 +237,7 @@ test('shows the tasks that were blocked when a limit expired', () => {
     ],
   });
   const lines = formatRun({ result, files: [], splatLines: [] }, plain).join('\n');
-  expect(lines).toContain('blocked tasks\n  touch (pid 110) in mnt_want_write\n  a (pid 5)');
+  expect(lines).toContain('blocked tasks\n  touch (PID 110) in mnt_want_write\n  a (PID 5)');
 });
 
 test('an interrupted test has neither passed nor failed', () => {
@@ -266,9 +266,9 @@ test('a run with little information is shown briefly', () => {
       run      20261123-021557-fstests-xfs-3f2a  (Nov 23 03:15)
       status   rapido run exited with 0
       kernel   6.18.0-rc6  /linux/arch/x86/boot/bzImage
-      command  -x "echo 'a'; ls"  (not seen to end)
+      command  -x "echo 'a'; ls"  (end not reported)
       machine  tcg, 1 CPU, 1.0 GiB
-      times    cut 0.35 s, boot 0.90 s, 2.50 s in all"
+      times    cut 0.35 s, boot 0.90 s, total 2.50 s"
   `);
 });
 

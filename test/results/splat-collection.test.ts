@@ -10,7 +10,7 @@ import {
 
 let seconds = 10;
 
-/** Lines of the kernel, each with a time stamp a millisecond after the one before. */
+/** Lines of the kernel, each with a timestamp a millisecond after the one before. */
 function say(splats: SplatCollection, ...texts: string[]): void {
   for (const text of texts) {
     seconds += 0.001;

@@ -17,7 +17,7 @@ const summary = ({ consoleTail = '', ...changes }: Shown = {}, level: 0 | 1 = 0)
 
 test('a run that passes: one line', () => {
   expect(summary()).toMatchInlineSnapshot(
-    `"PASS fstests-xfs: the command succeeded (cut 0.35 s, boot 0.90 s, all 2.50 s)"`,
+    `"PASS fstests-xfs: the command succeeded (cut 0.35 s, boot 0.90 s, total 2.50 s)"`,
   );
 });
 
@@ -39,15 +39,15 @@ test('every phase of the run, with its time', () => {
     total: 75_000,
   };
   expect(summary({ times })).toMatchInlineSnapshot(
-    `"PASS fstests-xfs: the command succeeded (build 61.0 s, cut 0.35 s, boot 0.90 s, autorun 1.23 s, command 10.5 s, all 75.0 s)"`,
+    `"PASS fstests-xfs: the command succeeded (build 61.0 s, cut 0.35 s, boot 0.90 s, autorun 1.23 s, command 10.5 s, total 75.0 s)"`,
   );
 });
 
 test.each([
-  ['fail', 'the command ended with status 3'],
+  ['fail', 'the command exited with status 3'],
   ['crash', 'the kernel panicked during the command: Fatal exception'],
   ['splat', 'the kernel reported a problem: WARNING in foo'],
-  ['timeout', 'it took longer than 600 s during the command'],
+  ['timeout', 'the run exceeded the time limit of 600 s during the command'],
   ['interrupted', 'interrupted by SIGINT during the command'],
   ['error', 'QEMU did not start the VM'],
 ] as const)('%s: the word, the reason, and the results directory', (verdict, reason) => {
@@ -74,7 +74,7 @@ test('failed tests with their messages, without those that passed or may fail', 
       }),
     }),
   ).toMatchInlineSnapshot(`
-    "FAIL fstests-xfs: 2 of 6 tests failed (cut 0.35 s, boot 0.90 s, all 2.50 s)
+    "FAIL fstests-xfs: 2 of 6 tests failed (cut 0.35 s, boot 0.90 s, total 2.50 s)
       failed: generic/002: output mismatch
       failed: generic/003
       results: /state/runs/20261123-021557-fstests-xfs-3f2a"
@@ -91,8 +91,8 @@ test('blocked tasks at a limit, as the kernel reports them', () => {
     '\n',
   );
   expect(lines.slice(1, 3)).toEqual([
-    '  blocked: touch (pid 100) in mnt_want_write',
-    '  blocked: touch (pid 101)',
+    '  blocked: touch (PID 100) in mnt_want_write',
+    '  blocked: touch (PID 101)',
   ]);
   expect(lines[11]).toBe('  … and 2 more');
 });
@@ -155,7 +155,7 @@ describe('kernel reports', () => {
         ],
       }),
     ).toMatchInlineSnapshot(`
-      "SPLAT fstests-xfs: the kernel reported a problem: WARNING in foo and 1 more (cut 0.35 s, boot 0.90 s, all 2.50 s)
+      "SPLAT fstests-xfs: the kernel reported a problem: WARNING in foo and 1 more (cut 0.35 s, boot 0.90 s, total 2.50 s)
         kernel error: WARNING in foo, 3 times, during generic/002
         kernel error: slab-use-after-free in foo_release
         kernel note: segfault in a.out
@@ -265,11 +265,11 @@ test('colours: green for a pass, red for all else, dim for notes', () => {
       .replaceAll('\x1b[', '<')
       .replace(/<(\d+)m/g, '<$1>');
   expect([show({}), show({ verdict: 'crash' })].join('\n')).toMatchInlineSnapshot(`
-    "<32><1>PASS<22><39> fstests-xfs: the command succeeded <2>(cut 0.35 s, boot 0.90 s, all 2.50 s)<22>
+    "<32><1>PASS<22><39> fstests-xfs: the command succeeded <2>(cut 0.35 s, boot 0.90 s, total 2.50 s)<22>
       kernel error: slab-use-after-free in foo_release
       <2>trace<22>
     <2>  note: a note<22>
-    <31><1>CRASH<22><39> fstests-xfs: the command succeeded <2>(cut 0.35 s, boot 0.90 s, all 2.50 s)<22>
+    <31><1>CRASH<22><39> fstests-xfs: the command succeeded <2>(cut 0.35 s, boot 0.90 s, total 2.50 s)<22>
       kernel error: slab-use-after-free in foo_release
       <2>trace<22>
     <2>  note: a note<22>

@@ -10,7 +10,8 @@ import {
   RUN_EXIT,
   type RunFacts,
 } from '../../src/results/verdict.ts';
-import { findContradiction, type GuestEvent } from '../../src/vm/guest-events.ts';
+import { findContradiction } from '../../src/vm/event-order.ts';
+import type { GuestEvent } from '../../src/vm/guest-events.ts';
 import type { SessionRecord } from '../../src/vm/session.ts';
 import { aSplat, tests } from './a-result.ts';
 
@@ -157,7 +158,7 @@ test('a VM that ends during the command, without a message', () => {
   ]);
   expect(table(Object.fromEntries(cases))).toMatchInlineSnapshot(`
     "it powers off in order
-      crash 120: the VM powered off before the command was seen to end
+      crash 120: the VM powered off before the end of the command was reported
     the kernel panics
       crash 120: the kernel panicked during the command: Fatal exception
     the kernel panics and has pvpanic
@@ -177,7 +178,7 @@ test('a VM that ends during the command, without a message', () => {
     QEMU fails
       crash 120: the VM was lost during the command: QEMU failed with status 1
     QEMU fails after it has powered off
-      crash 120: the VM powered off before the command was seen to end
+      crash 120: the VM powered off before the end of the command was reported
     QEMU fails after a kernel without a power-off of its own has ended with init
       crash 120: the kernel panicked during the command: Attempted to kill init! exitcode=0x00000000
     QEMU fails after it was told to quit
@@ -191,13 +192,13 @@ test('a VM that ends during the command, without a message', () => {
     rapido is interrupted, and QEMU has to be killed
       interrupted 130: interrupted by SIGTERM during the command
     it takes too long
-      timeout 124: it took longer than 600 s during the command
+      timeout 124: the run exceeded the time limit of 600 s during the command
     it takes too long, and QEMU has to be killed
-      timeout 124: it took longer than 600 s during the command
+      timeout 124: the run exceeded the time limit of 600 s during the command
     it takes too long, and panics when it is asked why
-      timeout 124: it took longer than 600 s during the command
+      timeout 124: the run exceeded the time limit of 600 s during the command
     it takes too long, and powers off while it is asked why
-      timeout 124: it took longer than 600 s during the command
+      timeout 124: the run exceeded the time limit of 600 s during the command
     it is silent
       timeout 124: there was no output for 1.5 s during the command
     it is silent, and rapido is interrupted while it asks why
@@ -243,13 +244,13 @@ test('a VM that ends after its session', () => {
     rapido is interrupted, and QEMU has to be killed
       interrupted 130: interrupted by SIGTERM after the end of the command
     it takes too long
-      timeout 124: it took longer than 600 s after the end of the command
+      timeout 124: the run exceeded the time limit of 600 s after the end of the command
     it takes too long, and QEMU has to be killed
-      timeout 124: it took longer than 600 s after the end of the command
+      timeout 124: the run exceeded the time limit of 600 s after the end of the command
     it takes too long, and panics when it is asked why
-      timeout 124: it took longer than 600 s after the end of the command
+      timeout 124: the run exceeded the time limit of 600 s after the end of the command
     it takes too long, and powers off while it is asked why
-      timeout 124: it took longer than 600 s after the end of the command
+      timeout 124: the run exceeded the time limit of 600 s after the end of the command
     it is silent
       timeout 124: there was no output for 1.5 s after the end of the command
     it is silent, and rapido is interrupted while it asks why
@@ -264,7 +265,7 @@ test('a VM that ends after the kernel crashed on its console', () => {
   ]);
   expect(table(Object.fromEntries(cases))).toMatchInlineSnapshot(`
     "it powers off in order
-      crash 120: the VM powered off before the command was seen to end
+      crash 120: the VM powered off before the end of the command was reported
     the kernel panics
       crash 120: the kernel crashed during the command: NULL dereference in foo
     the kernel panics and has pvpanic
@@ -284,7 +285,7 @@ test('a VM that ends after the kernel crashed on its console', () => {
     QEMU fails
       crash 120: the kernel crashed during the command: NULL dereference in foo
     QEMU fails after it has powered off
-      crash 120: the VM powered off before the command was seen to end
+      crash 120: the VM powered off before the end of the command was reported
     QEMU fails after a kernel without a power-off of its own has ended with init
       crash 120: the kernel crashed during the command: NULL dereference in foo
     QEMU fails after it was told to quit
@@ -304,7 +305,7 @@ test('a VM that ends after the kernel crashed on its console', () => {
     it takes too long, and panics when it is asked why
       crash 120: the kernel crashed during the command: NULL dereference in foo
     it takes too long, and powers off while it is asked why
-      timeout 124: it took longer than 600 s during the command
+      timeout 124: the run exceeded the time limit of 600 s during the command
     it is silent
       crash 120: the kernel crashed during the command: NULL dereference in foo
     it is silent, and rapido is interrupted while it asks why
@@ -390,15 +391,15 @@ test('a VM that does not reach its command', () => {
     the kernel panics with no message
       crash 120: the kernel panicked during init: no message
     it powers off without a word of init
-      crash 120: the VM powered off before init: 0 of 1 autorun scripts were seen to end
+      crash 120: the VM powered off before init: 0 of 1 autorun scripts reported their end
     an autorun script fails
       fail 1: autorun script mkfs.sh failed with status 3
     an autorun script powers it off
-      crash 120: the VM powered off during autorun script mkfs.sh: 0 of 1 autorun scripts were seen to end
+      crash 120: the VM powered off during autorun script mkfs.sh: 0 of 1 autorun scripts reported their end
     an autorun script hangs
       timeout 124: there was no output for 1.5 s during autorun script mkfs.sh
     the second of two autorun scripts powers it off
-      crash 120: the VM powered off during autorun script fsck.sh: 1 of 2 autorun scripts were seen to end
+      crash 120: the VM powered off during autorun script fsck.sh: 1 of 2 autorun scripts reported their end
     the directory of the cut is not there
       error 125: the directory that the cut names is not in the image"
   `);
@@ -440,25 +441,25 @@ test('the command, in a VM that powers off in order', () => {
     "it succeeds
       pass 0: the command succeeded
     it fails
-      fail 1: the command ended with status 1
+      fail 1: the command exited with status 1
     it exits as rapido itself does for a crash
-      fail 120: the command ended with status 120
+      fail 120: the command exited with status 120
     it exits with 125
-      fail 125: the command ended with status 125
+      fail 125: the command exited with status 125
     it cannot be executed
-      fail 126: the command ended with status 126, which means "cannot be executed"
+      fail 126: the command exited with status 126, which means "cannot be executed"
     there is no such program
-      fail 127: the command ended with status 127, which means "not found"
+      fail 127: the command exited with status 127, which means "not found"
     it ends with 128
-      fail 128: the command ended with status 128
+      fail 128: the command exited with status 128
     it is killed by SIGKILL
-      fail 137: the command ended with status 137, which means "killed by SIGKILL"
+      fail 137: the command exited with status 137, which means "killed by SIGKILL"
     it is killed by the last of the signals
-      fail 192: the command ended with status 192, which means "killed by signal 64"
+      fail 192: the command exited with status 192, which means "killed by signal 64"
     it ends with 255
-      fail 255: the command ended with status 255
+      fail 255: the command exited with status 255
     it powers the VM off
-      crash 120: the VM powered off before the command was seen to end
+      crash 120: the VM powered off before the end of the command was reported
     it powers the VM off in order, and never ends
       error 125: the messages of the session contradict each other and may be forged: power-off after command-start
     it leaves a process behind that powers the VM off
@@ -466,7 +467,7 @@ test('the command, in a VM that powers off in order', () => {
     its output is not whole
       error 125: the output of the command was not received completely
     it fails, and its output is not whole
-      fail 2: the command ended with status 2
+      fail 2: the command exited with status 2
     a file of the run cannot be written
       error 125: results are incomplete: stdout.log: no space left on the device (write)
     lines on the control channel that are not the session’s
@@ -518,7 +519,7 @@ test('kernel reports while the command succeeded', () => {
     an oops that was expected, and ended it
       crash 120: the kernel panicked after the end of the command: Fatal exception
     a warning, and the command failed
-      fail 4: the command ended with status 4
+      fail 4: the command exited with status 4
     a warning, and the output is not whole
       splat 121: the kernel reported a problem: WARNING in foo"
   `);
@@ -604,7 +605,7 @@ test('a run without a command', () => {
     three
       pass 0: all 3 autorun scripts succeeded
     three, of which two were heard
-      crash 120: the VM powered off after the end of the command: 2 of 3 autorun scripts were seen to end
+      crash 120: the VM powered off after the end of the command: 2 of 3 autorun scripts reported their end
     the second of three fails
       fail 1: autorun script fsck.sh failed with status 8
     powered off before the end
@@ -685,7 +686,7 @@ test('missing and contradicting information', () => {
     "the taint cannot be read
       error 125: cannot tell whether the kernel reported a problem: the guest could not read /proc/sys/kernel/tainted
     the taint cannot be read, after a command that failed
-      fail 3: the command ended with status 3
+      fail 3: the command exited with status 3
     the log cannot be read
       error 125: cannot tell whether the kernel reported a problem: the console did not show the whole kernel log, and the guest could not supply the rest
     neither can, and the console has shown a warning

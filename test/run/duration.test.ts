@@ -39,9 +39,9 @@ test.each([
   'NaN',
   'Infinity',
   '٣',
-])('%j is not a duration', async (text) => {
+])('%j is not a valid duration', async (text) => {
   expect(await complaintOf(() => parseDuration('--silence', text))).toBe(
-    `rapido: error: --silence: "${text}" is not a duration\n` +
-      '  hint: a positive number and s, m, h or d, at most 24d: --silence 90s, --silence 10m',
+    `rapido: error: --silence: "${text}" is not a valid duration\n` +
+      '  hint: use a positive number with the unit s, m, h or d, at most 24d: --silence 90s, --silence 10m',
   );
 });

@@ -66,14 +66,14 @@ describe('mistakes', () => {
       rapido: error: too many arguments for 'run'. Expected 1 argument but got 2.
         hint: the command follows \`--\`; \`rapido run --help\` shows examples
       two commands: 125
-      rapido: error: more than one command is given: use one of -x, -f and \`--\`
+      rapido: error: more than one command was given: use one of -x, -f and \`--\`
         hint: remove one of them
       nothing after \`--\`: 125
       rapido: error: there is no command after \`--\`
         hint: rapido run NAME -- ls -l /dev
       an invalid limit: 125
-      rapido: error: --timeout: "soon" is not a duration
-        hint: a positive number and s, m, h or d, at most 24d: --timeout 90s, --timeout 10m
+      rapido: error: --timeout: "soon" is not a valid duration
+        hint: use a positive number with the unit s, m, h or d, at most 24d: --timeout 90s, --timeout 10m
       a junit file in no directory: 125
       rapido: error: --junit: ~/out is not a directory
       to go on after a crash without a suite: 125
@@ -84,7 +84,7 @@ describe('mistakes', () => {
         hint: remove -i, -I and -L: the names of repeated tests do not show which ones are done
       a missing program: 125
       rapido: error: neither this host nor the image has a program no-such-program
-        hint: use -x to pass a line to a shell in the VM
+        hint: use -x to run a shell command in the VM
       a conf that does not exist: 125
       rapido: error: conf file nowhere, named by --conf, does not exist
         hint: name a readable file, or omit --conf

@@ -102,10 +102,10 @@ describe('mistakes', () => {
     }
     expect(lines.join('\n')).toMatchInlineSnapshot(`
       "two commands:
-      rapido: error: more than one command is given: use one of -x, -f and \`--\`
+      rapido: error: more than one command was given: use one of -x, -f and \`--\`
         hint: remove one of them
       two commands of another kind:
-      rapido: error: more than one command is given: use one of -x, -f and \`--\`
+      rapido: error: more than one command was given: use one of -x, -f and \`--\`
         hint: to pass arguments to a script: -- ./script a b
       nothing after --:
       rapido: error: there is no command after \`--\`
@@ -114,14 +114,14 @@ describe('mistakes', () => {
       rapido: error: there is no command after \`--\`
         hint: rapido run NAME -- ls -l /dev
       a limit that is not a duration:
-      rapido: error: --timeout: "soon" is not a duration
-        hint: a positive number and s, m, h or d, at most 24d: --timeout 90s, --timeout 10m
+      rapido: error: --timeout: "soon" is not a valid duration
+        hint: use a positive number with the unit s, m, h or d, at most 24d: --timeout 90s, --timeout 10m
       a limit of nothing:
-      rapido: error: --boot-timeout: "0" is not a duration
-        hint: a positive number and s, m, h or d, at most 24d: --boot-timeout 90s, --boot-timeout 10m
+      rapido: error: --boot-timeout: "0" is not a valid duration
+        hint: use a positive number with the unit s, m, h or d, at most 24d: --boot-timeout 90s, --boot-timeout 10m
       a limit with a strange unit:
-      rapido: error: --silence: "5min" is not a duration
-        hint: a positive number and s, m, h or d, at most 24d: --silence 90s, --silence 10m
+      rapido: error: --silence: "5min" is not a valid duration
+        hint: use a positive number with the unit s, m, h or d, at most 24d: --silence 90s, --silence 10m
       no CPU:
       rapido: error: --cpus: "0" is not a number from 1 to 255
       CPUs that are no number:

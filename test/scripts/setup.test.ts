@@ -444,7 +444,7 @@ describe('scripts/setup --dry-run', () => {
       would install dracut-core: builds the initramfs
       would install kmod: finds and loads kernel modules
       would install util-linux: ends QEMU when rapido ends
-      would install mount: mounts file systems in the guest
+      would install mount: mounts filesystems in the guest
       would install procps: shows the guest's processes
       would install cpio: packs and lists initramfs archives
       would install xz-utils: unpacks .ko.xz modules

@@ -106,7 +106,7 @@ describe.runIf(canMakeNetworks)('the network of the host', () => {
     expect(snapshot()).toBe(before);
     expect(await tearDown()).toMatchObject({
       status: 0,
-      stderr: 'nobody has no network\n',
+      stderr: 'there is no bridge or tap of user nobody\n',
     });
   });
 
@@ -464,7 +464,7 @@ describe.runIf(canMakeNetworks)('the network of the host', () => {
         prefix: space.prefix,
         env: { RAPIDO_CONF: '/dev/null' },
       });
-    const nothing = { status: 0, stderr: 'root has no network\n' };
+    const nothing = { status: 0, stderr: 'there is no bridge or tap of user root\n' };
     expect(await tearDownAsRoot()).toMatchObject(nothing);
     await setUp();
     const { stderr } = await tearDownAsRoot();
@@ -475,6 +475,6 @@ describe.runIf(canMakeNetworks)('the network of the host', () => {
     expect(await setUp(`${conf.join('')}[vm1]\nTAP = other-tap\n`)).toMatchObject({ status: 0 });
     const refused = await tearDownAsRoot();
     expect(refused.status).toBe(2);
-    expect(refused.stderr).toMatch(/several users have a network: (65534, 0|0, 65534)/);
+    expect(refused.stderr).toMatch(/more than one user has a network: (65534, 0|0, 65534)/);
   });
 });

@@ -283,7 +283,7 @@ function prepareRunsOfBisection(home: Home): void {
       ...changes,
     });
   const kernelOf = (git: string) => ({ release: '6.1.0-56-amd64', image: '/linux/bzImage', git });
-  const fail = { verdict: 'fail', status: 1, reason: 'the command ended with status 1' } as const;
+  const fail = { verdict: 'fail', status: 1, reason: 'the command exited with status 1' } as const;
   add('20261123-030204-simple-example-b2d1', '03:02', 2870, {
     verdict: 'error',
     status: 125,
@@ -328,7 +328,7 @@ function prepareRunsOfFrob(home: Home, runs: string): void {
   add('20261123-031906-simple-example-21ee', 50_400, {
     verdict: 'fail',
     status: 1,
-    reason: 'the command ended with status 1',
+    reason: 'the command exited with status 1',
     splats: [note],
   });
   add('20261123-031906-simple-example-e5af', 52_200, {
@@ -388,7 +388,7 @@ function prepareRunsOfXfstests(home: Home): void {
       verdict: 'fail',
       status: 1,
       commandStatus: 1,
-      reason: 'the command ended with status 1',
+      reason: 'the command exited with status 1',
       started: '2026-11-23T09:15:12.000Z',
       tests: [...tests(listed), ...failed],
       splats: [splat],

@@ -1,4 +1,5 @@
 import { execFileSync, spawn } from 'node:child_process';
+import { setTimeout as sleep } from 'node:timers/promises';
 import { onTestFinished } from 'vitest';
 import { quoteForShell } from '../../src/image/overlay.ts';
 import { RAPIDO, type Workspace } from './workspace.ts';
@@ -143,4 +144,14 @@ export function modesOf(terminal: Terminal): { before: string; after: string } {
   const mode = (when: string): string =>
     new RegExp(`^mode ${when}: (\\S+)$`, 'm').exec(terminal.shown())?.[1] ?? `no mode ${when}`;
   return { before: mode('before'), after: mode('after') };
+}
+
+/** Runs a program at the prompt of the guest's shell and interrupts it with Ctrl-C, which must give the prompt again. */
+export async function interruptProgram({ type, waitFor }: Terminal, prompt: RegExp): Promise<void> {
+  type('sleep 1000\r');
+  await waitFor(/sleep 1000\n/);
+  await sleep(500); // The echo comes before the program runs.
+  type(CTRL_C);
+  await waitFor(prompt);
+  await sleep(500); // A person does not type faster; readline drops input while it restores its state.
 }

@@ -79,6 +79,17 @@ describe('on a terminal', () => {
     expect(painted({ NO_COLOR: '' })).toBe('\x1b[31mx\x1b[39m');
   });
 
+  test('uses colours as FORCE_COLOR says, also in a pipe', () => {
+    const painted = (stream: { isTTY?: boolean }, env: Record<string, string>) =>
+      makeUi(stream, env).ui.paint.red('x') !== 'x';
+    expect(painted({}, {})).toBe(false);
+    expect(painted({}, { FORCE_COLOR: '1' })).toBe(true);
+    expect(painted({}, { FORCE_COLOR: '3', NO_COLOR: '1', TERM: 'dumb' })).toBe(true);
+    expect(painted(terminal, { FORCE_COLOR: '0' })).toBe(false);
+    expect(painted(terminal, { FORCE_COLOR: 'false' })).toBe(false);
+    expect(painted(terminal, { FORCE_COLOR: '', NO_COLOR: '1' })).toBe(false);
+  });
+
   test('prints plain lines on a dumb terminal', () => {
     const { ui, written } = makeUi(terminal, { TERM: 'dumb' });
     ui.progress('one');

@@ -136,7 +136,7 @@ describe('DISKS of the conf', () => {
         - --disk: a,seral=X: there is no option seral; did you mean serial?
         - --disk: b,format=qcow3,cache=nono: format=qcow3: possible values are raw, qcow2, qcow, qed, vmdk, vdi, vhdx, vpc, parallels; did you mean format=qcow2?
         - --disk: b,format=qcow3,cache=nono: cache=nono: possible values are none, writeback, writethrough, directsync, unsafe; did you mean cache=none?
-        - --disk: size:10GB: "10GB" is not a size: use a number with a unit, such as 512M, 10G or 1T
+        - --disk: size:10GB: "10GB" is not a valid size: use a number with a unit, such as 512M, 10G or 1T
         - --disk: size:512: 512 is less than 1M; did you mean 512G?
         - --disk: c,serial=a b,bus=scsi: serial=a b: a serial has 1 to 20 letters, digits, "_", "-" or "."
         - --disk: c,serial=a b,bus=scsi: bus=scsi: possible values are virtio, nvme
@@ -155,7 +155,7 @@ describe('DISKS of the conf', () => {
     ['serial=', 'a serial has 1 to 20'],
     ['serial=123456789012345678901', 'a serial has 1 to 20'],
     ['readonly=yes', 'it takes no value'],
-    ['readonly,readonly', 'readonly is given twice'],
+    ['readonly,readonly', 'readonly was given twice'],
     ['file=/etc/shadow', 'there is no option file'],
   ])('rejects %s', async (option, why) => {
     expect(await complaintOf(() => parseDisk(`a.img,${option}`, PLACE))).toContain(why);
@@ -239,7 +239,7 @@ describe('the format of a disk', () => {
 describe('rejects together:', () => {
   test('one file twice, also with two names', async () => {
     const same = { '/disks/a': { identity: '8:16' }, '/disks/b': { identity: '8:16' } };
-    expect(await complaintOf(() => plan(read('a', 'a')))).toContain('/disks/a: it is given twice');
+    expect(await complaintOf(() => plan(read('a', 'a')))).toContain('/disks/a: it was given twice');
     expect(await complaintOf(() => plan(read('a', 'b'), same))).toContain(
       '/disks/b: it is the same as /disks/a',
     );

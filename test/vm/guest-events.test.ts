@@ -1,10 +1,7 @@
 import fc from 'fast-check';
 import { describe, expect, test } from 'vitest';
-import {
-  findContradiction,
-  type GuestEvent,
-  parseGuestMessage,
-} from '../../src/vm/guest-events.ts';
+import { findContradiction } from '../../src/vm/event-order.ts';
+import { type GuestEvent, parseGuestMessage } from '../../src/vm/guest-events.ts';
 
 test.each<[string, GuestEvent]>([
   ['{"event":"init","uptime":"2.47"}', { event: 'init', uptime: 2.47 }],

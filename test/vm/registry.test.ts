@@ -189,9 +189,36 @@ test('an entry that cannot be parsed keeps its number: its VM may be running', a
   expect(existsSync(files.monitorSocket)).toBe(true);
 });
 
-/** A VM as in an entry of the registry. */
-const entryOf = (number: number, changes: Partial<VmEntry> = {}): string =>
-  JSON.stringify({ version: 1, number, owner: identifySelf(), state: 'ready', ...changes });
+/** The text of an entry of the registry, as the first versions of rapido wrote it. */
+const entryOf = (number: number, changes: object = {}): string =>
+  JSON.stringify({
+    version: 1,
+    number,
+    hostname: `rapido${number}`,
+    cut: 'simple-example',
+    kernelRelease: '6.10.0',
+    owner: identifySelf(),
+    consoleLog: '/state/console.log',
+    monitorSocket: '/run/monitor',
+    pidFile: '/run/pid',
+    since: '2026-01-01T00:00:00.000Z',
+    ...changes,
+  });
+
+test('an entry of an earlier rapido has defaults for later fields, and unknown fields are ignored', () => {
+  writeFiles(directory, { 'vm1.json': entryOf(1, { colour: 'blue' }) });
+  expect(listVms(directory)).toEqual([
+    {
+      ...JSON.parse(entryOf(1)),
+      state: 'ready',
+      addresses: [],
+      forwards: [],
+      image: '',
+      disks: [],
+      taps: [],
+    },
+  ]);
+});
 
 describe('untrusted entries', () => {
   beforeEach(() => {
@@ -222,6 +249,10 @@ describe('untrusted entries', () => {
     [
       'a process that is not QEMU',
       (path) => writeFileSync(path, entryOf(1, { qemu: { pid: 0, startTime: '1' } })),
+    ],
+    [
+      'a field of another type',
+      (path) => writeFileSync(path, entryOf(1, { disks: [{ path: '/dev/sda' }] })),
     ],
   ])('%s; its number is avoided', async (_, make) => {
     make(vmFiles(directory, 1).entry);

@@ -29,7 +29,7 @@ const channelsOf = (lines: readonly string[]): string[] =>
   lines.filter((line) => /^-(chardev|serial|device|qmp chardev|virtfs)/.test(line));
 
 describe('kernel parameters of a run', () => {
-  test('end at the first oops, time stamps on every line, answers to sysrq and NMI', () => {
+  test('end at the first oops, timestamps on every line, answers to sysrq and NMI', () => {
     expect(parameters()).toMatchInlineSnapshot(`
       [
         "console=ttyS0",

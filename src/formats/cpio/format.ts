@@ -60,7 +60,7 @@ export const NAME_MAX = 255;
 const PAGE = 4096;
 
 /**
- * The bytes that an inode takes in the root file system: whole pages. An inode without content counts as a page
+ * The bytes that an inode takes in the root filesystem: whole pages. An inode without content counts as a page
  * too, because tmpfs limits inodes to the number of pages.
  * @param size of its content, in bytes
  */

@@ -35,7 +35,7 @@ export interface CpioMember {
   /** If it is more than 1 and not a directory, members with equal `archive`, `dev` and `ino` are hard links. */
   nlink: number;
   ino: number;
-  /** The file system it came from. */
+  /** The filesystem it came from. */
   dev: { major: number; minor: number };
   /** The device numbers of a block or character device. */
   rdev: { major: number; minor: number };

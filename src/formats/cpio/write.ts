@@ -74,7 +74,7 @@ export interface CpioWritten {
   bytes: number;
   /** Number of members: one for each path, including hard links, without the trailer. */
   entries: number;
-  /** Bytes that the content takes in the root file system, by `unpackedSize`. */
+  /** Bytes that the content takes in the root filesystem, by `unpackedSize`. */
   unpacked: number;
 }
 
@@ -398,11 +398,11 @@ function readHostFile(fd: number, sink: Sink, length: number, file: string | Buf
   }
 }
 
-const CHANGED_HINT = 'another process changes these files: try again when it has finished';
+const CHANGED_HINT = 'another process is changing these files: try again when it has finished';
 
 function resized(file: string | Buffer, how: 'grew' | 'shrank', size: number): EntryProblem {
   return new EntryProblem(
-    `${formatPath(file)}: it ${how} while it was added; before, it had ${size} bytes`,
+    `${formatPath(file)}: it ${how} while it was being added; before, it had ${size} bytes`,
     {
       hint: CHANGED_HINT,
     },
@@ -489,7 +489,7 @@ function describeWriteError(error: unknown, outputName: string): unknown {
 }
 
 const WRITE_ERRORS: Record<string, { what: string; hint: string }> = {
-  ENOSPC: { what: 'no space left on its file system', hint: 'free some space there' },
+  ENOSPC: { what: 'no space left on its filesystem', hint: 'free some space there' },
   EDQUOT: { what: 'your disk quota is exceeded', hint: 'free some space there' },
   EFBIG: { what: 'larger than the limit for files there', hint: 'check the limit: ulimit -f' },
   EIO: { what: 'its disk reports an I/O error', hint: 'see the kernel log: dmesg' },

@@ -31,7 +31,7 @@ export interface Capture {
   /** Number of consecutive lines that do not look like part of a report. */
   unrelatedLines: number;
   time: number | undefined;
-  /** Time stamp of its last line. */
+  /** Timestamp of its last line. */
   lastTime: number | undefined;
   /** Seconds without a line after which the splat ends. */
   maxSilence: number;
@@ -80,7 +80,7 @@ const TRACE = /^\s*(?:Call [Tt]race|[Bb]acktrace)\b.*:/;
 
 /** Adds a line, within the limits. Lines of other callers are kept, but not used for the title. */
 export function addLine(capture: Capture, line: KernelLine): void {
-  // The time stamps of CPUs that were stuck may lag behind.
+  // The timestamps of CPUs that were stuck may lag behind.
   capture.lastTime = Math.max(line.time ?? 0, capture.lastTime ?? 0);
   capture.maxSilence = line.text.startsWith('Sending NMI') ? MAX_SILENCE_FOR_CPUS : MAX_SILENCE;
   if (DETAIL.test(line.text)) capture.isDetailed = true;

@@ -115,7 +115,7 @@ export const MACHINERY = names({
   'the USB core, on behalf of a driver': [
     raw`usb_(?:submit_urb|kill_urb|kill_anchored_urbs|start_wait_urb|control_msg|bulk_msg)`,
   ],
-  'the virtual file system, on behalf of a file system': [
+  'the virtual filesystem, on behalf of a filesystem': [
     raw`drop_nlink|mark_buffer_dirty\w*|(?:fast_)?dput|iput`,
   ],
 });

@@ -101,7 +101,7 @@ export interface KernelReader {
 export function createKernelReader(): KernelReader {
   /** Lines that contain a clue but, so far, do not begin a report. */
   let waiting: KernelLine[] = [];
-  /** The name of a task may contain line feeds. What follows one gets the same time stamp and caller. */
+  /** The name of a task may contain line feeds. What follows one gets the same timestamp and caller. */
   const joinToWaiting = (line: KernelLine): KernelLine[] =>
     waiting
       .filter(({ time, caller }) => time === line.time && caller === line.caller)
@@ -126,7 +126,7 @@ export function createKernelReader(): KernelReader {
   };
 }
 
-/** The name of a task cannot contain more time stamps between line feeds. */
+/** The name of a task cannot contain more timestamps between line feeds. */
 const MOST_WAITING = 4;
 
 function hasClue({ readings }: KernelLine): boolean {
@@ -134,7 +134,7 @@ function hasClue({ readings }: KernelLine): boolean {
   return readings.some((text) => CLUES.test(`${text} `));
 }
 
-/** The same lines, each up to the end of the console line: a text may contain what looks like a time stamp. */
+/** The same lines, each up to the end of the console line: a text may contain what looks like a timestamp. */
 function withRest(lines: readonly KernelLine[]): KernelLine[] {
   return lines.map((line, index) => ({
     ...line,

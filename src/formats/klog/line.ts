@@ -1,25 +1,25 @@
 /** A line of the kernel, as printk prints it on the console. */
 export interface KernelLine {
-  /** Seconds since boot, from the time stamp. */
+  /** Seconds since boot, from the timestamp. */
   time: number | undefined;
   /** `T123` (task) or `C1` (CPU, from interrupts) with CONFIG_PRINTK_CALLER, else empty. */
   caller: string;
-  /** The text after time stamp and caller, up to the next time stamp. */
+  /** The text after timestamp and caller, up to the next timestamp. */
   text: string;
   /**
    * `text`, and another reading if it differs. The kernel prints the name of a task unchanged; an escape
    * sequence in it must not hide characters that the kernel printed after it.
    */
   readings: readonly string[];
-  /** The readings up to the end of the console line: the name of a task may look like a time stamp. */
+  /** The readings up to the end of the console line: the name of a task may look like a timestamp. */
   readingsOfRest: readonly string[];
-  /** Time stamp, caller and text, without control characters. */
+  /** Timestamp, caller and text, without control characters. */
   shown: string;
 }
 
 /**
  * The prefix of printk, `"[%5lu.%06lu]"` and with CONFIG_PRINTK_CALLER `"[%6s]"`
- * (kernel/printk/printk.c: print_time, print_caller). The fixed width excludes most time stamps of user
+ * (kernel/printk/printk.c: print_time, print_caller). The fixed width excludes most timestamps of user
  * programs.
  */
 const STAMP = /\[(?=[ \d]{5,11}\.)( *\d+\.\d{6})\](?: ?\[ *([TC]\d+)\])? ?/g;
@@ -30,22 +30,22 @@ const LONGEST_TEXT = 1024;
 /** How much a reader that splits longer lines must repeat, so that a kernel message and its prefix stay whole. */
 export const MESSAGE_OVERLAP = 2 * LONGEST_TEXT;
 
-/** The kernel does not print more time stamps in one line. If there are more, the last ones are used. */
+/** The kernel does not print more timestamps in one line. If there are more, the last ones are used. */
 const MOST_STAMPS = 64;
 
 /**
- * Messages without a time stamp: a panic if time stamps are disabled, and the note that the console dropped
+ * Messages without a timestamp: a panic if timestamps are disabled, and the note that the console dropped
  * messages.
  */
 const UNSTAMPED = /^Kernel panic - not syncing|^\*\* \d+ printk messages dropped \*\*/;
 
 /**
  * Finds the lines of the kernel in a console line. printk may interrupt the output of programs at any byte, so
- * a time stamp is recognised anywhere in the raw line, whatever precedes it, even an incomplete escape
- * sequence. Each time stamp may begin a line of the kernel: a program may have printed a line of dmesg before
+ * a timestamp is recognised anywhere in the raw line, whatever precedes it, even an incomplete escape
+ * sequence. Each timestamp may begin a line of the kernel: a program may have printed a line of dmesg before
  * it, and Linux 4.x prints lines in parts, between which other lines may appear.
  * @param raw without the line feed; may contain CR, escape sequences and any other bytes
- * @returns one line for each time stamp, in order; none if the kernel printed nothing
+ * @returns one line for each timestamp, in order; none if the kernel printed nothing
  */
 export function parseKernelLines(raw: string): KernelLine[] {
   const stamps = [...raw.matchAll(STAMP)].slice(-MOST_STAMPS);

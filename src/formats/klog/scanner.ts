@@ -39,7 +39,7 @@ export interface SplatListener<Context> {
 export interface ScannerOptions {
   /** Whether a fault in kernel code ends the run even without a panic. Default: true. */
   oopsIsFatal?: boolean;
-  /** Head lines (without the time stamp) of splats that are not reported. */
+  /** Head lines (without the timestamp) of splats that are not reported. */
   ignore?: readonly RegExp[];
 }
 
@@ -149,7 +149,7 @@ export function createSplatScanner<Context>(
     if (isShortNote) finish(capture);
   }
 
-  /** Whether dmesg in the guest prints a line that the console has shown: same text, same time stamp. */
+  /** Whether dmesg in the guest prints a line that the console has shown: same text, same timestamp. */
   function isReplay({ time, text }: KernelLine): boolean {
     if (time === undefined) return false;
     const key = `${time} ${text.slice(0, 200)}`;

@@ -34,7 +34,7 @@ export const SPLAT_KINDS = {
   dma: 'wrong use of the DMA API',
   irq: 'an interrupt that no driver handles, or flags on which two drivers differ',
   netdev: 'a reference to a network device that is not released',
-  filesystem: 'a file system found corruption, failed an assertion or shut itself down',
+  filesystem: 'a filesystem found corruption, failed an assertion or shut itself down',
   boot: 'the kernel could not start user space as configured',
   oom: 'out of memory, and a process was killed',
   'user-fault': 'a user program crashed',
@@ -63,7 +63,7 @@ export interface SplatHead {
 export interface Splat extends SplatHead {
   /** Its lines as printed on the console, without CR and ANSI sequences, joined by `\n`. */
   text: string;
-  /** Seconds since boot in the time stamp of its first line. */
+  /** Seconds since boot in the timestamp of its first line. */
   time: number | undefined;
 }
 

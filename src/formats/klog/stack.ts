@@ -44,7 +44,7 @@ const OTHER_STACK =
 /**
  * Finds the stacks of a report. Without a line that announces a trace, program counter and trace are searched
  * for in the whole report.
- * @param lines of one report, without time stamps
+ * @param lines of one report, without timestamps
  */
 export function stackOf(lines: readonly string[]): Stack {
   const begin = lines.findIndex((line) => TRACE_BEGIN.test(line));

@@ -16,7 +16,7 @@ export type Where = 'pc' | 'frames';
  * Finds the function for the title of a report: the first one at the program counter or in the stack trace
  * that is neither in MACHINERY nor matched by `skip`. Frames that may not be callers count only if there is no
  * other.
- * @param lines of one report, without time stamps
+ * @param lines of one report, without timestamps
  */
 export function blamedFunction(
   lines: readonly string[],

@@ -154,7 +154,7 @@ type Result = Pick<SuiteTest, 'status' | 'message' | 'duration' | 'output'> & {
   expunged?: boolean;
 };
 
-/** The time of an earlier run, and the time stamp that -T adds: `12s ... `, ` [03:44:03]`. */
+/** The time of an earlier run, and the timestamp that -T adds: `12s ... `, ` [03:44:03]`. */
 const PRELUDE = /^(?:\d+s \.\.\.)?\s*(?:\[\d\d:\d\d:\d\d\]\s*)*/;
 
 /**

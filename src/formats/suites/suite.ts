@@ -49,6 +49,6 @@ export interface SuiteOutcome {
 export interface TestMark {
   /** Literal text that every such line contains. */
   clue: string;
-  /** The line without its time stamp; group 1 is the name of the test. */
+  /** The line without its timestamp; group 1 is the name of the test. */
   line: RegExp;
 }

@@ -53,7 +53,7 @@ describe('rapido run', () => {
         verdict: 'fail',
         status: 42,
         commandStatus: 42,
-        reason: 'the command ended with status 42',
+        reason: 'the command exited with status 42',
       },
     });
     expect(JSON.parse(ran.stdout)).toEqual(ran.result);

@@ -7,7 +7,7 @@ import type { VmEntry } from '../../../src/vm/registry.ts';
 import { canMakeNetworks, makeNetworkNamespace } from '../../support/network-namespace.ts';
 import { makeQcow2 } from '../../support/qcow2.ts';
 import { createRunner } from '../../support/runs.ts';
-import { CTRL_C, modesOf, openTerminal, SIZE } from '../../support/terminal.ts';
+import { interruptProgram, modesOf, openTerminal, SIZE } from '../../support/terminal.ts';
 import { createWorkspace } from '../../support/workspace.ts';
 
 const PROMPT = /rapido1:~# $/;
@@ -50,12 +50,7 @@ describe('a VM', () => {
     await waitFor(new RegExp(`^${SIZE}\\nxterm\\n\\w*m\\w*\\n\\d+-1$`, 'm'));
 
     await waitFor(PROMPT);
-    type('sleep 1000\r');
-    await waitFor(/sleep 1000\n/);
-    await sleep(500); // The echo comes before the program runs.
-    type(CTRL_C);
-    await waitFor(PROMPT);
-    await sleep(500); // A person does not type faster; readline drops input while it restores its state.
+    await interruptProgram(terminal, PROMPT);
     type('echo status $?\r');
     await waitFor(/^status 130$/m);
 

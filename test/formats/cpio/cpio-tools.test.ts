@@ -168,7 +168,7 @@ describe.each(ARCHIVERS)('an archive made by %s', (_, program, args) => {
 interface ExtractedFile {
   name: string;
   mode: number;
-  /** 0 for directories, whose count differs between file systems. */
+  /** 0 for directories, whose count differs between filesystems. */
   nlink: number;
   mtime: number;
   rdev: string;

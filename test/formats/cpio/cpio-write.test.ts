@@ -235,30 +235,30 @@ describe('host files', () => {
     }
     expect(failToPack(changing())).toMatchInlineSnapshot(`
       "out.cpio: cannot add 7 files
-      - TMP/shrunk: it shrank while it was added; before, it had 9 bytes
-      - TMP/emptied: it shrank while it was added; before, it had 9 bytes
-      - TMP/grown: it grew while it was added; before, it had 9 bytes
-      - TMP/from-nothing: it grew while it was added; before, it had 0 bytes
+      - TMP/shrunk: it shrank while it was being added; before, it had 9 bytes
+      - TMP/emptied: it shrank while it was being added; before, it had 9 bytes
+      - TMP/grown: it grew while it was being added; before, it had 9 bytes
+      - TMP/from-nothing: it grew while it was being added; before, it had 0 bytes
       - TMP/gone: it no longer exists
       - TMP/kept/below: it no longer exists
       - TMP/sub: it is now a directory
-      hint: another process changes these files: try again when it has finished"
+      hint: another process is changing these files: try again when it has finished"
     `);
   });
 
   it('that grow by more than a buffer are rejected', () => {
     writeFileSync(inTempDir('log'), Buffer.alloc(bufferBytes * 2 + 1));
     expect(failToPack([hostFile('log', bufferBytes * 2)])).toMatchInlineSnapshot(`
-      "out.cpio: cannot add TMP/log: it grew while it was added; before, it had 2097152 bytes
-      hint: another process changes these files: try again when it has finished"
+      "out.cpio: cannot add TMP/log: it grew while it was being added; before, it had 2097152 bytes
+      hint: another process is changing these files: try again when it has finished"
     `);
   });
 
   it('that claim to be empty but are not, as in /proc, are rejected', () => {
     const entry = { path: 'version', mode: FILE | 0o444, file: '/proc/version', size: 0 };
     expect(failToPack([entry])).toMatchInlineSnapshot(`
-      "out.cpio: cannot add /proc/version: it grew while it was added; before, it had 0 bytes
-      hint: another process changes these files: try again when it has finished"
+      "out.cpio: cannot add /proc/version: it grew while it was being added; before, it had 0 bytes
+      hint: another process is changing these files: try again when it has finished"
     `);
   });
 
@@ -388,7 +388,7 @@ describe('an output that cannot be written', () => {
     const explained = explainFailure(() => writeCpio(fd, [], { outputName: 'images/xfs.cpio' }));
     closeSync(fd);
     expect(explained).toMatchInlineSnapshot(`
-      "images/xfs.cpio: no space left on its file system
+      "images/xfs.cpio: no space left on its filesystem
       hint: free some space there"
     `);
   });

@@ -3,7 +3,7 @@ import { scanConsole, stamped, verdicts } from './scan.ts';
 
 const find = (...texts: string[]): string[] => verdicts(scanConsole(stamped(texts)).splats);
 
-/** One-line reports of file systems and others, from kernels 5.10 to 6.12. */
+/** One-line reports of filesystems and others, from kernels 5.10 to 6.12. */
 test.each([
   [
     'Kernel panic - not syncing: sysrq triggered crash',

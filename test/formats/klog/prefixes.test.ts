@@ -117,7 +117,7 @@ function readHeads(line: string): Head[] {
 describe('no prefix hides a report', () => {
   const prefixes = [...new Set([...CUT_SEQUENCES, ...OTHERS])];
 
-  test('finds the time stamp of every first line of a report in the corpus behind every prefix', () => {
+  test('finds the timestamp of every first line of a report in the corpus behind every prefix', () => {
     const lines = [...new Set(heads.map(({ raw }) => raw))];
     expect(lines.length).toBeGreaterThan(300);
     const hidden = lines.flatMap((line) => {
@@ -180,7 +180,7 @@ describe('the name of a task hides no report', () => {
   });
 
   test.each(['a\nb', '\na', 'a\n', '\n', 'a\n\n\nb', '\n[    0.000000]', '[    0.000000]\n'])(
-    '%j, with a time stamp on each line',
+    '%j, with a timestamp on each line',
     (name) => {
       const [first = '', ...rest] = hung(name).split('\n');
       const [stampedFirst = ''] = stamped([first], 10, 'T41');

@@ -23,7 +23,7 @@ export function scanConsole(lines: readonly string[], options: ScannerOptions = 
   return reported;
 }
 
-/** Kernel lines: each text behind a time stamp, a millisecond after the one before. */
+/** Kernel lines: each text behind a timestamp, a millisecond after the one before. */
 export function stamped(texts: readonly string[], start = 10, caller?: string): string[] {
   const from = caller === undefined ? '' : `[${caller.padStart(6)}]`;
   return texts.map((text, index) => {

@@ -242,7 +242,7 @@ describe('the text of a splat', () => {
     expect(scanConsole(stamped(apart)).splats[0]?.text).not.toMatch(/foo_read/);
   });
 
-  test('includes a stuck CPU with old time stamps', () => {
+  test('includes a stuck CPU with old timestamps', () => {
     const lines = [
       ...stamped(
         [
@@ -265,7 +265,7 @@ describe('the text of a splat', () => {
     expect(verdicts(scanConsole(lines).splats)).toEqual(['error rcu-stall: rcu stall in foo_spin']);
   });
 
-  test('a panic counts even if time stamps are wrong', () => {
+  test('a panic counts even if timestamps are wrong', () => {
     expect(verdicts(scanConsole(['Kernel panic - not syncing: Out of ideas']).splats)).toEqual([
       'fatal panic: kernel panic: Out of ideas',
     ]);

@@ -64,7 +64,7 @@ describe('a function that works for others is not named, but its caller', () => 
     ['the driver core', 'sysfs_remove_group'],
     ['the network core', 'rollback_registered_many'],
     ['the USB core', 'usb_submit_urb'],
-    ['the virtual file system', 'drop_nlink'],
+    ['the virtual filesystem', 'drop_nlink'],
   ])('%s: %s', (_, name) => {
     expect(titleOf(...warningIn(name, 'foo_ioctl', ...TO_USER))).toBe('WARNING in foo_ioctl');
     expect(titleOf(...warningIn(`${name}.constprop.0`, name, 'foo_ioctl'))).toBe(

@@ -14,7 +14,7 @@ export interface Rule {
   severity: Severity | 'oops' | 'silent';
   /** Literal texts, one of which is in every head line. They are searched before the expressions are tried. */
   clue: string | readonly string[];
-  /** Matched against the text after the time stamp. */
+  /** Matched against the text after the timestamp. */
   head: RegExp;
   title: TitleOf;
   /**

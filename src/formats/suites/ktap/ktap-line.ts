@@ -51,7 +51,7 @@ const PLAN = /^1\.\.(\d{1,9})(?:\s*#\s*(.*))?$/;
 const RESULT = /^(not )?ok(?:\s+(\d{1,9})(?=[\s#]|$))?(?:\s*(#.*)|\s+(.*))?$/;
 const BAIL_OUT = /^Bail out!\s*(.*)$/;
 
-/** Removes what a terminal and the kernel log add to a line: CR, colours, time stamps. */
+/** Removes what a terminal and the kernel log add to a line: CR, colours, timestamps. */
 export function stripLine(line: string): string {
   const plain = line.includes('\x1b') ? stripVTControlCharacters(line) : line;
   let end = plain.length;

@@ -202,7 +202,7 @@ describe('output of kselftest', () => {
 });
 
 describe('output of KUnit', () => {
-  test('Linux 5.14 on the console, with time stamps', () => {
+  test('Linux 5.14 on the console, with timestamps', () => {
     expect(summarize(readSample('kunit-console'))).toMatchInlineSnapshot(`
       "pass 1 ext4_inode_test/inode_test_xtimestamp_decoding/2038-01-19 Upper bound of 32bit >=0 timestamp, no extra bits
       pass 2 ext4_inode_test/inode_test_xtimestamp_decoding/2038-01-19 Lower bound of 32bit <0 timestamp, lo extra sec bit on
