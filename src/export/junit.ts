@@ -11,6 +11,7 @@ export interface RunOutput {
 
 /** Maximum length of an output in the report, in characters; of a longer one, the end is kept. */
 const MAX_OUTPUT = 64 * 1024;
+const LEAST_OUTPUT = 64;
 
 /** GitLab rejects a larger file, in bytes. https://docs.gitlab.com/administration/instance_limits/ */
 const LARGEST_REPORT = 30_000_000;
@@ -26,12 +27,20 @@ const LARGEST_REPORT = 30_000_000;
  */
 export function formatJunit(result: RunResult, output: RunOutput, limit = LARGEST_REPORT): string {
   const suites = casesOf(result);
-  for (let most = MAX_OUTPUT; most >= 64; most = Math.floor(most / 4)) {
+  const format = (most: number): string => formatReport(result, suites, output, most);
+  const fits = (xml: string): boolean => Buffer.byteLength(xml) <= limit;
+  let withoutOutput: string | undefined;
+  for (let most = MAX_OUTPUT; most >= LEAST_OUTPUT; most /= 4) {
     if (estimateSize(suites, most) > limit) continue;
-    const xml = formatReport(result, suites, output, most);
-    if (Buffer.byteLength(xml) <= limit) return xml;
+    const xml = format(most);
+    if (fits(xml)) return xml;
+    withoutOutput ??= format(0);
+    if (!fits(withoutOutput)) break;
   }
-  return formatReport(result, keepFailures(suites, limit), output, 0);
+  withoutOutput ??= format(0);
+  return fits(withoutOutput)
+    ? withoutOutput
+    : formatReport(result, keepFailures(suites, limit), output, 0);
 }
 
 /** The least size of the report, so that no attempt is made that must fail. */
