@@ -102,7 +102,7 @@ function commandSuite(result: RunResult): CaseSuite {
   const cases = result.tests.map(testCase);
   if (NO_TEST_FAILURE.includes(verdict)) {
     const name = `${nameCommand(result)} (${verdict})`;
-    cases.push({ name, kind: 'error', message: reason, type: verdict });
+    cases.push({ name, kind: 'error', message: reason || verdict, type: verdict });
   } else if (cases.length === 0) cases.push(commandCase(result));
   return { name: cut, cases, duration: times.command };
 }

@@ -118,7 +118,7 @@ function escapeLines(text: string): string {
 
 function escapeCharacters(text: string): string {
   return text.replace(
-    /[^\p{L}\p{N}\p{Zs}\t./,=+]/gu,
+    /[^\p{L}\p{N}\p{Zs}\t]/gu,
     (character) => `&#${character.codePointAt(0)};`,
   );
 }
