@@ -1,4 +1,5 @@
-// Writes the completion scripts and the man page into dist/. They are made from the definitions of the commands.
+// Writes the completion scripts, the man page and the schema of result.json into dist/. They are made from the
+// definitions of the commands and of the result.
 
 import { mkdirSync, mkdtempSync, readFileSync, renameSync, rmSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';

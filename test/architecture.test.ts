@@ -13,6 +13,7 @@ const LAYERS = [
   'machine',
   'cli',
   'page',
+  'export',
   'results',
   'vm',
   'image',

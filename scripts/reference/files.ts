@@ -4,6 +4,7 @@ import { formatBash } from './bash.ts';
 import { formatFish } from './fish.ts';
 import { formatManPage } from './man-page.ts';
 import { type Outline, outlineOf } from './outline.ts';
+import { formatResultSchema } from './result-schema.ts';
 import { formatZsh } from './zsh.ts';
 
 /** The command line of this rapido. */
@@ -12,7 +13,7 @@ export function readOutline(): Outline {
 }
 
 /**
- * What is made from the definitions of the commands.
+ * What is made from the definitions of the commands, and the schema of result.json.
  * @returns text by path in dist/
  */
 export function referenceFiles(version: string): Record<string, string> {
@@ -21,6 +22,7 @@ export function referenceFiles(version: string): Record<string, string> {
     'completion/rapido.bash': formatBash(outline),
     'completion/rapido.zsh': formatZsh(outline),
     'completion/rapido.fish': formatFish(outline),
+    'result.schema.json': formatResultSchema(),
     'man/rapido.1': formatManPage(outline, version),
   };
 }

@@ -1,5 +1,6 @@
 import type { Argument, CommandUnknownOpts, Option } from '@commander-js/extra-typings';
 import { NETWORK_KINDS } from '../../src/conf/schema.ts';
+import { VERDICTS_AND_STATES } from '../../src/results/select-runs.ts';
 
 /** The command line of rapido as data, for the completion scripts and the man page. */
 export interface Outline {
@@ -89,12 +90,18 @@ const VALUES: Readonly<Record<string, Values>> = {
   argument: 'nothing',
   command: 'nothing',
   count: 'nothing',
+  date: 'nothing',
   duration: 'nothing',
   'host:guest': 'nothing',
   module: 'nothing',
   parameters: 'nothing',
+  path: 'files',
   size: 'nothing',
+  system: 'nothing',
+  test: 'nothing',
   text: 'nothing',
+  title: 'nothing',
+  verdict: VERDICTS_AND_STATES,
 };
 
 /**

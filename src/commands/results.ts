@@ -1,3 +1,4 @@
+import { Option } from '@commander-js/extra-typings';
 import { type Definition, GROUP } from '../cli/definition.ts';
 import { OPTION } from '../cli/options.ts';
 
@@ -9,9 +10,11 @@ export const results: Definition = (call) =>
   rapido results                     list runs, newest first
   rapido results latest
   rapido results --cut fstests-xfs   list one target's runs
+  rapido results --test xfs/003      show the history of a test
   rapido results latest:fstests-xfs  show the latest of them
   rapido results latest~1 latest     compare; the exit status is 1 if anything regressed
   rapido results latest --html run.html
+  rapido results latest --export junit --to junit.xml
   rapido results --html all.html     the history of all tests`,
     })
     .description('list past runs, show one, or compare two')
@@ -21,9 +24,32 @@ export const results: Definition = (call) =>
     )
     .argument('[other]', 'another run to compare it with')
     .option('--cut <name>', 'list only runs of this target')
+    .option(
+      '--kernel <text>',
+      'list only runs of these kernels: a part of the release or git description',
+    )
+    .option('--verdict <verdict>', 'list only runs with this verdict, or running, lost, unreadable')
+    .option('--since <date>', 'list only runs since then: 2026-11-23, 2026-11-23T10:15, 7d')
+    .option('--until <date>', 'list only runs until then')
+    .option('--test <test>', 'print the history of a test in all runs')
+    .option('--report <title>', 'print the history of kernel reports whose title contains this')
+    .option('--flaky', 'list the tests that change between passing and failing')
     .option('--results <dir>', 'look for runs in this directory')
     .addOption(OPTION.json)
     .option('--html <file>', 'write a page for a browser instead of printing')
+    .addOption(
+      new Option('--export <format>', 'print a run in another format').choices([
+        'junit',
+        'tap',
+        'ktap',
+        'kcidb',
+        'squad',
+        'openqa',
+        'github',
+      ]),
+    )
+    .option('--to <path>', 'write the export to this file, or directory for squad and openqa')
+    .option('--origin <system>', 'name of the CI system that submits to KCIDB (default: rapido)')
     .action(async (run, other, _options, command) => {
       const { runResults } = await import('../show/results.ts');
       const names = [run, other].filter((name) => name !== undefined);

@@ -12,7 +12,7 @@ export const NETWORK_KINDS = ['tap', 'user', 'none'] as const;
 /**
  * Every key of rapido.conf, in the order of the example file. The names are those of the original
  * tool, so that its users' files work; the ones it did not have are KERNEL_FORMAT, VM_ACCEL,
- * VM_CPU, VM_CPUS, VM_MEMORY, VM_NET, CUT_DIR, IMAGE_DIR, RESULTS_KEEP and NVME_TARGET_NQN.
+ * VM_CPU, VM_CPUS, VM_MEMORY, VM_NET, CUT_DIR, IMAGE_DIR, RESULTS_KEEP, RESULTS_HOOK and NVME_TARGET_NQN.
  */
 export const CONF_KEYS = {
   KERNEL_SRC: {
@@ -146,6 +146,13 @@ export const CONF_KEYS = {
       'Number of runs whose results `rapido run` keeps; older results are removed. A directory given with --results is never cleaned up.',
     default: '50',
     example: '500',
+  },
+  RESULTS_HOOK: {
+    group: 'Cuts and images',
+    type: 'path',
+    meaning:
+      "A program that `rapido run` calls with the run's results directory when the run has ended, for example to upload it. It prints to stderr. Its failure does not change the verdict.",
+    example: '~/bin/upload-results',
   },
   QEMU_PID_DIR: {
     group: 'Cuts and images',

@@ -30,9 +30,31 @@ const runKernel = z.object({
   commit: z.optional(z.string()),
   /** Its branch; undefined: HEAD is detached. */
   branch: z.optional(z.string()),
+  /** As printed by `uname -m`. */
+  architecture: z.optional(z.string()),
+  /** SHA-256 of its configuration, in hexadecimal; the file is `kernel.config` in the directory of the run. */
+  config: z.optional(z.string()),
 });
 
 export type RunKernel = z.infer<typeof runKernel>;
+
+/** A part of a job that is split into several runs. */
+const runShard = z.object({
+  /** From 1. */
+  index: z.int(),
+  count: z.int(),
+});
+
+export type RunShard = z.infer<typeof runShard>;
+
+/** The CI job that the run is a part of. */
+const runCi = z.object({
+  system: z.enum(['github', 'gitlab']),
+  /** Of the job, for a browser. */
+  url: z.optional(z.string()),
+});
+
+export type RunCi = z.infer<typeof runCi>;
 
 const shownDisk: z.ZodMiniType<ShownDisk> = z.object({
   path: z.string(),
@@ -206,6 +228,14 @@ export const runResult = z.object({
   rapido: z.optional(z.string()),
   /** undefined: an older rapido did not record it. */
   host: z.optional(runHost),
+  /** The CI job of the run; undefined: none that rapido knows. */
+  ci: z.optional(runCi),
+  /** Which part of a job it is; undefined: the job is not split. */
+  shard: z.optional(runShard),
+  /** How many times the job was started, from 1; undefined: unknown. */
+  attempt: z.optional(z.int()),
+  /** The test suite whose output rapido parsed: `fstests`, `blktests`, `ltp`; undefined: another, or none. */
+  suite: z.optional(z.string()),
   /** What ran in the guest after the autorun scripts; undefined: nothing. */
   command: orAbsent(runCommand),
   /** Exit status of the command, if rapido saw it end. */

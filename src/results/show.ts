@@ -21,7 +21,7 @@ import type {
   RunTimes,
   TestResult,
 } from './run-result.ts';
-import { parseId, type RunFile, type StoredRun, shortenId } from './store.ts';
+import { namesOfIds, parseId, type RunFile, type StoredRun } from './store.ts';
 import { nameOfScript } from './verdict.ts';
 
 /** Functions of chalk, with colours for stdout or without. */
@@ -52,7 +52,8 @@ export function formatRunTable(
   ids: readonly string[] = runs.map(({ id }) => id),
 ): string[] {
   if (runs.length === 0) return [];
-  const rows = runs.map((run) => describeRow(run, ids, now, timeZone));
+  const shorten = namesOfIds(ids);
+  const rows = runs.map((run) => describeRow(run, shorten, now, timeZone));
   const column = (name: keyof Row, title: string, rest: Partial<Column> = {}): Column => ({
     title,
     cells: rows.map((row) => row[name]),
@@ -84,11 +85,11 @@ type Row = Record<
 
 function describeRow(
   run: StoredRun,
-  ids: readonly string[],
+  shorten: (id: string) => string,
   now: Date,
   timeZone: string | undefined,
 ): Row {
-  const id = toPlainText(shortenId(run.id, ids));
+  const id = toPlainText(shorten(run.id));
   if (run.state === 'finished') {
     const { result } = run;
     return {
@@ -361,7 +362,7 @@ function countsAgainstPass({ severity, excused }: RunSplat): boolean {
   return severity !== 'note' && excused === undefined;
 }
 
-function nameKernel(kernel: RunKernel | undefined): string {
+export function nameKernel(kernel: RunKernel | undefined): string {
   return kernel?.git ?? kernel?.release ?? '-';
 }
 
@@ -430,21 +431,29 @@ function formatSummary(tests: readonly TestResult[]): string {
 
 /** Formats a date like `ls -l`: `Nov 23 02:15` in this year, `Nov 23  2025` in another. */
 export function formatWhen(when: Date, now: Date, timeZone: string | undefined): string {
-  const partsOf = (date: Date): Partial<Record<Intl.DateTimeFormatPartTypes, string>> =>
-    Object.fromEntries(
-      new Intl.DateTimeFormat('en-US', {
-        year: 'numeric',
-        month: 'short',
-        day: '2-digit',
-        hour: '2-digit',
-        minute: '2-digit',
-        hourCycle: 'h23',
-        timeZone,
-      })
-        .formatToParts(date)
-        .map(({ type, value }) => [type, value]),
-    );
-  const { year, month, day, hour, minute } = partsOf(when);
-  const time = year === partsOf(now).year ? `${hour}:${minute}` : ` ${year}`;
+  const { year, month, day, hour, minute } = partsOf(when, timeZone);
+  const time = year === partsOf(now, timeZone).year ? `${hour}:${minute}` : ` ${year}`;
   return `${month} ${day} ${time}`;
+}
+
+/** To make one takes longer than to format a date, and a list has thousands of dates. */
+const dateFormats = new Map<string | undefined, Intl.DateTimeFormat>();
+
+function partsOf(
+  date: Date,
+  timeZone: string | undefined,
+): Partial<Record<Intl.DateTimeFormatPartTypes, string>> {
+  const format =
+    dateFormats.get(timeZone) ??
+    new Intl.DateTimeFormat('en-US', {
+      year: 'numeric',
+      month: 'short',
+      day: '2-digit',
+      hour: '2-digit',
+      minute: '2-digit',
+      hourCycle: 'h23',
+      timeZone,
+    });
+  dateFormats.set(timeZone, format);
+  return Object.fromEntries(format.formatToParts(date).map(({ type, value }) => [type, value]));
 }

@@ -28,6 +28,7 @@ import {
 import { removeLitter, replaceFile, temporaryNameFor, writeFileAtomic } from '../sys/temporary.ts';
 import { findNearest } from '../sys/text.ts';
 import { formatJson } from '../ui/plain-text.ts';
+import { pruneConfigs } from './kernel-config.ts';
 import { parseResult } from './parse-result.ts';
 import type { RunResult } from './run-result.ts';
 
@@ -39,6 +40,7 @@ export const RUN_FILES = [
   'stdout.log',
   'stderr.log',
   'build.log',
+  'kernel.config',
   'guest',
 ] as const;
 
@@ -256,10 +258,12 @@ export function pruneRuns(parent: string, keep: number): string[] {
     ...[...others, ...misses].filter((run) => !isLatest(run)),
   ];
   const surplus = byPriority.slice(keep);
-  return surplus
+  const removed = surplus
     .filter(({ id }) => id !== latest)
     .filter(({ path }) => removeRun(path))
     .map(({ id }) => id);
+  pruneConfigs(parent);
+  return removed;
 }
 
 /** A run that started no VM, for example because of a misspelt driver, is removed before others. */
@@ -328,11 +332,23 @@ function pickRuns(name: string, ids: readonly string[]): string[] {
   return ids.filter((id) => id.startsWith(name) || RUN_ID.exec(id)?.groups?.digits === name);
 }
 
-/** The shortest name by which `readRun` finds a run: its last four digits, its start, or its ID. */
-export function shortenId(id: string, ids: readonly string[]): string {
-  const { date, time, digits = id } = RUN_ID.exec(id)?.groups ?? {};
-  const isUnique = (name: string): boolean => pickRuns(name, ids).length === 1;
-  return [digits, `${date}-${time}`].find(isUnique) ?? id;
+/**
+ * Finds the shortest name by which `readRun` finds a run: its last four digits, its start, or its ID.
+ * @param ids all runs; counted once, because a list of thousands asks for each
+ */
+export function namesOfIds(ids: readonly string[]): (id: string) => string {
+  const counts = new Map<string, number>();
+  const add = (name: string): void => void counts.set(name, (counts.get(name) ?? 0) + 1);
+  for (const id of ids) {
+    const { date, time, digits } = RUN_ID.exec(id)?.groups ?? {};
+    if (digits === undefined) continue;
+    // Digits at the beginning of an ID make it ambiguous, too: `pickRuns`.
+    for (const name of new Set([digits, `${date}-${time}`, id.slice(0, digits.length)])) add(name);
+  }
+  return (id) => {
+    const { date, time, digits = id } = RUN_ID.exec(id)?.groups ?? {};
+    return [digits, `${date}-${time}`].find((name) => counts.get(name) === 1) ?? id;
+  };
 }
 
 function hintForUnknown(parent: string, name: string, ids: readonly string[]): string {

@@ -4,6 +4,7 @@ import type { LoadedCut } from '../cut/load.ts';
 import type { RunResult } from '../results/run-result.ts';
 import type { RunDirectory } from '../results/store.ts';
 import type { EndingSignal } from '../sys/signals.ts';
+import type { CiSections } from './ci.ts';
 import type { RunSettings } from './settings.ts';
 
 /** What the user asks for: all that is known before a run has a directory. */
@@ -22,6 +23,8 @@ export interface RunContext extends RunRequest {
   directory: RunDirectory;
   /** Filled in step by step, so that an interruption loses nothing of what is known. */
   result: RunResult;
+  /** Parts of the log of a CI job. */
+  sections: CiSections;
   /** Writes the result to the directory. @throws UserError */
   store: () => void;
   /** @returns whole milliseconds since the start of the run */

@@ -1,9 +1,11 @@
 import { type Context, describeKernel, kernelTree } from '../cli/context.ts';
+import { architectureOf } from '../host/architecture.ts';
 import { describeSource, type Source } from '../host/git-describe.ts';
 import type { Kernel } from '../host/kernel.ts';
 import { prepareKernelImage } from '../machine/kernel-image.ts';
 import type { VmSources } from '../machine/start.ts';
-import type { RunCommand, RunResult } from '../results/run-result.ts';
+import { keepConfig } from '../results/kernel-config.ts';
+import type { RunCommand, RunKernel, RunResult } from '../results/run-result.ts';
 import {
   describeServer,
   type EndedServer,
@@ -34,6 +36,11 @@ export async function perform(
   makePlan: () => Promise<RunPlan>,
 ): Promise<Performed> {
   const { settings, result } = run;
+  run.sections.enter({
+    name: 'rapido_cut',
+    title: 'rapido: kernel and image',
+    hasGuestOutput: false,
+  });
   if (settings.build !== undefined) {
     const startedMs = performance.now();
     showProgress(run, 'building the kernel');
@@ -44,10 +51,12 @@ export async function perform(
   const { kernel, image } = plan;
   if (settings.quiet !== true) run.context.ui.note(describeKernel(kernel));
   const git = describeTree(run.context);
-  result.kernel = { release: kernel.release, image: kernel.image, git: undefined };
+  result.kernel = describeKernelOf(run, kernel);
   // Here the user's arguments are a part of the cut's own command.
   if (image.command?.isOwnTest) result.command = describeWords(image.command.words);
   const { path, kernelImage, servers } = await prepare(run, plan);
+  const title = `rapido: output of ${run.cut.name}`;
+  run.sections.enter({ name: 'rapido_run', title, hasGuestOutput: true });
   const deadline = startDeadline(settings.limits.total);
   const setup = { kernel, kernelImage, command: image.command, deadline, servers: undefined };
   const blames =
@@ -56,6 +65,19 @@ export async function perform(
       : await runBootsWithServers(run, path, setup, servers);
   Object.assign(result.kernel, await git);
   return { kernel, blames };
+}
+
+/** What is known of the kernel before git has answered. Keeps its configuration with the run. */
+function describeKernelOf({ directory }: RunContext, kernel: Kernel): RunKernel {
+  const { release, image, config: source } = kernel;
+  const config = source === undefined ? undefined : keepConfig(directory, source);
+  return {
+    release,
+    image,
+    git: undefined,
+    architecture: architectureOf(process.arch).name,
+    ...(config !== undefined && { config }),
+  };
 }
 
 export function describeWords(words: readonly Buffer[]): RunCommand {

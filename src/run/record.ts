@@ -3,9 +3,11 @@ import { resolve } from 'node:path';
 import { kernelTree } from '../cli/context.ts';
 import { VERSION } from '../cli/program.ts';
 import { explainSystemError, type UserError } from '../errors.ts';
+import { detectCi } from '../export/ci.ts';
 import { isOwnTest } from '../image/resolve-command.ts';
 import { bisectStatus } from '../results/bisect.ts';
 import { decodeSplats, findDecoder } from '../results/decode-stacktrace.ts';
+import { pruneConfigs } from '../results/kernel-config.ts';
 import type { RunCommand, RunHost, RunResult } from '../results/run-result.ts';
 import {
   createRun,
@@ -20,7 +22,9 @@ import { cleaningUpOnSignals, type EndingSignal } from '../sys/signals.ts';
 import { removeLitter } from '../sys/temporary.ts';
 import { trustOf } from '../sys/trust.ts';
 import { requireWritten } from '../ui/own-output.ts';
+import { createSections, reportToCi } from './ci.ts';
 import { type RunContext, type RunRequest, showProgress } from './context.ts';
+import { runHook } from './hook.ts';
 import { describeWords, type Performed, perform } from './perform.ts';
 import { catchFailure, catchUserError, type RunPlan } from './plan.ts';
 import { printResult, writeResults } from './report.ts';
@@ -50,9 +54,14 @@ export async function recordRun(
     await catchUserError(() => {
       // The user prunes a directory that --results names.
       if (settings.results === undefined) pruneRuns(parent, conf.get('RESULTS_KEEP'));
-      else removeLitter(parent);
+      else {
+        removeLitter(parent);
+        pruneConfigs(parent);
+      }
     });
     await print(run);
+    reportToCi(run);
+    await runHook(run, () => endStatus(run, blames));
     if (failure !== undefined) throw failure;
     return endStatus(run, blames);
   });
@@ -87,7 +96,8 @@ async function beginRun(
     return RUN_EXIT.interrupted;
   };
   const elapsed = (): number => Math.round(performance.now() - startedMs);
-  return { ...request, directory, result, store, elapsed, onInterrupt };
+  const sections = createSections({ ...request, result });
+  return { ...request, directory, result, sections, store, elapsed, onInterrupt };
 }
 
 /** The result of a run that has not begun. */
@@ -101,6 +111,8 @@ function beginResult({ id }: RunDirectory, request: RunRequest, started: Date): 
     cut: request.cut.name,
     rapido: VERSION,
     host: describeHost(),
+    ...detectCi(request.context.env),
+    ...suiteOfRun(request),
     command: describeCommand(request),
     commandStatus: undefined,
     autorun: [],
@@ -120,6 +132,12 @@ function beginResult({ id }: RunDirectory, request: RunRequest, started: Date): 
     splats: [],
     notes: [],
   };
+}
+
+/** The suite whose results the cut reports. KTAP is the format of many. */
+function suiteOfRun({ settings, cut }: RunRequest): Pick<RunResult, 'suite'> {
+  const output = settings.ktap === true ? undefined : cut.cut.test?.output;
+  return output === undefined || output === 'ktap' ? {} : { suite: output };
 }
 
 function describeHost(): RunHost {
@@ -142,6 +160,7 @@ async function performAndStore(
   const failure = await catchFailure(run, async () => {
     performed = await perform(run, makePlan);
   });
+  run.sections.end();
   if (failure !== undefined && isRefusal(failure, result)) {
     discardRun(run.directory);
     throw failure;

@@ -1,4 +1,4 @@
-import { formatJunit } from '../results/junit.ts';
+import { exportJunit } from '../export/formats.ts';
 import type { RunResult } from '../results/run-result.ts';
 import { finishRun } from '../results/store.ts';
 import { formatSummary } from '../results/summary.ts';
@@ -8,8 +8,7 @@ import { writeFileAtomic } from '../sys/temporary.ts';
 import { formatJson } from '../ui/plain-text.ts';
 import type { RunContext } from './context.ts';
 
-/** How much of the output is included in junit.xml, and how much of the console is printed, in bytes. */
-const OUTPUT = 128 * 1024;
+/** How much of the console is printed, in bytes. */
 const CONSOLE = 8192;
 
 /** Writes result.json, then junit.xml. @throws UserError: a pass that cannot be stored does not count */
@@ -18,10 +17,7 @@ export function writeResults(
   result: RunResult,
 ): void {
   finishRun(directory, result);
-  const junit = formatJunit(result, {
-    stdout: readTail(directory.file('stdout.log'), OUTPUT),
-    stderr: readTail(directory.file('stderr.log'), OUTPUT),
-  });
+  const junit = exportJunit(directory, result);
   writeFileAtomic(directory.file('junit.xml'), junit);
   if (settings.junit !== undefined) writeFileAtomic(settings.junit, junit, 0o644);
 }

@@ -5,6 +5,7 @@ import { locateDirectories } from '../host/directories.ts';
 import { compareRuns } from '../results/compare.ts';
 import { compareTimes } from '../results/compare-times.ts';
 import type { RunResult } from '../results/run-result.ts';
+import { type RunFilter, selectRuns } from '../results/select-runs.ts';
 import {
   formatComparison,
   formatRun,
@@ -26,8 +27,16 @@ import { requireOutputFile } from '../sys/output-file.ts';
 import { isDirectory, readTextIfReachable, statIfReachable } from '../sys/stat.ts';
 import { formatJson } from '../ui/plain-text.ts';
 import type { Ui } from '../ui/terminal.ts';
+import { type ExportOptions, exportRun, readExportOptions } from './export.ts';
+import {
+  type FilterOptions,
+  type LookupOptions,
+  readFilterOptions,
+  readLookupOptions,
+  showLookup,
+} from './look-up.ts';
 
-export interface ResultsOptions extends GlobalOptions {
+export interface ResultsOptions extends GlobalOptions, ExportOptions, LookupOptions, FilterOptions {
   /** Only runs of this cut. */
   cut?: string | undefined;
   json?: boolean | undefined;
@@ -64,10 +73,27 @@ export async function runResults(
   if (html !== undefined && json) {
     throw new UsageError('--html and --json cannot be combined', { hint: 'call rapido twice' });
   }
+  const filter = readFilterOptions(options, Date.now());
+  const lookup = readLookupOptions(options);
+  if (a !== undefined) refuseForNamedRun(options);
+  if (lookup !== undefined) {
+    if (html !== undefined) throw new UsageError('--html shows all tests; it cannot be combined');
+    const runs = selectRuns(listRuns(parent, cut), filter);
+    const around = surroundings(ui);
+    showLookup(lookup, finishedOf(runs), { ui, json, around, ids: listRunIds(parent) });
+    return EXIT.ok;
+  }
+  const exported = readExportOptions(options);
+  if (exported !== undefined) {
+    refuseWithExport({ html, json, isOne: a !== undefined && b === undefined });
+    const run = readRun(parent, a!, cut);
+    exportRun(run, resultOf(run), exported, ui);
+    return EXIT.ok;
+  }
   if (a === undefined) {
     return html === undefined
-      ? showList(parent, cut, json, ui)
-      : writeHistory(parent, cut, html, ui);
+      ? showList(parent, { cut, filter, json }, ui)
+      : writeHistory(parent, { cut, filter }, html, ui);
   }
   if (b === undefined) {
     const run = readRun(parent, a, cut);
@@ -79,6 +105,17 @@ export async function runResults(
       ? showComparison(runA, runB, json, ui)
       : writeComparison(runA, runB, parent, html);
   });
+}
+
+function refuseWithExport(request: {
+  html: string | undefined;
+  json: boolean;
+  isOne: boolean;
+}): void {
+  const other = request.html !== undefined ? '--html' : request.json ? '--json' : undefined;
+  if (other !== undefined) throw new UsageError(`--export and ${other} cannot be combined`);
+  if (request.isOne) return;
+  throw new UsageError('--export requires one run', { hint: 'rapido results latest --export …' });
 }
 
 /** As in diff(1), 1 means that the runs differ, so errors must have another exit status: 2. */
@@ -93,13 +130,33 @@ async function orTrouble(compare: () => Promise<number>): Promise<number> {
   }
 }
 
-function showList(parent: string, cut: string | undefined, json: boolean, ui: Ui): number {
-  const runs = listRuns(parent, cut);
+/** Which runs are listed. */
+interface Selection {
+  cut: string | undefined;
+  filter: RunFilter;
+}
+
+/** Options that select runs have no meaning for runs that are named. */
+function refuseForNamedRun(options: ResultsOptions): void {
+  const names = ['kernel', 'verdict', 'since', 'until', 'test', 'report', 'flaky'] as const;
+  const given = names.find((name) => options[name] !== undefined);
+  if (given === undefined) return;
+  throw new UsageError(`--${given} cannot be combined with the name of a run`, {
+    hint: `rapido results --${given} …`,
+  });
+}
+
+function showList(
+  parent: string,
+  { cut, filter, json }: Selection & { json: boolean },
+  ui: Ui,
+): number {
+  const runs = selectRuns(listRuns(parent, cut), filter);
   if (json) {
     ui.result(formatJson(finishedOf(runs)));
   } else {
-    if (runs.length === 0) noteNoRuns(parent, ui);
     const ids = listRunIds(parent);
+    if (runs.length === 0) noteNoRuns(parent, ids, ui);
     for (const line of formatRunTable(runs, surroundings(ui), ids)) ui.result(line);
   }
   for (const run of runs) {
@@ -108,8 +165,12 @@ function showList(parent: string, cut: string | undefined, json: boolean, ui: Ui
   return EXIT.ok;
 }
 
-function noteNoRuns(parent: string, ui: Ui): void {
-  ui.note(`no runs yet in ${parent}; start one with \`rapido run\``);
+function noteNoRuns(parent: string, ids: readonly string[], ui: Ui): void {
+  ui.note(
+    ids.length === 0
+      ? `no runs yet in ${parent}; start one with \`rapido run\``
+      : 'no run matches the options',
+  );
 }
 
 function showRun(run: StoredRun, json: boolean, ui: Ui): number {
@@ -147,13 +208,13 @@ function showComparison(a: StoredRun, b: StoredRun, json: boolean, ui: Ui): numb
 
 async function writeHistory(
   parent: string,
-  cut: string | undefined,
+  { cut, filter }: Selection,
   path: string,
   ui: Ui,
 ): Promise<number> {
   const { writeHistoryPage } = await import('../page/write.ts');
-  const runs = listRuns(parent, cut);
-  if (runs.length === 0) noteNoRuns(parent, ui);
+  const runs = selectRuns(listRuns(parent, cut), filter);
+  if (runs.length === 0) noteNoRuns(parent, listRunIds(parent), ui);
   writeHistoryPage(path, finishedOf(runs));
   return EXIT.ok;
 }

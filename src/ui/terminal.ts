@@ -11,6 +11,8 @@ export interface Ui {
   /** Writes a line of information to stderr. */
   note: (line: string) => void;
   warn: (line: string) => void;
+  /** Writes a line for a CI system to stderr, unchanged. What came from a guest must be plain text. */
+  mark: (line: string) => void;
   /** Writes the output of another program to stderr. */
   passOn: (text: string) => void;
   /** Whether stderr is a terminal on which a line can be replaced. */
@@ -55,6 +57,10 @@ export function createUi(
       stdout.write(`${shown}\n`);
     },
     note,
+    mark: (line) => {
+      clear();
+      stderr.write(`${line}\n`);
+    },
     isLive,
     passOn: (text) => {
       clear();

@@ -58,7 +58,7 @@ test('options for a VM require -b', async () => {
       `${value}`,
     ]);
     expect(status).toBe(2);
-    expect(stderr).toContain(`rapido cut: ${option} requires -b, because it applies to a VM`);
+    expect(stderr).toContain(`${option} needs --boot`);
   }
 });
 

@@ -24,13 +24,13 @@ import {
   finishRun,
   listRuns,
   makeId,
+  namesOfIds,
   parseId,
   pruneRuns,
   RUN_FILES,
   type RunDirectory,
   readRun,
   resultOf,
-  shortenId,
 } from '../../src/results/store.ts';
 import { identifyProcess, identifySelf } from '../../src/sys/process-identity.ts';
 import { complaintOf } from '../support/complaint.ts';
@@ -295,16 +295,16 @@ describe('a run is found by', () => {
 
   test('a short name, if it is unique', () => {
     const ids = ['20261123-021557-a-beef', '20261123-021657-b-cafe', '20261123-021757-c-cafe'];
-    expect(ids.map((id) => shortenId(id, ids))).toEqual([
+    expect(ids.map((id) => namesOfIds(ids)(id))).toEqual([
       'beef',
       '20261123-021657',
       '20261123-021757',
     ]);
     const twins = ['20261123-021557-a-cafe', '20261123-021557-b-cafe'];
-    expect(twins.map((id) => shortenId(id, twins))).toEqual(twins);
+    expect(twins.map((id) => namesOfIds(twins)(id))).toEqual(twins);
     // The four digits with which every ID of the year begins are no name either.
     const year = '20261123-021857-a-2026';
-    expect(shortenId(year, [year, ...ids])).toBe('20261123-021857');
+    expect(namesOfIds([year, ...ids])(year)).toBe('20261123-021857');
   });
 
   test('no wrong name: the nearest are in the hint', async () => {

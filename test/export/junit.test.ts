@@ -2,7 +2,7 @@ import { spawnSync } from 'node:child_process';
 import fc from 'fast-check';
 import { parse } from 'junit2json';
 import { describe, expect, test } from 'vitest';
-import { formatJunit } from '../../src/results/junit.ts';
+import { formatJunit } from '../../src/export/junit.ts';
 import type { RunResult, RunSplat, Verdict } from '../../src/results/run-result.ts';
 import { CHECKOUT } from '../support/workspace.ts';
 
@@ -213,6 +213,87 @@ describe('has a failure if and only if the verdict is not pass', () => {
   });
 });
 
+describe('names are unique, as GitLab counts only the first of two', () => {
+  const namesOf = (xml: string): string[] =>
+    [...xml.matchAll(/<testcase name="([^"]*)" classname="([^"]*)"/g)].map(
+      ([, name, suite]) => `${suite}: ${name}`,
+    );
+
+  test('a number is added to the later ones, unless it is another name', () => {
+    const tests = ['a', 'a (2)', 'a', 'a'].map((name) => ({ name, status: 'pass' as const }));
+    expect(namesOf(junitOf({ tests }))).toEqual([
+      'simple-example: a',
+      'simple-example: a (2)',
+      'simple-example: a (3)',
+      'simple-example: a (4)',
+    ]);
+  });
+
+  test('also if they differ only in characters that XML cannot contain', () => {
+    const tests = ['a\x01', 'a\x02'].map((name) => ({ name, status: 'pass' as const }));
+    const names = namesOf(junitOf({ tests }));
+    expect(new Set(names).size).toBe(2);
+  });
+
+  test('for any result', () => {
+    fc.assert(
+      fc.property(someResult, (result) => {
+        const names = namesOf(formatJunit(result, SILENT));
+        expect(new Set(names).size).toBe(names.length);
+      }),
+    );
+  });
+});
+
+test('a failed test always has a message', async () => {
+  const tests = ['', ' ', undefined].map((message, index) => ({
+    name: `t${index}`,
+    status: 'fail' as const,
+    message,
+  }));
+  const xml = junitOf({ verdict: 'fail', commandStatus: 1, tests });
+  expect(
+    xml.match(/<failure message="it failed, and the test suite gave no reason"/g),
+  ).toHaveLength(3);
+});
+
+describe('the report has at most 30 MB', () => {
+  const many = (count: number, output: string): RunResult['tests'] =>
+    Array.from({ length: count }, (_, index) => ({
+      name: `t/${index}`,
+      status: index % 10 === 0 ? ('fail' as const) : ('pass' as const),
+      message: 'why',
+      output,
+    }));
+
+  test('outputs are shortened first', () => {
+    const tests = many(200, '&'.repeat(16_000));
+    const xml = formatJunit({ ...RESULT, verdict: 'fail', tests }, SILENT, 3_000_000);
+    expect(Buffer.byteLength(xml)).toBeLessThan(3_000_000);
+    expect(xml.match(/<testcase /g)).toHaveLength(200);
+    expect(xml).toContain('characters are omitted]\n&amp;&amp;');
+  });
+
+  test('then tests that did not fail are left out', async () => {
+    const tests = many(1000, 'x');
+    const xml = formatJunit({ ...RESULT, verdict: 'fail', tests }, SILENT, 100_000);
+    expect(Buffer.byteLength(xml)).toBeLessThan(100_000);
+    const red = await redCases(xml);
+    expect(red[0]).toBe('t/0');
+    expect(xml).toContain(`name="${1000 - red.length} more cases: the report would be too large"`);
+  });
+
+  test('whatever the guest chooses as names and messages', () => {
+    const tests = Array.from({ length: 100 }, (_, index) => ({
+      name: `${index}${'"'.repeat(100_000)}`,
+      status: 'fail' as const,
+      message: '<'.repeat(100_000),
+    }));
+    const xml = formatJunit({ ...RESULT, verdict: 'fail', tests }, SILENT, 200_000);
+    expect(Buffer.byteLength(xml)).toBeLessThan(200_000);
+  });
+});
+
 test('truncates output to its last 64 KiB', () => {
   const xml = junitOf({}, { stdout: `start${'x'.repeat(70_000)}end`, stderr: '' });
   expect(xml).not.toContain('start');
@@ -327,7 +408,7 @@ describe('the schema of CI servers', () => {
         const xml = formatJunit(result, { stdout: texts[at]!, stderr: texts[at]! });
         const lint = spawnSync(
           'xmllint',
-          ['--noout', '--nonet', '--schema', `${CHECKOUT}/test/results/junit.xsd`, '-'],
+          ['--noout', '--nonet', '--schema', `${CHECKOUT}/test/export/junit.xsd`, '-'],
           { input: xml, encoding: 'utf8' },
         );
         expect({ status: lint.status, complaints: lint.stderr, xml }).toEqual({
