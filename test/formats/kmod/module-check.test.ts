@@ -111,7 +111,7 @@ describe.skipIf(modules === undefined)('a module file', () => {
     expect(dummy?.vermagic).toMatch(/^\d\S+ SMP .*mod_unload/);
     expect(dummy?.vermagic?.split(' ')[0]).toBe(hostKernel()?.release);
     expect(dummy?.readSymbols().needs).toEqual(
-      expect.arrayContaining(['register_netdevice', 'free_netdev']),
+      expect.arrayContaining(['alloc_netdev_mqs', 'free_netdev']),
     );
     expect(dummy?.readSymbols()).toMatchObject({ exports: [] });
     const failover = parseModuleFile(read('kernel/net/core/failover.ko'));
