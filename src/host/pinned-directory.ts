@@ -26,7 +26,8 @@ export function pinDirectory(path: string, { mayBeLink = true } = {}): PinnedDir
   const { O_DIRECTORY, O_NOFOLLOW } = constants;
   const fd = openSync(path, O_PATH | O_DIRECTORY | (mayBeLink ? 0 : O_NOFOLLOW));
   return {
-    path: `/proc/${process.pid}/fd/${fd}`,
+    // Without the last part, it would name the link, which mount(8) of util-linux 2.39 and later does not follow.
+    path: `/proc/${process.pid}/fd/${fd}/.`,
     stats: fstatSync(fd),
     mount: mountAt(fd),
     release: () => closeSync(fd),

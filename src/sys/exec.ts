@@ -6,6 +6,7 @@ import { startTimer } from './awake-clock.ts';
 import { formatCommandLine } from './command-line.ts';
 import { type Environment, toolEnvironment } from './environment.ts';
 import { explainSpawnError, spawnProcess, UTIL_LINUX_HINT } from './spawn.ts';
+import { isDirectory } from './stat.ts';
 import { withUmask } from './umask.ts';
 
 export interface ToolRun {
@@ -54,7 +55,7 @@ export async function runTool(argv: readonly [string, ...string[]], run: ToolRun
   const start = () =>
     execa(file, args, {
       all: true,
-      cwd: run.cwd ?? process.cwd(),
+      cwd: run.cwd ?? directoryToStartIn(),
       env: { ...baseEnvironment(run), ...run.env },
       extendEnv: false,
       ...(run.input === undefined ? { stdin: 'ignore' as const } : { input: run.input }),
@@ -116,6 +117,15 @@ export async function runTool(argv: readonly [string, ...string[]], run: ToolRun
     ...(isOwnFailure && run.dependsOn !== undefined && { dependsOn: run.dependsOn }),
     ...(missing && run.installHint !== undefined ? { hint: run.installHint } : {}),
   });
+}
+
+/**
+ * The current directory; the root directory if this user may not enter it, as after `sudo -u USER` in a private
+ * directory: a program cannot be started there.
+ */
+function directoryToStartIn(): string {
+  const current = process.cwd();
+  return isDirectory(`${current}/.`) ? current : '/';
 }
 
 function baseEnvironment({

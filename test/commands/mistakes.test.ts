@@ -3,7 +3,7 @@ import { join } from 'node:path';
 import { expect, it } from 'vitest';
 import { CHANNEL_MODULES, hostKernel, makeKernelTree } from '../support/kernel-tree.ts';
 import { ORDINARY_USER } from '../support/typescript-process.ts';
-import { createWorkspace, type Finished } from '../support/workspace.ts';
+import { copyProgram, createWorkspace, type Finished } from '../support/workspace.ts';
 
 /** What a user reads after a mistake: stderr, with the home directory shown as ~. */
 async function rapido(
@@ -107,6 +107,7 @@ it('a user without a home directory, such as an unknown uid in a container', asy
     env: { HOME: '/', XDG_RUNTIME_DIR: '' },
     cwd: '/',
     prefix: ORDINARY_USER,
+    program: copyProgram(home),
   };
   for (const args of [
     ['cut', 'simple-example'],

@@ -15,7 +15,7 @@ import {
 import { join } from 'node:path';
 import { setTimeout as sleep } from 'node:timers/promises';
 import { afterAll, describe, expect, it, onTestFinished } from 'vitest';
-import { CHANNEL_MODULES, makeKernelTree } from '../support/kernel-tree.ts';
+import { CHANNEL_MODULES, isBuiltIn, makeKernelTree } from '../support/kernel-tree.ts';
 import { createWorkspace, ONE_CPU } from '../support/workspace.ts';
 
 /** Lists a directory the same way on host and guest, names escaped, in the order of their bytes. */
@@ -59,24 +59,23 @@ describe('the image', () => {
     }
     const list = home.write('list.sh', `#!/bin/bash\n${LIST}\n`, 0o755);
     // biome-ignore format: an option and its value share a line
-    const cut = [
-      'cut', 'simple-example', '--include', tree, '--include', `${list}:/list`,
+    const image = [
+      'simple-example', '--include', tree, '--include', `${list}:/list`,
       '-i', 'find', '-i', 'sha256sum', '-i', 'od',
-      '-x', `/list '${tree}' > /run/listing; echo BEGIN; cat /run/listing; echo END`,
     ];
-    await home.rapido(cut);
+    await home.rapido(['cut', ...image]);
     // Some change afterwards, one becomes shorter: they are in a separate archive.
     await sleep(50);
     file('with space', 'changed, and longer than it was');
     file('big', 'smaller', 0o600);
     const onHost = execFileSync(list, [tree], { encoding: 'utf8' });
 
-    const result = await home.rapido([...cut, '--boot']);
-    expect(result).toMatchObject({ status: 0 });
-    expect(result.stdout).toContain('trees reused, changes built');
-    const said = result.stdout.replaceAll('\r', '');
-    const inGuest = said.slice(said.indexOf('BEGIN\n') + 6, said.indexOf('END\n'));
-    expect(inGuest).toBe(onHost);
+    const cut = await home.rapido(['cut', ...image]);
+    expect(cut.stdout).toContain('trees reused, changes built');
+    // Not on the console, where messages of the kernel may be in the middle of a line.
+    const { status, stdout } = await home.rapido(['run', ...image, '--', '/list', tree]);
+    expect(status).toBe(0);
+    expect(stdout).toBe(onHost);
     expect(onHost.split('\n').length).toBeGreaterThan(15);
   });
 
@@ -98,7 +97,8 @@ describe('the image', () => {
     ]);
     expect(result).toMatchObject({ status: 0 });
     expect(result.stdout).toMatch(/^zram /m);
-    expect(result.stdout).toMatch(/^virtio_console /m);
+    // Debian 13 has built virtio_console and virtio_pci into its kernel.
+    expect(result.stdout).toMatch(/^virtio_rng /m);
   });
 
   it('fits into the memory of its VM; with less memory, rapido reports a lack of memory', async () => {
@@ -111,7 +111,7 @@ describe('the image', () => {
     const lacks = await home.rapido([...words, '--memory', '512M', '--bisect', '--', 'true']);
     expect(lacks.status).toBe(128);
     expect(lacks.stderr).toContain(
-      'ERROR simple-example: the VM has too little memory for its image ("Initramfs unpacking failed: write error"): it has 512 MiB',
+      'ERROR simple-example: the VM has too little memory for its image ("Initramfs unpacking failed: write error"): 512 MiB',
     );
   });
 
@@ -138,7 +138,8 @@ describe('the image', () => {
     );
   });
 
-  it('uses the second serial port with a kernel without virtio-serial', async () => {
+  it('uses the second serial port with a kernel without virtio-serial', async ({ skip }) => {
+    skip(CHANNEL_MODULES.every(isBuiltIn), 'virtio-serial is built into the kernel of this host');
     const tree = join(home.directory, 'linux without virtio');
     makeKernelTree(tree, { drivers: ['zram'] });
     const conf = home.write('serial.conf', `KERNEL_SRC="${tree}"\nQEMU_EXTRA_ARGS="-nographic"\n`);

@@ -18,7 +18,7 @@ describe('the image of a cut with a network, and VM_NET_CONF', () => {
     const missing = await cut();
     expect(missing.status).toBe(1);
     expect(missing.stderr.replaceAll(home.directory, '~')).toContain(
-      '  - VM_NET_CONF: ~/net-conf does not exist\n',
+      'VM_NET_CONF: ~/net-conf does not exist\n',
     );
     home.write('net-conf/vm1/lan.network', '[Match]\nMACAddress=1\n');
     expect((await cut()).stderr).toContain(

@@ -105,9 +105,9 @@ describe.skipIf(!has('fish'))('completion for fish', () => {
   };
 
   test.each(COMPLETIONS)('%s', async (line, offered) => {
-    expect(await complete(line)).toEqual(expect.arrayContaining(offered));
-    // fish shortens a long name to one with the same end only if nothing else matches.
-    if (!line.includes(' -- ')) expect(await complete(line)).toHaveLength(offered.length);
+    // fish 4 also offers names that have the letters in this order, as --cut-dir for --dr.
+    const word = line.split(' ').at(-1) ?? '';
+    expect((await complete(line)).filter((name) => name.startsWith(word))).toEqual(offered);
     expect(wasEvil()).toBe(false);
   });
 

@@ -4,7 +4,8 @@ import { dirname, join } from 'node:path';
 import { beforeEach, describe, expect, test } from 'vitest';
 import { identifySelf } from '../../src/sys/process-identity.ts';
 import type { VmEntry } from '../../src/vm/registry.ts';
-import { createWorkspace, RAPIDO, run, type Workspace } from '../support/workspace.ts';
+import { ORDINARY_USER } from '../support/typescript-process.ts';
+import { copyProgram, createWorkspace, RAPIDO, run, type Workspace } from '../support/workspace.ts';
 
 let home: Workspace;
 beforeEach(() => {
@@ -14,43 +15,32 @@ beforeEach(() => {
 /** Its output, with the workspace's directory shown as HOME. */
 const inHome = (text: string): string => text.replaceAll(home.directory, 'HOME');
 
-/** Prefix that runs a command as an ordinary user. */
-const prefix = process.getuid?.() === 0 ? ['setpriv', '--reuid=65534', '--clear-groups'] : [];
-
-/** Only root can read a checkout below /root. */
-const isReadable =
-  spawnSync(prefix[0] ?? 'env', [...prefix.slice(1), 'test', '-r', RAPIDO]).status === 0;
-const why = isReadable ? '' : ' (skipped: an ordinary user cannot read this checkout)';
-
-test.skipIf(!isReadable)(
-  `--dry-run prints every command line, and needs no root${why}`,
-  async () => {
-    chmodSync(home.directory, 0o755);
-    const { status, stdout } = await home.rapido(['setup-ramdisk', '--size', '4G', '--dry-run'], {
-      prefix,
-    });
-    const lines = inHome(stdout)
-      .replace(/[ur]id=\d+|root_owner=\d+:\d+/g, (text) => text.replace(/\d+/g, 'ID'))
-      .replace(/gid=\d+/g, 'gid=ID')
-      .split('\n')
-      .filter((line) => !line.startsWith('modprobe'));
-    expect({ status, lines }).toMatchInlineSnapshot(`
-    {
-      "lines": [
-        "mkdir --parents -- 'HOME/.cache/rapido/images'",
-        "# N is the number read from /sys/class/zram-control/hot_add; then write 4294967296 to /sys/block/zramN/disksize",
-        "mkfs.ext4 -q -L rapido-ramdisk -O \\^has_journal -m 0 -E nodiscard,root_owner=ID:ID /dev/zramN",
-        "mount --no-canonicalize -t ext4 -o discard,noatime,nosuid,nodev /dev/zramN 'HOME/.cache/rapido/images'",
-        "# without zram:",
-        "mount --no-canonicalize -t tmpfs -o size=4294967296,mode=0700,uid=ID,gid=ID,noatime,nosuid,nodev rapido-ramdisk 'HOME/.cache/rapido/images'",
-        "chmod 0700 -- 'HOME/.cache/rapido/images'",
-        "",
-      ],
-      "status": 0,
-    }
-  `);
-  },
-);
+test('--dry-run prints every command line, and needs no root', async () => {
+  const { status, stdout } = await home.rapido(['setup-ramdisk', '--size', '4G', '--dry-run'], {
+    prefix: ORDINARY_USER,
+    program: copyProgram(home),
+  });
+  const lines = inHome(stdout)
+    .replace(/[ur]id=\d+|root_owner=\d+:\d+/g, (text) => text.replace(/\d+/g, 'ID'))
+    .replace(/gid=\d+/g, 'gid=ID')
+    .split('\n')
+    .filter((line) => !line.startsWith('modprobe'));
+  expect({ status, lines }).toMatchInlineSnapshot(`
+  {
+    "lines": [
+      "mkdir --parents -- 'HOME/.cache/rapido/images'",
+      "# N is the number read from /sys/class/zram-control/hot_add; then write 4294967296 to /sys/block/zramN/disksize",
+      "mkfs.ext4 -q -L rapido-ramdisk -O \\^has_journal -m 0 -E nodiscard,root_owner=ID:ID /dev/zramN",
+      "mount --no-canonicalize -t ext4 -o discard,noatime,nosuid,nodev /dev/zramN 'HOME/.cache/rapido/images'",
+      "# without zram:",
+      "mount --no-canonicalize -t tmpfs -o size=4294967296,mode=0700,uid=ID,gid=ID,noatime,nosuid,nodev rapido-ramdisk 'HOME/.cache/rapido/images'",
+      "chmod 0700 -- 'HOME/.cache/rapido/images'",
+      "",
+    ],
+    "status": 0,
+  }
+`);
+});
 
 test('rejects an invalid size', async () => {
   const { status, stderr } = await home.rapido(['setup-ramdisk', '--size', '4', '--dry-run']);
@@ -58,9 +48,12 @@ test('rejects an invalid size', async () => {
   expect(stderr).toContain('--size: "4" is not a valid size');
 });
 
-test.skipIf(!isReadable)(`without root, prints the command to type${why}`, async () => {
-  chmodSync(home.directory, 0o755);
-  const { status, stderr } = await home.rapido(['setup-ramdisk'], { prefix });
+test('without root, prints the command to type', async () => {
+  const program = copyProgram(home);
+  const { status, stderr } = await home.rapido(['setup-ramdisk'], {
+    prefix: ORDINARY_USER,
+    program,
+  });
   expect(status).toBe(1);
   expect(stderr).toContain('sudo rapido setup-ramdisk');
 });

@@ -18,6 +18,13 @@ export function hostKernel(): Kernel | undefined {
   }
 }
 
+/** Whether a driver is built into that kernel. */
+export function isBuiltIn(driver: string): boolean {
+  const modules = hostKernel()?.modules;
+  if (modules === undefined) return false;
+  return planModules(readModuleTree(modules), [driver]).builtin.includes(driver);
+}
+
 export interface KernelTreeOptions {
   /** Modules in the tree; their dependencies are added. */
   drivers: readonly string[];

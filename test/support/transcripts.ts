@@ -90,7 +90,7 @@ const VARIABLE: [RegExp, string][] = [
   [/\[ *\d+\.\d{6}\]/g, '[TIME]'],
   [/\d+ min(?: \d+ s)?|\d+\.\d+ s/g, 'DURATION'],
   [/\d+(?:\.\d+)? (?:B|KiB|MiB|GiB)\b/g, 'SIZE'],
-  [/\b\d+\.\d+\.\d+-[\w.+-]*\w/g, 'RELEASE'],
+  [/\b\d+\.\d+(?:\.\d+)?[-+][\w.+-]*\w/g, 'RELEASE'],
   [/\b\d{8}-\d{6}-([\w-]+)-[0-9a-f]{4}\b/g, 'RUN-OF-$1'],
   [/\b[A-Z][a-z]{2} \d\d +(?:\d\d:\d\d|\d{4})\b/g, 'DATE'],
   // PID and time since the start, in `rapido ps`.

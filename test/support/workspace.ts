@@ -1,4 +1,4 @@
-import { spawn } from 'node:child_process';
+import { execFileSync, spawn } from 'node:child_process';
 import {
   chmodSync,
   cpSync,
@@ -29,6 +29,8 @@ export interface Workspace {
 }
 
 export interface RunOptions {
+  /** The program that `rapido` of a workspace runs. Default: that of this checkout. */
+  program?: string;
   env?: Record<string, string>;
   cwd?: string;
   /** Text for its standard input. Default: /dev/null. */
@@ -82,12 +84,31 @@ export function createWorkspace(
     layers: join(directory, '.cache/rapido/layers'),
     write,
     rapido: (args, options = {}) =>
-      run([process.execPath, RAPIDO, ...args], {
+      run([process.execPath, options.program ?? RAPIDO, ...args], {
         cwd: directory,
         ...options,
         env: { ...env, ...options.env },
       }),
   };
+}
+
+/**
+ * Copies rapido itself, read-only, into a workspace. An ordinary user can run it there, and the workspace is theirs;
+ * this checkout may be in a directory that only root can read.
+ * @returns the program
+ */
+export function copyProgram(home: Workspace): string {
+  const checkout = join(home.directory, 'the checkout');
+  for (const part of ['bin', 'dist', 'guest', 'autorun', 'package.json']) {
+    cpSync(join(CHECKOUT, part), join(checkout, part), { recursive: true });
+  }
+  execFileSync('chmod', ['-R', 'a-w', checkout]);
+  onTestFinished(() => {
+    execFileSync('chmod', ['-R', 'u+w', checkout]);
+  });
+  if (process.getuid?.() === 0) execFileSync('chown', ['-R', '65534', home.directory]);
+  chmodSync(home.directory, 0o755);
+  return join(checkout, 'bin/rapido.js');
 }
 
 /** What test/support/warm-cache.ts has made, if the test is one that boots VMs. */

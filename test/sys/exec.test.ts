@@ -1,9 +1,10 @@
-import { chmodSync, writeFileSync } from 'node:fs';
+import { chmodSync, mkdirSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
-import { afterEach, expect, test, vi } from 'vitest';
+import { afterEach, expect, onTestFinished, test, vi } from 'vitest';
 import { runTool } from '../../src/sys/exec.ts';
 import { identifyProcess } from '../../src/sys/process-identity.ts';
 import { complaintOf } from '../support/complaint.ts';
+import { withoutRoot } from '../support/ordinary-user.ts';
 import { makeTemporaryDirectory } from '../support/temporary-directory.ts';
 import { compileScript } from '../support/typescript-process.ts';
 import { run } from '../support/workspace.ts';
@@ -54,6 +55,16 @@ test.each([
     expect(await runTool(words, options)).toBe(said);
   },
 );
+
+test('runs the program in / if the user may not enter the current directory', async () => {
+  const before = process.cwd();
+  const closed = join(makeTemporaryDirectory(), 'closed');
+  mkdirSync(closed);
+  process.chdir(closed);
+  onTestFinished(() => process.chdir(before));
+  chmodSync(closed, 0);
+  expect(await withoutRoot(() => runTool(['pwd'], { purpose: 'testing' }))).toBe('/');
+});
 
 test("passes nothing else in an environment without the user's", async () => {
   const env = { A: '1' };

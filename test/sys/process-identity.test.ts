@@ -45,8 +45,10 @@ test('a name with spaces and parentheses does not shift the start time', () => {
 });
 
 test('a zombie counts as dead: its pid is taken, but nothing runs', async () => {
-  // The shell becomes a sleep, which does not wait for the shell's child.
-  const parent = start('sh', ['-c', 'sleep 0 & echo $!; exec sleep 60']);
+  // The shell becomes a sleep, which does not wait for the shell's child. The child ends after that: the shell
+  // itself would wait for it.
+  const child = 'while [ "$(cat /proc/$$/comm)" != sleep ]; do :; done';
+  const parent = start('sh', ['-c', `${child} & echo $!; exec sleep 60`]);
   const [line] = await once(createInterface({ input: parent.stdout! }), 'line');
   const pid = Number(line);
   while (identifyProcess(pid) !== undefined) await new Promise((next) => setTimeout(next, 5));

@@ -54,11 +54,11 @@ describe('a VM with too little memory for its image', () => {
   test.each([
     ['says that unpacking failed', { consoleTail: NOT_UNPACKED }, 'unpacking failed: write error'],
     ['kills for memory', { consoleTail: OUT_OF_MEMORY }, 'invoked oom-killer'],
-    ['has no init then', { consoleTail: NO_INIT }, 'it has 832 MiB, but unpacking takes about 1.1'],
+    ['has no init then', { consoleTail: NO_INIT }, '832 MiB, but unpacking takes about 1.1'],
     [
       'resets without a word',
       {},
-      'it has 832 MiB, but unpacking takes about 1.1 GiB; increase it with --memory',
+      '832 MiB, but unpacking takes about 1.1 GiB; increase it with --memory',
     ],
     [
       'is refused by QEMU',
@@ -67,7 +67,7 @@ describe('a VM with too little memory for its image', () => {
         shutdown: undefined,
         qemuSaid: 'qemu: initrd is too large, cannot support.(max: 268271615, need 344617472)\n',
       },
-      '("initrd is too large"): it has 832 MiB',
+      '("initrd is too large"): 832 MiB',
     ],
   ] as const)('%s: is reported first', (_what, changes, words) => {
     const record = makeRecord(changes);
@@ -102,7 +102,7 @@ describe('a VM with too little memory for its image', () => {
       verdict: 'error',
       status: 125,
       reason:
-        'the VM has too little memory for its image ("Initramfs unpacking failed: write error"): it has 832 MiB, but unpacking takes about 1.1 GiB; increase it with --memory',
+        'the VM has too little memory for its image ("Initramfs unpacking failed: write error"): 832 MiB, but unpacking takes about 1.1 GiB; increase it with --memory',
     });
     expect(bisectStatus(judgement, blameFor(facts))).toBe(128);
   });

@@ -81,7 +81,7 @@ test.each(['null', '{', '{"answer":"perhaps"}', '{"answer":"stopped","how":"soft
     expect(await complaintOf(() => connection.nextAnswer())).toBe(
       [
         'rapido: error: VM 1: its rapido process gave an answer that this rapido does not know',
-        '  hint: use the version of rapido that started the VM',
+        '  hint: use the rapido version that started the VM',
       ].join('\n'),
     );
   },
