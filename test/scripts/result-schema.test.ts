@@ -17,7 +17,11 @@ function judge(value: unknown): [boolean, boolean] {
 }
 
 test('accepts what rapido writes, and unknown fields', () => {
-  fc.assert(fc.property(someResult, (result) => expect(judge(result)).toEqual([true, true])));
+  fc.assert(
+    fc.property(someResult, (result) => {
+      expect(judge(result)).toEqual([true, true]);
+    }),
+  );
   expect(judge({ ...FAILED, added: { later: 1 } })).toEqual([true, true]);
 });
 
