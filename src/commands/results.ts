@@ -24,7 +24,10 @@ export const results: Definition = (call) =>
     )
     .argument('[other]', 'a run to compare it with')
     .option('--cut <name>', 'list only runs of this target')
-    .option('--kernel <text>', 'list only runs of these kernels: a part of the release or git description')
+    .option(
+      '--kernel <text>',
+      'list only runs of these kernels: a part of the release or git description',
+    )
     .option('--verdict <verdict>', 'list only runs with this verdict, or running, lost, unreadable')
     .option('--since <date>', 'list only runs since then: 2026-11-23, 2026-11-23T10:15, 7d')
     .option('--until <date>', 'list only runs until then')

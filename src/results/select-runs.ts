@@ -41,7 +41,9 @@ function isSelected(run: StoredRun, { kernel, verdict, since, until }: RunFilter
 function isKernel(kernel: RunKernel | undefined, text: string): boolean {
   if (kernel === undefined) return false;
   const { release, git, commit } = kernel;
-  return release.includes(text) || git?.includes(text) === true || commit?.startsWith(text) === true;
+  return (
+    release.includes(text) || git?.includes(text) === true || commit?.startsWith(text) === true
+  );
 }
 
 /** The ID of a run without a result has its start, in whole seconds. */

@@ -13,7 +13,10 @@ export interface LookupSurroundings extends Surroundings {
 }
 
 /** A test in the runs of each cut: how it has done, and a row for each run. */
-export function formatTestLookup(tests: readonly TestLookup[], around: LookupSurroundings): string[] {
+export function formatTestLookup(
+  tests: readonly TestLookup[],
+  around: LookupSurroundings,
+): string[] {
   return tests.flatMap((test, index) => [
     ...(index === 0 ? [] : ['']),
     `${around.paint.bold(toPlainText(test.name))}  ${toPlainText(test.cut)}: ${describeClass(test)}`,
@@ -45,7 +48,10 @@ export function formatReportLookup(
 }
 
 /** A row for each test. */
-export function formatFlaky(tests: readonly TestLookup[], { paint, width }: Surroundings): string[] {
+export function formatFlaky(
+  tests: readonly TestLookup[],
+  { paint, width }: Surroundings,
+): string[] {
   const column = (title: string, cell: (test: TestLookup) => string, rest = {}): Column => ({
     title,
     cells: tests.map(cell),
@@ -57,7 +63,11 @@ export function formatFlaky(tests: readonly TestLookup[], { paint, width }: Surr
     column('TEST', ({ name }) => toPlainText(name), SHORTENED),
     column('CUT', ({ cut }) => toPlainText(cut), SHORTENED),
     column('FLIPS', ({ flips }) => String(flips), RIGHT),
-    column('FAILED', (test) => `${count(test, (status) => isFailure({ status }))} of ${test.results.length}`, RIGHT),
+    column(
+      'FAILED',
+      (test) => `${count(test, (status) => isFailure({ status }))} of ${test.results.length}`,
+      RIGHT,
+    ),
     column('NOW', ({ results, streak }) => `${results[0]?.status ?? '-'}, ${streak} in a row`),
   ];
   return formatTable(columns, { width, paintTitles: paint.bold });

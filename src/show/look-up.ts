@@ -3,11 +3,7 @@ import { findFlaky, lookUpReports, lookUpTests, nameReport } from '../results/lo
 import type { RunResult } from '../results/run-result.ts';
 import { type RunFilter, VERDICTS_AND_STATES } from '../results/select-runs.ts';
 import type { Surroundings } from '../results/show.ts';
-import {
-  formatFlaky,
-  formatReportLookup,
-  formatTestLookup,
-} from '../results/show-look-up.ts';
+import { formatFlaky, formatReportLookup, formatTestLookup } from '../results/show-look-up.ts';
 import { parseDuration } from '../run/duration.ts';
 import { findNearest } from '../sys/text.ts';
 import { formatJson } from '../ui/plain-text.ts';
@@ -86,7 +82,12 @@ export function parseMoment(
 export function showLookup(
   lookup: Lookup,
   results: readonly RunResult[],
-  { ui, json, around, ids }: { ui: Ui; json: boolean; around: Surroundings; ids: readonly string[] },
+  {
+    ui,
+    json,
+    around,
+    ids,
+  }: { ui: Ui; json: boolean; around: Surroundings; ids: readonly string[] },
 ): void {
   const print = (found: object, lines: readonly string[]): void => {
     if (json) ui.result(formatJson(found));

@@ -5,6 +5,7 @@ import { locateDirectories } from '../host/directories.ts';
 import { compareRuns } from '../results/compare.ts';
 import { compareTimes } from '../results/compare-times.ts';
 import type { RunResult } from '../results/run-result.ts';
+import { type RunFilter, selectRuns } from '../results/select-runs.ts';
 import {
   formatComparison,
   formatRun,
@@ -22,6 +23,11 @@ import {
   runsDirectory,
   type StoredRun,
 } from '../results/store.ts';
+import { requireOutputFile } from '../sys/output-file.ts';
+import { isDirectory, readTextIfReachable, statIfReachable } from '../sys/stat.ts';
+import { formatJson } from '../ui/plain-text.ts';
+import type { Ui } from '../ui/terminal.ts';
+import { type ExportOptions, exportRun, readExportOptions } from './export.ts';
 import {
   type FilterOptions,
   type LookupOptions,
@@ -29,18 +35,8 @@ import {
   readLookupOptions,
   showLookup,
 } from './look-up.ts';
-import { type RunFilter, selectRuns } from '../results/select-runs.ts';
-import { requireOutputFile } from '../sys/output-file.ts';
-import { isDirectory, readTextIfReachable, statIfReachable } from '../sys/stat.ts';
-import { formatJson } from '../ui/plain-text.ts';
-import type { Ui } from '../ui/terminal.ts';
-import { type ExportOptions, exportRun, readExportOptions } from './export.ts';
 
-export interface ResultsOptions
-  extends GlobalOptions,
-    ExportOptions,
-    LookupOptions,
-    FilterOptions {
+export interface ResultsOptions extends GlobalOptions, ExportOptions, LookupOptions, FilterOptions {
   /** Only runs of this cut. */
   cut?: string | undefined;
   json?: boolean | undefined;

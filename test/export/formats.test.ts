@@ -1,13 +1,13 @@
 import fc from 'fast-check';
 import { describe, expect, test } from 'vitest';
+import { createCall } from '../../src/cli/definition.ts';
+import { createProgram } from '../../src/cli/program.ts';
 import { results } from '../../src/commands/results.ts';
 import { detectCi, markSection } from '../../src/export/ci.ts';
 import { EXPORT_FORMATS } from '../../src/export/formats.ts';
 import { formatGithubAnnotations, formatGithubSummary } from '../../src/export/github.ts';
 import { formatOpenqa } from '../../src/export/openqa.ts';
 import { describeForSquad } from '../../src/export/squad.ts';
-import { createCall } from '../../src/cli/definition.ts';
-import { createProgram } from '../../src/cli/program.ts';
 import { aResult, tests } from '../results/a-result.ts';
 import { FAILED, someResult } from './samples.ts';
 
@@ -25,7 +25,9 @@ describe('GitHub', () => {
     const evil = aResult({
       verdict: 'fail',
       reason: '# **bold** @user <b>',
-      tests: [{ name: '</code><img src=x>', status: 'fail', output: '</pre><script>x</script>\n\n# a' }],
+      tests: [
+        { name: '</code><img src=x>', status: 'fail', output: '</pre><script>x</script>\n\n# a' },
+      ],
     });
     const summary = formatGithubSummary(evil);
     expect(summary).not.toMatch(/\*\*|@user|<b>|<img|<script>|^# /m);
@@ -49,7 +51,9 @@ describe('GitHub', () => {
   });
 
   test('at most ten annotations of a kind, each one line', () => {
-    const statuses = Object.fromEntries(Array.from({ length: 30 }, (_, at) => [`t${at}`, 'fail' as const]));
+    const statuses = Object.fromEntries(
+      Array.from({ length: 30 }, (_, at) => [`t${at}`, 'fail' as const]),
+    );
     const lines = formatGithubAnnotations({ ...FAILED, tests: tests(statuses) });
     expect(lines.filter((line) => line.startsWith('::error'))).toHaveLength(10);
     expect(lines[9]).toBe('::error title=23 more::see result.json');
@@ -109,14 +113,20 @@ test('the CI job is known from its variables', () => {
 
 test('SQUAD: SUITE/TEST, seconds, and metadata of strings', () => {
   const { tests: sent, metrics, metadata } = describeForSquad(FAILED);
-  expect(sent).toMatchObject({ 'fstests/xfs/001': 'pass', 'fstests/xfs/003': 'fail', 'fstests/xfs/003 (2)': 'pass' });
+  expect(sent).toMatchObject({
+    'fstests/xfs/001': 'pass',
+    'fstests/xfs/003': 'fail',
+    'fstests/xfs/003 (2)': 'pass',
+  });
   expect(metrics).toMatchObject({ 'rapido/boot': 0.9, 'fstests/xfs/003': 3.2 });
   expect(metadata).toMatchObject({ job_id: FAILED.id, datetime: '2026-11-23T02:15:57+00:00' });
   fc.assert(
     fc.property(someResult, (result) => {
       const submission = describeForSquad(result);
       expect(Object.values(submission.tests).includes('fail')).toBe(result.verdict !== 'pass');
-      expect(Object.values(submission.metadata).every((value) => typeof value === 'string')).toBe(true);
+      expect(Object.values(submission.metadata).every((value) => typeof value === 'string')).toBe(
+        true,
+      );
     }),
   );
 });
@@ -124,7 +134,8 @@ test('SQUAD: SUITE/TEST, seconds, and metadata of strings', () => {
 /** What openQA's parser XUnit makes of a report, by its rules: see src/export/openqa.ts. */
 function readAsOpenqa(xml: string) {
   return [...xml.matchAll(/<testsuite ([^>]*)>([\s\S]*?)<\/testsuite>/g)].map(([, head, body]) => {
-    const attribute = (name: string): string => new RegExp(` ?\\b${name}="([^"]*)"`).exec(head!)![1]!;
+    const attribute = (name: string): string =>
+      new RegExp(` ?\\b${name}="([^"]*)"`).exec(head!)![1]!;
     const isBad = Number(attribute('failures')) > 0 || Number(attribute('errors')) > 0;
     const steps = [...body!.matchAll(/<testcase [^>]*>\s*<(\w+)/g)].map(([, element]) => element!);
     const soft = Number(attribute('softfailures')) > 0;

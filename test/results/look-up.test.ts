@@ -2,7 +2,11 @@ import { describe, expect, test } from 'vitest';
 import { findFlaky, lookUpReports, lookUpTests } from '../../src/results/look-up.ts';
 import type { RunResult, TestStatus } from '../../src/results/run-result.ts';
 import { selectRuns } from '../../src/results/select-runs.ts';
-import { formatFlaky, formatReportLookup, formatTestLookup } from '../../src/results/show-look-up.ts';
+import {
+  formatFlaky,
+  formatReportLookup,
+  formatTestLookup,
+} from '../../src/results/show-look-up.ts';
 import type { StoredRun } from '../../src/results/store.ts';
 import { parseMoment } from '../../src/show/look-up.ts';
 import { aResult, aSplat } from './a-result.ts';
@@ -25,7 +29,12 @@ function runAt(minute: number, changes: Partial<RunResult>): RunResult {
 }
 
 const withTest = (minute: number, status: TestStatus): RunResult =>
-  runAt(minute, { tests: [{ name: 'xfs/001', status: 'pass' }, { name: 'xfs/003', status, duration: 3200 }] });
+  runAt(minute, {
+    tests: [
+      { name: 'xfs/001', status: 'pass' },
+      { name: 'xfs/003', status, duration: 3200 },
+    ],
+  });
 
 const RUNS = [withTest(1, 'pass'), withTest(3, 'pass'), withTest(2, 'fail'), withTest(4, 'fail')];
 const ids = RUNS.map(({ id }) => id);
@@ -44,7 +53,10 @@ describe('the history of a test', () => {
   });
 
   test('one entry for each cut', () => {
-    const found = lookUpTests([...RUNS, { ...RUNS[0]!, cut: 'other' }], (name) => name === 'xfs/001');
+    const found = lookUpTests(
+      [...RUNS, { ...RUNS[0]!, cut: 'other' }],
+      (name) => name === 'xfs/001',
+    );
     expect(found.map(({ cut, results }) => [cut, results.length])).toEqual([
       ['fstests-xfs', 4],
       ['other', 1],
@@ -63,7 +75,9 @@ describe('the history of a test', () => {
 test('the history of a kernel report: the runs whose reports contain the text', () => {
   const runs = [
     runAt(1, { splats: [aSplat({ during: 'xfs/003' })] }),
-    runAt(2, { splats: [aSplat({ count: 2 }), aSplat({ kind: 'warning', title: 'WARNING in x' })] }),
+    runAt(2, {
+      splats: [aSplat({ count: 2 }), aSplat({ kind: 'warning', title: 'WARNING in x' })],
+    }),
   ];
   const found = lookUpReports(runs, 'kasan: slab');
   expect(formatReportLookup(found, { ...around, ids: runs.map(({ id }) => id) })).toEqual([
@@ -76,11 +90,15 @@ test('the history of a kernel report: the runs whose reports contain the text', 
 });
 
 describe('which runs are listed', () => {
-  const stored = [...RUNS.map((result) => ({ id: result.id, state: 'finished', result })), {
-    id: '20261123-031000-fstests-xfs-bb01',
-    state: 'lost',
-  }] as StoredRun[];
-  const select = (filter: Parameters<typeof selectRuns>[1]): number => selectRuns(stored, filter).length;
+  const stored = [
+    ...RUNS.map((result) => ({ id: result.id, state: 'finished', result })),
+    {
+      id: '20261123-031000-fstests-xfs-bb01',
+      state: 'lost',
+    },
+  ] as StoredRun[];
+  const select = (filter: Parameters<typeof selectRuns>[1]): number =>
+    selectRuns(stored, filter).length;
 
   test('by verdict or state, kernel and start', () => {
     expect(select({})).toBe(5);
@@ -89,7 +107,9 @@ describe('which runs are listed', () => {
     expect(select({ kernel: '6.18' })).toBe(4);
     expect(select({ kernel: '6.12' })).toBe(0);
     expect(select({ since: Date.UTC(2026, 10, 23, 2, 3) })).toBe(3);
-    expect(select({ since: Date.UTC(2026, 10, 23, 2, 2), until: Date.UTC(2026, 10, 23, 2, 3) })).toBe(2);
+    expect(
+      select({ since: Date.UTC(2026, 10, 23, 2, 2), until: Date.UTC(2026, 10, 23, 2, 3) }),
+    ).toBe(2);
   });
 
   test('a date is local, a day of --until ends at midnight, a duration counts back from now', () => {
@@ -97,7 +117,11 @@ describe('which runs are listed', () => {
     expect(parseMoment('--since', '7d', now)).toBe(now - 7 * 86_400_000);
     expect(parseMoment('--since', '2026-11-23', now)).toBe(new Date(2026, 10, 23).getTime());
     expect(parseMoment('--until', '2026-11-23', now)).toBe(new Date(2026, 10, 24).getTime() - 1);
-    expect(parseMoment('--since', '2026-11-23 10:15', now)).toBe(new Date(2026, 10, 23, 10, 15).getTime());
-    expect(() => parseMoment('--since', 'soon', now)).toThrow('--since: "soon" is not a valid date');
+    expect(parseMoment('--since', '2026-11-23 10:15', now)).toBe(
+      new Date(2026, 10, 23, 10, 15).getTime(),
+    );
+    expect(() => parseMoment('--since', 'soon', now)).toThrow(
+      '--since: "soon" is not a valid date',
+    );
   });
 });

@@ -26,8 +26,14 @@ test('accepts what rapido writes, and unknown fields', () => {
 });
 
 test('rejects what rapido rejects: each field of the wrong type', () => {
-  const wrong = Object.keys(FAILED).filter((name) => FAILED[name as keyof typeof FAILED] !== undefined);
+  const wrong = Object.keys(FAILED).filter(
+    (name) => FAILED[name as keyof typeof FAILED] !== undefined,
+  );
   expect(wrong.length).toBeGreaterThan(15);
-  for (const name of wrong) expect({ name, judged: judge({ ...FAILED, [name]: [null] }) }).toEqual({ name, judged: [false, false] });
+  for (const name of wrong)
+    expect({ name, judged: judge({ ...FAILED, [name]: [null] }) }).toEqual({
+      name,
+      judged: [false, false],
+    });
   expect(judge({})).toEqual([false, false]);
 });
