@@ -1,5 +1,5 @@
 import { excerptOf } from '../results/excerpt.ts';
-import type { RunResult, RunSplat } from '../results/run-result.ts';
+import type { RunResult, RunSplat, TestResult } from '../results/run-result.ts';
 import { formatDuration } from '../ui/format.ts';
 import { toPlainLines, toPlainText } from '../ui/plain-text.ts';
 import { nameCommand, notableTests } from './cases.ts';
@@ -20,14 +20,9 @@ const MAX_OUTPUT = 16 * 1024;
  */
 export function formatGithubSummary(result: RunResult, limit = LARGEST_SUMMARY): string {
   const parts = [
-    ...formatHead(result),
-    ...notableTests(result).map((test) =>
-      details(
-        `${test.status === 'interrupted' ? '⏹️ interrupted' : '❌ failed'}: <code>${escapeText(test.name)}</code>`,
-        [test.message, test.output].filter(Boolean).join('\n'),
-      ),
-    ),
-    ...result.splats.filter(isWorthShowing).map(formatReport),
+    ...formatHead(result).map((part) => () => part),
+    ...notableTests(result).map((test) => () => formatTest(test)),
+    ...result.splats.filter(isWorthShowing).map((splat) => () => formatReport(splat)),
   ];
   return joinWithin(parts, limit);
 }
@@ -72,6 +67,14 @@ function isWorthShowing({ severity }: RunSplat): boolean {
   return severity !== 'note';
 }
 
+function formatTest({ name, status, message, output }: TestResult): string {
+  const what = status === 'interrupted' ? '⏹️ interrupted' : '❌ failed';
+  return details(
+    `${what}: <code>${escapeText(name)}</code>`,
+    [message, output].filter(Boolean).join('\n'),
+  );
+}
+
 function formatReport(splat: RunSplat): string {
   const { title, during, excused, decoded, text } = splat;
   const [icon, reason] = excused === undefined ? ['⚠️', ''] : ['☑️', `; expected: ${excused}`];
@@ -89,22 +92,20 @@ function details(summary: string, text: string): string {
   return `<details><summary>${summary}</summary>\n\n<pre>${escapeLines(shown)}</pre>\n\n</details>\n`;
 }
 
-/** As many parts as fit, and how many others there are. */
-function joinWithin(parts: readonly string[], limit: number): string {
+/** As many parts as fit, and how many others there are. Parts that do not fit are not formatted. */
+function joinWithin(parts: readonly (() => string)[], limit: number): string {
   const more = (count: number): string => `<p>… and ${count} more; see result.json</p>\n`;
   const size = (text: string): number => Buffer.byteLength(text) + 1;
-  const reserve = size(more(parts.length));
-  if (parts.reduce((sum, part) => sum + size(part), 0) <= limit) return parts.join('\n');
   const kept: string[] = [];
-  let left = limit - reserve;
-  for (const part of parts) {
+  let left = limit - size(more(parts.length));
+  if (left < 0) return '';
+  for (const format of parts) {
+    const part = format();
     left -= size(part);
-    if (left < 0) break;
+    if (left < 0) return [...kept, more(parts.length - kept.length)].join('\n');
     kept.push(part);
   }
-  const rest = more(parts.length - kept.length);
-  const text = [...kept, rest].join('\n');
-  return size(text) <= limit ? text : '';
+  return kept.join('\n');
 }
 
 /** One line of text that is not markup: neither HTML nor Markdown, no mention of a user or an issue. */
