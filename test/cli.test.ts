@@ -68,10 +68,12 @@ describe('--help', () => {
       );
     };
     expect(await optionsUnder('With --boot:', 'cut')).toEqual([
+      '--append',
       '--cpus',
       '--disk',
       '--forward',
       '--memory',
+      '--qemu',
     ]);
     expect(await optionsUnder('With --boot:', 'boot')).toEqual([]);
     expect(await optionsUnder('Options:', 'boot')).toContain('--cpus');
