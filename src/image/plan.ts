@@ -51,6 +51,8 @@ export interface ImageInfo {
   channel: ChannelKind;
   /** The buses on which it can have disks. */
   diskBuses: ('virtio' | 'nvme')[];
+  /** Whether it mounts directories of the host (`root: 'host'`), which the VM must offer. */
+  mountsHost: boolean;
   /** Whether it can mount VIRTFS_SHARE_PATH. */
   sharesDirectory: boolean;
   /** Whether it is for `rapido run` and can mount the results directory of the host. */

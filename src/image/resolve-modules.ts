@@ -22,6 +22,9 @@ const CHANNEL_DRIVERS = ['virtio_pci', 'virtio_console'];
 /** Modules for VIRTFS_SHARE_PATH and for the results of a run. */
 const SHARE_DRIVERS = ['9pnet_virtio', '9p'];
 
+/** Modules with which a guest mounts directories of the host below an overlay. */
+const HOST_DRIVERS = ['virtio_pci', ...SHARE_DRIVERS, 'overlay'];
+
 /** Modules for disks of a VM (`--disk`), by bus. init loads them if the VM has such a disk. */
 const DISK_DRIVERS = {
   virtio: ['virtio_pci', 'virtio_blk'],
@@ -89,7 +92,8 @@ export function resolveModules(
   ];
   const hasZram = Object.keys(zram).length > 0;
   const optional = cut.cut.optionalDrivers ?? [];
-  const required = (cut.cut.drivers ?? []).flatMap((driver) => {
+  const forHost = cut.cut.root === 'host' ? HOST_DRIVERS : [];
+  const required = [...forHost, ...(cut.cut.drivers ?? [])].flatMap((driver) => {
     const expanded = requireKeys(driver, 'drivers', conf, problems);
     return expanded === undefined ? [] : [expanded];
   });
@@ -135,7 +139,7 @@ export function resolveModules(
   return {
     tree,
     plan,
-    load: loadable([...new Set(own)]),
+    load: loadable([...new Set([...own, ...forHost])]),
     diskBuses: buses,
     loadForDisks: Object.fromEntries(buses.map((bus) => [bus, loadable(DISK_DRIVERS[bus])])),
     loadForNetwork: loadable(forNetwork),

@@ -6,9 +6,11 @@ import { UsageError, UserError } from '../errors.ts';
 import { architectureOf } from '../host/architecture.ts';
 import { ensureRuntimeDirectory } from '../host/directories.ts';
 import { suggestInstall } from '../host/distribution.ts';
+import { findHostRoot } from '../host/host-root.ts';
 import type { Kernel } from '../host/kernel.ts';
 import { probeKvm } from '../host/kvm.ts';
 import { findProgram, programSearchPath } from '../host/programs.ts';
+import { hostDirectories } from '../image/host-mounts.ts';
 import type { ImageHeader } from '../image/image-header.ts';
 import type { ImageInfo } from '../image/plan.ts';
 import type { NetConf } from '../net/net-conf.ts';
@@ -19,7 +21,13 @@ import { readTextIfReachable } from '../sys/stat.ts';
 import { formatBytes } from '../ui/format.ts';
 import { type DiskPlan, noteDisks, refuseDisksInUse } from '../vm/disks.ts';
 import { memoryNeeded, memoryToUnpack, shadowShareOf } from '../vm/memory.ts';
-import { planVm, type SessionPlan, type Terminal, type VmPlan } from '../vm/plan.ts';
+import {
+  planVm,
+  type SessionPlan,
+  type SharedDirectory,
+  type Terminal,
+  type VmPlan,
+} from '../vm/plan.ts';
 import {
   claimNumber,
   listVms,
@@ -268,6 +276,7 @@ function makePlan(sources: VmSources, { number, files, disks, network }: VmParts
     monitorSocket: files.monitorSocket,
     pidFile: files.pidFile,
     sharedDirectory: image.sharesDirectory ? conf.get('VIRTFS_SHARE_PATH') : undefined,
+    directories: image.mountsHost ? findHostDirectories(sources) : [],
     disks,
     network,
     channel: image.channel,
@@ -285,6 +294,12 @@ function makePlan(sources: VmSources, { number, files, disks, network }: VmParts
     judged: sources.judged,
     session,
   });
+}
+
+/** Not from the image, which another user may have made: an image must not decide which directories are shared. */
+function findHostDirectories({ conf, kernel, context }: VmSources): SharedDirectory[] {
+  const root = findHostRoot(conf.get('HOST_LEAVE_OUT'), context.cwd, context.env);
+  return hostDirectories(root, kernel).map((directory) => ({ ...directory, readonly: true }));
 }
 
 function joinParameters(texts: readonly (string | undefined)[]): string | undefined {

@@ -40,12 +40,22 @@ export interface VmPlan {
   pidFile: string;
   /** Host directory to share over 9p, mounted at /host. */
   sharedDirectory: string | undefined;
+  /** Further directories of the host that the VM offers over 9p. */
+  directories: SharedDirectory[];
   disks: DiskPlan[];
   /** undefined: the VM has no network. */
   network: VmNetwork | undefined;
   /** The kind of channel between the guest and rapido, besides the console. */
   channel: ChannelKind;
   extraArguments: string[];
+}
+
+/** A directory of the host that a VM offers over 9p. */
+export interface SharedDirectory {
+  /** Mount tag. */
+  tag: string;
+  path: string;
+  readonly: boolean;
 }
 
 /** What a session of `rapido run` has besides the console and the control channel. */
@@ -83,6 +93,7 @@ export interface VmSpec {
   monitorSocket: string;
   pidFile: string;
   sharedDirectory: string | undefined;
+  directories: readonly SharedDirectory[];
   disks: readonly DiskPlan[];
   network: VmNetwork | undefined;
   channel: ChannelKind;
@@ -135,6 +146,7 @@ export function planVm(spec: VmSpec): VmPlan {
     monitorSocket: spec.monitorSocket,
     pidFile: spec.pidFile,
     sharedDirectory: spec.sharedDirectory,
+    directories: [...spec.directories],
     disks: [...spec.disks],
     network: spec.network,
     channel: spec.channel,
