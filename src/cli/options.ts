@@ -26,6 +26,10 @@ export const OPTION = {
     '--forward <host:guest>',
     'forward a TCP or UDP port of this host to the VM; implies --net user (repeatable)',
   ).argParser(collect),
+  share: new Option(
+    '--share <src[:dst][,rw]>',
+    'mount a directory of this host in the VM, read-only unless rw (repeatable)',
+  ).argParser(collect),
   append: new Option(
     '--append <parameters>',
     'add parameters to the kernel command line (repeatable)',

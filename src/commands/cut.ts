@@ -44,6 +44,7 @@ export const cut: Definition = (call) => {
     .addOption(OPTION.memory)
     .addOption(OPTION.disk)
     .addOption(OPTION.forward)
+    .addOption(OPTION.share)
     .addOption(OPTION.append)
     .addOption(OPTION.qemuArg)
     .addOption(OPTION.kernel)
@@ -55,7 +56,11 @@ export const cut: Definition = (call) => {
       const { runCut } = await import('../machine/cut.ts');
       const options = command.optsWithGlobals();
       call.finish(
-        await runCut(name, { ...options, commands, qemuArguments: call.rest }, await call.ui()),
+        await runCut(
+          name,
+          { ...options, commands, qemuArguments: call.rest && [...call.rest] },
+          await call.ui(),
+        ),
       );
     });
 };

@@ -8,6 +8,7 @@ export const run: Definition = (call) =>
       takesRest: true,
       hint: 'the command follows `--`; `rapido run --help` shows examples',
       examples: `
+  rapido run -- python3 -c 'print(1)'           with the programs and files of this host
   rapido run simple-example -- uname -a
   rapido run simple-example --driver zram -x 'modprobe zram && grep . /sys/block/zram0/*'
   rapido run simple-example --timeout 10m --junit out.xml -f ./my-test.sh
@@ -17,8 +18,8 @@ Exit status: that of the command; 120 kernel crash or lost VM; 121 the command s
 reported a problem; 124 time limit; 125 error of rapido or of this host; 130 interrupted.`,
     })
     .description('build, boot, run a command unattended, and report a verdict')
-    .argument('<name>', 'a target; `rapido list` shows all')
-    .usage('[options] <name> [-- command and arguments]')
+    .argument('[name]', 'a target, by default host; `rapido list` shows all')
+    .usage('[options] [name] [-- command and arguments]')
     .option('-x, --exec <command>', 'run a shell command', once('-x'))
     .option('-f, --file <script>', 'run a script from this host', once('-f'))
     .addOption(OPTION.install)
@@ -30,6 +31,7 @@ reported a problem; 124 time limit; 125 error of rapido or of this host; 130 int
     .addOption(OPTION.disk)
     .addOption(OPTION.net)
     .addOption(OPTION.forward)
+    .addOption(OPTION.share)
     .addOption(OPTION.append)
     .addOption(OPTION.qemuArg)
     .option(

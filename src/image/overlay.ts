@@ -33,6 +33,8 @@ export interface OverlayRequest {
   loadModules: readonly string[];
   /** Modules that init loads if the VM has a disk on a bus, by bus. */
   loadForDisks: Readonly<Record<string, readonly string[]>>;
+  /** Modules that init loads if the VM has directories of the host (`--share`). */
+  loadForShares: readonly string[];
   /** What the network of the VM needs; undefined if the image is for VMs without a network. */
   network:
     | {
@@ -263,6 +265,7 @@ function formatBootScript(request: OverlayRequest): string {
     ...Object.entries(request.loadForDisks).map(
       ([bus, names]) => `RAPIDO_MODULES_${bus}=${quoteForShell(names.join(' '))}`,
     ),
+    `RAPIDO_MODULES_shares=${quoteForShell(request.loadForShares.join(' '))}`,
     ...(request.network === undefined
       ? []
       : [`RAPIDO_MODULES_network=${quoteForShell(request.network.loadModules.join(' '))}`]),

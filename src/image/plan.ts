@@ -53,7 +53,9 @@ export interface ImageInfo {
   diskBuses: ('virtio' | 'nvme')[];
   /** Whether it mounts directories of the host (`root: 'host'`), which the VM must offer. */
   mountsHost: boolean;
-  /** Whether it can mount VIRTFS_SHARE_PATH. */
+  /** Whether it can mount directories of the host that the VM offers (`--share`). */
+  canShare: boolean;
+  /** Whether it mounts VIRTFS_SHARE_PATH. */
   sharesDirectory: boolean;
   /** Whether it is for `rapido run` and can mount the results directory of the host. */
   sharesResults: boolean;

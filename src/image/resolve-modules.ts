@@ -50,6 +50,9 @@ export interface ResolvedModules {
   loadForDisks: Partial<Record<keyof typeof DISK_DRIVERS, string[]>>;
   /** Modules that init loads if the VM has a network. */
   loadForNetwork: string[];
+  /** Modules that init loads for directories of the host (`--share`); none if the kernel has no 9p. */
+  loadForShares: string[];
+  canShare: boolean;
   channel: ImagePlan['image']['channel'];
   sharesDirectory: boolean;
   sharesResults: boolean;
@@ -103,6 +106,8 @@ export function resolveModules(
     ...(hasZram ? ['zram'] : []),
   ];
   const buses = BUSES.filter((bus) => hasAll(DISK_DRIVERS[bus]));
+  const canShare = hasAll(SHARE_DRIVERS);
+  const forShares = canShare ? available(['virtio_pci', ...SHARE_DRIVERS]) : [];
   const forDisks = buses.flatMap((bus) => DISK_DRIVERS[bus]);
   const forNetwork = network.wanted ? [...NETWORK_DRIVERS, ...available(PROTOCOL_DRIVERS)] : [];
   const plan = planModules(
@@ -111,6 +116,7 @@ export function resolveModules(
       ...new Set([
         ...own,
         ...forDisks,
+        ...forShares,
         ...forNetwork,
         ...wanted,
         ...available(optional),
@@ -143,6 +149,8 @@ export function resolveModules(
     diskBuses: buses,
     loadForDisks: Object.fromEntries(buses.map((bus) => [bus, loadable(DISK_DRIVERS[bus])])),
     loadForNetwork: loadable(forNetwork),
+    loadForShares: loadable(forShares),
+    canShare,
     channel,
     sharesDirectory: share,
     sharesResults,

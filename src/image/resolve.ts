@@ -91,6 +91,7 @@ export function resolveImage(request: ResolveRequest): ResolvedImage {
       channel: modules.channel,
       diskBuses: modules.diskBuses,
       mountsHost: root !== undefined,
+      canShare: modules.canShare,
       sharesDirectory: modules.sharesDirectory,
       sharesResults: modules.sharesResults,
       kernelOptions: modules.options,
@@ -117,6 +118,7 @@ export function resolveImage(request: ResolveRequest): ResolvedImage {
       unlockpt: unlockptProgram(architectureOf(process.arch).name),
       loadModules: modules.load,
       loadForDisks: modules.loadForDisks,
+      loadForShares: modules.loadForShares,
       network: network.wanted
         ? {
             loadModules: modules.loadForNetwork,

@@ -1,7 +1,8 @@
 import type { PortForward } from '../conf/network-values.ts';
 import type { NicPlan } from '../net/vm-network.ts';
 import type { DiskPlan } from './disks.ts';
-import { MOUNT_TAG, type SharedDirectory, type VmPlan } from './plan.ts';
+import { MOUNT_TAG, type VmPlan } from './plan.ts';
+import type { SharedDirectory } from './shares.ts';
 
 /**
  * File descriptors that QEMU inherits. Each is one end of a socket pair whose other end rapido holds. A VM uses the

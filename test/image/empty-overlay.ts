@@ -21,6 +21,7 @@ export const EMPTY_OVERLAY: OverlayRequest = {
   unlockpt: Buffer.from('unlockpt'),
   loadModules: [],
   loadForDisks: {},
+  loadForShares: [],
   network: undefined,
   zram: {},
   autorun: [],
