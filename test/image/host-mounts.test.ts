@@ -23,7 +23,18 @@ describe('the mounts of a guest with the files of the host', () => {
   };
 
   it('have the modules of the kernel under test, and those of no other kernel', () => {
-    expect(fstab('/linux/mods/lib/modules/6.1.0')).toMatchInlineSnapshot();
+    expect(fstab('/linux/mods/lib/modules/6.1.0')).toMatchInlineSnapshot(`
+      "/usr/lib/modules /rapido/root/modules none bind 0 0
+      root0 /rapido/root/0/lower 9p trans=virtio,version=9p2000.L,msize=512000,cache=loose,ro 0 0
+      overlay /etc overlay lowerdir=/rapido/root/0/lower,upperdir=/rapido/root/0/upper,workdir=/rapido/root/0/work,X-mount.mkdir 0 0
+      root1 /rapido/root/1/lower 9p trans=virtio,version=9p2000.L,msize=512000,cache=loose,ro 0 0
+      overlay /usr overlay lowerdir=/rapido/root/1/lower,upperdir=/rapido/root/1/upper,workdir=/rapido/root/1/work,X-mount.mkdir 0 0
+      root2 /rapido/root/2/lower 9p trans=virtio,version=9p2000.L,msize=512000,cache=loose,ro 0 0
+      overlay /home/me/my\\040linux overlay lowerdir=/rapido/root/2/lower,upperdir=/rapido/root/2/upper,workdir=/rapido/root/2/work,X-mount.mkdir 0 0
+      /rapido/root/modules /usr/lib/modules none bind,X-mount.mkdir 0 0
+      modules /usr/lib/modules/6.1.0 9p trans=virtio,version=9p2000.L,msize=512000,cache=loose,ro,X-mount.mkdir 0 0
+      "
+    `);
   });
 
   it('keep the modules of the image for a kernel without a module directory', () => {
