@@ -41,8 +41,11 @@ export interface CutOptions extends GlobalOptions, KernelOptions, VmOptions {
 /** `rapido cut NAME` */
 export async function runCut(name: string, options: CutOptions, ui: Ui): Promise<number> {
   const startedMs = performance.now();
-  await checkBootOptions(options);
   const context = createContext(options, ui);
+  await checkBootOptions(options, context);
+  if (options.commands.some((each) => 'command' in each && each.command.trim() === '')) {
+    throw new UsageError('-x: the command is empty', { hint: "-x 'uname -a'" });
+  }
   return cutTarget(name, options, context, { startedMs, print: ui.result });
 }
 
@@ -133,10 +136,12 @@ async function cutTarget(
 }
 
 /** Rejects wrong VM options before anything is cut, and VM options without `-b`, which would have no effect. */
-async function checkBootOptions(options: CutOptions): Promise<void> {
+async function checkBootOptions(options: CutOptions, { cwd, env }: Context): Promise<void> {
   if (options.boot === true) {
     const { checkVmOptions } = await import('./start.ts');
+    const { checkDiskOptions } = await import('./disks.ts');
     checkVmOptions(options);
+    checkDiskOptions(options.disk, cwd, env);
     return;
   }
   const { cpus, memory, disk, forward, share, append, qemuArg, qemuArguments } = options;

@@ -65,7 +65,9 @@ export async function runResults(
     throw new UsageError('--html and --json cannot be combined', { hint: 'call rapido twice' });
   }
   if (a === undefined) {
-    return html === undefined ? showList(parent, cut, json, ui) : writeHistory(parent, cut, html);
+    return html === undefined
+      ? showList(parent, cut, json, ui)
+      : writeHistory(parent, cut, html, ui);
   }
   if (b === undefined) {
     const run = readRun(parent, a, cut);
@@ -96,7 +98,7 @@ function showList(parent: string, cut: string | undefined, json: boolean, ui: Ui
   if (json) {
     ui.result(formatJson(finishedOf(runs)));
   } else {
-    if (runs.length === 0) ui.note(`no runs yet in ${parent}; start one with \`rapido run\``);
+    if (runs.length === 0) noteNoRuns(parent, ui);
     const ids = listRunIds(parent);
     for (const line of formatRunTable(runs, surroundings(ui), ids)) ui.result(line);
   }
@@ -104,6 +106,10 @@ function showList(parent: string, cut: string | undefined, json: boolean, ui: Ui
     if (run.state === 'unreadable') ui.warn(`${run.file('result.json')}: ${run.reason}`);
   }
   return EXIT.ok;
+}
+
+function noteNoRuns(parent: string, ui: Ui): void {
+  ui.note(`no runs yet in ${parent}; start one with \`rapido run\``);
 }
 
 function showRun(run: StoredRun, json: boolean, ui: Ui): number {
@@ -121,16 +127,33 @@ function showRun(run: StoredRun, json: boolean, ui: Ui): number {
   return EXIT.ok;
 }
 
+/** The result of a run with which another one is compared. @throws UserError if there is nothing to compare with */
+function tested(run: StoredRun): RunResult {
+  const result = resultOf(run);
+  if (result.verdict === 'error' && result.tests.length === 0) {
+    throw new UserError(`run ${result.id} tested nothing: ${result.reason}`, {
+      hint: 'compare with another run: `rapido results` lists them',
+    });
+  }
+  return result;
+}
+
 function showComparison(a: StoredRun, b: StoredRun, json: boolean, ui: Ui): number {
-  const comparison = compareRuns(resultOf(a), resultOf(b));
+  const comparison = compareRuns(tested(a), resultOf(b));
   if (json) ui.result(formatJson(comparison));
   else for (const line of formatComparison(comparison, { paint: ui.paint })) ui.result(line);
   return comparison.worse.length === 0 ? EXIT.ok : EXIT.failed;
 }
 
-async function writeHistory(parent: string, cut: string | undefined, path: string) {
+async function writeHistory(
+  parent: string,
+  cut: string | undefined,
+  path: string,
+  ui: Ui,
+): Promise<number> {
   const { writeHistoryPage } = await import('../page/write.ts');
   const runs = listRuns(parent, cut);
+  if (runs.length === 0) noteNoRuns(parent, ui);
   writeHistoryPage(path, finishedOf(runs));
   return EXIT.ok;
 }
@@ -144,7 +167,7 @@ async function writeRun(run: StoredRun, path: string): Promise<number> {
 /** Also tells which tests are slower than in earlier runs of the same cut. */
 async function writeComparison(runA: StoredRun, runB: StoredRun, parent: string, path: string) {
   const { writeComparisonPage } = await import('../page/write.ts');
-  const [a, b] = [resultOf(runA), resultOf(runB)];
+  const [a, b] = [tested(runA), resultOf(runB)];
   const earlier = finishedOf(listRuns(parent, b.cut)).filter(
     ({ cut, started }) => cut === b.cut && started < b.started,
   );
