@@ -83,6 +83,7 @@ const VALUES: Readonly<Record<string, Values>> = {
   disk: 'files',
   kernel: 'files',
   'src[:dst]': 'files',
+  'src[:dst][,rw]': 'directories',
   dir: 'directories',
   program: 'programs',
   kind: NETWORK_KINDS,

@@ -26,6 +26,10 @@ export const OPTION = {
     '--forward <host:guest>',
     'forward host port HOST to port GUEST in the VM; append /udp for UDP; implies --net user (repeatable)',
   ).argParser(collect),
+  share: new Option(
+    '--share <src[:dst][,rw]>',
+    'mount a directory of this host in the VM, read-only unless rw (repeatable)',
+  ).argParser(collect),
   append: new Option(
     '--append <parameters>',
     'add parameters to the kernel command line (repeatable)',

@@ -8,7 +8,8 @@ export const boot: Definition = (call) =>
       takesRest: true,
       hint: 'QEMU arguments follow `--`; `rapido boot --help` shows examples',
       examples: `
-  rapido boot                        boot the last image built by \`rapido cut\`
+  rapido boot                        boot the last image built by \`rapido cut\`, or else host
+  rapido boot host                   boot with this host's programs and files, read-only
   rapido boot simple-example --cpus 4 --memory 2G
   rapido boot --disk test.qcow2,serial=TEST_DEV --disk size:10G,serial=SCRATCH_DEV
   rapido boot -- -gdb tcp:127.0.0.1:1234 -S    QEMU waits for gdb
@@ -26,6 +27,7 @@ In the VM: shutdown or exit powers off; Ctrl-a x kills the VM, Ctrl-a h shows mo
     .addOption(OPTION.disk)
     .addOption(OPTION.net)
     .addOption(OPTION.forward)
+    .addOption(OPTION.share)
     .addOption(OPTION.append)
     .addOption(OPTION.qemuArg)
     .option('-d, --detach', 'run the VM in the background; see ps, exec, console, stop')

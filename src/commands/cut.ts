@@ -54,6 +54,7 @@ What -x and -f add stays in the image until the next cut.`,
     .addOption(underHeading(WITH_BOOT, OPTION.memory))
     .addOption(underHeading(WITH_BOOT, OPTION.disk))
     .addOption(underHeading(WITH_BOOT, OPTION.forward))
+    .addOption(underHeading(WITH_BOOT, OPTION.share))
     .addOption(underHeading(WITH_BOOT, OPTION.append))
     .addOption(underHeading(WITH_BOOT, OPTION.qemuArg))
     .usage('[options] <name> [-- QEMU arguments (with --boot)]')
@@ -61,7 +62,11 @@ What -x and -f add stays in the image until the next cut.`,
       const { runCut } = await import('../machine/cut.ts');
       const options = command.optsWithGlobals();
       call.finish(
-        await runCut(name, { ...options, commands, qemuArguments: call.rest }, await call.ui()),
+        await runCut(
+          name,
+          { ...options, commands, qemuArguments: call.rest && [...call.rest] },
+          await call.ui(),
+        ),
       );
     });
 };

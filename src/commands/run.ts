@@ -8,6 +8,7 @@ export const run: Definition = (call) =>
       takesRest: true,
       hint: 'the command follows `--`; `rapido run --help` shows examples',
       examples: `
+  rapido run -- python3 -c 'print(1)'           with the programs and files of this host
   rapido run simple-example -- uname -a
   rapido run simple-example --driver zram -x 'modprobe zram && grep . /sys/block/zram0/*'
   rapido run simple-example --timeout 10m --junit out.xml -f ./my-test.sh
@@ -18,8 +19,8 @@ Exit status: the command's own; 120 kernel crashed or VM died; 121 the command s
 reported a problem; 124 time limit; 125 rapido or the host failed; 130 interrupted.`,
     })
     .description('boot a target, run one command in it, and report pass or fail')
-    .argument('<name>', 'a target; `rapido list` shows all')
-    .usage('[options] <name> [-- command and arguments]')
+    .argument('[name]', 'a target (default: host); `rapido list` shows all')
+    .usage('[options] [name] [-- command and arguments]')
     .option('-x, --exec <command>', 'run a shell command', once('-x'))
     .option('-f, --file <script>', "copy this host's script into the VM and run it", once('-f'))
     .addOption(OPTION.install)
@@ -31,6 +32,7 @@ reported a problem; 124 time limit; 125 rapido or the host failed; 130 interrupt
     .addOption(OPTION.disk)
     .addOption(OPTION.net)
     .addOption(OPTION.forward)
+    .addOption(OPTION.share)
     .addOption(OPTION.append)
     .addOption(OPTION.qemuArg)
     .option(

@@ -107,6 +107,15 @@ export const CONF_KEYS = {
     example: '/tmp/rapido',
   },
 
+  HOST_LEAVE_OUT: {
+    group: 'Virtual machine',
+    type: 'words',
+    meaning:
+      'Directories of / that a VM does not get if its cut has the files of this host, as `rapido run -- COMMAND` has. It never gets /dev, /proc, /run, /sys and /tmp. It gets the working directory, unless that is a home directory.',
+    default: '/boot /home /media /mnt /root',
+    example: '/boot /home /media /mnt /root /srv',
+  },
+
   CUT_DIR: {
     group: 'Cuts and images',
     type: 'path',

@@ -40,6 +40,12 @@ export interface Cut {
   trees?: readonly Tree[];
   /** Single host files, copied unchanged; `target` defaults to the same path. */
   files?: readonly HostFile[];
+  /**
+   * With `host`, the guest has the programs and files of this host, at the same paths and read-only; what it writes
+   * there is discarded. HOST_LEAVE_OUT names directories that it does not have.
+   */
+  root?: 'host';
+
   /** Small files to create in the image: guest path to content, without expansion. */
   contents?: Readonly<Record<string, string>>;
 

@@ -110,6 +110,9 @@ function cutName(fileOrName: string): string {
     .replaceAll('_', '-');
 }
 
+/** The target without a name: the programs and files of this host. */
+export const HOST_CUT = 'host';
+
 /** @throws UsageError that names similar targets if there is no target with this name */
 export function pickCut(name: string, cuts: readonly CutFile[]): CutFile {
   const wanted = cutName(name);

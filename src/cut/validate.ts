@@ -141,6 +141,7 @@ const schema = z.strictObject({
   kernelOptions: z.optional(z.record(kernelOption, text)),
   trees: z.optional(z.array(tree)),
   files: z.optional(z.array(hostFile)),
+  root: z.optional(z.literal('host')),
   contents: z.optional(z.record(guestPath, z.string())),
   kernelConfig: z.optional(z.boolean()),
   dracut: z.optional(dracut),

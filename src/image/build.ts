@@ -11,7 +11,7 @@ import { makePrivateDirectory } from '../sys/private-directory.ts';
 import { statIfReachable } from '../sys/stat.ts';
 import { removeLitter, replaceFile, temporaryNameFor } from '../sys/temporary.ts';
 import { type ChangesRecord, changesLayer } from './changes-layer.ts';
-import { type DirectoryLinks, resolveGuestPath } from './guest-path.ts';
+import { resolveGuestPath } from './guest-path.ts';
 import { endMembers, headerMembers, type ImageHeader, isSameImage } from './image-header.ts';
 import type { ImageSources } from './image-sources.ts';
 import {
@@ -164,7 +164,7 @@ function writeImage(plan: ImagePlan, layers: Layers, { placeFor }: BuildOptions)
     (layer) => layer !== undefined,
   );
   const header: ImageHeader = {
-    version: 8,
+    version: 9,
     image: plan.image,
     parts: {
       userspace: layers.userspace.id,
@@ -190,7 +190,7 @@ function writeImage(plan: ImagePlan, layers: Layers, { placeFor }: BuildOptions)
     bytes: statIfReachable(path)?.size ?? 0,
     layers: inOrder.map(({ kind, bytes, madeBecause }) => ({ kind, bytes, madeBecause })),
     unchanged,
-    warnings: warningsOf(layers, plan.links),
+    warnings: warningsOf(layers, plan),
   };
 }
 
@@ -220,14 +220,15 @@ function unpackedSizeOf(members: readonly CpioEntry[]): number {
 }
 
 /** Libraries and interpreters that programs and scripts in the trees need, and the image lacks. */
-function warningsOf({ trees, userspace }: Layers, links: DirectoryLinks): string[] {
+function warningsOf({ trees, userspace }: Layers, { links, image }: ImagePlan): string[] {
   if (trees === undefined) return [];
   const { unresolved, interpreters } = trees.record;
   const copied = new Set(Object.keys(userspace.record.files).map((path) => path.slice(1)));
   const isThere = (program: string): boolean =>
-    program.startsWith('/')
+    image.mountsHost ||
+    (program.startsWith('/')
       ? copied.has(resolveGuestPath(program, links))
-      : SYSTEM_DIRECTORIES.some((directory) => copied.has(join(directory, program).slice(1)));
+      : SYSTEM_DIRECTORIES.some((directory) => copied.has(join(directory, program).slice(1))));
   return [
     ...unresolved.map((library) => `not found: ${library}`),
     ...interpreters

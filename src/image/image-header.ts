@@ -16,7 +16,7 @@ import type { ImageInfo } from './plan.ts';
 const HEADER_PATH = 'rapido/image.json';
 
 export interface ImageHeader {
-  version: 8;
+  version: 9;
   image: ImageInfo;
   /** IDs of the layers and digest of the overlay. If they are equal, the images are equal. */
   parts: Record<LayerKind | 'overlay', string>;
@@ -99,7 +99,7 @@ function tryReadImageHeader(path: string): ImageHeader | 'incomplete' | undefine
       if (name === 'rapido') continue;
       if (name !== HEADER_PATH) return undefined;
       const header: ImageHeader = JSON.parse(readCpioData(fd, member).toString());
-      if (header.version !== 8) return undefined;
+      if (header.version !== 9) return undefined;
       return hasEnd(fd, header) ? header : 'incomplete';
     }
     return undefined;

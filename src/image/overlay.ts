@@ -19,6 +19,12 @@ export interface AutorunScript {
 
 export interface OverlayRequest {
   cut: string;
+  /** PATH of the guest; undefined for that of init. */
+  searchPath: readonly string[] | undefined;
+  /** See `hostMountEntries`. */
+  hostMounts: readonly OverlayEntry[];
+  /** The place in the image of a file of the guest: see `placeBelowMounts`. */
+  place: (path: string) => string;
   /** Files of guest/, by name. */
   guestFiles: Readonly<Record<GuestFile, Buffer>>;
   /** See `unlockptProgram`. */
@@ -27,6 +33,8 @@ export interface OverlayRequest {
   loadModules: readonly string[];
   /** Modules that init loads if the VM has a disk on a bus, by bus. */
   loadForDisks: Readonly<Record<string, readonly string[]>>;
+  /** Modules that init loads if the VM has directories of the host (`--share`). */
+  loadForShares: readonly string[];
   /** What the network of the VM needs; undefined if the image is for VMs without a network. */
   network:
     | {
@@ -90,7 +98,7 @@ const DONE_FILE = '/rapido/tests-done';
 export function planOverlay(request: OverlayRequest): OverlayEntry[] {
   const { guestFiles } = request;
   const netConf: NetConf = request.network?.netConf ?? new Map();
-  return [
+  const entries: OverlayEntry[] = [
     ...['/dev', '/proc', '/sys', '/run', '/tmp', '/root', '/mnt', '/host'].map(directory),
     directory('/rapido/results'),
     script('/init', guestFiles.init),
@@ -144,7 +152,9 @@ export function planOverlay(request: OverlayRequest): OverlayEntry[] {
         )
       : []),
     ...Object.entries(request.contents).map(([path, data]) => ({ path, mode: 0o644, data })),
+    ...request.hostMounts,
   ];
+  return entries.map((entry) => ({ ...entry, path: request.place(entry.path) }));
 }
 
 /** Minimal databases, so that user names and hostnames can be looked up without the host's databases. */
@@ -255,6 +265,7 @@ function formatBootScript(request: OverlayRequest): string {
     ...Object.entries(request.loadForDisks).map(
       ([bus, names]) => `RAPIDO_MODULES_${bus}=${quoteForShell(names.join(' '))}`,
     ),
+    `RAPIDO_MODULES_shares=${quoteForShell(request.loadForShares.join(' '))}`,
     ...(request.network === undefined
       ? []
       : [`RAPIDO_MODULES_network=${quoteForShell(request.network.loadModules.join(' '))}`]),
@@ -265,6 +276,9 @@ function formatBootScript(request: OverlayRequest): string {
     `RAPIDO_AUTORUN=(${autorun})`,
     ...(request.init === undefined ? [] : [`RAPIDO_INIT=${request.init}`]),
     `RAPIDO_DIRECTORY=${quoteForShell(request.directory ?? '')}`,
+    ...(request.searchPath === undefined
+      ? []
+      : [`PATH=${quoteForShell(request.searchPath.join(':'))}`]),
     ...Object.entries(request.conf).map(([key, value]) => `export ${key}=${quoteForShell(value)}`),
     '',
   ].join('\n');

@@ -53,7 +53,11 @@ export interface ImageInfo {
   channel: ChannelKind;
   /** The buses on which it can have disks. */
   diskBuses: ('virtio' | 'nvme')[];
-  /** Whether it can mount VIRTFS_SHARE_PATH. */
+  /** Whether it mounts directories of the host (`root: 'host'`), which the VM must offer. */
+  mountsHost: boolean;
+  /** Whether it can mount directories of the host that the VM offers (`--share`). */
+  canShare: boolean;
+  /** Whether it mounts VIRTFS_SHARE_PATH. */
   sharesDirectory: boolean;
   /** Whether it is for `rapido run` and can mount the results directory of the host. */
   sharesResults: boolean;

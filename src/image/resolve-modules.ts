@@ -22,6 +22,9 @@ const CHANNEL_DRIVERS = ['virtio_pci', 'virtio_console'];
 /** Modules for VIRTFS_SHARE_PATH and for the results of a run. */
 const SHARE_DRIVERS = ['9pnet_virtio', '9p'];
 
+/** Modules with which a guest mounts directories of the host below an overlay. */
+const HOST_DRIVERS = ['virtio_pci', ...SHARE_DRIVERS, 'overlay'];
+
 /** Modules for disks of a VM (`--disk`), by bus. init loads them if the VM has such a disk. */
 const DISK_DRIVERS = {
   virtio: ['virtio_pci', 'virtio_blk'],
@@ -47,6 +50,9 @@ export interface ResolvedModules {
   loadForDisks: Partial<Record<keyof typeof DISK_DRIVERS, string[]>>;
   /** Modules that init loads if the VM has a network. */
   loadForNetwork: string[];
+  /** Modules that init loads for directories of the host (`--share`); none if the kernel has no 9p. */
+  loadForShares: string[];
+  canShare: boolean;
   channel: ImagePlan['image']['channel'];
   sharesDirectory: boolean;
   sharesResults: boolean;
@@ -89,7 +95,8 @@ export function resolveModules(
   ];
   const hasZram = Object.keys(zram).length > 0;
   const optional = cut.cut.optionalDrivers ?? [];
-  const required = (cut.cut.drivers ?? []).flatMap((driver) => {
+  const forHost = cut.cut.root === 'host' ? HOST_DRIVERS : [];
+  const required = [...forHost, ...(cut.cut.drivers ?? [])].flatMap((driver) => {
     const expanded = requireKeys(driver, 'drivers', conf, problems);
     return expanded === undefined ? [] : [expanded];
   });
@@ -99,6 +106,8 @@ export function resolveModules(
     ...(hasZram ? ['zram'] : []),
   ];
   const buses = BUSES.filter((bus) => hasAll(DISK_DRIVERS[bus]));
+  const canShare = hasAll(SHARE_DRIVERS);
+  const forShares = canShare ? available(['virtio_pci', ...SHARE_DRIVERS]) : [];
   const forDisks = buses.flatMap((bus) => DISK_DRIVERS[bus]);
   const forNetwork = network.wanted ? [...NETWORK_DRIVERS, ...available(PROTOCOL_DRIVERS)] : [];
   const plan = planModules(
@@ -107,6 +116,7 @@ export function resolveModules(
       ...new Set([
         ...own,
         ...forDisks,
+        ...forShares,
         ...forNetwork,
         ...wanted,
         ...available(optional),
@@ -135,10 +145,12 @@ export function resolveModules(
   return {
     tree,
     plan,
-    load: loadable([...new Set(own)]),
+    load: loadable([...new Set([...own, ...forHost])]),
     diskBuses: buses,
     loadForDisks: Object.fromEntries(buses.map((bus) => [bus, loadable(DISK_DRIVERS[bus])])),
     loadForNetwork: loadable(forNetwork),
+    loadForShares: loadable(forShares),
+    canShare,
     channel,
     sharesDirectory: share,
     sharesResults,

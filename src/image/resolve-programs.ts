@@ -1,6 +1,7 @@
 import { basename, join, resolve } from 'node:path';
 import type { Conf } from '../conf/conf.ts';
 import { parseShebang, SHEBANG_MAX } from '../formats/elf/elf.ts';
+import { type HostRoot, isInside } from '../host/host-root.ts';
 import { findProgram, programSearchPath, SYSTEM_DIRECTORIES } from '../host/programs.ts';
 import { isFile, readTextIfReachable } from '../sys/stat.ts';
 import { expandKeys, hostPath, requireKeys } from './expand-keys.ts';
@@ -42,12 +43,14 @@ interface WhatRuns {
   autorun: readonly AutorunScript[];
   command: ResolvedCommand | undefined;
   network: ResolvedNetwork;
+  /** What the guest has of this host. */
+  root: HostRoot | undefined;
 }
 
 /** Finds the programs of a cut, and those that every image needs. */
 export function resolvePrograms(
   request: ResolveRequest,
-  { autorun: scripts, command, network }: WhatRuns,
+  { autorun: scripts, command, network, root }: WhatRuns,
   problems: Problem[],
 ): ResolvedPrograms {
   const { cut, conf, kernel, extras, env, cwd } = request;
@@ -57,9 +60,12 @@ export function resolvePrograms(
   const searchPath = programSearchPath(env.PATH, first);
   const found = new Set<string>();
   const leftOut: string[] = [];
+  /** Programs in directories of the host that the guest mounts need not be in the image, except those of init. */
+  const isMounted = (path: string): boolean =>
+    root?.directories.some((directory) => isInside(path, directory)) === true;
   const look = (name: string): string | undefined => {
     const path = findProgram(name, searchPath);
-    if (path !== undefined) found.add(path);
+    if (path !== undefined && (INIT_BINARIES.includes(name) || !isMounted(path))) found.add(path);
     return path;
   };
   /** A program of the cut may be a path relative to the cut, or in the user's home. */

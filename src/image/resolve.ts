@@ -6,11 +6,14 @@ import { parseSize } from '../conf/values.ts';
 import type { ModuleTree } from '../formats/kmod/modules.ts';
 import { architectureOf } from '../host/architecture.ts';
 import type { Directories } from '../host/directories.ts';
+import { findHostRoot, type HostRoot } from '../host/host-root.ts';
+import { programSearchPath } from '../host/programs.ts';
 import { digestNetConf, type NetConf } from '../net/net-conf.ts';
 import { formatCommandLine } from '../sys/command-line.ts';
 import { dracutEnvironment } from './dracut-environment.ts';
 import { requireKeys } from './expand-keys.ts';
 import { readDirectoryLinks } from './guest-path.ts';
+import { hostMountEntries, placeBelowMounts } from './host-mounts.ts';
 import { digestScript } from './image-sources.ts';
 import { GUEST_FILES, type GuestFile, planOverlay } from './overlay.ts';
 import type { ImageInfo, ImagePlan } from './plan.ts';
@@ -54,13 +57,11 @@ export function resolveImage(request: ResolveRequest): ResolvedImage {
   const autorun = resolveAutorun(request, problems);
   const trees = resolveTrees(request, problems);
   const listing = request.willBuild ? startListing(trees) : undefined;
-  const directory =
-    request.cut.cut.directory === undefined
-      ? undefined
-      : requireKeys(request.cut.cut.directory, 'directory', request.conf, problems);
+  const root = findRoot(request);
+  const directory = resolveDirectory(request, problems) ?? root?.directory;
   const command = resolveCommand(request, { directory, trees, autorun }, problems);
   const network = resolveNetwork(request, problems);
-  const programs = resolvePrograms(request, { autorun, command, network }, problems);
+  const programs = resolvePrograms(request, { autorun, command, network, root }, problems);
   const zram = resolveZram(request, problems);
   const modules = resolveModules(request, { network, zram }, problems);
   checkKernelOptions(request, modules, problems);
@@ -70,6 +71,8 @@ export function resolveImage(request: ResolveRequest): ResolvedImage {
   const { cut, conf, kernel, directories } = request;
   const resources = cut.cut.resources ?? {};
   const userspace = planUserspace(request, { dracut, network, programs });
+  const links = readDirectoryLinks();
+  const place = root === undefined ? (path: string) => path : placeBelowMounts(root, links);
   const plan: ImagePlan = {
     version: 1,
     output: request.output,
@@ -88,16 +91,18 @@ export function resolveImage(request: ResolveRequest): ResolvedImage {
       ...(network.netConf.size > 0 && { networkFiles: digestFiles(network.netConf) }),
       channel: modules.channel,
       diskBuses: modules.diskBuses,
+      mountsHost: root !== undefined,
+      canShare: modules.canShare,
       sharesDirectory: modules.sharesDirectory,
       sharesResults: modules.sharesResults,
       kernelOptions: modules.options,
       autorun: autorun.length,
     },
-    links: readDirectoryLinks(),
+    links,
     userspace,
     modules: modules.plan,
     trees: [
-      ...trees,
+      ...trees.map((tree) => ({ ...tree, target: place(tree.target) })),
       ...programs.copied.map((path) => ({ source: path, target: path, exclude: [] })),
     ],
     scripts: Object.fromEntries(
@@ -107,10 +112,14 @@ export function resolveImage(request: ResolveRequest): ResolvedImage {
     ),
     overlay: planOverlay({
       cut: cut.name,
+      searchPath: root && programSearchPath(request.env.PATH),
+      hostMounts: root === undefined ? [] : hostMountEntries(root, kernel, links),
+      place,
       guestFiles: readGuestFiles(directories),
       unlockpt: unlockptProgram(architectureOf(process.arch).name),
       loadModules: modules.load,
       loadForDisks: modules.loadForDisks,
+      loadForShares: modules.loadForShares,
       network: network.wanted
         ? {
             loadModules: modules.loadForNetwork,
@@ -142,8 +151,33 @@ export function resolveImage(request: ResolveRequest): ResolvedImage {
     command,
     leftOut: [...programs.leftOut, ...modules.leftOut],
     warnings: modules.warnings,
-    notes: modules.notes,
+    notes: [...modules.notes, ...(root === undefined ? [] : noteEmptyDirectory(root))],
   };
+}
+
+/** What the guest has of this host, for a cut with `root: 'host'`. @throws UsageError */
+export function findRoot({
+  cut,
+  conf,
+  cwd,
+  env,
+}: Pick<ResolveRequest, 'cut' | 'conf' | 'cwd' | 'env'>): HostRoot | undefined {
+  if (cut.cut.root !== 'host') return undefined;
+  return findHostRoot(conf.get('HOST_LEAVE_OUT'), cwd, env);
+}
+
+/** The directory that the cut names. */
+export function resolveDirectory(
+  { cut, conf }: Pick<ResolveRequest, 'cut' | 'conf'>,
+  problems: Problem[],
+): string | undefined {
+  const { directory } = cut.cut;
+  return directory && requireKeys(directory, 'directory', conf, problems);
+}
+
+function noteEmptyDirectory({ directory, hasDirectory }: HostRoot): string[] {
+  if (hasDirectory || /^\/(tmp|run)$/.test(directory)) return [];
+  return [`${directory} is empty in the VM, because keys and passwords are in home directories`];
 }
 
 function describeExtras(extras: CutExtras): Pick<ImageInfo, 'extras'> {

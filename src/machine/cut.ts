@@ -20,6 +20,7 @@ import { cleaningUpOnSignals } from '../sys/signals.ts';
 import { isDirectory, statIfReachable } from '../sys/stat.ts';
 import { formatBytes, formatSeconds } from '../ui/format.ts';
 import type { Ui } from '../ui/terminal.ts';
+import type { BootOptions } from './boot-image.ts';
 import { parseNetworkKind } from './network.ts';
 import type { VmOptions } from './start.ts';
 
@@ -34,7 +35,7 @@ export interface CutOptions extends GlobalOptions, KernelOptions, VmOptions {
   /** `-x` and `-f`, in the order they were given. */
   commands: CutExtras['commands'];
   /** The arguments after `--`; undefined: there is no `--`. */
-  qemuArguments?: readonly string[] | undefined;
+  qemuArguments?: string[] | undefined;
 }
 
 /** `rapido cut NAME` */
@@ -45,6 +46,29 @@ export async function runCut(name: string, options: CutOptions, ui: Ui): Promise
   if (options.commands.some((each) => 'command' in each && each.command.trim() === '')) {
     throw new UsageError('-x: the command is empty', { hint: "-x 'uname -a'" });
   }
+  return cutTarget(name, options, context, { startedMs, print: ui.result });
+}
+
+/** Cuts a target again and boots it, for `rapido boot`. */
+export function cutAndBoot(name: string, options: BootOptions, context: Context): Promise<number> {
+  const print = context.ui.note;
+  const cutOptions = { ...options, boot: true, commands: [] };
+  return cutTarget(name, cutOptions, context, { startedMs: performance.now(), print });
+}
+
+interface Report {
+  startedMs: number;
+  /** Prints the line that describes the image. */
+  print: (line: string) => void;
+}
+
+async function cutTarget(
+  name: string,
+  options: CutOptions & BootOptions,
+  context: Context,
+  { startedMs, print }: Report,
+): Promise<number> {
+  const { ui } = context;
   const { cut, conf } = await openCut(context, name);
   if (options.dryRun !== true) requireWritable(context, ['cache']);
   const kernel = chooseKernel(context);
@@ -86,15 +110,26 @@ export async function runCut(name: string, options: CutOptions, ui: Ui): Promise
   );
   ui.endProgress();
   rememberLast(conf, image.path);
-  report(image, kernel, performance.now() - startedMs, context);
+  report(image, kernel, performance.now() - startedMs, { ...context, print });
   if (options.boot !== true) {
     ui.note('next: `rapido boot`');
     return 0;
   }
-  const { bootImage } = await import('./boot.ts');
-  const { cpus, memory, disk, net, forward, append, qemuArg, qemuArguments = [] } = options;
+  const { bootImage } = await import('./boot-image.ts');
+  const {
+    cpus,
+    memory,
+    disk,
+    net,
+    forward,
+    share,
+    append,
+    qemuArg,
+    detach,
+    qemuArguments = [],
+  } = options;
   const vm = {
-    ...{ cpus, memory, disk, net, forward, append, qemuArg },
+    ...{ cpus, memory, disk, net, forward, share, append, qemuArg, detach },
     qemuArguments: [...qemuArguments],
   };
   return bootImage({ path: image.path, kernel, wasJustCut: true }, conf, vm, context);
@@ -109,12 +144,13 @@ async function checkBootOptions(options: CutOptions, { cwd, env }: Context): Pro
     checkDiskOptions(options.disk, cwd, env);
     return;
   }
-  const { cpus, memory, disk, forward, append, qemuArg, qemuArguments } = options;
+  const { cpus, memory, disk, forward, share, append, qemuArg, qemuArguments } = options;
   const given = {
     '--cpus': cpus,
     '--memory': memory,
     '--disk': disk,
     '--forward': forward,
+    '--share': share,
     '--append': append,
     '--qemu-arg': qemuArg,
     '`--`': qemuArguments,
@@ -155,12 +191,12 @@ function report(
   image: BuiltImage,
   kernel: Kernel,
   elapsedMs: number,
-  { ui, debug }: Context,
+  { ui, debug, print }: Context & Pick<Report, 'print'>,
 ): void {
   for (const warning of image.warnings) ui.warn(warning);
   const size = formatBytes(image.bytes);
   const layers = image.unchanged ? 'unchanged' : image.layers.map(describeLayer).join(', ');
-  ui.result(
+  print(
     `${image.path}: ${size} for Linux ${kernel.release} in ${formatSeconds(elapsedMs)} (${layers})`,
   );
   if (debug) {

@@ -6,16 +6,24 @@ import { UsageError, UserError } from '../errors.ts';
 import { architectureOf } from '../host/architecture.ts';
 import { ensureRuntimeDirectory } from '../host/directories.ts';
 import { suggestInstall } from '../host/distribution.ts';
+import { findHostRoot } from '../host/host-root.ts';
 import type { Kernel } from '../host/kernel.ts';
 import { probeKvm } from '../host/kvm.ts';
 import { findProgram, programSearchPath } from '../host/programs.ts';
+import { hostDirectories } from '../image/host-mounts.ts';
 import type { ImageHeader } from '../image/image-header.ts';
 import type { ImageInfo } from '../image/plan.ts';
 import type { NetConf } from '../net/net-conf.ts';
 import { applyNetConf } from '../net/read-net-conf.ts';
 import type { VmNetwork } from '../net/vm-network.ts';
 import { identifyProcess } from '../sys/process-identity.ts';
-import { readTextIfReachable } from '../sys/stat.ts';
+import {
+  isDirectory,
+  isReadable,
+  isWritable,
+  readTextIfReachable,
+  statIfReachable,
+} from '../sys/stat.ts';
 import { formatBytes } from '../ui/format.ts';
 import { type DiskPlan, noteDisks, refuseDisksInUse } from '../vm/disks.ts';
 import { memoryNeeded, memoryToUnpack, shadowShareOf } from '../vm/memory.ts';
@@ -30,6 +38,7 @@ import {
   type VmState,
   vmFiles,
 } from '../vm/registry.ts';
+import { parseShares, planShares, type SharedDirectory } from '../vm/shares.ts';
 import { findDisks, makeScratchDisks } from './disks.ts';
 import { forwardsOf, refuseBusyPorts } from './forwards.ts';
 import {
@@ -50,6 +59,8 @@ export interface VmOptions extends NetworkOptions {
   memory?: string | undefined;
   /** The values of `--disk`, as typed. */
   disk?: string[] | undefined;
+  /** The values of `--share`, as typed. */
+  share?: string[] | undefined;
   /** The values of `--append`, which follow QEMU_EXTRA_KERNEL_PARAMS. */
   append?: string[] | undefined;
   /** The values of `--qemu-arg`, which follow QEMU_EXTRA_ARGS. */
@@ -268,6 +279,10 @@ function makePlan(sources: VmSources, { number, files, disks, network }: VmParts
     monitorSocket: files.monitorSocket,
     pidFile: files.pidFile,
     sharedDirectory: image.sharesDirectory ? conf.get('VIRTFS_SHARE_PATH') : undefined,
+    directories: [
+      ...(image.mountsHost ? findHostDirectories(sources) : []),
+      ...findShares(sources),
+    ],
     disks,
     network,
     channel: image.channel,
@@ -285,6 +300,39 @@ function makePlan(sources: VmSources, { number, files, disks, network }: VmParts
     judged: sources.judged,
     session,
   });
+}
+
+/** @throws UserError if the guest cannot mount them */
+function findShares({ options, header, context }: VmSources): SharedDirectory[] {
+  const shares = parseShares(options.share ?? [], context.cwd);
+  const { canShare, kernelRelease } = header.image;
+  if (shares.length === 0 || canShare) return planShares(shares);
+  throw new UserError(
+    `--share: the kernel ${kernelRelease} has no 9p over virtio (CONFIG_9P_FS, CONFIG_NET_9P_VIRTIO)`,
+    { dependsOn: 'kernel', hint: '`rapido kconfig` prints the options that a kernel needs' },
+  );
+}
+
+/** @throws UsageError if the directory of an option cannot be shared */
+function checkShares(texts: readonly string[]): void {
+  for (const { source, readonly } of parseShares(texts, process.cwd())) {
+    const problem = !isDirectory(source)
+      ? statIfReachable(source) === undefined
+        ? 'does not exist'
+        : 'is not a directory'
+      : !isReadable(source)
+        ? 'cannot be read by this user'
+        : !readonly && !isWritable(source)
+          ? 'cannot be written by this user'
+          : undefined;
+    if (problem !== undefined) throw new UsageError(`--share: ${source} ${problem}`);
+  }
+}
+
+/** Not from the image, which another user may have made: an image must not decide which directories are shared. */
+function findHostDirectories({ conf, kernel, context }: VmSources): SharedDirectory[] {
+  const root = findHostRoot(conf.get('HOST_LEAVE_OUT'), context.cwd, context.env);
+  return hostDirectories(root, kernel).map((directory) => ({ ...directory, readonly: true }));
 }
 
 function joinParameters(texts: readonly (string | undefined)[]): string | undefined {
@@ -312,6 +360,7 @@ export function checkVmOptions(options: VmOptions): void {
   parseCpus(options.cpus);
   parseMemory(options.memory);
   parseNetworkKind(options);
+  checkShares(options.share ?? []);
 }
 
 /** The limit of QEMU's PC machine type. */

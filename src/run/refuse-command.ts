@@ -1,6 +1,6 @@
 import { UsageError } from '../errors.ts';
 import { suggestInstall } from '../host/distribution.ts';
-import { requireKeys } from '../image/expand-keys.ts';
+import { findRoot, resolveDirectory } from '../image/resolve.ts';
 import { resolveCommand } from '../image/resolve-command.ts';
 import { resolveAutorun, resolveTrees } from '../image/resolve-files.ts';
 import type { Problem } from '../image/resolve-request.ts';
@@ -22,13 +22,11 @@ export function refuseCommand({ cut, conf, context, settings }: RunRequest): voi
   const others: Problem[] = [];
   const autorun = resolveAutorun(request, others);
   const trees = resolveTrees(request, others);
-  const { directory } = cut.cut;
-  const where =
-    directory === undefined ? undefined : requireKeys(directory, 'directory', conf, others);
+  const directory = resolveDirectory(request, others) ?? findRoot(request)?.directory;
   if (others.length > 0) return;
   const problems: Problem[] = [];
   const run = { command: settings.command };
-  resolveCommand({ ...request, run }, { directory: where, trees, autorun }, problems);
+  resolveCommand({ ...request, run }, { directory, trees, autorun }, problems);
   const [first, ...rest] = problems;
   if (first === undefined) return;
   // Another commit may have it, so this is the result of the commit, not a mistake of the user.

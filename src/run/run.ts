@@ -1,5 +1,6 @@
 import { resolve } from 'node:path';
 import { createContext, openCut, requireWritable } from '../cli/context.ts';
+import { HOST_CUT } from '../cut/load.ts';
 import { EXIT, UsageError } from '../errors.ts';
 import { repeatsTests } from '../formats/suites/fstests.ts';
 import { ownFile } from '../host/directories.ts';
@@ -19,15 +20,24 @@ import { recordRun } from './record.ts';
 import { refuseCommand } from './refuse-command.ts';
 import { type RunOptions, readRunOptions } from './settings.ts';
 
-/** `rapido run NAME` @returns the exit status */
-export async function runRun(name: string, options: RunOptions, ui: Ui): Promise<number> {
+/** `rapido run [NAME]` @returns the exit status */
+export async function runRun(
+  name: string | undefined,
+  options: RunOptions,
+  ui: Ui,
+): Promise<number> {
   const startedMs = performance.now();
   const context = createContext(options, ui);
   const asked = readRunOptions(options, context.cwd);
   if (asked.junit !== undefined) requireOutputFile('--junit', asked.junit);
   if (asked.html !== undefined) requireOutputFile('--html', asked.html);
   refuseMissingScript(asked.command, context.cwd);
-  const { cut, conf } = await openCut(context, name);
+  if (name === undefined && asked.command === undefined) {
+    throw new UsageError('neither a target nor a command is given', {
+      hint: '`rapido run -- uname -r`, or `rapido run simple-example`; `rapido list` shows the targets',
+    });
+  }
+  const { cut, conf } = await openCut(context, name ?? HOST_CUT);
   requirePrograms(context);
   const expected = [...asked.expected, ...readExpectedOf(cut, context.directories)];
   const request: RunRequest = { settings: { ...asked, expected }, cut, conf, context };

@@ -4,6 +4,7 @@ import type { KvmState } from '../host/kvm.ts';
 import type { ChannelKind } from '../image/plan.ts';
 import { networkParameters, type VmNetwork } from '../net/vm-network.ts';
 import { type DiskPlan, disksParameter } from './disks.ts';
+import { type SharedDirectory, sharesParameter } from './shares.ts';
 
 /** The complete description of a VM that is about to start, as plain data. */
 export interface VmPlan {
@@ -40,6 +41,8 @@ export interface VmPlan {
   pidFile: string;
   /** Host directory to share over 9p, mounted at /host. */
   sharedDirectory: string | undefined;
+  /** Further directories of the host that the VM offers over 9p. */
+  directories: SharedDirectory[];
   disks: DiskPlan[];
   /** undefined: the VM has no network. */
   network: VmNetwork | undefined;
@@ -83,6 +86,7 @@ export interface VmSpec {
   monitorSocket: string;
   pidFile: string;
   sharedDirectory: string | undefined;
+  directories: readonly SharedDirectory[];
   disks: readonly DiskPlan[];
   network: VmNetwork | undefined;
   channel: ChannelKind;
@@ -135,6 +139,7 @@ export function planVm(spec: VmSpec): VmPlan {
     monitorSocket: spec.monitorSocket,
     pidFile: spec.pidFile,
     sharedDirectory: spec.sharedDirectory,
+    directories: [...spec.directories],
     disks: [...spec.disks],
     network: spec.network,
     channel: spec.channel,
@@ -151,7 +156,7 @@ function refuseTooLong(parameters: readonly string[]): void {
   throw new UsageError(
     `the kernel command line has ${bytes} bytes; the limit is ${COMMAND_LINE_BYTES}`,
     {
-      hint: 'shorten --append, QEMU_EXTRA_KERNEL_PARAMS, DYN_DEBUG_MODULES or DYN_DEBUG_FILES, or remove sections [vmN]: every VM gets the addresses of all of them',
+      hint: 'shorten --append, --share, QEMU_EXTRA_KERNEL_PARAMS, DYN_DEBUG_MODULES or DYN_DEBUG_FILES, or remove sections [vmN]: every VM gets the addresses of all of them',
     },
   );
 }
@@ -194,6 +199,7 @@ function kernelParameters(spec: VmSpec, hostname: string, accelerator: Accelerat
   const { architecture, terminal, dynamicDebug, extraParameters } = spec;
   const { session, judged = session } = spec;
   const ownLogLevel = LOG_LEVEL_PARAMETERS.test(extraParameters ?? '');
+  const shares = sharesParameter(spec.directories);
   const disks = disksParameter(spec.disks, spec.extraArguments);
   const mustBeLouder = judged !== undefined && SILENCING_PARAMETERS.test(extraParameters ?? '');
   return [
@@ -214,6 +220,7 @@ function kernelParameters(spec: VmSpec, hostname: string, accelerator: Accelerat
     ...(spec.channel === 'serial' ? [`rapido.channel=${architecture.secondSerial}`] : []),
     ...(terminal === undefined ? [] : terminalParameters(terminal)),
     ...(spec.sharedDirectory === undefined ? [] : [`rapido.virtfs=${MOUNT_TAG.share}`]),
+    ...(shares === undefined ? [] : [`rapido.shares=${shares}`]),
     ...(disks === undefined ? [] : [`rapido.disks=${disks}`]),
     ...(spec.network === undefined ? [] : networkParameters(spec.network)),
     ...dynamicDebug.modules.map((name) => `${name}.dyndbg=+pf`),

@@ -2,6 +2,7 @@ import type { PortForward } from '../conf/network-values.ts';
 import type { NicPlan } from '../net/vm-network.ts';
 import type { DiskPlan } from './disks.ts';
 import { MOUNT_TAG, type VmPlan } from './plan.ts';
+import type { SharedDirectory } from './shares.ts';
 
 /**
  * File descriptors that QEMU inherits. Each is one end of a socket pair whose other end rapido holds. A VM uses the
@@ -47,8 +48,7 @@ export function qemuCommandLine(plan: VmPlan): [string, ...string[]] {
     ...console(plan),
     ...monitors(plan),
     ...channels(plan),
-    ...sharedDirectory(MOUNT_TAG.share, plan.sharedDirectory, 'none'),
-    ...sharedDirectory(MOUNT_TAG.results, plan.session?.results, 'mapped-file'),
+    ...sharedDirectories(plan).flatMap(sharedDirectory),
     ...plan.disks.flatMap(disk),
     ...networkCards(plan),
     '-pidfile', plan.pidFile,
@@ -131,21 +131,32 @@ function socket(id: string, fd: number): [string, string] {
   return ['-chardev', `socket,id=${id},fd=${fd}`];
 }
 
+interface Share extends SharedDirectory {
+  model: 'none' | 'mapped-file';
+}
+
+function sharedDirectories({ sharedDirectory, session, directories }: VmPlan): Share[] {
+  const share = (tag: string, path: string | undefined, model: Share['model']): readonly Share[] =>
+    path === undefined ? [] : [{ tag, path, readonly: false, model }];
+  return [
+    ...share(MOUNT_TAG.share, sharedDirectory, 'none'),
+    ...share(MOUNT_TAG.results, session?.results, 'mapped-file'),
+    ...directories.map((directory) => ({ ...directory, model: 'none' as const })),
+  ];
+}
+
 /**
  * With the security model `none`, what the guest creates is created on the host: links, and if QEMU runs as root,
  * set-user-ID programs, device nodes and files of any user. With `mapped-file`, the host has plain files and
  * directories of QEMU's user, with modes 0600 and 0700; the attributes that the guest sees are in .virtfs_metadata
  * beside them.
  */
-function sharedDirectory(
-  tag: string,
-  directory: string | undefined,
-  securityModel: 'none' | 'mapped-file',
-): string[] {
-  if (directory === undefined) return [];
-  const path = escapeComma(directory);
-  const options = `mount_tag=${tag},security_model=${securityModel},multidevs=remap`;
-  return ['-virtfs', `local,path=${path},${options}`];
+function sharedDirectory({ tag, path, readonly, model }: Share): string[] {
+  const options = [
+    `local,path=${escapeComma(path)},mount_tag=${tag}`,
+    `security_model=${model},multidevs=remap${readonly ? ',readonly=on' : ''}`,
+  ];
+  return ['-virtfs', options.join(',')];
 }
 
 /**

@@ -17,13 +17,6 @@ async function rapido(
   return { status, stderr: stderr.replaceAll(home.directory, '~') };
 }
 
-it('boot before any cut', async () => {
-  expect(await rapido(['boot'])).toEqual({
-    status: 1,
-    stderr: 'rapido: error: nothing has been cut yet\n  hint: rapido cut simple-example\n',
-  });
-});
-
 it('boot of a target that was not cut', async () => {
   expect(await rapido(['boot', 'simple-example'])).toEqual({
     status: 1,

@@ -29,6 +29,13 @@ test('without settings, keys have their defaults', () => {
       "CIFS_USER": "rapido",
       "FSTESTS_FSTYP": "xfs",
       "FSTESTS_ZRAM_SIZE": 1073741824,
+      "HOST_LEAVE_OUT": [
+        "/boot",
+        "/home",
+        "/media",
+        "/mnt",
+        "/root",
+      ],
       "IMAGE_DIR": "/home/me/.cache/rapido/images",
       "INITIATOR_DISCOVERY_ADDR": "rapido-server",
       "INITIATOR_IQNS": [

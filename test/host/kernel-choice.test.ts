@@ -259,11 +259,11 @@ describe('--kernel', () => {
         hint: give a kernel tree, a kernel image, an unpacked kernel package, or the release of an installed kernel
       rapido: error: --kernel: ROOT/no-such does not exist
         hint: give a kernel tree, a kernel image, an unpacked kernel package, or the release of an installed kernel
-      rapido: error: --kernel: the kernel 6.0-none cannot be booted
+      rapido: error: --kernel: cannot boot kernel 6.0-none
         - ROOT/host/boot/vmlinuz-6.0-none does not exist
         - no ROOT/host/lib/modules/6.0-none
         hint: install its package, or set KERNEL_SRC to a kernel tree
-      rapido: error: --kernel: ROOT/empty is not built: it has no .config, no include/config/kernel.release, no arch/x86/boot/bzImage
+      rapido: error: --kernel: ROOT/empty is not built (no .config, include/config/kernel.release or arch/x86/boot/bzImage)
         hint: give a kernel tree, its O= directory, or a directory with boot/ and lib/modules/ of an unpacked package
       rapido: error: --kernel: ROOT/alone/bzImage is Linux 6.12.0, whose modules are not beside it
         - looked for ROOT/alone/lib/modules/6.12.0

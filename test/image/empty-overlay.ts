@@ -3,6 +3,9 @@ import type { OverlayRequest } from '../../src/image/overlay.ts';
 /** Of an image that has nothing but the files of every image, which contain their names. */
 export const EMPTY_OVERLAY: OverlayRequest = {
   cut: 'small',
+  searchPath: undefined,
+  hostMounts: [],
+  place: (path) => path,
   guestFiles: {
     init: Buffer.from('init'),
     network: Buffer.from('network'),
@@ -18,6 +21,7 @@ export const EMPTY_OVERLAY: OverlayRequest = {
   unlockpt: Buffer.from('unlockpt'),
   loadModules: [],
   loadForDisks: {},
+  loadForShares: [],
   network: undefined,
   zram: {},
   autorun: [],

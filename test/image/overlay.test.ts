@@ -34,6 +34,7 @@ describe('planOverlay', () => {
       RAPIDO_MODULES='virtio_pci 9p'
       RAPIDO_MODULES_virtio='virtio_pci virtio_blk'
       RAPIDO_MODULES_nvme=''
+      RAPIDO_MODULES_shares=''
       RAPIDO_ZRAM='TEST_DEV=1073741824 a.b=4096'
       RAPIDO_AUTORUN=('00-simple-example.sh' '01-it_is_mine_x_')
       RAPIDO_DIRECTORY='/home/me/my tests'

@@ -26,7 +26,8 @@ describe.skipIf(hostKernel() === undefined)('disks of a VM', () => {
     const { status, stdout, stderr } = await boot('--disk', 'size:2G,serial=B');
     expect(status).toBe(0);
     expect(inHome(stderr)).toMatchInlineSnapshot(`
-      "# disk: HOME/deep/a.img (raw, virtio, serial A)
+      "kernel: Linux 6.1.0-56-amd64, HOME/linux (KERNEL_SRC)
+      # disk: HOME/deep/a.img (raw, virtio, serial A)
       # disk: a scratch disk of 2G (virtio, serial B)
       # rapido holds the other ends of fd 3 (QMP) and fd 4 (guest events)
       "
@@ -39,7 +40,8 @@ describe.skipIf(hostKernel() === undefined)('disks of a VM', () => {
     const { status, stderr } = await boot('--disk', 'size:1G,bus=nvme,serial=N');
     expect(status).toBe(1);
     expect(stderr.replace(/kernel \S+/, 'kernel RELEASE')).toMatchInlineSnapshot(`
-      "rapido: error: kernel RELEASE has no driver for disk N (CONFIG_BLK_DEV_NVME)
+      "kernel: Linux 6.1.0-56-amd64, /tmp/rapido test-HzgZaa/linux (KERNEL_SRC)
+      rapido: error: kernel RELEASE has no driver for disk N (CONFIG_BLK_DEV_NVME)
         hint: use bus=virtio, for which this kernel has a driver
       "
     `);
@@ -75,7 +77,8 @@ describe.skipIf(hostKernel() === undefined)('disks of a VM', () => {
     const { status, stderr } = await boot('--disk', 'b.img', '--disk', '/dev/null');
     expect(status).toBe(2);
     expect(inHome(stderr)).toMatchInlineSnapshot(`
-      "rapido: error: 2 bad disks or disk options
+      "kernel: Linux 6.1.0-56-amd64, HOME/linux (KERNEL_SRC)
+      rapido: error: 2 bad disks or disk options
         - --disk: HOME/b.img does not exist
         - --disk: /dev/null is neither a file nor a block device
       "

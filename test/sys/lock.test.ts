@@ -94,7 +94,7 @@ test('names a lock that cannot be taken, with the reason', async () => {
   const tooLong = join(directory, 'x'.repeat(300));
   expect(
     await complaintOf(() => withLock(tooLong, () => 'never'), { LOCK: tooLong }),
-  ).toMatchInlineSnapshot(`"rapido: error: LOCK: the name is too long (open)"`);
+  ).toMatchInlineSnapshot(`"rapido: error: LOCK: name too long (open)"`);
 });
 
 describe('files of others in place of the lock', () => {

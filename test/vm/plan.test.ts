@@ -25,6 +25,7 @@ test('a plan is plain data that describes the whole VM', () => {
       "consoleLog": "/state/vm1/console.log",
       "cpu": "host",
       "cpus": 2,
+      "directories": [],
       "disks": [],
       "extraArguments": [],
       "hostname": "rapido1",

@@ -19,6 +19,7 @@ export function makeSpec(changes: Partial<VmSpec> = {}): VmSpec {
     monitorSocket: '/run/vm1.qmp',
     pidFile: '/run/rapido_vm1.pid',
     sharedDirectory: undefined,
+    directories: [],
     disks: [],
     network: undefined,
     channel: 'virtio',
