@@ -74,6 +74,7 @@ describe('--help', () => {
       '--forward',
       '--memory',
       '--qemu',
+      '--share',
     ]);
     expect(await optionsUnder('With --boot:', 'boot')).toEqual([]);
     expect(await optionsUnder('Options:', 'boot')).toContain('--cpus');

@@ -5,13 +5,18 @@ import { makePrivateDirectory } from '../sys/private-directory.ts';
 import { readRegularFile } from '../sys/regular-file.ts';
 import { listIfReachable, lstatIfReachable } from '../sys/stat.ts';
 import { writeFileAtomic } from '../sys/temporary.ts';
-import type { RunDirectory } from './store.ts';
 
 /** Beside the runs: the configuration of each kernel once, named by its SHA-256. */
 const CONFIGS = '.configs';
 
 /** In bytes. Those of distributions have 300 KB. */
 const LARGEST_CONFIG = 4 * 1024 * 1024;
+
+/** The directory of a run (`RunDirectory`). */
+interface KeepingRun {
+  path: string;
+  file: (name: 'kernel.config') => string;
+}
 
 /**
  * Keeps the configuration of a kernel as `kernel.config` in the directory of a run. Runs with the same configuration
@@ -21,7 +26,7 @@ const LARGEST_CONFIG = 4 * 1024 * 1024;
  * @returns its SHA-256 in hexadecimal; undefined: it cannot be read
  * @throws Error of the file system
  */
-export function keepConfig(run: RunDirectory, source: string): string | undefined {
+export function keepConfig(run: KeepingRun, source: string): string | undefined {
   const content = readRegularFile(source, { limit: LARGEST_CONFIG, mayBeLink: true });
   if (content === undefined) return undefined;
   const hash = createHash('sha256').update(content).digest('hex');

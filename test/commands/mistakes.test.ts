@@ -33,9 +33,9 @@ it('boot of a target that does not exist', async () => {
 it('boot of a file that is not an image', async () => {
   expect(await rapido(['boot', './notes'], { notes: 'not an image' })).toEqual({
     status: 1,
-    stderr: expect.stringMatching(
-      /^kernel: [^\n]+\nrapido: error: ~\/notes: not an image that this rapido version made\n {2}hint: cut one with `rapido cut NAME`; `rapido list` shows the names\n$/,
-    ),
+    stderr:
+      'rapido: error: ~/notes: not an image that this rapido version made\n' +
+      '  hint: cut one with `rapido cut NAME`; `rapido list` shows the names\n',
   });
 });
 

@@ -54,8 +54,8 @@ describe('mistakes', () => {
     }
     expect(told.join('')).toMatchInlineSnapshot(`
       "no target: 125
-      rapido: error: missing required argument 'name'
-        hint: the command follows \`--\`; \`rapido run --help\` shows examples
+      rapido: error: neither a target nor a command is given
+        hint: \`rapido run -- uname -r\`, or \`rapido run simple-example\`; \`rapido list\` shows the targets
       a target that does not exist: 125
       rapido: error: no such target: simple-exmaple
         hint: did you mean simple-example? \`rapido list\` shows all

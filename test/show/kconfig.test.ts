@@ -50,7 +50,7 @@ test('a kernel that lacks options is refused by cut and boot, with all of them',
   const cut = await home.rapido(['cut', name], { cwd: tree });
   expect(cut.status).toBe(1);
   expect(cut.stderr).toContain(
-    `plain cannot be cut: 2 things are missing\n${reasons.map((text) => `  - ${lacks}${text}\n`).join('')}${hint}`,
+    `cannot cut plain (2 problems)\n${reasons.map((text) => `  - ${lacks}${text}\n`).join('')}${hint}`,
   );
   const boot = await home.rapido(['boot', name, '--dry-run'], { cwd: tree });
   expect(boot.status).toBe(1);
