@@ -261,7 +261,7 @@ function common(
 ): Omit<Cut, 'summary'> {
   return {
     optionalDrivers: DRIVERS,
-    trees: [{ source: '${FSTESTS_SRC}', exclude: LEFTOVERS }],
+    trees: [{ source: '${FSTESTS_SRC}', exclude: LEFTOVERS, contains: ['check', 'ltp/fsstress'] }],
     files: [
       { source: '${FSTESTS_EXPUNGE}', target: '/etc/fstests/expunge', optional: true },
       ...PAM_DIRECTORIES.flatMap((directory) =>

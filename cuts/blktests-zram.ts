@@ -47,7 +47,13 @@ export default defineCut({
     'configfs',
   ],
 
-  trees: [{ source: '${BLKTESTS_SRC}', exclude: ['.git', '*.o', '/results', '/config'] }],
+  trees: [
+    {
+      source: '${BLKTESTS_SRC}',
+      exclude: ['.git', '*.o', '/results', '/config'],
+      contains: ['check', 'tests'],
+    },
+  ],
   kernelConfig: true,
   contents: {
     '/etc/passwd': 'root:x:0:0:root:/root:/bin/bash\nnobody:x:65534:65534:nobody:/:/bin/false\n',

@@ -57,7 +57,13 @@ export default defineCut({
   ],
 
   // prefix.pl needs perl, and only avoids the buffering of sed. kselftest.sh replaces it.
-  trees: [{ source: '${KSELFTEST_DIR}', exclude: ['kselftest/prefix.pl', 'kselftest-packages'] }],
+  trees: [
+    {
+      source: '${KSELFTEST_DIR}',
+      exclude: ['kselftest/prefix.pl', 'kselftest-packages'],
+      contains: ['run_kselftest.sh'],
+    },
+  ],
   directory: '${KSELFTEST_DIR}',
   autorun: ['kselftest.sh'],
 

@@ -52,6 +52,7 @@ export default defineCut({
   trees: [
     {
       source: '${LTP_DIR}',
+      contains: ['runtest'],
       exclude: [
         '.git',
         '*.o',

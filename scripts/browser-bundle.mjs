@@ -2,7 +2,7 @@
 // everything that it imports, bundled for browsers. A plugin each for esbuild (dist/) and for vitest (the tests run
 // the sources).
 
-import { dirname, extname, resolve } from 'node:path';
+import { dirname, extname, relative, resolve } from 'node:path';
 import { build } from 'esbuild';
 
 const QUERY = '?browser';
@@ -32,13 +32,14 @@ async function bundleForBrowser(path) {
 /** For esbuild. */
 export const browserBundles = {
   name: 'browser-bundles',
-  setup({ onResolve, onLoad }) {
+  setup({ initialOptions: { absWorkingDir: root }, onResolve, onLoad }) {
+    // The path gets into the bundle, so it must not contain that of the checkout.
     onResolve({ filter: /\?browser$/ }, ({ path, resolveDir }) => ({
-      path: resolve(resolveDir, path.slice(0, -QUERY.length)),
+      path: relative(root, resolve(resolveDir, path.slice(0, -QUERY.length))),
       namespace: 'browser-bundle',
     }));
     onLoad({ filter: /./, namespace: 'browser-bundle' }, async ({ path }) => ({
-      contents: await bundleForBrowser(path),
+      contents: await bundleForBrowser(resolve(root, path)),
       loader: 'js',
     }));
   },

@@ -69,11 +69,14 @@ describe('--help', () => {
 describe('a usage error is reported on stderr, with status 2', () => {
   const MISTAKES: Record<string, string[]> = {
     'an unknown command': ['cutt', 'simple-example'],
+    'the help of an unknown command': ['help', 'cutt'],
     'an unknown option': ['list', '--jsn'],
     'a missing argument': ['cut'],
     'an argument too many': ['list', 'simple-example'],
     'an option without its value': ['cut', 'simple-example', '--output'],
     '-- for a command without arguments after it': ['list', '--', '-s'],
+    'an empty command': ['cut', 'simple-example', '-x', ' '],
+    'a disk that does not exist': ['cut', 'simple-example', '-b', '--disk', '/nowhere.img'],
     'an option of a VM, but no VM is booted': ['cut', 'simple-example', '--cpus', '4'],
     'QEMU arguments, but no VM is booted': ['cut', 'simple-example', '--', '-s'],
     'a wrong option of a VM': ['cut', 'simple-example', '-b', '--memory', 'much'],
@@ -100,6 +103,10 @@ describe('a usage error is reported on stderr, with status 2', () => {
           rapido: error: unknown command 'cutt'
           (Did you mean cut?)
             hint: \`rapido --help\` lists the commands
+      the help of an unknown command: rapido help cutt
+          rapido: error: unknown command 'cutt'
+          (Did you mean cut?)
+            hint: \`rapido --help\` lists the commands
       an unknown option: rapido list --jsn
           rapido: error: unknown option '--jsn'
           (Did you mean --json?)
@@ -116,6 +123,12 @@ describe('a usage error is reported on stderr, with status 2', () => {
       -- for a command without arguments after it: rapido list -- -s
           rapido: error: rapido list: arguments after \`--\` are not supported
             hint: \`rapido boot -- …\` passes arguments to QEMU
+      an empty command: rapido cut simple-example -x  
+          rapido: error: -x: the command is empty
+            hint: -x 'uname -a'
+      a disk that does not exist: rapido cut simple-example -b --disk /nowhere.img
+          rapido: error: these disks cannot be used
+            - --disk: /nowhere.img: it does not exist
       an option of a VM, but no VM is booted: rapido cut simple-example --cpus 4
           rapido: error: rapido cut: --cpus requires -b, because it applies to a VM
             hint: add -b, or give it to \`rapido boot\`

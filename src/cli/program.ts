@@ -24,11 +24,26 @@ export async function runProgram(
     status = exitStatus;
   };
   const program = createProgram(commands, { rest, finish });
-  await program.parseAsync(own, { from: 'user' }).catch((error) => {
+  await program.parseAsync(unlessHelpOfNothing(own, program), { from: 'user' }).catch((error) => {
     // --help and --version also throw.
     if (!(error instanceof CommanderError && error.exitCode === 0)) throw error;
   });
   return status;
+}
+
+/** Drops `help` in front of an unknown command: commander would print the help of the program without an error. */
+function unlessHelpOfNothing(
+  words: readonly string[],
+  { commands }: CommandUnknownOpts,
+): readonly string[] {
+  const names = commands.flatMap((command) => [command.name(), ...command.aliases()]);
+  const at = words.indexOf('help');
+  const name =
+    at === -1 || words.slice(0, at).some((word) => names.includes(word))
+      ? undefined
+      : words[at + 1];
+  const isKnown = name === undefined || name.startsWith('-') || names.includes(name);
+  return isKnown ? words : words.filter((_, index) => index !== at);
 }
 
 /** The words before `--`. */

@@ -1,5 +1,5 @@
 import { statSync } from 'node:fs';
-import { dirname, join, relative, resolve } from 'node:path';
+import { basename, dirname, join, resolve } from 'node:path';
 import { errorCode, UsageError } from '../errors.ts';
 import { hintForUntrusted, readTrusted, trustOf, type Untrusted } from '../sys/trust.ts';
 import { type Surroundings, xdgConfigHome } from './resolve.ts';
@@ -8,7 +8,7 @@ import { type Surroundings, xdgConfigHome } from './resolve.ts';
 export interface ConfSource {
   /** Absolute. */
   path: string;
-  /** The path in messages: relative if the file is below the current directory. */
+  /** The path in messages: relative if the file is in the current directory. */
   name: string;
   text: string;
 }
@@ -45,9 +45,14 @@ function listCandidates(confFile: string | undefined, surroundings: Surroundings
   return [
     join(cwd, 'rapido.conf'),
     join(rapidoDir, 'rapido.conf'),
-    join(xdgConfigHome(surroundings), 'rapido', 'rapido.conf'),
+    userConfFile(surroundings),
     '/etc/rapido.conf',
   ].map((path) => ({ path }));
+}
+
+/** The user's own conf file, which need not exist. */
+export function userConfFile(surroundings: Surroundings): string {
+  return join(xdgConfigHome(surroundings), 'rapido', 'rapido.conf');
 }
 
 function resolveNamed(cwd: string, file: string): string {
@@ -117,6 +122,5 @@ function isThere(path: string): boolean {
 }
 
 function nameFor(path: string, cwd: string): string {
-  const name = relative(cwd, path);
-  return name === '' || name.startsWith('..') ? path : name;
+  return dirname(path) === cwd ? basename(path) : path;
 }

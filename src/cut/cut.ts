@@ -130,6 +130,8 @@ export interface Tree {
   target?: string;
   /** Names (`.git`), paths below the source (`doc/html`) or patterns (`*.o`) to exclude. */
   exclude?: readonly string[];
+  /** Paths below the source that exist if it is what the cut expects, and built: `check`, `ltp/fsstress`. */
+  contains?: readonly string[];
 }
 
 export interface ZramDevice {

@@ -50,6 +50,7 @@ const tree = z.strictObject({
   source: text,
   target: z.optional(expandablePath),
   exclude: z.optional(names),
+  contains: z.optional(names),
 } satisfies FieldsOf<Tree>);
 
 const hostFile = z.strictObject({

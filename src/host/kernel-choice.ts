@@ -102,7 +102,7 @@ function parseKernel(text: string, { cwd, env, architecture }: Surroundings): Ke
   );
   if (isDirectory(path)) return placeOfDirectory(path);
   if (isFile(path)) return placeOfFile(path, architecture);
-  if (text.includes('/')) throw new UsageError(`--kernel: there is no ${path}`, { hint: HINT });
+  if (text.includes('/')) throw new UsageError(`--kernel: ${path} does not exist`, { hint: HINT });
   return { kind: 'release', release: text };
 }
 

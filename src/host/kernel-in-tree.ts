@@ -97,6 +97,11 @@ function treeModules(choice: TreeChoice, release: string, search: KernelSearch):
   );
 }
 
+/** What a configuration is for, if it is not for this host. */
 function configuredArchitecture(config: string): string {
+  // `make tinyconfig` makes such a kernel.
+  if (config.split('\n').includes('CONFIG_X86_32=y')) {
+    return '32-bit x86 (CONFIG_64BIT is not set)';
+  }
   return /^# Linux\/(\S+) .*Kernel Configuration$/m.exec(config)?.[1] ?? 'another architecture';
 }

@@ -6,8 +6,8 @@ import type { Architecture } from '../host/architecture.ts';
 export interface KernelOption {
   /** `CONFIG_DEVTMPFS` */
   name: string;
-  /** What there is only with it, for messages: `device files in /dev`. */
-  gives: string;
+  /** What the guest has only with it, for messages: `device files in /dev`. */
+  provides: string;
   /** The module that it makes as =m, with which the option is there, too. */
   module?: string | undefined;
 }
@@ -16,32 +16,32 @@ export interface KernelOption {
 export interface OptionGroup {
   purpose: string;
   options: readonly KernelOption[];
-  /** Whether rapido refuses a kernel without them. Without others, a VM has less, or is slower. */
+  /** Whether rapido rejects a kernel without them. Without the others, a VM has less, or is slower. */
   isRequired: boolean;
 }
 
 type Names = Readonly<Record<string, string>>;
 
-/** Without one of these, no VM works, or nobody learns how it went. */
+/** Without one of these, a VM does not work, or rapido cannot see how it ends. */
 const ALWAYS: Names = {
   CONFIG_64BIT: 'the programs of this host, which are in the image',
-  CONFIG_BLK_DEV_INITRD: 'the image: it is an initramfs',
+  CONFIG_BLK_DEV_INITRD: 'the image, an initramfs',
   CONFIG_BINFMT_ELF: 'programs',
-  CONFIG_BINFMT_SCRIPT: 'scripts: init is one',
+  CONFIG_BINFMT_SCRIPT: 'scripts, such as init',
   CONFIG_DEVTMPFS: 'device files in /dev',
   CONFIG_PROC_FS: '/proc, where init reads the kernel command line',
   CONFIG_SYSFS: '/sys, where init finds disks and the channel to rapido',
-  CONFIG_PRINTK: 'the kernel log, and so all kernel reports',
+  CONFIG_PRINTK: 'the kernel log, and with it all kernel reports',
   CONFIG_FUTEX: 'threads of programs',
 };
 
 const ALWAYS_ON: Readonly<Record<Architecture['name'], Names>> = {
   x86_64: {
-    CONFIG_SERIAL_8250_CONSOLE: 'the serial console, and so all kernel reports',
-    CONFIG_ACPI: 'powering off, with which each VM ends',
+    CONFIG_SERIAL_8250_CONSOLE: 'the serial console, and with it all kernel reports',
+    CONFIG_ACPI: 'power-off, the end of every VM',
   },
   aarch64: {
-    CONFIG_SERIAL_AMBA_PL011_CONSOLE: 'the serial console, and so all kernel reports',
+    CONFIG_SERIAL_AMBA_PL011_CONSOLE: 'the serial console, and with it all kernel reports',
   },
 };
 
@@ -94,7 +94,7 @@ const SYSTEMD: Names = {
   CONFIG_FHANDLE: 'systemd as PID 1',
 };
 
-/** Modules that cuts name, with the option that makes each. Where there is none here, a cut may name it: `nfs=CONFIG_NFS_FS`. */
+/** Modules that cuts name, with the option that makes each. A cut names the option of any other: `nfs=CONFIG_NFS_FS`. */
 const MODULE_OPTIONS: Names = {
   '9p': 'CONFIG_9P_FS',
   '9pnet_virtio': 'CONFIG_NET_9P_VIRTIO',
@@ -163,10 +163,9 @@ const DEPENDENCIES: Readonly<Record<string, readonly string[]>> = {
   CONFIG_NET_9P: ['CONFIG_NET'],
   CONFIG_NET_9P_VIRTIO: ['CONFIG_NET_9P', 'CONFIG_VIRTIO_PCI'],
   CONFIG_NFSD: [
-    'CONFIG_NETWORK_FILESYSTEMS',
-    'CONFIG_INET',
-    'CONFIG_FILE_LOCKING',
-    'CONFIG_MULTIUSER',
+    ...['CONFIG_NETWORK_FILESYSTEMS', 'CONFIG_INET', 'CONFIG_FILE_LOCKING', 'CONFIG_MULTIUSER'],
+    // It selects FSNOTIFY, which has no prompt.
+    'CONFIG_INOTIFY_USER',
   ],
   CONFIG_NFSD_V4: ['CONFIG_NFSD', 'CONFIG_PROC_FS'],
   CONFIG_NFS_FS: [
@@ -228,9 +227,9 @@ function moduleOf(option: string, drivers: readonly string[]): string | undefine
 }
 
 function optionsOf(names: Names, drivers: readonly string[] = []): KernelOption[] {
-  return Object.entries(names).map(([name, gives]) => ({
+  return Object.entries(names).map(([name, provides]) => ({
     name,
-    gives,
+    provides,
     module: moduleOf(name, drivers),
   }));
 }
@@ -250,7 +249,7 @@ export function optionsOfEveryVm({ name }: Architecture): OptionGroup[] {
     {
       purpose: 'Devices',
       options: optionsOf({
-        ...(isX86 ? emulated : { CONFIG_PCI_HOST_GENERIC: 'the PCI bus, and so all devices' }),
+        ...(isX86 ? emulated : { CONFIG_PCI_HOST_GENERIC: 'the PCI bus, and with it all devices' }),
         ...DEVICES,
       }),
       isRequired: false,
@@ -272,15 +271,13 @@ export function optionsOfCut(cut: Cut, drivers: readonly string[]): KernelOption
   const ofDrivers = drivers
     .map(parseDriver)
     .flatMap(({ name, option }) =>
-      option === undefined ? [] : [{ name: option, gives: `the driver ${name}`, module: name }],
+      option === undefined ? [] : [{ name: option, provides: `the driver ${name}`, module: name }],
     );
   const all = [
     ...optionsOf(cut.kernelOptions ?? {}, drivers),
     ...optionsOf(cut.network === true ? NETWORK : {}),
     ...optionsOf(cut.init === 'systemd' ? SYSTEMD : {}),
-    ...optionsOf(
-      cut.sshServer === true ? { CONFIG_UNIX98_PTYS: 'terminals for those who log in' } : {},
-    ),
+    ...optionsOf(cut.sshServer === true ? { CONFIG_UNIX98_PTYS: 'terminals for logins' } : {}),
     ...ofDrivers,
   ];
   return all.filter(({ name }, index) => all.findIndex((each) => each.name === name) === index);
@@ -318,15 +315,21 @@ export function findMissingOptions(
 }
 
 /** `CONFIG_9P_FS is not set (nor CONFIG_NET_9P): no …` */
-export function describeMissing({ name, gives, module, isModule, lacks }: MissingOption): string {
+export function describeMissing({
+  name,
+  provides,
+  module,
+  isModule,
+  lacks,
+}: MissingOption): string {
   const nor = lacks.length === 0 ? '' : ` (nor ${lacks.join(', ')}, on which it depends)`;
   const state = isModule
     ? `is a module (=m), but ${module ?? 'the module'} is not in the image`
     : `is not set${nor}`;
-  return `${name} ${state}; it gives ${gives}`;
+  return `${name} ${state}; it provides ${provides}`;
 }
 
-/** The fragment for scripts/kconfig/merge_config.sh: each option below what it gives, dependencies first. */
+/** The fragment for scripts/kconfig/merge_config.sh: each option below what it provides, dependencies first. */
 export function formatFragment(groups: readonly OptionGroup[]): string[] {
   const printed = new Set<string>();
   const lines: string[] = [];
@@ -334,10 +337,10 @@ export function formatFragment(groups: readonly OptionGroup[]): string[] {
     const own = options.filter(({ name }) => !printed.has(name));
     if (own.length === 0) continue;
     lines.push('', `# ${purpose}`);
-    for (const { name, gives } of own) {
+    for (const { name, provides } of own) {
       if (printed.has(name)) continue;
       const needed = [...dependenciesOf(name), name].filter((each) => !printed.has(each));
-      lines.push(`# ${name.slice('CONFIG_'.length)}: ${gives}`);
+      lines.push(`# ${name.slice('CONFIG_'.length)}: ${provides}`);
       for (const each of needed) {
         printed.add(each);
         lines.push(`${each}=y`);

@@ -27,6 +27,8 @@ export interface ImagePlan {
 /** The description of an image in its first member; see `image-header.ts`. */
 export interface ImageInfo {
   cut: string;
+  /** The options of the command line that added to the cut, as words of a shell; absent: there were none. */
+  extras?: string;
   /** Path of the conf file with which it was cut. */
   conf: string | undefined;
   /** The kernel to which the modules belong: its tree or its image, as for `--kernel`. */

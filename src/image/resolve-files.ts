@@ -1,6 +1,7 @@
 import { readFileSync } from 'node:fs';
 import { basename, join, resolve } from 'node:path';
 import type { Conf } from '../conf/conf.ts';
+import type { Tree } from '../cut/cut.ts';
 import { findCutFile, type LoadedCut } from '../cut/load.ts';
 import { errorCode, UserError } from '../errors.ts';
 import type { Kernel } from '../host/kernel.ts';
@@ -37,10 +38,10 @@ export function resolveTrees(
     const source = pathOf(tree.source, 'trees');
     const target = targetOf(tree.target, 'trees') ?? source;
     if (source === undefined || target === undefined) continue;
-    if (!isDirectory(source)) {
-      const meaning = explainKeys(tree.source, conf);
+    const flaw = isDirectory(source) ? describeAbsent(source, tree) : 'is not a directory';
+    if (flaw !== undefined) {
       problems.push({
-        message: `trees: ${source} is not a directory${meaning}`,
+        message: `trees: ${source} ${flaw}${explainKeys(tree.source, conf)}`,
         dependsOn: dependsOnCheckout(source, request),
       });
     }
@@ -75,6 +76,12 @@ export function resolveTrees(
     add(source, target);
   }
   return trees;
+}
+
+/** What the cut expects in the directory and is not there. */
+function describeAbsent(source: string, { contains = [] }: Tree): string | undefined {
+  const absent = contains.filter((path) => statIfReachable(join(source, path)) === undefined);
+  return absent.length === 0 ? undefined : `does not contain ${absent.join(', ')}`;
 }
 
 /** The meanings of the conf keys in a text, for a message about a file that does not exist. */

@@ -2,11 +2,9 @@ import { readFileSync } from 'node:fs';
 import { join } from 'node:path';
 import type { ConfEntry } from '../conf/conf.ts';
 import { parseSize } from '../conf/values.ts';
-import { type DependsOn, UserError } from '../errors.ts';
 import type { ModuleTree } from '../formats/kmod/modules.ts';
 import { architectureOf } from '../host/architecture.ts';
 import type { Directories } from '../host/directories.ts';
-import { suggestInstall } from '../host/distribution.ts';
 import { digestNetConf, type NetConf } from '../net/net-conf.ts';
 import { formatCommandLine } from '../sys/command-line.ts';
 import { dracutEnvironment } from './dracut-environment.ts';
@@ -14,14 +12,15 @@ import { requireKeys } from './expand-keys.ts';
 import { readDirectoryLinks } from './guest-path.ts';
 import { digestScript } from './image-sources.ts';
 import { GUEST_FILES, type GuestFile, planOverlay } from './overlay.ts';
-import type { ImagePlan } from './plan.ts';
+import type { ImageInfo, ImagePlan } from './plan.ts';
+import { refuseProblems } from './refuse-problems.ts';
 import { type ResolvedCommand, resolveCommand } from './resolve-command.ts';
 import { resolveAutorun, resolveTrees } from './resolve-files.ts';
 import { checkKernelOptions } from './resolve-kernel-options.ts';
 import { resolveModules } from './resolve-modules.ts';
 import { type ResolvedNetwork, resolveNetwork } from './resolve-network.ts';
 import { type ResolvedPrograms, resolveDracut, resolvePrograms } from './resolve-programs.ts';
-import type { Problem, ResolveRequest } from './resolve-request.ts';
+import type { CutExtras, Problem, ResolveRequest } from './resolve-request.ts';
 import { resolveZram } from './resolve-zram.ts';
 import { findIdentity } from './ssh-identity.ts';
 import { mayBootSystemd, systemdDracutModules, systemdUnits } from './systemd.ts';
@@ -65,7 +64,7 @@ export function resolveImage(request: ResolveRequest): ResolvedImage {
   const modules = resolveModules(request, { network, zram }, problems);
   checkKernelOptions(request, modules, problems);
   const dracut = resolveDracut(request.conf, problems);
-  refuse(request, problems);
+  refuseProblems(request, problems);
 
   const { cut, conf, kernel, directories } = request;
   const resources = cut.cut.resources ?? {};
@@ -75,6 +74,7 @@ export function resolveImage(request: ResolveRequest): ResolvedImage {
     output: request.output,
     image: {
       cut: cut.name,
+      ...describeExtras(request.extras),
       conf: conf.source?.path,
       kernel: kernel.buildTree ?? kernel.image,
       kernelRelease: kernel.release,
@@ -145,6 +145,18 @@ export function resolveImage(request: ResolveRequest): ResolvedImage {
   };
 }
 
+function describeExtras(extras: CutExtras): Pick<ImageInfo, 'extras'> {
+  const words = [
+    ...extras.install.flatMap((program) => ['-i', program]),
+    ...extras.include.flatMap((include) => ['--include', include]),
+    ...extras.drivers.flatMap((driver) => ['--driver', driver]),
+    ...extras.commands.flatMap((each) =>
+      'command' in each ? ['-x', each.command] : ['-f', each.file],
+    ),
+  ];
+  return words.length === 0 ? {} : { extras: formatCommandLine(words) };
+}
+
 /** Plans what dracut builds. */
 function planUserspace(
   { cut: { cut }, conf }: ResolveRequest,
@@ -177,37 +189,6 @@ function planUserspace(
 
 function digestFiles(netConf: NetConf): Record<number, string> {
   return Object.fromEntries([...netConf].map(([number, files]) => [number, digestNetConf(files)]));
-}
-
-function refuse({ cut }: ResolveRequest, found: readonly Problem[]): void {
-  if (found.length === 0) return;
-  const problems = found.filter(
-    ({ unset }, index) =>
-      unset === undefined || found.findIndex((each) => each.unset === unset) === index,
-  );
-  const programs = problems.map(({ program }) => program).filter((name) => name !== undefined);
-  const install = suggestInstall(programs) ?? suggestOptions(problems, cut.name);
-  throw new UserError(
-    `${cut.name} cannot be cut: ${problems.length === 1 ? 'something is' : `${problems.length} things are`} missing`,
-    {
-      problems: problems.map(({ message }) => message),
-      dependsOn: combineDependencies(problems),
-      ...(install !== undefined && { hint: install }),
-    },
-  );
-}
-
-function suggestOptions(problems: readonly Problem[], cut: string): string | undefined {
-  if (!problems.some(({ option }) => option !== undefined)) return undefined;
-  return `${formatCommandLine(['rapido', 'kconfig', cut])} prints the options, for scripts/kconfig/merge_config.sh`;
-}
-
-/** What another commit must change to solve all problems; undefined if one of them has nothing to do with the commit. */
-function combineDependencies(problems: readonly Problem[]): DependsOn | undefined {
-  const needed = problems.map(({ dependsOn }) => dependsOn);
-  if (needed.includes(undefined)) return undefined;
-  // If one needs another kernel, another checkout alone does not help: an installed kernel stays the same.
-  return needed.includes('kernel') ? 'kernel' : 'checkout';
 }
 
 /** A boolean can be written in several ways; scripts get 1 or 0. */

@@ -22,7 +22,9 @@ import { refuseLackingKernel } from '../image/resolve-kernel-options.ts';
 import { warnOfStaleBuild } from '../image/stale-build.ts';
 import { formatCommandLine } from '../sys/command-line.ts';
 import { findChangedFile, knownSignatures } from '../sys/file-signature.ts';
+import { shorten } from '../sys/text.ts';
 import { findUntrusted, trustOf } from '../sys/trust.ts';
+import { toPlainText } from '../ui/plain-text.ts';
 import type { Ui } from '../ui/terminal.ts';
 import { bootVm } from '../vm/boot.ts';
 import { describeDisk } from '../vm/disks.ts';
@@ -232,7 +234,8 @@ async function watchVm({ plan, image, registration, context }: RegisteredVm): Pr
   return judgement.status;
 }
 
-function announce(plan: VmPlan, { cut, kernelRelease }: ImageInfo): string {
+function announce(plan: VmPlan, { cut, extras, kernelRelease }: ImageInfo): string {
+  const what = extras === undefined ? cut : `${cut} (cut with ${shorten(toPlainText(extras), 60)})`;
   const leave = plan.interactive && plan.console === 'terminal' ? '; Ctrl-a x kills it' : '';
-  return `booting ${cut} as ${plan.hostname} on Linux ${kernelRelease}, ${describeAccelerator(plan)}${leave}`;
+  return `booting ${what} as ${plan.hostname} on Linux ${kernelRelease}, ${describeAccelerator(plan)}${leave}`;
 }

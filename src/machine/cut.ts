@@ -40,8 +40,11 @@ export interface CutOptions extends GlobalOptions, KernelOptions, VmOptions {
 /** `rapido cut NAME` */
 export async function runCut(name: string, options: CutOptions, ui: Ui): Promise<number> {
   const startedMs = performance.now();
-  await checkBootOptions(options);
   const context = createContext(options, ui);
+  await checkBootOptions(options, context);
+  if (options.commands.some((each) => 'command' in each && each.command.trim() === '')) {
+    throw new UsageError('-x: the command is empty', { hint: "-x 'uname -a'" });
+  }
   const { cut, conf } = await openCut(context, name);
   if (options.dryRun !== true) requireWritable(context, ['cache']);
   const kernel = chooseKernel(context);
@@ -98,10 +101,12 @@ export async function runCut(name: string, options: CutOptions, ui: Ui): Promise
 }
 
 /** Rejects wrong VM options before anything is cut, and VM options without `-b`, which would have no effect. */
-async function checkBootOptions(options: CutOptions): Promise<void> {
+async function checkBootOptions(options: CutOptions, { cwd, env }: Context): Promise<void> {
   if (options.boot === true) {
     const { checkVmOptions } = await import('./start.ts');
+    const { checkDiskOptions } = await import('./disks.ts');
     checkVmOptions(options);
+    checkDiskOptions(options.disk, cwd, env);
     return;
   }
   const { cpus, memory, disk, forward, append, qemuArg, qemuArguments } = options;

@@ -41,6 +41,8 @@ export async function runExec(
   options: ExecOptions,
   ui: Ui,
 ): Promise<number> {
+  const { vms } = findRunningVms(options, ui);
+  const vm = pickVm(vms, name);
   const terminal = chooseTerminal(options.tty);
   const command = words ?? (terminal === undefined ? [] : SHELL);
   if ((command[0]?.length ?? 0) === 0) {
@@ -48,8 +50,6 @@ export async function runExec(
       hint: `rapido exec ${name} -- ls -l; for a shell, at a terminal: rapido exec ${name}`,
     });
   }
-  const { vms } = findRunningVms(options, ui);
-  const vm = pickVm(vms, name);
   const input = openGuestInput({ mayBeTerminal: true });
   const streams = listenForStreams(dirname(vm.monitorSocket), input !== undefined);
   try {

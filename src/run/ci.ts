@@ -1,16 +1,9 @@
 import { randomBytes } from 'node:crypto';
 import { appendFileSync } from 'node:fs';
-import { markSection, type Section } from '../export/ci.ts';
+import { markSection } from '../export/ci.ts';
 import { formatGithubAnnotations, formatGithubSummary, LARGEST_SUMMARY } from '../export/github.ts';
 import { statIfReachable } from '../sys/stat.ts';
-import type { RunContext } from './context.ts';
-
-/** Folds parts of the log of a CI job. Does nothing elsewhere. */
-export interface CiSections {
-  /** Ends the current section and begins the next. */
-  enter: (section: Section) => void;
-  end: () => void;
-}
+import type { CiSections, RunContext } from './context.ts';
 
 export function createSections({
   settings,

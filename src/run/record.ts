@@ -54,10 +54,8 @@ export async function recordRun(
     await catchUserError(() => {
       // The user prunes a directory that --results names.
       if (settings.results === undefined) pruneRuns(parent, conf.get('RESULTS_KEEP'));
-      else {
-        removeLitter(parent);
-        pruneConfigs(parent);
-      }
+      else removeLitter(parent);
+      pruneConfigs(parent);
     });
     await print(run);
     reportToCi(run);

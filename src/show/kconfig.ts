@@ -63,9 +63,7 @@ function check(groups: readonly OptionGroup[], context: Context): number {
     const missing = findMissingOptions(config, options, () => true);
     if (missing.length === 0) continue;
     if (isRequired) isComplete = false;
-    ui.result(
-      `${purpose}: ${isRequired ? 'required' : 'not required, but then something is missing'}`,
-    );
+    ui.result(`${purpose}: ${isRequired ? 'required' : 'recommended'}`);
     for (const each of missing) ui.result(`  - ${describeMissing(each)}`);
   }
   ui.note(

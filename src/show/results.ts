@@ -93,7 +93,7 @@ export async function runResults(
   if (a === undefined) {
     return html === undefined
       ? showList(parent, { cut, filter, json }, ui)
-      : writeHistory(parent, { cut, filter }, html);
+      : writeHistory(parent, { cut, filter }, html, ui);
   }
   if (b === undefined) {
     const run = readRun(parent, a, cut);
@@ -156,7 +156,7 @@ function showList(
     ui.result(formatJson(finishedOf(runs)));
   } else {
     const ids = listRunIds(parent);
-    if (ids.length === 0) ui.note(`no runs yet in ${parent}; start one with \`rapido run\``);
+    if (ids.length === 0) noteNoRuns(parent, ui);
     else if (runs.length === 0) ui.note('no run matches the options');
     for (const line of formatRunTable(runs, surroundings(ui), ids)) ui.result(line);
   }
@@ -164,6 +164,10 @@ function showList(
     if (run.state === 'unreadable') ui.warn(`${run.file('result.json')}: ${run.reason}`);
   }
   return EXIT.ok;
+}
+
+function noteNoRuns(parent: string, ui: Ui): void {
+  ui.note(`no runs yet in ${parent}; start one with \`rapido run\``);
 }
 
 function showRun(run: StoredRun, json: boolean, ui: Ui): number {
@@ -181,16 +185,34 @@ function showRun(run: StoredRun, json: boolean, ui: Ui): number {
   return EXIT.ok;
 }
 
+/** The result of a run with which another one is compared. @throws UserError if there is nothing to compare with */
+function tested(run: StoredRun): RunResult {
+  const result = resultOf(run);
+  if (result.verdict === 'error' && result.tests.length === 0) {
+    throw new UserError(`run ${result.id} tested nothing: ${result.reason}`, {
+      hint: 'compare with another run: `rapido results` lists them',
+    });
+  }
+  return result;
+}
+
 function showComparison(a: StoredRun, b: StoredRun, json: boolean, ui: Ui): number {
-  const comparison = compareRuns(resultOf(a), resultOf(b));
+  const comparison = compareRuns(tested(a), resultOf(b));
   if (json) ui.result(formatJson(comparison));
   else for (const line of formatComparison(comparison, { paint: ui.paint })) ui.result(line);
   return comparison.worse.length === 0 ? EXIT.ok : EXIT.failed;
 }
 
-async function writeHistory(parent: string, { cut, filter }: Selection, path: string) {
+async function writeHistory(
+  parent: string,
+  { cut, filter }: Selection,
+  path: string,
+  ui: Ui,
+): Promise<number> {
   const { writeHistoryPage } = await import('../page/write.ts');
   const runs = selectRuns(listRuns(parent, cut), filter);
+  if (listRunIds(parent).length === 0) noteNoRuns(parent, ui);
+  else if (runs.length === 0) ui.note('no run matches the options');
   writeHistoryPage(path, finishedOf(runs));
   return EXIT.ok;
 }
@@ -204,7 +226,7 @@ async function writeRun(run: StoredRun, path: string): Promise<number> {
 /** Also tells which tests are slower than in earlier runs of the same cut. */
 async function writeComparison(runA: StoredRun, runB: StoredRun, parent: string, path: string) {
   const { writeComparisonPage } = await import('../page/write.ts');
-  const [a, b] = [resultOf(runA), resultOf(runB)];
+  const [a, b] = [tested(runA), resultOf(runB)];
   const earlier = finishedOf(listRuns(parent, b.cut)).filter(
     ({ cut, started }) => cut === b.cut && started < b.started,
   );

@@ -15,7 +15,10 @@ export interface CommandSockets {
 }
 
 export interface RunningCommand {
-  /** Resolves with the exit status, as in a shell; undefined: the VM ended first. */
+  /**
+   * Resolves with the exit status, as in a shell; undefined: the VM ended first. Rejects with a UserError if the
+   * guest cannot run it.
+   */
   ended: Promise<number | undefined>;
   /** Resolves with whether the guest could create the requested terminal; otherwise, the command has pipes. */
   hasTerminal: Promise<boolean>;
@@ -70,7 +73,11 @@ export function createGuestCommands(
       const id = String(++last);
       const ended = createDeferred<number | undefined>();
       const hasTerminal = createDeferred<boolean>();
-      running.set(id, { finish: ended.resolve, setTerminal: hasTerminal.resolve });
+      running.set(id, {
+        finish: ended.resolve,
+        refuse: ended.reject,
+        setTerminal: hasTerminal.resolve,
+      });
       const unplug = await plugPorts(qemu, id, sockets);
       control.ask(formatRequest(id, words, sockets, terminal));
       let isMarked = false;
@@ -98,6 +105,14 @@ export function createGuestCommands(
     onEvent: (event) => {
       if (event.event === 'init') isListening = true;
       if (event.event === 'exec-terminal') running.get(event.id)?.setTerminal(event.made);
+      if (event.event === 'exec-no-channel') {
+        running.get(event.id)?.refuse(
+          new UserError('the guest cannot find the channels for input and output of the command', {
+            hint: 'it needs /sys and /dev: are both mounted? A shell that needs no channel: rapido console N',
+          }),
+        );
+        running.delete(event.id);
+      }
       if (event.event !== 'exec-end') return;
       running.get(event.id)?.finish(event.status);
       running.delete(event.id);
@@ -112,6 +127,7 @@ export function createGuestCommands(
 /** A command whose end has not been reported. */
 interface Running {
   finish: (status: number | undefined) => void;
+  refuse: (reason: UserError) => void;
   setTerminal: (made: boolean) => void;
 }
 

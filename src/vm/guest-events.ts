@@ -45,6 +45,8 @@ const guestEvent = z.discriminatedUnion('event', [
   z.object({ event: z.literal('command-end'), status }),
   /** Whether a command that requested a terminal (`terminal ID …`) has one, or pipes. */
   z.object({ event: z.literal('exec-terminal'), id: z.string(), made: flag }),
+  /** A command that the host requested was not run: the guest cannot find a channel for its input or output. */
+  z.object({ event: z.literal('exec-no-channel'), id: z.string() }),
   /** A command that the host started (`exec ID …`, `terminal ID …`) has ended. */
   z.object({ event: z.literal('exec-end'), id: z.string(), status }),
   /** The shell at the console is about to start. */

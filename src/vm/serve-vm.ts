@@ -56,11 +56,14 @@ async function runCommand(
     if (!hasEnded) command.signal('HUP');
   });
   socket.resume();
-  const status = await command.ended;
-  hasEnded = true;
-  answer({ answer: 'ended', status });
-  await gone;
-  await command.release();
+  try {
+    const status = await command.ended;
+    hasEnded = true;
+    answer({ answer: 'ended', status });
+    await gone;
+  } finally {
+    await command.release();
+  }
 }
 
 function showConsole(console: ConsoleHub | undefined, client: Client): void {

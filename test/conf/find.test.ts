@@ -102,7 +102,7 @@ describe('an unreadable file is an error that names the option or variable', () 
       name a readable file, or omit --conf"
     `);
     expect(errorOf(() => load())).toMatchInlineSnapshot(`
-      "conf file no/such.conf, named by the environment variable RAPIDO_CONF, does not exist
+      "conf file ROOT/here/no/such.conf, named by the environment variable RAPIDO_CONF, does not exist
       name a readable file, or unset RAPIDO_CONF"
     `);
     expect(errorOf(() => load(''))).toMatchInlineSnapshot(`

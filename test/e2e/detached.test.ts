@@ -28,7 +28,9 @@ describe('a VM in the background', () => {
     await home.rapido(['cut', 'simple-example', '-i', 'hostname']);
     const booted = await home.rapido(['boot', '--detach']);
     expect(booted).toMatchObject({ status: 0, stdout: '1\n' });
-    expect(booted.stderr).toMatch(/^booting simple-example as rapido1 on Linux/m);
+    expect(booted.stderr).toMatch(
+      /^booting simple-example \(cut with -i hostname\) as rapido1 on Linux/m,
+    );
   });
   afterAll(() => home.rapido(['stop', '--all']));
 
@@ -129,6 +131,24 @@ describe('a VM in the background', () => {
     await exec(['mount', '-t', 'devpts', 'devpts', '/dev/pts']);
   });
 
+  it('refuses a command for which the guest finds no channel, with the reason', async () => {
+    await exec(['umount', '-l', '/sys']);
+    const { status, stderr } = await exec(['true']);
+    expect({ status, reason: stderr.split('\n')[0] }).toEqual({
+      status: 125,
+      reason:
+        'rapido: error: VM 1: the guest cannot find the channels for input and output of the command',
+    });
+    expect(stderr).toContain('rapido console 1');
+    const console = openTerminal(home, ['console', '1']);
+    await console.waitFor(/rapido1:~# /);
+    console.type('mount -t sysfs sysfs /sys; echo $((6 * 7))\r');
+    await console.waitFor(/^42$/m);
+    console.type('\x01d');
+    expect(await console.ended).toBe(0);
+    expect(await exec(['echo', 'back'])).toMatchObject({ status: 0, stdout: 'back\n' });
+  });
+
   it('runs a program by its hostname, without a shell, word by word', async () => {
     const words = ['a b', '$HOME', "it's", 'two\nlines', '', 'ä'];
     const ran = await home.rapido(['exec', 'rapido1', '--', 'printf', '<%s>', ...words]);
@@ -155,7 +175,7 @@ describe('a VM in the background', () => {
 
   it('ends a command at Ctrl-C, with the status of the signal', async () => {
     const ran = await exec(['sh', '-c', 'echo READY; exec sleep 100'], {
-      onStart: (pid: number) => setTimeout(() => process.kill(pid, 'SIGINT'), 4000),
+      onOutput: (pid: number) => process.kill(pid, 'SIGINT'),
     });
     expect(ran).toMatchObject({ status: 130, stdout: 'READY\n' });
     expect((await exec(['ps', 'ax'])).stdout).not.toContain('sleep 100');

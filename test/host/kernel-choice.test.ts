@@ -257,7 +257,7 @@ describe('--kernel', () => {
     expect(complaints.join('\n')).toMatchInlineSnapshot(`
       "rapido: error: --kernel: the value is empty
         hint: give a kernel tree, a kernel image, an unpacked kernel package, or the release of an installed kernel
-      rapido: error: --kernel: there is no ROOT/no-such
+      rapido: error: --kernel: ROOT/no-such does not exist
         hint: give a kernel tree, a kernel image, an unpacked kernel package, or the release of an installed kernel
       rapido: error: --kernel: the kernel 6.0-none cannot be booted
         - ROOT/host/boot/vmlinuz-6.0-none does not exist

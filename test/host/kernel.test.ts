@@ -241,7 +241,7 @@ describe('KERNEL_SRC', () => {
   test('refused: a 32-bit x86 kernel', async () => {
     makeTree({ '.config': '# CONFIG_64BIT is not set\nCONFIG_X86_32=y\n' });
     expect(await refused({ KERNEL_SRC: 'linux' })).toMatchInlineSnapshot(`
-      "rapido: error: KERNEL_SRC: ROOT/linux is configured for another architecture, but this host is x86_64
+      "rapido: error: KERNEL_SRC: ROOT/linux is configured for 32-bit x86 (CONFIG_64BIT is not set), but this host is x86_64
         hint: the image contains programs of this host: configure the kernel for x86_64"
     `);
   });

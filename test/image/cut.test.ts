@@ -580,7 +580,8 @@ describe.skipIf(hostKernel() === undefined)('rapido cut', () => {
     const tree = join(home.directory, 'linux');
     const { release } = hostKernel()!;
     const config = join(tree, '.config');
-    writeFileSync(config, readFileSync(config, 'utf8').replace('CONFIG_MODULES=y\n', ''));
+    const text = readFileSync(config, 'utf8').replace('CONFIG_MODULES=y\n', '');
+    writeFileSync(config, text.replace('CONFIG_ZRAM=m', 'CONFIG_ZRAM=y'));
     rmSync(join(tree, 'mods'), { recursive: true });
     writeFileSync(join(tree, 'modules.builtin'), 'kernel/drivers/block/zram/zram.ko\n');
     await home.cut();

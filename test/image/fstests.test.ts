@@ -58,6 +58,20 @@ describe('is rejected before anything is built', () => {
     const { status, stderr } = await planCut('fstests-xfs', { FSTESTS_SRC: '' });
     expect(status).toBe(1);
     expect(stderr).toContain('FSTESTS_SRC is not set in rapido.conf: A built tree of ');
+    // The cut names the key in three of its fields.
+    expect(stderr.match(/^ {2}- /gm)).toHaveLength(1);
+    expect(stderr).toMatch(/hint: add to .+rapido\.conf, for example: FSTESTS_SRC="[^"…]+"$/m);
+  });
+
+  test.each([
+    ['no tree', '', 'FSTESTS_SRC is not set'],
+    ['a directory that is not a built tree', '/etc', '/etc does not contain check, ltp/fsstress ('],
+  ])('with %s, and stops a bisection', async (_, FSTESTS_SRC, problem) => {
+    const home = createWorkspace();
+    const words = ['run', 'fstests-xfs', '--bisect', '--', 'generic/001'];
+    const { status, stderr } = await home.rapido(words, { env: { FSTESTS_SRC } });
+    expect(stderr).toContain(problem);
+    expect(status).toBe(128);
   });
 
   test('for a filesystem that fstests-local does not support', async () => {

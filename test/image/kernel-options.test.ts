@@ -62,7 +62,7 @@ describe.each(targets)('the fragment for %s', (file) => {
     for (const { name } of requiredOf(groups)) {
       const missing = findMissingOptions(without(fragment, [name]), requiredOf(groups), NO_MODULES);
       expect(missing.map(describeMissing)).toEqual([
-        expect.stringMatching(new RegExp(`^${name} is not set; it gives \\S`)),
+        expect.stringMatching(new RegExp(`^${name} is not set; it provides \\S`)),
       ]);
     }
   });
@@ -102,6 +102,18 @@ test('the fragment for arm64 has its own console', () => {
   expect(fragment.join('\n')).not.toMatch(/8250|ACPI|PVH/);
 });
 
+test('an option without a prompt is printed as the option that selects it', () => {
+  const fragment = formatFragment([
+    {
+      purpose: 'nfsd',
+      options: optionsOfCut({ summary: '', drivers: ['nfsd'] }, ['nfsd']),
+      isRequired: true,
+    },
+  ]);
+  // NFSD depends on FSNOTIFY, which INOTIFY_USER selects.
+  expect(fragment).toContain('CONFIG_INOTIFY_USER=y');
+});
+
 test('a module counts if it is in the image', () => {
   const [option] = optionsOfCut({ summary: '' }, ['ext4']);
   const check = (modules: readonly string[]) =>
@@ -110,7 +122,7 @@ test('a module counts if it is in the image', () => {
     ).map(describeMissing);
   expect(check(['ext4'])).toEqual([]);
   expect(check([])).toEqual([
-    'CONFIG_EXT4_FS is a module (=m), but ext4 is not in the image; it gives the driver ext4',
+    'CONFIG_EXT4_FS is a module (=m), but ext4 is not in the image; it provides the driver ext4',
   ]);
 });
 
@@ -118,7 +130,7 @@ test('what is missing is named with what it depends on', () => {
   const options = optionsOfCut({ summary: '', kernelOptions: { CONFIG_NFS_V4: 'NFS 4' } }, []);
   const config = 'CONFIG_INET=y\nCONFIG_NET=y\nCONFIG_MULTIUSER=y\nCONFIG_FILE_LOCKING=y\n';
   expect(findMissingOptions(config, options, NO_MODULES).map(describeMissing)).toEqual([
-    'CONFIG_NFS_V4 is not set (nor CONFIG_NETWORK_FILESYSTEMS, CONFIG_NFS_FS, on which it depends); it gives NFS 4',
+    'CONFIG_NFS_V4 is not set (nor CONFIG_NETWORK_FILESYSTEMS, CONFIG_NFS_FS, on which it depends); it provides NFS 4',
   ]);
 });
 

@@ -45,7 +45,7 @@ test('in a kernel tree, cut and boot use its kernel; elsewhere, boot refuses the
   );
 });
 
-test('options for a VM need one', async () => {
+test('options for a VM require -b', async () => {
   const home = createWorkspace();
   for (const [option, value] of [
     ['--append', 'quiet'],
@@ -58,7 +58,7 @@ test('options for a VM need one', async () => {
       `${value}`,
     ]);
     expect(status).toBe(2);
-    expect(stderr).toContain(`rapido cut: ${option} needs a VM, but no VM is booted`);
+    expect(stderr).toContain(`rapido cut: ${option} requires -b, because it applies to a VM`);
   }
 });
 

@@ -39,6 +39,14 @@ describe.skipIf(CHROMIUM === undefined)(`in Chromium (${CHROMIUM ?? 'not install
     return { page, complaints };
   }
 
+  /** The CPU time of the page's main thread, which other processes hardly change. */
+  async function mainThreadSeconds(page: Page): Promise<number> {
+    const session = await page.context().newCDPSession(page);
+    await session.send('Performance.enable', { timeDomain: 'threadTicks' });
+    const { metrics } = await session.send('Performance.getMetrics');
+    return metrics.find(({ name }) => name === 'TaskDuration')!.value;
+  }
+
   function pageOfSuite(size: Parameters<typeof aSuite>[0]): string {
     const suite = aSuite(size);
     return renderRunPage(suite.result, [{ name: 'console.log', text: suite.console }]);
@@ -107,22 +115,16 @@ describe.skipIf(CHROMIUM === undefined)(`in Chromium (${CHROMIUM ?? 'not install
     expect(complaints).toEqual([]);
   });
 
-  test('5,000 tests and a console of 20 MB are there within seconds', async () => {
+  test('a page with 5,000 tests and a console of 20 MB opens in a second', async () => {
     const html = pageOfSuite({ tests: 5000, console: 20 * 1024 * 1024 });
-    const started = performance.now();
     const { page, complaints } = await open(html);
-    const loaded = performance.now() - started;
     await page.locator('#log-console .chunk').first().waitFor();
-    const whole = performance.now() - started;
-    console.log(
-      `5,000 tests, 20 MB: ${(html.length / 1e6).toFixed(1)} MB of HTML, open after ${Math.round(loaded)} ms, console after ${Math.round(whole)} ms`,
-    );
-    const at = performance.now();
+    const busy = await mainThreadSeconds(page);
     await page.getByLabel('Search console.log').fill('Kernel panic');
     await page.locator('#log-console .target').waitFor();
-    console.log(`search in the console: ${Math.round(performance.now() - at)} ms`);
     expect(complaints).toEqual([]);
-    expect(whole).toBeLessThan(60_000);
+    // 1.0 s on a machine of 2020; a machine that is busy with other tests takes longer.
+    expect(busy).toBeLessThan(3);
   }, 120_000);
 
   test('a phone and the dark: nothing is wider than the screen', async () => {
@@ -151,16 +153,18 @@ describe.skipIf(CHROMIUM === undefined)(`in Chromium (${CHROMIUM ?? 'not install
   });
 
   test('a comparison and a history', async () => {
-    const runs = ['pass', 'fail', 'pass', 'fail'].map((status, index) =>
-      aResult({
-        id: `2026112${index}-021557-fstests-xfs-3f2${index}`,
-        started: `2026-11-2${index}T02:15:57.000Z`,
-        tests: tests({
-          'xfs/001': status === 'pass' ? 'pass' : 'fail',
-          [HOSTILE.replaceAll(' ', '')]: 'pass',
-        }),
-      }),
-    );
+    const runs = Array.from({ length: 60 }, (_, index) => {
+      const started = new Date(Date.UTC(2026, 8, 1 + index)).toISOString();
+      const all = tests({
+        'xfs/001': index % 2 === 0 ? 'pass' : 'fail',
+        [HOSTILE.replaceAll(' ', '')]: 'pass',
+      });
+      return aResult({
+        id: `${started.slice(0, 10).replaceAll('-', '')}-021557-fstests-xfs-3f2a`,
+        started,
+        tests: all.map((test) => ({ ...test, message: HOSTILE, duration: 1000 + index })),
+      });
+    });
     const times = { slower: [], faster: [] };
     const compared = renderComparisonPage({ comparison: compareRuns(runs[2]!, runs[3]!), times });
     const { page, complaints } = await open(compared);
@@ -169,9 +173,13 @@ describe.skipIf(CHROMIUM === undefined)(`in Chromium (${CHROMIUM ?? 'not install
     const rows = history.page.locator('.is-history .row');
     await rows.first().waitFor();
     expect(await rows.first().textContent()).toContain('unstable');
-    expect(await rows.first().locator('.cells rect').count()).toBe(4);
+    expect(await rows.first().locator('.cells rect').count()).toBe(60);
     await history.page.getByLabel('Search tests').fill('xfs');
     expect(await rows.count()).toBe(1);
+    for (const each of [page, history.page]) {
+      await each.setViewportSize({ width: 360, height: 700 });
+      expect(await each.evaluate('document.documentElement.scrollWidth')).toBe(360);
+    }
     expect([...complaints, ...history.complaints]).toEqual([]);
   });
 });

@@ -43,7 +43,14 @@ describe('servers', () => {
     const { status, result } = await withServer();
     expect({ status, servers: result?.servers }).toEqual({
       status: 0,
-      servers: [{ cut: 'server', number: 1, console: 'console-vm1-server.log' }],
+      servers: [
+        {
+          cut: 'server',
+          number: 1,
+          start: expect.any(Number),
+          console: 'console-vm1-server.log',
+        },
+      ],
     });
     expect(qemu.notes()).toEqual([
       'server ready',

@@ -367,9 +367,10 @@ describe('rapido itself fails', () => {
       whenReady: ({ rapido }) => void process.kill(rapido, 'SIGUSR2'),
     });
     const line = '/some/file: too many open files (see `ulimit -n`) (open)';
+    expect(ran.stderr).toContain(`rapido: error: ${line}\n`);
     expect(ran).toMatchObject({
       status: 128,
-      stderr: `rapido: error: ${line}\n`,
+      stderr: expect.stringMatching(/^kernel: [^\n]+\nrapido: error: [^\n]+\n$/),
       result: { verdict: 'error', reason: `rapido itself failed: ${line}` },
     });
   });

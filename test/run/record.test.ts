@@ -69,10 +69,10 @@ it('a pass names its directory if the guest left files in it', async () => {
     await vm.shutDown('guest-shutdown');
   };
   const silent = await run(['small', '--', 'true']);
-  expect(silent.stderr).toMatch(/^PASS small: [^\n]*\n$/);
+  expect(silent.stderr).toMatch(/^kernel: [^\n]+\nPASS small: [^\n]*\n$/);
   const left = await run(['small', '--', 'true'], leavesFile);
   expect(left.stderr).toMatch(
-    /^PASS small: [^\n]*\n {2}results: ~\/\.local\/state\/rapido\/runs\/\S+\n$/,
+    /^kernel: [^\n]+\nPASS small: [^\n]*\n {2}results: ~\/\.local\/state\/rapido\/runs\/\S+\n$/,
   );
 });
 

@@ -24,10 +24,10 @@ test('kconfig prints what a cut needs, and --check what the kernel lacks of it',
   removeOptions(tree, ['CONFIG_9P_FS', 'CONFIG_NETWORK_FILESYSTEMS']);
   const check = await home.rapido(['kconfig', '--check', name], { cwd: tree });
   expect(check.status).toBe(1);
-  expect(check.stdout).toBe(`Results: not required, but then something is missing
-  - CONFIG_9P_FS is not set (nor CONFIG_NETWORK_FILESYSTEMS, on which it depends); it gives results of tests on the host, and VIRTFS_SHARE_PATH
+  expect(check.stdout).toBe(`Results: recommended
+  - CONFIG_9P_FS is not set (nor CONFIG_NETWORK_FILESYSTEMS, on which it depends); it provides results of tests on the host, and VIRTFS_SHARE_PATH
 locks: required
-  - CONFIG_MY_LOCKS is not set; it gives my locks
+  - CONFIG_MY_LOCKS is not set; it provides my locks
 `);
   const others = await home.rapido(['kconfig', '--check'], { cwd: tree });
   expect(others).toMatchObject({ status: 0 });
@@ -43,8 +43,8 @@ test('a kernel that lacks options is refused by cut and boot, with all of them',
   removeOptions(tree, ['CONFIG_DEVTMPFS', 'CONFIG_BINFMT_SCRIPT']);
   const lacks = `the kernel ${hostKernel()?.release}: `;
   const reasons = [
-    'CONFIG_BINFMT_SCRIPT is not set; it gives scripts: init is one',
-    'CONFIG_DEVTMPFS is not set; it gives device files in /dev',
+    'CONFIG_BINFMT_SCRIPT is not set; it provides scripts, such as init',
+    'CONFIG_DEVTMPFS is not set; it provides device files in /dev',
   ];
   const hint = `  hint: rapido kconfig ${name} prints the options, for scripts/kconfig/merge_config.sh\n`;
   const cut = await home.rapido(['cut', name], { cwd: tree });

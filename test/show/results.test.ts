@@ -177,6 +177,16 @@ describe('--html', () => {
   });
 });
 
+test('a comparison with a run that tested nothing is refused: nothing would be worse than it', async () => {
+  const reason = '--build: KERNEL_SRC is not set';
+  const base = finishedRun(1, { verdict: 'error', reason, tests: [] });
+  finishedRun(2, { verdict: 'fail' });
+  const complaint = await complaintOf(() => show(['latest~1', 'latest']));
+  expect(complaint).toContain(`run ${base.id} tested nothing: ${reason}`);
+  const html = join(results, 'page.html');
+  expect(await complaintOf(() => show(['latest~1', 'latest'], { results, html }))).toBe(complaint);
+});
+
 test('mistakes', async () => {
   const complain = (names: string[], options: ResultsOptions = { results }) =>
     complaintOf(() => show(names, options), { RUNS: results });

@@ -37,6 +37,8 @@ export interface RunOptions {
   prefix?: readonly string[];
   /** Called with the PID when the process has started. */
   onStart?: (pid: number) => void;
+  /** Called with the PID when it has written to standard output for the first time. */
+  onOutput?: (pid: number) => void;
 }
 
 export interface Finished {
@@ -108,7 +110,11 @@ export async function run(argv: readonly string[], options: RunOptions): Promise
     env: options.env,
     stdio: [options.input === undefined ? 'ignore' : 'pipe', 'pipe', 'pipe'],
   });
-  if (child.pid !== undefined) options.onStart?.(child.pid);
+  const { pid } = child;
+  if (pid !== undefined) {
+    options.onStart?.(pid);
+    child.stdout?.once('data', () => options.onOutput?.(pid));
+  }
   child.stdin?.end(options.input);
   const texts = [child.stdout, child.stderr].map(async (stream) => {
     let text = '';

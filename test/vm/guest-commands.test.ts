@@ -118,6 +118,14 @@ describe('a command in a running VM', () => {
     expect(await command.ended).toBeUndefined();
   });
 
+  test('is refused if the guest does not find its ports', async () => {
+    const { commands } = setUp();
+    commands.onEvent(INIT);
+    const command = await commands.run([Buffer.from('ls')], SOCKETS);
+    commands.onEvent({ event: 'exec-no-channel', id: '1' });
+    expect(await complaintOf(() => command.ended)).toContain('rapido console N');
+  });
+
   test('is rejected if QEMU has no port left, and its other ports are removed', async () => {
     const { told, commands } = setUp({ refuses: 'device_add exec-1-stderr-port' });
     commands.onEvent(INIT);

@@ -21,6 +21,7 @@ test.each<[string, GuestEvent]>([
     '{"event":"exec-terminal","id":"3","made":"0"}',
     { event: 'exec-terminal', id: '3', made: false },
   ],
+  ['{"event":"exec-no-channel","id":"3"}', { event: 'exec-no-channel', id: '3' }],
   ['{"event":"prompt"}', { event: 'prompt' }],
   ['{"event":"no-console"}', { event: 'no-console' }],
   ['{"event":"no-log"}', { event: 'no-log' }],

@@ -26,7 +26,8 @@ export function useGrowing(
       (entries) => {
         if (entries.some(({ isIntersecting }) => isIntersecting)) showAtLeast(shown);
       },
-      { rootMargin: '600px' },
+      // Not above the visible part: a reader who is past the list would make it grow to its full length.
+      { rootMargin: '0px 0px 600px' },
     );
     observer.observe(element);
     return () => observer.disconnect();

@@ -69,7 +69,7 @@ export function HistoryGrid({ group: { tests, runs } }: { group: HistoryGroup })
 
 function Row({ row, runs }: { row: HistoryRow; runs: HistoryGroup['runs'] }) {
   const { name, flips, streak, results } = row;
-  const last = `${streak} in a row`;
+  const last = streak > 1 ? `${streak} in a row` : '';
   return (
     <tr class="row">
       <td class="is-status">
@@ -77,9 +77,7 @@ function Row({ row, runs }: { row: HistoryRow; runs: HistoryGroup['runs'] }) {
       </td>
       <td class="is-name">
         <span class="name">{name}</span>{' '}
-        <span class="quiet">
-          {flips === 0 ? last : `${flips === 1 ? '1 flip' : `${flips} flips`}, ${last}`}
-        </span>
+        <span class="quiet">{[countFlips(flips), last].filter(Boolean).join(', ')}</span>
       </td>
       <td class="is-runs">
         <svg
@@ -109,6 +107,11 @@ function Row({ row, runs }: { row: HistoryRow; runs: HistoryGroup['runs'] }) {
       </td>
     </tr>
   );
+}
+
+function countFlips(flips: number): string {
+  if (flips === 0) return '';
+  return flips === 1 ? '1 flip' : `${flips} flips`;
 }
 
 function describeCell({ results, times }: HistoryRow, runs: HistoryGroup['runs'], index: number) {
