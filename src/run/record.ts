@@ -1,5 +1,5 @@
 import { hostname, machine, release } from 'node:os';
-import { resolve } from 'node:path';
+import { dirname, resolve } from 'node:path';
 import { kernelTree } from '../cli/context.ts';
 import { VERSION } from '../cli/program.ts';
 import { explainSystemError, type UserError } from '../errors.ts';
@@ -161,6 +161,7 @@ async function performAndStore(
   run.sections.end();
   if (failure !== undefined && isRefusal(failure, result)) {
     discardRun(run.directory);
+    pruneConfigs(dirname(run.directory.path));
     throw failure;
   }
   if (failure !== undefined) {
