@@ -34,8 +34,8 @@ export interface Case {
  */
 export type CaseKind = 'pass' | 'fail' | 'error' | 'skip' | 'expected';
 
-export const KERNEL_LOG = 'kernel log';
-export const AUTORUN = 'autorun';
+const KERNEL_LOG = 'kernel log';
+const AUTORUN = 'autorun';
 
 /** Verdicts that are not the fault of a test. `splat` has its own suite. */
 const NO_TEST_FAILURE = ['crash', 'timeout', 'error', 'interrupted'];

@@ -181,7 +181,7 @@ function annotate(kind: 'error' | 'warning', all: readonly Annotation[]): string
 }
 
 /** https://github.com/actions/toolkit/blob/main/packages/core/src/command.ts */
-export function escapeData(text: string): string {
+function escapeData(text: string): string {
   return text.replaceAll('%', '%25').replaceAll('\r', '%0D').replaceAll('\n', '%0A');
 }
 

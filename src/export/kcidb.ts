@@ -10,7 +10,7 @@ const VERSION = { major: 5, minor: 3 };
 const LONGEST_EXCERPT = 16_384;
 
 /** The CI system that submits, if the user names none. Only letters that an ID of KCIDB may have. */
-export const DEFAULT_ORIGIN = 'rapido';
+const DEFAULT_ORIGIN = 'rapido';
 
 /** Whether the text may be the name of a CI system. */
 export function isOrigin(text: string): boolean {

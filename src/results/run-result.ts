@@ -45,8 +45,6 @@ const runShard = z.object({
   count: z.int(),
 });
 
-export type RunShard = z.infer<typeof runShard>;
-
 /** The CI job that the run is a part of. */
 const runCi = z.object({
   system: z.enum(['github', 'gitlab']),

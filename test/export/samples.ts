@@ -56,7 +56,7 @@ export const FAILED = aResult({
 });
 
 /** Text with all that can go wrong: control characters, lone surrogates, line ends, marks of the formats. */
-export const someText = fc.oneof(
+const someText = fc.oneof(
   fc.string({ unit: 'binary', maxLength: 20 }),
   fc
     .array(fc.integer({ min: 0, max: 0xffff }), { maxLength: 20 })
