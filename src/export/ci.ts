@@ -51,13 +51,6 @@ export interface Section {
   hasGuestOutput: boolean;
 }
 
-/** Folds parts of the log of a CI job. Does nothing elsewhere. */
-export interface CiSections {
-  /** Ends the current section and begins the next. */
-  enter: (section: Section) => void;
-  end: () => void;
-}
-
 /**
  * The lines before a section and after it.
  *

@@ -1,5 +1,5 @@
 import { createHash } from 'node:crypto';
-import { linkSync, rmSync } from 'node:fs';
+import { linkSync, rmdirSync, rmSync } from 'node:fs';
 import { dirname, join } from 'node:path';
 import { makePrivateDirectory } from '../sys/private-directory.ts';
 import { readRegularFile } from '../sys/regular-file.ts';
@@ -61,6 +61,9 @@ export function pruneConfigs(parent: string): void {
       rmSync(path, { force: true });
     } catch {}
   }
+  try {
+    rmdirSync(store);
+  } catch {} // It is not empty, or does not exist.
 }
 
 function isOwn(path: string): boolean {

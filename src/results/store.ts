@@ -28,7 +28,6 @@ import {
 import { removeLitter, replaceFile, temporaryNameFor, writeFileAtomic } from '../sys/temporary.ts';
 import { findNearest } from '../sys/text.ts';
 import { formatJson } from '../ui/plain-text.ts';
-import { pruneConfigs } from './kernel-config.ts';
 import { parseResult } from './parse-result.ts';
 import type { RunResult } from './run-result.ts';
 
@@ -258,12 +257,10 @@ export function pruneRuns(parent: string, keep: number): string[] {
     ...[...others, ...misses].filter((run) => !isLatest(run)),
   ];
   const surplus = byPriority.slice(keep);
-  const removed = surplus
+  return surplus
     .filter(({ id }) => id !== latest)
     .filter(({ path }) => removeRun(path))
     .map(({ id }) => id);
-  pruneConfigs(parent);
-  return removed;
 }
 
 /** A run that started no VM, for example because of a misspelt driver, is removed before others. */

@@ -1,9 +1,9 @@
 import { randomBytes } from 'node:crypto';
 import { appendFileSync } from 'node:fs';
-import { type CiSections, markSection } from '../export/ci.ts';
+import { markSection } from '../export/ci.ts';
 import { formatGithubAnnotations, formatGithubSummary, LARGEST_SUMMARY } from '../export/github.ts';
 import { statIfReachable } from '../sys/stat.ts';
-import type { RunContext } from './context.ts';
+import type { CiSections, RunContext } from './context.ts';
 
 export function createSections({
   settings,

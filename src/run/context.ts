@@ -1,7 +1,7 @@
 import type { Context } from '../cli/context.ts';
 import type { Conf } from '../conf/conf.ts';
 import type { LoadedCut } from '../cut/load.ts';
-import type { CiSections } from '../export/ci.ts';
+import type { Section } from '../export/ci.ts';
 import type { RunResult } from '../results/run-result.ts';
 import type { RunDirectory } from '../results/store.ts';
 import type { EndingSignal } from '../sys/signals.ts';
@@ -15,6 +15,13 @@ export interface RunRequest {
   conf: Conf;
   /** Of the call: directories, environment, terminal. */
   context: Context;
+}
+
+/** Folds parts of the log of a CI job. Does nothing elsewhere. */
+export interface CiSections {
+  /** Ends the current section and begins the next. */
+  enter: (section: Section) => void;
+  end: () => void;
 }
 
 /** One `rapido run`. Made once, together with its directory, and passed whole. */

@@ -1,5 +1,5 @@
 import { hostname, machine, release } from 'node:os';
-import { resolve } from 'node:path';
+import { dirname, resolve } from 'node:path';
 import { kernelTree } from '../cli/context.ts';
 import { VERSION } from '../cli/program.ts';
 import { explainSystemError, type UserError } from '../errors.ts';
@@ -54,10 +54,8 @@ export async function recordRun(
     await catchUserError(() => {
       // The user prunes a directory that --results names.
       if (settings.results === undefined) pruneRuns(parent, conf.get('RESULTS_KEEP'));
-      else {
-        removeLitter(parent);
-        pruneConfigs(parent);
-      }
+      else removeLitter(parent);
+      pruneConfigs(parent);
     });
     await print(run);
     reportToCi(run);
@@ -163,6 +161,7 @@ async function performAndStore(
   run.sections.end();
   if (failure !== undefined && isRefusal(failure, result)) {
     discardRun(run.directory);
+    pruneConfigs(dirname(run.directory.path));
     throw failure;
   }
   if (failure !== undefined) {

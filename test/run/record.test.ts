@@ -24,7 +24,7 @@ async function run(args: readonly string[], guest = passes) {
 
 const listRuns = (directory: string): string[] =>
   existsSync(directory)
-    ? readdirSync(directory).filter((name) => name !== 'latest' && name !== '.configs')
+    ? readdirSync(directory).filter((name) => !['latest', '.configs'].includes(name))
     : [];
 
 it('a mistake in the conf, in the command line or of the host leaves no run', {

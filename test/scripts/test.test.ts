@@ -11,7 +11,7 @@ const SCRIPT = fileURLToPath(new URL('../../scripts/test', import.meta.url));
 async function runScript(args: readonly string[], failing?: string) {
   const checkout = makeTemporaryDirectory();
   const report = join(checkout, 'report');
-  for (const directory of ['scripts', '.ci', 'guest', 'autorun', 'node_modules/.bin']) {
+  for (const directory of ['scripts', '.ci', 'ci', 'guest', 'autorun', 'node_modules/.bin']) {
     mkdirSync(join(checkout, directory), { recursive: true });
   }
   copyFileSync(SCRIPT, join(checkout, 'scripts/test'));
