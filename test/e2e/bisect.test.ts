@@ -164,8 +164,12 @@ describe('git bisect run rapido run --bisect', () => {
         'is not a valid duration',
       ],
       ['an unknown option', { args: ['--timeuot', '9'] }, "unknown option '--timeuot'"],
-      ['an unknown cut', { cut: 'simple-exmaple' }, 'there is no cut called'],
-      ['--build without a kernel tree', { args: ['--build', 'make'] }, 'KERNEL_SRC is not set'],
+      ['an unknown cut', { cut: 'simple-exmaple' }, 'no such target: simple-exmaple'],
+      [
+        '--build without a kernel tree',
+        { args: ['--build', 'make'] },
+        '--build: there is no kernel tree',
+      ],
     ])('stops at %s, and marks no commit', async (_, mistake, words) => {
       const { conf = '', cut = 'simple-example', args = [] }: Mistake = mistake;
       const path = home.write('mistake.conf', conf);

@@ -240,7 +240,9 @@ describe('a VM in the background that fails', () => {
     const env = { QEMU_EXTRA_KERNEL_PARAMS: '8250.nr_uarts=0' };
     const booted = await home.rapido(['boot', '--detach'], { env });
     expect(booted).toMatchObject({ status: 0, stdout: '1\n' });
-    expect(booted.stderr).toContain('rapido: the kernel has no serial console: rapido exec 1 --');
+    expect(booted.stderr).toContain(
+      'rapido: no serial console in this kernel; run commands with rapido exec 1 --',
+    );
     const ran = await home.rapido([
       'exec',
       '1',

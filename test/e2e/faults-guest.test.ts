@@ -255,8 +255,7 @@ describe('a run whose guest misbehaves', () => {
     async () => {
       const fault = {
         verdict: 'error',
-        reason:
-          'the messages of the session contradict each other and may be forged: command-end after',
+        reason: "the session's messages contradict each other and may be forged: command-end after",
       } as const;
       const programs = ['perl', 'grep', 'dd'].flatMap((name) => ['-i', name]);
       const ran = await run(['simple-example', ...programs, '-x', INFORMED_FORGERY]);

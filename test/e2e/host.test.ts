@@ -68,8 +68,8 @@ describe('a guest with the programs of the host', () => {
     const words = ['run', '--kernel', tree];
     const host = await home.rapido([...words, '--', 'true']);
     expect(host.status).toBe(125);
-    expect(host.stderr).toContain('has no driver 9pnet_virtio (CONFIG_NET_9P_VIRTIO)');
-    expect(host.stderr).toContain('has no driver overlay (CONFIG_OVERLAY_FS)');
+    expect(host.stderr).toContain('has no module 9pnet_virtio, CONFIG_NET_9P_VIRTIO');
+    expect(host.stderr).toContain('has no module overlay, CONFIG_OVERLAY_FS');
     const share = await home.rapido([...words, 'simple-example', '--share', '/usr', '--', 'true']);
     expect(share.status).toBe(125);
     expect(share.stderr).toContain('has no 9p over virtio (CONFIG_9P_FS, CONFIG_NET_9P_VIRTIO)');

@@ -56,7 +56,9 @@ describe.runIf(canMakeNetworks && hasNetworkd)('a VM with network files', () => 
     home.write('net-conf/vm1/lan.network', '[Match]\nMACAddress=b8:ac:24:45:c5:02\n');
     const booted = await home.rapido(['boot', 'pinger'], { prefix, env });
     expect(booted.status).toBe(1);
-    expect(booted.stderr).toContain('of VM 1 (VM_NET_CONF) differ from those that this image');
+    expect(booted.stderr).toContain(
+      'the network files for VM 1 (VM_NET_CONF) have changed since this pinger image was cut',
+    );
     expect(booted.stderr).toContain('hint: rapido cut pinger');
   });
 });

@@ -107,7 +107,7 @@ test('rejects a missing kselftest, and says how to build it', async () => {
   });
   expect(status).toBe(1);
   expect(stderr).toContain(
-    "trees: /nowhere is not a directory (KSELFTEST_DIR: The directory in which `make kselftest-install` installed the kernel's selftests.)",
+    'KSELFTEST_DIR: /nowhere is not a directory (expected the directory where `make kselftest-install` put the tests)',
   );
 });
 
