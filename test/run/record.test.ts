@@ -1,4 +1,4 @@
-import { existsSync, readdirSync } from 'node:fs';
+import { existsSync, readdirSync, readFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { afterAll, afterEach, beforeAll, expect, it, vi } from 'vitest';
 import { addCut } from '../support/cuts.ts';
@@ -96,4 +96,34 @@ it('a result that cannot be printed is an error in the files, too', async () => 
   expect(shown.stdout).toContain(
     'error: the result could not be printed (stdout: no space left on the device (write)); it was pass: the command succeeded',
   );
+});
+
+it('RESULTS_HOOK gets the directory of each run; its output goes to stderr, and its failure changes nothing', async () => {
+  installFakeQemu(passes);
+  const hook = home.write(
+    'hook',
+    '#!/bin/sh\necho "verdict: $(grep -o \'"verdict": *"[a-z]*"\' "$1/result.json")"\nexit 7\n',
+    0o755,
+  );
+  const env = { PATH: process.env.PATH ?? '', RESULTS_HOOK: hook };
+  const { status, stdout, stderr } = await home.rapido(['run', 'small', '--', 'true'], { env });
+  // `said` is the output of the fake guest.
+  expect({ status, stdout }).toEqual({ status: 0, stdout: 'said\n' });
+  expect(stderr).toMatch(/^PASS small: .*\nverdict: "verdict": *"pass"$/m);
+  expect(stderr).toMatch(/^warning: .*RESULTS_HOOK.*status 7/m);
+});
+
+it('in a job of GitHub Actions, the log folds, and the summary is written', async () => {
+  installFakeQemu(passes);
+  const summary = home.write('summary.md', '');
+  const env = {
+    PATH: process.env.PATH ?? '',
+    GITHUB_ACTIONS: 'true',
+    GITHUB_STEP_SUMMARY: summary,
+  };
+  const { status, stderr } = await home.rapido(['run', 'small', '--', 'true'], { env });
+  expect(status).toBe(0);
+  expect(stderr.match(/^::group::/gm)?.length).toBeGreaterThan(0);
+  expect(stderr.match(/^::endgroup::/gm)?.length).toBe(stderr.match(/^::group::/gm)?.length);
+  expect(readFileSync(summary, 'utf8')).toContain('small');
 });
