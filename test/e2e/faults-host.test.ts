@@ -211,7 +211,7 @@ describe('a run whose host fails', () => {
     };
 
     it('is an error although the command passes: its output could not be stored', async () => {
-      const ran = await runOnSmallDisk('256k', 'seq 1 200000');
+      const ran = await runOnSmallDisk('1M', 'seq 1 200000');
       expect(ran.status).toBe(125);
       expect(ran.stdout).toMatch(/^200000$/m);
       expect(ran.stderr).toMatch(/no space left on the device/);

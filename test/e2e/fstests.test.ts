@@ -75,8 +75,13 @@ describe('rapido run fstests-xfs', () => {
   const expunged = home.write('expunged', '# not here\ngeneric/004 # it eats the disk\n');
   const hasLvm = findProgram('lvcreate', programSearchPath(process.env.PATH)) !== undefined;
   const env = { FSTESTS_SRC: tree, FSTESTS_ZRAM_SIZE: '512M' };
-  const byName = (tests: readonly { name: string }[] | undefined) =>
-    Object.fromEntries((tests ?? []).map(({ name, ...test }) => [name, test]));
+  const byName = (tests: readonly { name: string; start?: number | undefined }[] | undefined) =>
+    Object.fromEntries(
+      (tests ?? []).map(({ name, start, ...test }) => {
+        expect(start).toBeGreaterThan(0);
+        return [name, test];
+      }),
+    );
 
   test('reports each test: passed with its time, failed with its diff, not run with its reason', async () => {
     const { status, result, results, file } = await run(['fstests-xfs', '--', '-g', 'quick'], {
@@ -126,7 +131,7 @@ describe('rapido run fstests-xfs', () => {
     });
     const first = await home.rapido(args, { env: envFor('0') });
     expect(first.stdout).toMatch(/^xfs\/020 {4} {7} \d+s$/m);
-    expect(first.stderr).toMatch(/^PASS /);
+    expect(first.stderr).toMatch(/^PASS /m);
     const terminal = openTerminal(home, args, envFor('512M'));
     // A live line, and above it the complete lines of check.
     await terminal.waitFor(/0 of 1 tests; \d+ s, about 10 s left; xfs\/020 …/);

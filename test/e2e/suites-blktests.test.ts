@@ -92,20 +92,21 @@ describe('rapido run blktests-zram, with a made-up tree in the layout of blktest
       { env },
     );
     expect({ status, verdict: result?.verdict }).toEqual({ status: 1, verdict: 'fail' });
-    const duration = expect.any(Number);
+    const [start, duration] = [expect.any(Number), expect.any(Number)];
     expect(result?.tests).toEqual([
-      { name: 'block/001/zram0', status: 'pass', duration },
-      { name: 'block/001/loop0', status: 'pass', duration },
-      { name: 'block/002', status: 'pass', duration },
+      { name: 'block/001/zram0', status: 'pass', start, duration },
+      { name: 'block/001/loop0', status: 'pass', start, duration },
+      { name: 'block/002', status: 'pass', start, duration },
       {
         name: 'block/003',
         status: 'fail',
+        start,
         duration,
         message: 'the output is not as expected',
         output: expect.stringContaining('-right\n+wrong'),
       },
-      { name: 'loop/001', status: 'skip', message: 'no moon base' },
-      { name: 'nvme/001', status: 'pass', duration },
+      { name: 'loop/001', status: 'skip', start, message: 'no moon base' },
+      { name: 'nvme/001', status: 'pass', start, duration },
     ]);
     expect(file('guest/blktests/block/003.out.bad').toString()).toBe('wrong\n');
   });
