@@ -3,6 +3,7 @@ import { formatDuration } from '../../ui/format.ts';
 import type { HistoryGroup, HistoryRow } from '../data.ts';
 import { Badge } from '../parts.tsx';
 import { useGrowing } from './growing.ts';
+import { Filters, matcherOf, SearchBox } from './search.tsx';
 
 /** What needs attention first. */
 const CLASSES = ['regression', 'unstable', 'fail', 'fixed', 'pass', 'skip'];
@@ -16,10 +17,10 @@ export function HistoryGrid({ group: { tests, runs } }: { group: HistoryGroup })
   const [query, setQuery] = useState('');
   const [wanted, setWanted] = useState('');
   const rows = useMemo(() => {
-    const words = query.toLowerCase().split(/\s+/).filter(Boolean);
+    const matches = matcherOf(query);
     return tests
       .filter((row) => wanted === '' || row.class === wanted)
-      .filter(({ name }) => words.every((word) => name.toLowerCase().includes(word)))
+      .filter(({ name }) => matches(name))
       .sort(
         (a, b) =>
           CLASSES.indexOf(a.class) - CLASSES.indexOf(b.class) ||
@@ -31,27 +32,12 @@ export function HistoryGrid({ group: { tests, runs } }: { group: HistoryGroup })
   return (
     <>
       <div class="tools">
-        <input
-          type="search"
-          placeholder="Search tests"
-          aria-label="Search tests"
-          value={query}
-          onInput={({ currentTarget }) => setQuery(currentTarget.value)}
+        <SearchBox query={query} search={setQuery} />
+        <Filters
+          counts={CLASSES.map((name) => [name, tests.filter((row) => row.class === name).length])}
+          chosen={wanted}
+          choose={setWanted}
         />
-        <div class="filters">
-          {CLASSES.map((name) => [name, tests.filter((row) => row.class === name).length] as const)
-            .filter(([, count]) => count > 0)
-            .map(([name, count]) => (
-              <button
-                key={name}
-                type="button"
-                aria-pressed={wanted === name}
-                onClick={() => setWanted(wanted === name ? '' : name)}
-              >
-                {name} <b>{count}</b>
-              </button>
-            ))}
-        </div>
         <output>{rows.length === tests.length ? '' : `${rows.length} of ${tests.length}`}</output>
       </div>
       <table class="rows is-history">

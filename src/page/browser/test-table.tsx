@@ -3,6 +3,7 @@ import { formatDuration } from '../../ui/format.ts';
 import type { PageTest } from '../data.ts';
 import { Badge, Output, StatusBadge } from '../parts.tsx';
 import { useGrowing } from './growing.ts';
+import { Filters, matcherOf, SearchBox } from './search.tsx';
 
 interface Row {
   test: PageTest;
@@ -49,6 +50,7 @@ export function TestTable({ tests }: { tests: readonly PageTest[] }) {
     if (!next.delete(index)) next.add(index);
     setOpen(next);
   };
+  const counts = useMemo(() => countStatuses(tests), [tests]);
   const target = useTarget();
   useEffect(() => {
     if (target === undefined || tests[target] === undefined) return;
@@ -69,14 +71,8 @@ export function TestTable({ tests }: { tests: readonly PageTest[] }) {
   return (
     <>
       <div class="tools">
-        <input
-          type="search"
-          placeholder="Search tests"
-          aria-label="Search tests"
-          value={query}
-          onInput={({ currentTarget }) => setQuery(currentTarget.value)}
-        />
-        <Filters tests={tests} status={status} choose={setStatus} />
+        <SearchBox query={query} search={setQuery} />
+        <Filters counts={counts} chosen={status} choose={setStatus} />
         <output>{rows.length === tests.length ? '' : `${rows.length} of ${tests.length}`}</output>
       </div>
       <table class="rows is-tests">
@@ -130,46 +126,26 @@ function select(
   status: string,
   { column, isReversed }: Order,
 ): Row[] {
-  const words = query.toLowerCase().split(/\s+/).filter(Boolean);
+  const matches = matcherOf(query);
   const found = tests
     .map((test, index) => ({ test, index }))
     .filter(({ test }) => {
       if (status === 'flaky' ? !test.isFlaky : status !== '' && test.status !== status)
         return false;
-      const text = `${test.name} ${test.message ?? ''}`.toLowerCase();
-      return words.every((word) => text.includes(word));
+      return matches(`${test.name} ${test.message ?? ''}`);
     });
   const sorted = found.sort((a, b) => COMPARE[column](a, b) || a.index - b.index);
   return isReversed ? sorted.reverse() : sorted;
 }
 
-function Filters(props: {
-  tests: readonly PageTest[];
-  status: string;
-  choose: (status: string) => void;
-}) {
-  const { tests, status, choose } = props;
-  const counts = useMemo(() => {
-    const flaky = tests.filter(({ isFlaky }) => isFlaky).length;
-    const all = BY_BADNESS.map(
-      (each) => [each, tests.filter((test) => test.status === each).length] as const,
-    );
-    return [...all, ['flaky', flaky] as const].filter(([, count]) => count > 0);
-  }, [tests]);
-  return (
-    <div class="filters">
-      {counts.map(([name, count]) => (
-        <button
-          key={name}
-          type="button"
-          aria-pressed={status === name}
-          onClick={() => choose(status === name ? '' : name)}
-        >
-          {name} <b>{count}</b>
-        </button>
-      ))}
-    </div>
-  );
+/** How many tests have each status, and how many are flaky. */
+function countStatuses(tests: readonly PageTest[]): [string, number][] {
+  const flaky = tests.filter(({ isFlaky }) => isFlaky).length;
+  const statuses = BY_BADNESS.map((each): [string, number] => [
+    each,
+    tests.filter((test) => test.status === each).length,
+  ]);
+  return [...statuses, ['flaky', flaky]];
 }
 
 function Heading(props: {
