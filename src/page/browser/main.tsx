@@ -1,3 +1,4 @@
+/// <reference lib="dom" />
 /*
  * The script of a page, for browsers. It shows what is too much for plain markup: the table of all tests, the logs,
  * and the history of tests.
