@@ -1,5 +1,6 @@
 import { Option } from '@commander-js/extra-typings';
 import { UsageError } from '../errors.ts';
+import { listWithOr } from '../sys/list-words.ts';
 
 /** Options that several commands share. */
 export const OPTION = {
@@ -57,8 +58,7 @@ export function oneOf<Word extends string>(what: string, words: readonly Word[])
   return (text: string): Word => {
     const found = words.find((word) => word === text);
     if (found !== undefined) return found;
-    const listed = `${words.slice(0, -1).join(', ')} or ${words.at(-1)}`;
-    throw new UsageError(`unknown ${what} ${text} (${listed})`);
+    throw new UsageError(`unknown ${what} ${text} (${listWithOr(words)})`);
   };
 }
 

@@ -1,3 +1,4 @@
+import { listWithOr } from '../sys/list-words.ts';
 import type { ConfKey, ConfType, ConfValue, TypeValue } from './key.ts';
 import {
   INTERFACE_NAME,
@@ -89,7 +90,7 @@ export const CONF_TYPES: { readonly [Type in ConfType]: ConfTypeRow<Type> } = {
   },
   enum: {
     parse: (text, { values }) => (values.includes(text) ? text : undefined),
-    form: ({ values }) => `${values.slice(0, -1).join(', ')} or ${values.at(-1)}`,
+    form: ({ values }) => listWithOr(values),
     isFormShown: true,
     example: ({ values }) => values[0],
   },

@@ -1,6 +1,7 @@
 import { join } from 'node:path';
 import { UsageError, UserError } from '../errors.ts';
 import { formatCommandLine } from '../sys/command-line.ts';
+import { listWithOr } from '../sys/list-words.ts';
 import { isDirectory, isFile, readTextIfReachable } from '../sys/stat.ts';
 import { type KernelChoice, moduleRootsBelow } from './kernel-choice.ts';
 import { type Kernel, type KernelSearch, listDirectory, moduleRoots } from './kernel-search.ts';
@@ -58,11 +59,6 @@ export function kernelFromTree(choice: TreeChoice, search: KernelSearch): Kernel
     config: join(tree, '.config'),
     chosenBy: reason,
   };
-}
-
-/** "a", "a or b", "a, b or c" */
-function listWithOr(words: readonly string[]): string {
-  return [words.slice(0, -1).join(', '), ...words.slice(-1)].filter(Boolean).join(' or ');
 }
 
 /** All remaining commands for a bootable kernel, so that the user does not find out step by step. */
