@@ -1,3 +1,4 @@
+import { countsAgainstPass } from '../results/counting.ts';
 import type { RunResult, TestResult } from '../results/run-result.ts';
 import { toPlainLines, toPlainText } from '../ui/plain-text.ts';
 import { nameCommand } from './cases.ts';
@@ -85,15 +86,16 @@ function describeCheckout({ id, kernel, started }: RunResult): Checkout {
   const { commit, git, branch, release } = kernel ?? {};
   const isDirty = git?.endsWith('-dirty') === true;
   if (commit === undefined || !/^[0-9a-f]{40}$/.test(commit)) {
-    const comment = release === undefined ? 'no kernel was chosen' : `kernel ${plain(release)}`;
-    return { id: release === undefined ? id : `release-${plain(release)}`, comment };
+    const comment =
+      release === undefined ? 'no kernel was chosen' : `kernel ${toPlainText(release)}`;
+    return { id: release === undefined ? id : `release-${toPlainText(release)}`, comment };
   }
   return {
     id: isDirty ? `${commit}-${id}` : commit,
     valid: true,
     git_commit_hash: commit,
-    ...(git !== undefined && { git_commit_name: plain(git) }),
-    ...(branch !== undefined && { git_repository_branch: plain(branch) }),
+    ...(git !== undefined && { git_commit_name: toPlainText(git) }),
+    ...(branch !== undefined && { git_repository_branch: toPlainText(branch) }),
     ...(isDirty ? { comment: 'the tree had local changes' } : { patchset_hash: '' }),
     start_time: started,
   };
@@ -119,13 +121,11 @@ function describeBuild({ kernel, times }: RunResult): object {
 /** The whole run. A harness that failed says nothing about the kernel: MISS. */
 function describeRun(result: RunResult): Omit<KcidbTest, 'id' | 'origin' | 'build_id'> {
   const { verdict, reason, started, times, splats } = result;
-  const worst = splats.find(
-    ({ severity, excused }) => severity !== 'note' && excused === undefined,
-  );
+  const worst = splats.find(countsAgainstPass);
   return {
     path: pathOf(suiteOf(result)),
     status: RUN_STATUS[verdict],
-    comment: `${plain(nameCommand(result))}: ${plain(reason)}`,
+    comment: `${toPlainText(nameCommand(result))}: ${toPlainText(reason)}`,
     start_time: started,
     duration: times.total / 1000,
     ...(worst !== undefined && excerpt(worst.decoded ?? worst.text)),
@@ -159,12 +159,12 @@ function describeTest(test: TestResult, run: RunResult): Omit<KcidbTest, keyof L
   return {
     path: pathOf(suiteOf(run), ...name.split('/')),
     status: TEST_STATUS[status],
-    ...(message !== undefined && { comment: plain(message) }),
+    ...(message !== undefined && { comment: toPlainText(message) }),
     ...(start !== undefined && { start_time: timeAt(run, start) }),
     ...(duration !== undefined && { duration: duration / 1000 }),
     ...(output !== undefined && excerpt(output)),
     // The exact name and status, which path and status do not show.
-    misc: { rapido: { name: plain(name), status } },
+    misc: { rapido: { name: toPlainText(name), status } },
   };
 }
 
@@ -187,7 +187,7 @@ function describeReports(run: RunResult): Omit<KcidbTest, keyof Link>[] {
     .map(({ kind, title, text, decoded, start, during, excused, count }) => ({
       path: pathOf('kernel_log', kind),
       status: excused === undefined ? 'FAIL' : 'PASS',
-      comment: plain(excused === undefined ? title : `${title} (expected: ${excused})`),
+      comment: toPlainText(excused === undefined ? title : `${title} (expected: ${excused})`),
       ...(start !== undefined && { start_time: timeAt(run, start) }),
       ...excerpt(decoded ?? text),
       misc: { rapido: { during, count } },
@@ -206,8 +206,4 @@ function timeAt({ started }: RunResult, elapsed: number): string {
 function excerpt(text: string): { log_excerpt?: string } {
   const end = toPlainLines(text.slice(-LONGEST_EXCERPT)).trimEnd();
   return end === '' ? {} : { log_excerpt: end };
-}
-
-function plain(text: string): string {
-  return toPlainText(text);
 }

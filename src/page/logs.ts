@@ -1,4 +1,5 @@
 import { gzipSync } from 'node:zlib';
+import { countLines, locateSplat } from '../results/locate-splat.ts';
 import type { RunSplat } from '../results/run-result.ts';
 import { toPlainLines } from '../ui/plain-text.ts';
 import type { Log, LogMark } from './data.ts';
@@ -83,28 +84,16 @@ function countFitting(sizes: readonly number[], most: number, characters: number
   return end === -1 ? sizes.length : end;
 }
 
-/**
- * Finds the lines of a splat. If messages of another CPU interrupt its text, only its first line is marked, if that
- * is unique.
- */
+/** Finds the lines of a splat; of one whose text is interrupted, only the first. */
 function markSplat(log: string, { splat, anchor }: AnchoredSplat): LogMark | undefined {
   const text = toPlainLines(splat.text.replace(/\r/g, '')).trim();
-  const [first = ''] = text.split('\n', 1);
-  if (first === '') return undefined;
-  const whole = log.indexOf(text);
-  const at = whole === -1 ? log.indexOf(first) : whole;
-  if (at === -1 || (whole === -1 && log.indexOf(first, at + 1) !== -1)) return undefined;
+  const found = locateSplat(log, text);
+  if (found === undefined) return undefined;
   return {
-    line: countLines(log.slice(0, at)),
-    length: whole === -1 ? 1 : countLines(text),
+    line: countLines(log.slice(0, found.at)),
+    length: found.isWhole ? countLines(text) : 1,
     severity: splat.severity,
     title: `${splat.kind}: ${splat.title}`,
     report: anchor,
   };
-}
-
-function countLines(text: string): number {
-  let lines = 1;
-  for (let at = text.indexOf('\n'); at !== -1; at = text.indexOf('\n', at + 1)) lines++;
-  return lines;
 }

@@ -1,3 +1,4 @@
+import { countsAgainstPass } from './counting.ts';
 import type { RunResult, RunSplat, TestResult, TestStatus, Verdict } from './run-result.ts';
 
 /** The changes from run `a` to run `b`, as printed by `rapido results A B --json`. */
@@ -77,7 +78,7 @@ export function compareRuns(a: RunResult, b: RunResult): RunComparison {
       ...explainVanished(a.tests, b.tests),
       ...explainTests(tests.newlyFailing),
       ...splats.new
-        .filter(({ severity, excused }) => severity !== 'note' && excused === undefined)
+        .filter(countsAgainstPass)
         .map(({ kind, title }) => `a new splat: ${kind}: ${title}`),
     ],
   };

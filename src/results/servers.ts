@@ -9,6 +9,7 @@ import {
   whyReportsUnknown,
 } from '../vm/ending.ts';
 import { describeExit } from '../vm/exit-status.ts';
+import { countsAgainstPass } from './counting.ts';
 import type { RunServer, RunSplat, Verdict } from './run-result.ts';
 import {
   type Blame,
@@ -118,7 +119,7 @@ export function judgeWithServers(
   if (client.verdict !== 'pass') return client;
   const reports = servers.flatMap((server) =>
     server.splats
-      .filter(({ severity, excused }) => severity !== 'note' && excused === undefined)
+      .filter(countsAgainstPass)
       .map(({ title }) => `${nameServer(server)}: the kernel reported a problem: ${title}`),
   );
   const [first] = reports;

@@ -10,7 +10,9 @@ import {
   type RunComparison,
   type TestChange,
 } from './compare.ts';
+import { countsAgainstPass } from './counting.ts';
 import { describeBlockedTask, excerptOf } from './excerpt.ts';
+import { countLines, locateSplat } from './locate-splat.ts';
 import type {
   RunBoot,
   RunCommand,
@@ -294,8 +296,7 @@ function formatSplatLine(splat: ComparedSplat, paint: Paint): string {
     ...(splat.vm === undefined ? [] : [`in ${splat.vm}`]),
     ...(splat.excused === undefined ? [] : [`excused: ${splat.excused}`]),
   ];
-  const isHarmless = splat.excused !== undefined || splat.severity === 'note';
-  return `${isHarmless ? title : paint.red(title)}  ${paint.dim(toPlainText(`(${details.join(', ')})`))}`;
+  return `${countsAgainstPass(splat) ? paint.red(title) : title}  ${paint.dim(toPlainText(`(${details.join(', ')})`))}`;
 }
 
 /**
@@ -309,14 +310,10 @@ export function locateSplats(
   // Lines of a serial console end with CR LF.
   const lines = log.replace(/\r/g, '');
   return splats.map((splat) => {
-    const text = splat.text.replace(/\r/g, '').trim();
-    const [first = ''] = text.split('\n', 1);
     // Splats of a server are in the server's console log.
-    if (first === '' || splat.vm !== undefined) return undefined;
-    const whole = lines.indexOf(text);
-    const at = whole === -1 ? lines.indexOf(first) : whole;
-    const isCertain = whole !== -1 || lines.indexOf(first, at + 1) === -1;
-    return at === -1 || !isCertain ? undefined : lines.slice(0, at).split('\n').length;
+    if (splat.vm !== undefined) return undefined;
+    const found = locateSplat(lines, splat.text.replace(/\r/g, '').trim());
+    return found && countLines(lines.slice(0, found.at));
   });
 }
 
@@ -355,11 +352,6 @@ export function formatComparison(
     ...listSplats('splats gone', splats.gone),
     ...(tests.unchanged === 0 ? [] : ['', `tests unchanged: ${tests.unchanged}`]),
   ];
-}
-
-/** Whether it prevents a pass: it is neither a note nor excused. */
-function countsAgainstPass({ severity, excused }: RunSplat): boolean {
-  return severity !== 'note' && excused === undefined;
 }
 
 export function nameKernel(kernel: RunKernel | undefined): string {

@@ -16,6 +16,7 @@ import { isTooSmall } from '../vm/memory-shortage.ts';
 import type { SessionRecord } from '../vm/session.ts';
 import type { TimeLimits } from '../vm/session-watch.ts';
 import { isFailure } from './compare.ts';
+import { countsAgainstPass } from './counting.ts';
 import type { RunSplat, TestResult, Verdict } from './run-result.ts';
 
 /** Everything that the verdict depends on. */
@@ -286,7 +287,7 @@ function describeSkipped(tests: readonly TestResult[]): string {
 /** Reasons against a pass although all tests succeeded. */
 function judgeEvidence(facts: RunFacts): Judgement | undefined {
   const { record, hasCommand, splats, unwritten } = facts;
-  const counting = splats.filter(({ severity, excused }) => severity !== 'note' && !excused);
+  const counting = splats.filter(countsAgainstPass);
   const [first] = counting;
   if (first !== undefined) {
     const more = counting.length === 1 ? '' : ` and ${counting.length - 1} more`;
