@@ -1,6 +1,7 @@
 import { Option } from '@commander-js/extra-typings';
 import { type Definition, GROUP } from '../cli/definition.ts';
 import { OPTION } from '../cli/options.ts';
+import { EXPORT_FORMATS } from '../export/format-names.ts';
 
 export const results: Definition = (call) =>
   call
@@ -38,15 +39,7 @@ export const results: Definition = (call) =>
     .addOption(OPTION.json)
     .option('--html <file>', 'write a page for a browser instead of printing')
     .addOption(
-      new Option('--export <format>', 'print a run in another format').choices([
-        'junit',
-        'tap',
-        'ktap',
-        'kcidb',
-        'squad',
-        'openqa',
-        'github',
-      ]),
+      new Option('--export <format>', 'print a run in another format').choices(EXPORT_FORMATS),
     )
     .option('--to <path>', 'write the export to this file, or directory for squad and openqa')
     .option('--origin <system>', 'name of the CI system that submits to KCIDB (default: rapido)')

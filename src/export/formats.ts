@@ -2,6 +2,7 @@ import type { RunResult } from '../results/run-result.ts';
 import type { RunDirectory } from '../results/store.ts';
 import { readTail } from '../sys/read-tail.ts';
 import { formatJson } from '../ui/plain-text.ts';
+import type { ExportFormat } from './format-names.ts';
 import { formatGithubSummary } from './github.ts';
 import { formatJunit } from './junit.ts';
 import { describeForKcidb } from './kcidb.ts';
@@ -10,23 +11,6 @@ import { formatKtap, formatTap } from './tap.ts';
 
 /** How much of each output of the command is included in JUnit XML, in bytes. */
 const OUTPUT = 128 * 1024;
-
-/** The formats that are one text; `openqa` is a directory. */
-export const EXPORT_FORMATS = [
-  'junit',
-  'tap',
-  'ktap',
-  'kcidb',
-  'squad',
-  'openqa',
-  'github',
-] as const;
-
-export type ExportFormat = (typeof EXPORT_FORMATS)[number];
-
-export function isExportFormat(text: string): text is ExportFormat {
-  return (EXPORT_FORMATS as readonly string[]).includes(text);
-}
 
 /** A run as JUnit XML, with the end of the output of its command. */
 export function exportJunit(run: Pick<RunDirectory, 'file'>, result: RunResult): string {

@@ -1,12 +1,8 @@
 import { copyFileSync, mkdirSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { UsageError } from '../errors.ts';
-import {
-  EXPORT_FORMATS,
-  type ExportFormat,
-  exportText,
-  isExportFormat,
-} from '../export/formats.ts';
+import type { ExportFormat } from '../export/format-names.ts';
+import { exportText } from '../export/formats.ts';
 import { formatGithubAnnotations } from '../export/github.ts';
 import { isOrigin } from '../export/kcidb.ts';
 import { formatOpenqa } from '../export/openqa.ts';
@@ -16,12 +12,11 @@ import type { RUN_FILES, StoredRun } from '../results/store.ts';
 import { requireOutputFile } from '../sys/output-file.ts';
 import { listIfReachable, lstatIfReachable } from '../sys/stat.ts';
 import { replaceFile, writeFileAtomic } from '../sys/temporary.ts';
-import { findNearest } from '../sys/text.ts';
 import { formatJson } from '../ui/plain-text.ts';
 import type { Ui } from '../ui/terminal.ts';
 
 export interface ExportOptions {
-  export?: string | undefined;
+  export?: ExportFormat | undefined;
   /** File or directory; undefined: stdout. */
   to?: string | undefined;
   /** Name of the CI system for KCIDB. */
@@ -52,15 +47,6 @@ export function readExportOptions({
     if (stray === undefined) return undefined;
     throw new UsageError(`${stray} requires --export`, {
       hint: `rapido results latest --export junit ${stray} …`,
-    });
-  }
-  if (!isExportFormat(format)) {
-    const nearest = findNearest(format, EXPORT_FORMATS);
-    throw new UsageError(`--export: unknown format ${format}`, {
-      hint:
-        nearest === undefined
-          ? `formats: ${EXPORT_FORMATS.join(', ')}`
-          : `did you mean ${nearest}?`,
     });
   }
   if (origin !== undefined && format !== 'kcidb') {

@@ -4,7 +4,7 @@ import { createCall } from '../../src/cli/definition.ts';
 import { createProgram } from '../../src/cli/program.ts';
 import { results } from '../../src/commands/results.ts';
 import { detectCi, markSection } from '../../src/export/ci.ts';
-import { EXPORT_FORMATS } from '../../src/export/formats.ts';
+import { EXPORT_FORMATS } from '../../src/export/format-names.ts';
 import { formatGithubAnnotations, formatGithubSummary } from '../../src/export/github.ts';
 import { formatOpenqa } from '../../src/export/openqa.ts';
 import { describeForSquad } from '../../src/export/squad.ts';
