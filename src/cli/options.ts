@@ -1,6 +1,12 @@
 import { Option } from '@commander-js/extra-typings';
 import { UsageError } from '../errors.ts';
+import { EXPORT_FORMATS } from '../export/format-names.ts';
 import { listWithOr } from '../sys/list-words.ts';
+
+export const EXPORT_OPTION = new Option(
+  '--export <format>',
+  'print a run in another format',
+).choices(EXPORT_FORMATS);
 
 /** Options that several commands share. */
 export const OPTION = {

@@ -1,7 +1,5 @@
-import { Option } from '@commander-js/extra-typings';
 import { type Definition, GROUP } from '../cli/definition.ts';
-import { OPTION } from '../cli/options.ts';
-import { EXPORT_FORMATS } from '../export/format-names.ts';
+import { EXPORT_OPTION, OPTION } from '../cli/options.ts';
 
 export const results: Definition = (call) =>
   call
@@ -38,9 +36,7 @@ export const results: Definition = (call) =>
     .option('--results <dir>', 'look for runs in this directory')
     .addOption(OPTION.json)
     .option('--html <file>', 'write a page for a browser instead of printing')
-    .addOption(
-      new Option('--export <format>', 'print a run in another format').choices(EXPORT_FORMATS),
-    )
+    .addOption(EXPORT_OPTION)
     .option('--to <path>', 'write the export to this file, or directory for squad and openqa')
     .option('--origin <system>', 'name of the CI system that submits to KCIDB (default: rapido)')
     .action(async (run, other, _options, command) => {
