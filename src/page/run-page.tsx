@@ -1,5 +1,6 @@
 import { isFailure } from '../results/compare.ts';
 import { describeBlockedTask } from '../results/excerpt.ts';
+import { listPhases } from '../results/phases.ts';
 import { findFlaky, nameOfTest } from '../results/repetitions.ts';
 import type { RunResult, RunServer, RunSplat, TestResult } from '../results/run-result.ts';
 import { formatCommand } from '../results/show.ts';
@@ -171,15 +172,6 @@ function countReports({ length }: readonly unknown[]): string {
 
 function WhatRan({ result }: { result: RunResult }) {
   const { kernel, vm, host, command, commandStatus, autorun, servers, times, rapido } = result;
-  const phases = [
-    ['build', times.build],
-    ['cut', times.cut],
-    ['servers', times.servers],
-    ['boot', times.boot],
-    ['autorun', times.autorun],
-    ['command', times.command],
-    ['power off', times.powerOff],
-  ] as const;
   return (
     <>
       <Facts
@@ -225,8 +217,8 @@ function WhatRan({ result }: { result: RunResult }) {
           ['rapido', rapido],
           [
             'times',
-            phases
-              .flatMap(([name, ms]) => (ms === undefined ? [] : [`${name} ${formatDuration(ms)}`]))
+            listPhases(times)
+              .map(([name, ms]) => `${name} ${formatDuration(ms)}`)
               .join(', '),
           ],
         ]}

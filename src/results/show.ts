@@ -13,6 +13,7 @@ import {
 import { countsAgainstPass } from './counting.ts';
 import { describeBlockedTask, excerptOf } from './excerpt.ts';
 import { countLines, locateSplat } from './locate-splat.ts';
+import { listPhases } from './phases.ts';
 import type {
   RunBoot,
   RunCommand,
@@ -219,21 +220,8 @@ function formatAutorun(scripts: RunResult['autorun']): string | undefined {
     .join(', ');
 }
 
-const PHASES = [
-  ['build', 'build'],
-  ['cut', 'cut'],
-  ['servers', 'servers'],
-  ['boot', 'boot'],
-  ['autorun', 'autorun'],
-  ['command', 'command'],
-  ['powerOff', 'power off'],
-] as const satisfies readonly (readonly [keyof RunTimes, string])[];
-
 function formatTimes(times: RunTimes): string {
-  const phases = PHASES.flatMap(([phase, name]) => {
-    const time = times[phase];
-    return time === undefined ? [] : [`${name} ${formatDuration(time)}`];
-  });
+  const phases = listPhases(times).map(([name, ms]) => `${name} ${formatDuration(ms)}`);
   return [...phases, `total ${formatDuration(times.total)}`].join(', ');
 }
 

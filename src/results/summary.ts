@@ -2,6 +2,7 @@ import { formatSeconds } from '../ui/format.ts';
 import { toPlainText } from '../ui/plain-text.ts';
 import { isFailure } from './compare.ts';
 import { describeBlockedTask, excerptOf, firstOf, informativeLines } from './excerpt.ts';
+import { listPhases } from './phases.ts';
 import type { RunResult, RunSplat, TestResult, Verdict } from './run-result.ts';
 import type { Paint } from './show.ts';
 import { isCrash } from './verdict.ts';
@@ -52,19 +53,11 @@ export function formatSummary(
   ];
 }
 
+/** Without the power-off. */
 function formatTimes(times: RunResult['times']): string {
-  const phases = [
-    ['build', times.build],
-    ['cut', times.cut],
-    ['servers', times.servers],
-    ['boot', times.boot],
-    ['autorun', times.autorun],
-    ['command', times.command],
-  ] as const;
-  return [
-    ...phases.flatMap(([name, ms]) => (ms === undefined ? [] : [`${name} ${formatSeconds(ms)}`])),
-    `total ${formatSeconds(times.total)}`,
-  ].join(', ');
+  const phases = listPhases(times).filter(([name]) => name !== 'power off');
+  const all = [...phases, ['total', times.total] as const];
+  return all.map(([name, ms]) => `${name} ${formatSeconds(ms)}`).join(', ');
 }
 
 function describeTest({ name, status, message }: TestResult): string {
