@@ -85,7 +85,16 @@ export type RunVm = z.infer<typeof runVm>;
  * - `splat`: the command succeeded, but the kernel reported a problem.
  * - `error`: rapido could not do what was asked, or could not determine the outcome.
  */
-const verdict = z.enum(['pass', 'fail', 'crash', 'splat', 'timeout', 'interrupted', 'error']);
+export const VERDICTS = [
+  'pass',
+  'fail',
+  'crash',
+  'splat',
+  'timeout',
+  'interrupted',
+  'error',
+] as const;
+const verdict = z.enum(VERDICTS);
 
 export type Verdict = z.infer<typeof verdict>;
 

@@ -1,4 +1,4 @@
-import type { RunKernel, RunResult, Verdict } from './run-result.ts';
+import { type RunKernel, type RunResult, VERDICTS, type Verdict } from './run-result.ts';
 import { parseId, type StoredRun } from './store.ts';
 
 /** Which runs are meant; a condition that is undefined holds for all. */
@@ -13,13 +13,7 @@ export interface RunFilter {
 
 /** The verdicts of runs, and the states of runs without one. */
 export const VERDICTS_AND_STATES = [
-  'pass',
-  'fail',
-  'crash',
-  'splat',
-  'timeout',
-  'interrupted',
-  'error',
+  ...VERDICTS,
   'running',
   'lost',
   'unreadable',

@@ -3,8 +3,9 @@ import fc from 'fast-check';
 import { parse } from 'junit2json';
 import { describe, expect, test } from 'vitest';
 import { formatJunit } from '../../src/export/junit.ts';
-import type { RunResult, RunSplat, Verdict } from '../../src/results/run-result.ts';
+import type { RunResult, RunSplat } from '../../src/results/run-result.ts';
 import { CHECKOUT } from '../support/workspace.ts';
+import { someResult, someText } from './samples.ts';
 
 const RESULT: RunResult = {
   version: 1,
@@ -342,57 +343,6 @@ test('another reader finds the same counts', async () => {
     ],
   });
 });
-
-/** Text with all that can go wrong: control characters, lone surrogates, ends of CDATA. */
-const someText = fc.oneof(
-  fc.string({ unit: 'binary', maxLength: 20 }),
-  fc
-    .array(fc.integer({ min: 0, max: 0xffff }), { maxLength: 20 })
-    .map((units) => String.fromCharCode(...units)),
-  fc.constantFrom(']]>', '<![CDATA[', '\x1b[1m', '&#0;', '\n', '-->'),
-);
-
-const someVerdict = fc.constantFrom<Verdict>(
-  'pass',
-  'fail',
-  'crash',
-  'splat',
-  'timeout',
-  'interrupted',
-  'error',
-);
-
-const someResult: fc.Arbitrary<RunResult> = fc
-  .record({
-    verdict: someVerdict,
-    reason: someText,
-    command: fc.option(fc.record({ shell: someText }), { nil: undefined }),
-    commandStatus: fc.option(fc.nat(255), { nil: undefined }),
-    autorun: fc.array(fc.record({ script: someText, status: fc.nat(2) }), { maxLength: 3 }),
-    tests: fc.array(
-      fc.record({
-        name: someText,
-        status: fc.constantFrom('pass', 'fail', 'skip', 'xfail', 'xpass', 'interrupted'),
-        duration: fc.option(fc.nat(), { nil: undefined }),
-        message: fc.option(someText, { nil: undefined }),
-        output: fc.option(someText, { nil: undefined }),
-      }),
-      { maxLength: 4 },
-    ),
-    splats: fc.array(
-      fc.record({
-        kind: fc.constant('warning'),
-        severity: fc.constantFrom('fatal', 'error', 'note'),
-        title: someText,
-        count: fc.integer({ min: 1, max: 9 }),
-        text: someText,
-        during: fc.option(someText, { nil: undefined }),
-        excused: fc.option(someText, { nil: undefined }),
-      }),
-      { maxLength: 3 },
-    ),
-  })
-  .map((some) => ({ ...RESULT, ...some }) as RunResult);
 
 describe('the schema of CI servers', () => {
   const missing = spawnSync('xmllint', ['--version']).error?.message;

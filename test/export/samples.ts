@@ -1,5 +1,5 @@
 import fc from 'fast-check';
-import type { RunResult, Verdict } from '../../src/results/run-result.ts';
+import { type RunResult, VERDICTS, type Verdict } from '../../src/results/run-result.ts';
 import { aResult, aSplat } from '../results/a-result.ts';
 
 /** A run of xfstests with all kinds of tests and reports. */
@@ -56,16 +56,15 @@ export const FAILED = aResult({
 });
 
 /** Text with all that can go wrong: control characters, lone surrogates, line ends, marks of the formats. */
-const someText = fc.oneof(
+export const someText = fc.oneof(
   fc.string({ unit: 'binary', maxLength: 20 }),
   fc
     .array(fc.integer({ min: 0, max: 0xffff }), { maxLength: 20 })
     .map((units) => String.fromCharCode(...units)),
   fc.constantFrom('\x1b[1m', '\n', 'a\nnot ok 7 x', ' # SKIP', '#', '\\', '\\#', 'KTAP version 1'),
+  fc.constantFrom(']]>', '<![CDATA[', '&#0;', '-->'),
   fc.constantFrom('  ---', '...', '1..0', 'Bail out!', '::error::x', '</pre>', ' TODO', '', ' '),
 );
-
-const VERDICTS = ['pass', 'fail', 'crash', 'splat', 'timeout', 'interrupted', 'error'] as const;
 
 /** Any result. */
 export const someResult: fc.Arbitrary<RunResult> = fc
