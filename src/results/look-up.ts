@@ -70,7 +70,7 @@ export function lookUpTests(
 const UNCLASSIFIED = { class: 'skip', flips: 0, streak: 0 } as const;
 
 /** The tests that changed between passing and failing more than once, the worst first. */
-export function findFlaky(results: readonly RunResult[]): TestLookup[] {
+export function findUnstable(results: readonly RunResult[]): TestLookup[] {
   return lookUpTests(results, () => true)
     .filter((test) => test.class === 'unstable')
     .sort((a, b) => b.flips - a.flips || a.streak - b.streak || (a.name < b.name ? -1 : 1));

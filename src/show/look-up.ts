@@ -1,5 +1,5 @@
 import { UsageError } from '../errors.ts';
-import { findFlaky, lookUpReports, lookUpTests, nameReport } from '../results/look-up.ts';
+import { findUnstable, lookUpReports, lookUpTests, nameReport } from '../results/look-up.ts';
 import type { RunResult } from '../results/run-result.ts';
 import { type RunFilter, VERDICTS_AND_STATES } from '../results/select-runs.ts';
 import type { Surroundings } from '../results/show.ts';
@@ -102,7 +102,7 @@ export function showLookup(
     if (reports.length === 0) refuseUnknownReport(lookup.report, results);
     print(reports, formatReportLookup(reports, { ...around, ids }));
   } else {
-    const tests = findFlaky(results);
+    const tests = findUnstable(results);
     if (tests.length === 0) ui.note(`no flaky tests in ${results.length} runs`);
     print(tests, tests.length === 0 ? [] : formatFlaky(tests, around));
   }

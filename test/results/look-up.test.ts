@@ -1,5 +1,5 @@
 import { describe, expect, test } from 'vitest';
-import { findFlaky, lookUpReports, lookUpTests } from '../../src/results/look-up.ts';
+import { findUnstable, lookUpReports, lookUpTests } from '../../src/results/look-up.ts';
 import type { RunResult, TestStatus } from '../../src/results/run-result.ts';
 import { selectRuns } from '../../src/results/select-runs.ts';
 import {
@@ -64,11 +64,11 @@ describe('the history of a test', () => {
   });
 
   test('flaky tests are those that changed more than once', () => {
-    expect(formatFlaky(findFlaky(RUNS), around)).toEqual([
+    expect(formatFlaky(findUnstable(RUNS), around)).toEqual([
       'TEST     CUT          FLIPS  FAILED  NOW',
       'xfs/003  fstests-xfs      3  2 of 4  fail, 1 in a row',
     ]);
-    expect(findFlaky(RUNS.slice(0, 2))).toEqual([]);
+    expect(findUnstable(RUNS.slice(0, 2))).toEqual([]);
   });
 });
 
