@@ -2,6 +2,7 @@ import { accessSync, constants, readdirSync, readlinkSync } from 'node:fs';
 import { homedir } from 'node:os';
 import { basename, dirname, join } from 'node:path';
 import { UsageError } from '../errors.ts';
+import { isInside } from '../sys/paths.ts';
 import { listIfReachable, lstatIfReachable } from '../sys/stat.ts';
 
 /** What is in the root directory of this host. */
@@ -89,11 +90,6 @@ function workDirectory({ cwd, repository, home }: HostRootRequest): string | und
   return [repository, cwd].find(
     (path) => path !== undefined && path.split('/').length > 2 && !isInside(home, path),
   );
-}
-
-/** Whether a path is that directory, or below it. */
-export function isInside(path: string, directory: string): boolean {
-  return directory === '/' || path === directory || path.startsWith(`${directory}/`);
 }
 
 /** @param leftOut the value of HOST_LEAVE_OUT @throws UsageError */

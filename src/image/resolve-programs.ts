@@ -1,8 +1,9 @@
 import { basename, join, resolve } from 'node:path';
 import type { Conf } from '../conf/conf.ts';
 import { parseShebang, SHEBANG_MAX } from '../formats/elf/elf.ts';
-import { type HostRoot, isInside } from '../host/host-root.ts';
+import type { HostRoot } from '../host/host-root.ts';
 import { findProgram, programSearchPath, SYSTEM_DIRECTORIES } from '../host/programs.ts';
+import { isInside } from '../sys/paths.ts';
 import { isFile, readTextIfReachable } from '../sys/stat.ts';
 import { expandKeys, hostPath, requireKeys } from './expand-keys.ts';
 import type { AutorunScript } from './overlay.ts';

@@ -19,6 +19,7 @@ import {
   readAccounts,
 } from './accounts.ts';
 import { formatCommandLine } from './command-line.ts';
+import { isInside } from './paths.ts';
 import { lstatIfReachable, readTextIfReachable } from './stat.ts';
 
 /*
@@ -185,9 +186,7 @@ function lazily<T>(make: () => T): () => T {
 }
 
 function isBelow(path: string, directories: readonly string[]): boolean {
-  return directories.some(
-    (directory) => directory === '/' || path === directory || path.startsWith(`${directory}/`),
-  );
+  return directories.some((directory) => isInside(path, directory));
 }
 
 /** The sticky bit: all users can create files, but only owners can replace theirs, as in /tmp. */
