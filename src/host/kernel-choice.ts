@@ -114,12 +114,19 @@ export function moduleRootsBelow(directory: string): string[] {
   return [join(directory, 'lib/modules'), join(directory, 'usr/lib/modules')];
 }
 
-/** A directory with the modules of one kernel: what is above lib/modules, and the release. */
-const MODULE_DIRECTORY = /^(.*?)(?:\/usr)?\/lib\/modules\/([^/]+)$/;
+/** Splits the path of a directory with the modules of one kernel; undefined: it is not `…/lib/modules/RELEASE`. */
+export function splitModuleDirectory(
+  directory: string,
+):
+  | { /** What is above lib/modules or usr/lib/modules. */ root: string; release: string }
+  | undefined {
+  const [, root, release] = /^(.*?)(?:\/usr)?\/lib\/modules\/([^/]+)$/.exec(directory) ?? [];
+  return root === undefined || release === undefined ? undefined : { root: root || '/', release };
+}
 
 function placeOfDirectory(directory: string): KernelPlace {
-  const [, root, release] = MODULE_DIRECTORY.exec(directory) ?? [];
-  if (root !== undefined) return { kind: 'unpacked', root: root || '/', release };
+  const modules = splitModuleDirectory(directory);
+  if (modules !== undefined) return { kind: 'unpacked', ...modules };
   const isTree = ['.config', 'Kconfig', 'include/config/kernel.release'].some((name) =>
     isFile(join(directory, name)),
   );

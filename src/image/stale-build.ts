@@ -1,6 +1,7 @@
 import { join, relative } from 'node:path';
 import { moduleNameOfPath } from '../formats/kmod/resolve.ts';
 import type { Kernel } from '../host/kernel.ts';
+import { splitModuleDirectory } from '../host/kernel-choice.ts';
 import { formatCommandLine } from '../sys/command-line.ts';
 import { readTextIfReachable, statIfReachable } from '../sys/stat.ts';
 
@@ -72,9 +73,9 @@ export function hasBuilt({ buildTree }: Kernel, module: string): boolean {
 
 /** The command that installs the modules of a kernel tree where they are installed now. */
 export function installCommand({ buildTree = '.', modules }: Kernel): string {
-  const path = /^(.*?)(?:\/usr)?\/lib\/modules\/[^/]+$/.exec(modules ?? '')?.[1];
+  const { root = './mods' } = splitModuleDirectory(modules ?? '') ?? {};
   const make = ['make', '-C', buildTree];
-  return path === ''
+  return root === '/'
     ? formatCommandLine(['sudo', ...make, 'modules_install'])
-    : formatCommandLine([...make, `INSTALL_MOD_PATH=${path ?? './mods'}`, 'modules_install']);
+    : formatCommandLine([...make, `INSTALL_MOD_PATH=${root}`, 'modules_install']);
 }
