@@ -215,6 +215,11 @@ export function chooseKernel(sources: KernelSources): Kernel {
   }
 }
 
+/** Whether nothing names a kernel, so that an installed one is used. */
+export function usesHostKernel(sources: KernelSources): boolean {
+  return kernelChoice(sources).kind === 'host';
+}
+
 /** The tree of the kernel, which may not be built yet; undefined: it is installed, or an image without a tree. */
 export function kernelTree(sources: KernelSources): KernelTree | undefined {
   return treeOf(kernelChoice(sources));

@@ -1,5 +1,5 @@
 import { join } from 'node:path';
-import { chooseKernel, kernelTree, openCut } from '../cli/context.ts';
+import { chooseKernel, kernelTree, openCut, usesHostKernel } from '../cli/context.ts';
 import { explainSystemError, UserError } from '../errors.ts';
 import type { Kernel } from '../host/kernel.ts';
 import type { ResolvedImage } from '../image/resolve.ts';
@@ -42,15 +42,9 @@ export async function planRun(request: RunRequest): Promise<RunPlan> {
  * the tree is not built.
  */
 function refuseUntestedTree({ settings, context }: RunRequest): void {
-  const { kernelRequest, conf, cwd } = context;
-  const isNamed =
-    kernelRequest !== undefined ||
-    conf.get('KERNEL_SRC') !== undefined ||
-    conf.get('KERNEL_RELEASE') !== undefined;
-  const isKernelTree = ['Kconfig', 'Kbuild', 'MAINTAINERS'].every((name) =>
-    isFile(join(cwd, name)),
-  );
-  if (settings.bisect !== true || isNamed || !isKernelTree) return;
+  if (settings.bisect !== true || !usesHostKernel(context)) return;
+  const isSource = (name: string): boolean => isFile(join(context.cwd, name));
+  if (!['Kconfig', 'Kbuild', 'MAINTAINERS'].every(isSource)) return;
   throw new UserError(
     '--bisect: the kernel tree in the current directory is not built, so it would not be tested',
     { hint: 'build it, for example with --build "make -j8"; --kernel names another kernel' },
