@@ -52,7 +52,8 @@ export async function bootImage(
   const header = readImageHeader(path);
   const { cut } = header.image;
   refuseOtherKernel(header, kernel, path, conf);
-  refuseLackingKernel(kernel, header);
+  // A cut has just checked that.
+  if (!wasJustCut) refuseLackingKernel(kernel, header);
   const changedSources = findChangedSources(header.sources);
   const changed = findChangedFile(knownSignatures(header.moduleFiles));
   if (changed !== undefined) warnOfChange(changed, cut, ui);

@@ -116,23 +116,7 @@ async function cutTarget(
     return 0;
   }
   const { bootImage } = await import('./boot-image.ts');
-  const {
-    cpus,
-    memory,
-    disk,
-    net,
-    forward,
-    share,
-    append,
-    qemuArg,
-    detach,
-    qemuArguments = [],
-  } = options;
-  const vm = {
-    ...{ cpus, memory, disk, net, forward, share, append, qemuArg, detach },
-    qemuArguments: [...qemuArguments],
-  };
-  return bootImage({ path: image.path, kernel, wasJustCut: true }, conf, vm, context);
+  return bootImage({ path: image.path, kernel, wasJustCut: true }, conf, options, context);
 }
 
 /** Rejects wrong VM options before anything is cut, and VM options without `-b`, which would have no effect. */

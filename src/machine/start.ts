@@ -38,7 +38,7 @@ import {
   type VmState,
   vmFiles,
 } from '../vm/registry.ts';
-import { parseShares, planShares, type SharedDirectory } from '../vm/shares.ts';
+import { parseShares, planShares, type SharedDirectory, type ShareRequest } from '../vm/shares.ts';
 import { findDisks, makeScratchDisks } from './disks.ts';
 import { forwardsOf, refuseBusyPorts } from './forwards.ts';
 import {
@@ -315,18 +315,17 @@ function findShares({ options, header, context }: VmSources): SharedDirectory[] 
 
 /** @throws UsageError if the directory of an option cannot be shared */
 function checkShares(texts: readonly string[]): void {
-  for (const { source, readonly } of parseShares(texts, process.cwd())) {
-    const problem = !isDirectory(source)
-      ? statIfReachable(source) === undefined
-        ? 'does not exist'
-        : 'is not a directory'
-      : !isReadable(source)
-        ? 'cannot be read by this user'
-        : !readonly && !isWritable(source)
-          ? 'cannot be written by this user'
-          : undefined;
-    if (problem !== undefined) throw new UsageError(`--share: ${source} ${problem}`);
+  for (const share of parseShares(texts, process.cwd())) {
+    const problem = whyUnshareable(share);
+    if (problem !== undefined) throw new UsageError(`--share: ${share.source} ${problem}`);
   }
+}
+
+function whyUnshareable({ source, readonly }: ShareRequest): string | undefined {
+  if (statIfReachable(source) === undefined) return 'does not exist';
+  if (!isDirectory(source)) return 'is not a directory';
+  if (!isReadable(source)) return 'cannot be read by this user';
+  return readonly || isWritable(source) ? undefined : 'cannot be written by this user';
 }
 
 /** Not from the image, which another user may have made: an image must not decide which directories are shared. */
