@@ -1,7 +1,7 @@
 import type { RunResult } from '../results/run-result.ts';
 import { type Case, type CaseSuite, casesOf, failsRun, makeUnique } from './cases.ts';
 import { describeProperties } from './properties.ts';
-import { escapeXml, formatAttributes, toXmlText } from './xml.ts';
+import { escapeXml, formatAttributes, formatSeconds, toXmlText } from './xml.ts';
 
 /** The output of the command, or the end of it. */
 export interface RunOutput {
@@ -78,7 +78,7 @@ function formatReport(
     `<testsuites ${formatAttributes({
       name: `rapido ${result.cut}`,
       ...countCases(suites.flatMap((suite) => suite.cases)),
-      time: seconds(result.times.total),
+      time: formatSeconds(result.times.total),
     })}>`,
     ...suites.flatMap((suite, index) =>
       formatSuite({ ...suite, name: names[index]! }, result, index === 0 ? output : NONE, most),
@@ -120,7 +120,7 @@ function formatSuite(
     `  <testsuite ${formatAttributes({
       name: suite.name,
       ...countCases(suite.cases),
-      time: seconds(suite.duration ?? time),
+      time: formatSeconds(suite.duration ?? time),
       // Surefire writes no time zone, and Jenkins assumes UTC.
       timestamp: result.started.replace(/\.\d+/, '').replace(/Z$/, ''),
       // The VM has no permanent name.
@@ -148,7 +148,7 @@ const ELEMENTS = { fail: 'failure', error: 'error', skip: 'skipped', expected: '
 
 function formatCase(one: Case, suite: string, most: number): string[] {
   const { name, kind, message = '', type, output, duration } = one;
-  const open = `    <testcase ${formatAttributes({ name, classname: suite, time: seconds(duration ?? 0) })}`;
+  const open = `    <testcase ${formatAttributes({ name, classname: suite, time: formatSeconds(duration ?? 0) })}`;
   if (kind === 'pass') return enclose(open, formatText('      ', 'system-out', output, most));
   const element = ELEMENTS[kind];
   if (!failsRun(one)) {
@@ -180,8 +180,4 @@ function lastPart(text: string, most: number): string {
   if (text.length <= most) return text;
   if (most === 0) return '';
   return `[the first ${text.length - most} characters are omitted]\n${text.slice(-most)}`;
-}
-
-function seconds(ms: number): string {
-  return (ms / 1000).toFixed(3);
 }

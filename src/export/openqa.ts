@@ -2,7 +2,7 @@ import type { RunResult } from '../results/run-result.ts';
 import { type Case, type CaseSuite, casesOf, failsRun, makeUnique } from './cases.ts';
 import { formatProperties } from './junit.ts';
 import { describeProperties } from './properties.ts';
-import { escapeXml, formatAttributes, toXmlText } from './xml.ts';
+import { escapeXml, formatAttributes, formatSeconds, toXmlText } from './xml.ts';
 
 /** Longer outputs are cut, in characters; the end is kept. openQA makes a file of each. */
 const MAX_OUTPUT = 64 * 1024;
@@ -50,7 +50,7 @@ function formatSuite(
       errors: count('error'),
       softfailures: count('expected'),
       skipped: count('skip'),
-      time: ((suite.duration ?? 0) / 1000).toFixed(3),
+      time: formatSeconds(suite.duration ?? 0),
     })}>`,
     ...(isFirst ? formatProperties(describeProperties(result)) : []),
     ...cases.flatMap((one, index) => formatStep(one, names[index]!)),
@@ -76,7 +76,7 @@ function formatStep(one: Case, name: string): string[] {
   };
   const tag = [element, formatAttributes(attributes)].filter(Boolean).join(' ');
   return [
-    `    <testcase ${formatAttributes({ name, time: (duration / 1000).toFixed(3) })}>`,
+    `    <testcase ${formatAttributes({ name, time: formatSeconds(duration) })}>`,
     `      <${tag}>${escapeXml(output)}</${element}>`,
     '    </testcase>',
   ];

@@ -35,3 +35,8 @@ export function formatAttributes(values: Readonly<Record<string, string>>): stri
 function escapeAttribute(value: string): string {
   return escapeXml(value).replace(/[\t\n]/g, (character) => `&#${character.charCodeAt(0)};`);
 }
+
+/** @param ms milliseconds */
+export function formatSeconds(ms: number): string {
+  return (ms / 1000).toFixed(3);
+}

@@ -6,7 +6,7 @@ import type { Tree } from '../cut/cut.ts';
 import { findCutFile, type LoadedCut } from '../cut/load.ts';
 import { describeReadError, UserError } from '../errors.ts';
 import type { Kernel } from '../host/kernel.ts';
-import { isDirectory, isReadable, statIfReachable } from '../sys/stat.ts';
+import { isDirectory, isReadable, statIfReachable, whyUnreadable } from '../sys/stat.ts';
 import { expandKeys, hostPath, requireKeys } from './expand-keys.ts';
 import type { AutorunScript } from './overlay.ts';
 import { dependsOnCheckout, type Problem, type ResolveRequest } from './resolve-request.ts';
@@ -108,11 +108,6 @@ function isNamed(source: string, conf: Conf): boolean {
 /** A DST that is not absolute is parsed as part of SRC. */
 function hintFor(include: string): string {
   return include.includes(':') ? ' (DST must be absolute: SRC:/DST)' : '';
-}
-
-function whyUnreadable(path: string): string {
-  const isMissing = statIfReachable(path) === undefined;
-  return isMissing ? `${path} does not exist` : `cannot read ${path}: permission denied`;
 }
 
 /**

@@ -10,7 +10,7 @@ import { findDisks } from '../machine/disks.ts';
 import { requirePrograms } from '../machine/start.ts';
 import { formatCommandLine } from '../sys/command-line.ts';
 import { requireOutputFile } from '../sys/output-file.ts';
-import { isReadable, statIfReachable } from '../sys/stat.ts';
+import { isReadable, whyUnreadable } from '../sys/stat.ts';
 import type { Ui } from '../ui/terminal.ts';
 import { describeDisk } from '../vm/disks.ts';
 import type { RunRequest } from './context.ts';
@@ -52,11 +52,7 @@ export async function runRun(
 function refuseMissingScript(command: CommandRequest | undefined, cwd: string): void {
   if (command === undefined || !('script' in command)) return;
   const path = resolve(cwd, command.script);
-  if (isReadable(path)) return;
-  const isMissing = statIfReachable(path) === undefined;
-  throw new UsageError(
-    isMissing ? `-f: ${path} does not exist` : `-f: cannot read ${path}: permission denied`,
-  );
+  if (!isReadable(path)) throw new UsageError(`-f: ${whyUnreadable(path)}`);
 }
 
 /** --resume-after-crash requires that the scripts of the cut skip tests that are done, and that each test runs once. */

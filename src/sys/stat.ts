@@ -82,3 +82,9 @@ export function canWriteTo(directory: string): boolean {
   }
   return isDirectory(nearest) && canAccess(nearest, constants.W_OK | constants.X_OK);
 }
+
+/** Why a file that is not readable is not, for a message. */
+export function whyUnreadable(path: string): string {
+  const isMissing = statIfReachable(path) === undefined;
+  return isMissing ? `${path} does not exist` : `cannot read ${path}: permission denied`;
+}
