@@ -120,6 +120,11 @@ describe('kernel parameters', () => {
     expect({ kvm: parameters('kvm'), tcg: parameters('tcg') }).toEqual({ kvm: false, tcg: true });
   });
 
+  test('an emulated x86 kernel does not test its timer interrupt, which fails on a busy host', () => {
+    expect(parameters({ accelerator: 'tcg' })).toContain(' no_timer_check ');
+    expect(parameters({ accelerator: 'kvm' })).not.toContain('no_timer_check');
+  });
+
   test("end with the user's own, which therefore take effect", () => {
     const own = 'panic=0 dyndbg="file drivers/usb/* +p"';
     expect(parameters({ extraParameters: own })).toMatch(/ panic=-1 .* panic=0 dyndbg="file .*"$/);

@@ -72,7 +72,7 @@ test('emulated, unattended', () => {
       "+ -machine q35",
       "+ -accel tcg",
       "+ -cpu max",
-      "+   rapido.emulated=1",
+      "+   rapido.emulated=1 no_timer_check",
     ]
   `);
 });
