@@ -94,6 +94,7 @@ const VALUES: Readonly<Record<string, Values>> = {
   date: 'nothing',
   duration: 'nothing',
   'host:guest': 'nothing',
+  'i/n': 'nothing',
   module: 'nothing',
   parameters: 'nothing',
   path: 'files',

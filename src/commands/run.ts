@@ -56,6 +56,8 @@ reported a problem; 124 time limit; 125 rapido or the host failed; 130 interrupt
       '--expected <file>',
       'file of known splats to ignore: one PATTERN [@ TEST] # REASON per line',
     )
+    .option('--shard <i/n>', 'run only the Ith of N equal parts of the tests that are named')
+    .option('--times <run>', 'with --shard, balance the parts by the times of this result')
     .option('--ktap', 'parse the output as KTAP: one result per test')
     .option(
       '--with <target[:vm]>',

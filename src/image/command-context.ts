@@ -5,14 +5,14 @@ import { findProgram, programSearchPath } from '../host/programs.ts';
 import { isExecutableFile } from '../sys/stat.ts';
 import { expandKeys } from './expand-keys.ts';
 import type { AutorunScript } from './overlay.ts';
-import type { CommandRequest, CutExtras } from './resolve-request.ts';
+import type { CutExtras, RunSelection } from './resolve-request.ts';
 import type { PlannedTree } from './walked-tree.ts';
 
 /** Everything that determines what `rapido run` runs. */
 export interface CommandContext {
   cut: LoadedCut;
   conf: Conf;
-  run: { command: CommandRequest | undefined } | undefined;
+  run: Pick<RunSelection, 'command' | 'shard'> | undefined;
   extras: Pick<CutExtras, 'install'>;
   env: Readonly<Record<string, string | undefined>>;
   cwd: string;

@@ -6,16 +6,24 @@ import { isDirectory, isFile, listIfReachable, readTextIfReachable } from '../sy
 export interface NamedTests {
   /** The arguments of the suite's test command that select these tests. */
   words: string[];
-  /** Every test that they select, with its name in the results, without devices and conditions. */
-  tests: string[];
+  /** Every test that they select, without duplicates. */
+  tests: NamedTest[];
   /** Words that name no test. */
   unknown: string[];
+}
+
+/** A test that can run alone; or, for LTP, a file of runtest/, whose tests can only run together. */
+export interface NamedTest {
+  /** The arguments of the suite's test command that select it. */
+  words: string[];
+  /** Its names in the results, without devices and conditions. */
+  names: string[];
 }
 
 /** The tests that one word selects. */
 interface Named {
   words: string[];
-  tests: string[];
+  tests: NamedTest[];
 }
 
 /** The names of a suite's tests. */
@@ -47,9 +55,18 @@ export function findNamedTests(
   if (unknown.length > 0 && isProgram(first)) return undefined;
   return {
     words: found.flatMap((one) => one?.words ?? []),
-    tests: [...new Set(found.flatMap((one) => one?.tests ?? []))],
+    tests: withoutDuplicates(found.flatMap((one) => one?.tests ?? [])),
     unknown,
   };
+}
+
+function withoutDuplicates(tests: readonly NamedTest[]): NamedTest[] {
+  return [...new Map(tests.map((test) => [test.words.join('\0'), test])).values()];
+}
+
+/** A test whose name on the command line is that in the results. */
+function testNamed(name: string): NamedTest {
+  return { words: [name], names: [name] };
 }
 
 /** How each suite names its tests. undefined: the directory does not contain the suite. */
@@ -78,7 +95,7 @@ function xfstestsIn(directory: string): Suite {
       const tests = listIfReachable(join(directory, 'tests', group))
         .filter((file) => /^\d{3,}(-[\w-]+)?$/.test(file))
         .filter((file) => pattern.test(file) || file.startsWith(`${name}-`))
-        .map((file) => `${group}/${file}`);
+        .map((file) => testNamed(`${group}/${file}`));
       return tests.length === 0 ? undefined : { words: [`${group}/${name}`], tests };
     },
   };
@@ -118,7 +135,7 @@ function blktestsIn(directory: string): Suite {
       const tests = testsOf(group).filter((file) => name === undefined || file === name);
       const itself = name === undefined ? group : `${group}/${name}`;
       if (tests.length === 0) return undefined;
-      return { words: [itself], tests: tests.map((file) => `${group}/${file}`) };
+      return { words: [itself], tests: tests.map((file) => testNamed(`${group}/${file}`)) };
     },
   };
 }
@@ -133,6 +150,10 @@ function kselftestIn(directory: string): Suite | undefined {
     // The runner changes to the directory of the test and reports only its base name.
     return [{ collection, test, name: `${collection}/${basename(test)}` }];
   });
+  const toNamed = ({ collection, test, name }: (typeof all)[number]): NamedTest => ({
+    words: ['-t', `${collection}:${test}`],
+    names: [name],
+  });
   const isOf = (word: string): boolean =>
     all.some(
       ({ collection }) =>
@@ -143,14 +164,15 @@ function kselftestIn(directory: string): Suite | undefined {
     find: (word) => {
       const members = all.filter(({ collection }) => collection === word);
       if (members.length > 0) {
-        return { words: ['-c', word], tests: members.map(({ name }) => name) };
+        return { words: ['-c', word], tests: members.map(toNamed) };
       }
       const one =
         all.find(({ collection, test }) => word === `${collection}:${test}`) ??
         // A subtest is selected by its test.
         all.find(({ name }) => word === name || word.startsWith(`${name}/`));
       if (one === undefined) return undefined;
-      return { words: ['-t', `${one.collection}:${one.test}`], tests: [one.name] };
+      const named = toNamed(one);
+      return { words: named.words, tests: [named] };
     },
   };
 }
@@ -169,10 +191,12 @@ function ltpIn(directory: string): Suite | undefined {
     looksLikeTest: () => false,
     find: (word) => {
       if (files.includes(word)) {
-        return { words: [word], tests: numberDuplicates(tagsIn(word)) };
+        const names = numberDuplicates(tagsIn(word));
+        // A tag alone selects the first test of that name in all files, which may be another one.
+        return { words: [word], tests: [{ words: [word], names }] };
       }
       tags ??= new Set(files.flatMap(tagsIn));
-      return tags.has(word) ? { words: [word], tests: [word] } : undefined;
+      return tags.has(word) ? { words: [word], tests: [testNamed(word)] } : undefined;
     },
   };
 }

@@ -14,9 +14,10 @@ import {
 } from './command-context.ts';
 import { requireKeys } from './expand-keys.ts';
 import { findMissingProgram } from './missing-program.ts';
-import { findNamedTests, type NamedTests } from './named-tests.ts';
+import { findNamedTests, type NamedTest, type NamedTests } from './named-tests.ts';
 import { COMMAND_DIRECTORY, type GuestCommand } from './overlay.ts';
 import { type CommandRequest, dependsOnCheckout, type Problem } from './resolve-request.ts';
+import { digestTests, type Shard, splitTests } from './shard.ts';
 
 export interface ResolvedCommand extends GuestCommand {
   /** Name or absolute path of a program that is added to the image if the host has it. */
@@ -25,6 +26,8 @@ export interface ResolvedCommand extends GuestCommand {
   isOwnTest: boolean;
   /** All tests that the user named; undefined if the user named none, or selects tests by options. */
   tests: readonly string[] | undefined;
+  /** Identifies the list of the tests of all shards; undefined: the run is not split. */
+  list: string | undefined;
 }
 
 /**
@@ -50,13 +53,40 @@ export function resolveCommand(
   const tests = findTests(given, context, contents);
   if (tests !== undefined) {
     refuseUnknown(tests, given, context, problems);
-    const words = tests.words.map((word) => Buffer.from(word));
+    const share = run.shard === undefined ? tests : takeShare(tests.tests, run.shard, problems);
+    const words = share.words.map((word) => Buffer.from(word));
     const own = locateOwn(words, context, contents, problems);
-    return own && { ...own, tests: tests.tests };
+    const list = run.shard && digestTests(tests.tests);
+    return own && { ...own, tests: share.tests.flatMap(({ names }) => names), list };
   }
+  if (run.shard !== undefined) problems.push(explainShard(context));
   if (!isOwnTest(command)) return locateOther(given, context, contents, problems);
   refuseSections(given, context, problems);
   return locateOwn(given, context, contents, problems);
+}
+
+/** The tests of one shard, and the words that select them. */
+function takeShare(
+  tests: readonly NamedTest[],
+  shard: Shard,
+  problems: Problem[],
+): Pick<NamedTests, 'words' | 'tests'> {
+  const share = splitTests(tests, shard)[shard.index - 1] ?? [];
+  if (share.length === 0 && tests.length > 0) {
+    const { index, count } = shard;
+    problems.push({ message: `--shard ${index}/${count}: there are only ${tests.length} tests` });
+  }
+  return { words: share.flatMap(({ words }) => words), tests: share };
+}
+
+/** Only tests that are known before the VM starts can be split. */
+function explainShard({ cut }: CommandContext): Problem {
+  const isSuite = cut.cut.test?.output !== undefined;
+  return {
+    message: isSuite
+      ? `--shard: name the tests or patterns that are to be split, such as 'generic/*' of xfstests; options such as -g select tests only in the VM`
+      : `--shard: ${cut.name} is not a test suite whose tests rapido knows`,
+  };
 }
 
 /** The cut's own test command, with additional arguments. */
@@ -70,7 +100,12 @@ function locateOwn(
     Buffer.from(requireKeys(word, 'test.command', conf, problems) ?? ''),
   );
   if (own !== undefined) {
-    return { ...locate([...own, ...words], contents, cwd), isOwnTest: true, tests: undefined };
+    return {
+      ...locate([...own, ...words], contents, cwd),
+      isOwnTest: true,
+      tests: undefined,
+      list: undefined,
+    };
   }
   if (words.length > 0) {
     problems.push({ message: `${words[0]}: ${cut.name} has no test command to pass options to` });
@@ -84,6 +119,7 @@ const OTHER = {
   script: undefined,
   isOwnTest: false,
   tests: undefined,
+  list: undefined,
 } as const;
 
 /** Whether the user gives no command, or only options for the cut's own test command (`-- -g quick`). */

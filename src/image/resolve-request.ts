@@ -5,6 +5,7 @@ import type { DependsOn } from '../errors.ts';
 import type { Directories } from '../host/directories.ts';
 import type { Kernel } from '../host/kernel.ts';
 import type { NetworkKind } from '../net/vm-network.ts';
+import type { Shard } from './shard.ts';
 
 /** What the command line adds to a cut. */
 export interface CutExtras {
@@ -31,16 +32,23 @@ export type CommandRequest =
   /** `-f`: a script of the host. */
   | { script: string };
 
+/** What of a suite runs. */
+export interface RunSelection {
+  /** undefined: the cut's own test command. */
+  command: CommandRequest | undefined;
+  /** Names of tests that are not run again. */
+  done: readonly string[];
+  /** The part of the named tests that is run; undefined: all of them. */
+  shard: Shard | undefined;
+}
+
 export interface ResolveRequest {
   cut: LoadedCut;
   conf: Conf;
   kernel: Kernel;
   extras: CutExtras;
-  /**
-   * Set if the image is for an unattended run. Without a command, the cut's own test command is run. `done`: names of
-   * tests that are not run again.
-   */
-  run: { command: CommandRequest | undefined; done: readonly string[] } | undefined;
+  /** Set if the image is for an unattended run. */
+  run: RunSelection | undefined;
   output: string;
   /** Whether the image will be built. If so, the listing of its trees is started early. */
   willBuild: boolean;

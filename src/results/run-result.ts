@@ -43,7 +43,13 @@ const runShard = z.object({
   /** From 1. */
   index: z.int(),
   count: z.int(),
+  /** Names of the tests that are its part; undefined: rapido did not split the job (`--shard`). */
+  tests: z.optional(z.array(z.string())),
+  /** SHA-256 of the names of the tests of all parts, in hexadecimal. */
+  list: z.optional(z.string()),
 });
+
+export type RunShard = z.infer<typeof runShard>;
 
 /** The CI job that the run is a part of. */
 const runCi = z.object({

@@ -25,8 +25,9 @@ export function planRunImage(
   kernel: Kernel,
   done: readonly string[] = [],
 ): ResolvedImage {
-  const { command } = request.settings;
-  return planImage(request, request, kernel, { extras: extrasOf(request), run: { command, done } });
+  const { command, shard } = request.settings;
+  const run = { command, done, shard };
+  return planImage(request, request, kernel, { extras: extrasOf(request), run });
 }
 
 /** Plans the image of a server. Of the options that add to a cut, only --net applies to it. */

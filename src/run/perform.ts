@@ -2,10 +2,11 @@ import { type Context, describeKernel, kernelTree } from '../cli/context.ts';
 import { architectureOf } from '../host/architecture.ts';
 import { describeSource, type Source } from '../host/git-describe.ts';
 import type { Kernel } from '../host/kernel.ts';
+import type { ResolvedCommand } from '../image/resolve-command.ts';
 import { prepareKernelImage } from '../machine/kernel-image.ts';
 import type { VmSources } from '../machine/start.ts';
 import { keepConfig } from '../results/kernel-config.ts';
-import type { RunCommand, RunKernel, RunResult } from '../results/run-result.ts';
+import type { RunCommand, RunKernel, RunResult, RunShard } from '../results/run-result.ts';
 import {
   describeServer,
   type EndedServer,
@@ -54,6 +55,7 @@ export async function perform(
   result.kernel = describeKernelOf(run, kernel);
   // Here the user's arguments are a part of the cut's own command.
   if (image.command?.isOwnTest) result.command = describeWords(image.command.words);
+  result.shard = describeShard(run, image.command) ?? result.shard;
   const { path, kernelImage, servers } = await prepare(run, plan);
   const title = `rapido: output of ${run.cut.name}`;
   run.sections.enter({ name: 'rapido_run', title, hasGuestOutput: true });
@@ -78,6 +80,18 @@ function describeKernelOf({ directory }: RunContext, kernel: Kernel): RunKernel 
     architecture: architectureOf(process.arch).name,
     ...(config !== undefined && { config }),
   };
+}
+
+/** @returns undefined if the run is not split */
+function describeShard(
+  { settings: { shard } }: RunContext,
+  command: ResolvedCommand | undefined,
+): RunShard | undefined {
+  if (shard === undefined || command?.tests === undefined || command.list === undefined) {
+    return undefined;
+  }
+  const { index, count } = shard;
+  return { index, count, tests: [...command.tests], list: command.list };
 }
 
 export function describeWords(words: readonly Buffer[]): RunCommand {

@@ -25,7 +25,8 @@ export function refuseCommand({ cut, conf, context, settings }: RunRequest): voi
   const directory = resolveDirectory(request, others) ?? findRoot(request)?.directory;
   if (others.length > 0) return;
   const problems: Problem[] = [];
-  const run = { command: settings.command };
+  const { command, shard } = settings;
+  const run = { command, shard };
   resolveCommand({ ...request, run }, { directory, trees, autorun }, problems);
   const [first, ...rest] = problems;
   if (first === undefined) return;

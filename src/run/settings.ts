@@ -4,12 +4,14 @@ import { splitArguments } from '../conf/values.ts';
 import { UsageError } from '../errors.ts';
 import type { ExpectedSplat } from '../formats/klog/expected.ts';
 import type { CommandRequest } from '../image/resolve-request.ts';
+import type { Shard } from '../image/shard.ts';
 import { checkDiskOptions } from '../machine/disks.ts';
 import { checkVmOptions, type VmOptions } from '../machine/start.ts';
 import type { Accelerator } from '../vm/plan.ts';
 import type { TimeLimits } from '../vm/session-watch.ts';
 import { parseDuration } from './duration.ts';
 import { readExpected } from './expected-lists.ts';
+import { readShard } from './shard.ts';
 
 /** The options of `rapido run`, not yet parsed. */
 export interface RunOptions extends GlobalOptions, KernelOptions, VmOptions {
@@ -27,6 +29,10 @@ export interface RunOptions extends GlobalOptions, KernelOptions, VmOptions {
   resumeAfterCrash?: boolean | undefined;
   expected?: string | undefined;
   ktap?: boolean | undefined;
+  /** `I/N` */
+  shard?: string | undefined;
+  /** Path of a run whose times balance the shards. */
+  times?: string | undefined;
   results?: string | undefined;
   junit?: string | undefined;
   html?: string | undefined;
@@ -49,6 +55,8 @@ type ParsedOption =
   | 'bootTimeout'
   | 'silence'
   | 'expected'
+  | 'shard'
+  | 'times'
   | 'with'
   | 'build'
   | 'junit'
@@ -59,6 +67,8 @@ export interface RunSettings extends Omit<RunOptions, ParsedOption> {
   command: CommandRequest | undefined;
   limits: TimeLimits;
   expected: readonly ExpectedSplat[];
+  /** The part of the tests that is run; undefined: all. */
+  shard: Shard | undefined;
   servers: readonly ServerRequest[];
   /** Program and arguments that build the kernel. */
   build: [string, ...string[]] | undefined;
@@ -79,7 +89,7 @@ export interface ServerRequest {
 /** @throws UsageError */
 export function readRunOptions(options: RunOptions, cwd: string): RunSettings {
   const { command, exec, file, timeout, bootTimeout, silence, ...others } = options;
-  const { expected, with: servers, build, junit, html, ...rest } = others;
+  const { expected, shard: _, times: __, with: servers, build, junit, html, ...rest } = others;
   checkVmOptions(options);
   checkDiskOptions(options.disk, cwd, process.env);
   return {
@@ -91,6 +101,7 @@ export function readRunOptions(options: RunOptions, cwd: string): RunSettings {
       silence: parseDuration('--silence', silence),
     },
     expected: expected === undefined ? [] : readExpected(resolve(cwd, expected)),
+    shard: readShard(options, cwd),
     servers: parseServers(servers ?? []),
     build: build === undefined ? undefined : splitBuild(build),
     junit: junit === undefined ? undefined : resolve(cwd, junit),

@@ -8,7 +8,8 @@ function inTree(format: OutputFormat, files: Record<string, string>, programs: s
   return (...words: string[]) => {
     const tree = makeTemporaryDirectory();
     writeFiles(tree, files);
-    return findNamedTests(format, tree, words, (name) => programs.includes(name));
+    const named = findNamedTests(format, tree, words, (name) => programs.includes(name));
+    return named && { ...named, tests: named.tests.flatMap(({ names }) => names) };
   };
 }
 

@@ -5,6 +5,7 @@ import type { Cut } from '../../src/cut/cut.ts';
 import type { CommandContext, ImageContents } from '../../src/image/command-context.ts';
 import { resolveCommand } from '../../src/image/resolve-command.ts';
 import type { CommandRequest, Problem } from '../../src/image/resolve-request.ts';
+import type { Shard } from '../../src/image/shard.ts';
 import { readConf } from '../conf/read-conf.ts';
 import { makeTemporaryDirectory, writeFiles } from '../support/temporary-directory.ts';
 
@@ -25,14 +26,15 @@ interface Around {
   install?: string[];
   /** Problems that were found before. */
   problems?: Problem[];
+  shard?: Shard;
 }
 
 function contextFor(command: CommandRequest | undefined, around: Around): CommandContext {
-  const { cut = {}, test, conf = '', install = [] } = around;
+  const { cut = {}, test, conf = '', install = [], shard } = around;
   return {
     cut: { name: 'mine', cut: { summary: 'small', ...cut, ...(test && { test }) } },
     conf: readConf(conf),
-    run: { command },
+    run: { command, shard },
     extras: { install },
     env: process.env,
     cwd: here,
@@ -58,6 +60,7 @@ function resolve(command: CommandRequest | undefined, around: Around = {}) {
     script: resolved?.script,
     isOwnTest: resolved?.isOwnTest,
     tests: resolved?.tests,
+    list: resolved?.list,
     problems: problems.map(({ message }) => show(message)),
   };
 }
@@ -72,6 +75,7 @@ const nothing = {
   problems: [],
   isOwnTest: false,
   tests: undefined,
+  list: undefined,
 };
 
 test('an image that is not for a run has no command', () => {
@@ -225,6 +229,28 @@ describe('words that name tests', () => {
       isOwnTest: true,
       tests: ['generic/002', 'xfs/003'],
     });
+  });
+
+  test('are split, each test into one shard', () => {
+    const shard = (index: number, count = 2, ...words: string[]) =>
+      resolve(args('generic/*', ...words), {
+        ...fstests(),
+        shard: { index, count, times: new Map([['generic/002', 1000]]) },
+      });
+    expect(shard(1)).toMatchObject({ words: ['fstests-check', 'generic/001'], problems: [] });
+    expect(shard(1).tests).toEqual(['generic/001']);
+    expect(shard(2)).toMatchObject({ words: ['fstests-check', 'generic/002'] });
+    expect(shard(1).list).toBe(shard(2).list);
+    expect(shard(1, 2, 'xfs/003').list).not.toBe(shard(1).list);
+    expect(shard(3, 3).problems).toEqual(['--shard 3/3: there are only 2 tests']);
+  });
+
+  test.each([
+    [args('-g', 'quick'), 'options such as -g select tests only in the VM'],
+    [undefined, 'name the tests or patterns that are to be split'],
+  ])('must be there to be split: %j', (command, message) => {
+    const around = { ...fstests(), shard: { index: 1, count: 2, times: new Map() } };
+    expect(resolve(command, around).problems).toEqual([expect.stringContaining(message)]);
   });
 
   test('are rejected before a boot if such a test does not exist', () => {

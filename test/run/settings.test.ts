@@ -1,6 +1,7 @@
 import { describe, expect, test } from 'vitest';
 import { UsageError } from '../../src/errors.ts';
 import { type RunOptions, readRunOptions } from '../../src/run/settings.ts';
+import { aResult } from '../results/a-result.ts';
 import { complaintOf } from '../support/complaint.ts';
 import { makeTemporaryDirectory, writeFiles } from '../support/temporary-directory.ts';
 
@@ -15,6 +16,7 @@ describe('reads', () => {
       command: undefined,
       limits: { total: undefined, boot: undefined, silence: undefined },
       expected: [],
+      shard: undefined,
       servers: [],
       build: undefined,
       junit: undefined,
@@ -35,6 +37,21 @@ describe('reads', () => {
     [{ file: './my tests.sh' }, { script: './my tests.sh' }],
   ])('a command: %j', (options, command) => {
     expect(read(options).command).toEqual(command);
+  });
+
+  test('a shard, with the times of an earlier run', () => {
+    expect(read({ shard: '2/4' }).shard).toEqual({ index: 2, count: 4, times: new Map() });
+    const tests = [
+      { name: 'a', status: 'pass', duration: 5 },
+      { name: 'b', status: 'skip' },
+    ];
+    const directory = makeTemporaryDirectory();
+    writeFiles(directory, {
+      'last/result.json': JSON.stringify(aResult({ tests: tests as never })),
+    });
+    expect(read({ shard: '1/1', times: 'last' }, directory).shard?.times).toEqual(
+      new Map([['a', 5]]),
+    );
   });
 
   test('limits in milliseconds', () => {
@@ -87,6 +104,11 @@ describe('mistakes', () => {
     'a build with a quote that is not closed': { build: 'make "-j8' },
     'a build for a shell': { build: 'make -j8 && make modules' },
     'a build into a pipe': { build: 'make | tee log' },
+    'a shard beyond the last': { shard: '5/4' },
+    'a shard without a number': { shard: '1' },
+    'a shard of a shell command': { shard: '1/2', exec: 'ls' },
+    'times without a shard': { times: 'last' },
+    'times of a run that does not exist': { shard: '1/2', times: 'nowhere' },
     'a missing list of expected splats': { expected: 'nowhere' },
     'expected splats in a directory': { expected: '.' },
     'expected splats without a reason, or not an expression': { expected: 'broken' },
@@ -144,6 +166,19 @@ describe('mistakes', () => {
       a build into a pipe:
       rapido: error: --build: "|" requires a shell, but the command runs without one
         hint: use a single command or a script; rapido installs the modules itself
+      a shard beyond the last:
+      rapido: error: --shard: "5/4" is not a part of a whole
+        hint: --shard 1/4 is the first of four parts
+      a shard without a number:
+      rapido: error: --shard: "1" is not a part of a whole
+        hint: --shard 1/4 is the first of four parts
+      a shard of a shell command:
+      rapido: error: --shard splits the tests of a suite; it cannot be combined with -x or -f
+      times without a shard:
+      rapido: error: --times only has a meaning with --shard
+        hint: --shard 1/4
+      times of a run that does not exist:
+      rapido: error: HERE/nowhere does not exist
       a missing list of expected splats:
       rapido: error: --expected: HERE/nowhere does not exist
       expected splats in a directory:
