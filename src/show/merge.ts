@@ -14,7 +14,13 @@ import type { GlobalOptions } from '../cli/context.ts';
 import { errorCode, UsageError, UserError } from '../errors.ts';
 import { exportJunit } from '../export/formats.ts';
 import { locateDirectories } from '../host/directories.ts';
-import { findMisfits, inOrder, mergeShards, type ShardRun } from '../results/merge.ts';
+import {
+  findMisfits,
+  inOrder,
+  mergeShards,
+  type ShardRun,
+  shardDirectory,
+} from '../results/merge.ts';
 import type { RunResult } from '../results/run-result.ts';
 import { formatRun } from '../results/show.ts';
 import {
@@ -136,7 +142,7 @@ function joinLogs(path: string, name: (typeof LOGS)[number], parts: readonly Par
 function copyServerConsoles(directory: string, { result, file }: Part): void {
   for (const { console } of result.servers ?? []) {
     if (console !== basename(console) || !isFile(file(console as 'console.log'))) continue;
-    const target = join(directory, `shard-${result.shard!.index}`);
+    const target = join(directory, shardDirectory(result));
     mkdirSync(target, { recursive: true, mode: 0o700 });
     copyFileSync(file(console as 'console.log'), join(target, console));
   }
