@@ -1,5 +1,5 @@
 import { CommanderError } from '@commander-js/extra-typings';
-import { ownWords, runProgram, VERSION } from './cli/program.ts';
+import { type CommandEntry, ownWords, runProgram, VERSION } from './cli/program.ts';
 import { boot } from './commands/boot.ts';
 import { completion } from './commands/completion.ts';
 import { conf } from './commands/conf.ts';
@@ -13,6 +13,7 @@ import { list } from './commands/list.ts';
 import { names } from './commands/names.ts';
 import { ps } from './commands/ps.ts';
 import { results } from './commands/results.ts';
+import { resultsMerge } from './commands/results-merge.ts';
 import { run } from './commands/run.ts';
 import { setupNetwork } from './commands/setup-network.ts';
 import { setupRamdisk } from './commands/setup-ramdisk.ts';
@@ -25,13 +26,13 @@ import { cleanUpAfterFailure } from './sys/failure.ts';
 import { requireWritten, watchOwnOutput } from './ui/own-output.ts';
 import { reportError } from './ui/report-error.ts';
 
-/** In the order of the help. */
-export const COMMANDS = [
+/** In the order of the help; a command with subcommands is a list that begins with it. */
+export const COMMANDS: readonly CommandEntry[] = [
   list,
   cut,
   boot,
   run,
-  results,
+  [results, resultsMerge],
   ps,
   exec,
   console,

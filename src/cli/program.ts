@@ -6,6 +6,9 @@ import { collect } from './options.ts';
 declare const __RAPIDO_VERSION__: string;
 export const VERSION = typeof __RAPIDO_VERSION__ === 'string' ? __RAPIDO_VERSION__ : 'development';
 
+/** A command, or one with its subcommands. */
+export type CommandEntry = Definition | readonly [Definition, ...Definition[]];
+
 /**
  * Runs a command line.
  * @param commands in the order of the help
@@ -14,7 +17,7 @@ export const VERSION = typeof __RAPIDO_VERSION__ === 'string' ? __RAPIDO_VERSION
  * @throws CommanderError for a mistake in the command line, which has been reported
  */
 export async function runProgram(
-  commands: readonly Definition[],
+  commands: readonly CommandEntry[],
   argv: readonly string[],
 ): Promise<number> {
   const own = ownWords(argv);
@@ -54,7 +57,7 @@ export function ownWords(argv: readonly string[]): readonly string[] {
 
 /** @param commands in the order of the help */
 export function createProgram(
-  commands: readonly Definition[],
+  commands: readonly CommandEntry[],
   parts: Pick<Call, 'rest' | 'finish'>,
 ): CommandUnknownOpts {
   const program = new Command('rapido')
@@ -80,8 +83,10 @@ Examples:
   rapido doctor                      check this host`,
     );
   const call = createCall(program, parts);
-  for (const define of commands) {
+  for (const entry of commands) {
+    const [define, ...subcommands] = typeof entry === 'function' ? [entry] : entry;
     const command = define(call);
+    for (const defineSubcommand of subcommands) command.addCommand(defineSubcommand(call));
     // `__names` is for scripts; the help omits it.
     program.addCommand(command, { hidden: command.name().startsWith('__') });
   }

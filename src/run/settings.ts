@@ -11,14 +11,12 @@ import type { Accelerator } from '../vm/plan.ts';
 import type { TimeLimits } from '../vm/session-watch.ts';
 import { parseDuration } from './duration.ts';
 import { readExpected } from './expected-lists.ts';
-import { readShard } from './shard.ts';
+import { readShard, type ShardOptions } from './shard.ts';
 
 /** The options of `rapido run`, not yet parsed. */
-export interface RunOptions extends GlobalOptions, KernelOptions, VmOptions {
+export interface RunOptions extends GlobalOptions, KernelOptions, VmOptions, ShardOptions {
   /** The words after `--`, byte for byte. */
   command: readonly Buffer[] | undefined;
-  exec?: string | undefined;
-  file?: string | undefined;
   install?: string[] | undefined;
   include?: string[] | undefined;
   driver?: string[] | undefined;
@@ -29,10 +27,6 @@ export interface RunOptions extends GlobalOptions, KernelOptions, VmOptions {
   resumeAfterCrash?: boolean | undefined;
   expected?: string | undefined;
   ktap?: boolean | undefined;
-  /** `I/N` */
-  shard?: string | undefined;
-  /** Path of a run whose times balance the shards. */
-  times?: string | undefined;
   results?: string | undefined;
   junit?: string | undefined;
   html?: string | undefined;

@@ -2,7 +2,16 @@ import { resolve } from 'node:path';
 import { UsageError } from '../errors.ts';
 import type { Shard } from '../image/shard.ts';
 import { readRun, resultOf } from '../results/store.ts';
-import type { RunOptions } from './settings.ts';
+
+/** The options that determine the part, not yet parsed. */
+export interface ShardOptions {
+  /** `I/N` */
+  shard?: string | undefined;
+  /** Path of a run whose times balance the parts. */
+  times?: string | undefined;
+  exec?: string | undefined;
+  file?: string | undefined;
+}
 
 /** More parts than this are a mistake. */
 const MAX_SHARDS = 10_000;
@@ -13,7 +22,7 @@ const MAX_SHARDS = 10_000;
  * @throws UserError if the run of --times has no result
  */
 export function readShard(
-  { shard, times, exec, file }: Pick<RunOptions, 'shard' | 'times' | 'exec' | 'file'>,
+  { shard, times, exec, file }: ShardOptions,
   cwd: string,
 ): Shard | undefined {
   if (shard === undefined) {
