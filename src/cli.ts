@@ -7,6 +7,7 @@ import { console } from './commands/console.ts';
 import { cut } from './commands/cut.ts';
 import { doctor } from './commands/doctor.ts';
 import { exec } from './commands/exec.ts';
+import { gdb } from './commands/gdb.ts';
 import { initCuts } from './commands/init-cuts.ts';
 import { kconfig } from './commands/kconfig.ts';
 import { list } from './commands/list.ts';
@@ -35,6 +36,7 @@ export const COMMANDS = [
   ps,
   exec,
   console,
+  gdb,
   stop,
   doctor,
   conf,

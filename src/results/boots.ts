@@ -1,4 +1,5 @@
 import type { BlockedTask } from '../formats/klog/blocked-tasks.ts';
+import { formatDuration } from '../ui/format.ts';
 import type { GuestEvent } from '../vm/guest-events.ts';
 import type { SessionTimes } from '../vm/session.ts';
 import type { RunBoot, RunResult, RunSplat, RunTimes } from './run-result.ts';
@@ -125,6 +126,7 @@ function describeOddities({ record, testsDropped }: EndedBoot): string[] {
     ...describeDropped(testsDropped),
     ...describeForeignLines(record.foreignLines),
     ...describeLosses(record.events),
+    ...describeStops(record.stoppedFor),
     ...qemuMessages(record.qemuSaid),
   ];
 }
@@ -137,6 +139,14 @@ function describeForeignLines(lines: number): string[] {
   return lines === 0
     ? []
     : [`${lines} lines on the control channel were not from rapido's session`];
+}
+
+function describeStops(stoppedFor: number | undefined): string[] {
+  return stoppedFor === undefined
+    ? []
+    : [
+        `the VM was stopped for ${formatDuration(stoppedFor)}, by a debugger or for a dump; the limits do not count that time`,
+      ];
 }
 
 /** Messages of QEMU, mostly warnings. */

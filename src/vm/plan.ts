@@ -1,3 +1,4 @@
+import { basename } from 'node:path';
 import { UsageError } from '../errors.ts';
 import type { Architecture } from '../host/architecture.ts';
 import type { KvmState } from '../host/kvm.ts';
@@ -39,6 +40,8 @@ export interface VmPlan {
   /** The Unix socket of a QMP monitor for other processes. */
   monitorSocket: string;
   pidFile: string;
+  /** The Unix socket at which QEMU waits for a debugger before the first instruction; undefined: it does not wait. */
+  gdbSocket: string | undefined;
   /** Host directory to share over 9p, mounted at /host. */
   sharedDirectory: string | undefined;
   /** Further directories of the host that the VM offers over 9p. */
@@ -85,6 +88,7 @@ export interface VmSpec {
   consoleLog: string;
   monitorSocket: string;
   pidFile: string;
+  gdbSocket: string | undefined;
   sharedDirectory: string | undefined;
   directories: readonly SharedDirectory[];
   disks: readonly DiskPlan[];
@@ -138,6 +142,7 @@ export function planVm(spec: VmSpec): VmPlan {
     consoleLog: spec.consoleLog,
     monitorSocket: spec.monitorSocket,
     pidFile: spec.pidFile,
+    gdbSocket: spec.gdbSocket,
     sharedDirectory: spec.sharedDirectory,
     directories: [...spec.directories],
     disks: [...spec.disks],
@@ -171,6 +176,20 @@ export function chooseAccelerator(wanted: VmSpec['accelerator'], kvm: KvmState):
   throw new UsageError(`VM_ACCEL: KVM does not work: ${kvm.reason}`, {
     hint: 'VM_ACCEL="auto" falls back to emulation',
   });
+}
+
+/**
+ * Whether the kernel may be at other addresses than its symbols. On x86, a bzImage chooses its address when it
+ * unpacks itself, and a vmlinux stays where it was linked.
+ * @param config the text of the kernel configuration; undefined: not known
+ */
+export function isRandomized(
+  { architecture, kernel, parameters }: Pick<VmPlan, 'architecture' | 'kernel' | 'parameters'>,
+  config: string | undefined,
+): boolean {
+  if (architecture === 'x86_64' && /vmlinux/.test(basename(kernel))) return false;
+  if (/\bnokaslr\b/.test(parameters.join(' '))) return false;
+  return config === undefined || /^CONFIG_RANDOMIZE_BASE=y$/m.test(config);
 }
 
 /** Arguments that depend on the default PC machine, or select another machine. */
@@ -211,6 +230,8 @@ function kernelParameters(spec: VmSpec, hostname: string, accelerator: Accelerat
     // runs, everything is shown; in a session, even if the user's parameters say otherwise.
     ...(ownLogLevel ? [] : ['loglevel=5']),
     ...(!ownLogLevel || mustBeLouder ? ['rapido.loglevel=7'] : []),
+    // A debugger needs the addresses of vmlinux.
+    ...(spec.gdbSocket === undefined ? [] : ['nokaslr']),
     ...(judged === undefined ? [] : diagnosticParameters(judged, architecture)),
     ...(session === undefined ? [] : sessionParameters(session)),
     `rapido.vm_num=${spec.number}`,

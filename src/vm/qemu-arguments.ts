@@ -51,6 +51,7 @@ export function qemuCommandLine(plan: VmPlan): [string, ...string[]] {
     ...sharedDirectories(plan).flatMap(sharedDirectory),
     ...plan.disks.flatMap(disk),
     ...networkCards(plan),
+    ...(plan.gdbSocket === undefined ? [] : ['-S', '-gdb', gdbDevice(plan.gdbSocket)]),
     '-pidfile', plan.pidFile,
     ...plan.extraArguments,
     ...quietFirmware(plan),
@@ -203,6 +204,11 @@ function networkCard({ mac, backend }: NicPlan, index: number, withKvm: boolean)
 /** Only local users can connect to the forwarded port. */
 function forward({ protocol, host, guest }: PortForward): string {
   return `hostfwd=${protocol}:127.0.0.1:${host}-:${guest}`;
+}
+
+/** The character device of the gdbstub: a Unix socket, at which one debugger after another can connect. */
+export function gdbDevice(socket: string): string {
+  return `unix:${escapeComma(socket)},server=on,wait=off`;
 }
 
 /** In QEMU's key=value syntax, commas separate options, and a literal comma is doubled. */

@@ -124,6 +124,15 @@ test('QEMU_EXTRA_ARGS and QEMU_EXTRA_KERNEL_PARAMS', () => {
   `);
 });
 
+test('a VM that waits for a debugger has its kernel at the addresses of vmlinux', () => {
+  expect(difference({ gdbSocket: '/run/vm1.gdb' })).toEqual([
+    expect.stringMatching(/^- .*rapido\.loglevel=7/),
+    '+   rapido.loglevel=7 nokaslr',
+    '+ -S',
+    '+ -gdb unix:/run/vm1.gdb,server=on,wait=off',
+  ]);
+});
+
 test('dynamic debug', () => {
   const dynamicDebug = { modules: ['xfs'], files: ['fs/xfs/*'] };
   expect(difference({ dynamicDebug })).toMatchInlineSnapshot(`

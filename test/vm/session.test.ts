@@ -447,6 +447,37 @@ describe('limits', () => {
     expect(record.times.end).toBeGreaterThan(1000);
   });
 
+  test('time in which a debugger has stopped the VM does not count', async () => {
+    installFakeQemu(async (vm) => {
+      await vm.emit('STOP', {});
+      await vm.sleep(1500);
+      await vm.emit('RESUME', {});
+      await vm.init();
+      await vm.emit('STOP', {});
+      await vm.sleep(1500);
+      await vm.emit('RESUME', {});
+      await vm.sleep(100);
+      await vm.shutDown('guest-shutdown');
+    });
+    const deadline = startDeadline(2000);
+    const { record } = await watch({ deadline, limits: { boot: 1000, silence: 1000 } });
+    expect(record).toMatchObject({ timedOut: undefined, shutdown: 'guest-shutdown' });
+    expect(record.stoppedFor).toBeGreaterThan(2900);
+    expect(deadline.left()).toBeGreaterThan(0);
+  });
+
+  test('a limit counts again once the VM runs', async () => {
+    installFakeQemu(async (vm) => {
+      vm.onCommand('chardev-send-break', 'refuse');
+      await vm.emit('STOP', {});
+      await vm.sleep(1000);
+      await vm.emit('RESUME', {});
+    });
+    const { record } = await watch({ deadline: startDeadline(600) });
+    expect(record.timedOut).toBe('total');
+    expect(record.times.end).toBeGreaterThan(1500);
+  });
+
   test('only the first limit that expires counts', async () => {
     installFakeQemu(async (vm) => {
       vm.onCommand('chardev-send-break', 'refuse');
