@@ -6,6 +6,7 @@ import { conf } from './commands/conf.ts';
 import { console } from './commands/console.ts';
 import { cut } from './commands/cut.ts';
 import { doctor } from './commands/doctor.ts';
+import { dump } from './commands/dump.ts';
 import { exec } from './commands/exec.ts';
 import { gdb } from './commands/gdb.ts';
 import { initCuts } from './commands/init-cuts.ts';
@@ -37,6 +38,7 @@ export const COMMANDS = [
   exec,
   console,
   gdb,
+  dump,
   stop,
   doctor,
   conf,

@@ -24,6 +24,8 @@ export interface EndedBoot extends RunFacts {
   unfinished: readonly string[];
   /** Tasks in uninterruptible sleep when it was ended; undefined: unknown. */
   blockedTasks: BlockedTask[] | undefined;
+  /** The file with the memory of the VM, or why there is none; undefined: it was not asked for, or not needed. */
+  dump?: { file: string } | { problem: string } | undefined;
 }
 
 /** The result of all boots of a run. */
@@ -38,6 +40,7 @@ export type BootsSummary = Pick<
   | 'splats'
   | 'blockedTasks'
   | 'boots'
+  | 'dumps'
 > & { notes: string[]; times: Partial<RunTimes>; blames: Blame };
 
 /** @param boots at least one; all but the last ended with a crash */
@@ -56,6 +59,7 @@ export function sumUpBoots(boots: readonly EndedBoot[]): BootsSummary {
     splats: several ? joinSplats(boots) : [...last.splats],
     blockedTasks: last.blockedTasks?.length === 0 ? undefined : last.blockedTasks,
     boots: several ? boots.map(describeBoot) : undefined,
+    ...listDumps(boots),
     notes: [
       ...new Set(boots.flatMap(({ unwritten }) => unwritten)),
       // Not those of earlier boots: their output is incomplete because of the crash.
@@ -115,14 +119,22 @@ function joinSplats(boots: readonly EndedBoot[]): RunSplat[] {
   );
 }
 
+function listDumps(boots: readonly EndedBoot[]): Pick<RunResult, 'dumps'> {
+  const dumps = boots.flatMap(({ dump }) =>
+    dump !== undefined && 'file' in dump ? [dump.file] : [],
+  );
+  return dumps.length === 0 ? {} : { dumps };
+}
+
 function describeBoot(boot: EndedBoot): RunBoot {
   const { verdict, reason } = judgeRun(boot);
   const { start, tests, record } = boot;
   return { verdict, reason, tests: tests.length, start, times: phasesOf(record.times) };
 }
 
-function describeOddities({ record, testsDropped }: EndedBoot): string[] {
+function describeOddities({ record, testsDropped, dump }: EndedBoot): string[] {
   return [
+    ...(dump !== undefined && 'problem' in dump ? [`no dump: ${dump.problem}`] : []),
     ...describeDropped(testsDropped),
     ...describeForeignLines(record.foreignLines),
     ...describeLosses(record.events),

@@ -25,6 +25,7 @@ export interface RunOptions extends GlobalOptions, KernelOptions, VmOptions {
   silence?: string | undefined;
   keepGoing?: boolean | undefined;
   resumeAfterCrash?: boolean | undefined;
+  dumpOnCrash?: boolean | undefined;
   expected?: string | undefined;
   ktap?: boolean | undefined;
   results?: string | undefined;

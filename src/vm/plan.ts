@@ -64,6 +64,8 @@ export interface SessionPlan {
   survivesOops: boolean;
   /** Whether the kernel log may contain results of tests, as those of kunit. */
   readsKernelLog: boolean;
+  /** Whether the VM stays after a panic, so that its memory can be dumped. */
+  staysAfterPanic?: boolean | undefined;
 }
 
 export interface Accelerator {
@@ -225,7 +227,7 @@ function kernelParameters(spec: VmSpec, hostname: string, accelerator: Accelerat
     `console=${architecture.console}`,
     'rdinit=/init',
     // A panic ends the VM at once: the kernel reboots, and with -no-reboot QEMU exits instead.
-    'panic=-1',
+    session?.staysAfterPanic === true ? 'panic=0' : 'panic=-1',
     // Printing every message of a boot takes time, so only warnings and worse are shown. Once the guest's init
     // runs, everything is shown; in a session, even if the user's parameters say otherwise.
     ...(ownLogLevel ? [] : ['loglevel=5']),

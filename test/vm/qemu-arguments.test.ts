@@ -56,6 +56,7 @@ test('at a terminal, with KVM', () => {
     -device virtio-serial-pci,id=rapido-ports
     -chardev socket,id=control,fd=4
     -device virtserialport,chardev=control,name=org.rapido.control
+    -device vmcoreinfo
     -pidfile /run/rapido_vm1.pid
     -machine graphics=on"
   `);
@@ -197,6 +198,7 @@ test('aarch64', () => {
     -qmp unix:/run/vm1.qmp,server=on,wait=off
     -chardev socket,id=control,fd=4
     -serial chardev:control
+    -device vmcoreinfo
     -pidfile /run/rapido_vm1.pid"
   `);
 });

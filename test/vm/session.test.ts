@@ -715,3 +715,41 @@ describe('an internal failure', () => {
     },
   );
 });
+
+describe('a dump of the memory', () => {
+  const crashed: SessionWatch['onConsole'] = async (chunk) =>
+    chunk.includes('Kernel panic') ? 'crashed' : undefined;
+
+  test('is taken when the report of a crash is complete, before the VM is ended', async () => {
+    const qemu = installFakeQemu(async (vm) => {
+      await vm.init();
+      await vm.write('console', 'Kernel panic - not syncing: sysrq\r\n');
+    });
+    const { record, endings } = await watch({
+      onConsole: crashed,
+      dump: async (qmp) => {
+        await qmp.execute('dump-guest-memory');
+      },
+    });
+    expect(qemu.notes()).toEqual(['qmp dump-guest-memory', 'qmp quit']);
+    expect(endings).toEqual(['the kernel crashed and did not end the VM']);
+    expect(record.shutdown).toBe('host-qmp-quit');
+  });
+
+  test('is taken at a limit, and an interruption does not wait for it', async () => {
+    const qemu = installFakeQemu(async (vm) => {
+      vm.onCommand('chardev-send-break', 'refuse');
+      vm.onCommand('inject-nmi', 'refuse');
+    });
+    const { record } = await watch({
+      deadline: startDeadline(300),
+      dump: async (qmp) => {
+        await qmp.execute('dump-guest-memory');
+        getSignal('SIGINT');
+        await new Promise(() => {});
+      },
+    });
+    expect(qemu.notes().slice(-2)).toEqual(['qmp dump-guest-memory', 'qmp quit']);
+    expect(record).toMatchObject({ timedOut: 'total', interruptedBy: 'SIGINT' });
+  });
+});
