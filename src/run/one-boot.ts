@@ -100,6 +100,7 @@ function sourcesOf(
       results: header.image.sharesResults ? makeGuestDirectory(run) : undefined,
       survivesOops: settings.keepGoing === true,
       readsKernelLog: formatOf(run) === 'ktap',
+      scansLeaks: settings.kmemleak,
       staysAfterPanic: settings.dumpOnCrash === true ? true : undefined,
     },
     consoleLog: () => directory.file('console.log'),
@@ -191,7 +192,8 @@ async function watchBoot(
     const unwritten = lost?.isLost() === true ? [LOST_INPUT] : [];
     const findings = recorder.finish(describeLoss(record));
     const dump = dumper?.outcome(findings.splats.some(isCrash));
-    return { record, limits, ...findings, unwritten, dump };
+    const scansLeaks = settings.kmemleak === true;
+    return { record, limits, ...findings, scansLeaks, unwritten, dump };
   } finally {
     recorder.finish();
     display.pause();

@@ -26,6 +26,7 @@ export interface RunOptions extends GlobalOptions, KernelOptions, VmOptions {
   keepGoing?: boolean | undefined;
   resumeAfterCrash?: boolean | undefined;
   dumpOnCrash?: boolean | undefined;
+  kmemleak?: boolean | undefined;
   expected?: string | undefined;
   ktap?: boolean | undefined;
   results?: string | undefined;

@@ -64,6 +64,8 @@ export interface SessionPlan {
   survivesOops: boolean;
   /** Whether the kernel log may contain results of tests, as those of kunit. */
   readsKernelLog: boolean;
+  /** Whether the kernel searches for memory leaks at the end. */
+  scansLeaks?: boolean | undefined;
   /** Whether the VM stays after a panic, so that its memory can be dumped. */
   staysAfterPanic?: boolean | undefined;
 }
@@ -287,10 +289,12 @@ function diagnosticParameters(
  */
 const LOG_BUFFER = { ofSession: '1M', ofTests: '4M' } as const;
 
-function sessionParameters({ stdin, results, readsKernelLog }: SessionPlan): string[] {
+function sessionParameters({ stdin, results, readsKernelLog, scansLeaks }: SessionPlan): string[] {
   return [
     'rapido.run=1',
     `log_buf_len=${readsKernelLog ? LOG_BUFFER.ofTests : LOG_BUFFER.ofSession}`,
+    // CONFIG_DEBUG_KMEMLEAK_DEFAULT_OFF
+    ...(scansLeaks === true ? ['kmemleak=on', 'rapido.kmemleak=1'] : []),
     ...(stdin ? ['rapido.stdin=1'] : []),
     ...(results === undefined ? [] : [`rapido.results=${MOUNT_TAG.results}`]),
   ];
