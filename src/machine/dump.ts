@@ -35,6 +35,7 @@ export async function runDump(
     withMonitor(vm, (qmp) =>
       dumpMemory(qmp, {
         path,
+        names: { hostname: vm.hostname, release: vm.kernelRelease },
         format: options.format,
         onStart: ({ format, memory }) => ui.note(announceDump(vm, memory, format)),
         onProgress: (share) => ui.progress(`writing the dump: ${Math.round(100 * share)} %`),

@@ -18,7 +18,7 @@ import { formatCommandLine } from '../sys/command-line.ts';
 import type { Deadline } from '../sys/deadline.ts';
 import { formatBytes } from '../ui/format.ts';
 import { createGuestOutput, openGuestInput } from '../ui/guest-streams.ts';
-import { dumpMemory } from '../vm/dump.ts';
+import { type DumpRequest, dumpMemory } from '../vm/dump.ts';
 import { describeFailure, judgeEnding } from '../vm/ending.ts';
 import type { GuestEvent } from '../vm/guest-events.ts';
 import type { VmPlan } from '../vm/plan.ts';
@@ -157,7 +157,10 @@ async function watchBoot(
     boot: bootLimit(settings.limits.boot, plan.accelerator),
   };
   const lost = hasInput ? undefined : watchLostInput(stdin);
-  const dumper = settings.dumpOnCrash === true ? createDumper(run) : undefined;
+  const dumper =
+    settings.dumpOnCrash === true
+      ? createDumper(run, { hostname: plan.hostname, release: boot.kernel.release })
+      : undefined;
   try {
     const record = await runSession(plan, {
       limits,
@@ -208,7 +211,7 @@ interface Dumper {
 }
 
 /** For `--dump-on-crash`. A failure to dump does not change the verdict. */
-function createDumper(run: RunContext): Dumper {
+function createDumper(run: RunContext, names: DumpRequest['names']): Dumper {
   let outcome: EndedBoot['dump'];
   return {
     dump: async (qmp) => {
@@ -216,6 +219,7 @@ function createDumper(run: RunContext): Dumper {
       try {
         await dumpMemory(qmp, {
           path,
+          names,
           onStart: ({ memory }) =>
             showProgress(run, `dumping ${formatBytes(memory)} of memory to ${path}`),
         });

@@ -2,7 +2,9 @@ import { closeSync, openSync, renameSync, rmSync, statfsSync, statSync } from 'n
 import { dirname } from 'node:path';
 import { setTimeout as sleep } from 'node:timers/promises';
 import * as z from 'zod/mini';
-import { UserError } from '../errors.ts';
+import { errorCode, UserError } from '../errors.ts';
+import { isFlattened, unflatten } from '../formats/flattened-dump.ts';
+import { type KernelNames, nameKernel } from '../formats/kdump-header.ts';
 import { temporaryNameFor } from '../sys/temporary.ts';
 import { formatBytes } from '../ui/format.ts';
 import { DUMP_FORMATS, type DumpFormat } from './dump-formats.ts';
@@ -11,6 +13,7 @@ import type { Qmp, QmpAnswer } from './qmp.ts';
 export interface DumpRequest {
   /** Absolute path of the file, which does not exist. */
   path: string;
+  names: KernelNames;
   /** undefined: `kdump-zlib`, or `elf` if QEMU was built without it. */
   format?: DumpFormat | undefined;
   /** Called before the first byte is written. */
@@ -45,31 +48,45 @@ const PATIENCE = 20_000;
  */
 export async function dumpMemory(qmp: Qmp, request: DumpRequest): Promise<Dump> {
   const { path } = request;
-  const format = chooseFormat(request.format, await query(qmp, CAPABILITY, capability));
+  const { formats } = await query(qmp, CAPABILITY, capability);
+  const format = chooseFormat(request.format, formats);
   const size = await query(qmp, 'query-memory-size-summary', memorySize);
   const memory = size['base-memory'] + size['plugged-memory'];
   if (format === 'elf') refuseSmallDisk(path, memory);
   request.onStart?.({ format, memory });
-  const temporary = temporaryNameFor(path);
+  const [temporary, plain] = [temporaryNameFor(path), temporaryNameFor(path)];
+  // Since QEMU 8.2, which can write a kdump that is not flattened.
+  const isRaw = format === 'kdump-zlib' && formats.includes(RAW_KDUMP);
   try {
-    // QEMU would follow a link of another user.
-    closeSync(openSync(temporary, 'wx', 0o600));
-    await writeDump(qmp, temporary, format, request.onProgress);
-    renameSync(temporary, path);
+    createOwn(temporary);
+    await writeDump(qmp, temporary, isRaw ? RAW_KDUMP : format, request.onProgress);
+    const isFlat = await isFlattened(temporary);
+    if (isFlat) {
+      createOwn(plain);
+      await unflatten(temporary, plain);
+    }
+    const whole = isFlat ? plain : temporary;
+    await nameKernel(whole, request.names);
+    renameSync(whole, path);
   } catch (error) {
     throw explainFullDisk(path, error);
   } finally {
     rmSync(temporary, { force: true });
+    rmSync(plain, { force: true });
   }
   return { format, size: statSync(path).size };
 }
 
 const CAPABILITY = 'query-dump-guest-memory-capability';
 
-function chooseFormat(
-  wanted: DumpFormat | undefined,
-  { formats }: z.infer<typeof capability>,
-): DumpFormat {
+const RAW_KDUMP = 'kdump-raw-zlib';
+
+/** QEMU would follow a link that another user has created. */
+function createOwn(path: string): void {
+  closeSync(openSync(path, 'wx', 0o600));
+}
+
+function chooseFormat(wanted: DumpFormat | undefined, formats: readonly string[]): DumpFormat {
   const chosen = wanted ?? DUMP_FORMATS.find((format) => formats.includes(format));
   if (chosen !== undefined && formats.includes(chosen)) return chosen;
   throw new UserError(`this QEMU cannot write dumps in the format ${wanted ?? DUMP_FORMATS[0]}`, {
@@ -80,7 +97,7 @@ function chooseFormat(
 async function writeDump(
   qmp: Qmp,
   path: string,
-  format: DumpFormat,
+  format: string,
   onProgress: DumpRequest['onProgress'],
 ): Promise<void> {
   let failure: string | undefined;
@@ -147,7 +164,8 @@ const FULL = 1024 * 1024;
 
 /** QEMU does not say that the disk is full, so look while the incomplete file is still there. */
 function explainFullDisk(path: string, cause: unknown): unknown {
-  if (!(cause instanceof UserError) || freeSpace(path) >= FULL) return cause;
+  const isFull = errorCode(cause) === 'ENOSPC' || freeSpace(path) < FULL;
+  if (!isFull) return cause;
   return new UserError(`${path}: no space left on the device for the dump`, {
     cause,
     hint: 'write it to another directory',

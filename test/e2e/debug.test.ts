@@ -1,4 +1,4 @@
-import { existsSync } from 'node:fs';
+import { existsSync, readFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { setTimeout as sleep } from 'node:timers/promises';
 import { afterAll, describe, expect, it } from 'vitest';
@@ -54,5 +54,43 @@ describe('gdb', () => {
     expect(ran.result?.notes).toEqual([
       expect.stringMatching(/^the VM was stopped for 1\d\.\d s, by a debugger or for a dump/),
     ]);
+  });
+});
+
+describe('a dump', () => {
+  const home = createWorkspace(afterAll, ONE_CPU);
+  const run = createRunner(home);
+
+  it('is written of a VM that runs, and of one whose kernel panics, with its vmcoreinfo', async () => {
+    const own = join(home.directory, 'own.vmcore');
+    let dumped: unknown;
+    const ran = await run(
+      [
+        'simple-example',
+        '--dump-on-crash',
+        '-x',
+        'echo READY; sleep 5; echo c > /proc/sysrq-trigger',
+      ],
+      {
+        whenReady: async () => {
+          dumped = await home.rapido(['dump', '1', own]);
+        },
+      },
+    );
+    expect(dumped).toMatchObject({
+      status: 0,
+      stdout: `${own}\n`,
+      stderr: expect.stringMatching(
+        /^dumping VM 1 \(simple-example\): 512 MiB of memory, compressed/m,
+      ),
+    });
+    expect(ran).toMatchObject({ status: 120, result: { verdict: 'crash', dumps: ['vmcore'] } });
+    expect(ran.stderr).toMatch(/^ {2}dump: .*\/vmcore$/m);
+    for (const dump of [readFileSync(own), ran.file('vmcore')]) {
+      // The header of a kdump, and the text of vmcoreinfo, are not compressed.
+      const start = dump.toString('latin1', 0, 64 * 1024);
+      expect(start).toMatch(/^KDUMP {3}/);
+      expect(start).toContain(`OSRELEASE=${ran.result?.kernel?.release}\n`);
+    }
   });
 });

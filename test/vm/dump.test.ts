@@ -52,6 +52,7 @@ async function startMachine({
 
 const request = (changes: Partial<DumpRequest> = {}): DumpRequest => ({
   path: join(makeTemporaryDirectory(), 'vmcore'),
+  names: { hostname: 'rapido1', release: '6.18.0' },
   ...changes,
 });
 
@@ -74,6 +75,12 @@ test('writes a compressed dump that only the user can read, and says its size be
   expect(readFileSync(wanted.path, 'utf8')).toBe('KDUMP   ');
   expect(statSync(wanted.path).mode & 0o777).toBe(0o600);
   expect(readdirSync(dirname(wanted.path))).toEqual(['vmcore']);
+});
+
+test('a QEMU that can writes a kdump that need not be converted', async () => {
+  const { qmp, asked } = await startMachine({ formats: ['elf', 'kdump-zlib', 'kdump-raw-zlib'] });
+  expect(await dumpMemory(qmp, request())).toMatchObject({ format: 'kdump-zlib' });
+  expect(asked[0]?.arguments).toMatchObject({ format: 'kdump-raw-zlib' });
 });
 
 test('writes ELF if QEMU was built without kdump-zlib, or on request', async () => {
