@@ -50,8 +50,6 @@ const vmKernel = z.object({
   isRandomized: z.boolean(),
 });
 
-export type VmKernel = z.infer<typeof vmKernel>;
-
 /** Fields with a default are later ones: an older rapido that is still running may not have written them. */
 const vmEntry = z.object({
   version: z.literal(1),
