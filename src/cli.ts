@@ -6,7 +6,9 @@ import { conf } from './commands/conf.ts';
 import { console } from './commands/console.ts';
 import { cut } from './commands/cut.ts';
 import { doctor } from './commands/doctor.ts';
+import { dump } from './commands/dump.ts';
 import { exec } from './commands/exec.ts';
+import { gdb } from './commands/gdb.ts';
 import { initCuts } from './commands/init-cuts.ts';
 import { kconfig } from './commands/kconfig.ts';
 import { list } from './commands/list.ts';
@@ -36,6 +38,8 @@ export const COMMANDS: readonly CommandEntry[] = [
   ps,
   exec,
   console,
+  gdb,
+  dump,
   stop,
   doctor,
   conf,

@@ -2,11 +2,17 @@ import { Option } from '@commander-js/extra-typings';
 import { UsageError } from '../errors.ts';
 import { EXPORT_FORMATS } from '../export/format-names.ts';
 import { listWithOr } from '../sys/list-words.ts';
+import { DUMP_FORMATS } from '../vm/dump-formats.ts';
 
 export const EXPORT_OPTION = new Option(
   '--export <format>',
   'print a run in another format',
 ).choices(EXPORT_FORMATS);
+
+export const DUMP_FORMAT_OPTION = new Option(
+  '--format <format>',
+  'format of the dump (default: kdump-zlib)',
+).choices(DUMP_FORMATS);
 
 /** Options that several commands share. */
 export const OPTION = {

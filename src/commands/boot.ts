@@ -12,7 +12,7 @@ export const boot: Definition = (call) =>
   rapido boot host                   boot with this host's programs and files, read-only
   rapido boot simple-example --cpus 4 --memory 2G
   rapido boot --disk test.qcow2,serial=TEST_DEV --disk size:10G,serial=SCRATCH_DEV
-  rapido boot -- -gdb tcp:127.0.0.1:1234 -S    QEMU waits for gdb
+  rapido boot --gdb                  stop before the first instruction
   rapido boot --dry-run              print the QEMU command line
   rapido boot --detach               run in the background, print the VM's number
   rapido boot --detach --forward 2222:22 dropbear    also print the ssh command
@@ -31,6 +31,7 @@ In the VM: shutdown or exit powers off; Ctrl-a x kills the VM, Ctrl-a h shows mo
     .addOption(OPTION.append)
     .addOption(OPTION.qemuArg)
     .option('-d, --detach', 'run the VM in the background; see ps, exec, console, stop')
+    .option('--gdb', 'stop before the first instruction, until a debugger continues; see gdb')
     .option('--dry-run', 'print the QEMU command line and exit')
     .usage('[options] [name] [-- QEMU arguments]')
     .action(async (name, _options, command) => {

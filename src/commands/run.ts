@@ -52,6 +52,8 @@ reported a problem; 124 time limit; 125 rapido or the host failed; 130 interrupt
       '--resume-after-crash',
       'after a crash, reboot and run the remaining tests (test suites only)',
     )
+    .option('--kmemleak', 'search for memory leaks in the kernel at the end (needs kmemleak)')
+    .option('--dump-on-crash', 'after a crash or at a limit, store the memory of the VM; see dump')
     .option(
       '--expected <file>',
       'file of known splats to ignore: one PATTERN [@ TEST] # REASON per line',

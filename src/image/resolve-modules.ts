@@ -19,6 +19,9 @@ import { mayBootSystemd, SYSTEMD_DRIVERS } from './systemd.ts';
 /** Modules that the control channel needs; a kernel without them uses the second serial port. */
 const CHANNEL_DRIVERS = ['virtio_pci', 'virtio_console'];
 
+/** With it, the kernel tells QEMU where its vmcoreinfo is, without which drgn and crash do not open a dump. */
+const DUMP_DRIVERS = ['qemu_fw_cfg'];
+
 /** Modules for VIRTFS_SHARE_PATH and for the results of a run. */
 const SHARE_DRIVERS = ['9pnet_virtio', '9p'];
 
@@ -91,6 +94,7 @@ export function resolveModules(
   const own = [
     ...(channel === 'virtio' ? CHANNEL_DRIVERS : []),
     ...((share || sharesResults) && hasAll(SHARE_DRIVERS) ? ['virtio_pci', ...SHARE_DRIVERS] : []),
+    ...available(DUMP_DRIVERS),
     ...(wantsRandom ? available(['virtio_rng']) : []),
   ];
   const hasZram = Object.keys(zram).length > 0;

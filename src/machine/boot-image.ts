@@ -36,6 +36,7 @@ import {
 
 export interface BootOptions extends GlobalOptions, KernelOptions, VmOptions {
   detach?: boolean | undefined;
+  gdb?: boolean | undefined;
   dryRun?: boolean | undefined;
   /** The arguments after `--`. */
   qemuArguments?: string[] | undefined;
@@ -83,6 +84,7 @@ export async function bootImage(
     options,
     terminal: options.detach === true ? DETACHED_TERMINAL : currentTerminal(context.env.TERM),
     detached: options.detach === true,
+    waitsForDebugger: options.gdb,
     session: undefined,
     consoleLog: (number) => join(context.directories.state, `vm${number}`, 'console.log'),
   };
@@ -94,6 +96,11 @@ export async function bootImage(
     for (const disk of plan.disks) ui.note(`disk: ${describeDisk(disk)}`);
     for (const share of plan.directories.filter(({ target }) => target !== undefined))
       ui.note(`share: ${describeShare(share)}`);
+    if (plan.gdbSocket !== undefined) {
+      ui.note(
+        `waiting for a debugger: rapido gdb ${plan.number}, or another one at the Unix socket ${plan.gdbSocket}`,
+      );
+    }
     const login = describeLogin(plan, header.image);
     if (login !== undefined && keepVm === undefined) ui.note(login);
     const vm: RegisteredVm = { plan, image: header.image, registration, context };

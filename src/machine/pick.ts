@@ -28,6 +28,25 @@ export function pickVm(vms: readonly VmEntry[], text: string): VmEntry {
   });
 }
 
+/** The VM that is meant; without a name, the only one. @param command for the hint: `rapido gdb` */
+export function chooseVm(
+  vms: readonly VmEntry[],
+  name: string | undefined,
+  command: string,
+): VmEntry {
+  if (name !== undefined) return pickVm(vms, name);
+  const [first, ...others] = vms;
+  if (first === undefined) {
+    throw new UserError('no VMs are running', {
+      hint: 'start one with `rapido boot --detach`',
+    });
+  }
+  if (others.length === 0) return first;
+  throw new UsageError('which VM?', {
+    hint: `${command} ${first.number}; running VMs: ${vms.map(describeVm).join(', ')}`,
+  });
+}
+
 export function describeVm({ number, cut }: VmEntry): string {
   return `${number} (${cut})`;
 }

@@ -27,7 +27,7 @@ import {
 import { formatBytes } from '../ui/format.ts';
 import { type DiskPlan, noteDisks, refuseDisksInUse } from '../vm/disks.ts';
 import { memoryNeeded, memoryToUnpack, shadowShareOf } from '../vm/memory.ts';
-import { planVm, type SessionPlan, type Terminal, type VmPlan } from '../vm/plan.ts';
+import { isRandomized, planVm, type SessionPlan, type Terminal, type VmPlan } from '../vm/plan.ts';
 import {
   claimNumber,
   listVms,
@@ -83,6 +83,8 @@ export interface VmSources {
   terminal: Terminal | undefined;
   /** Whether the VM runs in the background, with a console that `rapido console` can show. */
   detached: boolean;
+  /** Whether the VM waits for a debugger before its first instruction. */
+  waitsForDebugger?: boolean | undefined;
   /** Set if the kernel log is judged although the VM has no session: the servers of a run. */
   judged?: { survivesOops: boolean } | undefined;
   /** The VM's number; undefined: the lowest free number. */
@@ -278,6 +280,7 @@ function makePlan(sources: VmSources, { number, files, disks, network }: VmParts
     consoleLog: sources.consoleLog(number),
     monitorSocket: files.monitorSocket,
     pidFile: files.pidFile,
+    gdbSocket: sources.waitsForDebugger === true ? files.gdbSocket : undefined,
     sharedDirectory: image.sharesDirectory ? conf.get('VIRTFS_SHARE_PATH') : undefined,
     directories: [
       ...(image.mountsHost ? findHostDirectories(sources) : []),
@@ -371,7 +374,7 @@ const MINIMAL_MEMORY = 16 * MIB;
 function describeEntry(
   plan: VmPlan,
   files: VmFiles,
-  { header, path }: VmSources,
+  { header, path, kernel }: VmSources,
 ): Omit<VmEntry, 'version' | 'number' | 'owner'> {
   return {
     hostname: plan.hostname,
@@ -386,6 +389,14 @@ function describeEntry(
     addresses: addressesOf(plan.network, plan.number),
     forwards: forwardsOf(plan.network),
     image: path,
+    kernel: {
+      tree: kernel.buildTree,
+      modules: kernel.modules,
+      isRandomized: isRandomized(
+        plan,
+        kernel.config === undefined ? undefined : readTextIfReachable(kernel.config),
+      ),
+    },
     disks: noteDisks(plan.disks),
     taps: tapsOf(plan.network),
     since: new Date().toISOString(),

@@ -1,4 +1,5 @@
 import type { BlockedTask } from '../formats/klog/blocked-tasks.ts';
+import { formatDuration } from '../ui/format.ts';
 import type { GuestEvent } from '../vm/guest-events.ts';
 import type { SessionTimes } from '../vm/session.ts';
 import type { RunBoot, RunResult, RunSplat, RunTimes } from './run-result.ts';
@@ -23,6 +24,8 @@ export interface EndedBoot extends RunFacts {
   unfinished: readonly string[];
   /** Tasks in uninterruptible sleep when it was ended; undefined: unknown. */
   blockedTasks: BlockedTask[] | undefined;
+  /** The file with the memory of the VM, or why there is none; undefined: it was not asked for, or not needed. */
+  dump?: { file: string } | { problem: string } | undefined;
 }
 
 /** The result of all boots of a run. */
@@ -37,6 +40,7 @@ export type BootsSummary = Pick<
   | 'splats'
   | 'blockedTasks'
   | 'boots'
+  | 'dumps'
 > & { notes: string[]; times: Partial<RunTimes>; blames: Blame };
 
 /** @param boots at least one; all but the last ended with a crash */
@@ -55,6 +59,7 @@ export function sumUpBoots(boots: readonly EndedBoot[]): BootsSummary {
     splats: several ? joinSplats(boots) : [...last.splats],
     blockedTasks: last.blockedTasks?.length === 0 ? undefined : last.blockedTasks,
     boots: several ? boots.map(describeBoot) : undefined,
+    ...listDumps(boots),
     notes: [
       ...new Set(boots.flatMap(({ unwritten }) => unwritten)),
       // Not those of earlier boots: their output is incomplete because of the crash.
@@ -114,17 +119,26 @@ function joinSplats(boots: readonly EndedBoot[]): RunSplat[] {
   );
 }
 
+function listDumps(boots: readonly EndedBoot[]): Pick<RunResult, 'dumps'> {
+  const dumps = boots.flatMap(({ dump }) =>
+    dump !== undefined && 'file' in dump ? [dump.file] : [],
+  );
+  return dumps.length === 0 ? {} : { dumps };
+}
+
 function describeBoot(boot: EndedBoot): RunBoot {
   const { verdict, reason } = judgeRun(boot);
   const { start, tests, record } = boot;
   return { verdict, reason, tests: tests.length, start, times: phasesOf(record.times) };
 }
 
-function describeOddities({ record, testsDropped }: EndedBoot): string[] {
+function describeOddities({ record, testsDropped, dump }: EndedBoot): string[] {
   return [
+    ...(dump !== undefined && 'problem' in dump ? [`no dump: ${dump.problem}`] : []),
     ...describeDropped(testsDropped),
     ...describeForeignLines(record.foreignLines),
     ...describeLosses(record.events),
+    ...describeStops(record.stoppedFor),
     ...qemuMessages(record.qemuSaid),
   ];
 }
@@ -137,6 +151,14 @@ function describeForeignLines(lines: number): string[] {
   return lines === 0
     ? []
     : [`${lines} lines on the control channel were not from rapido's session`];
+}
+
+function describeStops(stoppedFor: number | undefined): string[] {
+  return stoppedFor === undefined
+    ? []
+    : [
+        `the VM was stopped for ${formatDuration(stoppedFor)}, by a debugger or for a dump; the limits do not count that time`,
+      ];
 }
 
 /** Messages of QEMU, mostly warnings. */

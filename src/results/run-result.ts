@@ -270,6 +270,8 @@ export const runResult = z.object({
   tests: z.array(testResult),
   /** Kernel reports, in the order in which each first appeared. */
   splats: z.array(runSplat),
+  /** Names of the files in the directory of the run with the memory of a VM that crashed; undefined: none. */
+  dumps: z.optional(z.array(z.string())),
   /** Tasks in uninterruptible sleep when a limit was reached; undefined: none, or the kernel did not answer. */
   blockedTasks: z.optional(z.array(blockedTask)),
   /** Other information: input that was not passed on, a file that could not be written. */

@@ -46,8 +46,11 @@ export const RUN_FILES = [
 /** Name of the console log of a server, with its VM number and cut. */
 export type ServerConsole = `console-vm${number}-${string}.log`;
 
+/** The memory of a VM that crashed: `vmcore`, `vmcore-2`. */
+export type RunDump = `vmcore${'' | `-${number}`}`;
+
 /** `guest` is a directory with the files that the guest wrote to /rapido/results. */
-export type RunFile = (typeof RUN_FILES)[number] | ServerConsole;
+export type RunFile = (typeof RUN_FILES)[number] | ServerConsole | RunDump;
 
 /** The directory of a run. It is created before the run begins. */
 export interface RunDirectory {

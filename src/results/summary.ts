@@ -35,7 +35,17 @@ export function formatSummary(
   { directory, consoleTail, hasGuestFiles }: SummaryFiles,
   paint: Paint,
 ): string[] {
-  const { verdict, cut, reason, times, tests, splats, blockedTasks = [], notes } = result;
+  const {
+    verdict,
+    cut,
+    reason,
+    times,
+    tests,
+    splats,
+    blockedTasks = [],
+    dumps = [],
+    notes,
+  } = result;
   const colour = verdict === 'pass' ? paint.green : paint.red;
   const notable = tests.filter((test) => isFailure(test) || test.status === 'interrupted');
   return [
@@ -49,6 +59,7 @@ export function formatSummary(
     ...traceOf(splats).map((line) => `  ${paint.dim(line)}`),
     ...consoleEnd(result, consoleTail).map((line) => `  ${paint.dim(line)}`),
     ...notes.map((note) => paint.dim(`  note: ${toPlainText(note)}`)),
+    ...dumps.map((dump) => `  dump: ${directory}/${dump}`),
     ...(verdict === 'pass' && hasGuestFiles !== true ? [] : [`  results: ${directory}`]),
   ];
 }

@@ -33,6 +33,8 @@ export interface RunFacts {
   splats: readonly RunSplat[];
   /** Names of the kernel modules in the image. */
   modules?: readonly string[];
+  /** Whether the kernel was to be searched for memory leaks (`--kmemleak`). */
+  scansLeaks?: boolean;
   /** Files of the run that could not be written, with the reason. */
   unwritten: readonly string[];
 }
@@ -193,6 +195,7 @@ function describePhase(events: readonly GuestEvent[]): string {
     case 'command-start':
       return 'during the command';
     case 'command-end':
+    case 'leak-scan':
     case 'power-off':
       return 'after the end of the command';
     default:
@@ -300,6 +303,12 @@ function judgeEvidence(facts: RunFacts): Judgement | undefined {
   if (unknown !== undefined) {
     return verdictOf('error', `cannot tell whether the kernel reported a problem: ${unknown}`);
   }
+  if (facts.scansLeaks === true && !hasScanned(record.events)) {
+    return verdictOf(
+      'error',
+      'the kernel could not be searched for memory leaks (CONFIG_DEBUG_KMEMLEAK, DEBUG_FS)',
+    );
+  }
   const ending = judgeEnding(record);
   if (ending.kind === 'failed') return verdictOf('error', describeFailure(ending, record));
   if (hasCommand && !record.isOutputComplete) {
@@ -307,6 +316,10 @@ function judgeEvidence(facts: RunFacts): Judgement | undefined {
   }
   const [file] = unwritten;
   return file === undefined ? undefined : verdictOf('error', `results are incomplete: ${file}`);
+}
+
+function hasScanned(events: readonly GuestEvent[]): boolean {
+  return events.some((event) => event.event === 'leak-scan' && event.scanned);
 }
 
 function describePass(facts: RunFacts): string {

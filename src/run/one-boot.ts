@@ -1,5 +1,7 @@
 import { existsSync, mkdirSync } from 'node:fs';
+import { basename } from 'node:path';
 import type { Readable } from 'node:stream';
+import { explainSystemError } from '../errors.ts';
 import type { Kernel } from '../host/kernel.ts';
 import { type ImageHeader, moduleNames, readImageHeader } from '../image/image-header.ts';
 import type { ResolvedCommand } from '../image/resolve-command.ts';
@@ -9,15 +11,19 @@ import { carryFile, LARGEST_CARRIED } from '../results/guest-files.ts';
 import type { RunLogs } from '../results/log-file.ts';
 import { createRecorder, type Recorder } from '../results/recorder.ts';
 import type { RunVm } from '../results/run-result.ts';
+import type { RunDirectory } from '../results/store.ts';
+import { isCrash } from '../results/verdict.ts';
 import { within } from '../sys/awake-clock.ts';
 import { formatCommandLine } from '../sys/command-line.ts';
 import type { Deadline } from '../sys/deadline.ts';
 import { formatBytes } from '../ui/format.ts';
 import { createGuestOutput, openGuestInput } from '../ui/guest-streams.ts';
+import { type DumpRequest, dumpMemory } from '../vm/dump.ts';
 import { describeFailure, judgeEnding } from '../vm/ending.ts';
 import type { GuestEvent } from '../vm/guest-events.ts';
 import type { VmPlan } from '../vm/plan.ts';
 import { qemuCommandLine } from '../vm/qemu-arguments.ts';
+import type { Qmp } from '../vm/qmp.ts';
 import { runSession, type SessionRecord } from '../vm/session.ts';
 import type { TimeLimits } from '../vm/session-watch.ts';
 import { type RunContext, showProgress } from './context.ts';
@@ -94,6 +100,8 @@ function sourcesOf(
       results: header.image.sharesResults ? makeGuestDirectory(run) : undefined,
       survivesOops: settings.keepGoing === true,
       readsKernelLog: formatOf(run) === 'ktap',
+      scansLeaks: settings.kmemleak,
+      staysAfterPanic: settings.dumpOnCrash === true ? true : undefined,
     },
     consoleLog: () => directory.file('console.log'),
   };
@@ -149,6 +157,10 @@ async function watchBoot(
     boot: bootLimit(settings.limits.boot, plan.accelerator),
   };
   const lost = hasInput ? undefined : watchLostInput(stdin);
+  const dumper =
+    settings.dumpOnCrash === true
+      ? createDumper(run, { hostname: plan.hostname, release: boot.kernel.release })
+      : undefined;
   try {
     const record = await runSession(plan, {
       limits,
@@ -171,6 +183,7 @@ async function watchBoot(
         if (settings.json !== true) await display.write(name, chunk, echo[name]);
       },
       ended: boot.servers?.failed,
+      dump: dumper?.dump,
       onEnding: (why) => {
         recorder.onEnding(why);
         showProgress(run, `${why}: ending the VM`);
@@ -180,12 +193,54 @@ async function watchBoot(
     const rest = STREAMS.map((name) => display.write(name, undefined, echo[name]));
     await within(FLUSH_LIMIT, Promise.all(rest), undefined, { ref: false });
     const unwritten = lost?.isLost() === true ? [LOST_INPUT] : [];
-    return { record, limits, ...recorder.finish(describeLoss(record)), unwritten };
+    const findings = recorder.finish(describeLoss(record));
+    const dump = dumper?.outcome(findings.splats.some(isCrash));
+    const scansLeaks = settings.kmemleak === true;
+    return { record, limits, ...findings, scansLeaks, unwritten, dump };
   } finally {
     recorder.finish();
     display.pause();
     for (const output of Object.values(echo)) output.close();
     lost?.stop();
+  }
+}
+
+interface Dumper {
+  dump: (qmp: Qmp) => Promise<void>;
+  outcome: (hasCrashed: boolean) => EndedBoot['dump'];
+}
+
+/** For `--dump-on-crash`. A failure to dump does not change the verdict. */
+function createDumper(run: RunContext, names: DumpRequest['names']): Dumper {
+  let outcome: EndedBoot['dump'];
+  return {
+    dump: async (qmp) => {
+      const path = newDump(run.directory);
+      try {
+        await dumpMemory(qmp, {
+          path,
+          names,
+          onStart: ({ memory }) =>
+            showProgress(run, `dumping ${formatBytes(memory)} of memory to ${path}`),
+        });
+        outcome = { file: basename(path) };
+      } catch (cause) {
+        const error = explainSystemError(cause);
+        outcome = { problem: error instanceof Error ? error.message : String(error) };
+      }
+    },
+    outcome: (hasCrashed) => {
+      if (outcome === undefined && hasCrashed) return { problem: 'the VM ended by itself' };
+      return outcome;
+    },
+  };
+}
+
+/** A run has several boots only if it continues after crashes. */
+function newDump(directory: RunDirectory): string {
+  for (let number = 1; ; number++) {
+    const path = directory.file(number === 1 ? 'vmcore' : `vmcore-${number}`);
+    if (!existsSync(path)) return path;
   }
 }
 

@@ -3,7 +3,7 @@ import { chooseKernel, kernelTree, openCut, usesHostKernel } from '../cli/contex
 import { explainSystemError, UserError } from '../errors.ts';
 import type { Kernel } from '../host/kernel.ts';
 import type { ResolvedImage } from '../image/resolve.ts';
-import { isFile } from '../sys/stat.ts';
+import { isFile, readTextIfReachable } from '../sys/stat.ts';
 import type { RunRequest } from './context.ts';
 import { planRunImage, planServerImage, type Target } from './image.ts';
 
@@ -28,6 +28,7 @@ export async function planRun(request: RunRequest): Promise<RunPlan> {
   const startedMs = performance.now();
   refuseUntestedTree(request);
   const kernel = chooseKernel(request.context);
+  if (request.settings.kmemleak === true) refuseWithoutKmemleak(kernel);
   const image = planRunImage(request, kernel);
   const servers: PlannedServer[] = [];
   for (const { name, number } of request.settings.servers) {
@@ -35,6 +36,16 @@ export async function planRun(request: RunRequest): Promise<RunPlan> {
     servers.push({ ...target, number, image: planServerImage(request, target, kernel) });
   }
   return { kernel, image, servers, took: performance.now() - startedMs };
+}
+
+/** @throws UserError if the configuration of the kernel is known and has no kmemleak */
+function refuseWithoutKmemleak({ config, release }: Kernel): void {
+  const text = config === undefined ? undefined : readTextIfReachable(config);
+  if (text === undefined || /^CONFIG_DEBUG_KMEMLEAK=y$/m.test(text)) return;
+  throw new UserError(`--kmemleak: the kernel ${release} has no kmemleak (CONFIG_DEBUG_KMEMLEAK)`, {
+    dependsOn: 'kernel',
+    hint: 'scripts/config -e DEBUG_FS -e DEBUG_KMEMLEAK && make olddefconfig, and build the kernel',
+  });
 }
 
 /**

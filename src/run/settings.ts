@@ -25,6 +25,8 @@ export interface RunOptions extends GlobalOptions, KernelOptions, VmOptions, Sha
   silence?: string | undefined;
   keepGoing?: boolean | undefined;
   resumeAfterCrash?: boolean | undefined;
+  dumpOnCrash?: boolean | undefined;
+  kmemleak?: boolean | undefined;
   expected?: string | undefined;
   ktap?: boolean | undefined;
   results?: string | undefined;

@@ -5,8 +5,10 @@ import { setTimeout as sleep } from 'node:timers/promises';
  * nothing, so that time must not count towards the timeout of what it waits for.
  */
 export interface AwakeClock {
-  /** Milliseconds since the start of the clock, without those in which the process was stopped. */
+  /** Milliseconds since the start of the clock, without those in which the process was stopped or the clock paused. */
   now: () => number;
+  pause: () => void;
+  resume: () => void;
   stop: () => void;
 }
 
@@ -16,12 +18,13 @@ const LAG = 500;
 
 export function startAwakeClock(): AwakeClock {
   let awake = 0;
+  let isPaused = false;
   let last = performance.now();
   const look = (): number => {
     const now = performance.now();
     const elapsed = now - last;
     last = now;
-    if (elapsed <= BEAT + LAG) awake += elapsed;
+    if (elapsed <= BEAT + LAG && !isPaused) awake += elapsed;
     return awake;
   };
   const beat = (): void => {
@@ -31,10 +34,22 @@ export function startAwakeClock(): AwakeClock {
   };
   let timer: NodeJS.Timeout | undefined;
   beat();
-  return { now: look, stop: () => clearTimeout(timer) };
+  const setPaused = (paused: boolean): void => {
+    look();
+    isPaused = paused;
+  };
+  return {
+    now: look,
+    pause: () => setPaused(true),
+    resume: () => setPaused(false),
+    stop: () => clearTimeout(timer),
+  };
 }
 
 export interface Timer {
+  /** The time until `resume` does not count. */
+  pause: () => void;
+  resume: () => void;
   stop: () => void;
 }
 
@@ -47,6 +62,11 @@ export function startTimer(milliseconds: number, expire: () => void, { ref = tru
   const clock = startAwakeClock();
   let timer: NodeJS.Timeout | undefined;
   let expiry: NodeJS.Immediate | undefined;
+  let isOver = false;
+  const cancel = (): void => {
+    clearTimeout(timer);
+    clearImmediate(expiry);
+  };
   const check = (): void => {
     const left = milliseconds - clock.now();
     if (left > 0) {
@@ -57,14 +77,26 @@ export function startTimer(milliseconds: number, expire: () => void, { ref = tru
     }
     clock.stop();
     // Immediates run after the event loop has polled for I/O.
-    expiry = setImmediate(expire);
+    expiry = setImmediate(() => {
+      isOver = true;
+      expire();
+    });
   };
   check();
   return {
+    pause: () => {
+      clock.pause();
+      cancel();
+    },
+    resume: () => {
+      clock.resume();
+      cancel();
+      if (!isOver) check();
+    },
     stop: () => {
+      isOver = true;
       clock.stop();
-      clearTimeout(timer);
-      clearImmediate(expiry);
+      cancel();
     },
   };
 }

@@ -4,8 +4,10 @@ import { startAwakeClock } from './awake-clock.ts';
 export interface Deadline {
   /** The limit, in milliseconds. */
   asked: number;
-  /** Milliseconds that are left, at least 0. Time in which this process was stopped does not count. */
+  /** Milliseconds that are left, at least 0. Time in which this process was stopped or the deadline paused does not count. */
   left: () => number;
+  pause: () => void;
+  resume: () => void;
 }
 
 /** @param asked limit in milliseconds from now; undefined: no limit */
@@ -14,5 +16,10 @@ export function startDeadline(asked: number | undefined): Deadline | undefined;
 export function startDeadline(asked: number | undefined): Deadline | undefined {
   if (asked === undefined) return undefined;
   const clock = startAwakeClock();
-  return { asked, left: () => Math.max(asked - clock.now(), 0) };
+  return {
+    asked,
+    left: () => Math.max(asked - clock.now(), 0),
+    pause: clock.pause,
+    resume: clock.resume,
+  };
 }

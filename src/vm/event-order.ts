@@ -3,7 +3,7 @@ import type { GuestEvent } from './guest-events.ts';
 type Word = GuestEvent['event'];
 
 /** The last messages of a session of `rapido run`, and those that may come while nothing runs. */
-const LAST: readonly Word[] = ['no-log', 'power-off'];
+const LAST: readonly Word[] = ['leak-scan', 'no-log', 'power-off'];
 const NEXT: readonly Word[] = [
   ...(['autorun-start', 'no-directory', 'no-channel', 'command-start'] as const),
   ...LAST,
@@ -19,6 +19,7 @@ const FOLLOWERS: ReadonlyMap<Word | undefined, readonly Word[]> = new Map([
   ['no-channel', LAST],
   ['command-start', ['command-end']],
   ['command-end', LAST],
+  ['leak-scan', ['no-log', 'power-off']],
   ['no-log', ['power-off']],
 ]);
 

@@ -51,6 +51,8 @@ const guestEvent = z.discriminatedUnion('event', [
   z.object({ event: z.literal('exec-end'), id: z.string(), status }),
   /** The shell at the console is about to start. */
   z.object({ event: z.literal('prompt') }),
+  /** The kernel has searched for memory leaks (`--kmemleak`), or could not. */
+  z.object({ event: z.literal('leak-scan'), scanned: flag }),
   /**
    * The session has ended, and the guest is about to power off. `taint`: /proc/sys/kernel/tainted. `left`: the
    * number of files and directories in /rapido/results, if that is not the host's directory. undefined: the guest

@@ -1,3 +1,4 @@
+import { basename } from 'node:path';
 import { UsageError } from '../errors.ts';
 import type { Architecture } from '../host/architecture.ts';
 import type { KvmState } from '../host/kvm.ts';
@@ -39,6 +40,8 @@ export interface VmPlan {
   /** The Unix socket of a QMP monitor for other processes. */
   monitorSocket: string;
   pidFile: string;
+  /** The Unix socket at which QEMU waits for a debugger before the first instruction; undefined: it does not wait. */
+  gdbSocket: string | undefined;
   /** Host directory to share over 9p, mounted at /host. */
   sharedDirectory: string | undefined;
   /** Further directories of the host that the VM offers over 9p. */
@@ -61,6 +64,10 @@ export interface SessionPlan {
   survivesOops: boolean;
   /** Whether the kernel log may contain results of tests, as those of kunit. */
   readsKernelLog: boolean;
+  /** Whether the kernel searches for memory leaks at the end. */
+  scansLeaks?: boolean | undefined;
+  /** Whether the VM stays after a panic, so that its memory can be dumped. */
+  staysAfterPanic?: boolean | undefined;
 }
 
 export interface Accelerator {
@@ -85,6 +92,7 @@ export interface VmSpec {
   consoleLog: string;
   monitorSocket: string;
   pidFile: string;
+  gdbSocket: string | undefined;
   sharedDirectory: string | undefined;
   directories: readonly SharedDirectory[];
   disks: readonly DiskPlan[];
@@ -138,6 +146,7 @@ export function planVm(spec: VmSpec): VmPlan {
     consoleLog: spec.consoleLog,
     monitorSocket: spec.monitorSocket,
     pidFile: spec.pidFile,
+    gdbSocket: spec.gdbSocket,
     sharedDirectory: spec.sharedDirectory,
     directories: [...spec.directories],
     disks: [...spec.disks],
@@ -173,6 +182,20 @@ export function chooseAccelerator(wanted: VmSpec['accelerator'], kvm: KvmState):
   });
 }
 
+/**
+ * Whether the kernel may be at other addresses than its symbols. On x86, a bzImage chooses its address when it
+ * unpacks itself, and a vmlinux stays where it was linked.
+ * @param config the text of the kernel configuration; undefined: not known
+ */
+export function isRandomized(
+  { architecture, kernel, parameters }: Pick<VmPlan, 'architecture' | 'kernel' | 'parameters'>,
+  config: string | undefined,
+): boolean {
+  if (architecture === 'x86_64' && /vmlinux/.test(basename(kernel))) return false;
+  if (/\bnokaslr\b/.test(parameters.join(' '))) return false;
+  return config === undefined || /^CONFIG_RANDOMIZE_BASE=y$/m.test(config);
+}
+
 /** Arguments that depend on the default PC machine, or select another machine. */
 const OWN_MACHINE = /^--?(machine|M)$|\bpci\.0\b/;
 
@@ -206,11 +229,13 @@ function kernelParameters(spec: VmSpec, hostname: string, accelerator: Accelerat
     `console=${architecture.console}`,
     'rdinit=/init',
     // A panic ends the VM at once: the kernel reboots, and with -no-reboot QEMU exits instead.
-    'panic=-1',
+    session?.staysAfterPanic === true ? 'panic=0' : 'panic=-1',
     // Printing every message of a boot takes time, so only warnings and worse are shown. Once the guest's init
     // runs, everything is shown; in a session, even if the user's parameters say otherwise.
     ...(ownLogLevel ? [] : ['loglevel=5']),
     ...(!ownLogLevel || mustBeLouder ? ['rapido.loglevel=7'] : []),
+    // A debugger needs the addresses of vmlinux.
+    ...(spec.gdbSocket === undefined ? [] : ['nokaslr']),
     ...(judged === undefined ? [] : diagnosticParameters(judged, architecture)),
     ...(session === undefined ? [] : sessionParameters(session)),
     `rapido.vm_num=${spec.number}`,
@@ -264,10 +289,12 @@ function diagnosticParameters(
  */
 const LOG_BUFFER = { ofSession: '1M', ofTests: '4M' } as const;
 
-function sessionParameters({ stdin, results, readsKernelLog }: SessionPlan): string[] {
+function sessionParameters({ stdin, results, readsKernelLog, scansLeaks }: SessionPlan): string[] {
   return [
     'rapido.run=1',
     `log_buf_len=${readsKernelLog ? LOG_BUFFER.ofTests : LOG_BUFFER.ofSession}`,
+    // CONFIG_DEBUG_KMEMLEAK_DEFAULT_OFF
+    ...(scansLeaks === true ? ['kmemleak=on', 'rapido.kmemleak=1'] : []),
     ...(stdin ? ['rapido.stdin=1'] : []),
     ...(results === undefined ? [] : [`rapido.results=${MOUNT_TAG.results}`]),
   ];

@@ -51,6 +51,8 @@ export function qemuCommandLine(plan: VmPlan): [string, ...string[]] {
     ...sharedDirectories(plan).flatMap(sharedDirectory),
     ...plan.disks.flatMap(disk),
     ...networkCards(plan),
+    ...vmcoreinfo(plan),
+    ...(plan.gdbSocket === undefined ? [] : ['-S', '-gdb', gdbDevice(plan.gdbSocket)]),
     '-pidfile', plan.pidFile,
     ...plan.extraArguments,
     ...quietFirmware(plan),
@@ -203,6 +205,17 @@ function networkCard({ mac, backend }: NicPlan, index: number, withKvm: boolean)
 /** Only local users can connect to the forwarded port. */
 function forward({ protocol, host, guest }: PortForward): string {
   return `hostfwd=${protocol}:127.0.0.1:${host}-:${guest}`;
+}
+
+/** The guest writes the place of its vmcoreinfo there, and QEMU adds it to a dump (docs/specs/vmcoreinfo). */
+function vmcoreinfo({ extraArguments }: VmPlan): string[] {
+  // QEMU accepts only one.
+  return extraArguments.includes('vmcoreinfo') ? [] : ['-device', 'vmcoreinfo'];
+}
+
+/** The character device of the gdbstub: a Unix socket, at which one debugger after another can connect. */
+export function gdbDevice(socket: string): string {
+  return `unix:${escapeComma(socket)},server=on,wait=off`;
 }
 
 /** In QEMU's key=value syntax, commas separate options, and a literal comma is doubled. */

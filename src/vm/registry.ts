@@ -40,6 +40,16 @@ const vmState = z.enum(['starting', 'ready', 'testing']);
 
 export type VmState = z.infer<typeof vmState>;
 
+/** Where a debugger finds the symbols of a kernel. */
+const vmKernel = z.object({
+  /** The build tree. */
+  tree: orAbsent(z.string()),
+  /** The directory with its modules. */
+  modules: orAbsent(z.string()),
+  /** Whether it may be at other addresses than its symbols (KASLR). */
+  isRandomized: z.boolean(),
+});
+
 /** Fields with a default are later ones: an older rapido that is still running may not have written them. */
 const vmEntry = z.object({
   version: z.literal(1),
@@ -63,6 +73,7 @@ const vmEntry = z.object({
   forwards: z._default(z.array(portForward), []),
   /** Path of the image that it booted. */
   image: z._default(z.string(), ''),
+  kernel: z.optional(vmKernel),
   disks: z._default(z.array(vmDisk), []),
   /** Its tap devices, which no other VM can use. */
   taps: z._default(z.array(z.string()), []),
@@ -78,6 +89,8 @@ export interface VmFiles {
   entry: string;
   monitorSocket: string;
   requestSocket: string;
+  /** Where a debugger connects; exists only once one has been asked for. */
+  gdbSocket: string;
   /** Has the same name as in the original tool. */
   pidFile: string;
 }
@@ -100,6 +113,7 @@ export function vmFiles(directory: string, number: number): VmFiles {
     entry: join(directory, `vm${number}.json`),
     monitorSocket,
     requestSocket: join(directory, `vm${number}.ask`),
+    gdbSocket: join(directory, `vm${number}.gdb`),
     pidFile: join(directory, `rapido_vm${number}.pid`),
   };
 }
@@ -196,7 +210,8 @@ export function releaseNumber(directory: string, number: number): void {
 
 function removeFiles(files: VmFiles): void {
   // The entry is last: without it, the number is free, and the other files may belong to the next VM.
-  for (const file of [files.monitorSocket, files.requestSocket, files.pidFile, files.entry]) {
+  const { monitorSocket, requestSocket, gdbSocket, pidFile, entry } = files;
+  for (const file of [monitorSocket, requestSocket, gdbSocket, pidFile, entry]) {
     if (lstatIfReachable(file)?.uid === ownUid()) rmSync(file, { force: true });
   }
 }
@@ -264,7 +279,7 @@ function numbersIn(directory: string): number[] {
 }
 
 /** Matches the names that `vmFiles` returns. */
-const VM_FILE = /^(?:vm(\d+)\.(?:json|qmp|ask)|rapido_vm(\d+)\.pid)$/;
+const VM_FILE = /^(?:vm(\d+)\.(?:json|qmp|ask|gdb)|rapido_vm(\d+)\.pid)$/;
 
 /** The size limit for reading an entry, in bytes; real entries are much smaller. */
 const LARGEST_ENTRY = 1024 * 1024;

@@ -14,6 +14,9 @@ const QUIT_GRACE = 3000;
  */
 const PANIC_GRACE = { quiet: 15_000, longest: 180_000 } as const;
 
+/** How long it may print nothing if its memory is dumped: then it does not end the VM by itself. */
+const QUIET_BEFORE_DUMP = 3000;
+
 /** The same for a kernel that did not run our init: if it finds no other init, it panics at once. */
 const STUCK_GRACE = 1000;
 
@@ -64,6 +67,10 @@ export function createEnder(qemu: QemuProcess, watch: SessionWatch, activity: Ac
   const limitOutput = (): void => {
     startTimer(OUTPUT_GRACE, lateOutput.resolve, { ref: false });
   };
+  const interrupted = createDeferred<void>();
+  const dump = async (): Promise<void> => {
+    await Promise.race([watch.dump?.(qemu.qmp), interrupted.promise]);
+  };
   let isStopped = false;
   watch.ended?.then((why) => {
     if (!isStopped && begin(why)) quit(qemu);
@@ -72,6 +79,7 @@ export function createEnder(qemu: QemuProcess, watch: SessionWatch, activity: Ac
     limitOutput();
     if (interruptedBy !== undefined) return qemu.kill('SIGKILL');
     interruptedBy = signal;
+    interrupted.resolve();
     if (begin(`got ${signal}`)) quit(qemu);
   });
   return {
@@ -79,6 +87,7 @@ export function createEnder(qemu: QemuProcess, watch: SessionWatch, activity: Ac
       if (!begin(`the time limit was reached (${limit})`)) return;
       timedOut = limit;
       await requestBacktraces(qemu, activity);
+      await dump();
       await quit(qemu);
     },
     booted: () => {
@@ -86,7 +95,8 @@ export function createEnder(qemu: QemuProcess, watch: SessionWatch, activity: Ac
     },
     crashed: (loss) => {
       const crashed = clock.now();
-      const grace = loss === 'stuck' ? STUCK_GRACE : PANIC_GRACE.quiet;
+      const quiet = watch.dump === undefined ? PANIC_GRACE.quiet : QUIET_BEFORE_DUMP;
+      const grace = loss === 'stuck' ? STUCK_GRACE : quiet;
       const look = (): void => {
         const now = clock.now();
         const left = Math.min(
@@ -94,7 +104,7 @@ export function createEnder(qemu: QemuProcess, watch: SessionWatch, activity: Ac
           crashed + PANIC_GRACE.longest - now,
         );
         if (left > 0) panicking = setTimeout(look, left);
-        else if (begin(LOSSES[loss])) quit(qemu);
+        else if (begin(LOSSES[loss])) dump().then(() => quit(qemu));
       };
       if (panicking === undefined) look();
     },

@@ -1,6 +1,7 @@
 import type { Readable } from 'node:stream';
 import type { Deadline } from '../sys/deadline.ts';
 import type { GuestEvent } from './guest-events.ts';
+import type { Qmp } from './qmp.ts';
 
 /** The time limits of a run, in milliseconds; undefined: no limit. */
 export interface TimeLimits {
@@ -30,6 +31,11 @@ export interface SessionWatch {
   onOutput: (name: 'stdout' | 'stderr', chunk: Buffer) => Promise<void>;
   /** Resolves with a reason if the session is to be ended early. */
   ended?: Promise<string> | undefined;
+  /**
+   * Dumps the memory of a VM whose kernel crashed, or that reached a limit, before it is ended. Reports its own
+   * failures.
+   */
+  dump?: ((qmp: Qmp) => Promise<void>) | undefined;
   /** Called with the reason when rapido begins to end the VM. */
   onEnding: (why: string) => void;
 }

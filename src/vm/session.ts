@@ -18,6 +18,8 @@ export interface SessionRecord extends VmRecord {
   isOutputComplete: boolean;
   /** The number of lines on the control channel that the session did not write. */
   foreignLines: number;
+  /** How long the VM was stopped, by a debugger or for a dump, in milliseconds; undefined: it was not. */
+  stoppedFor?: number | undefined;
   times: SessionTimes;
 }
 
@@ -41,6 +43,11 @@ export async function runSession(plan: VmPlan, watch: SessionWatch): Promise<Ses
   const limits = startLimits(watch, ender.expire, timeline.silentFor);
   try {
     if (qemu.pid !== undefined) watch.onStart(qemu.pid);
+    const stops = pauseWhileStopped(qemu, [
+      limits,
+      timeline.activity.clock,
+      ...(watch.deadline === undefined ? [] : [watch.deadline]),
+    ]);
     const events: GuestEvent[] = [];
     let outputEnd: Buffer | undefined;
     const console = readConsole(qemu.channel('console'), async (chunk) => {
@@ -82,6 +89,7 @@ export async function runSession(plan: VmPlan, watch: SessionWatch): Promise<Ses
       timedOut: ender.timedOut(),
       isOutputComplete,
       foreignLines: control.foreignLines(),
+      stoppedFor: stops.total(),
       times: timeline.times,
     };
   } finally {
@@ -202,7 +210,7 @@ function startLimits(
   { limits, deadline }: Pick<SessionWatch, 'limits' | 'deadline'>,
   expire: (limit: keyof TimeLimits) => void,
   silentFor: () => number,
-): { booted: () => void; stop: () => void } {
+): Pausable & { booted: () => void; stop: () => void } {
   const after = (limit: keyof TimeLimits, milliseconds: number | undefined): Timer | undefined =>
     milliseconds === undefined ? undefined : startTimer(milliseconds, () => expire(limit));
   const total = after('total', deadline?.left());
@@ -214,13 +222,45 @@ function startLimits(
       else expire('silence');
     });
   };
+  const each = (act: (timer: Timer) => void): void => {
+    for (const timer of [total, boot, silence]) if (timer !== undefined) act(timer);
+  };
   return {
     booted: () => {
       boot?.stop();
       if (limits.silence !== undefined) watchSilence(limits.silence);
     },
-    stop: () => {
-      for (const timer of [total, boot, silence]) timer?.stop();
-    },
+    pause: () => each((timer) => timer.pause()),
+    resume: () => each((timer) => timer.resume()),
+    stop: () => each((timer) => timer.stop()),
   };
+}
+
+/** What measures time in which the VM runs. */
+type Pausable = Pick<Timer, 'pause' | 'resume'>;
+
+/**
+ * While a debugger has stopped the VM, or its memory is dumped, the guest can do nothing about a limit: that time does
+ * not count.
+ */
+function pauseWhileStopped(
+  qemu: QemuProcess,
+  pausables: readonly Pausable[],
+): { total: () => number | undefined } {
+  let stopped: number | undefined;
+  let total: number | undefined;
+  const resume = (): void => {
+    if (stopped === undefined) return;
+    total = (total ?? 0) + performance.now() - stopped;
+    stopped = undefined;
+    for (const pausable of pausables) pausable.resume();
+  };
+  qemu.qmp.onEvent(({ event }) => {
+    if (event === 'RESUME') resume();
+    if (event !== 'STOP') return;
+    stopped ??= performance.now();
+    for (const pausable of pausables) pausable.pause();
+  });
+  qemu.qmp.closed.then(resume);
+  return { total: () => total };
 }

@@ -702,6 +702,37 @@ test('missing and contradicting information', () => {
   `);
 });
 
+test('a kernel that was to be searched for memory leaks', () => {
+  const searched = (...scan: GuestEvent[]): RunFacts =>
+    makeFacts(
+      { events: [INIT, START, END, COMMAND, DONE, ...scan, POWER_OFF] },
+      { scansLeaks: true },
+    );
+  expect(
+    table({
+      'it has none': searched({ event: 'leak-scan', scanned: true }),
+      'it cannot be searched': searched({ event: 'leak-scan', scanned: false }),
+      'it was not searched': searched(),
+      'the VM is lost during the search': makeFacts(
+        {
+          events: [INIT, START, END, COMMAND, DONE, { event: 'leak-scan', scanned: true }],
+          shutdown: 'guest-reset',
+        },
+        { scansLeaks: true },
+      ),
+    }),
+  ).toMatchInlineSnapshot(`
+    "it has none
+      pass 0: the command succeeded
+    it cannot be searched
+      error 125: the kernel could not be searched for memory leaks (CONFIG_DEBUG_KMEMLEAK, DEBUG_FS)
+    it was not searched
+      error 125: the kernel could not be searched for memory leaks (CONFIG_DEBUG_KMEMLEAK, DEBUG_FS)
+    the VM is lost during the search
+      crash 120: the VM reset after the end of the command: a triple fault, or a reboot that bypassed rapido"
+  `);
+});
+
 describe('over any run', () => {
   const status = fc.oneof(
     { weight: 3, arbitrary: fc.constant(0) },

@@ -50,6 +50,7 @@ const DEBIAN: Packages = {
   bzip2: ['bzip2'],
   lz4: ['lz4'],
   'build-essential': ['gcc'],
+  gdb: ['gdb'],
   'libarchive-tools': ['bsdcpio'],
   bsdextrautils: ['column'],
   'libxml2-utils': ['xmllint'],
@@ -111,6 +112,7 @@ const FEDORA: Packages = {
   bzip2: ['bzip2'],
   lz4: ['lz4'],
   gcc: ['gcc'],
+  gdb: ['gdb'],
   bsdcpio: ['bsdcpio'],
   libxml2: ['xmllint'],
   'vim-minimal': ['vi'],
@@ -164,6 +166,7 @@ const OPENSUSE: Packages = {
   bzip2: ['bzip2'],
   lz4: ['lz4'],
   gcc: ['gcc'],
+  gdb: ['gdb'],
   bsdtar: ['bsdcpio'],
   'libxml2-tools': ['xmllint'],
   'vim-small': ['vi'],
@@ -482,13 +485,13 @@ describe('scripts/setup --dry-run', () => {
       `"apt-get update && apt-get install -y --no-install-recommends qemu-system-x86 dracut-core kmod util-linux mount procps cpio xz-utils zstd bash iproute2 linux-image-generic bsdutils git shellcheck build-essential libarchive-tools bzip2 lz4 bsdextrautils libxml2-utils vim-tiny zsh fish groff-base bc systemd udev dmsetup xfsprogs btrfs-progs exfatprogs f2fs-tools udftools rsync dnsmasq-base udhcpc busybox iputils-ping tgt open-iscsi dropbear-bin openssh-client samba samba-common-bin cifs-utils nfs-kernel-server nfs-common rpcbind debootstrap"`,
     );
     expect(await commandFor('ID=debian', 'aarch64')).toMatchInlineSnapshot(
-      `"apt-get update && apt-get install -y --no-install-recommends qemu-system-arm dracut-core kmod util-linux mount procps cpio xz-utils zstd bash iproute2 linux-image-arm64 bsdutils git shellcheck chromium build-essential libarchive-tools bzip2 lz4 bsdextrautils libxml2-utils vim-tiny zsh fish groff-base bc systemd udev dmsetup xfsprogs btrfs-progs exfatprogs f2fs-tools udftools rsync dnsmasq-base udhcpc busybox iputils-ping tgt open-iscsi dropbear-bin openssh-client samba samba-common-bin cifs-utils nfs-kernel-server nfs-common rpcbind debootstrap"`,
+      `"apt-get update && apt-get install -y --no-install-recommends qemu-system-arm dracut-core kmod util-linux mount procps cpio xz-utils zstd bash iproute2 linux-image-arm64 bsdutils git shellcheck chromium build-essential gdb libarchive-tools bzip2 lz4 bsdextrautils libxml2-utils vim-tiny zsh fish groff-base bc systemd udev dmsetup xfsprogs btrfs-progs exfatprogs f2fs-tools udftools rsync dnsmasq-base udhcpc busybox iputils-ping tgt open-iscsi dropbear-bin openssh-client samba samba-common-bin cifs-utils nfs-kernel-server nfs-common rpcbind debootstrap"`,
     );
     expect(await commandFor('ID=fedora', 'x86_64')).toMatchInlineSnapshot(
-      `"dnf install -y --setopt=install_weak_deps=False qemu-system-x86-core dracut kmod util-linux procps-ng cpio xz zstd bash iproute kernel-core kernel-modules /usr/bin/script git ShellCheck chromium gcc bsdcpio bzip2 lz4 libxml2 vim-minimal zsh fish groff-base bc systemd systemd-udev systemd-networkd device-mapper xfsprogs btrfs-progs exfatprogs f2fs-tools udftools rsync dnsmasq busybox iputils scsi-target-utils iscsi-initiator-utils dropbear openssh-clients samba samba-common-tools cifs-utils nfs-utils rpcbind"`,
+      `"dnf install -y --setopt=install_weak_deps=False qemu-system-x86-core dracut kmod util-linux procps-ng cpio xz zstd bash iproute kernel-core kernel-modules /usr/bin/script git ShellCheck chromium gcc gdb bsdcpio bzip2 lz4 libxml2 vim-minimal zsh fish groff-base bc systemd systemd-udev systemd-networkd device-mapper xfsprogs btrfs-progs exfatprogs f2fs-tools udftools rsync dnsmasq busybox iputils scsi-target-utils iscsi-initiator-utils dropbear openssh-clients samba samba-common-tools cifs-utils nfs-utils rpcbind"`,
     );
     expect(await commandFor(suse, 'aarch64')).toMatchInlineSnapshot(
-      `"zypper --non-interactive install --no-recommends qemu-arm dracut kmod util-linux procps cpio xz zstd bash iproute2 kernel-default git ShellCheck chromium gcc bsdtar bzip2 lz4 libxml2-tools vim-small zsh fish groff bc systemd udev systemd-network device-mapper xfsprogs btrfsprogs exfatprogs f2fs-tools udftools rsync dnsmasq busybox iputils tgt open-iscsi openssh-clients samba samba-client cifs-utils nfs-kernel-server nfs-client rpcbind"`,
+      `"zypper --non-interactive install --no-recommends qemu-arm dracut kmod util-linux procps cpio xz zstd bash iproute2 kernel-default git ShellCheck chromium gcc gdb bsdtar bzip2 lz4 libxml2-tools vim-small zsh fish groff bc systemd udev systemd-network device-mapper xfsprogs btrfsprogs exfatprogs f2fs-tools udftools rsync dnsmasq busybox iputils tgt open-iscsi openssh-clients samba samba-client cifs-utils nfs-kernel-server nfs-client rpcbind"`,
     );
   });
 

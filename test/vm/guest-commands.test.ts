@@ -40,6 +40,8 @@ function setUp({ refuses }: { refuses?: string } = {}) {
           told.push(`${command} ${args.id}`);
           return `${command} ${args.id}` !== refuses;
         },
+        ask: async () => undefined,
+        onEvent: () => () => {},
         shutdown: () => undefined,
         wasHostFull: () => false,
         closed: new Promise(() => {}),

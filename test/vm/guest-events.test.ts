@@ -25,6 +25,7 @@ test.each<[string, GuestEvent]>([
   ['{"event":"prompt"}', { event: 'prompt' }],
   ['{"event":"no-console"}', { event: 'no-console' }],
   ['{"event":"no-log"}', { event: 'no-log' }],
+  ['{"event":"leak-scan","scanned":"1"}', { event: 'leak-scan', scanned: true }],
   [
     '{"event":"power-off","taint":"unknown","left":"unknown"}',
     { event: 'power-off', taint: undefined, left: undefined },
@@ -104,6 +105,7 @@ describe('the order of the messages of a run', () => {
     'init command-start command-end no-log power-off',
     'init autorun-start autorun-end no-directory power-off',
     'init no-channel no-log power-off',
+    'init autorun-start autorun-end command-start command-end leak-scan no-log power-off',
   ])('%s, or a part of it after a crash', (text) => {
     const whole = words(text);
     for (let size = 0; size <= whole.length; size++) {
@@ -119,6 +121,7 @@ describe('the order of the messages of a run', () => {
     ['init command-start power-off', 'power-off after command-start'],
     ['init power-off command-start', 'command-start after power-off'],
     ['init autorun-start command-start', 'command-start after autorun-start'],
+    ['init leak-scan command-start', 'command-start after leak-scan'],
     ['init no-log command-start', 'command-start after no-log'],
   ])('rejects %s', (text, contradiction) => {
     expect(findContradiction(words(text))?.reverse().join(' after ')).toBe(contradiction);

@@ -1,5 +1,5 @@
 import { describe, expect, test } from 'vitest';
-import { planVm, type VmSpec } from '../../src/vm/plan.ts';
+import { isRandomized, planVm, type VmSpec } from '../../src/vm/plan.ts';
 import { complaintOf } from '../support/complaint.ts';
 import { makeSpec } from './vm-spec.ts';
 
@@ -28,6 +28,7 @@ test('a plan is plain data that describes the whole VM', () => {
       "directories": [],
       "disks": [],
       "extraArguments": [],
+      "gdbSocket": undefined,
       "hostname": "rapido1",
       "initramfs": "/cache/images/simple-example.img",
       "interactive": true,
@@ -96,6 +97,17 @@ describe('the accelerator', () => {
         hint: VM_ACCEL="auto" falls back to emulation"
     `);
   });
+});
+
+test('a kernel is at random addresses if it is configured so and unpacks itself', () => {
+  const random = 'CONFIG_RELOCATABLE=y\nCONFIG_RANDOMIZE_BASE=y\n';
+  const fixed = '# CONFIG_RANDOMIZE_BASE is not set\n';
+  expect(isRandomized(plan({}), random)).toBe(true);
+  expect(isRandomized(plan({}), undefined)).toBe(true);
+  expect(isRandomized(plan({}), fixed)).toBe(false);
+  expect(isRandomized(plan({ extraParameters: 'foo nokaslr' }), random)).toBe(false);
+  expect(isRandomized(plan({ gdbSocket: '/run/vm1.gdb' }), random)).toBe(false);
+  expect(isRandomized(plan({ kernel: '/cache/kernels/0123.vmlinux' }), random)).toBe(false);
 });
 
 describe('kernel parameters', () => {

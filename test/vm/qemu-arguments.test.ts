@@ -56,6 +56,7 @@ test('at a terminal, with KVM', () => {
     -device virtio-serial-pci,id=rapido-ports
     -chardev socket,id=control,fd=4
     -device virtserialport,chardev=control,name=org.rapido.control
+    -device vmcoreinfo
     -pidfile /run/rapido_vm1.pid
     -machine graphics=on"
   `);
@@ -124,6 +125,15 @@ test('QEMU_EXTRA_ARGS and QEMU_EXTRA_KERNEL_PARAMS', () => {
   `);
 });
 
+test('a VM that waits for a debugger has its kernel at the addresses of vmlinux', () => {
+  expect(difference({ gdbSocket: '/run/vm1.gdb' })).toEqual([
+    expect.stringMatching(/^- .*rapido\.loglevel=7/),
+    '+   rapido.loglevel=7 nokaslr',
+    '+ -S',
+    '+ -gdb unix:/run/vm1.gdb,server=on,wait=off',
+  ]);
+});
+
 test('dynamic debug', () => {
   const dynamicDebug = { modules: ['xfs'], files: ['fs/xfs/*'] };
   expect(difference({ dynamicDebug })).toMatchInlineSnapshot(`
@@ -188,6 +198,7 @@ test('aarch64', () => {
     -qmp unix:/run/vm1.qmp,server=on,wait=off
     -chardev socket,id=control,fd=4
     -serial chardev:control
+    -device vmcoreinfo
     -pidfile /run/rapido_vm1.pid"
   `);
 });

@@ -62,6 +62,31 @@ test('a command that QEMU rejects is not done', async () => {
   expect(await qmp.execute('stop')).toBe(true);
 });
 
+test('an answer has what QEMU returns, or why it refuses', async () => {
+  const { qmp } = await openMonitor(({ id, execute }) =>
+    execute === 'dump'
+      ? { id, error: { class: 'GenericError', desc: 'no space' } }
+      : { id, return: { running: true } },
+  );
+  expect(await qmp.ask('query-status')).toEqual({ value: { running: true } });
+  expect(await qmp.ask('dump')).toEqual({ error: 'no space' });
+});
+
+test('passes events on, until the listener is removed', async () => {
+  const { qmp, say, leave } = await openMonitor(agree);
+  const events: string[] = [];
+  const stop = qmp.onEvent(({ event, data }) => {
+    events.push(event);
+    if (data?.error === 'last') stop();
+  });
+  say({ event: 'STOP', timestamp: {} });
+  say({ event: 'DUMP_COMPLETED', data: { error: 'last', result: {} } });
+  say({ event: 'RESUME', timestamp: {} });
+  leave();
+  await qmp.closed;
+  expect(events).toEqual(['STOP', 'DUMP_COMPLETED']);
+});
+
 test('answers belong to their commands, in any order', async () => {
   const waiting: Command[] = [];
   const { qmp, say } = await openMonitor((command) => {

@@ -58,6 +58,19 @@ describe('kernel parameters of a run', () => {
     expect(survivor).toContain('panic=-1');
   });
 
+  test('with --dump-on-crash, a kernel that panics stays until its memory is dumped', () => {
+    expect(parameters({ staysAfterPanic: true })).toContain('panic=0');
+    expect(parameters({ staysAfterPanic: true })).not.toContain('panic=-1');
+  });
+
+  test('with --kmemleak, the kernel searches for memory leaks, also if that is off by default', () => {
+    const leaks = parameters({ scansLeaks: true });
+    expect(leaks.filter((parameter) => !parameters().includes(parameter))).toEqual([
+      'kmemleak=on',
+      'rapido.kmemleak=1',
+    ]);
+  });
+
   test('the size of the kernel log; more if the log contains results', () => {
     expect(parameters({ readsKernelLog: true })).toContain('log_buf_len=4M');
     const own = parameters({}, 'log_buf_len=16M');
@@ -122,6 +135,7 @@ describe('the channels of QEMU beside the console', () => {
         "-device virtserialport,chardev=stdout,name=org.rapido.stdout",
         "-chardev socket,id=stderr,fd=7",
         "-device virtserialport,chardev=stderr,name=org.rapido.stderr",
+        "-device vmcoreinfo",
       ]
     `);
   });
@@ -147,6 +161,7 @@ describe('the channels of QEMU beside the console', () => {
         "-serial chardev:stdout",
         "-chardev socket,id=stderr,fd=7",
         "-serial chardev:stderr",
+        "-device vmcoreinfo",
       ]
     `);
   });

@@ -447,6 +447,37 @@ describe('limits', () => {
     expect(record.times.end).toBeGreaterThan(1000);
   });
 
+  test('time in which a debugger has stopped the VM does not count', async () => {
+    installFakeQemu(async (vm) => {
+      await vm.emit('STOP', {});
+      await vm.sleep(1500);
+      await vm.emit('RESUME', {});
+      await vm.init();
+      await vm.emit('STOP', {});
+      await vm.sleep(1500);
+      await vm.emit('RESUME', {});
+      await vm.sleep(100);
+      await vm.shutDown('guest-shutdown');
+    });
+    const deadline = startDeadline(2000);
+    const { record } = await watch({ deadline, limits: { boot: 1000, silence: 1000 } });
+    expect(record).toMatchObject({ timedOut: undefined, shutdown: 'guest-shutdown' });
+    expect(record.stoppedFor).toBeGreaterThan(2900);
+    expect(deadline.left()).toBeGreaterThan(0);
+  });
+
+  test('a limit counts again once the VM runs', async () => {
+    installFakeQemu(async (vm) => {
+      vm.onCommand('chardev-send-break', 'refuse');
+      await vm.emit('STOP', {});
+      await vm.sleep(1000);
+      await vm.emit('RESUME', {});
+    });
+    const { record } = await watch({ deadline: startDeadline(600) });
+    expect(record.timedOut).toBe('total');
+    expect(record.times.end).toBeGreaterThan(1500);
+  });
+
   test('only the first limit that expires counts', async () => {
     installFakeQemu(async (vm) => {
       vm.onCommand('chardev-send-break', 'refuse');
@@ -683,4 +714,42 @@ describe('an internal failure', () => {
       }
     },
   );
+});
+
+describe('a dump of the memory', () => {
+  const crashed: SessionWatch['onConsole'] = async (chunk) =>
+    chunk.includes('Kernel panic') ? 'crashed' : undefined;
+
+  test('is taken when the report of a crash is complete, before the VM is ended', async () => {
+    const qemu = installFakeQemu(async (vm) => {
+      await vm.init();
+      await vm.write('console', 'Kernel panic - not syncing: sysrq\r\n');
+    });
+    const { record, endings } = await watch({
+      onConsole: crashed,
+      dump: async (qmp) => {
+        await qmp.execute('dump-guest-memory');
+      },
+    });
+    expect(qemu.notes()).toEqual(['qmp dump-guest-memory', 'qmp quit']);
+    expect(endings).toEqual(['the kernel crashed and did not end the VM']);
+    expect(record.shutdown).toBe('host-qmp-quit');
+  });
+
+  test('is taken at a limit, and an interruption does not wait for it', async () => {
+    const qemu = installFakeQemu(async (vm) => {
+      vm.onCommand('chardev-send-break', 'refuse');
+      vm.onCommand('inject-nmi', 'refuse');
+    });
+    const { record } = await watch({
+      deadline: startDeadline(300),
+      dump: async (qmp) => {
+        await qmp.execute('dump-guest-memory');
+        getSignal('SIGINT');
+        await new Promise(() => {});
+      },
+    });
+    expect(qemu.notes().slice(-2)).toEqual(['qmp dump-guest-memory', 'qmp quit']);
+    expect(record).toMatchObject({ timedOut: 'total', interruptedBy: 'SIGINT' });
+  });
 });

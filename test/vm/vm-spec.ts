@@ -18,6 +18,7 @@ export function makeSpec(changes: Partial<VmSpec> = {}): VmSpec {
     consoleLog: '/state/vm1/console.log',
     monitorSocket: '/run/vm1.qmp',
     pidFile: '/run/rapido_vm1.pid',
+    gdbSocket: undefined,
     sharedDirectory: undefined,
     directories: [],
     disks: [],
