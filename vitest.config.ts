@@ -27,12 +27,18 @@ export default defineConfig({
           maxWorkers: 3,
           testTimeout: 60_000,
           sequence: { groupOrder: 0 },
+          globalSetup: 'test/support/sweep.ts',
         },
       },
       {
         resolve: { alias },
         plugins: [browserBundlesInTests],
-        test: { name: 'quick', include: ['test/e2e/quick/**/*.test.ts'], ...BOOTS },
+        test: {
+          name: 'quick',
+          include: ['test/e2e/quick/**/*.test.ts'],
+          globalSetup: 'test/support/sweep.ts',
+          ...BOOTS,
+        },
       },
       {
         resolve: { alias },
@@ -41,7 +47,7 @@ export default defineConfig({
           name: 'e2e',
           include: ['test/e2e/**/*.test.ts'],
           exclude: ['test/e2e/quick/**'],
-          globalSetup: 'test/support/warm-cache.ts',
+          globalSetup: ['test/support/sweep.ts', 'test/support/warm-cache.ts'],
           ...BOOTS,
         },
       },

@@ -1,6 +1,7 @@
 import { CommanderError } from '@commander-js/extra-typings';
 import { type CommandEntry, ownWords, runProgram, VERSION } from './cli/program.ts';
 import { boot } from './commands/boot.ts';
+import { clean } from './commands/clean.ts';
 import { completion } from './commands/completion.ts';
 import { conf } from './commands/conf.ts';
 import { console } from './commands/console.ts';
@@ -43,6 +44,7 @@ export const COMMANDS: readonly CommandEntry[] = [
   stop,
   doctor,
   conf,
+  clean,
   kconfig,
   initCuts,
   setupNetwork,

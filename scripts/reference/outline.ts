@@ -1,6 +1,7 @@
 import type { Argument, CommandUnknownOpts, Option } from '@commander-js/extra-typings';
 import { NETWORK_KINDS } from '../../src/conf/schema.ts';
 import { VERDICTS_AND_STATES } from '../../src/results/select-runs.ts';
+import { CLEANABLE } from '../../src/setup/clean.ts';
 
 /** The command line of rapido as data, for the completion scripts and the man page. */
 export interface Outline {
@@ -88,6 +89,7 @@ const VALUES: Readonly<Record<string, Values>> = {
   program: 'programs',
   kind: NETWORK_KINDS,
   // Text that nobody but the user knows.
+  age: 'nothing',
   argument: 'nothing',
   command: 'nothing',
   count: 'nothing',
@@ -104,6 +106,7 @@ const VALUES: Readonly<Record<string, Values>> = {
   text: 'nothing',
   title: 'nothing',
   verdict: VERDICTS_AND_STATES,
+  what: CLEANABLE,
 };
 
 /**

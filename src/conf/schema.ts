@@ -12,7 +12,7 @@ export const NETWORK_KINDS = ['tap', 'user', 'none'] as const;
 /**
  * Every key of rapido.conf, in the order of the example file. The names are those of the original
  * tool, so that its users' files work; the ones it did not have are KERNEL_FORMAT, VM_ACCEL,
- * VM_CPU, VM_CPUS, VM_MEMORY, VM_NET, CUT_DIR, IMAGE_DIR, RESULTS_KEEP, RESULTS_HOOK and NVME_TARGET_NQN.
+ * VM_CPU, VM_CPUS, VM_MEMORY, VM_NET, CUT_DIR, IMAGE_DIR, CACHE_SIZE, RESULTS_KEEP, RESULTS_HOOK and NVME_TARGET_NQN.
  */
 export const CONF_KEYS = {
   KERNEL_SRC: {
@@ -146,6 +146,14 @@ export const CONF_KEYS = {
     type: 'path',
     meaning: 'A dracut source tree to use (dracut --local) instead of the installed dracut.',
     example: '~/dracut',
+  },
+  CACHE_SIZE: {
+    group: 'Cuts and images',
+    type: 'size',
+    minimum: 64 * MIB,
+    meaning:
+      'Upper limit for the size of the cache: layers, unpacked kernels, and images of runs. After a cut, those that were not used for the longest time are removed. Without it, layers are removed if they were not used for two weeks, and all but a few kernels and images of runs.',
+    example: '10G',
   },
   RESULTS_KEEP: {
     group: 'Cuts and images',

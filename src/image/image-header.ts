@@ -110,6 +110,35 @@ function tryReadImageHeader(path: string): ImageHeader | 'incomplete' | undefine
   }
 }
 
+/**
+ * Whether `path` begins as an image of any version of rapido does, complete or not. Its atime, which says when it was
+ * used last, does not change.
+ */
+export function isImage(path: string): boolean {
+  let fd: number;
+  try {
+    fd = openSync(path, constants.O_RDONLY | constants.O_NOATIME);
+  } catch {
+    return false;
+  }
+  try {
+    const [directory, header] = firstTwo(readCpio(fd));
+    return directory === 'rapido' && header === HEADER_PATH;
+  } catch {
+    return false;
+  } finally {
+    closeSync(fd);
+  }
+}
+
+function firstTwo(members: Iterable<{ path: Buffer }>): string[] {
+  const names: string[] = [];
+  for (const { path } of members) {
+    if (names.push(path.toString()) === 2) break;
+  }
+  return names;
+}
+
 /** Whether `path` is the image that `header` describes. */
 export function isSameImage(path: string, header: ImageHeader): boolean {
   try {

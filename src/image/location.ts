@@ -7,9 +7,14 @@ import { temporaryNameFor } from '../sys/temporary.ts';
 
 const LAST = 'last';
 
+/** The directory of all images that have no path of their own. */
+export function imageDirectory(conf: Conf): string {
+  return conf.get('IMAGE_DIR') ?? '.';
+}
+
 /** The path of the image of a cut, unless `-o` names another. */
 export function imagePath(conf: Conf, cutName: string): string {
-  return conf.get('DRACUT_OUT') ?? join(conf.get('IMAGE_DIR') ?? '.', `${cutName}.img`);
+  return conf.get('DRACUT_OUT') ?? join(imageDirectory(conf), `${cutName}.img`);
 }
 
 /** Records which image was cut last, in a link that is replaced atomically. */
@@ -30,7 +35,7 @@ export function lastImage(conf: Conf): string | undefined {
 }
 
 function lastLink(conf: Conf): string {
-  return join(conf.get('IMAGE_DIR') ?? '.', LAST);
+  return join(imageDirectory(conf), LAST);
 }
 
 /** Number of images of runs that are kept. */
@@ -42,7 +47,7 @@ const RUN_IMAGES = 6;
  * @param digest of the image's header
  */
 export function runImagePath(conf: Conf, cutName: string, digest: string): string {
-  return join(conf.get('IMAGE_DIR') ?? '.', 'run', `${cutName}-${digest.slice(0, 16)}.img`);
+  return join(imageDirectory(conf), 'run', `${cutName}-${digest.slice(0, 16)}.img`);
 }
 
 /**

@@ -12,8 +12,9 @@ import {
 import { UsageError } from '../errors.ts';
 import type { Kernel } from '../host/kernel.ts';
 import { type BuiltImage, type BuiltLayer, buildImage } from '../image/build.ts';
+import { limitCache } from '../image/cache-files.ts';
 import { describePlan } from '../image/describe-plan.ts';
-import { imagePath, rememberLast } from '../image/location.ts';
+import { imageDirectory, imagePath, rememberLast } from '../image/location.ts';
 import { resolveImage } from '../image/resolve.ts';
 import type { CutExtras } from '../image/resolve-request.ts';
 import { cleaningUpOnSignals } from '../sys/signals.ts';
@@ -110,6 +111,8 @@ async function cutTarget(
   );
   ui.endProgress();
   rememberLast(conf, image.path);
+  if (!image.unchanged)
+    limitCache(context.directories.cache, imageDirectory(conf), conf.get('CACHE_SIZE'));
   report(image, kernel, performance.now() - startedMs, { ...context, print });
   if (options.boot !== true) {
     ui.note('next: `rapido boot`');

@@ -17,6 +17,7 @@ import { makePrivateDirectory } from '../sys/private-directory.ts';
 import { identifySelf, isAlive } from '../sys/process-identity.ts';
 import { processIdentity } from '../sys/process-schema.ts';
 import { readRegularFile } from '../sys/regular-file.ts';
+import { sizeOnDisk } from '../sys/size-on-disk.ts';
 import {
   isDirectory,
   isFile,
@@ -266,14 +267,36 @@ export function pruneRuns(parent: string, keep: number): string[] {
     .map(({ id }) => id);
 }
 
+/** A run that has ended and can be removed. */
+export interface EndedRun extends RunDirectory {
+  /** Bytes on the disk. */
+  bytes: number;
+  /** When its directory last changed, in milliseconds since 1970. */
+  used: number;
+}
+
+/** Lists the runs of this user that have ended, except that to which `latest` points. */
+export function listEndedRuns(parent: string): EndedRun[] {
+  const latest = latestTarget(parent);
+  return listRunIds(parent)
+    .filter((id) => id !== latest)
+    .map((id) => runDirectory(join(resolve(parent), id)))
+    .filter(({ path }) => isOwn(path) && !isMakerAlive(path))
+    .map((run) => ({
+      ...run,
+      bytes: sizeOnDisk(run.path),
+      used: statIfReachable(run.path)?.mtimeMs ?? 0,
+    }));
+}
+
 /** A run that started no VM, for example because of a misspelt driver, is removed before others. */
 function hadVm(run: StoredRun): boolean {
   return run.state !== 'finished' || run.result.vm !== undefined;
 }
 
-/** Removes a run that did not take place. */
-export function discardRun({ path }: RunDirectory): void {
-  removeRun(path);
+/** Removes a run that did not take place, or is no longer needed. @returns whether it is gone */
+export function discardRun({ path }: RunDirectory): boolean {
+  return removeRun(path);
 }
 
 /** Renames the directory first, so that an interrupted removal does not leave half a run. */

@@ -2,8 +2,9 @@ import type { Conf } from '../conf/conf.ts';
 import type { LoadedCut } from '../cut/load.ts';
 import type { Kernel } from '../host/kernel.ts';
 import { buildImage } from '../image/build.ts';
+import { limitCache } from '../image/cache-files.ts';
 import { digestHeader } from '../image/image-header.ts';
-import { pruneRunImages, runImagePath } from '../image/location.ts';
+import { imageDirectory, pruneRunImages, runImagePath } from '../image/location.ts';
 import { type ResolvedImage, resolveImage } from '../image/resolve.ts';
 import type { CutExtras, ResolveRequest } from '../image/resolve-request.ts';
 import { parseNetworkKind } from '../machine/network.ts';
@@ -103,5 +104,6 @@ export async function cutRunImage(
   );
   for (const warning of image.warnings) ui.warn(warning);
   pruneRunImages(image.path);
+  if (!image.unchanged) limitCache(directories.cache, imageDirectory(conf), conf.get('CACHE_SIZE'));
   return image.path;
 }

@@ -30,14 +30,22 @@ export function temporaryNameFor(path: string): string {
 
 /** Removes the temporary files that killed processes left behind in a directory. */
 export function removeLitter(directory: string): void {
-  for (const name of listIfReachable(directory)) {
-    const [, pid, startTime] = TEMPORARY_NAME.exec(name) ?? [];
-    if (pid === undefined || startTime === undefined) continue;
-    if (isAlive({ pid: Number(pid), startTime })) continue;
-    const path = join(directory, name);
-    // Not those of other users, who could change their contents during the removal.
-    if (lstatIfReachable(path)?.uid === process.geteuid?.()) removeQuietly(path);
-  }
+  for (const path of listLitter(directory)) removeQuietly(path);
+}
+
+/** The temporary files and directories that killed processes of this user left behind in a directory. */
+export function listLitter(directory: string): string[] {
+  return (
+    listIfReachable(directory)
+      .filter((name) => {
+        const [, pid, startTime] = TEMPORARY_NAME.exec(name) ?? [];
+        if (pid === undefined || startTime === undefined) return false;
+        return !isAlive({ pid: Number(pid), startTime });
+      })
+      .map((name) => join(directory, name))
+      // Not those of other users, who could change their contents during the removal.
+      .filter((path) => lstatIfReachable(path)?.uid === process.geteuid?.())
+  );
 }
 
 /** A failure to clean up is not an error: the file may belong to another user. */

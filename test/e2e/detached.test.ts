@@ -2,7 +2,7 @@ import { createHash } from 'node:crypto';
 import { readFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { setTimeout as sleep } from 'node:timers/promises';
-import { afterAll, beforeAll, describe, expect, it, vi } from 'vitest';
+import { afterAll, afterEach, beforeAll, describe, expect, it, vi } from 'vitest';
 import { isAlive } from '../../src/sys/process-identity.ts';
 import type { VmEntry } from '../../src/vm/registry.ts';
 import { CTRL_C, CTRL_Z, modesOf, openTerminal, SIZE } from '../support/terminal.ts';
@@ -32,7 +32,6 @@ describe('a VM in the background', () => {
       /^booting simple-example \(cut with -i hostname\) as rapido1 on Linux/m,
     );
   });
-  afterAll(() => home.rapido(['stop', '--all']));
 
   it('gives a shell on a terminal: its size, job control, Ctrl-C', async () => {
     const terminal = openTerminal(home, ['exec', '1']);
@@ -210,6 +209,7 @@ describe('a VM in the background', () => {
 
 describe('a VM in the background that fails', () => {
   const home = createWorkspace(afterAll);
+  afterEach(home.killVms);
 
   it('is ended if an autorun script fails, and prints the end of its console', async () => {
     await home.rapido(['cut', 'simple-example', '-x', 'echo to be seen; exit 3']);

@@ -72,9 +72,7 @@ describe.runIf(canMakeNetworks && hasServer)('ssh between two VMs', () => {
     expect(await rapido(['cut', 'dropbear'], { env })).toMatchObject({ status: 0 });
     const forward = ['--forward', '2222:22'];
     const booted = await rapido(['boot', '--detach', ...forward]);
-    onTestFinished(async () => {
-      await rapido(['stop', '--all']);
-    });
+    onTestFinished(pair.home.killVms);
     expect(booted, booted.stderr).toMatchObject({ status: 0, stdout: '1\n' });
     const [, command = 'no command'] = /^log in: (.+)$/m.exec(booted.stderr) ?? [];
     expect(command).toMatch(/^ssh -p 2222 -i .*\/identity'? .* root@127\.0\.0\.1$/);

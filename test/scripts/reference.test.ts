@@ -35,6 +35,7 @@ const COMPLETIONS: [string, string[]][] = [
   ['rapido results latest l', ['latest']],
   ['rapido conf KERNEL_S', ['KERNEL_SRC']],
   ['rapido completion ', ['bash', 'fish', 'zsh']],
+  ['rapido clean cache ', ['cache', 'images', 'results']],
   ['rapido run simple-example -- setpri', ['setpriv']],
 ];
 

@@ -65,9 +65,7 @@ export function createNetworkPair(conf = ''): NetworkPair {
   const serve: NetworkPair['serve'] = async (args, options) => {
     expect(await rapido(['cut', ...args], options)).toMatchObject({ status: 0 });
     const stop = (): Promise<Finished> => rapido(['stop', '1'], options);
-    onTestFinished(async () => {
-      await rapido(['stop', '--all'], options);
-    });
+    onTestFinished(home.killVms);
     const booted = await rapido(['boot', '--detach'], options);
     expect(booted, booted.stderr).toMatchObject({ status: 0, stdout: '1\n' });
     const exec = async (script: string): Promise<string> => {

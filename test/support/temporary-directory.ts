@@ -1,12 +1,12 @@
-import { mkdirSync, mkdtempSync, realpathSync, rmSync, writeFileSync } from 'node:fs';
-import { tmpdir } from 'node:os';
+import { mkdirSync, writeFileSync } from 'node:fs';
 import { dirname, join } from 'node:path';
 import { onTestFinished } from 'vitest';
+import { makeTestDirectory, removeRemains } from './remains.ts';
 
 /** Makes a directory that is removed after the test. Its path contains a space, as paths may. */
 export function makeTemporaryDirectory(): string {
-  const directory = realpathSync(mkdtempSync(join(tmpdir(), 'rapido test-')));
-  onTestFinished(() => rmSync(directory, { recursive: true, force: true }));
+  const directory = makeTestDirectory();
+  onTestFinished(() => removeRemains(directory));
   return directory;
 }
 

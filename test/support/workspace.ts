@@ -1,22 +1,17 @@
 import { execFileSync, spawn } from 'node:child_process';
-import {
-  chmodSync,
-  cpSync,
-  existsSync,
-  mkdirSync,
-  mkdtempSync,
-  rmSync,
-  writeFileSync,
-} from 'node:fs';
-import { tmpdir } from 'node:os';
+import { chmodSync, cpSync, existsSync, mkdirSync, writeFileSync } from 'node:fs';
 import { dirname, join } from 'node:path';
 import { fileURLToPath } from 'node:url';
 import { inject, onTestFinished } from 'vitest';
+import { killVms, makeTestDirectory, removeRemains } from './remains.ts';
 
 export const CHECKOUT = fileURLToPath(new URL('../..', import.meta.url)).replace(/\/$/, '');
 export const RAPIDO = join(CHECKOUT, 'bin/rapido.js');
 
-/** A home directory for a test, which is removed after it. Its path contains a space, as paths may. */
+/**
+ * A home directory for a test. After it, what still runs or is mounted there is ended, and the directory is removed. Its
+ * path contains a space, as paths may.
+ */
 export interface Workspace {
   directory: string;
   env: Record<string, string>;
@@ -26,6 +21,8 @@ export interface Workspace {
   write: (name: string, content: string | Buffer, mode?: number) => string;
   /** Runs rapido in the workspace. */
   rapido: (args: readonly string[], options?: RunOptions) => Promise<Finished>;
+  /** Kills the VMs of the workspace. For the hooks of a test that shares the workspace with others. */
+  killVms: () => Promise<void>;
 }
 
 export interface RunOptions {
@@ -59,8 +56,8 @@ export function createWorkspace(
   cleanUp = onTestFinished,
   conf: Readonly<Record<string, string>> = {},
 ): Workspace {
-  const directory = mkdtempSync(join(tmpdir(), 'rapido test-'));
-  cleanUp(() => rmSync(directory, { recursive: true, force: true }));
+  const directory = makeTestDirectory();
+  cleanUp(() => removeRemains(directory));
   const env = {
     PATH: process.env.PATH ?? '',
     HOME: directory,
@@ -89,6 +86,7 @@ export function createWorkspace(
         ...options,
         env: { ...env, ...options.env },
       }),
+    killVms: () => killVms(join(env.XDG_RUNTIME_DIR, 'rapido')),
   };
 }
 

@@ -71,9 +71,7 @@ describe('a VM', () => {
     await home.rapido(['cut', 'simple-example']);
     const registry = join(home.directory, 'run/rapido');
     const booted = await home.rapido(['boot', '--detach']);
-    onTestFinished(async () => {
-      await home.rapido(['stop', '--all']);
-    });
+    onTestFinished(home.killVms);
     expect(booted).toMatchObject({ status: 0, stdout: '1\n' });
     expect(booted.stderr).toMatch(/^booting simple-example as rapido1 on Linux/m);
     const { owner, qemu }: VmEntry = JSON.parse(readFileSync(join(registry, 'vm1.json'), 'utf8'));

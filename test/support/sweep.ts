@@ -1,0 +1,3 @@
+import { removeRemainsOfKilledTests } from './remains.ts';
+
+export default removeRemainsOfKilledTests;
