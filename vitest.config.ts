@@ -26,6 +26,7 @@ export default defineConfig({
           // Many tests wait for processes and timers: on two cores, three at a time take half the time of one.
           maxWorkers: 3,
           testTimeout: 60_000,
+          hookTimeout: 60_000,
           sequence: { groupOrder: 0 },
           globalSetup: 'test/support/sweep.ts',
         },

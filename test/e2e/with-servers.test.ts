@@ -37,7 +37,6 @@ describe('rapido run --with', () => {
         { cut: 'first', number: 1, console: 'console-vm1-first.log' },
         { cut: 'second', number: 4, console: 'console-vm4-second.log' },
       ],
-      splats: [],
     });
     expect(ran.result?.servers?.some(({ failure }) => failure !== undefined)).toBe(false);
     expect(ran.result?.times.servers).toBeGreaterThan(0);

@@ -35,7 +35,6 @@ describe('rapido run', () => {
       autorun: [{ script: '00-simple-example.sh', status: 0 }],
       vm: { cpus: 1, memory: 300 * 1024 * 1024 },
       tests: [],
-      splats: [],
     });
     expect(ran.file('junit.xml').toString()).toMatch(/<testsuites?[^>]* failures="0"/);
     expect(readFileSync(junit, 'utf8')).toBe(ran.file('junit.xml').toString());
