@@ -95,7 +95,10 @@ function groupsOf(commands: readonly CommandOutline[]): [string, CommandOutline[
 }
 
 function formatGroup([title, commands]: [string, CommandOutline[]]): string {
-  return [`.SS ${title.replace(/:$/, '')}`, ...commands.map(formatCommand)].join('\n');
+  return [
+    `.SS ${title.replace(/:$/, '')}`,
+    ...commands.flatMap((command) => [command, ...command.subcommands]).map(formatCommand),
+  ].join('\n');
 }
 
 function formatCommand(command: CommandOutline): string {

@@ -30,6 +30,8 @@ export interface CommandOutline {
   notes: string;
   /** What the words after `--` are; undefined: there are none. */
   rest: 'command' | 'words' | undefined;
+  /** Their names begin with that of the command: `results merge`. */
+  subcommands: CommandOutline[];
 }
 
 export interface ArgumentOutline {
@@ -118,15 +120,19 @@ export function outlineOf(program: CommandUnknownOpts): Outline {
     name: program.name(),
     description: program.description(),
     options: optionsOf(program),
-    commands: program.createHelp().visibleCommands(program).map(outlineCommand),
+    commands: program
+      .createHelp()
+      .visibleCommands(program)
+      .map((command) => outlineCommand(command)),
     notes: notesOf(program),
   };
 }
 
-function outlineCommand(command: CommandUnknownOpts): CommandOutline {
+/** @param name the word of the command, after that of the command of which it is a part */
+function outlineCommand(command: CommandUnknownOpts, name = command.name()): CommandOutline {
   const usage = command.usage();
   return {
-    name: command.name(),
+    name,
     aliases: command.aliases(),
     group: command.helpGroup() || 'Help:',
     description: command.description(),
@@ -137,6 +143,7 @@ function outlineCommand(command: CommandUnknownOpts): CommandOutline {
     options: command.name() === HELP ? [] : optionsOf(command),
     notes: notesOf(command),
     rest: usage.includes('[-- command') ? 'command' : usage.includes('[-- ') ? 'words' : undefined,
+    subcommands: command.commands.map((sub) => outlineCommand(sub, `${name} ${sub.name()}`)),
   };
 }
 

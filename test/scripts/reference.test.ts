@@ -165,7 +165,9 @@ describe('the man page', () => {
 
   test('has an entry for every command and option of the help, and none that is hidden', () => {
     const tags = page.match(/^\\fB.*$/gm)?.map((tag) => tag.replaceAll('\\-', '-')) ?? [];
-    for (const { name, options } of readOutline().commands) {
+    const outlined = readOutline().commands.flatMap((one) => [one, ...one.subcommands]);
+    expect(outlined.map(({ name }) => name)).toContain('results merge');
+    for (const { name, options } of outlined) {
       expect(tags).toContainEqual(expect.stringContaining(`\\fB${name}\\fR`));
       for (const { long } of options)
         expect(tags).toContainEqual(expect.stringContaining(`\\fB${long}\\fR`));
