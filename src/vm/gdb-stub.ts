@@ -44,6 +44,16 @@ export async function openGdbStub(vm: VmEntry, socket: string): Promise<GdbStub>
   });
 }
 
+const dumpState = z.object({ status: z.string() });
+
+/** Whether a debugger is attached to the VM, or its memory is being dumped. */
+export async function isInspected(qmp: Qmp): Promise<boolean> {
+  const device = await findDevice(qmp);
+  if (device !== undefined && !device.startsWith('disconnected:')) return true;
+  const dump = z.safeParse(dumpState, resultOf(await qmp.ask('query-dump')));
+  return dump.data?.status === 'active';
+}
+
 /** @returns what QEMU says about the device, for example `disconnected:unix:PATH,server=on` */
 async function findDevice(qmp: Qmp): Promise<string | undefined> {
   const { data } = z.safeParse(chardevs, resultOf(await qmp.ask('query-chardev')));

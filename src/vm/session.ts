@@ -3,6 +3,7 @@ import { startAwakeClock, startTimer, type Timer } from '../sys/awake-clock.ts';
 import { type ConsoleReader, chunksOf, readConsole } from './console.ts';
 import { type ControlChannel, openControlChannel } from './control-channel.ts';
 import type { VmRecord } from './ending.ts';
+import { isInspected } from './gdb-stub.ts';
 import type { GuestEvent } from './guest-events.ts';
 import { memoryOf } from './memory-shortage.ts';
 import type { VmPlan } from './plan.ts';
@@ -241,7 +242,7 @@ type Pausable = Pick<Timer, 'pause' | 'resume'>;
 
 /**
  * While a debugger has stopped the VM, or its memory is dumped, the guest can do nothing about a limit: that time does
- * not count.
+ * not count. A VM that is stopped for any other reason must reach its limits, or the run would never end.
  */
 function pauseWhileStopped(
   qemu: QemuProcess,
@@ -255,9 +256,17 @@ function pauseWhileStopped(
     stopped = undefined;
     for (const pausable of pausables) pausable.resume();
   };
-  qemu.qmp.onEvent(({ event }) => {
-    if (event === 'RESUME') resume();
+  let stops = 0;
+  qemu.qmp.onEvent(async ({ event }) => {
+    if (event === 'RESUME') {
+      stops++;
+      resume();
+    }
     if (event !== 'STOP') return;
+    const stop = ++stops;
+    const isOnPurpose = await isInspected(qemu.qmp);
+    // It may run again by now.
+    if (!isOnPurpose || stop !== stops) return;
     stopped ??= performance.now();
     for (const pausable of pausables) pausable.pause();
   });

@@ -32,8 +32,8 @@ export interface FakeMachine {
   readAll: (channel: 'stdin') => Promise<string>;
   /** Calls back with each key that rapido types on the console. */
   onKey: (listener: (key: string) => void) => void;
-  /** Sets the reaction to a QMP command, instead of success. */
-  onCommand: (name: string, how: 'refuse' | 'ignore' | (() => void)) => void;
+  /** Sets the reaction to a QMP command, instead of success without a value. */
+  onCommand: (name: string, how: 'refuse' | 'ignore' | { value: unknown } | (() => void)) => void;
   /** Sends an event on the monitor. */
   emit: (event: string, data: Record<string, unknown>) => Promise<void>;
   /** Ends the machine as QEMU does: sends an event with the reason, then exits with 0. */
@@ -118,8 +118,8 @@ function run(notes, guest) {
     const how = special[execute];
     if (how === 'ignore') return;
     if (how === 'refuse') return say({ id, error: { class: 'GenericError', desc: 'no' } });
-    say({ id, return: {} });
-    if (how !== undefined) how();
+    say({ id, return: how?.value ?? {} });
+    if (typeof how === 'function') how();
     else if (execute === 'quit') shutDown('host-qmp-quit');
   });
 

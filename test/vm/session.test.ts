@@ -449,6 +449,7 @@ describe('limits', () => {
 
   test('time in which a debugger has stopped the VM does not count', async () => {
     installFakeQemu(async (vm) => {
+      vm.onCommand('query-chardev', { value: [{ label: 'gdb', filename: 'unix:/run/vm1.gdb' }] });
       await vm.emit('STOP', {});
       await vm.sleep(1500);
       await vm.emit('RESUME', {});
@@ -466,8 +467,22 @@ describe('limits', () => {
     expect(deadline.left()).toBeGreaterThan(0);
   });
 
+  test('a VM that nobody inspects reaches its limit even if it is stopped', async () => {
+    installFakeQemu(async (vm) => {
+      const filename = 'disconnected:unix:/run/vm1.gdb';
+      vm.onCommand('query-chardev', { value: [{ label: 'gdb', filename }] });
+      vm.onCommand('query-dump', { value: { status: 'none' } });
+      vm.onCommand('chardev-send-break', 'refuse');
+      await vm.init();
+      await vm.emit('STOP', {});
+    });
+    const { record } = await watch({ deadline: startDeadline(1500) });
+    expect(record).toMatchObject({ timedOut: 'total', stoppedFor: undefined });
+  });
+
   test('a limit counts again once the VM runs', async () => {
     installFakeQemu(async (vm) => {
+      vm.onCommand('query-chardev', { value: [{ label: 'gdb', filename: 'unix:/run/vm1.gdb' }] });
       vm.onCommand('chardev-send-break', 'refuse');
       await vm.emit('STOP', {});
       await vm.sleep(1000);
