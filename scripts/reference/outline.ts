@@ -81,6 +81,7 @@ const VALUES: Readonly<Record<string, Values>> = {
   run: 'runs',
   other: 'runs',
   key: 'keys',
+  'key=value': 'keys',
   file: 'files',
   script: 'files',
   disk: 'files',

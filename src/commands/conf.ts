@@ -1,5 +1,6 @@
+import { Option } from '@commander-js/extra-typings';
 import { type Definition, GROUP } from '../cli/definition.ts';
-import { OPTION } from '../cli/options.ts';
+import { collect, OPTION } from '../cli/options.ts';
 
 export const conf: Definition = (call) =>
   call
@@ -8,10 +9,18 @@ export const conf: Definition = (call) =>
       examples: `
   rapido conf
   rapido conf KERNEL_SRC IMAGE_DIR
-  KERNEL_SRC=/other/linux rapido conf KERNEL_SRC`,
+  KERNEL_SRC=/other/linux rapido conf KERNEL_SRC
+  rapido conf --set KERNEL_SRC=~/linux --set VM_MEMORY=2G
+  rapido conf --unset VM_MEMORY`,
     })
-    .description('show configuration keys, their values and where each is set')
+    .description('show configuration keys, their values and where each is set, or change them')
     .argument('[key...]', 'keys to show (default: all)')
+    .addOption(
+      new Option('--set <key=value>', 'set a key in rapido.conf (repeatable)').argParser(collect),
+    )
+    .addOption(
+      new Option('--unset <key>', 'remove a key from rapido.conf (repeatable)').argParser(collect),
+    )
     .addOption(OPTION.json)
     .action(async (keys, _options, command) => {
       const { runConf } = await import('../show/conf.ts');

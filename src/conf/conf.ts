@@ -185,6 +185,13 @@ function typed(
   return { name, key, text, value, origin };
 }
 
+/** Why a key cannot have a value; undefined: it can. @param text expanded */
+export function explainWrongValue(name: string, key: ConfKey, text: string): string | undefined {
+  const problems: LineProblem[] = [];
+  typed(name, key, text, { from: 'option' }, problems);
+  return problems[0]?.message;
+}
+
 function explainMismatch(name: string, key: ConfKey, text: string): string {
   const shown = key.secret ? '(not shown)' : `"${text}"`;
   if (key.type === 'path' && text.startsWith('~')) {

@@ -52,7 +52,7 @@ function nonEmpty(text: string | undefined): string | undefined {
   return text === '' ? undefined : text;
 }
 
-function homeOf(env: Surroundings['env']): string {
+export function homeOf(env: Surroundings['env']): string {
   return nonEmpty(env.HOME) ?? homedir();
 }
 
@@ -83,7 +83,7 @@ export function xdgConfigHome(surroundings: Surroundings): string {
 }
 
 /** Makes `~/` and relative paths absolute. Other types are unchanged. `~user` is unchanged and rejected later. */
-function finish(key: ConfKey | undefined, text: string, base: string, home: string): string {
+export function finish(key: ConfKey | undefined, text: string, base: string, home: string): string {
   const isPath = key?.type === 'path' || (key?.type === 'publicKeys' && namesKeyFile(text));
   if (!isPath || text === '') return text;
   if (text === '~' || text.startsWith('~/')) return join(home, text.slice(1));

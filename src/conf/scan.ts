@@ -18,6 +18,10 @@ export interface Statement {
   section: string | undefined;
   key: string;
   line: number;
+  /** Differs from `line` if the value is continued. */
+  lastLine: number;
+  /** What follows the value: `# a comment`, or an empty string. */
+  comment: string;
   pieces: readonly Piece[];
   /**
    * `word`: the value starts with a quote, or has no blank outside quotes; it is read as in a shell.
@@ -54,10 +58,11 @@ interface Value {
   broken: boolean;
   /** The rest of its line could not be parsed, including closing quotes. */
   isCutShort: boolean;
+  comment: string;
 }
 
 function startValue(key: string): Value {
-  return { key, pieces: [], broken: false, isCutShort: false };
+  return { key, pieces: [], broken: false, isCutShort: false, comment: '' };
 }
 
 /**
@@ -131,8 +136,9 @@ function nameOf(header: string): string {
 function scanStatement(scan: Scan, key: string, line: number): void {
   const value = startValue(key);
   const reading = scanValue(scan, value);
-  const { pieces, broken } = value;
-  scan.statements.push({ section: scan.section, key, line, pieces, reading, broken });
+  const { pieces, broken, comment } = value;
+  const { section, line: lastLine } = scan;
+  scan.statements.push({ section, key, line, lastLine, comment, pieces, reading, broken });
 }
 
 function refuseLine(scan: Scan): void {
@@ -164,6 +170,8 @@ function resume(scan: Scan, text: string, position: number, line: number): void 
     section: scan.section,
     key: value.key,
     line,
+    lastLine: scan.line,
+    comment: '',
     pieces: [],
     reading: 'word',
     broken: true,
@@ -189,7 +197,7 @@ function scanValue(scan: Scan, value: Value): 'word' | 'text' {
     scanUnquoted(scan, value);
     gap = take(scan, blanks);
   }
-  take(scan, REST_OF_LINE);
+  value.comment = take(scan, REST_OF_LINE);
   return hasGap && !startsQuoted ? 'text' : 'word';
 }
 

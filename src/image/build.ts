@@ -73,7 +73,11 @@ export async function buildImage(plan: ImagePlan, options: BuildOptions): Promis
   const opened: Layer[] = [];
   const cache: Cache = {
     obtain: async (recipe) => {
-      const layer = await obtainLayer(directory, recipe, options.rebuild);
+      const layer = await obtainLayer(directory, recipe, {
+        rebuild: options.rebuild,
+        onWait: (kind) =>
+          options.onProgress(`waiting for another rapido that makes the ${kind} layer`),
+      });
       opened.push(layer);
       return layer;
     },

@@ -10,6 +10,7 @@ import {
   writeSync,
 } from 'node:fs';
 import { join } from 'node:path';
+import { withLock } from '../sys/lock.ts';
 import { makePrivateDirectory } from '../sys/private-directory.ts';
 import { listIfReachable, lstatIfReachable } from '../sys/stat.ts';
 import { removeLitter, temporaryNameFor } from '../sys/temporary.ts';
@@ -78,8 +79,19 @@ const FOOTER_BYTES = 16;
 /** Layers that were not used for this long are removed. */
 const KEEP_UNUSED_MS = 14 * 24 * 3600 * 1000;
 
+/** Layers that take long enough to make that a cut waits for another cut that makes the same one. */
+const SHARED: readonly LayerKind[] = ['userspace', 'modules', 'trees'];
+
+interface ObtainOptions {
+  /** Makes the layer even if it is up to date. */
+  rebuild?: boolean | undefined;
+  /** Called if another process is making the layer. */
+  onWait?: ((kind: LayerKind) => void) | undefined;
+}
+
 /**
- * Returns the layer of a recipe. It is rebuilt only if it is stale. The caller closes its `fd`.
+ * Returns the layer of a recipe. It is rebuilt only if it is stale. The caller closes its `fd`. Of several processes
+ * that need a layer, one makes it, and the others wait for it.
  *
  * A layer and its record are one file, which is replaced by rename(2). A process that opens it therefore
  * gets a matching pair, even if other processes replace it meanwhile. The name of the file is the fingerprint of
@@ -88,19 +100,40 @@ const KEEP_UNUSED_MS = 14 * 24 * 3600 * 1000;
 export async function obtainLayer<Record>(
   directory: string,
   recipe: LayerRecipe<Record>,
-  rebuild: boolean,
+  { rebuild = false, onWait }: ObtainOptions = {},
 ): Promise<Layer<Record>> {
+  const path = pathOf(directory, recipe);
+  if (rebuild) return makeLayer(path, recipe, 'rebuild requested');
+  const reuseOrMake = async (): Promise<Layer<Record>> => {
+    const cached = await findUsable(directory, recipe);
+    return typeof cached === 'string' ? makeLayer(path, recipe, cached) : cached;
+  };
+  if (!SHARED.includes(recipe.kind)) return reuseOrMake();
+  const cached = await findUsable(directory, recipe);
+  if (typeof cached !== 'string') return cached;
+  const lock = `${path}.lock`;
+  const makeLocked = async (): Promise<Layer<Record>> => {
+    try {
+      return await reuseOrMake();
+    } finally {
+      // Those who wait find the layer. If it could not be made, it is at worst made by two of them.
+      rmSync(lock, { force: true });
+    }
+  };
+  return withLock(lock, makeLocked, () => onWait?.(recipe.kind));
+}
+
+/** @returns the layer if it is up to date, otherwise why it is not */
+async function findUsable<Record>(
+  directory: string,
+  recipe: LayerRecipe<Record>,
+): Promise<FoundLayer<Record> | string> {
   const found = findLayer<Record>(directory, recipe);
-  const stale = rebuild
-    ? 'rebuild requested'
-    : found === undefined
-      ? 'not built before'
-      : await recipe.findChange(found);
-  if (found !== undefined) {
-    if (stale === undefined) return found;
-    closeSync(found.fd);
-  }
-  return makeLayer(pathOf(directory, recipe), recipe, stale ?? 'not built before');
+  if (found === undefined) return 'not built before';
+  const stale = await recipe.findChange(found);
+  if (stale === undefined) return found;
+  closeSync(found.fd);
+  return stale;
 }
 
 function pathOf(directory: string, { kind, ingredients }: RecipeName): string {
@@ -215,7 +248,8 @@ function readAt(fd: number, position: number, length: number): Buffer | undefine
 /** Removes layers that were not used for two weeks, and temporary files of killed processes. */
 export function pruneLayers(directory: string, nowMs: number): void {
   removeLitter(directory);
-  for (const name of listIfReachable(directory).filter((name) => name.endsWith('.layer'))) {
+  // A process that was killed leaves its lock.
+  for (const name of listIfReachable(directory).filter((name) => /\.layer(\.lock)?$/.test(name))) {
     const path = join(directory, name);
     const stats = lstatIfReachable(path);
     if (stats !== undefined && nowMs - stats.mtimeMs > KEEP_UNUSED_MS)

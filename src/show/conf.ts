@@ -7,15 +7,18 @@ import {
 import { withKeys } from '../conf/conf.ts';
 import { type ConfRow, confToJson, explainConf } from '../conf/explain.ts';
 import { EXIT, UsageError } from '../errors.ts';
+import { changeConf } from '../setup/edit-conf.ts';
 import { findNearest } from '../sys/text.ts';
 import { formatJson } from '../ui/plain-text.ts';
 import type { Ui } from '../ui/terminal.ts';
 
 export interface ConfOptions extends GlobalOptions {
   json?: boolean | undefined;
+  set?: string[] | undefined;
+  unset?: string[] | undefined;
 }
 
-/** `rapido conf [KEY…]` @returns the exit status */
+/** `rapido conf [KEY…]`, `rapido conf --set KEY=VALUE` @returns the exit status */
 export async function runConf(
   keys: readonly string[],
   options: ConfOptions,
@@ -24,6 +27,11 @@ export async function runConf(
   const context = createContext(options, ui);
   const conf = withKeys(context.conf, await keysOfOwnCuts(context));
   await checkUnknownKeys(context, conf);
+  if (options.set !== undefined || options.unset !== undefined) {
+    refuseNames(keys, options);
+    changeConf({ set: options.set ?? [], unset: options.unset ?? [] }, conf, context);
+    return EXIT.ok;
+  }
   const names = conf.entries.map(({ name }) => name);
   checkKeys(keys, names);
   if (options.json === true) {
@@ -37,6 +45,16 @@ export async function runConf(
   ui.note(conf.source === undefined ? 'no rapido.conf found' : `from ${conf.source.path}`);
   for (const line of formatRows(rows, ui.paint)) ui.result(line);
   return EXIT.ok;
+}
+
+/** A change prints no values. `--set KEY VALUE` is a frequent mistake. */
+function refuseNames(keys: readonly string[], { json }: ConfOptions): void {
+  if (json === true) throw new UsageError('--json: not with --set or --unset');
+  const [first] = keys;
+  if (first === undefined) return;
+  throw new UsageError(`--set and --unset take no further arguments: ${first}`, {
+    hint: 'write KEY=VALUE as one word: --set VM_MEMORY=2G',
+  });
 }
 
 function checkKeys(keys: readonly string[], names: readonly string[]): void {

@@ -8,11 +8,23 @@ import { explainSpawnError, spawnProcess, UTIL_LINUX_HINT } from './spawn.ts';
 
 /**
  * Waits for an exclusive lock on `path` and runs `work` under it. The file is created if it does not exist.
+ * @param onWait called if the lock is not free at once
  * @throws UserError if it is not a regular file, belongs to another user, or cannot be opened
  */
-export async function withLock<T>(path: string, work: () => T | Promise<T>): Promise<T> {
-  return withLockOn(path, openOwnFile(path), ['--exclusive'], work);
+export async function withLock<T>(
+  path: string,
+  work: () => T | Promise<T>,
+  onWait?: () => void,
+): Promise<T> {
+  const waiting = onWait === undefined ? undefined : setTimeout(onWait, PATIENCE);
+  return withLockOn(path, openOwnFile(path), ['--exclusive'], () => {
+    clearTimeout(waiting);
+    return work();
+  }).finally(() => clearTimeout(waiting));
 }
+
+/** After this time, a lock is not free: flock itself takes a few milliseconds. In milliseconds. */
+const PATIENCE = 300;
 
 /**
  * Like `withLock`, for a file that every user can lock, such as one in /proc. Another user could hold the lock

@@ -19,7 +19,7 @@ function makeBench() {
   const cut = async (rebuild = false) => {
     const before = findLayer<ChangesRecord>(cache, { kind: 'changes', ingredients });
     const recipe = treesLayer(ingredients, { changesBefore: before?.record });
-    const trees = await obtainLayer(cache, recipe, rebuild);
+    const trees = await obtainLayer(cache, recipe, { rebuild });
     const changes = recipe.changes();
     const opened = [before?.fd, trees.fd];
     let made: string | undefined;
@@ -27,7 +27,6 @@ function makeBench() {
       const layer = await obtainLayer(
         cache,
         changesLayer(recipe, changes, trees.id, ingredients.links),
-        false,
       );
       opened.push(layer.fd);
       made = layer.madeBecause;
