@@ -2,7 +2,7 @@ import { lstatSync, mkdirSync } from 'node:fs';
 import { homedir, tmpdir } from 'node:os';
 import { dirname, join } from 'node:path';
 import { fileURLToPath } from 'node:url';
-import { errorCode, UserError } from '../errors.ts';
+import { describeErrorCode, errorCode, UserError } from '../errors.ts';
 import { makePrivateDirectory } from '../sys/private-directory.ts';
 
 /** rapido's directories, according to the XDG Base Directory Specification. */
@@ -85,7 +85,11 @@ export function ensureRuntimeDirectory(env: Environment): string {
     mkdirSync(directory, { mode: 0o700 });
   } catch (error) {
     // It may have been created by this user earlier. Anything else is rejected below.
-    if (errorCode(error) !== 'EEXIST') throw error;
+    if (errorCode(error) !== 'EEXIST') {
+      throw new UserError(`${nameOfTemporary()}${describeFailure(directory, error)}`, {
+        hint: 'set XDG_RUNTIME_DIR or QEMU_PID_DIR to a directory of your own',
+      });
+    }
   }
   if (!isOwnDirectory(directory, uid)) {
     throw new UserError(
@@ -94,6 +98,19 @@ export function ensureRuntimeDirectory(env: Environment): string {
     );
   }
   return directory;
+}
+
+/** The variable that Node takes the temporary directory from, for a message. */
+function nameOfTemporary(): string {
+  const name = ['TMPDIR', 'TMP', 'TEMP'].find((each) => Boolean(process.env[each]));
+  return name === undefined ? '' : `${name}: `;
+}
+
+function describeFailure(directory: string, error: unknown): string {
+  const isMissing = ['ENOENT', 'ENOTDIR'].includes(errorCode(error) ?? '');
+  return isMissing
+    ? `${dirname(directory)} does not exist`
+    : `cannot create ${directory}: ${describeErrorCode(error)}`;
 }
 
 /** The directories that `ensureRuntimeDirectory` may use for a user, whether they exist or not. */

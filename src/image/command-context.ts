@@ -25,16 +25,26 @@ export interface ImageContents {
   trees: readonly PlannedTree[];
   /** Scripts that run before the command, and may create it. */
   autorun: readonly AutorunScript[];
+  /**
+   * For a guest that has the files of this host, the directories of which it has them, at the same paths. Undefined:
+   * another guest, or not known.
+   */
+  available?: readonly string[] | undefined;
 }
 
 /** @param name name or absolute path of a program */
-export function findOnHost(name: string, { cut, conf, env }: CommandContext): string | undefined {
+export function findOnHost(name: string, context: CommandContext): string | undefined {
   if (name.includes('/') && !name.startsWith('/')) return undefined;
+  return findProgram(name, searchPathOf(context));
+}
+
+/** The directories in which programs are searched for. */
+export function searchPathOf({ cut, conf, env }: CommandContext): string[] {
   const first = (cut.cut.searchPath ?? []).flatMap((directory) => {
     const expansion = expandKeys(directory, conf);
     return expansion.unset === undefined ? [expansion.text] : [];
   });
-  return findProgram(name, programSearchPath(env.PATH, first));
+  return programSearchPath(env.PATH, first);
 }
 
 /** @param path guest path */

@@ -13,6 +13,7 @@ import {
   toHostPaths,
 } from './command-context.ts';
 import { requireKeys } from './expand-keys.ts';
+import { findIncompleteProgram } from './incomplete-program.ts';
 import { findMissingProgram } from './missing-program.ts';
 import { findNamedTests, type NamedTest, type NamedTests } from './named-tests.ts';
 import { COMMAND_DIRECTORY, type GuestCommand } from './overlay.ts';
@@ -214,7 +215,9 @@ function locateOther(
   problems: Problem[],
 ): ResolvedCommand {
   const located = locate(words, contents, context.cwd);
-  const missing = findMissingProgram(String(located.words[0]), context, contents);
+  const name = String(located.words[0]);
+  const missing =
+    findMissingProgram(name, context, contents) ?? findIncompleteProgram(name, context, contents);
   // A problem with the trees may be the reason why it is missing.
   if (problems.length === 0 && missing !== undefined) problems.push(missing);
   return { ...OTHER, ...located };

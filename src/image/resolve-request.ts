@@ -68,6 +68,8 @@ export interface Problem {
   option?: string;
   /** The missing program, if installing it would help. */
   program?: string;
+  /** What the user can do, if it is nothing of the above. */
+  hint?: string;
 }
 
 /** A file in the current directory or in the kernel tree may exist at another commit. */

@@ -1,6 +1,7 @@
-import { mkdtempSync, rmSync } from 'node:fs';
+import { mkdirSync, rmSync } from 'node:fs';
 import { createServer, type Socket } from 'node:net';
 import { join } from 'node:path';
+import { removeLitter, temporaryNameFor } from '../sys/temporary.ts';
 import type { CommandSockets } from '../vm/guest-commands.ts';
 import { refuseUnsafe, requireSocketPath } from '../vm/registry.ts';
 
@@ -15,13 +16,16 @@ export interface ExecStreams {
 }
 
 /**
- * Listens on Unix sockets for the streams of a command, in a new subdirectory of the registry.
+ * Listens on Unix sockets for the streams of a command, in a new subdirectory of the registry. Removes those of
+ * processes that were killed.
  * @throws UsageError if the path is too long for a Unix socket
  */
 export function listenForStreams(directory: string, hasInput: boolean): ExecStreams {
   refuseUnsafe(directory);
-  requireSocketPath(join(directory, 'exec-XXXXXX/stdout'));
-  const own = mkdtempSync(join(directory, 'exec-'));
+  removeLitter(directory);
+  const own = temporaryNameFor(join(directory, 'exec'));
+  requireSocketPath(join(own, 'stdout'));
+  mkdirSync(own, { mode: 0o700 });
   const closers = [(): void => rmSync(own, { recursive: true, force: true })];
   const listen = (name: string): { path: string; socket: Promise<Socket> } => {
     const path = join(own, name);

@@ -1,10 +1,11 @@
-import { mkdirSync, readFileSync, rmdirSync, rmSync, statSync } from 'node:fs';
+import { readFileSync, rmdirSync, rmSync, statSync } from 'node:fs';
 import { join } from 'node:path';
 import * as z from 'zod/mini';
 import { errorCode } from '../errors.ts';
 import type { Argv } from '../sys/command-line.ts';
 import { runTool } from '../sys/exec.ts';
 import { parseJson } from '../sys/json.ts';
+import { makeDirectories } from '../sys/make-directories.ts';
 import { readTextIfReachable } from '../sys/stat.ts';
 import { writeFileAtomic } from '../sys/temporary.ts';
 import type { Link } from './links.ts';
@@ -108,7 +109,7 @@ export function readUplinkRecord(uid: number): UplinkRecord | undefined {
 }
 
 export function writeUplinkRecord(record: UplinkRecord): void {
-  mkdirSync(RECORDS, { recursive: true, mode: 0o755 });
+  makeDirectories(RECORDS, 0o755);
   writeFileAtomic(recordFile(record.uid), `${JSON.stringify(record, null, 2)}\n`);
 }
 

@@ -10,6 +10,15 @@ import { nameOfScript } from './verdict.ts';
 /** How many different splats of each severity are kept. Many notes cannot displace an error. */
 const MAX_SPLATS = 100;
 
+/**
+ * Results that arrive within so many milliseconds of each other may have been printed at once: a program whose stdout
+ * is a pipe keeps them until its buffer is full or it exits.
+ */
+const BURST = 5;
+
+/** How many tests are kept for a moment. With more of them, no test is held responsible. */
+const MAX_TESTS_OF_MOMENT = 1000;
+
 export interface SplatOptions {
   expected: readonly ExpectedSplat[];
   /** Whether the kernel is configured to continue after an oops. */
@@ -27,7 +36,7 @@ export interface SplatCollection {
   enter: (event: GuestEvent) => void;
   /**
    * The result of a test has arrived. If the suite does not mark tests in the kernel log, the kernel reports since the
-   * previous result belong to this test.
+   * previous result belong to this test, or to one of those whose results follow at once.
    */
   testEnded: (name: string) => void;
   isCrashed: () => boolean;
@@ -46,20 +55,26 @@ export function collectSplats({
 }: SplatOptions): SplatCollection {
   const timeline = createTestTimeline(mark);
   const store = createSplatStore(expected, timeline);
-  let moment: Moment = { phase: 'boot', test: undefined };
+  const bursts = createBurstDetector(elapsed ?? (() => performance.now()));
+  let moment = beginMoment('boot');
   /** The moment of the test whose result comes next. */
-  let testMoment: Moment = moment;
+  let testMoment = moment;
+  /** The moments with reports whose results are arriving. */
+  let closing: Moment[] = [];
   let isCrashed = false;
   let isStuck = false;
   let isOver = false;
   let taint = 0;
   const scanner = createSplatScanner<Begun>(
     {
-      onBegin: () => ({ moment, start: elapsed?.() }),
+      onBegin: () => {
+        moment.hasReport = true;
+        return { moment, start: elapsed?.() };
+      },
       onFatal: (head) => {
         // A test may provoke a report that is fatal otherwise; the kernel then continues. Without marks in the kernel
         // log, the test is not known until its result arrives.
-        if (findExcuse(head, timeline.testAt(undefined), expected) !== undefined) return;
+        if (findExcuse(head, testsAt(timeline, undefined), expected) !== undefined) return;
         if (mark === undefined && moment === testMoment && isForSomeTest(head, expected)) return;
         isStuck = head.kind === 'boot' && (isStuck || !isCrashed);
         isCrashed = true;
@@ -85,18 +100,25 @@ export function collectSplats({
     },
     enter: (event) => {
       const phase = phaseAfter(event);
-      if (phase !== undefined) moment = { phase, test: undefined };
+      if (phase !== undefined) moment = beginMoment(phase);
       if (event.event === 'command-start') testMoment = moment;
       if (event.event !== 'power-off') return;
       isOver = true;
       taint = event.taint ?? 0; // The verdict handles an unknown taint.
     },
     testEnded: (name) => {
-      testMoment.test = name;
-      const next: Moment = { phase: 'the command', test: undefined };
-      // The end of the command may arrive before the last result.
-      if (moment === testMoment) moment = next;
-      testMoment = next;
+      if (!bursts.continues()) {
+        for (const each of closing) each.isComplete = true;
+        closing = [];
+      }
+      if (testMoment.hasReport) {
+        closing.push(testMoment);
+        const next = beginMoment('the command');
+        // The end of the command may arrive before the last result.
+        if (moment === testMoment) moment = next;
+        testMoment = next;
+      }
+      for (const each of closing) addTest(each, name);
     },
     isCrashed: () => isCrashed,
     isStuck: () => isStuck,
@@ -108,10 +130,49 @@ export function collectSplats({
   };
 }
 
-/** The phase and the test. The name of the test is set when its result arrives. */
+/** The phase and the tests, one of which was running. Their names are added when their results arrive. */
 interface Moment {
   phase: string;
-  test: string | undefined;
+  hasReport: boolean;
+  tests: string[];
+  /** Whether all of them are known. */
+  isComplete: boolean;
+  /** Whether there were more tests than are kept. */
+  isCut: boolean;
+}
+
+function beginMoment(phase: string): Moment {
+  return { phase, hasReport: false, tests: [], isComplete: false, isCut: false };
+}
+
+/** A test that contains others ends with the last of them: its result says nothing more. */
+function addTest(moment: Moment, name: string): void {
+  if (moment.tests.at(-1)?.startsWith(`${name}/`)) return;
+  if (moment.tests.length < MAX_TESTS_OF_MOMENT) moment.tests.push(name);
+  else moment.isCut = true;
+}
+
+interface BurstDetector {
+  /** @returns whether this result may have been printed together with the previous one */
+  continues: () => boolean;
+}
+
+/** @param now in milliseconds */
+function createBurstDetector(now: () => number): BurstDetector {
+  let last = Number.NEGATIVE_INFINITY;
+  return {
+    continues: () => {
+      const time = now();
+      const isBurst = time - last <= BURST;
+      last = time;
+      return isBurst;
+    },
+  };
+}
+
+function testsAt(timeline: TestTimeline, time: number | undefined): readonly string[] {
+  const test = timeline.testAt(time);
+  return test === undefined ? [] : [test];
 }
 
 /** When a splat began. */
@@ -141,11 +202,15 @@ function createSplatStore(expected: readonly ExpectedSplat[], timeline: TestTime
   const kept = new Map<string, Map<Moment | ExpectedSplat | undefined, KeptSplat>>();
   const inOrder: KeptSplat[] = [];
   const sizes = new Map<string, number>();
-  const testOf = (time: number | undefined, moment: Moment): string | undefined =>
-    timeline.isMarked() ? timeline.testAt(time) : moment.test;
-  /** Whether its excuse depends on a test whose name is not known yet. */
+  const testsOf = (time: number | undefined, { tests }: Moment): readonly string[] =>
+    timeline.isMarked() ? testsAt(timeline, time) : tests;
+  const excuseOf = (splat: Splat, moment: Moment): ExpectedSplat | undefined => {
+    const isVague = moment.isCut && !timeline.isMarked();
+    return findExcuse(splat, isVague ? [] : testsOf(splat.time, moment), expected);
+  };
+  /** Whether its excuse depends on tests whose names are not all known yet. */
   const isOpen = (splat: Splat, moment: Moment): boolean =>
-    !timeline.isMarked() && moment.test === undefined && isForSomeTest(splat, expected);
+    !timeline.isMarked() && !moment.isComplete && isForSomeTest(splat, expected);
   /** @returns false if there are too many of this group and severity */
   const put = (
     splat: Splat,
@@ -171,16 +236,16 @@ function createSplatStore(expected: readonly ExpectedSplat[], timeline: TestTime
   return {
     add: (splat, begun) => {
       const { moment } = begun;
-      if (isOpen(splat, moment) && put(splat, begun, 'open', moment)) return;
-      const excuse = findExcuse(splat, testOf(splat.time, moment), expected);
+      const isUnknown = isOpen(splat, moment);
+      if (isUnknown && put(splat, begun, 'open', moment)) return;
+      const excuse = isUnknown ? findExcuse(splat, [], expected) : excuseOf(splat, moment);
       put(splat, begun, excuse === undefined ? 'counting' : 'excused', excuse);
     },
     list: () =>
       joinEqual(
         inOrder.map((splat) => {
-          const test = testOf(splat.time, splat.moment);
-          const excuse = splat.counts ? undefined : findExcuse(splat, test, expected);
-          return describeSplat(splat, test, excuse);
+          const excuse = splat.counts ? undefined : excuseOf(splat, splat.moment);
+          return describeSplat(splat, testsOf(splat.time, splat.moment), excuse);
         }),
       ),
   };
@@ -188,10 +253,11 @@ function createSplatStore(expected: readonly ExpectedSplat[], timeline: TestTime
 
 function describeSplat(
   { kind, severity, title, count, start, text, moment }: KeptSplat,
-  test: string | undefined,
+  tests: readonly string[],
   excuse: ExpectedSplat | undefined,
 ): RunSplat {
-  const during = test ?? moment.phase;
+  const [first = moment.phase, last = first] = [tests[0], tests.at(-1)];
+  const during = first === last ? first : `${first} … ${last}`;
   return {
     kind,
     severity,
@@ -274,7 +340,7 @@ function explainTaint(
       count: 1,
       text: `/proc/sys/kernel/tainted is ${taint}, and the console did not show why`,
       during: undefined,
-      ...describeExcuse(findExcuse(head, undefined, expected)),
+      ...describeExcuse(findExcuse(head, [], expected)),
     },
   ];
 }

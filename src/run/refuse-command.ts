@@ -4,6 +4,7 @@ import { findRoot, resolveDirectory } from '../image/resolve.ts';
 import { resolveCommand } from '../image/resolve-command.ts';
 import { resolveAutorun, resolveTrees } from '../image/resolve-files.ts';
 import type { Problem } from '../image/resolve-request.ts';
+import { parseShares } from '../vm/shares.ts';
 import type { RunRequest } from './context.ts';
 import { extrasOf } from './image.ts';
 
@@ -22,12 +23,15 @@ export function refuseCommand({ cut, conf, context, settings }: RunRequest): voi
   const others: Problem[] = [];
   const autorun = resolveAutorun(request, others);
   const trees = resolveTrees(request, others);
-  const directory = resolveDirectory(request, others) ?? findRoot(request)?.directory;
+  const root = findRoot(request);
+  const directory = resolveDirectory(request, others) ?? root?.directory;
   if (others.length > 0) return;
+  const shares = parseShares(settings.share ?? [], cwd).map(({ target }) => target);
+  const available = root && [...root.directories, ...shares];
   const problems: Problem[] = [];
   const { command, shard } = settings;
   const run = { command, shard };
-  resolveCommand({ ...request, run }, { directory, trees, autorun }, problems);
+  resolveCommand({ ...request, run }, { directory, trees, autorun, available }, problems);
   const [first, ...rest] = problems;
   if (first === undefined) return;
   // Another commit may have it, so this is the result of the commit, not a mistake of the user.
@@ -35,7 +39,7 @@ export function refuseCommand({ cut, conf, context, settings }: RunRequest): voi
   const install = suggestInstall(problems.flatMap(({ program }) => program ?? []));
   const hint =
     first.program === undefined
-      ? undefined
+      ? first.hint
       : (install ?? 'use -x to run a shell command in the VM');
   throw new UsageError(first.message, {
     problems: rest.map(({ message }) => message),

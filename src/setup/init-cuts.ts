@@ -1,9 +1,10 @@
-import { mkdirSync, rmSync, writeFileSync } from 'node:fs';
+import { rmSync, writeFileSync } from 'node:fs';
 import { join, resolve } from 'node:path';
 import { createContextWithoutCuts, type GlobalOptions } from '../cli/context.ts';
 import { findCuts } from '../cut/load.ts';
 import { EXIT, UsageError } from '../errors.ts';
 import { formatCommandLine } from '../sys/command-line.ts';
+import { makeDirectories } from '../sys/make-directories.ts';
 import { lstatIfReachable } from '../sys/stat.ts';
 import { findUntrusted, hintForUntrusted, trustOf } from '../sys/trust.ts';
 import type { Ui } from '../ui/terminal.ts';
@@ -54,7 +55,7 @@ function writeNew(directory: string, files: Readonly<Record<string, string>>): s
     });
   }
   // Not writable for others, whatever the umask is: rapido would not trust them.
-  mkdirSync(directory, { recursive: true, mode: 0o755 });
+  makeDirectories(directory, 0o755);
   const written: string[] = [];
   try {
     for (const [name, content] of Object.entries(files)) {

@@ -9,6 +9,7 @@ import { formatOpenqa } from '../export/openqa.ts';
 import { describeForSquad } from '../export/squad.ts';
 import type { RunResult } from '../results/run-result.ts';
 import type { RUN_FILES, StoredRun } from '../results/store.ts';
+import { makeDirectories } from '../sys/make-directories.ts';
 import { requireOutputFile } from '../sys/output-file.ts';
 import { listIfReachable, lstatIfReachable } from '../sys/stat.ts';
 import { replaceFile, writeFileAtomic } from '../sys/temporary.ts';
@@ -135,7 +136,7 @@ function writeDirectory(to: string, files: readonly ExportedFile[]): void {
     mkdirSync(temporary, { mode: 0o755 });
     for (const file of files) {
       const path = join(temporary, file.path);
-      mkdirSync(join(path, '..'), { recursive: true, mode: 0o755 });
+      makeDirectories(join(path, '..'), 0o755);
       if ('text' in file) writeFileSync(path, file.text, { mode: 0o644, flag: 'wx' });
       else copyFileSync(file.copy, path);
     }

@@ -1,6 +1,13 @@
-import { existsSync } from 'node:fs';
+import { existsSync, readdirSync } from 'node:fs';
 import type { GlobalOptions } from '../cli/context.ts';
-import { EXIT, explainSystemError, UsageError, UserError } from '../errors.ts';
+import {
+  describeReadError,
+  EXIT,
+  errorCode,
+  explainSystemError,
+  UsageError,
+  UserError,
+} from '../errors.ts';
 import { locateDirectories } from '../host/directories.ts';
 import { compareRuns } from '../results/compare.ts';
 import { compareTimes } from '../results/compare-times.ts';
@@ -60,6 +67,7 @@ export async function runResults(
   if (options.results !== undefined && !isDirectory(parent)) {
     throw new UsageError(`--results: ${parent} is not a directory`);
   }
+  refuseUnreadable(parent);
   const [a, b] = names;
   if (names.length > 2) {
     throw new UsageError(`${names.length} runs were given; at most two can be compared`, {
@@ -163,6 +171,16 @@ function showList(
     if (run.state === 'unreadable') ui.warn(`${run.file('result.json')}: ${run.reason}`);
   }
   return EXIT.ok;
+}
+
+/** Without this, a directory of another user would look as if it contained no runs. */
+function refuseUnreadable(parent: string): void {
+  try {
+    readdirSync(parent);
+  } catch (error) {
+    if (errorCode(error) === 'ENOENT') return;
+    throw new UserError(describeReadError(parent, error));
+  }
 }
 
 function noteNoRuns(parent: string, ids: readonly string[], ui: Ui): void {

@@ -1,9 +1,9 @@
-import { mkdirSync } from 'node:fs';
+import { makeDirectories } from './make-directories.ts';
 
 /**
  * Creates a directory and its missing parents with mode 0700, regardless of the umask. rapido creates all
  * permanent directories like this, as the XDG Base Directory Specification requires.
  */
 export function makePrivateDirectory(path: string): void {
-  mkdirSync(path, { recursive: true, mode: 0o700 });
+  makeDirectories(path, 0o700);
 }

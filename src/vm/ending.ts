@@ -47,7 +47,11 @@ export function judgeEnding(record: VmRecord): VmEnding {
   }
   const shortage = findShortage(record);
   if (shortage !== undefined) return { kind: 'no-memory', message: shortage };
+  const isSilent = record.events.length === 0 && record.consoleTail === '';
   if ('signal' in record.exit) {
+    // An assertion in the set-up of KVM.
+    const hasAborted = record.exit.signal === 'SIGABRT' && record.qemuSaid.trim() !== '';
+    if (hasAborted && isSilent) return { kind: 'not-started' };
     return { kind: 'lost', reason: `QEMU was killed by ${record.exit.signal}` };
   }
   const { status } = record.exit;
@@ -65,7 +69,7 @@ export function judgeEnding(record: VmRecord): VmEnding {
     case undefined:
       return status === 0
         ? { kind: 'lost', reason: 'QEMU exited without an error message' }
-        : record.events.length === 0 && record.consoleTail === ''
+        : isSilent
           ? { kind: 'not-started' }
           : { kind: 'lost', reason: `QEMU failed with status ${status}` };
     default:

@@ -86,6 +86,16 @@ describe('the directory of running VMs', () => {
     expect(await refused()).toContain('RUNTIME: belongs to another user');
   });
 
+  test('is rejected if TMPDIR does not exist', async () => {
+    vi.stubEnv('TMPDIR', join(directory, 'missing'));
+    expect(
+      await complaintOf(() => ensureRuntimeDirectory({}), { MISSING: join(directory, 'missing') }),
+    ).toMatchInlineSnapshot(`
+      "rapido: error: TMPDIR: MISSING does not exist
+        hint: set XDG_RUNTIME_DIR or QEMU_PID_DIR to a directory of your own"
+    `);
+  });
+
   test('is rejected if a file is in its place', async () => {
     writeFiles(directory, { [`rapido-${uid}`]: '' });
     expect(await refused()).toMatchInlineSnapshot(`

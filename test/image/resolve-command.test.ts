@@ -356,3 +356,71 @@ describe('without a command', () => {
     expect(resolve(args('ls'), { test: { command: ['./check'] } }).words).toEqual(['ls']);
   });
 });
+
+describe('a program that is only a part of what it needs', () => {
+  /** The guest gets `shared` of the current directory, and not `home`. */
+  function problemsOf(shim: string, path: string, trees: Record<string, string> = {}) {
+    writeFiles(here, {
+      'home/shims/tool': shim,
+      'home/libexec/manager': '#!/bin/sh\n',
+      'shared/bin/tool': '#!/bin/sh\n',
+      'shared/bin/helper': '#!/bin/sh\n',
+    });
+    for (const file of [
+      'home/shims/tool',
+      'home/libexec/manager',
+      'shared/bin/tool',
+      'shared/bin/helper',
+    ]) {
+      chmodSync(join(here, file), 0o755);
+    }
+    const available = ['/usr', '/bin', join(here, 'shared')];
+    const problems: Problem[] = [];
+    const PATH = path
+      .split(':')
+      .map((directory) => join(here, directory))
+      .join(':');
+    const context = { ...contextFor(args('tool'), {}), env: { PATH } };
+    resolveCommand(context, { ...contentsOf({ trees }), available }, problems);
+    return problems.map(({ message, hint }) => ({
+      message: message.replaceAll(here, 'HERE').replace(/does not get \S+/, 'does not get TOP'),
+      hint: hint?.replaceAll(here, 'HERE').replace(/remove \S+/, 'remove TOP'),
+    }));
+  }
+  const shim = (program: string): string =>
+    `#!/usr/bin/env bash\nset -e\nprogram="\${0##*/}"\nexec "${join(here, program)}" exec "$program" "$@"\n`;
+
+  test('is refused, with the next one in PATH', () => {
+    expect(problemsOf(shim('home/libexec/manager'), 'home/shims:shared/bin')).toEqual([
+      {
+        message:
+          'tool is HERE/home/shims/tool, which starts HERE/home/libexec/manager; the VM does not get TOP (HOST_LEAVE_OUT)',
+        hint: 'use HERE/shared/bin/tool, the next one in PATH',
+      },
+    ]);
+  });
+
+  test('is refused if there is no other', () => {
+    expect(problemsOf(shim('home/libexec/manager'), 'home/shims')).toMatchObject([
+      { hint: 'share its directory (--share), or remove TOP from HOST_LEAVE_OUT' },
+    ]);
+  });
+
+  test.each([
+    ['a script that starts nothing else', () => '#!/bin/sh\necho /usr/bin/env\n'],
+    ['one that starts what the guest has', () => shim('shared/bin/helper')],
+    ['one that names a program that does not exist', () => shim('home/libexec/missing')],
+    ['what is not a script', () => `\x7fELF ${join(here, 'home/libexec/manager')}`],
+  ])('%s is not refused', (_, content) => {
+    expect(problemsOf(content(), 'home/shims:shared/bin')).toEqual([]);
+  });
+
+  test('is not refused if the image has what it starts', () => {
+    const home = join(here, 'home');
+    expect(problemsOf(shim('home/libexec/manager'), 'home/shims', { [home]: home })).toEqual([]);
+  });
+
+  test('the guest has the one that is first in PATH', () => {
+    expect(problemsOf(shim('home/libexec/manager'), 'shared/bin:home/shims')).toEqual([]);
+  });
+});

@@ -45,7 +45,24 @@ const HUNG_TASK = [
 ];
 
 const collect = (changes: Partial<SplatOptions> = {}): SplatCollection =>
-  collectSplats({ expected: [], survivesOops: false, ...changes });
+  collectSplats({
+    expected: [],
+    survivesOops: false,
+    elapsed: () => seconds * 1000,
+    ...changes,
+  });
+
+/** A test of some duration ends. */
+function end(splats: SplatCollection, test: string): void {
+  seconds += 0.1;
+  splats.testEnded(test);
+}
+
+/** The results of these tests arrive at once. */
+function endAtOnce(splats: SplatCollection, ...tests: string[]): void {
+  seconds += 0.1;
+  for (const test of tests) splats.testEnded(test);
+}
 
 const expecting = (text: string) => parseExpectedSplats(text, 'expected');
 
@@ -83,10 +100,10 @@ describe('the phase of a report', () => {
     say(splats, ...warning('before'));
     splats.enter({ event: 'command-start' });
     say(splats, ...warning('one'));
-    splats.testEnded('first');
+    end(splats, 'first');
     say(splats, ...warning('two'), ...warning('three'));
-    splats.testEnded('second');
-    splats.testEnded('third');
+    end(splats, 'second');
+    end(splats, 'third');
     say(splats, ...warning('four'));
     expect(brief(splats.finish())).toEqual([
       'error WARNING in before x1 in boot',
@@ -110,10 +127,10 @@ describe('the phase of a report', () => {
     const splats = collect();
     splats.enter({ event: 'command-start' });
     say(splats, ...HUNG_TASK);
-    splats.testEnded('the one that hung');
+    end(splats, 'the one that hung');
     seconds += 5;
     say(splats, 'EXT4-fs (vda): mounted filesystem');
-    splats.testEnded('an innocent one');
+    end(splats, 'an innocent one');
     expect(brief(splats.finish())[0]).toContain('in the one that hung');
   });
 });
@@ -165,8 +182,8 @@ describe('if a suite marks its tests in the kernel log', () => {
     splats.enter({ event: 'command-start' });
     say(splats, ...warning('early'));
     say(splats, begin('ext4/017'), ...warning('one'), begin('ext4/018'), ...warning('two'));
-    splats.testEnded('ext4/017');
-    splats.testEnded('ext4/018');
+    end(splats, 'ext4/017');
+    end(splats, 'ext4/018');
     splats.enter({ event: 'command-end', status: 0 });
     say(splats, ...warning('three'), END, ...warning('four'));
     expect(brief(splats.finish())).toEqual([
@@ -181,8 +198,8 @@ describe('if a suite marks its tests in the kernel log', () => {
   test('and however early: a result may arrive before the console', () => {
     const splats = collectMarked();
     splats.enter({ event: 'command-start' });
-    splats.testEnded('ext4/018');
-    splats.testEnded('ext4/019');
+    end(splats, 'ext4/018');
+    end(splats, 'ext4/019');
     splats.enter({ event: 'command-end', status: 0 });
     say(splats, begin('ext4/018'), ...warning('foo'), begin('ext4/019'), ...warning('bar'), END);
     expect(brief(splats.finish())).toEqual([
@@ -252,11 +269,11 @@ describe('if it does not, and a report belongs to the test whose result comes ne
     const splats = collect({ expected: provoked });
     splats.enter({ event: 'command-start' });
     say(splats, ...warning('foo'));
-    splats.testEnded('lkdtm/WARNING');
+    end(splats, 'lkdtm/WARNING');
     say(splats, ...warning('foo'));
-    splats.testEnded('lkdtm/BUG');
+    end(splats, 'lkdtm/BUG');
     say(splats, ...warning('foo'));
-    splats.testEnded('lkdtm/WARNING');
+    end(splats, 'lkdtm/WARNING');
     say(splats, ...warning('foo'));
     expect(brief(splats.finish())).toEqual([
       'error WARNING in foo x2 in lkdtm/WARNING: asked for',
@@ -270,11 +287,68 @@ describe('if it does not, and a report belongs to the test whose result comes ne
     splats.enter({ event: 'command-start' });
     for (let number = 0; number < 150; number++) {
       say(splats, ...warning('foo'));
-      splats.testEnded('lkdtm/WARNING');
+      end(splats, 'lkdtm/WARNING');
     }
     say(splats, ...warning('foo'));
-    splats.testEnded('lkdtm/BUG');
+    end(splats, 'lkdtm/BUG');
     expect(splats.finish().some(({ excused }) => excused === undefined)).toBe(true);
+  });
+});
+
+describe('if several results arrive at once, and one of these tests caused the report', () => {
+  const provoked = expecting('WARNING in foo @ t1|t2 # t1 and t2 do this');
+  const duringBurst = (...tests: string[]): string[] => {
+    const splats = collect({ expected: provoked });
+    splats.enter({ event: 'command-start' });
+    say(splats, ...warning('foo'));
+    endAtOnce(splats, ...tests);
+    return brief(splats.finish());
+  };
+
+  test('it belongs to all of them, and is excused only if it is in each of them', () => {
+    expect(duringBurst('t1', 't2', 't3', 't4')).toEqual(['error WARNING in foo x1 in t1 … t4']);
+    expect(duringBurst('t1', 't2')).toEqual([
+      'error WARNING in foo x1 in t1 … t2: t1 and t2 do this',
+    ]);
+    expect(duringBurst('t1')).toEqual(['error WARNING in foo x1 in t1: t1 and t2 do this']);
+  });
+
+  test('a test that contains the others is none of them', () => {
+    expect(duringBurst('suite/t1', 'suite')).toEqual([
+      'error WARNING in foo x1 in suite/t1: t1 and t2 do this',
+    ]);
+    expect(duringBurst('suite/t1', 'suite/t3', 'suite')).toEqual([
+      'error WARNING in foo x1 in suite/t1 … suite/t3',
+    ]);
+  });
+
+  test('the end of the report may arrive between the results', () => {
+    const splats = collect({ expected: provoked });
+    splats.enter({ event: 'command-start' });
+    say(splats, ...warning('foo'));
+    end(splats, 't1');
+    say(splats, 'all is well');
+    splats.testEnded('t3');
+    end(splats, 't4');
+    expect(brief(splats.finish())).toEqual(['error WARNING in foo x1 in t1 … t3']);
+  });
+
+  test('the next report belongs to a later test', () => {
+    const splats = collect({ expected: provoked });
+    splats.enter({ event: 'command-start' });
+    say(splats, ...warning('bar'));
+    endAtOnce(splats, 't3', 't4');
+    say(splats, ...warning('foo'));
+    end(splats, 't2');
+    expect(brief(splats.finish())).toEqual([
+      'error WARNING in bar x1 in t3 … t4',
+      'error WARNING in foo x1 in t2: t1 and t2 do this',
+    ]);
+  });
+
+  test('many of them leave none that is responsible', () => {
+    const names = Array.from({ length: 3000 }, (_, index) => (index < 2000 ? 't1' : 't3'));
+    expect(duringBurst(...names)).toEqual([expect.not.stringContaining('do this')]);
   });
 });
 

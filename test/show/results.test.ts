@@ -1,4 +1,4 @@
-import { mkdirSync, readFileSync, statSync, writeFileSync } from 'node:fs';
+import { mkdirSync, readFileSync, statSync, symlinkSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { Chalk } from 'chalk';
 import { beforeEach, describe, expect, test, vi } from 'vitest';
@@ -54,6 +54,15 @@ test('without --results: the runs of the state directory', async () => {
   const { stderr } = await show([], {});
   vi.unstubAllEnvs();
   expect(stderr).toContain(`no runs yet in ${join(results, 'state/rapido/runs')};`);
+});
+
+test('a directory that cannot be read does not look empty', async () => {
+  vi.stubEnv('XDG_STATE_HOME', results);
+  mkdirSync(join(results, 'rapido'));
+  // It leads to itself, which root cannot read either.
+  symlinkSync('runs', join(results, 'rapido/runs'));
+  await expect(show([], {})).rejects.toThrow(`cannot read ${join(results, 'rapido/runs')}: `);
+  vi.unstubAllEnvs();
 });
 
 test('the list, newest first; a broken result is reported on stderr', async () => {

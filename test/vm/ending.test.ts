@@ -1,5 +1,5 @@
 import { expect, test } from 'vitest';
-import { failedAutoruns, hintFor } from '../../src/vm/ending.ts';
+import { failedAutoruns, hintFor, judgeEnding, type VmRecord } from '../../src/vm/ending.ts';
 
 // What QEMU prints, 7.2 and later.
 test.each([
@@ -36,4 +36,26 @@ test('autorun scripts that failed, in order, with their status', () => {
       { event: 'autorun-end', script: 'c.sh', status: 127 },
     ]).map(({ script, status }) => `${script} ${status}`),
   ).toEqual(['b.sh 1', 'c.sh 127']);
+});
+
+const ABORTED: VmRecord = {
+  exit: { signal: 'SIGABRT' },
+  qemuSaid: 'kvm_buf_set_msrs: Assertion `ret == cpu->kvm_msr_buf->nmsrs` failed.\n',
+  shutdown: undefined,
+  events: [],
+  consoleTail: '',
+  interruptedBy: undefined,
+};
+
+test('a QEMU that aborts before the guest has printed anything did not start the VM', () => {
+  expect(judgeEnding(ABORTED)).toEqual({ kind: 'not-started' });
+});
+
+test.each<[string, Partial<VmRecord>]>([
+  ['after output of the guest', { consoleTail: '[    0.000000] Linux version' }],
+  ['after an event of the guest', { events: [{ event: 'init', uptime: 1 }] }],
+  ['without a message', { qemuSaid: '' }],
+  ['by another signal', { exit: { signal: 'SIGKILL' } }],
+])('a QEMU that ends %s was lost', (_, changes) => {
+  expect(judgeEnding({ ...ABORTED, ...changes }).kind).toBe('lost');
 });

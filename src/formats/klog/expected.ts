@@ -73,17 +73,17 @@ function wholeParts(source: string): RegExp {
 }
 
 /**
- * @param test the name of the test during which the splat occurred; undefined if no test was running
- * @returns the first entry that matches the splat, or undefined
+ * @param tests the names of the tests during one of which the splat occurred; none if no test was running
+ * @returns the first entry that matches the splat, and each of the tests if it names some; or undefined
  */
 export function findExcuse(
   head: Pick<SplatHead, 'kind' | 'title'>,
-  test: string | undefined,
+  tests: readonly string[],
   expected: readonly ExpectedSplat[],
 ): ExpectedSplat | undefined {
+  const isDuring = (pattern: RegExp): boolean =>
+    tests.length > 0 && tests.every((test) => pattern.test(test));
   return expected.find(
-    (entry) =>
-      entry.pattern.test(keyOf(head)) &&
-      (entry.test === undefined || (test !== undefined && entry.test.test(test))),
+    ({ pattern, test }) => pattern.test(keyOf(head)) && (test === undefined || isDuring(test)),
   );
 }

@@ -147,6 +147,207 @@ test.each([
   expect(find(line)).toEqual([verdict]);
 });
 
+/** Made from the format strings of a 6.1 kernel and its modules. */
+test.each([
+  [
+    'EXT4-fs (vdb): This should not happen!! Data will be lost',
+    'error filesystem: EXT4-fs: data will be lost',
+  ],
+  [
+    'EXT4-fs (vdb): This should not happen!!  Data will be lost',
+    'error filesystem: EXT4-fs: data will be lost',
+  ],
+  [
+    'EXT4-fs (vdb): failed to convert unwritten extents to written extents -- potential data loss!  (inode 12, error -30)',
+    'error filesystem: EXT4-fs: potential data loss',
+  ],
+  [
+    'EXT4-fs (vdb): Inode 12 (00000000abcdef12): inode tracked as orphan!',
+    'error filesystem: EXT4-fs: inode tracked as orphan',
+  ],
+  [
+    'EXT4-fs (vdb): Inode 12 (00000000abcdef12): i_reserved_data_blocks (3) not cleared!',
+    'error filesystem: EXT4-fs: i_reserved_data_blocks (N) not cleared',
+  ],
+  [
+    'BTRFS critical (device vda): unable to find chunk map for logical 30408704 length 4096',
+    'error filesystem: BTRFS: unable to find chunk map for logical N length N',
+  ],
+  [
+    'BTRFS critical (device vda): root=5 block=30408704, tree root owner mismatch, have 7 expect 5',
+    'error filesystem: BTRFS: root=N block=N, tree root owner mismatch',
+  ],
+  ['gfs2: fsid=dm-0.0: fatal: I/O error', 'error filesystem: gfs2 error: I/O error'],
+  [
+    'gfs2: fsid=cluster:vol.0: fatal: assertion "!error" failed',
+    'error filesystem: gfs2 error: assertion "!error" failed',
+  ],
+  [
+    'SQUASHFS error: zlib decompression failed, data probably corrupt',
+    'error filesystem: SQUASHFS error: zlib decompression failed, data probably corrupt',
+  ],
+  [
+    'UBIFS error (ubi0:0 pid 123): ubifs_read_node [ubifs]: bad node type (255 but expected 9)',
+    'error filesystem: UBIFS error: ubifs_read_node [ubifs]: bad node type (N but expected N)',
+  ],
+  [
+    'OCFS2: abort (device vda): ocfs2_commit_trans: Detected aborted journal',
+    'error filesystem: OCFS2 error: ocfs2_commit_trans: Detected aborted journal',
+  ],
+  [
+    'ufs: panic (device vda): ufs_free_fragments: bit already cleared',
+    'error filesystem: ufs error: ufs_free_fragments: bit already cleared',
+  ],
+  ['ERROR: (device loop0): dbAlloc: Corrupt dmap page', 'error filesystem: JFS error in dbAlloc'],
+  [
+    'erofs: (device vda): z_erofs_lz4_decompress_mem: failed to decompress -5 in[4096, 0] out[9000]',
+    'error filesystem: erofs: error in z_erofs_lz4_decompress_mem',
+  ],
+  [
+    'Quota error (device vda): do_check_range: Getting block 9 out of range 0-6',
+    'error filesystem: quota error in do_check_range',
+  ],
+  [
+    'UBIFS assert failed: c->bi.dd_growth >= 0, in fs/ubifs/budget.c:553',
+    'error filesystem: UBIFS: assertion failed: c->bi.dd_growth >= N in fs/ubifs/budget.c',
+  ],
+  [
+    'UBI assert failed in do_work at 1047 (pid 99)',
+    'error filesystem: UBI: assertion failed in do_work',
+  ],
+  [
+    'virtio_net virtio0 eth0: NETDEV WATCHDOG: CPU: 0: transmit queue 0 timed out 5000 ms',
+    'error device: NETDEV WATCHDOG: transmit queue timed out',
+  ],
+  [
+    'virtio_net virtio0: input.0:id 5 is not a head!',
+    'error device: virtio: corrupt ring input.N: id is not a head',
+  ],
+  [
+    'virtio_blk virtio1: req.0:id 900 out of range',
+    'error device: virtio: corrupt ring req.N: id out of range',
+  ],
+  [
+    'mm/pgtable-generic.c:50: bad pmd 00000000abcdef12(8000000000000000)',
+    'error memory: bad pmd in mm/pgtable-generic.c',
+  ],
+  [
+    'get_swap_device: Bad swap file entry 1400000000000001',
+    'error memory: Bad swap file entry in get_swap_device',
+  ],
+  ['zram: Decompression failed! err=-22, page=77', 'error memory: zram: decompression failed'],
+  [
+    'page_pool_put_page() page_pool refcnt 0 violation',
+    'error refcount: page_pool reference count violation in page_pool_put_page',
+  ],
+  ['neighbour: neighbour leakage', 'error refcount: neighbour leaked'],
+  ['__common_interrupt: 1.55 No irq handler for vector', 'error irq: irq: no handler for a vector'],
+  [
+    'softirq: huh, entered softirq 3 NET_RX 00000000abcdef12 with preempt_count 00000100, exited with 00000101?',
+    'error atomic: softirq NET_RX left with another preempt_count',
+  ],
+  [
+    'sysctl table check failed: net/foo/bar No proc_handler',
+    'error warning: sysctl table check failed: net/foo/bar',
+  ],
+  [
+    'psi: inconsistent task state! task=1:sh cpu=0 psi_flags=4 clear=0 set=4',
+    'error warning: psi: inconsistent task state',
+  ],
+  [
+    'TCP: tcp_rcv_state_process: Impossible, sk->sk_state=7',
+    'error warning: TCP: impossible socket state in tcp_rcv_state_process',
+  ],
+  [
+    'Kernel BUG at foo_bar+0x1f/0x40 [verbose debug info unavailable]',
+    'fatal bug: kernel BUG in foo_bar',
+  ],
+])('%s', (line, verdict) => {
+  expect(find(line)).toEqual([verdict]);
+});
+
+/** Made from the format strings of their sources: lib/kunit/test.c, kernel/rcu/rcutorture.c and others. */
+describe('tests within the kernel', () => {
+  test.each([
+    ['not ok 2 list-kunit-test', 'error selftest: KUnit: list-kunit-test failed'],
+    ['not ok 1 - example', 'error selftest: KUnit: example failed'],
+    [
+      'rcu-torture:--- End of test: FAILURE: nreaders=1 nfakewriters=4 stat_interval=60',
+      'error selftest: rcu-torture: FAILURE',
+    ],
+    [
+      'torture_lock-torture:--- End of test: LOCK_HOTPLUG: nwriters_stress=4',
+      'error selftest: torture_lock-torture: LOCK_HOTPLUG',
+    ],
+    ['scftorture: --- End of test: FAILURE:  verbose=1', 'error selftest: scftorture: FAILURE'],
+    ['test_bitmap: failed 3 out of 1000 tests', 'error selftest: test_bitmap: tests failed'],
+  ])('%s', (line, verdict) => {
+    expect(find(line)).toEqual([verdict]);
+  });
+
+  test('a suite of KUnit fails once, whichever of its tests failed', () => {
+    expect(
+      find(
+        'KTAP version 1',
+        '1..2',
+        '    KTAP version 1',
+        '    # Subtest: good',
+        '    1..1',
+        '    ok 1 one',
+        'ok 1 good',
+        '    KTAP version 1',
+        '    # Subtest: bad',
+        '    1..2',
+        '    # two: EXPECTATION FAILED at lib/bad_test.c:12',
+        '    not ok 1 two',
+        '    not ok 2 three',
+        '# bad: pass:0 fail:2 skip:0 total:2',
+        'not ok 2 bad',
+      ),
+    ).toEqual(['error selftest: KUnit: bad failed']);
+  });
+
+  test.each([
+    'ok 1 example',
+    'ok 3 foo # SKIP no such device',
+    'not ok 4 foo # SKIP no such device',
+    'not ok 4 foo # TODO not written',
+    'rcu-torture:--- Start of test: nreaders=1',
+    'rcu-torture:--- End of test: SUCCESS: nreaders=1',
+    'test_bitmap: all 1000 tests passed',
+  ])('%s is no report', (line) => {
+    expect(find(line)).toEqual([]);
+  });
+});
+
+test('a kobject that is initialised twice is named by its function, not by its stack', () => {
+  expect(
+    find(
+      'kobject (00000000abcdef12): tried to init an initialized object, something is seriously wrong.',
+      'CPU: 0 PID: 107 Comm: insmod Not tainted 6.1.0 #1',
+      'Call Trace:',
+      ' <TASK>',
+      ' dump_stack_lvl+0x44/0x5c',
+      ' kobject_init+0x6e/0x80',
+      ' foo_init+0x10/0x20 [foo]',
+      ' </TASK>',
+    ),
+  ).toEqual(['error odebug: kobject: tried to init an initialized object in foo_init']);
+});
+
+test('a transmit queue that is stuck in an older kernel is one report', () => {
+  expect(
+    find(
+      '------------[ cut here ]------------',
+      'NETDEV WATCHDOG: eth0 (virtio_net): transmit queue 0 timed out',
+      'WARNING: CPU: 0 PID: 0 at net/sched/sch_generic.c:529 dev_watchdog+0x1f9/0x200',
+      'Call Trace:',
+      ' call_timer_fn+0x27/0x130',
+      '---[ end trace 0000000000000000 ]---',
+    ),
+  ).toHaveLength(1);
+});
+
 describe('notes, which do not fail a run', () => {
   test.each([
     ['XFS (vda): User initiated shutdown received.', 'note notice: XFS: user initiated shutdown'],
@@ -177,6 +378,44 @@ describe('notes, which do not fail a run', () => {
     [
       "clocksource: timekeeping watchdog on CPU0: Marking clocksource 'tsc' as unstable because the skew is too large:",
       'note clock: clocksource tsc is unstable',
+    ],
+    [
+      'md/raid1:md0: Disk failure on vdb, disabling device.',
+      'note io-error: md: disk failure on vdb',
+    ],
+    [
+      'md/raid1:md0: vdb: unrecoverable I/O read error for block 128',
+      'note io-error: md: unrecoverable I/O error on vdb',
+    ],
+    [
+      'device-mapper: verity: 253:0: data block 5 is corrupted',
+      'note io-error: device-mapper: verity: wrong data',
+    ],
+    [
+      'device-mapper: integrity: dm-0: Checksum failed at sector 0x80',
+      'note io-error: device-mapper: integrity: wrong data',
+    ],
+    [
+      'fs-verity (vda, inode 12): FILE CORRUPTED! index=0, level=0, want_hash=sha256:00, real_hash=sha256:11',
+      'note io-error: fs-verity: wrong data',
+    ],
+    ['Write-error on swap-device (254:0:128)', 'note io-error: Write-error on swap-device'],
+    [
+      'Page cache invalidation failure on direct I/O.  Possible data corruption due to collision with buffered I/O!',
+      'note notice: page cache invalidation failure on direct I/O',
+    ],
+    [
+      'Dead loop on virtual device gre1, fix it urgently!',
+      'note notice: dead loop on virtual device',
+    ],
+    [
+      'Virtual device br0 asks to queue packet!',
+      'note notice: virtual device asks to queue packet',
+    ],
+    ['protocol 0800 is buggy, dev eth0', 'note notice: protocol 0800 is buggy'],
+    [
+      'NOHZ tick-stop error: local softirq work is pending, handler #08!!!',
+      'note notice: NOHZ tick-stop error: local softirq work is pending',
     ],
     ['sysrq: Emergency Remount R/O', 'note notice: emergency remount'],
   ])('%s', (line, verdict) => {
@@ -237,6 +476,12 @@ describe('false positives', () => {
     'nouveau 0000:01:00.0: Out of memory for the ring',
     'BTRFS error (device vda): open_ctree failed: -22',
     'BTRFS error (device zram0): bdev /dev/zram0 errs',
+    // Emergency and critical messages that say nothing of a fault.
+    'reboot: Power down',
+    'watchdog: watchdog0: watchdog did not stop!',
+    'erofs: (device vda): erofs_read_superblock: cannot find valid erofs superblock',
+    'erofs: (device vda): mounted with root inode @ nid 36.',
+    'psi: enabled',
     'softdog: initialized. soft_noboot=0 soft_margin=60 sec soft_panic=0 (nowayout=0)',
     'fstests: BUG: not the kernel but a mark in its log',
     'ALSA: seq fatal error: cannot create timer (-22)',

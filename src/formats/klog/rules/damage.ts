@@ -1,5 +1,5 @@
 import { unannouncedStack } from '../stack.ts';
-import { blamedFunction } from '../title.ts';
+import { blamedFunction, treePath } from '../title.ts';
 import { END, inFunction, plain, type Rule, suffix } from './rule.ts';
 
 /** Functions that hand out pages or take them back, often many at once and for others. */
@@ -94,6 +94,54 @@ export const DAMAGE: readonly Rule[] = [
     title: inFunction('pagealloc: $1', 'frames'),
   },
   {
+    kind: 'memory',
+    severity: 'error',
+    clue: ': bad p',
+    head: /^(\S+\.[chS]):\d+: bad (pgd|p4d|pud|pmd|pte) /,
+    title: ([, file = '', level]) => `bad ${level} in ${treePath(file)}`,
+    until: 'line',
+  },
+  {
+    kind: 'memory',
+    severity: 'error',
+    clue: [' swap file entry ', ' swap offset entry '],
+    head: /^(?:\w+: )?(\w+): ((?:Bad|Unused) swap (?:file|offset) entry) [0-9a-f]+/,
+    title: plain('$2 in $1'),
+    until: 'line',
+  },
+  {
+    kind: 'memory',
+    severity: 'error',
+    clue: 'zram: Decompression failed',
+    head: /^zram: Decompression failed!/,
+    title: plain('zram: decompression failed'),
+    until: 'line',
+  },
+  {
+    kind: 'refcount',
+    severity: 'error',
+    clue: 'page_pool refcnt',
+    head: /^(\w+)\(\) page_pool refcnt -?\d+ violation/,
+    title: plain('page_pool reference count violation in $1'),
+    until: 'line',
+  },
+  {
+    kind: 'refcount',
+    severity: 'error',
+    clue: 'neighbour leakage',
+    head: /^(?:neighbour: )?neighbour leakage/,
+    title: plain('neighbour leaked'),
+    until: 'line',
+  },
+  {
+    kind: 'odebug',
+    severity: 'error',
+    clue: 'something is seriously wrong',
+    head: /^kobject(?: '.*')? \(.*?\): tried to (init an initialized|add an uninitialized) object, something is seriously wrong/,
+    title: ([, what], lines) =>
+      `kobject: tried to ${what} object${suffix(blamedFunction(lines, 'frames', /kobject/))}`,
+  },
+  {
     kind: 'odebug',
     severity: 'error',
     clue: 'ODEBUG: ',
@@ -119,9 +167,35 @@ export const DAMAGE: readonly Rule[] = [
   {
     kind: 'irq',
     severity: 'error',
+    clue: 'No irq handler for vector',
+    head: /^\w+: \d+\.\d+ No irq handler for vector/,
+    title: plain('irq: no handler for a vector'),
+    until: 'line',
+  },
+  {
+    kind: 'irq',
+    severity: 'error',
     clue: 'genirq: Flags mismatch',
     head: /^genirq: Flags mismatch irq/,
     title: inFunction('genirq: Flags mismatch', 'frames', /irq/),
+  },
+  {
+    // Older kernels report it by a WARN().
+    kind: 'device',
+    severity: 'error',
+    clue: 'NETDEV WATCHDOG: CPU',
+    head: /^\S.*: NETDEV WATCHDOG: CPU: \d+: transmit queue \d+ timed out/,
+    title: plain('NETDEV WATCHDOG: transmit queue timed out'),
+    until: 'line',
+  },
+  {
+    kind: 'device',
+    severity: 'error',
+    clue: [' is not a head!', ' out of range'],
+    head: /^virtio\w+ virtio\d+: (.+):id \d+ (is not a head!|out of range)$/,
+    title: ([, queue = '', what = '']) =>
+      `virtio: corrupt ring ${queue.replace(/\d+/g, 'N')}: id ${what.replace('!', '')}`,
+    until: 'line',
   },
   {
     kind: 'netdev',
@@ -140,6 +214,30 @@ export const DAMAGE: readonly Rule[] = [
       const after = lines.slice(lines.indexOf(head.input) + 1);
       return `ref_tracker: reference leaked${suffix(blamedFunction(after, 'frames', /ref_tracker|netdev_hold|dev_hold/))}`;
     },
+  },
+  {
+    kind: 'warning',
+    severity: 'error',
+    clue: 'sysctl table check failed',
+    head: /^sysctl table check failed: (\S+)/,
+    title: plain('sysctl table check failed: $1'),
+    until: 'line',
+  },
+  {
+    kind: 'warning',
+    severity: 'error',
+    clue: 'psi: ',
+    head: /^psi: (inconsistent task state|task underflow)!/,
+    title: plain('psi: $1'),
+    until: 'line',
+  },
+  {
+    kind: 'warning',
+    severity: 'error',
+    clue: 'Impossible, sk->sk_state=',
+    head: /^TCP: (\w+): Impossible, sk->sk_state=/,
+    title: plain('TCP: impossible socket state in $1'),
+    until: 'line',
   },
   {
     kind: 'warning',

@@ -1,3 +1,4 @@
+import { functionAt } from '../stack.ts';
 import { blamedFunction, recursiveFunction, stableText, treePath } from '../title.ts';
 import { END, inFunction, type Rule, suffix } from './rule.ts';
 
@@ -87,10 +88,10 @@ export const FAULTS: readonly Rule[] = [
     kind: 'bug',
     severity: 'oops',
     clue: 'ernel BUG at',
-    head: /^[Kk]ernel BUG at (\S+?)(?::\d+)?!?$/,
+    head: /^[Kk]ernel BUG at (\S+?)(?::\d+)?(?:!| \[verbose debug info unavailable\])?$/,
     title: ([, file = ''], lines) =>
-      (/[/.]/.test(file) ? `kernel BUG at ${treePath(file)}` : 'kernel BUG') +
-      suffix(blamedFunction(lines)),
+      (/^[^+]*[/.][^+]*$/.test(file) ? `kernel BUG at ${treePath(file)}` : 'kernel BUG') +
+      suffix(blamedFunction(lines) ?? functionAt(file)),
     until: END,
     joins: true,
   },

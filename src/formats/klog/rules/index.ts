@@ -10,6 +10,7 @@ import { BARE_TRACE, NOTES, SHOWN_TASK } from './notes.ts';
 import { PANICS } from './panics.ts';
 import type { Rule } from './rule.ts';
 import { SANITIZERS } from './sanitizers.ts';
+import { SELFTESTS } from './selftests.ts';
 import { STALLS } from './stalls.ts';
 
 /** All rules, specific ones before general ones: the first match counts. */
@@ -24,6 +25,7 @@ export const RULES: readonly Rule[] = [
   ...BOOT,
   ...MEMORY_SHORTAGE,
   ...MODULES,
+  ...SELFTESTS,
   ...GENERAL,
   ...NOTES,
   SHOWN_TASK,

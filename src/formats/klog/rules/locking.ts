@@ -168,6 +168,14 @@ export const LOCKING: readonly Rule[] = [
   {
     kind: 'atomic',
     severity: 'error',
+    clue: 'huh, entered softirq',
+    head: /^(?:softirq: )?huh, entered softirq \d+ (\S+) /,
+    title: plain('softirq $1 left with another preempt_count'),
+    until: 'line',
+  },
+  {
+    kind: 'atomic',
+    severity: 'error',
     clue: 'in preemptible',
     head: /^BUG: using (\w+)\(\) in preemptible/,
     title: (head, lines) => {

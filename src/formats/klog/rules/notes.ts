@@ -77,6 +77,69 @@ export const NOTES: readonly Rule[] = [
     until: 'line',
   },
   {
+    kind: 'io-error',
+    severity: 'note',
+    clue: [': Disk failure on ', ': unrecoverable I/O read error'],
+    head: /^md\/\w+:\S*: (?:Disk failure on|(\S+): unrecoverable I\/O read error) ?([^\s,]*)/,
+    title: ([, read, failed]) =>
+      read === undefined
+        ? `md: disk failure on ${failed}`
+        : `md: unrecoverable I/O error on ${read}`,
+    until: 'line',
+  },
+  {
+    kind: 'io-error',
+    severity: 'note',
+    clue: ['device-mapper: verity: ', 'device-mapper: integrity: ', 'device-mapper: snapshots: '],
+    head: /^device-mapper: (\w+): .*(is corrupted|Checksum failed|Corruption detected)/,
+    title: plain('device-mapper: $1: wrong data'),
+    until: 'line',
+  },
+  {
+    kind: 'io-error',
+    severity: 'note',
+    clue: 'FILE CORRUPTED!',
+    head: /^fs-verity .*: FILE CORRUPTED!/,
+    title: plain('fs-verity: wrong data'),
+    until: 'line',
+  },
+  {
+    kind: 'io-error',
+    severity: 'note',
+    clue: '-error on swap-device',
+    head: /^(Read|Write)-error on swap-device/,
+    title: plain('$1-error on swap-device'),
+    until: 'line',
+  },
+  {
+    kind: 'notice',
+    severity: 'note',
+    clue: 'Page cache invalidation failure on direct I/O',
+    head: /^Page cache invalidation failure on direct I\/O/,
+    title: plain('page cache invalidation failure on direct I/O'),
+    until: 'line',
+  },
+  {
+    kind: 'notice',
+    severity: 'note',
+    clue: ['Dead loop on virtual device', 'asks to queue packet!', ' is buggy, dev '],
+    head: /^(?:(Dead loop on virtual device|Virtual device .* asks to queue packet)|(protocol [0-9a-f]{4} is buggy), dev )/,
+    title: ([, device, protocol]) =>
+      protocol ??
+      (device?.startsWith('Dead')
+        ? 'dead loop on virtual device'
+        : 'virtual device asks to queue packet'),
+    until: 'line',
+  },
+  {
+    kind: 'notice',
+    severity: 'note',
+    clue: 'NOHZ tick-stop error',
+    head: /^NOHZ tick-stop error: (.*? is pending)/,
+    title: plain('NOHZ tick-stop error: $1'),
+    until: 'line',
+  },
+  {
     kind: 'taint',
     severity: 'note',
     clue: 'taints kernel',

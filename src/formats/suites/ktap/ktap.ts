@@ -452,10 +452,14 @@ function checkTotals(parser: Parser, block: Block, text: string): boolean {
   for (const [key, count] of Object.entries(seen)) {
     const claimed = totals.has(key) ? totals.get(key)! + (key === 'fail' ? error : 0) : count;
     if (claimed !== count) {
+      const isWithErrors = key === 'fail' && error > 0;
+      const words = isWithErrors
+        ? `fail:${claimed - error} and error:${error}`
+        : `${key}:${claimed}`;
       complain(
         parser,
         suite?.kunit && totals.has('total') ? suite : block,
-        `the totals line has ${key}:${claimed}, but the results are ${key}:${count}`,
+        `the totals line has ${words}, but the results are ${key}:${count}`,
       );
     }
   }

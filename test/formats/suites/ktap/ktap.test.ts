@@ -579,6 +579,9 @@ describe('reports what is wrong', () => {
   test('counts errors in the totals of kselftest as failures', () => {
     const totals = '# Totals: pass:0 fail:0 xfail:0 xpass:0 skip:0 error:1';
     expect(summarize(`1..1\nnot ok 1 # error a\n${totals}`)).toBe('fail 1 a: ERROR a');
+    expect(summarize(`1..1\nok 1 a\n${totals}`)).toContain(
+      'the totals line has fail:0 and error:1, but the results are fail:0',
+    );
   });
 
   test('names the tests that did not end', () => {
