@@ -2,5 +2,5 @@ import { defineNfsd } from './_nfs.ts';
 
 export default defineNfsd(
   'btrfs',
-  "The kernel's NFS server: an export of btrfs, for NFSv3 and v4.2",
+  "The kernel's NFS server: an export of btrfs, for NFSv3 to v4.2",
 );

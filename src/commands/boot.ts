@@ -8,7 +8,7 @@ export const boot: Definition = (call) =>
       takesRest: true,
       hint: 'QEMU arguments follow `--`; `rapido boot --help` shows examples',
       examples: `
-  rapido boot                        boot the last image built by \`rapido cut\`, or else host
+  rapido boot                        boot the last image built by \`rapido cut\`, or host if there is no image yet
   rapido boot host                   boot with this host's programs and files, read-only
   rapido boot simple-example --cpus 4 --memory 2G
   rapido boot --disk test.qcow2,serial=TEST_DEV --disk size:10G,serial=SCRATCH_DEV
@@ -19,7 +19,7 @@ export const boot: Definition = (call) =>
 In the VM: shutdown or exit powers off; Ctrl-a x kills the VM, Ctrl-a h shows more keys.`,
     })
     .alias('vm')
-    .description("boot the last image built, or NAME's")
+    .description('boot the last image built, or the image of target NAME')
     .argument('[name]', 'a target, or the path to an image')
     .addOption(OPTION.kernel)
     .addOption(OPTION.cpus)

@@ -17,7 +17,7 @@ export const cut: Definition = (call) => {
   rapido cut simple-example --include ~/data:/data --include ./notes.txt:/root/
   rapido cut simple-example -b --cpus 4 --memory 2G --disk size:10G -- -s
   rapido cut simple-example --dry-run
-What -x and -f add stays in the image until the next cut.`,
+What these options add to the image stays in it until you cut the same target again.`,
     })
     .description('build the initramfs image of a target')
     .argument('<name>', 'a target; `rapido list` shows all')

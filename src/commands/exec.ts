@@ -10,7 +10,7 @@ export const exec: Definition = (call) =>
   rapido exec 1                      a shell; end it with exit, or with Enter ~ . if it hangs
   rapido exec 1 -- dmesg
   rapido exec server -- sh -c 'cat > /tmp/file' < file
-Exit status: the command's own; 120 the VM ended first; 125 rapido failed.`,
+Exit status: the command's own; 120: the VM ended before the command did; 125: rapido failed.`,
     })
     .description('run a command or an interactive shell in a running VM')
     .argument('<vm>', 'number or hostname of a running VM')

@@ -12,10 +12,10 @@ export const kconfig: Definition = (call) =>
   rapido kconfig --check --kernel ~/linux`,
     })
     .description('print the kernel options that targets need')
-    .argument('[name...]', 'targets; without any, the options that every VM needs')
+    .argument('[name...]', 'targets (default: only what every VM needs)')
     .option(
       '--check',
-      'list those that the kernel lacks, and exit with 1 if a required one is missing',
+      'list the options that the kernel lacks; exit with 1 if a required one is missing',
     )
     .addOption(OPTION.kernel)
     .action(async (names, _options, command) => {

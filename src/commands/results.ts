@@ -10,7 +10,7 @@ export const results: Definition = (call) =>
   rapido results latest
   rapido results --cut fstests-xfs   list one target's runs
   rapido results --test xfs/003      show the history of a test
-  rapido results latest:fstests-xfs  show the latest of them
+  rapido results latest:fstests-xfs  show the latest run of that target
   rapido results latest~1 latest     compare; the exit status is 1 if anything regressed
   rapido results latest --html run.html
   rapido results latest --export junit --to junit.xml
@@ -26,7 +26,7 @@ export const results: Definition = (call) =>
     .option('--cut <name>', 'list only runs of this target')
     .option(
       '--kernel <text>',
-      'list only runs of these kernels: a part of the release or git description',
+      'list only runs whose kernel release or git description contains this text',
     )
     .option('--verdict <verdict>', 'list only runs with this verdict, or running, lost, unreadable')
     .option('--since <date>', 'list only runs since then: 2026-11-23, 2026-11-23T10:15, 7d')

@@ -15,14 +15,19 @@ export const run: Definition = (call) =>
   git bisect run rapido run simple-example --bisect --build 'make -j8' -- ./reproducer
   rapido run --with nfsd-xfs nfs-client -x 'dd if=/dev/zero of=/mnt/nfs/file bs=1M count=8'
 Durations: 90s, 10m, 2h; plain numbers are seconds.
-Exit status: the command's own; 120 kernel crashed or VM died; 121 the command succeeded, but the kernel
-reported a problem; 124 time limit; 125 rapido or the host failed; 130 interrupted.`,
+Exit status: the command's own; 1: a script or a test failed; 120: the kernel crashed or the VM died;
+121: the command succeeded, but the kernel reported a problem; 124: time limit; 125: rapido or the host failed;
+130: interrupted.`,
     })
     .description('boot a target, run one command in it, and report pass or fail')
     .argument('[name]', 'a target (default: host); `rapido list` shows all')
     .usage('[options] [name] [-- command and arguments]')
     .option('-x, --exec <command>', 'run a shell command', once('-x'))
-    .option('-f, --file <script>', "copy this host's script into the VM and run it", once('-f'))
+    .option(
+      '-f, --file <script>',
+      'copy this script from the host into the VM and run it',
+      once('-f'),
+    )
     .addOption(OPTION.install)
     .addOption(OPTION.include)
     .addOption(OPTION.driver)
@@ -74,7 +79,7 @@ reported a problem; 124 time limit; 125 rapido or the host failed; 130 interrupt
     .option('-q, --quiet', "print only the command's output")
     .option(
       '--build <command>',
-      'run this in the kernel tree first, then make modules_install (not a shell command)',
+      'first run this command in the kernel tree, without a shell, then make modules_install if the kernel has modules',
     )
     .option('--bisect', 'use git-bisect exit statuses: 0 good, 1 bad, 125 skip, 128 abort')
     .addOption(OPTION.dryRun)

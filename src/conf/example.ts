@@ -72,11 +72,11 @@ function formatVmSection(): string[] {
   ];
 }
 
-/** Comment lines of at most 79 columns; a word that is longer has a line of its own. */
+/** Comment lines of at most 79 columns. A longer word has a line of its own; text in `backticks` is not broken. */
 function wrap(text: string): string[] {
   const lines: string[] = [];
   let line = '#';
-  for (const word of text.split(' ')) {
+  for (const word of text.match(/(?:`[^`]*`|[^\s`])+/g) ?? []) {
     if (line.length + 1 + word.length > WIDTH && line !== '#') {
       lines.push(line);
       line = '#';

@@ -111,7 +111,7 @@ export const CONF_KEYS = {
     group: 'Virtual machine',
     type: 'words',
     meaning:
-      'Directories of / that a VM does not get if its cut has the files of this host, as `rapido run -- COMMAND` has. It never gets /dev, /proc, /run, /sys and /tmp. It gets the working directory, unless that is a home directory.',
+      "Top-level directories that are not shared with a VM of the target host (`rapido run -- COMMAND`), or of another cut with root: 'host'. Such a VM never gets /dev, /proc, /run, /sys and /tmp. It gets the working directory, unless that is a home directory.",
     default: '/boot /home /media /mnt /root',
     example: '/boot /home /media /mnt /root /srv',
   },
@@ -219,7 +219,7 @@ export const CONF_KEYS = {
     group: 'Network on the host',
     type: 'path',
     meaning:
-      'A directory that contains a directory vm1, vm2 … for each VM whose network systemd-networkd sets up, with systemd.network(5) files. The init of such a VM is systemd. The files determine taps, MACs, addresses and hostname of the VM unless its section sets them. Without it, and for other VMs, the sections [vm1] … determine the network, which is set up faster.',
+      'A directory that contains a directory vm1, vm2 … for each VM whose network systemd-networkd sets up, with systemd.network(5) files. The init of such a VM is systemd. The files determine the taps, MAC addresses, IP addresses and hostname of the VM. Its section can override the taps, MAC addresses and hostname; an ADDRESS there only changes what /etc/hosts and `rapido ps` show. Without VM_NET_CONF, and for other VMs, the sections [vm1] … determine the network, which is set up faster.',
     example: '${RAPIDO_DIR}/net-conf',
   },
 
@@ -268,7 +268,7 @@ export const CONF_KEYS = {
     group: 'xfstests (fstests-*)',
     type: 'path',
     meaning:
-      'A list of tests to skip, one per line, with a reason after a #: generic/019 # hangs here',
+      'A list of tests to skip, one per line, with a reason after a #. For example: `generic/019 # hangs here`',
     example: '~/fstests.expunge',
   },
   MKFS_OPTIONS: {
