@@ -31,6 +31,7 @@ import {
   runsDirectory,
   type StoredRun,
 } from '../results/store.ts';
+import { makeDirectories } from '../sys/make-directories.ts';
 import { isDirectory, isFile, isWritable, listIfReachable, lstatIfReachable } from '../sys/stat.ts';
 import { replaceFile } from '../sys/temporary.ts';
 import { formatJson } from '../ui/plain-text.ts';
@@ -143,7 +144,7 @@ function copyServerConsoles(directory: string, { result, file }: Part): void {
   for (const { console } of result.servers ?? []) {
     if (console !== basename(console) || !isFile(file(console as 'console.log'))) continue;
     const target = join(directory, shardDirectory(result));
-    mkdirSync(target, { recursive: true, mode: 0o700 });
+    makeDirectories(target, 0o700);
     copyFileSync(file(console as 'console.log'), join(target, console));
   }
 }
