@@ -1,6 +1,7 @@
 import { buildHistory, type History } from '../results/history.ts';
 import type { RunResult } from '../results/run-result.ts';
 import { formatCommand } from '../results/show.ts';
+import { listSome } from '../sys/list-words.ts';
 import { formatDuration } from '../ui/format.ts';
 import type { HistoryGroup } from './data.ts';
 import { renderDocument } from './document.tsx';
@@ -119,7 +120,9 @@ function Reports({ history: { reports, runs: all } }: { history: History }) {
               <tr key={`${kind}: ${title}`}>
                 <td>
                   <span class="name">{`${kind}: ${title}`}</span>
-                  {during.length === 0 ? null : <div class="message">in {listSome(during)}</div>}
+                  {during.length === 0 ? null : (
+                    <div class="message">in {listSome(during, MOST_NAMES)}</div>
+                  )}
                 </td>
                 <td class="is-number">{runs}</td>
                 <td>{seen.get(firstSeen)}</td>
@@ -145,11 +148,6 @@ function Seen({ run: { id, started, kernel } }: { run: RunResult }) {
 
 /** How many names are listed in one line. */
 const MOST_NAMES = 8;
-
-function listSome(names: readonly string[]): string {
-  const more = names.length - MOST_NAMES;
-  return `${names.slice(0, MOST_NAMES).join(', ')}${more > 0 ? ` and ${more} more` : ''}`;
-}
 
 function Runs({ history: { runs } }: { history: History }) {
   return (

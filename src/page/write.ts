@@ -1,5 +1,5 @@
 import type { RunResult } from '../results/run-result.ts';
-import { RUN_FILES, type RunDirectory, type ServerConsole } from '../results/store.ts';
+import { isServerConsole, RUN_FILES, type RunDirectory } from '../results/store.ts';
 import { readRegularFile } from '../sys/regular-file.ts';
 import { writeFileAtomic } from '../sys/temporary.ts';
 import { renderComparisonPage, type ShownComparison } from './comparison-page.tsx';
@@ -37,9 +37,4 @@ function readLogs({ file }: RunDirectory, { servers = [] }: RunResult): RawLog[]
     const bytes = readRegularFile(file(name), { limit: LARGEST_LOG });
     return bytes === undefined ? [] : [{ name, text: bytes.toString() }];
   });
-}
-
-/** A result that was copied from elsewhere may name any file. */
-function isServerConsole(name: string): name is ServerConsole {
-  return /^console-vm\d+-[^/]+\.log$/.test(name);
 }

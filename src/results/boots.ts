@@ -1,4 +1,5 @@
 import type { BlockedTask } from '../formats/klog/blocked-tasks.ts';
+import { listSome } from '../sys/list-words.ts';
 import { formatDuration } from '../ui/format.ts';
 import type { GuestEvent } from '../vm/guest-events.ts';
 import type { SessionTimes } from '../vm/session.ts';
@@ -56,7 +57,7 @@ export function sumUpBoots(boots: readonly EndedBoot[]): BootsSummary {
       .filter((event) => event.event === 'autorun-end')
       .map(({ script, status }) => ({ script, status })),
     tests: boots.flatMap(({ tests }) => tests),
-    splats: several ? joinSplats(boots) : [...last.splats],
+    splats: several ? joinSplats(boots.flatMap(splatsOf)) : [...last.splats],
     blockedTasks: last.blockedTasks?.length === 0 ? undefined : last.blockedTasks,
     boots: several ? boots.map(describeBoot) : undefined,
     ...listDumps(boots),
@@ -83,14 +84,6 @@ function judgeBoots(boots: readonly EndedBoot[]): Judgement {
   return { ...judged[0]!, reason: `${crashed}; then ${last.reason}` };
 }
 
-/** How many names are listed in one line. */
-const MAX_NAMES = 5;
-
-function listSome(names: readonly string[]): string {
-  const more = names.length - MAX_NAMES;
-  return `${names.slice(0, MAX_NAMES).join(', ')}${more > 0 ? ` and ${more} more` : ''}`;
-}
-
 /** @returns the test or the phase in which a boot crashed */
 export function nameCrash({ unfinished, splats }: EndedBoot): string {
   return unfinished[0] ?? findCrash(splats)?.during ?? 'the command';
@@ -100,23 +93,25 @@ function findCrash(splats: readonly RunSplat[]): RunSplat | undefined {
   return splats.find(isCrash);
 }
 
-/** Lists equal splats once, except those that ended a boot: they are listed for each boot, with the test. */
-function joinSplats(boots: readonly EndedBoot[]): RunSplat[] {
+/** Lists equal splats of several boots once, except those that ended a boot: they are listed for each boot. */
+export function joinSplats(splats: readonly RunSplat[]): RunSplat[] {
   const known = new Map<string, RunSplat>();
-  return boots.flatMap(({ splats }, index) =>
-    splats.flatMap((splat) => {
-      const { severity, kind, title, excused, excusedBy } = splat;
-      const key = [severity, kind, title, excused, excusedBy].join('\n');
-      const same = isCrash(splat) ? undefined : known.get(key);
-      if (same !== undefined) {
-        same.count += splat.count;
-        return [];
-      }
-      const joined = { ...splat, boot: index + 1 };
-      known.set(key, joined);
-      return [joined];
-    }),
-  );
+  return splats.flatMap((splat) => {
+    const { severity, kind, title, excused, excusedBy, vm } = splat;
+    const key = [severity, kind, title, excused, excusedBy, vm].join('\n');
+    const same = isCrash(splat) ? undefined : known.get(key);
+    if (same !== undefined) {
+      same.count += splat.count;
+      return [];
+    }
+    const joined = { ...splat };
+    known.set(key, joined);
+    return [joined];
+  });
+}
+
+function splatsOf({ splats }: EndedBoot, index: number): RunSplat[] {
+  return splats.map((splat) => ({ ...splat, boot: index + 1 }));
 }
 
 function listDumps(boots: readonly EndedBoot[]): Pick<RunResult, 'dumps'> {

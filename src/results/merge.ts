@@ -1,3 +1,5 @@
+import { listSome } from '../sys/list-words.ts';
+import { joinSplats } from './boots.ts';
 import { isFailure } from './compare.ts';
 import type {
   RunBoot,
@@ -8,7 +10,7 @@ import type {
   TestResult,
   Verdict,
 } from './run-result.ts';
-import { isCrash, RUN_EXIT } from './verdict.ts';
+import { describePassed, RUN_EXIT } from './verdict.ts';
 
 /** A part of a job that was split (`--shard`, or `parallel` of GitLab). */
 export interface ShardRun {
@@ -98,7 +100,7 @@ function shardOf({ shard }: RunResult): RunShard {
 }
 
 /** @returns the runs in the order of their shards */
-export function inOrder(runs: readonly ShardRun[]): ShardRun[] {
+export function inOrder<Run extends ShardRun>(runs: readonly Run[]): Run[] {
   return [...runs].sort((a, b) => shardOf(a.result).index - shardOf(b.result).index);
 }
 
@@ -115,7 +117,7 @@ export function mergeShards(runs: readonly ShardRun[], id: string): RunResult {
   const kernel = results.find((result) => result.kernel !== undefined)?.kernel;
   const tests = results.flatMap((result) => testsOf(result, startOf(result) - startedMs));
   const shards = results.map((result) => ({ result, lacking: findLacking(result) }));
-  const { shard: _, blockedTasks: __, ...common } = first;
+  const { shard: _, blockedTasks: __, dumps: ___, ...common } = first;
   return {
     ...common,
     id,
@@ -130,9 +132,10 @@ export function mergeShards(runs: readonly ShardRun[], id: string): RunResult {
     ...serversOf(results),
     boots: results.flatMap((result) => bootsOf(result, startOf(result) - startedMs)),
     tests,
-    splats: joinSplats(results, startedMs),
+    splats: joinSplats(splatsOf(results, startedMs)),
     notes: [
       ...shards.flatMap(({ result, lacking }) => describeLacking(result, lacking)),
+      ...results.flatMap((result) => describeDumps(result)),
       ...results.flatMap((result) => result.notes.map((note) => `${label(result)}: ${note}`)),
     ],
   };
@@ -170,12 +173,9 @@ function describeLacking(result: RunResult, lacking: readonly string[]): string[
     : [`${label(result)}: ${listSome(lacking)} ${lacking.length === 1 ? 'has' : 'have'} no result`];
 }
 
-/** How many names are listed in one line. */
-const MAX_NAMES = 5;
-
-function listSome(names: readonly string[]): string {
-  const more = names.length - MAX_NAMES;
-  return `${names.slice(0, MAX_NAMES).join(', ')}${more > 0 ? ` and ${more} more` : ''}`;
+/** Dumps are as large as the memory of a VM: they stay with the parts. */
+function describeDumps(result: RunResult): string[] {
+  return (result.dumps ?? []).map((file) => `${label(result)}: its directory has the dump ${file}`);
 }
 
 /** From the one that says most about the job to the one that says least. */
@@ -204,7 +204,11 @@ function judgeShards(
       const reason = `${listSome(lacking)} ${verb} no result`;
       return { verdict: 'error', status: RUN_EXIT.error, reason };
     }
-    return { verdict, status: RUN_EXIT.pass, reason: describePass(results, tests) };
+    return {
+      verdict,
+      status: RUN_EXIT.pass,
+      reason: `${describePassed(tests)} in ${results.length} shards`,
+    };
   }
   const failed = tests.filter(isFailure).length;
   const reason =
@@ -214,13 +218,6 @@ function judgeShards(
   const statuses = new Set(worst.map(({ status }) => status));
   const [status = RUN_EXIT.error] = statuses;
   return { verdict, status: statuses.size === 1 ? status : RUN_EXIT[verdict], reason };
-}
-
-function describePass(results: readonly RunResult[], tests: readonly TestResult[]): string {
-  const passed = tests.filter(({ status }) => status === 'pass').length;
-  const others = tests.length - passed;
-  const more = others === 0 ? '' : `, ${others} skipped or expected to fail`;
-  return `${passed === 1 ? '1 test' : `${passed} tests`} passed${more} in ${results.length} shards`;
 }
 
 /** @param offset milliseconds from the start of the job to that of this part */
@@ -248,27 +245,18 @@ function bootsOf(result: RunResult, offset: number): RunBoot[] {
   );
 }
 
-/** Lists equal splats of all parts once, except those that ended a VM. */
-function joinSplats(results: readonly RunResult[], startedMs: number): RunSplat[] {
-  const known = new Map<string, RunSplat>();
+/** Those of all parts, with the number of the boot in the merged run. */
+function splatsOf(results: readonly RunResult[], startedMs: number): RunSplat[] {
   let boots = 0;
   return results.flatMap((result) => {
     const before = boots;
     boots += result.boots?.length ?? 1;
     const offset = startOf(result) - startedMs;
-    return result.splats.flatMap((splat) => {
-      const { severity, kind, title, excused, excusedBy, vm } = splat;
-      const key = [severity, kind, title, excused, excusedBy, vm].join('\n');
-      const same = isCrash(splat) ? undefined : known.get(key);
-      if (same !== undefined) {
-        same.count += splat.count;
-        return [];
-      }
-      const start = splat.start === undefined ? {} : { start: splat.start + offset };
-      const joined = { ...splat, ...start, boot: before + (splat.boot ?? 1) };
-      known.set(key, joined);
-      return [joined];
-    });
+    return result.splats.map((splat) => ({
+      ...splat,
+      ...(splat.start !== undefined && { start: splat.start + offset }),
+      boot: before + (splat.boot ?? 1),
+    }));
   });
 }
 

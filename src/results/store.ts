@@ -50,6 +50,11 @@ export type ServerConsole = `console-vm${number}-${string}.log`;
 /** The memory of a VM that crashed: `vmcore`, `vmcore-2`. */
 export type RunDump = `vmcore${'' | `-${number}`}`;
 
+/** A result that was copied from elsewhere may name any file. */
+export function isServerConsole(name: string): name is ServerConsole {
+  return /^console-vm\d+-[^/]+\.log$/.test(name);
+}
+
 /** `guest` is a directory with the files that the guest wrote to /rapido/results. */
 export type RunFile = (typeof RUN_FILES)[number] | ServerConsole | RunDump;
 

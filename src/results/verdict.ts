@@ -329,12 +329,15 @@ function describePass(facts: RunFacts): string {
   return `${describeSuccess(facts)}${note}`;
 }
 
-function describeSuccess({ hasCommand, tests, autorun }: RunFacts): string {
+/** @param tests none of which failed */
+export function describePassed(tests: readonly TestResult[]): string {
   const passed = tests.filter(({ status }) => status === 'pass').length;
-  if (tests.length > 0) {
-    const others = tests.length - passed;
-    return `${passed === 1 ? '1 test' : `${passed} tests`} passed${others === 0 ? '' : `, ${others} skipped or expected to fail`}`;
-  }
+  const others = tests.length - passed;
+  return `${passed === 1 ? '1 test' : `${passed} tests`} passed${others === 0 ? '' : `, ${others} skipped or expected to fail`}`;
+}
+
+function describeSuccess({ hasCommand, tests, autorun }: RunFacts): string {
+  if (tests.length > 0) return describePassed(tests);
   if (hasCommand) return 'the command succeeded';
   if (autorun === 0) return 'the VM booted and powered off; there was nothing to run';
   return autorun === 1

@@ -2,14 +2,13 @@ import { randomBytes } from 'node:crypto';
 import {
   closeSync,
   constants,
-  copyFileSync,
   fstatSync,
   mkdirSync,
   openSync,
   readSync,
   writeFileSync,
 } from 'node:fs';
-import { basename, dirname, join, resolve } from 'node:path';
+import { dirname, join, resolve } from 'node:path';
 import type { GlobalOptions } from '../cli/context.ts';
 import { errorCode, UsageError, UserError } from '../errors.ts';
 import { exportJunit } from '../export/formats.ts';
@@ -24,6 +23,7 @@ import {
 import type { RunResult } from '../results/run-result.ts';
 import { formatRun } from '../results/show.ts';
 import {
+  isServerConsole,
   listRuns,
   makeId,
   readRun,
@@ -66,7 +66,7 @@ export async function mergeRuns(
   if (misfit !== undefined) {
     throw new UserError(`the runs cannot be merged: ${misfit}`, { problems: others });
   }
-  const ordered = inOrder(parts) as Part[];
+  const ordered = inOrder(parts);
   const id = makeId(ordered[0]!.result.cut, new Date(), randomBytes(2));
   const result = mergeShards(ordered, id);
   replaceFile(path, (temporary) => writeMerged(temporary, ordered, result));
@@ -117,7 +117,8 @@ function writeMerged(directory: string, parts: readonly Part[], result: RunResul
   mkdirSync(directory, { mode: 0o700 });
   for (const name of LOGS) joinLogs(join(directory, name), name, parts);
   const config = parts.map(({ file }) => file('kernel.config')).find(isFile);
-  if (config !== undefined) copyFileSync(config, join(directory, 'kernel.config'));
+  if (config !== undefined)
+    writeNew(join(directory, 'kernel.config'), (fd) => appendFile(fd, config));
   for (const part of parts) {
     if (part.result.servers !== undefined) copyServerConsoles(directory, part);
   }
@@ -127,14 +128,20 @@ function writeMerged(directory: string, parts: readonly Part[], result: RunResul
 }
 
 function joinLogs(path: string, name: (typeof LOGS)[number], parts: readonly Part[]): void {
-  const fd = openSync(path, 'wx', 0o600);
   const end = name === 'console.log' ? '\r\n' : '\n';
-  try {
+  writeNew(path, (fd) => {
     for (const { file, result } of parts) {
       const { index, count } = result.shard!;
       writeFileSync(fd, `${end}rapido: shard ${index} of ${count}${end}`);
       appendFile(fd, file(name));
     }
+  });
+}
+
+function writeNew(path: string, write: (fd: number) => void): void {
+  const fd = openSync(path, 'wx', 0o600);
+  try {
+    write(fd);
   } finally {
     closeSync(fd);
   }
@@ -142,10 +149,10 @@ function joinLogs(path: string, name: (typeof LOGS)[number], parts: readonly Par
 
 function copyServerConsoles(directory: string, { result, file }: Part): void {
   for (const { console } of result.servers ?? []) {
-    if (console !== basename(console) || !isFile(file(console as 'console.log'))) continue;
+    if (!isServerConsole(console) || !isFile(file(console))) continue;
     const target = join(directory, shardDirectory(result));
     makeDirectories(target, 0o700);
-    copyFileSync(file(console as 'console.log'), join(target, console));
+    writeNew(join(target, console), (fd) => appendFile(fd, file(console)));
   }
 }
 

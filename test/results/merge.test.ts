@@ -153,6 +153,15 @@ describe('a merged run', () => {
     ]);
   });
 
+  test('leaves the dumps with the parts, and says where they are', () => {
+    const whole = merge(aShard(1, { dumps: ['vmcore'] }), aShard(2, { dumps: ['vmcore'] }));
+    expect(whole.dumps).toBeUndefined();
+    expect(whole.notes).toEqual([
+      'shard 1/2: its directory has the dump vmcore',
+      'shard 2/2: its directory has the dump vmcore',
+    ]);
+  });
+
   test('does not change the results of its parts', () => {
     const part = aShard(1, { splats: [aSplat()] });
     const before = structuredClone(part);

@@ -83,6 +83,17 @@ test('does not follow a link that a part has instead of a log', async () => {
   expect(readFileSync(join(here, 'whole/stderr.log'), 'utf8')).not.toContain('of the host');
 });
 
+test('has the consoles of the servers of each part, and no file of another name', async () => {
+  const server = (console: string) => ({ cut: 'nfsd', number: 1, console });
+  const part = writePart(1, { servers: [server('console-vm1-nfsd.log'), server('../secret')] });
+  writeFiles(here, { secret: 'of the host' });
+  writeFiles(part, { 'console-vm1-nfsd.log': 'of the server' });
+  await merge([part, writePart(2)]);
+  const copied = join(here, 'whole/shard-1');
+  expect(readdirSync(copied)).toEqual(['console-vm1-nfsd.log']);
+  expect(readFileSync(join(copied, 'console-vm1-nfsd.log'), 'utf8')).toBe('of the server');
+});
+
 test('an existing directory is only used if it is empty', async () => {
   const parts = [writePart(1), writePart(2)];
   const complaint = await complaintOf(() => merge(parts, parts[0]));
